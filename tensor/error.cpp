@@ -1,0 +1,11 @@
+#include "tensor/error.h"
+
+namespace heed {
+
+std::string to_string(const Loc& where) {
+  std::string_view file = where.file_name();
+  if (const auto slash = file.find_last_of('/'); slash != file.npos) file.remove_prefix(slash + 1);
+  return fmt::format("[{}:{}]", file, where.line());
+}
+
+}  // namespace heed

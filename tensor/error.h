@@ -1,0 +1,42 @@
+// Typed errors. Every message reads "op: what is wrong, both values, what would be right  [file:line]".
+#pragma once
+
+#include <source_location>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <fmt/core.h>
+
+namespace heed {
+
+/// The caller's place in the source; public functions take one as a defaulted last argument.
+using Loc = std::source_location;
+
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+class ShapeError : public Error { using Error::Error; };   ///< sizes or ranks that do not fit
+class DTypeError : public Error { using Error::Error; };   ///< an element type that the op does not take
+class IndexError : public Error { using Error::Error; };   ///< an index or axis out of range
+class ValueError : public Error { using Error::Error; };   ///< a number or option that makes no sense
+class GradError : public Error { using Error::Error; };    ///< a gradient that cannot be had
+class FileError : public Error { using Error::Error; };    ///< a file that is absent, unreadable, or not what it says
+
+/// The name of a running op and where it was called from: what errors and recorded nodes carry.
+struct Op {
+  const char* name;
+  Loc where = Loc::current();
+};
+
+/// "[train.cpp:41]": the file without its folders, and the line.
+std::string to_string(const Loc& where);
+
+/// Throws E with "op: message  [file:line]".
+template <class E, class... Args>
+[[noreturn]] void fail(const Op& op, fmt::format_string<Args...> format, Args&&... args) {
+  throw E(fmt::format("{}: {}  {}", op.name, fmt::format(format, std::forward<Args>(args)...), to_string(op.where)));
+}
+
+}  // namespace heed

@@ -1,0 +1,21 @@
+// Matrix products on raw row-major arrays. gemm.cpp is the only file that knows OpenBLAS.
+#pragma once
+
+#include <cstdint>
+
+namespace heed::kernels {
+
+/// C = alpha * op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), all row-major with leading dimensions
+/// lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
+/// Split over the thread pool by rows or columns of C; inside a parallel_for it runs on the calling thread.
+/// T: float, double.
+template <class T>
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b,
+          int64_t ldb, T beta, T* c, int64_t ldc);
+
+/// The same on the calling thread alone.
+template <class T>
+void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+                 const T* b, int64_t ldb, T beta, T* c, int64_t ldc);
+
+}  // namespace heed::kernels

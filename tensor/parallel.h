@@ -1,0 +1,30 @@
+// One pool of threads for every kernel. The calling thread takes part; nobody spins for long.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace heed {
+
+/// Threads that kernels may use, the caller included. At first: the machine's cores.
+int num_threads();
+/// Sets it; throws ValueError below 1. Takes effect at the next kernel. Not to be called from inside parallel_for.
+void set_num_threads(int threads);
+
+namespace parallel_detail {
+using Body = void (*)(void* context, int64_t begin, int64_t end);
+void run(int64_t n, int64_t grain, Body body, void* context);
+}  // namespace parallel_detail
+
+/// Calls f(begin, end) over disjoint ranges that cover [0, n), on up to num_threads() threads, and returns when all are
+/// done. A range has at least `grain` elements (but for the last), so small work stays on the calling thread.
+/// Ranges depend only on n, grain and num_threads(), never on timing. Nested calls run serially.
+/// The first exception thrown by f is rethrown here.
+template <class F>
+void parallel_for(int64_t n, int64_t grain, F&& f) {
+  parallel_detail::run(
+      n, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<std::remove_reference_t<F>*>(context))(begin, end); },
+      const_cast<void*>(static_cast<const void*>(&f)));
+}
+
+}  // namespace heed
