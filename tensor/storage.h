@@ -1,0 +1,50 @@
+// Reference-counted, aligned bytes for tensors, from an allocator that keeps what is freed for the next request.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace heed {
+
+/// A block of bytes, 64-byte aligned, that several tensors may share through std::shared_ptr. Freeing the last reference
+/// returns the bytes to the allocator, from any thread, and at any time until the process ends.
+class Storage {
+  struct Token {};  // only allocate() can name it, so only allocate() can construct
+
+ public:
+  /// `bytes` uninitialised bytes; 0 is fine. Throws Error when the system has no more memory to give.
+  static std::shared_ptr<Storage> allocate(size_t bytes);
+
+  Storage(Token, size_t bytes);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  /// The first byte; for 0 bytes, an address that must not be read.
+  std::byte* data() { return data_; }
+  const std::byte* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  std::byte* data_;
+  size_t bytes_;
+};
+
+/// What the allocator of this process holds, over all threads. Bytes count blocks as rounded up by the allocator.
+struct MemoryStats {
+  int64_t live_bytes;    ///< in storages that exist now
+  int64_t peak_bytes;    ///< the most that live_bytes was, since the start or reset_peak_memory()
+  int64_t cached_bytes;  ///< free, and kept for the next storages
+  int64_t system_bytes;  ///< held from the system now: live_bytes + cached_bytes
+  int64_t system_calls;  ///< times that the system was asked for memory
+  int64_t allocations;   ///< storages made since the start
+};
+
+MemoryStats memory_stats();
+/// Lets peak_bytes start again at the present live_bytes.
+void reset_peak_memory();
+/// Gives all cached bytes that fill whole pages back to the system. Storages stay as they are.
+void release_cached_memory();
+
+}  // namespace heed
