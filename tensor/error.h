@@ -1,7 +1,6 @@
 // Typed errors. Every message reads "op: what is wrong, both values, what would be right  [file:line]".
 #pragma once
 
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,7 +10,18 @@
 namespace heed {
 
 /// The caller's place in the source; public functions take one as a defaulted last argument.
-using Loc = std::source_location;
+/// As std::source_location, which clang before 16 does not have.
+class Loc {
+ public:
+  static constexpr Loc current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) { return {file, line}; }
+  constexpr const char* file_name() const { return file_; }
+  constexpr unsigned line() const { return line_; }
+
+ private:
+  constexpr Loc(const char* file, unsigned line) : file_(file), line_(line) {}
+  const char* file_;
+  unsigned line_;
+};
 
 class Error : public std::runtime_error {
  public:
