@@ -1,0 +1,84 @@
+#include "tensor/shape.h"
+
+#include <limits>
+
+namespace heed {
+
+Shape::Shape(std::span<const int64_t> sizes) {
+  if (sizes.size() > kMaxRank) fail<ShapeError>(Op{"Shape"}, "rank {} is too large; at most {}", sizes.size(), kMaxRank);
+  std::copy(sizes.begin(), sizes.end(), sizes_.begin());
+  rank_ = static_cast<int>(sizes.size());
+}
+
+Shape Shape::filled(int rank, int64_t value) {
+  Shape shape;
+  for (int i = 0; i < rank; ++i) shape.push_back(value);
+  return shape;
+}
+
+void Shape::push_back(int64_t size) { insert(rank_, size); }
+
+void Shape::insert(int at, int64_t size) {
+  if (rank_ == kMaxRank) fail<ShapeError>(Op{"Shape"}, "rank {} is too large; at most {}", rank_ + 1, kMaxRank);
+  std::copy_backward(sizes_.begin() + at, sizes_.begin() + rank_, sizes_.begin() + rank_ + 1);
+  sizes_[static_cast<size_t>(at)] = size;
+  ++rank_;
+}
+
+void Shape::erase(int at) {
+  std::copy(sizes_.begin() + at + 1, sizes_.begin() + rank_, sizes_.begin() + at);
+  --rank_;
+}
+
+Strides contiguous_strides(const Shape& shape) {
+  Strides strides = Shape::filled(shape.rank(), 1);
+  for (int i = shape.rank() - 2; i >= 0; --i) strides[i] = strides[i + 1] * std::max<int64_t>(shape[i + 1], 1);
+  return strides;
+}
+
+int normalize_axis(const Op& op, int64_t axis, int rank) {
+  if (axis < -rank || axis >= rank)
+    fail<IndexError>(op, "axis {} is out of range for rank {}; need {} <= axis < {}", axis, rank, -rank, rank);
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+Shape normalize_axes(const Op& op, std::span<const int64_t> axes, int rank) {
+  Shape result;
+  if (axes.empty()) {
+    for (int i = 0; i < rank; ++i) result.push_back(i);
+    return result;
+  }
+  for (const int64_t axis : axes) {
+    const int normal = normalize_axis(op, axis, rank);
+    int at = 0;
+    while (at < result.rank() && result[at] < normal) ++at;
+    if (at < result.rank() && result[at] == normal) fail<ValueError>(op, "axis {} is given twice; need distinct axes", axis);
+    result.insert(at, normal);
+  }
+  return result;
+}
+
+Shape broadcast_shapes(const Op& op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const int rank = std::max(a.rank(), b.rank());
+  Shape result = Shape::filled(rank, 1);
+  for (int i = 0; i < rank; ++i) {
+    const int ia = i - (rank - a.rank()), ib = i - (rank - b.rank());
+    const int64_t na = ia < 0 ? 1 : a[ia], nb = ib < 0 ? 1 : b[ib];
+    if (na != nb && na != 1 && nb != 1)
+      fail<ShapeError>(op, "shapes {} and {} do not broadcast; need equal sizes or 1 on every axis, aligned at the right", a, b);
+    result[i] = na == 1 ? nb : na;
+  }
+  return result;
+}
+
+void check_sizes(const Op& op, const Shape& shape) {
+  int64_t n = 1;
+  for (const int64_t size : shape) {
+    if (size < 0) fail<ShapeError>(op, "size {} in shape {} is negative; need sizes of at least 0", size, shape);
+    if (__builtin_mul_overflow(n, std::max<int64_t>(size, 1), &n) || n > std::numeric_limits<int64_t>::max() / 16)
+      fail<ShapeError>(op, "shape {} has more elements than memory can address; need a smaller shape", shape);
+  }
+}
+
+}  // namespace heed

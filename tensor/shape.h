@@ -1,0 +1,79 @@
+// Shapes and strides, stored inline, and the rules of broadcasting.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "tensor/error.h"
+
+namespace heed {
+
+constexpr int kMaxRank = 8;
+
+/// A short list of int64_t, at most kMaxRank long, that never touches the heap.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> sizes) : Shape(std::span<const int64_t>(sizes.begin(), sizes.size())) {}
+  explicit Shape(std::span<const int64_t> sizes);
+  /// `rank` entries, all equal to `value`.
+  static Shape filled(int rank, int64_t value);
+
+  int rank() const { return rank_; }
+  int64_t operator[](int i) const { return sizes_[static_cast<size_t>(i)]; }
+  int64_t& operator[](int i) { return sizes_[static_cast<size_t>(i)]; }
+  /// The last entry; the list must not be empty.
+  int64_t back() const { return sizes_[static_cast<size_t>(rank_ - 1)]; }
+  const int64_t* begin() const { return sizes_.data(); }
+  const int64_t* end() const { return sizes_.data() + rank_; }
+  void push_back(int64_t size);
+  void insert(int at, int64_t size);
+  void erase(int at);
+  /// The product of the entries; 1 for rank 0.
+  int64_t numel() const {
+    int64_t n = 1;
+    for (const int64_t size : *this) n *= size;
+    return n;
+  }
+  friend bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+
+ private:
+  std::array<int64_t, kMaxRank> sizes_{};
+  int rank_ = 0;
+};
+using Strides = Shape;
+
+/// Row-major strides, in elements.
+Strides contiguous_strides(const Shape& shape);
+
+/// `axis` in [0, rank); negative counts from the end. Throws IndexError.
+int normalize_axis(const Op& op, int64_t axis, int rank);
+
+/// `axes` normalised and sorted; all axes when empty. Throws IndexError, or ValueError for a repeated axis.
+Shape normalize_axes(const Op& op, std::span<const int64_t> axes, int rank);
+
+/// The shape that `a` and `b` broadcast to, by NumPy's rule. Throws ShapeError naming both.
+Shape broadcast_shapes(const Op& op, const Shape& a, const Shape& b);
+
+/// Sizes of a new tensor: throws ShapeError below 0, or if the product overflows.
+void check_sizes(const Op& op, const Shape& shape);
+
+}  // namespace heed
+
+/// "(2, 3)", as NumPy writes shapes; "(3,)" is written "(3)".
+template <>
+struct fmt::formatter<heed::Shape> {
+  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+  template <class Context>
+  auto format(const heed::Shape& shape, Context& context) const {
+    return fmt::format_to(context.out(), "({})", fmt::join(shape.begin(), shape.end(), ", "));
+  }
+};
+template <>
+struct fmt::is_range<heed::Shape, char> : std::false_type {};
