@@ -1,0 +1,35 @@
+// Reverse-mode differentiation over recorded nodes.
+#pragma once
+
+#include <vector>
+
+#include "autograd/node.h"
+
+namespace heed {
+
+struct GradOptions {
+  std::vector<Tensor> seeds = {};  ///< one per output, of its shape; may be left out for scalars (then 1)
+  bool create_graph = false;       ///< record the backward pass, so that its results can be differentiated again
+  bool retain_graph = false;       ///< keep what backward needs for another pass; implied by create_graph
+};
+
+/// The gradients of sum_i <seeds_i, outputs_i> with respect to each input, which may be leaves or intermediate results.
+/// An input that the outputs do not depend on gets zeros. Nothing is accumulated into grad().
+/// Throws GradError for an output without history, an input that does not require a gradient, a missing seed of a
+/// non-scalar, or a graph that an earlier backward freed; ShapeError and DTypeError for a seed that does not fit.
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs, const GradOptions& options = {},
+                         Loc where = Loc::current());
+/// The gradient of one output with respect to one input.
+Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {}, Loc where = Loc::current());
+
+/// grad over every leaf below the outputs, accumulated into their grad().
+void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {}, Loc where = Loc::current());
+
+namespace autograd {
+
+/// grad by nodes: the gradients that arrive at `targets`, undefined where none does. No targets: accumulate into leaves.
+Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options,
+                       std::span<const std::shared_ptr<Node>> targets);
+
+}  // namespace autograd
+}  // namespace heed

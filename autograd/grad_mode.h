@@ -1,0 +1,26 @@
+// Whether ops are recorded, by thread.
+#pragma once
+
+namespace heed {
+
+bool grad_enabled();
+
+/// While it lives, this thread records (or does not). Guards nest.
+class GradMode {
+ public:
+  explicit GradMode(bool enabled);
+  ~GradMode();
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// While it lives, ops of this thread are not recorded: for evaluation and for optimisers.
+class NoGrad : public GradMode {
+ public:
+  NoGrad() : GradMode(false) {}
+};
+
+}  // namespace heed

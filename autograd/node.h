@@ -1,0 +1,93 @@
+// Recording: how a result remembers the inputs and formulas that its gradient needs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "autograd/grad_mode.h"
+#include "tensor/tensor.h"
+
+namespace heed::autograd {
+
+/// Which inputs of a node want a gradient: the others' may be left undefined.
+class Needs {
+ public:
+  bool operator[](size_t input) const { return (bits_ >> input) & 1; }
+  void set(size_t input) { bits_ |= uint64_t{1} << input; }
+  bool any() const { return bits_ != 0; }
+
+ private:
+  uint64_t bits_ = 0;
+};
+constexpr size_t kMaxFusedInputs = 64;
+
+/// The gradient of one input: from g, the gradient of the output, and if asked for y, the output itself.
+class Formula {
+ public:
+  template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Formula>)
+  Formula(F f) : wants_output_(std::is_invocable_v<F&, const Tensor&, const Tensor&>) {
+    if constexpr (std::is_invocable_v<F&, const Tensor&, const Tensor&>)
+      call_ = std::move(f);
+    else
+      call_ = [f = std::move(f)](const Tensor& g, const Tensor&) { return f(g); };
+  }
+  Tensor operator()(const Tensor& g, const Tensor& y) const { return call_(g, y); }
+  bool wants_output() const { return wants_output_; }
+
+ private:
+  std::function<Tensor(const Tensor& g, const Tensor& y)> call_;
+  bool wants_output_;
+};
+
+/// One row of record's table: an input and the formula of its gradient.
+struct Input {
+  const Tensor& tensor;
+  mutable Formula formula;  // moved out by record: an initializer_list only lends const elements
+};
+
+using Inputs = std::span<const Tensor>;
+using Gradients = std::vector<Tensor>;
+/// One gradient per input; undefined where `needs` does not ask, or where it is zero.
+using JointBackward = std::function<Gradients(const Tensor& g, Needs needs)>;
+/// The same computation from recorded ops: what a fused op means, and the way to its higher derivatives.
+using Twin = std::function<Tensor(Inputs)>;
+
+/// One recorded op. Nodes are made in topological order: an input's id is smaller than its user's.
+struct Node {
+  const char* op;
+  uint64_t id;
+  Loc where;                                  // the caller's line
+  Shape shape;                                // of the output, as of every gradient that arrives
+  DType dtype;
+  bool leaf = false;
+  bool freed = false;                         // its backward has run, and the graph was not kept
+  std::vector<std::shared_ptr<Node>> inputs;  // null where no gradient is needed
+  /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are recorded.
+  std::function<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
+  Tensor grad;                                // accumulated; leaves only
+
+  Node(const Op& op, const Tensor& output);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Forgets what backward needed, once it has run.
+  void release();
+  /// Nodes that exist now, over all threads.
+  static int64_t live();
+};
+
+/// Gives `y` a node that remembers each input with its formula, if recording is on and any of them needs a gradient.
+/// Formulas are written with recorded ops, so that they can be differentiated in turn.
+Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs);
+/// The same for gradients that share work, or for any number of inputs.
+Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward);
+
+/// Records an op whose forward and backward are kernels. `twin` computes the same from recorded ops; when the backward
+/// pass is itself recorded, the twin is differentiated in place of `backward`.
+Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin);
+
+}  // namespace heed::autograd

@@ -1,0 +1,196 @@
+// Every differentiable op. Shapes broadcast by NumPy's rules where two tensors meet element by element.
+//
+// Unless a line says otherwise: inputs are f32 or f64 and all of one dtype (else DTypeError), the result has that dtype,
+// gradients of any order exist, and errors name the op, the shapes and the caller's line. Views (reshape, transpose,
+// narrow, ...) and reductions (sum, mean, ...) are members of Tensor.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace heed {
+
+/// The left operand of an operator, which brings the caller's line along.
+struct Operand {
+  const Tensor& tensor;
+  Loc where;
+  Operand(const Tensor& t, Loc loc = Loc::current()) : tensor(t), where(loc) {}
+};
+
+// --- arithmetic; add, sub, mul and neg also take i64 (which has no gradient) -----------------------------------------
+Tensor add(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor sub(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor mul(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor div(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor add(const Tensor& x, double s, Loc where = Loc::current());
+Tensor mul(const Tensor& x, double s, Loc where = Loc::current());
+Tensor neg(const Tensor& x, Loc where = Loc::current());
+/// x^p for a constant p, and a^b element by element (a > 0 where b's gradient is wanted).
+Tensor pow(const Tensor& x, double p, Loc where = Loc::current());
+Tensor pow(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+
+inline Tensor operator+(const Operand& a, const Tensor& b) { return add(a.tensor, b, a.where); }
+inline Tensor operator-(const Operand& a, const Tensor& b) { return sub(a.tensor, b, a.where); }
+inline Tensor operator*(const Operand& a, const Tensor& b) { return mul(a.tensor, b, a.where); }
+inline Tensor operator/(const Operand& a, const Tensor& b) { return div(a.tensor, b, a.where); }
+inline Tensor operator+(const Operand& a, double s) { return add(a.tensor, s, a.where); }
+inline Tensor operator-(const Operand& a, double s) { return add(a.tensor, -s, a.where); }
+inline Tensor operator*(const Operand& a, double s) { return mul(a.tensor, s, a.where); }
+inline Tensor operator/(const Operand& a, double s) { return mul(a.tensor, 1 / s, a.where); }
+inline Tensor operator+(double s, const Operand& a) { return add(a.tensor, s, a.where); }
+inline Tensor operator-(double s, const Operand& a) { return add(neg(a.tensor, a.where), s, a.where); }
+inline Tensor operator*(double s, const Operand& a) { return mul(a.tensor, s, a.where); }
+inline Tensor operator/(double s, const Operand& a) { return mul(pow(a.tensor, -1, a.where), s, a.where); }
+inline Tensor operator-(const Operand& a) { return neg(a.tensor, a.where); }
+
+// --- element by element --------------------------------------------------------------------------------------------
+Tensor exp(const Tensor& x, Loc where = Loc::current());
+Tensor log(const Tensor& x, Loc where = Loc::current());
+Tensor sqrt(const Tensor& x, Loc where = Loc::current());
+/// 1 / sqrt(x)
+Tensor rsqrt(const Tensor& x, Loc where = Loc::current());
+/// Gradient 0 at 0. Also i64.
+Tensor abs(const Tensor& x, Loc where = Loc::current());
+Tensor sin(const Tensor& x, Loc where = Loc::current());
+Tensor cos(const Tensor& x, Loc where = Loc::current());
+Tensor tanh(const Tensor& x, Loc where = Loc::current());
+/// 1 / (1 + e^-x)
+Tensor sigmoid(const Tensor& x, Loc where = Loc::current());
+/// max(x, 0); gradient 0 at 0.
+Tensor relu(const Tensor& x, Loc where = Loc::current());
+enum class Gelu { erf, tanh };
+/// x Phi(x), exactly or by the tanh approximation of GPT-2 (Hendrycks and Gimpel 2016).
+Tensor gelu(const Tensor& x, Gelu form = Gelu::erf, Loc where = Loc::current());
+/// x sigmoid(x)
+Tensor silu(const Tensor& x, Loc where = Loc::current());
+/// log(1 + e^x), without overflow.
+Tensor softplus(const Tensor& x, Loc where = Loc::current());
+/// The smaller and the larger of two; equal elements share the gradient half and half. Also i64.
+Tensor minimum(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor maximum(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+/// x moved into [low, high]; gradient 1 inside and at the ends, 0 outside. Throws ValueError if low > high.
+Tensor clamp(const Tensor& x, double low, double high, Loc where = Loc::current());
+/// a where condition (boolean) holds, else b.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc where = Loc::current());
+/// x, with `value` where mask (boolean) holds.
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc where = Loc::current());
+
+// --- reductions beside the members of Tensor: axes empty means all -----------------------------------------------------
+/// Maximum and minimum over several axes; equal elements share the gradient evenly.
+Tensor amax(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc where = Loc::current());
+Tensor amin(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc where = Loc::current());
+/// log sum exp over one axis; -inf where every element is.
+Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false, Loc where = Loc::current());
+/// Sums of the elements up to and including each. Also i64.
+Tensor cumsum(const Tensor& x, int64_t axis, Loc where = Loc::current());
+
+// --- products -------------------------------------------------------------------------------------------------------
+/// (..., m, k) x (..., k, n) -> (..., m, n), leading axes broadcast; vectors as in NumPy: (k) x (k) -> ().
+Tensor matmul(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+/// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out).
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Loc where = Loc::current());
+
+// --- joining, splitting, picking; cat, stack, split, index_select, gather, flip and tril take any dtype ------------------
+/// Tensors joined along an axis; all other sizes equal. Throws ValueError for none.
+Tensor cat(const std::vector<Tensor>& tensors, int64_t axis, Loc where = Loc::current());
+/// Tensors of one shape joined along a new axis.
+Tensor stack(const std::vector<Tensor>& tensors, int64_t axis, Loc where = Loc::current());
+/// Views of `size` elements each along an axis; the last may be shorter.
+std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis, Loc where = Loc::current());
+/// Views of the given sizes, which must add up.
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis, Loc where = Loc::current());
+/// y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis. index i64, of x's rank, no larger than x elsewhere.
+Tensor gather(const Tensor& x, int64_t axis, const Tensor& index, Loc where = Loc::current());
+/// Slices of x along an axis, in the order of index (n) i64.
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, Loc where = Loc::current());
+/// Zeros of x's shape with g's slices added at index: index_select's gradient. `size` is x's size on the axis.
+Tensor index_add(const Tensor& g, int64_t axis, const Tensor& index, int64_t size, Loc where = Loc::current());
+/// Zeros with g's elements added where gather took them: gather's gradient.
+Tensor scatter_add(const Tensor& g, int64_t axis, const Tensor& index, const Shape& shape, Loc where = Loc::current());
+/// The last two axes' lower (upper) triangle: elements with column - row <= diagonal (>= diagonal); zeros elsewhere.
+Tensor tril(const Tensor& x, int64_t diagonal = 0, Loc where = Loc::current());
+Tensor triu(const Tensor& x, int64_t diagonal = 0, Loc where = Loc::current());
+/// Reversed along an axis.
+Tensor flip(const Tensor& x, int64_t axis, Loc where = Loc::current());
+/// Summed to `shape`, from which x's shape can be broadcast: the gradient of broadcasting.
+Tensor sum_to(const Tensor& x, const Shape& shape, Loc where = Loc::current());
+
+// --- probabilities and losses ------------------------------------------------------------------------------------------
+Tensor softmax(const Tensor& x, int64_t axis, Loc where = Loc::current());
+Tensor log_softmax(const Tensor& x, int64_t axis, Loc where = Loc::current());
+
+constexpr int64_t kIgnoreIndex = -1;
+struct CrossEntropyOptions {
+  int64_t ignore_index = kIgnoreIndex;  ///< targets to skip
+  double label_smoothing = 0;           ///< in [0, 1): this share of the target is spread over all classes
+};
+/// Mean cross-entropy of softmax(logits) against class indices, in nats.
+/// logits (..., V); targets (...) i64 in [0, V), or ignore_index to skip. Returns ().
+/// Throws ShapeError if the leading axes differ; IndexError naming the first bad target.
+/// If every target is skipped: loss 0, gradient 0.
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {}, Loc where = Loc::current());
+/// Mean of -log_probabilities[target]: (..., V) with (...) i64 -> ().
+Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, int64_t ignore_index = kIgnoreIndex, Loc where = Loc::current());
+/// Mean of (x - target)^2; equal shapes.
+Tensor mse_loss(const Tensor& x, const Tensor& target, Loc where = Loc::current());
+/// Mean of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)); equal shapes, t in [0, 1].
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Loc where = Loc::current());
+
+// --- layers ------------------------------------------------------------------------------------------------------------
+/// Rows of weight (V, C) by index (...) i64 -> (..., C). Throws IndexError naming the first bad index.
+Tensor embedding(const Tensor& weight, const Tensor& index, Loc where = Loc::current());
+/// Each element zeroed with probability p, the rest scaled by 1 / (1 - p). p = 0 draws nothing. Throws ValueError outside [0, 1].
+Tensor dropout(const Tensor& x, double p, Rng& rng, Loc where = Loc::current());
+/// (x - mean) / sqrt(var + eps) * weight + bias over the last axis; weight, bias (C), each may be undefined.
+Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5, Loc where = Loc::current());
+/// x / sqrt(mean(x^2) + eps) * weight over the last axis; weight (C) or undefined.
+Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, double eps = 1e-6, Loc where = Loc::current());
+
+struct AttentionOptions {
+  bool causal = false;          ///< query i sees keys 0 .. i (+ causal_offset)
+  int64_t causal_offset = 0;    ///< keys that precede the first query: with a cache, its length
+  Tensor mask = {};             ///< broadcasts to (..., T, S): boolean, true = may attend; or floating, added to the scores
+  double dropout = 0;           ///< of the weights; needs rng
+  Rng* rng = nullptr;
+  std::optional<double> scale = {};  ///< of the scores; by default 1 / sqrt(D)
+};
+/// softmax(q k^T * scale + mask) v: q (..., T, D), k (..., S, D), v (..., S, E) -> (..., T, E).
+/// Memory grows with T, not T * S. A query that may attend to nothing gets zeros and gives no gradient.
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
+                                    Loc where = Loc::current());
+/// The same with the weights after dropout, (..., T, S), as second result.
+std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                               const AttentionOptions& options = {}, Loc where = Loc::current());
+
+// --- comparisons and logic: boolean results, without gradients -----------------------------------------------------------
+Tensor eq(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor ne(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor lt(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor le(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor gt(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor ge(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor eq(const Tensor& a, double s, Loc where = Loc::current());
+Tensor ne(const Tensor& a, double s, Loc where = Loc::current());
+Tensor lt(const Tensor& a, double s, Loc where = Loc::current());
+Tensor le(const Tensor& a, double s, Loc where = Loc::current());
+Tensor gt(const Tensor& a, double s, Loc where = Loc::current());
+Tensor ge(const Tensor& a, double s, Loc where = Loc::current());
+inline Tensor operator==(const Operand& a, const Tensor& b) { return eq(a.tensor, b, a.where); }
+inline Tensor operator!=(const Operand& a, const Tensor& b) { return ne(a.tensor, b, a.where); }
+inline Tensor operator<(const Operand& a, const Tensor& b) { return lt(a.tensor, b, a.where); }
+inline Tensor operator<=(const Operand& a, const Tensor& b) { return le(a.tensor, b, a.where); }
+inline Tensor operator>(const Operand& a, const Tensor& b) { return gt(a.tensor, b, a.where); }
+inline Tensor operator>=(const Operand& a, const Tensor& b) { return ge(a.tensor, b, a.where); }
+inline Tensor operator==(const Operand& a, double s) { return eq(a.tensor, s, a.where); }
+inline Tensor operator!=(const Operand& a, double s) { return ne(a.tensor, s, a.where); }
+inline Tensor operator<(const Operand& a, double s) { return lt(a.tensor, s, a.where); }
+inline Tensor operator<=(const Operand& a, double s) { return le(a.tensor, s, a.where); }
+inline Tensor operator>(const Operand& a, double s) { return gt(a.tensor, s, a.where); }
+inline Tensor operator>=(const Operand& a, double s) { return ge(a.tensor, s, a.where); }
+Tensor logical_not(const Tensor& x, Loc where = Loc::current());
+Tensor logical_and(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor logical_or(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+
+}  // namespace heed
