@@ -18,4 +18,11 @@ template <class T>
 void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
                  const T* b, int64_t ldb, T beta, T* c, int64_t ldc);
 
+/// `batch` products of one size: the i-th reads a + i * stride_a and b + i * stride_b and writes c + i * stride_c.
+/// Strides of a and b may be 0. The products are shared out among the threads, one product to a thread.
+template <class T>
+void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
+                  int64_t stride_c, int64_t batch);
+
 }  // namespace heed::kernels

@@ -1,0 +1,87 @@
+#include "tensor/kernels/gemm.h"
+
+#include <algorithm>
+
+#include <cblas.h>
+
+#include "tensor/parallel.h"
+
+namespace heed::kernels {
+namespace {
+
+// Multiply-adds that are worth a thread's while.
+constexpr int64_t kWorkPerRange = 1 << 19;
+
+/// OpenBLAS must not start threads of its own inside ours. Its OpenMP build keeps the setting per thread.
+void keep_blas_serial() {
+  thread_local const bool done = (openblas_set_num_threads(1), true);
+  static_cast<void>(done);
+}
+
+}  // namespace
+
+template <class T>
+void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+                 const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  keep_blas_serial();
+  const auto ta = trans_a ? CblasTrans : CblasNoTrans, tb = trans_b ? CblasTrans : CblasNoTrans;
+  const auto M = static_cast<blasint>(m), N = static_cast<blasint>(n), K = static_cast<blasint>(k);
+  // BLAS wants leading dimensions of at least 1 even where a side is empty.
+  const auto LDA = std::max<blasint>(1, static_cast<blasint>(lda)), LDB = std::max<blasint>(1, static_cast<blasint>(ldb));
+  const auto LDC = std::max<blasint>(1, static_cast<blasint>(ldc));
+  if constexpr (std::is_same_v<T, float>)
+    cblas_sgemm(CblasRowMajor, ta, tb, M, N, K, alpha, a, LDA, b, LDB, beta, c, LDC);
+  else
+    cblas_dgemm(CblasRowMajor, ta, tb, M, N, K, alpha, a, LDA, b, LDB, beta, c, LDC);
+}
+
+template <class T>
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b,
+          int64_t ldb, T beta, T* c, int64_t ldc) {
+  if (m >= n) {
+    const int64_t grain = std::max<int64_t>(16, kWorkPerRange / std::max<int64_t>(1, n * k));
+    parallel_for(m, grain, [&](int64_t begin, int64_t end) {
+      gemm_serial(trans_a, trans_b, end - begin, n, k, alpha, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
+                  c + begin * ldc, ldc);
+    });
+  } else {
+    const int64_t grain = std::max<int64_t>(16, kWorkPerRange / std::max<int64_t>(1, m * k));
+    parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+      gemm_serial(trans_a, trans_b, m, end - begin, k, alpha, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta,
+                  c + begin, ldc);
+    });
+  }
+}
+
+template <class T>
+void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
+                  int64_t stride_c, int64_t batch) {
+  if (batch < num_threads()) {
+    for (int64_t i = 0; i < batch; ++i)
+      gemm(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c, ldc);
+    return;
+  }
+  const int64_t grain = std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, m * n * k));
+  parallel_for(batch, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      gemm_serial(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta,
+                  c + i * stride_c, ldc);
+  });
+}
+
+template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
+                          float, float*, int64_t);
+template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t, const double*, int64_t,
+                          double, double*, int64_t);
+template void gemm(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t, float,
+                   float*, int64_t);
+template void gemm(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t, const double*, int64_t,
+                   double, double*, int64_t);
+template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, int64_t, const float*,
+                           int64_t, int64_t, float, float*, int64_t, int64_t, int64_t);
+template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t, int64_t,
+                           const double*, int64_t, int64_t, double, double*, int64_t, int64_t, int64_t);
+
+}  // namespace heed::kernels

@@ -1,0 +1,243 @@
+#include "tensor/parallel.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <exception>
+#include <mutex>
+#include <algorithm>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <pthread.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+#include "tensor/error.h"
+
+namespace heed {
+namespace {
+
+using parallel_detail::Body;
+
+// More ranges than threads, so that a thread that loses its core for a while leaves its share to the others.
+constexpr int64_t kRangesPerThread = 4;
+// How long a thread spins before it sleeps: longer than the gap between two kernels of a training step, and short enough
+// that an idle program leaves the machine alone.
+constexpr auto kSpin = std::chrono::microseconds(50);
+// Range borders fall on multiples of this when the grain does, so that two threads never write one cache line.
+constexpr int64_t kBorder = 64;
+
+thread_local bool inside_parallel_for = false;
+
+struct InsideGuard {
+  InsideGuard() { inside_parallel_for = true; }
+  ~InsideGuard() { inside_parallel_for = false; }
+};
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Waits for `ready` by spinning; false if it did not come in kSpin.
+template <class F>
+bool spin_until(F&& ready) {
+  const auto give_up = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (ready()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < give_up);
+  return ready();
+}
+
+/// [0, n) cut into `count` ranges of nearly equal size.
+struct Ranges {
+  int64_t n, count, border;
+
+  Ranges(int64_t size, int64_t grain, int64_t threads) : n(size), border(grain % kBorder == 0 ? kBorder : 1) {
+    count = std::max<int64_t>(1, n / std::max<int64_t>(1, grain));
+    if (count > threads) count = std::min(count / threads, kRangesPerThread) * threads;
+  }
+  int64_t start(int64_t i) const {
+    if (i == count) return n;
+    const int64_t even = n / count * i + n % count * i / count;
+    return even / border * border;
+  }
+};
+
+/// The worker threads and the one job they share.
+class Pool {
+ public:
+  explicit Pool(int threads) {
+    // Signals are for the program's own threads.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {  // no more threads to be had: the caller and those that started do the work
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  ~Pool() {
+    stop_.store(true);
+    { std::lock_guard lock(mutex_); }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  /// One caller at a time.
+  void run(const Ranges& ranges, Body body, void* context) {
+    ranges_ = ranges;
+    body_ = body;
+    context_ = context;
+    error_ = nullptr;
+    failed_.store(false, std::memory_order_relaxed);
+    unfinished_.store(ranges.count, std::memory_order_relaxed);
+    unclaimed_.store(static_cast<uint64_t>(ranges.count));
+    if (int64_t sleepers = sleepers_.load(); sleepers > 0) {
+      { std::lock_guard lock(mutex_); }
+      for (sleepers = std::min(sleepers, ranges.count - 1); sleepers > 0; --sleepers) wake_.notify_one();
+    }
+    {
+      InsideGuard guard;
+      while (work_on_one(kFront)) {
+      }
+    }
+    const auto finished = [this] { return unfinished_.load() == 0; };
+    if (!spin_until(finished)) {
+      // A worker lost its core in the middle of a range. Asleep, the caller leaves it its own.
+      std::unique_lock lock(mutex_);
+      caller_sleeps_.store(true);
+      done_.wait(lock, finished);
+      caller_sleeps_.store(false);
+    }
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+
+ private:
+  enum End { kFront, kBack };
+
+  // The caller takes ranges from the front and the workers from the back, so that from one kernel to the next
+  // a core mostly meets the data that is in its cache. Both ends are in one word: front << 32 | back.
+  bool any_unclaimed() const {
+    const uint64_t ends = unclaimed_.load();
+    return (ends >> 32) < (ends & 0xffffffff);
+  }
+
+  bool work_on_one(End end) {
+    uint64_t ends = unclaimed_.load();
+    int64_t front, back;
+    do {
+      front = static_cast<int64_t>(ends >> 32);
+      back = static_cast<int64_t>(ends & 0xffffffff);
+      if (front >= back) return false;
+    } while (!unclaimed_.compare_exchange_weak(ends, end == kFront ? ends + (uint64_t{1} << 32) : ends - 1));
+    // The job's fields are read only now: while a claimed range is unfinished no other job can take their place.
+    const int64_t i = end == kFront ? front : back - 1;
+    if (!failed_.load(std::memory_order_relaxed)) try {
+        body_(context_, ranges_.start(i), ranges_.start(i + 1));
+      } catch (...) {
+        if (!failed_.exchange(true)) error_ = std::current_exception();
+      }
+    if (unfinished_.fetch_sub(1) == 1 && caller_sleeps_.load()) {
+      std::lock_guard lock(mutex_);
+      done_.notify_one();
+    }
+    return true;
+  }
+
+  void work() {
+    inside_parallel_for = true;
+    const auto called = [this] { return any_unclaimed() || stop_.load(); };
+    for (;;) {
+      if (!spin_until(called)) {
+        std::unique_lock lock(mutex_);
+        sleepers_.fetch_add(1);
+        wake_.wait(lock, called);
+        sleepers_.fetch_sub(1);
+      }
+      if (stop_.load()) return;
+      while (work_on_one(kBack)) {
+      }
+    }
+  }
+
+  Ranges ranges_{0, 1, 1};
+  Body body_ = nullptr;
+  void* context_ = nullptr;
+  std::exception_ptr error_;
+  std::atomic<bool> failed_ = false;
+  alignas(64) std::atomic<uint64_t> unclaimed_ = 0;
+  alignas(64) std::atomic<int64_t> unfinished_ = 0;
+  alignas(64) std::atomic<int64_t> sleepers_ = 0;
+  std::atomic<bool> caller_sleeps_ = false;
+  std::atomic<bool> stop_ = false;
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  std::vector<std::thread> workers_;
+};
+
+struct State {
+  std::mutex mutex;  // held by the one caller whose job the pool runs
+  std::atomic<int> threads;
+  Pool* pool = nullptr;  // started by the first job that needs it
+
+  explicit State(int n) : threads(n) {}
+};
+
+std::atomic<State*> current_state = nullptr;
+
+/// Never destroyed: kernels may still run while the program's statics are torn down.
+State& state() {
+  static const bool started = [] {
+    current_state = new State(std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+    // A forked child has none of the workers: it starts its own.
+    pthread_atfork(nullptr, nullptr, [] { current_state = new State(current_state.load()->threads); });
+    return true;
+  }();
+  static_cast<void>(started);
+  return *current_state.load();
+}
+
+}  // namespace
+
+int num_threads() { return state().threads.load(std::memory_order_relaxed); }
+
+void set_num_threads(int threads) {
+  if (threads < 1) fail<ValueError>(Op{"set_num_threads"}, "{} threads; need at least 1", threads);
+  State& s = state();
+  if (threads == s.threads) return;
+  std::lock_guard lock(s.mutex);
+  delete std::exchange(s.pool, nullptr);
+  s.threads = threads;
+}
+
+void parallel_detail::run(int64_t n, int64_t grain, Body body, void* context) {
+  if (n <= 0) return;
+  if (n < 2 * grain) return body(context, 0, n);
+  State& s = state();
+  const Ranges ranges(n, grain, s.threads.load(std::memory_order_relaxed));
+  if (ranges.count > 1 && !inside_parallel_for) {
+    // While another of the program's threads has the pool, this one does its work alone.
+    if (std::unique_lock lock(s.mutex, std::try_to_lock); lock) {
+      if (!s.pool) s.pool = new Pool(s.threads);
+      return s.pool->run(ranges, body, context);
+    }
+  }
+  for (int64_t i = 0; i < ranges.count; ++i) body(context, ranges.start(i), ranges.start(i + 1));
+}
+
+}  // namespace heed

@@ -1,0 +1,141 @@
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tensor/error.h"
+#include "tensor/parallel.h"
+#include "tests/catch.h"
+
+using namespace heed;
+
+namespace {
+
+struct Threads {  // sets the number of threads for one scope
+  int before = num_threads();
+  explicit Threads(int n) { set_num_threads(n); }
+  ~Threads() { set_num_threads(before); }
+};
+
+using RangeSet = std::set<std::pair<int64_t, int64_t>>;
+
+RangeSet ranges_of(int64_t n, int64_t grain) {
+  RangeSet ranges;
+  std::mutex mutex;
+  parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+    std::lock_guard lock(mutex);
+    ranges.insert({begin, end});
+  });
+  return ranges;
+}
+
+int64_t sum_to(int64_t n) {
+  std::atomic<int64_t> sum = 0;
+  parallel_for(n, 1, [&](int64_t begin, int64_t end) {
+    int64_t part = 0;
+    for (int64_t i = begin; i < end; ++i) part += i;
+    sum += part;
+  });
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("parallel_for: every index is visited once, in ranges of at least the grain", "[parallel]") {
+  for (const int threads : {1, 2, 3, 8}) {
+    Threads guard(threads);
+    for (const int64_t n : {0, 1, 2, 7, 63, 64, 65, 1000, 4099})
+      for (const int64_t grain : {1, 3, 64, 100, 5000}) {
+        CAPTURE(threads, n, grain);
+        int64_t next = 0;
+        for (const auto& [begin, end] : ranges_of(n, grain)) {
+          CHECK(begin == next);
+          CHECK((end - begin >= grain || end == n));
+          next = end;
+        }
+        CHECK(next == n);
+      }
+  }
+}
+
+TEST_CASE("parallel_for: ranges depend on n, grain and the number of threads alone", "[parallel]") {
+  Threads guard(3);
+  const RangeSet first = ranges_of(12345, 10);
+  CHECK(first.size() > 3);
+  for (int i = 0; i < 200; ++i) REQUIRE(ranges_of(12345, 10) == first);
+  RangeSet nested;
+  std::mutex mutex;
+  parallel_for(2, 1, [&](int64_t, int64_t) {
+    const RangeSet inner = ranges_of(12345, 10);
+    std::lock_guard lock(mutex);
+    nested.insert(inner.begin(), inner.end());
+  });
+  CHECK(nested == first);
+}
+
+TEST_CASE("parallel_for: small work stays on the calling thread", "[parallel]") {
+  Threads guard(4);
+  std::thread::id where;
+  parallel_for(100, 60, [&](int64_t, int64_t) { where = std::this_thread::get_id(); });
+  CHECK(where == std::this_thread::get_id());
+}
+
+TEST_CASE("parallel_for: an exception reaches the caller and the pool goes on", "[parallel]") {
+  Threads guard(2);
+  for (int i = 0; i < 50; ++i) {
+    CHECK_THROWS_AS(parallel_for(1000, 1,
+                                 [](int64_t begin, int64_t end) {
+                                   if (begin <= 700 && 700 < end) throw std::range_error("700");
+                                 }),
+                    std::range_error);
+    REQUIRE(sum_to(1000) == 499500);
+  }
+}
+
+TEST_CASE("parallel_for: several threads of the program may call it at once", "[parallel]") {
+  Threads guard(2);
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 3; ++t)
+    callers.emplace_back([&] {
+      for (int i = 0; i < 300; ++i) wrong += sum_to(1000 + i) != (999 + i) * (1000 + i) / 2;
+    });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("parallel_for: works with pauses long enough for the workers to fall asleep", "[parallel]") {
+  Threads guard(3);
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(std::chrono::microseconds(20 * i));
+    REQUIRE(sum_to(10000) == 49995000);
+  }
+}
+
+#ifndef __SANITIZE_THREAD__  // which refuses new threads after a fork
+TEST_CASE("parallel_for: a forked child starts threads of its own", "[parallel]") {
+  Threads guard(2);
+  REQUIRE(sum_to(1000) == 499500);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    alarm(20);  // a child that hangs is a failure, not a wait
+    _exit(sum_to(1000) == 499500 && num_threads() == 2 ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+  CHECK(sum_to(1000) == 499500);
+}
+#endif
+
+TEST_CASE("set_num_threads: refuses numbers below 1", "[parallel]") {
+  CHECK_THROWS_AS(set_num_threads(0), ValueError);
+  CHECK_THROWS_AS(set_num_threads(-3), ValueError);
+}
