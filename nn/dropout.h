@@ -1,0 +1,22 @@
+// Dropout: Srivastava et al. 2014.
+#pragma once
+
+#include "nn/scope.h"
+
+namespace heed::nn {
+
+/// While training, zeroes each element with probability p and scales the rest by 1 / (1 - p).
+/// Under EvalMode, the identity.
+struct Dropout {
+  double p;
+  Rng* rng;
+
+  /// Throws ValueError unless 0 <= p <= 1.
+  Dropout(Scope s, double p, Loc where = Loc::current());
+  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+};
+
+/// Throws ValueError unless 0 <= p <= 1; returns p.
+double check_probability(const Op& op, double p);
+
+}  // namespace heed::nn

@@ -1,0 +1,18 @@
+// The affine map.
+#pragma once
+
+#include "nn/scope.h"
+
+namespace heed::nn {
+
+/// y = x W^T + b. Draws the weight, then the bias, from U(-1/sqrt(in), 1/sqrt(in)).
+struct Linear {
+  Tensor weight;  ///< (out, in), also where GPT-2's published files have (in, out)
+  Tensor bias;    ///< (out), undefined without bias
+
+  Linear(Scope s, int64_t in, int64_t out, bool bias = true, Loc where = Loc::current());
+  /// (..., in) -> (..., out)
+  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+};
+
+}  // namespace heed::nn
