@@ -5,57 +5,136 @@
 #include <mutex>
 
 #include "tensor/error.h"
+#include "tensor/heap.h"
 
 namespace heed {
 namespace {
 
-constexpr size_t kAlign = 64;  // a cache line, and the widest vector
+// Under AddressSanitizer nothing is kept: each storage is a block of the C library's own, so that reads of freed or
+// foreign bytes are found.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kKeepFreed = false;
+#elif defined(__has_feature)
+constexpr bool kKeepFreed = !__has_feature(address_sanitizer);
+#else
+constexpr bool kKeepFreed = true;
+#endif
 
-struct Counters {
-  std::mutex mutex;
-  MemoryStats stats{};
+constexpr size_t kAlign = 64;           // a cache line, and the widest vector
+constexpr size_t kMost = SIZE_MAX / 4;  // no machine has more, and rounding up cannot overflow
+
+class Allocator {
+ public:
+  Taken allocate(size_t bytes, const Loc& where) {
+    std::lock_guard lock(mutex_);
+    Taken taken = take(bytes);
+    if (!taken.data) {
+      trim();
+      taken = take(bytes);
+    }
+    if (!taken.data) {
+      fail<Error>(Op{"Storage::allocate", where}, "the system refused {} bytes; {} bytes are in use by tensors", bytes, live_);
+    }
+    ++allocations_;
+    live_ += taken.bytes;
+    peak_ = std::max(peak_, live_);
+    most_live_ = std::max(most_live_, live_);
+    if (taken.fresh > 0) {
+      ++system_calls_;
+      bound_cache();
+    }
+    return taken;
+  }
+
+  void release(std::byte* data, size_t bytes, void* home) {
+    std::lock_guard lock(mutex_);
+    live_ -= give(data, bytes, home);
+  }
+
+  MemoryStats stats() {
+    std::lock_guard lock(mutex_);
+    const size_t system = kKeepFreed ? small_.system_bytes() + large_.system_bytes() : live_;
+    const auto count = [](size_t n) { return static_cast<int64_t>(n); };
+    return {.live_bytes = count(live_),
+            .peak_bytes = count(peak_),
+            .cached_bytes = count(system - live_),
+            .system_bytes = count(system),
+            .system_calls = system_calls_,
+            .allocations = allocations_};
+  }
+
+  void reset_peak() {
+    std::lock_guard lock(mutex_);
+    peak_ = live_;
+  }
+
+  void trim_all() {
+    std::lock_guard lock(mutex_);
+    trim();
+    most_live_ = live_;
+  }
+
+ private:
+  Taken take(size_t bytes) {
+    if (bytes > kMost) return {};
+    if constexpr (!kKeepFreed) {
+      void* data = nullptr;  // of the exact size, so that one byte too far is found
+      if (posix_memalign(&data, kAlign, std::max(bytes, size_t{1})) != 0) return {};
+      return {static_cast<std::byte*>(data), nullptr, bytes, std::max(bytes, size_t{1})};
+    }
+    return bytes <= SmallHeap::kMost ? small_.allocate(bytes) : large_.allocate(bytes);
+  }
+
+  size_t give(std::byte* data, size_t bytes, void* home) {
+    if constexpr (!kKeepFreed) {
+      std::free(data);
+      return bytes;
+    }
+    return bytes <= SmallHeap::kMost ? small_.release(data, home) : large_.release(home);
+  }
+
+  void trim() {
+    small_.trim();
+    large_.trim(0);
+  }
+
+  // What is held may exceed the most that was ever live by an eighth. A repeated step stays below that (a transformer's
+  // measures 7%); a program that turns to tensors of other sizes would otherwise hold the memory of both phases.
+  void bound_cache() {
+    const size_t bound = most_live_ + most_live_ / 8 + (size_t{32} << 20);
+    const size_t system = small_.system_bytes() + large_.system_bytes();
+    if (system > bound) large_.trim(large_.cached_bytes() - std::min(large_.cached_bytes(), system - bound));
+  }
+
+  std::mutex mutex_;
+  SmallHeap small_;
+  LargeHeap large_;
+  size_t live_ = 0, peak_ = 0, most_live_ = 0;
+  int64_t system_calls_ = 0, allocations_ = 0;
 };
+
 // Never destroyed, so that static tensors can be freed at exit.
-Counters& counters() {
-  static Counters& instance = *new Counters;
+Allocator& allocator() {
+  static Allocator& instance = *new Allocator;
   return instance;
 }
 
-size_t rounded(size_t bytes) { return std::max(bytes + kAlign - 1, kAlign) / kAlign * kAlign; }
-
 }  // namespace
 
-std::shared_ptr<Storage> Storage::allocate(size_t bytes) { return std::make_shared<Storage>(Token{}, bytes); }
-
-Storage::Storage(Token, size_t bytes) : data_(nullptr), bytes_(bytes) {
-  if (bytes < SIZE_MAX - kAlign) data_ = static_cast<std::byte*>(std::aligned_alloc(kAlign, rounded(bytes)));
-  if (!data_) fail<Error>(Op{"Storage::allocate"}, "the system has no {} bytes to give", bytes);
-  std::lock_guard lock(counters().mutex);
-  auto& stats = counters().stats;
-  stats.live_bytes += static_cast<int64_t>(rounded(bytes));
-  stats.peak_bytes = std::max(stats.peak_bytes, stats.live_bytes);
-  stats.system_bytes = stats.live_bytes;
-  ++stats.system_calls, ++stats.allocations;
+std::shared_ptr<Storage> Storage::allocate(size_t bytes, Loc where) {
+  return std::make_shared<Storage>(Token{}, bytes, where);
 }
 
-Storage::~Storage() {
-  std::free(data_);
-  std::lock_guard lock(counters().mutex);
-  auto& stats = counters().stats;
-  stats.live_bytes -= static_cast<int64_t>(rounded(bytes_));
-  stats.system_bytes = stats.live_bytes;
+Storage::Storage(Token, size_t bytes, const Loc& where) : bytes_(bytes) {
+  const Taken taken = allocator().allocate(bytes, where);
+  data_ = taken.data;
+  home_ = taken.home;
 }
 
-MemoryStats memory_stats() {
-  std::lock_guard lock(counters().mutex);
-  return counters().stats;
-}
+Storage::~Storage() { allocator().release(data_, bytes_, home_); }
 
-void reset_peak_memory() {
-  std::lock_guard lock(counters().mutex);
-  counters().stats.peak_bytes = counters().stats.live_bytes;
-}
-
-void release_cached_memory() {}
+MemoryStats memory_stats() { return allocator().stats(); }
+void reset_peak_memory() { allocator().reset_peak(); }
+void release_cached_memory() { allocator().trim_all(); }
 
 }  // namespace heed

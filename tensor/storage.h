@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "tensor/error.h"
+
 namespace heed {
 
 /// A block of bytes, 64-byte aligned, that several tensors may share through std::shared_ptr. Freeing the last reference
@@ -14,9 +16,9 @@ class Storage {
 
  public:
   /// `bytes` uninitialised bytes; 0 is fine. Throws Error when the system has no more memory to give.
-  static std::shared_ptr<Storage> allocate(size_t bytes);
+  static std::shared_ptr<Storage> allocate(size_t bytes, Loc where = Loc::current());
 
-  Storage(Token, size_t bytes);
+  Storage(Token, size_t bytes, const Loc& where);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -29,6 +31,7 @@ class Storage {
  private:
   std::byte* data_;
   size_t bytes_;
+  void* home_;  // the allocator's record of the block
 };
 
 /// What the allocator of this process holds, over all threads. Bytes count blocks as rounded up by the allocator.
@@ -37,14 +40,15 @@ struct MemoryStats {
   int64_t peak_bytes;    ///< the most that live_bytes was, since the start or reset_peak_memory()
   int64_t cached_bytes;  ///< free, and kept for the next storages
   int64_t system_bytes;  ///< held from the system now: live_bytes + cached_bytes
-  int64_t system_calls;  ///< times that the system was asked for memory
+  int64_t system_calls;  ///< times that the system had to give memory: 0 a step once a training loop has warmed up
   int64_t allocations;   ///< storages made since the start
 };
 
 MemoryStats memory_stats();
 /// Lets peak_bytes start again at the present live_bytes.
 void reset_peak_memory();
-/// Gives all cached bytes that fill whole pages back to the system. Storages stay as they are.
+/// Gives the cached bytes back to the system, but for the room in 256 KiB slabs of small blocks that are partly in use.
+/// Storages stay as they are.
 void release_cached_memory();
 
 }  // namespace heed
