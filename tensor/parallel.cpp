@@ -13,6 +13,9 @@
 #include <vector>
 
 #include <pthread.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
@@ -47,6 +50,29 @@ void pause() {
   asm volatile("yield");
 #endif
 }
+
+/// The cores that the thread which makes this may use, where the system tells.
+class Cores {
+ public:
+#ifdef __linux__
+  Cores() {
+    if (sched_getaffinity(0, sizeof allowed_, &allowed_) != 0) CPU_ZERO(&allowed_);
+  }
+  static int current() { return sched_getcpu(); }
+  /// Moves this thread to any other core; false if there is none.
+  bool leave(int core) const {
+    cpu_set_t others = allowed_;
+    CPU_CLR(core, &others);
+    return CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0;
+  }
+
+ private:
+  cpu_set_t allowed_;
+#else
+  static int current() { return -1; }
+  bool leave(int) const { return false; }
+#endif
+};
 
 /// Waits for `ready` by spinning; false if it did not come in kSpin.
 template <class F>
@@ -104,6 +130,7 @@ class Pool {
     body_ = body;
     context_ = context;
     error_ = nullptr;
+    caller_core_.store(Cores::current(), std::memory_order_relaxed);
     failed_.store(false, std::memory_order_relaxed);
     unfinished_.store(ranges.count, std::memory_order_relaxed);
     unclaimed_.store(static_cast<uint64_t>(ranges.count));
@@ -161,13 +188,17 @@ class Pool {
 
   void work() {
     inside_parallel_for = true;
+    const Cores cores;
     const auto called = [this] { return any_unclaimed() || stop_.load(); };
     for (;;) {
-      if (!spin_until(called)) {
+      const bool may_spin = leave_caller_alone(cores);
+      if (!may_spin || !spin_until(called)) {
         std::unique_lock lock(mutex_);
         sleepers_.fetch_add(1);
         wake_.wait(lock, called);
         sleepers_.fetch_sub(1);
+        lock.unlock();
+        leave_caller_alone(cores);
       }
       if (stop_.load()) return;
       while (work_on_one(kBack)) {
@@ -175,11 +206,19 @@ class Pool {
     }
   }
 
+  /// Some schedulers wake a worker on the caller's core, where it only takes the caller's time, and leave it there.
+  /// False if it has to stay.
+  bool leave_caller_alone(const Cores& cores) const {
+    const int core = Cores::current();
+    return core < 0 || core != caller_core_.load(std::memory_order_relaxed) || cores.leave(core);
+  }
+
   Ranges ranges_{0, 1, 1};
   Body body_ = nullptr;
   void* context_ = nullptr;
   std::exception_ptr error_;
   std::atomic<bool> failed_ = false;
+  std::atomic<int> caller_core_ = -1;
   alignas(64) std::atomic<uint64_t> unclaimed_ = 0;
   alignas(64) std::atomic<int64_t> unfinished_ = 0;
   alignas(64) std::atomic<int64_t> sleepers_ = 0;

@@ -11,6 +11,16 @@ namespace {
 
 // Multiply-adds that are worth a thread's while.
 constexpr int64_t kWorkPerRange = 1 << 19;
+// Every range packs the other operand anew, which costs as much as some 12 rows of product: a range of this many rows or
+// columns gives away 3 % and leaves the threads more to share out.
+constexpr int64_t kLongRange = 384;
+
+/// Rows or columns of C to a range, if one of them costs `work` multiply-adds: an equal share for each thread while that
+/// is no more than kLongRange.
+int64_t grain(int64_t length, int64_t work) {
+  const int64_t share = (length + num_threads() - 1) / num_threads();
+  return std::max({int64_t{1}, std::min(share, kLongRange), kWorkPerRange / std::max<int64_t>(1, work)});
+}
 
 /// OpenBLAS must not start threads of its own inside ours. Its OpenMP build keeps the setting per thread.
 void keep_blas_serial() {
@@ -40,14 +50,12 @@ template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b,
           int64_t ldb, T beta, T* c, int64_t ldc) {
   if (m >= n) {
-    const int64_t grain = std::max<int64_t>(16, kWorkPerRange / std::max<int64_t>(1, n * k));
-    parallel_for(m, grain, [&](int64_t begin, int64_t end) {
+    parallel_for(m, grain(m, n * k), [&](int64_t begin, int64_t end) {
       gemm_serial(trans_a, trans_b, end - begin, n, k, alpha, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
                   c + begin * ldc, ldc);
     });
   } else {
-    const int64_t grain = std::max<int64_t>(16, kWorkPerRange / std::max<int64_t>(1, m * k));
-    parallel_for(n, grain, [&](int64_t begin, int64_t end) {
+    parallel_for(n, grain(n, m * k), [&](int64_t begin, int64_t end) {
       gemm_serial(trans_a, trans_b, m, end - begin, k, alpha, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta,
                   c + begin, ldc);
     });
@@ -63,8 +71,7 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T
       gemm(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c, ldc);
     return;
   }
-  const int64_t grain = std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, m * n * k));
-  parallel_for(batch, grain, [&](int64_t begin, int64_t end) {
+  parallel_for(batch, std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, m * n * k)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       gemm_serial(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta,
                   c + i * stride_c, ldc);
