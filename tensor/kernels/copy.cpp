@@ -1,0 +1,89 @@
+#include "tensor/kernels/copy.h"
+
+#include <cstring>
+
+#include "tensor/kernels/elementwise.h"
+
+namespace heed::kernels {
+
+Tensor copy(const Tensor& x) {
+  Tensor y = empty(x.shape(), x.dtype());
+  copy_into(x, y);
+  return y;
+}
+
+Tensor contiguous(const Tensor& x) {
+  if (!x.is_contiguous()) return copy(x);
+  Tensor y = x;
+  y.set_node(nullptr);
+  return y;
+}
+
+void copy_into(const Tensor& x, const Tensor& y) {
+  dispatch(x.dtype(), [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = y.mutable_data<T>();
+    const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
+    const int64_t to = nest.inner_stride(0), from = nest.inner_stride(1);
+    for_runs(nest, [&](const std::array<int64_t, 2>& at, int64_t n) {
+      T* po = out + at[0];
+      const T* pi = in + at[1];
+      if (to == 1 && from == 1)
+        std::memcpy(po, pi, static_cast<size_t>(n) * sizeof(T));
+      else
+        for (int64_t i = 0; i < n; ++i) po[i * to] = pi[i * from];
+    });
+  });
+}
+
+void add_into(const Tensor& x, const Tensor& y) {
+  dispatch_floating(x.dtype(), [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = y.mutable_data<T>();
+    const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
+    const int64_t to = nest.inner_stride(0), from = nest.inner_stride(1);
+    for_runs(nest, [&](const std::array<int64_t, 2>& at, int64_t n) {
+      T* po = out + at[0];
+      const T* pi = in + at[1];
+      if (to == 1 && from == 1)
+        for (int64_t i = 0; i < n; ++i) po[i] += pi[i];
+      else
+        for (int64_t i = 0; i < n; ++i) po[i * to] += pi[i * from];
+    });
+  });
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+  return dispatch(x.dtype(), [&]<class In>() {
+    return dispatch(dtype, [&]<class Out>() { return map_as<In, Out>(x, [](In v) { return static_cast<Out>(v); }); });
+  });
+}
+
+void fill(const Tensor& y, double value) {
+  dispatch(y.dtype(), [&]<class T>() {
+    T* out = y.mutable_data<T>();
+    const T v = static_cast<T>(value);
+    const Nest<1> nest(y.shape(), {y.strides()});
+    const int64_t step = nest.inner_stride(0);
+    for_runs(nest, [&](const std::array<int64_t, 1>& at, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) out[at[0] + i * step] = v;
+    });
+  });
+}
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  Tensor y = empty(a.shape(), a.dtype());
+  dispatch(a.dtype(), [&]<class T>() {
+    T* out = y.mutable_data<T>();
+    const bool* pc = condition.data<bool>();
+    const T *pa = a.data<T>(), *pb = b.data<T>();
+    const Nest<4> nest(a.shape(), {y.strides(), condition.strides(), a.strides(), b.strides()});
+    const int64_t sc = nest.inner_stride(1), sa = nest.inner_stride(2), sb = nest.inner_stride(3);
+    for_runs(nest, [&](const std::array<int64_t, 4>& at, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) out[at[0] + i] = pc[at[1] + i * sc] ? pa[at[2] + i * sa] : pb[at[3] + i * sb];
+    });
+  });
+  return y;
+}
+
+}  // namespace heed::kernels

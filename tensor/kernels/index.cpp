@@ -1,0 +1,165 @@
+#include "tensor/kernels/index.h"
+
+#include <cstring>
+
+#include "tensor/kernels/copy.h"
+#include "tensor/kernels/elementwise.h"
+#include "tensor/view.h"
+
+namespace heed::kernels {
+
+namespace {
+
+/// x's axes around one: outer x n x inner.
+struct Around {
+  int64_t outer = 1, n, inner = 1;
+  Around(const Shape& shape, int axis) : n(shape[axis]) {
+    for (int i = 0; i < axis; ++i) outer *= shape[i];
+    for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
+  }
+};
+
+/// Calls f(at_index, at_data) for each element of `index`, where at_data is its place in a contiguous tensor of `shape`
+/// with the axis's coordinate replaced by the index.
+template <class F>
+void for_gathered(const Tensor& index, int axis, const Shape& shape, F f) {
+  const Strides strides = contiguous_strides(shape);
+  Strides walked = strides;
+  walked[axis] = 0;
+  const int64_t* pi = index.data<int64_t>();
+  const Nest<2> nest(index.shape(), {index.strides(), walked});
+  if (index.numel() == 0) return;
+  int64_t position = 0;
+  nest.for_rows(0, nest.rows(), [&](const std::array<int64_t, 2>& at, int64_t n) {
+    for (int64_t j = 0; j < n; ++j)
+      f(position++, at[1] + j * nest.inner_stride(1) + pi[at[0] + j * nest.inner_stride(0)] * strides[axis]);
+  });
+}
+
+}  // namespace
+
+std::optional<int64_t> first_outside(const Tensor& index, int64_t n) {
+  const Tensor flat = contiguous(index);
+  const int64_t* p = flat.data<int64_t>();
+  for (int64_t i = 0; i < flat.numel(); ++i)
+    if (p[i] < 0 || p[i] >= n) return p[i];
+  return {};
+}
+
+Tensor cat(const std::vector<Tensor>& tensors, int axis) {
+  Shape shape = tensors[0].shape();
+  shape[axis] = 0;
+  for (const Tensor& t : tensors) shape[axis] += t.shape()[axis];
+  Tensor y = empty(shape, tensors[0].dtype());
+  int64_t start = 0;
+  for (const Tensor& t : tensors) {
+    copy_into(t, view::narrow({"cat"}, y, axis, start, t.shape()[axis]));
+    start += t.shape()[axis];
+  }
+  return y;
+}
+
+Tensor index_select(const Tensor& x0, int axis, const Tensor& index0) {
+  const Tensor x = contiguous(x0), index = contiguous(index0);
+  Shape shape = x.shape();
+  shape[axis] = index.numel();
+  Tensor y = empty(shape, x.dtype());
+  const Around in(x.shape(), axis);
+  const int64_t m = index.numel();
+  const int64_t* pi = index.data<int64_t>();
+  const size_t bytes = size_of(x.dtype()) * static_cast<size_t>(in.inner);
+  const std::byte* px = x.storage()->data() + static_cast<size_t>(x.offset()) * size_of(x.dtype());
+  std::byte* py = y.storage()->data();
+  parallel_for(in.outer * m, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, in.inner)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      std::memcpy(py + static_cast<size_t>(i) * bytes, px + static_cast<size_t>((i / m) * in.n + pi[i % m]) * bytes, bytes);
+  });
+  return y;
+}
+
+Tensor index_add(const Tensor& g0, int axis, const Tensor& index0, int64_t size) {
+  const Tensor g = contiguous(g0), index = contiguous(index0);
+  Shape shape = g.shape();
+  shape[axis] = size;
+  Tensor y = zeros(shape, g.dtype());
+  const Around in(g.shape(), axis);
+  const int64_t* pi = index.data<int64_t>();
+  dispatch_floating(g.dtype(), [&]<class T>() {
+    const T* pg = g.data<T>();
+    T* py = y.mutable_data<T>();
+    // Threads share the inner elements, so that equal indices add up in order.
+    const int64_t grain = std::max<int64_t>(16, kGrain / std::max<int64_t>(1, in.outer * in.n));
+    parallel_for(in.inner, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t o = 0; o < in.outer; ++o)
+        for (int64_t i = 0; i < in.n; ++i) {
+          const T* from = pg + (o * in.n + i) * in.inner;
+          T* to = py + (o * size + pi[i]) * in.inner;
+          for (int64_t j = begin; j < end; ++j) to[j] += from[j];
+        }
+    });
+  });
+  return y;
+}
+
+Tensor gather(const Tensor& x0, int axis, const Tensor& index) {
+  const Tensor x = contiguous(x0);
+  Tensor y = empty(index.shape(), x.dtype());
+  dispatch(x.dtype(), [&]<class T>() {
+    const T* px = x.data<T>();
+    T* py = y.mutable_data<T>();
+    for_gathered(index, axis, x.shape(), [&](int64_t i, int64_t at) { py[i] = px[at]; });
+  });
+  return y;
+}
+
+Tensor scatter_add(const Tensor& g0, int axis, const Tensor& index, const Shape& shape) {
+  const Tensor g = contiguous(g0);
+  Tensor y = zeros(shape, g.dtype());
+  dispatch_floating(g.dtype(), [&]<class T>() {
+    const T* pg = g.data<T>();
+    T* py = y.mutable_data<T>();
+    for_gathered(index, axis, shape, [&](int64_t i, int64_t at) { py[at] += pg[i]; });
+  });
+  return y;
+}
+
+Tensor pad_slice(const Tensor& x, int axis, int64_t start, const Shape& shape) {
+  Tensor y = empty(shape, x.dtype());
+  const int64_t length = x.shape()[axis], end = start + length;
+  const Op op{"narrow"};
+  if (start > 0) fill(view::narrow(op, y, axis, 0, start), 0);
+  copy_into(x, view::narrow(op, y, axis, start, length));
+  if (end < shape[axis]) fill(view::narrow(op, y, axis, end, shape[axis] - end), 0);
+  return y;
+}
+
+Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
+  Tensor y = copy(x);
+  const int64_t rows = x.shape()[x.rank() - 2], columns = x.shape()[x.rank() - 1];
+  if (y.numel() == 0) return y;
+  dispatch(x.dtype(), [&]<class T>() {
+    T* p = y.mutable_data<T>();
+    for (int64_t i = 0; i < y.numel() / columns; ++i) {
+      const int64_t row = i % rows, edge = std::clamp<int64_t>(row + diagonal + (lower ? 1 : 0), 0, columns);
+      T* out = p + i * columns;
+      if (lower) std::fill(out + edge, out + columns, T(0));
+      else std::fill(out, out + edge, T(0));
+    }
+  });
+  return y;
+}
+
+Tensor flip(const Tensor& x0, int axis) {
+  const Tensor x = contiguous(x0);
+  Tensor y = empty(x.shape(), x.dtype());
+  const Around in(x.shape(), axis);
+  const size_t bytes = size_of(x.dtype()) * static_cast<size_t>(in.inner);
+  const std::byte* px = x.storage()->data() + static_cast<size_t>(x.offset()) * size_of(x.dtype());
+  std::byte* py = y.storage()->data();
+  for (int64_t o = 0; o < in.outer; ++o)
+    for (int64_t i = 0; i < in.n; ++i)
+      std::memcpy(py + static_cast<size_t>(o * in.n + i) * bytes, px + static_cast<size_t>(o * in.n + in.n - 1 - i) * bytes, bytes);
+  return y;
+}
+
+}  // namespace heed::kernels

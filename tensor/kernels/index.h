@@ -1,0 +1,25 @@
+// Picking and adding by index, joining, triangles, reversal. Indices have been checked by the op.
+#pragma once
+
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace heed::kernels {
+
+/// The first element of `index` (i64) outside [0, n), if any.
+std::optional<int64_t> first_outside(const Tensor& index, int64_t n);
+
+Tensor cat(const std::vector<Tensor>& tensors, int axis);
+Tensor index_select(const Tensor& x, int axis, const Tensor& index);
+/// Zeros with `size` on `axis`, plus g's slices at index; equal indices add up, in order.
+Tensor index_add(const Tensor& g, int axis, const Tensor& index, int64_t size);
+Tensor gather(const Tensor& x, int axis, const Tensor& index);
+Tensor scatter_add(const Tensor& g, int axis, const Tensor& index, const Shape& shape);
+/// Zeros of `shape`, with x at start .. on `axis`.
+Tensor pad_slice(const Tensor& x, int axis, int64_t start, const Shape& shape);
+/// Keeps column - row <= diagonal (lower) or >= diagonal (upper) of the last two axes; zeros elsewhere.
+Tensor triangle(const Tensor& x, int64_t diagonal, bool lower);
+Tensor flip(const Tensor& x, int axis);
+
+}  // namespace heed::kernels

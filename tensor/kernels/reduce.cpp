@@ -1,0 +1,218 @@
+#include "tensor/kernels/reduce.h"
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/kernels/elementwise.h"
+#include "tensor/view.h"
+
+namespace heed::kernels {
+
+namespace {
+
+/// The same elements with the kept axes first and the reduced ones last.
+struct Split {
+  Shape kept, reduced;
+  Strides kept_strides, reduced_strides;
+
+  Split(const Tensor& x, const Shape& axes) {
+    for (int i = 0, k = 0; i < x.rank(); ++i) {
+      const bool is_reduced = k < axes.rank() && axes[k] == i;
+      (is_reduced ? reduced : kept).push_back(x.shape()[i]);
+      (is_reduced ? reduced_strides : kept_strides).push_back(x.strides()[i]);
+      k += is_reduced;
+    }
+  }
+};
+
+constexpr int kLanes = 8;  // independent accumulators: the compiler may keep them in vectors
+
+/// One row with `combine`, starting from `initial`, in an order that depends on n alone.
+template <class Acc, class T, class Combine>
+Acc reduce_row(const T* x, int64_t n, int64_t stride, Acc initial, Combine combine) {
+  if (stride != 1 || n < 2 * kLanes) {
+    Acc acc = initial;
+    for (int64_t i = 0; i < n; ++i) acc = combine(acc, static_cast<Acc>(x[i * stride]));
+    return acc;
+  }
+  Acc lanes[kLanes];
+  for (Acc& lane : lanes) lane = initial;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int l = 0; l < kLanes; ++l) lanes[l] = combine(lanes[l], static_cast<Acc>(x[i + l]));
+  Acc acc = initial;
+  for (const Acc& lane : lanes) acc = combine(acc, lane);
+  for (; i < n; ++i) acc = combine(acc, static_cast<Acc>(x[i]));
+  return acc;
+}
+
+/// Each kept element for itself: right where the reduced axes lie close in memory.
+template <class Acc, class T, class Out, class Combine>
+void reduce_rows(const T* x, Out* out, const Split& split, Acc initial, Combine combine) {
+  const Nest<1> kept(split.kept, {split.kept_strides});
+  const Nest<1> reduced(split.reduced, {split.reduced_strides});
+  const int64_t n = split.kept.numel(), work = std::max<int64_t>(1, split.reduced.numel());
+  const int64_t inner = kept.inner();
+  parallel_for(n, std::max<int64_t>(1, kGrain / work), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t base = 0;
+      kept.for_rows(i / inner, i / inner + 1, [&](const std::array<int64_t, 1>& at, int64_t) { base = at[0]; });
+      base += (i % inner) * kept.inner_stride(0);
+      Acc acc = initial;
+      reduced.for_rows(0, reduced.rows(), [&](const std::array<int64_t, 1>& at, int64_t m) {
+        acc = combine(acc, reduce_row<Acc>(x + base + at[0], m, reduced.inner_stride(0), initial, combine));
+      });
+      out[i] = static_cast<Out>(acc);
+    }
+  });
+}
+
+/// Blocks of neighbouring kept elements together: right where the kept axes lie close in memory (sums over leading axes).
+template <class Acc, class T, class Out, class Combine>
+void reduce_columns(const T* x, Out* out, const Split& split, Acc initial, Combine combine) {
+  constexpr int64_t kBlock = 128;
+  const Nest<1> kept(split.kept, {split.kept_strides});
+  const Nest<1> reduced(split.reduced, {split.reduced_strides});
+  const int64_t inner = kept.inner(), blocks = (inner + kBlock - 1) / kBlock;
+  const int64_t work = kBlock * std::max<int64_t>(1, split.reduced.numel());
+  parallel_for(kept.rows() * blocks, std::max<int64_t>(1, kGrain / work), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / blocks, first = (i % blocks) * kBlock, width = std::min(kBlock, inner - first);
+      int64_t base = 0;
+      kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& at, int64_t) { base = at[0]; });
+      Acc acc[kBlock];
+      for (int64_t j = 0; j < width; ++j) acc[j] = initial;
+      const int64_t step = reduced.inner_stride(0);
+      reduced.for_rows(0, reduced.rows(), [&](const std::array<int64_t, 1>& at, int64_t m) {
+        for (int64_t k = 0; k < m; ++k) {
+          const T* px = x + base + first + at[0] + k * step;
+          for (int64_t j = 0; j < width; ++j) acc[j] = combine(acc[j], static_cast<Acc>(px[j]));
+        }
+      });
+      for (int64_t j = 0; j < width; ++j) out[row * inner + first + j] = static_cast<Out>(acc[j]);
+    }
+  });
+}
+
+template <class Acc, class T, class Out, class Combine>
+void reduce(const Tensor& x, Out* out, const Shape& axes, Acc initial, Combine combine) {
+  const Split split(x, axes);
+  if (split.kept.numel() == 0) return;
+  if (split.reduced.numel() == 0) {
+    for (int64_t i = 0; i < split.kept.numel(); ++i) out[i] = static_cast<Out>(initial);
+    return;
+  }
+  const Nest<1> kept(split.kept, {split.kept_strides});
+  const Nest<1> reduced(split.reduced, {split.reduced_strides});
+  const bool columns = kept.inner_stride(0) == 1 && kept.inner() > 1 && reduced.inner_stride(0) != 1;
+  if (columns) reduce_columns<Acc>(x.data<T>(), out, split, initial, combine);
+  else reduce_rows<Acc>(x.data<T>(), out, split, initial, combine);
+}
+
+template <class Less>
+Tensor extreme(const Tensor& x, const Shape& axes, bool keepdim, Less less) {
+  Tensor y = empty(reduced_shape(x.shape(), axes, keepdim), x.dtype());
+  dispatch(x.dtype(), [&]<class T>() {
+    // The first element of the whole tensor would do as a start; the type's own end serves every slice.
+    T initial = less(T(0), T(1)) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
+    if constexpr (std::numeric_limits<T>::has_infinity)
+      initial = less(T(0), T(1)) ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
+    reduce<T, T>(x, y.mutable_data<T>(), axes, initial, [less](T a, T b) { return a != a || less(a, b) ? a : b; });
+  });
+  return y;
+}
+
+template <class Better>
+Tensor arg_extreme(const Tensor& x, int axis, bool keepdim, Better better) {
+  Tensor y = empty(reduced_shape(x.shape(), {axis}, keepdim), i64);
+  const Split split(x, {axis});
+  const int64_t n = split.reduced[0], stride = split.reduced_strides[0];
+  const Nest<1> kept(split.kept, {split.kept_strides});
+  dispatch(x.dtype(), [&]<class T>() {
+    const T* px = x.data<T>();
+    int64_t* out = y.mutable_data<int64_t>();
+    const int64_t inner = kept.inner();
+    if (y.numel() == 0) return;
+    parallel_for(kept.rows(), std::max<int64_t>(1, kGrain / (inner * n)), [&](int64_t begin, int64_t end) {
+      int64_t row = begin;
+      kept.for_rows(begin, end, [&](const std::array<int64_t, 1>& at, int64_t m) {
+        for (int64_t j = 0; j < m; ++j) {
+          const T* p = px + at[0] + j * kept.inner_stride(0);
+          int64_t best = 0;
+          for (int64_t i = 1; i < n; ++i) {
+            const T v = p[i * stride], top = p[best * stride];
+            if (top != top) break;
+            if (v != v || better(v, top)) best = i;
+          }
+          out[row * inner + j] = best;
+        }
+        ++row;
+      });
+    });
+  });
+  return y;
+}
+
+}  // namespace
+
+Shape reduced_shape(const Shape& shape, const Shape& axes, bool keepdim) {
+  Shape result;
+  for (int i = 0, k = 0; i < shape.rank(); ++i) {
+    const bool is_reduced = k < axes.rank() && axes[k] == i;
+    k += is_reduced;
+    if (!is_reduced) result.push_back(shape[i]);
+    else if (keepdim) result.push_back(1);
+  }
+  return result;
+}
+
+Tensor sum(const Tensor& x, const Shape& axes, bool keepdim) {
+  const bool counts = x.dtype() == i64 || x.dtype() == boolean;
+  Tensor y = empty(reduced_shape(x.shape(), axes, keepdim), counts ? i64 : x.dtype());
+  dispatch(x.dtype(), [&]<class T>() {
+    using Acc = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
+    using Out = std::conditional_t<std::is_floating_point_v<T>, T, int64_t>;
+    reduce<Acc, T>(x, y.mutable_data<Out>(), axes, Acc(0), [](Acc a, Acc b) { return a + b; });
+  });
+  return y;
+}
+
+Tensor amax(const Tensor& x, const Shape& axes, bool keepdim) {
+  return extreme(x, axes, keepdim, [](auto a, auto b) { return a > b; });
+}
+Tensor amin(const Tensor& x, const Shape& axes, bool keepdim) {
+  return extreme(x, axes, keepdim, [](auto a, auto b) { return a < b; });
+}
+Tensor argmax(const Tensor& x, int axis, bool keepdim) {
+  return arg_extreme(x, axis, keepdim, [](auto a, auto b) { return a > b; });
+}
+Tensor argmin(const Tensor& x, int axis, bool keepdim) {
+  return arg_extreme(x, axis, keepdim, [](auto a, auto b) { return a < b; });
+}
+
+Tensor cumsum(const Tensor& x0, int axis) {
+  const Tensor x = x0.is_contiguous() ? x0 : map_numbers(x0, [](auto v) { return v; });
+  Tensor y = empty(x.shape(), x.dtype());
+  int64_t outer = 1, inner = 1;
+  for (int i = 0; i < axis; ++i) outer *= x.shape()[i];
+  for (int i = axis + 1; i < x.rank(); ++i) inner *= x.shape()[i];
+  const int64_t n = x.shape()[axis];
+  const auto run = [&]<class T>() {
+    using Acc = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
+    const T* px = x.data<T>();
+    T* py = y.mutable_data<T>();
+    for (int64_t o = 0; o < outer; ++o)
+      for (int64_t j = 0; j < inner; ++j) {
+        Acc acc = 0;
+        for (int64_t i = 0; i < n; ++i) {
+          const int64_t at = (o * n + i) * inner + j;
+          py[at] = static_cast<T>(acc += static_cast<Acc>(px[at]));
+        }
+      }
+  };
+  if (x.dtype() == i64) run.template operator()<int64_t>();
+  else dispatch_floating(x.dtype(), run);
+  return y;
+}
+
+}  // namespace heed::kernels

@@ -1,0 +1,22 @@
+// Reductions over axes and running sums.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace heed::kernels {
+
+/// `x.shape()` without `axes` (sorted), or with 1 in their places.
+Shape reduced_shape(const Shape& shape, const Shape& axes, bool keepdim);
+
+/// Sum over `axes` (sorted, distinct). f32 accumulates in f64 along an axis, i64 in i64, boolean counts into i64.
+Tensor sum(const Tensor& x, const Shape& axes, bool keepdim);
+/// Maximum (minimum) over `axes`; NaN wins. The reduced axes must not be empty.
+Tensor amax(const Tensor& x, const Shape& axes, bool keepdim);
+Tensor amin(const Tensor& x, const Shape& axes, bool keepdim);
+/// i64: where along `axis` the first maximum (minimum) is; the first NaN wins. The axis must not be empty.
+Tensor argmax(const Tensor& x, int axis, bool keepdim);
+Tensor argmin(const Tensor& x, int axis, bool keepdim);
+/// Running sums along `axis`; f32 accumulates in f64.
+Tensor cumsum(const Tensor& x, int axis);
+
+}  // namespace heed::kernels
