@@ -58,6 +58,8 @@ Tensor cos(const Tensor& x, Loc where = Loc::current());
 Tensor tanh(const Tensor& x, Loc where = Loc::current());
 /// 1 / (1 + e^-x)
 Tensor sigmoid(const Tensor& x, Loc where = Loc::current());
+/// The error function, 2 / sqrt(pi) times the integral of e^-t^2 from 0 to x.
+Tensor erf(const Tensor& x, Loc where = Loc::current());
 /// max(x, 0); gradient 0 at 0.
 Tensor relu(const Tensor& x, Loc where = Loc::current());
 enum class Gelu { erf, tanh };

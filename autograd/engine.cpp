@@ -1,0 +1,250 @@
+#include "autograd/engine.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "autograd/ops.h"
+#include "tensor/kernels/copy.h"
+
+namespace heed {
+
+namespace autograd {
+
+namespace {
+
+using NodePtr = std::shared_ptr<Node>;
+
+/// A node of the walk with the gradient that has arrived so far.
+struct Visit {
+  NodePtr node;
+  Tensor gradient;
+  int target = -1;      // which of the asked-for nodes it is
+  bool needed = false;  // it is one, or lies between one and the outputs
+};
+
+class Walk {
+ public:
+  Walk(const Op& op, const std::vector<Tensor>& outputs, std::span<const NodePtr> targets) : op_(op), targets_(targets) {
+    collect(outputs);
+    // Newest first: creation order is a topological order, so every user of a node comes before it.
+    std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) { return a.node->id > b.node->id; });
+    at_.clear();
+    for (size_t i = 0; i < visits_.size(); ++i) at_[visits_[i].node.get()] = i;
+    mark();
+  }
+
+  void add(const NodePtr& node, const Tensor& g) {
+    Visit& visit = visits_[at_.at(node.get())];
+    if (!visit.needed) return;
+    if (!(g.shape() == node->shape)) fail<ShapeError>(op_, "the gradient of {} has shape {}, expected {}", node->op, g.shape(), node->shape);
+    if (g.dtype() != node->dtype)
+      fail<DTypeError>(op_, "the gradient of {} is {}, expected {}", node->op, name_of(g.dtype()), name_of(node->dtype));
+    accumulate(visit.gradient, g);
+  }
+
+  Gradients run(bool create_graph, bool retain) {
+    Gradients result(targets_.size());
+    for (Visit& visit : visits_) {
+      Tensor g = std::move(visit.gradient);
+      if (!visit.needed || !g.defined()) continue;
+      if (visit.target >= 0) result[size_t(visit.target)] = g;
+      Node& node = *visit.node;
+      if (node.leaf) {
+        if (targets_.empty()) accumulate_leaf(node, std::move(g), create_graph);
+        continue;
+      }
+      if (visit.target >= 0 && !below_needed(node)) continue;
+      if (node.freed)
+        fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; pass retain_graph to keep it", node.op,
+                        to_string(node.where));
+      pass_down(visit, std::move(g));
+      if (!retain) node.release();
+      visit.node = nullptr;
+    }
+    return result;
+  }
+
+ private:
+  void collect(const std::vector<Tensor>& outputs) {
+    uint64_t oldest = 0;  // nodes made before every target lead to none
+    if (!targets_.empty()) {
+      oldest = UINT64_MAX;
+      for (const NodePtr& target : targets_) oldest = std::min(oldest, target->id);
+    }
+    std::vector<NodePtr> open;
+    const auto meet = [&](const NodePtr& node) {
+      if (node && node->id >= oldest && at_.emplace(node.get(), 0).second) open.push_back(node);
+    };
+    for (const Tensor& y : outputs) meet(y.node());
+    while (!open.empty()) {
+      NodePtr node = std::move(open.back());
+      open.pop_back();
+      for (const NodePtr& input : node->inputs) meet(input);
+      visits_.push_back({std::move(node), {}});
+    }
+  }
+
+  void mark() {
+    if (targets_.empty()) {
+      for (Visit& visit : visits_) visit.needed = true;
+      return;
+    }
+    for (size_t i = 0; i < targets_.size(); ++i)
+      if (const auto it = at_.find(targets_[i].get()); it != at_.end()) {
+        visits_[it->second].target = int(i);
+        visits_[it->second].needed = true;
+      }
+    for (auto visit = visits_.rbegin(); visit != visits_.rend(); ++visit) visit->needed |= below_needed(*visit->node);
+  }
+
+  bool below_needed(const Node& node) const {
+    if (targets_.empty()) return true;
+    for (const NodePtr& input : node.inputs) {
+      if (!input) continue;
+      const auto it = at_.find(input.get());
+      if (it != at_.end() && visits_[it->second].needed) return true;
+    }
+    return false;
+  }
+
+  void pass_down(const Visit& visit, Tensor g) {
+    Node& node = *visit.node;
+    const Gradients down = node.backward(g, visit.node);
+    g = Tensor();
+    if (down.size() != node.inputs.size())
+      fail<GradError>({node.op, node.where}, "backward returned {} gradients for {} inputs", down.size(), node.inputs.size());
+    for (size_t i = 0; i < down.size(); ++i) {
+      const NodePtr& input = node.inputs[i];
+      if (!input || !down[i].defined() || at_.find(input.get()) == at_.end()) continue;
+      if (!(down[i].shape() == input->shape))
+        fail<ShapeError>({node.op, node.where}, "gradient {} has shape {}, expected {}", i, down[i].shape(), input->shape);
+      add(input, down[i]);
+    }
+  }
+
+  /// sum += g, in place where nothing else can see the sum.
+  static void accumulate(Tensor& sum, const Tensor& g) {
+    if (!sum.defined()) {
+      sum = g;
+      return;
+    }
+    if (!grad_enabled() && sum.storage().use_count() == 1 && sum.is_contiguous())
+      kernels::add_into(g, sum);
+    else
+      sum = sum + g;
+  }
+
+  static void accumulate_leaf(Node& leaf, Tensor g, bool create_graph) {
+    if (leaf.grad.defined()) accumulate(leaf.grad, g);
+    else if (create_graph || (g.storage().use_count() == 1 && g.is_contiguous())) leaf.grad = std::move(g);
+    else leaf.grad = kernels::copy(g);
+  }
+
+  const Op op_;
+  std::span<const NodePtr> targets_;
+  std::vector<Visit> visits_;
+  std::unordered_map<const Node*, size_t> at_;
+};
+
+Tensor seed_for(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options, size_t i) {
+  const Tensor& y = outputs[i];
+  if (options.seeds.empty() || !options.seeds[i].defined()) {
+    if (y.numel() != 1)
+      fail<GradError>(op, "output {} has shape {} and no seed; need a scalar, or a seed of shape {}", i, y.shape(), y.shape());
+    return full(y.shape(), 1, y.dtype());
+  }
+  const Tensor& seed = options.seeds[i];
+  if (!(seed.shape() == y.shape())) fail<ShapeError>(op, "seed {} has shape {}; need the output's shape {}", i, seed.shape(), y.shape());
+  if (seed.dtype() != y.dtype())
+    fail<DTypeError>(op, "seed {} is {}; need the output's dtype {}", i, name_of(seed.dtype()), name_of(y.dtype()));
+  return seed;
+}
+
+}  // namespace
+
+Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options, std::span<const NodePtr> targets) {
+  if (!options.seeds.empty() && options.seeds.size() != outputs.size())
+    fail<GradError>(op, "{} seeds for {} outputs; need one each, or none for scalars", options.seeds.size(), outputs.size());
+  std::vector<Tensor> seeds;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].node())
+      fail<GradError>(op, "output {} is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
+                      "need a result computed from a tensor with set_requires_grad()", i);
+    seeds.push_back(seed_for(op, outputs, options, i));
+  }
+  const GradMode mode(options.create_graph);
+  Walk walk(op, outputs, targets);
+  for (size_t i = 0; i < outputs.size(); ++i) walk.add(outputs[i].node(), seeds[i]);
+  seeds.clear();
+  return walk.run(options.create_graph, options.retain_graph || options.create_graph);
+}
+
+}  // namespace autograd
+
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs, const GradOptions& options, Loc where) {
+  const Op op{"grad", where};
+  if (inputs.empty()) fail<GradError>(op, "no inputs; need at least one tensor to differentiate by");
+  std::vector<std::shared_ptr<autograd::Node>> targets;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].node()) fail<GradError>(op, "input {} does not require a gradient; need set_requires_grad() before it is used", i);
+    for (size_t k = 0; k < i; ++k)
+      if (inputs[k].node() == inputs[i].node()) fail<GradError>(op, "input {} is input {} again; need distinct inputs", i, k);
+    targets.push_back(inputs[i].node());
+  }
+  std::vector<Tensor> result = autograd::run_backward(op, outputs, options, targets);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (!result[i].defined()) result[i] = zeros_like(inputs[i]);
+  return result;
+}
+
+Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options, Loc where) {
+  return grad(std::vector{output}, std::vector{input}, options, where)[0];
+}
+
+void backward(const std::vector<Tensor>& outputs, const GradOptions& options, Loc where) {
+  autograd::run_backward({"backward", where}, outputs, options, {});
+}
+
+Tensor& Tensor::set_requires_grad(bool on, Loc where) {
+  const Op op{"set_requires_grad", where};
+  if (!defined()) fail<Error>(op, "the tensor is undefined; need one made by a factory or an op");
+  if (node_ && !node_->leaf) fail<GradError>(op, "the tensor was computed from others ({}); need a leaf, or detach() first", node_->op);
+  if (!on) {
+    node_ = nullptr;
+    return *this;
+  }
+  if (!is_floating(dtype_)) fail<DTypeError>(op, "{} has no gradient; need f32 or f64", name_of(dtype_));
+  if (!node_) {
+    node_ = std::make_shared<autograd::Node>(Op{"leaf", where}, *this);
+    node_->leaf = true;
+  }
+  return *this;
+}
+
+const Tensor& Tensor::grad(Loc where) const {
+  if (!node_ || !node_->leaf)
+    fail<GradError>({"grad", where}, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad()",
+                    node_ ? "the result of an op" : "a constant");
+  return node_->grad;
+}
+
+void Tensor::set_grad(const Tensor& g, Loc where) const {
+  const Op op{"set_grad", where};
+  grad(where);
+  if (g.defined()) {
+    if (!(g.shape() == shape_)) fail<ShapeError>(op, "a gradient of shape {} for a tensor of shape {}; need equal shapes", g.shape(), shape_);
+    if (g.dtype() != dtype_)
+      fail<DTypeError>(op, "a gradient of {} for a tensor of {}; need equal dtypes", name_of(g.dtype()), name_of(dtype_));
+  }
+  node_->grad = g;
+}
+
+void Tensor::zero_grad(Loc where) const { set_grad({}, where); }
+
+void Tensor::backward(Loc where) const { autograd::run_backward({"backward", where}, {*this}, {}, {}); }
+
+void Tensor::backward(const Tensor& seed, bool retain_graph, Loc where) const {
+  autograd::run_backward({"backward", where}, {*this}, {.seeds = {seed}, .retain_graph = retain_graph}, {});
+}
+
+}  // namespace heed

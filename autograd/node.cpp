@@ -1,0 +1,149 @@
+#include "autograd/node.h"
+
+#include <atomic>
+
+#include "autograd/engine.h"
+
+namespace heed::autograd {
+
+namespace {
+
+std::atomic<uint64_t> next_id{1};
+std::atomic<int64_t> live_nodes{0};
+
+// A node may hold the last reference to its inputs, and so on down a chain: what a dying node held is freed from this
+// list instead of from its destructor, so that the depth of the stack does not grow with the length of the chain.
+struct Remains {
+  std::vector<std::shared_ptr<Node>> inputs;
+  std::function<Gradients(const Tensor&, const std::shared_ptr<Node>&)> backward;
+};
+thread_local std::vector<Remains>* burying = nullptr;
+
+void bury(Remains remains) {
+  if (burying) {
+    burying->push_back(std::move(remains));
+    return;
+  }
+  std::vector<Remains> waiting;
+  burying = &waiting;
+  waiting.push_back(std::move(remains));
+  while (!waiting.empty()) {
+    const Remains last = std::move(waiting.back());
+    waiting.pop_back();
+  }
+  burying = nullptr;
+}
+
+bool any_history(std::span<const Tensor> inputs) {
+  for (const Tensor& x : inputs)
+    if (x.node()) return true;
+  return false;
+}
+
+Needs needs_of(const Node& node) {
+  Needs needs;
+  for (size_t i = 0; i < node.inputs.size(); ++i)
+    if (node.inputs[i]) needs.set(i);
+  return needs;
+}
+
+std::shared_ptr<Node> node_over(const Op& op, const Tensor& y, std::span<const Tensor> inputs) {
+  auto node = std::make_shared<Node>(op, y);
+  node->inputs.reserve(inputs.size());
+  for (const Tensor& x : inputs) node->inputs.push_back(x.node());
+  return node;
+}
+
+/// The twin's gradients as recorded ops. Each input gets a slot of its own, so that one tensor given twice counts twice,
+/// and the walk back from the twin's output ends at the slots.
+Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<Tensor>& inputs, const Tensor& g, Needs needs) {
+  std::vector<Tensor> slots = inputs;
+  std::vector<std::shared_ptr<Node>> targets;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (!needs[i]) {
+      slots[i].set_node(nullptr);
+      continue;
+    }
+    slots[i] = record(op, slots[i].detach(), {{inputs[i], [](const Tensor& gi) { return gi; }}});
+    targets.push_back(slots[i].node());
+  }
+  const Tensor y = twin(slots);
+  Gradients result(inputs.size());
+  if (!y.node()) return result;
+  Gradients found = run_backward(op, {y}, {.seeds = {g}, .create_graph = true}, targets);
+  for (size_t i = 0, k = 0; i < inputs.size(); ++i)
+    if (needs[i]) result[i] = std::move(found[k++]);
+  return result;
+}
+
+}  // namespace
+
+Node::Node(const Op& o, const Tensor& output)
+    : op(o.name), id(next_id.fetch_add(1, std::memory_order_relaxed)), where(o.where), shape(output.shape()), dtype(output.dtype()) {
+  live_nodes.fetch_add(1, std::memory_order_relaxed);
+}
+
+Node::~Node() {
+  live_nodes.fetch_sub(1, std::memory_order_relaxed);
+  if (backward || !inputs.empty()) bury({std::move(inputs), std::move(backward)});
+}
+
+void Node::release() {
+  freed = true;
+  bury({std::exchange(inputs, {}), std::exchange(backward, nullptr)});
+}
+
+int64_t Node::live() { return live_nodes.load(std::memory_order_relaxed); }
+
+Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
+  y.set_node(nullptr);
+  bool wanted = false;
+  for (const Input& input : inputs) wanted |= input.tensor.node() != nullptr;
+  if (!wanted || !grad_enabled()) return y;
+
+  auto node = std::make_shared<Node>(op, y);
+  std::vector<Formula> formulas;
+  bool wants_output = false;
+  for (const Input& input : inputs) {
+    if (!input.tensor.node()) continue;
+    node->inputs.push_back(input.tensor.node());
+    wants_output |= input.formula.wants_output();
+    formulas.push_back(std::move(input.formula));
+  }
+  node->backward = [formulas = std::move(formulas), saved = wants_output ? y : Tensor()](const Tensor& g, const std::shared_ptr<Node>& self) {
+    Tensor output = saved;
+    if (output.defined() && grad_enabled()) output.set_node(self);
+    Gradients result;
+    result.reserve(formulas.size());
+    for (const Formula& formula : formulas) result.push_back(formula(g, output));
+    return result;
+  };
+  y.set_node(std::move(node));
+  return y;
+}
+
+Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward) {
+  y.set_node(nullptr);
+  if (!grad_enabled() || !any_history(inputs)) return y;
+  auto node = node_over(op, y, inputs);
+  node->backward = [backward = std::move(backward), needs = needs_of(*node)](const Tensor& g, const std::shared_ptr<Node>&) {
+    return backward(g, needs);
+  };
+  y.set_node(std::move(node));
+  return y;
+}
+
+Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin) {
+  y.set_node(nullptr);
+  if (!grad_enabled() || !any_history(inputs)) return y;
+  if (inputs.size() > kMaxFusedInputs) fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
+  auto node = node_over(op, y, inputs);
+  node->backward = [op, backward = std::move(backward), twin = std::move(twin), needs = needs_of(*node),
+                    inputs = std::move(inputs)](const Tensor& g, const std::shared_ptr<Node>&) {
+    return grad_enabled() ? differentiate_twin(op, twin, inputs, g, needs) : backward(g, needs);
+  };
+  y.set_node(std::move(node));
+  return y;
+}
+
+}  // namespace heed::autograd

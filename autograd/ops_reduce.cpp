@@ -1,0 +1,141 @@
+// Reductions over axes and running sums.
+#include "autograd/check.h"
+#include "autograd/node.h"
+#include "autograd/ops.h"
+#include "tensor/kernels/elementwise.h"
+#include "tensor/kernels/reduce.h"
+
+namespace heed {
+
+using namespace autograd;
+
+namespace {
+
+/// y with the reduced axes back in place, as size 1.
+Tensor keep(const Tensor& y, const Shape& shape, const Shape& axes) { return y.reshape(kernels::reduced_shape(shape, axes, true)); }
+
+int64_t count(const Shape& shape, const Shape& axes) {
+  int64_t n = 1;
+  for (const int64_t axis : axes) n *= shape[int(axis)];
+  return n;
+}
+
+void check_not_empty(const Op& op, const Tensor& x, const Shape& axes) {
+  if (count(x.shape(), axes) == 0) fail<ShapeError>(op, "shape {} has no elements to reduce; need at least 1", x.shape());
+}
+
+Tensor sum(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
+  return record(op, kernels::sum(x, axes, keepdim), {{x, [shape = x.shape(), axes](const Tensor& g) { return keep(g, shape, axes).expand(shape); }}});
+}
+
+Tensor mean(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
+  check_floating(op, x);
+  return sum(op, x, axes, keepdim) * (1.0 / static_cast<double>(count(x.shape(), axes)));
+}
+
+Tensor var(const Op& op, const Tensor& x, const Shape& axes, bool keepdim, bool unbiased) {
+  check_floating(op, x);
+  const Tensor centred = x - mean(op, x, axes, true);
+  const double n = static_cast<double>(count(x.shape(), axes) - (unbiased ? 1 : 0));
+  return sum(op, centred * centred, axes, keepdim) * (1 / n);
+}
+
+Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim, Tensor (*kernel)(const Tensor&, const Shape&, bool)) {
+  check_not_empty(op, x, axes);
+  return record(op, kernel(x, axes, keepdim), {{x, [x, axes](const Tensor& g, const Tensor& y) {
+                  const Tensor hits = eq(x.detach(), keep(y.detach(), x.shape(), axes)).to(x.dtype());
+                  const Tensor ties = kernels::sum(hits, axes, true);
+                  return keep(g, x.shape(), axes) * (hits / ties);
+                }}});
+}
+
+/// The first extreme element along one axis takes the whole gradient, as an index would pick it.
+Tensor picked(const Op& op, const Tensor& x, int axis, bool keepdim, Tensor (*kernel)(const Tensor&, int, bool)) {
+  check_not_empty(op, x, {axis});
+  const Tensor y = gather(x, axis, kernel(x.detach(), axis, true), op.where);
+  return keepdim ? y : y.squeeze(axis);
+}
+
+Shape all_axes(const Tensor& x) { return normalize_axes({"axes"}, {}, x.rank()); }
+Shape one_axis(const Op& op, int64_t axis, const Tensor& x) {
+  check_defined(op, x);
+  return {normalize_axis(op, axis, x.rank())};
+}
+Shape some_axes(const Op& op, Axes axes, const Tensor& x) {
+  check_defined(op, x);
+  return normalize_axes(op, {axes.begin(), axes.size()}, x.rank());
+}
+
+}  // namespace
+
+Tensor Tensor::sum(Loc where) const { return heed::sum({"sum", where}, *this, all_axes(*this), false); }
+Tensor Tensor::sum(int64_t axis, bool keepdim, Loc where) const {
+  return heed::sum({"sum", where}, *this, one_axis({"sum", where}, axis, *this), keepdim);
+}
+Tensor Tensor::sum(Axes axes, bool keepdim, Loc where) const {
+  return heed::sum({"sum", where}, *this, some_axes({"sum", where}, axes, *this), keepdim);
+}
+Tensor Tensor::mean(Loc where) const { return heed::mean({"mean", where}, *this, all_axes(*this), false); }
+Tensor Tensor::mean(int64_t axis, bool keepdim, Loc where) const {
+  return heed::mean({"mean", where}, *this, one_axis({"mean", where}, axis, *this), keepdim);
+}
+Tensor Tensor::mean(Axes axes, bool keepdim, Loc where) const {
+  return heed::mean({"mean", where}, *this, some_axes({"mean", where}, axes, *this), keepdim);
+}
+Tensor Tensor::var(Loc where) const { return heed::var({"var", where}, *this, all_axes(*this), false, true); }
+Tensor Tensor::var(int64_t axis, bool keepdim, bool unbiased, Loc where) const {
+  return heed::var({"var", where}, *this, one_axis({"var", where}, axis, *this), keepdim, unbiased);
+}
+Tensor Tensor::max(Loc where) const { return extreme({"max", where}, *this, all_axes(*this), false, kernels::amax); }
+Tensor Tensor::min(Loc where) const { return extreme({"min", where}, *this, all_axes(*this), false, kernels::amin); }
+Tensor Tensor::max(int64_t axis, bool keepdim, Loc where) const {
+  const Op op{"max", where};
+  return picked(op, *this, int(one_axis(op, axis, *this)[0]), keepdim, kernels::argmax);
+}
+Tensor Tensor::min(int64_t axis, bool keepdim, Loc where) const {
+  const Op op{"min", where};
+  return picked(op, *this, int(one_axis(op, axis, *this)[0]), keepdim, kernels::argmin);
+}
+Tensor Tensor::argmax(int64_t axis, bool keepdim, Loc where) const {
+  const Op op{"argmax", where};
+  const Shape axes = one_axis(op, axis, *this);
+  check_not_empty(op, *this, axes);
+  return kernels::argmax(*this, int(axes[0]), keepdim);
+}
+
+Tensor amax(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim, Loc loc) {
+  const Op op{"amax", loc};
+  check_number(op, x);
+  return extreme(op, x, normalize_axes(op, axes, x.rank()), keepdim, kernels::amax);
+}
+Tensor amin(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim, Loc loc) {
+  const Op op{"amin", loc};
+  check_number(op, x);
+  return extreme(op, x, normalize_axes(op, axes, x.rank()), keepdim, kernels::amin);
+}
+
+Tensor logsumexp(const Tensor& x, int64_t axis0, bool keepdim, Loc loc) {
+  const Op op{"logsumexp", loc};
+  check_floating(op, x);
+  const Shape axes = one_axis(op, axis0, x);
+  check_not_empty(op, x, axes);
+  // Subtract the maximum so that exp cannot overflow; an infinite one stays in place, or inf - inf would be NaN.
+  const Tensor top = kernels::map(kernels::amax(x, axes, true), [](auto v) { return std::abs(v) == INFINITY ? decltype(v)(0) : v; });
+  const Tensor shifted = kernels::map2(x, top.expand(x.shape()), [](auto v, auto m) { return std::exp(v - m); });
+  const Tensor total = kernels::sum(shifted, axes, true);
+  const Tensor y = kernels::map2(total, top, [](auto s, auto m) { return std::log(s) + m; });
+  return record(op, keepdim ? y : y.reshape(kernels::reduced_shape(x.shape(), axes, false)), {{x, [x, axes](const Tensor& g, const Tensor& value) {
+                  const Tensor z = keep(value, x.shape(), axes);
+                  const Tensor empty_rows = eq(z.detach(), -INFINITY);  // exp(-inf - 0) = 0: such a row gets no gradient
+                  return keep(g, x.shape(), axes) * heed::exp(x - masked_fill(z, empty_rows, 0));
+                }}});
+}
+
+Tensor cumsum(const Tensor& x, int64_t axis0, Loc loc) {
+  const Op op{"cumsum", loc};
+  check_number(op, x);
+  const int axis = normalize_axis(op, axis0, x.rank());
+  return record(op, kernels::cumsum(x, axis), {{x, [axis](const Tensor& g) { return flip(cumsum(flip(g, axis), axis), axis); }}});
+}
+
+}  // namespace heed
