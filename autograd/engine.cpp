@@ -24,7 +24,8 @@ struct Visit {
 
 class Walk {
  public:
-  Walk(const Op& op, const std::vector<Tensor>& outputs, std::span<const NodePtr> targets) : op_(op), targets_(targets) {
+  Walk(const Op& op, const std::vector<Tensor>& outputs, std::span<const NodePtr> targets, Through through)
+      : op_(op), targets_(targets), stop_(through == Through::stop_at_targets) {
     collect(outputs);
     // Newest first: creation order is a topological order, so every user of a node comes before it.
     std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) { return a.node->id > b.node->id; });
@@ -53,7 +54,7 @@ class Walk {
         if (targets_.empty()) accumulate_leaf(node, std::move(g), create_graph);
         continue;
       }
-      if (visit.target >= 0 && !below_needed(node)) continue;
+      if (visit.target >= 0 && (stop_ || !below_needed(node))) continue;
       if (node.freed)
         fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; pass retain_graph to keep it", node.op,
                         to_string(node.where));
@@ -79,7 +80,8 @@ class Walk {
     while (!open.empty()) {
       NodePtr node = std::move(open.back());
       open.pop_back();
-      for (const NodePtr& input : node->inputs) meet(input);
+      if (!stop_ || std::find(targets_.begin(), targets_.end(), node) == targets_.end())
+        for (const NodePtr& input : node->inputs) meet(input);
       visits_.push_back({std::move(node), {}});
     }
   }
@@ -142,6 +144,7 @@ class Walk {
 
   const Op op_;
   std::span<const NodePtr> targets_;
+  const bool stop_;
   std::vector<Visit> visits_;
   std::unordered_map<const Node*, size_t> at_;
 };
@@ -162,7 +165,7 @@ Tensor seed_for(const Op& op, const std::vector<Tensor>& outputs, const GradOpti
 
 }  // namespace
 
-Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options, std::span<const NodePtr> targets) {
+Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options, std::span<const NodePtr> targets, Through through) {
   if (!options.seeds.empty() && options.seeds.size() != outputs.size())
     fail<GradError>(op, "{} seeds for {} outputs; need one each, or none for scalars", options.seeds.size(), outputs.size());
   std::vector<Tensor> seeds;
@@ -173,7 +176,7 @@ Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const G
     seeds.push_back(seed_for(op, outputs, options, i));
   }
   const GradMode mode(options.create_graph);
-  Walk walk(op, outputs, targets);
+  Walk walk(op, outputs, targets, through);
   for (size_t i = 0; i < outputs.size(); ++i) walk.add(outputs[i].node(), seeds[i]);
   seeds.clear();
   return walk.run(options.create_graph, options.retain_graph || options.create_graph);

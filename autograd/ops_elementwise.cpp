@@ -4,9 +4,9 @@
 #include "autograd/check.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
-#include "autograd/reference.h"
 #include "tensor/kernels/copy.h"
 #include "tensor/kernels/elementwise.h"
+#include "tensor/kernels/unary.h"
 #include "tensor/view.h"
 
 namespace heed {
@@ -29,6 +29,15 @@ std::pair<Tensor, Tensor> broadcast(const Op& op, const Tensor& a, const Tensor&
 template <class F>
 Tensor weight_of(const Tensor& a, const Tensor& b, F f) {
   return map2(a.detach(), b.detach(), f);
+}
+
+/// kernel(in, out, n) over contiguous memory, f32 or f64.
+template <class Kernel>
+Tensor vectorised(const Tensor& x0, Kernel kernel) {
+  const Tensor x = kernels::contiguous(x0);
+  Tensor y = empty(x.shape(), x.dtype());
+  dispatch_floating(x.dtype(), [&]<class T>() { kernel(x.data<T>(), y.mutable_data<T>(), x.numel()); });
+  return y;
 }
 
 int64_t integer_scalar(const Op& op, double s) {
@@ -129,25 +138,25 @@ Tensor pow(const Tensor& a0, const Tensor& b0, Loc loc) {
 Tensor exp(const Tensor& x, Loc loc) {
   const Op op{"exp", loc};
   check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::exp(v); }), {{x, [](const Tensor& g, const Tensor& y) { return g * y; }}});
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::exp(in, out, n); }), {{x, [](const Tensor& g, const Tensor& y) { return g * y; }}});
 }
 
 Tensor log(const Tensor& x, Loc loc) {
   const Op op{"log", loc};
   check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::log(v); }), {{x, [x](const Tensor& g) { return g / x; }}});
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::log(in, out, n); }), {{x, [x](const Tensor& g) { return g / x; }}});
 }
 
 Tensor sqrt(const Tensor& x, Loc loc) {
   const Op op{"sqrt", loc};
   check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::sqrt(v); }), {{x, [](const Tensor& g, const Tensor& y) { return g / (y * 2); }}});
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sqrt(in, out, n); }), {{x, [](const Tensor& g, const Tensor& y) { return g / (y * 2); }}});
 }
 
 Tensor rsqrt(const Tensor& x, Loc loc) {
   const Op op{"rsqrt", loc};
   check_floating(op, x);
-  return record(op, map(x, [](auto v) { return decltype(v)(1) / std::sqrt(v); }),
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::rsqrt(in, out, n); }),
                 {{x, [](const Tensor& g, const Tensor& y) { return g * y * y * y * -0.5; }}});
 }
 
@@ -162,36 +171,31 @@ Tensor abs(const Tensor& x, Loc loc) {
 Tensor sin(const Tensor& x, Loc loc) {
   const Op op{"sin", loc};
   check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::sin(v); }), {{x, [x](const Tensor& g) { return g * cos(x); }}});
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sin(in, out, n); }), {{x, [x](const Tensor& g) { return g * cos(x); }}});
 }
 
 Tensor cos(const Tensor& x, Loc loc) {
   const Op op{"cos", loc};
   check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::cos(v); }), {{x, [x](const Tensor& g) { return -g * sin(x); }}});
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::cos(in, out, n); }), {{x, [x](const Tensor& g) { return -g * sin(x); }}});
 }
 
 Tensor tanh(const Tensor& x, Loc loc) {
   const Op op{"tanh", loc};
   check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::tanh(v); }), {{x, [](const Tensor& g, const Tensor& y) { return g * (1 - y * y); }}});
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::tanh(in, out, n); }), {{x, [](const Tensor& g, const Tensor& y) { return g * (1 - y * y); }}});
 }
 
 Tensor sigmoid(const Tensor& x, Loc loc) {
   const Op op{"sigmoid", loc};
   check_floating(op, x);
-  // exp of a negative number only: it cannot overflow.
-  const auto f = [](auto v) {
-    const auto e = std::exp(-std::abs(v));
-    return v < 0 ? e / (1 + e) : decltype(v)(1) / (1 + e);
-  };
-  return record(op, map(x, f), {{x, [](const Tensor& g, const Tensor& y) { return g * (y * (1 - y)); }}});
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sigmoid(in, out, n); }), {{x, [](const Tensor& g, const Tensor& y) { return g * (y * (1 - y)); }}});
 }
 
 Tensor erf(const Tensor& x, Loc loc) {
   const Op op{"erf", loc};
   check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::erf(v); }),
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::erf(in, out, n); }),
                 {{x, [x](const Tensor& g) { return g * exp(-(x * x)) * (2 / std::sqrt(M_PI)); }}});
 }
 
@@ -206,8 +210,7 @@ Tensor relu(const Tensor& x, Loc loc) {
 Tensor silu(const Tensor& x, Loc loc) {
   const Op op{"silu", loc};
   check_floating(op, x);
-  const auto f = [](auto v) { return v < 0 ? v * std::exp(v) / (1 + std::exp(v)) : v / (1 + std::exp(-v)); };
-  return record(op, map(x, f), {{x, [x](const Tensor& g) {
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::silu(in, out, n); }), {{x, [x](const Tensor& g) {
                   const Tensor s = sigmoid(x);
                   return g * (s * (1 + x * (1 - s)));
                 }}});
@@ -216,8 +219,7 @@ Tensor silu(const Tensor& x, Loc loc) {
 Tensor softplus(const Tensor& x, Loc loc) {
   const Op op{"softplus", loc};
   check_floating(op, x);
-  const auto f = [](auto v) { return (v > 0 ? v : decltype(v)(0)) + std::log1p(std::exp(-std::abs(v))); };
-  return record(op, map(x, f), {{x, [x](const Tensor& g) { return g * sigmoid(x); }}});
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::softplus(in, out, n); }), {{x, [x](const Tensor& g) { return g * sigmoid(x); }}});
 }
 
 // --- choices ------------------------------------------------------------------------------------------------------------

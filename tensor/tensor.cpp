@@ -4,6 +4,7 @@
 
 #include "tensor/kernels/copy.h"
 #include "tensor/kernels/elementwise.h"
+#include "tensor/random.h"
 #include "tensor/view.h"
 
 namespace heed {
@@ -154,6 +155,31 @@ Tensor eye(int64_t n, DType dtype, Loc where) {
   Tensor y = zeros({n, n}, dtype, where);
   kernels::fill(Tensor(y.storage(), {n}, {n + 1}, 0, dtype), 1);
   return y;
+}
+
+Tensor rand(const Shape& shape, Rng& rng, DType dtype, Loc where) {
+  Tensor y = empty(shape, dtype, where);
+  if (!is_floating(dtype)) fail<DTypeError>({"rand", where}, "dtype {}; need f32 or f64", name_of(dtype));
+  dispatch_floating(dtype, [&]<class T>() { rng.uniform(y.mutable_data<T>(), y.numel()); });
+  return y;
+}
+
+Tensor randn(const Shape& shape, Rng& rng, DType dtype, Loc where) {
+  Tensor y = empty(shape, dtype, where);
+  if (!is_floating(dtype)) fail<DTypeError>({"randn", where}, "dtype {}; need f32 or f64", name_of(dtype));
+  dispatch_floating(dtype, [&]<class T>() { rng.normal(y.mutable_data<T>(), y.numel()); });
+  return y;
+}
+
+Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc where) {
+  Tensor y = empty(shape, i64, where);
+  rng.randint(y.mutable_data<int64_t>(), y.numel(), low, high, where);
+  return y;
+}
+
+Tensor randperm(int64_t n, Rng& rng, Loc where) {
+  if (n < 0) fail<ValueError>({"randperm", where}, "n {}; need at least 0", n);
+  return from_vector(rng.randperm(n, where), {n}, where);
 }
 
 }  // namespace heed

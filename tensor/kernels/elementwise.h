@@ -74,14 +74,4 @@ Tensor compare(const Tensor& a, const Tensor& b, F f) {
 /// condition[i] ? a[i] : b[i], any dtype; equal shapes.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
-/// A smooth function of one variable, vectorised where the input is contiguous f32.
-using Unary32 = void (*)(const float* x, float* y, int64_t n);
-template <class F>
-Tensor map_vectorised(const Tensor& x, Unary32 fast, F f) {
-  if (x.dtype() != f32 || !x.is_contiguous()) return map(x, f);
-  Tensor y = empty(x.shape(), f32);
-  fast(x.data<float>(), y.mutable_data<float>(), x.numel());
-  return y;
-}
-
 }  // namespace heed::kernels

@@ -1,0 +1,62 @@
+#include "autograd/checkpoint.h"
+
+#include <unordered_set>
+
+#include "autograd/engine.h"
+
+namespace heed {
+
+using namespace autograd;
+
+namespace {
+
+/// What a recorded segment reaches beyond itself: nodes made before it began.
+std::vector<std::shared_ptr<Node>> nodes_before(const Tensor& y, uint64_t first_id) {
+  std::vector<std::shared_ptr<Node>> open{y.node()}, outside;
+  std::unordered_set<const Node*> met;
+  while (!open.empty()) {
+    const std::shared_ptr<Node> node = std::move(open.back());
+    open.pop_back();
+    if (!node || !met.insert(node.get()).second) continue;
+    if (node->id < first_id) outside.push_back(node);
+    else open.insert(open.end(), node->inputs.begin(), node->inputs.end());
+  }
+  return outside;
+}
+
+/// A tensor that stands for a node alone: record reads nothing else of an input.
+Tensor stand_in(const std::shared_ptr<Node>& node) {
+  Tensor x;
+  x.set_node(node);
+  return x;
+}
+
+}  // namespace
+
+Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, const std::vector<Tensor>& inputs, Rng* rng, Loc loc) {
+  const Op op{"checkpoint", loc};
+  if (!grad_enabled()) return fn(inputs);
+  const std::optional<Rng> before = rng ? std::optional(*rng) : std::nullopt;
+
+  // The first run is recorded only to learn which outer nodes fn reads; what it saved goes when `first` does.
+  const uint64_t first_id = Node(op, scalar(0)).id;
+  const Tensor first = fn(inputs);
+  if (!first.node() || first.node()->id < first_id) return first;
+  const std::vector<std::shared_ptr<Node>> outside = nodes_before(first, first_id);
+
+  std::vector<Tensor> sources;
+  for (const auto& node : outside) sources.push_back(stand_in(node));
+  return record(op, first.detach(), sources, [op, fn, inputs, rng, before, outside](const Tensor& g, Needs) {
+    std::optional<Rng> after;
+    if (rng) after = std::exchange(*rng, *before);
+    Tensor again;
+    {
+      const GradMode recording(true);
+      again = fn(inputs);
+    }
+    if (rng) *rng = *after;
+    return run_backward(op, {again}, {.seeds = {g}, .create_graph = grad_enabled()}, outside, Through::stop_at_targets);
+  });
+}
+
+}  // namespace heed

@@ -1,0 +1,171 @@
+// Scaled dot-product attention (Vaswani et al. 2017, eq. 1) over the kernel that keeps no (T, S) array.
+#include <cmath>
+
+#include "autograd/check.h"
+#include "autograd/node.h"
+#include "autograd/ops.h"
+#include "autograd/reference.h"
+#include "tensor/kernels/attention.h"
+#include "tensor/kernels/copy.h"
+#include "tensor/random.h"
+#include "tensor/view.h"
+
+namespace heed {
+
+using namespace autograd;
+
+namespace {
+
+/// x (..., rows, width) as (B, H, rows, width): leading axes beyond two merge into B; fewer are 1.
+Tensor as_heads(const Tensor& x) {
+  Tensor y = x.detach();
+  while (y.rank() < 4) y = view::unsqueeze(y, 0);
+  if (y.rank() > 4) {
+    Shape shape{-1, y.size(-3), y.size(-2), y.size(-1)};
+    shape = view::resolve({"attention"}, y, shape);
+    const Tensor merged = view::reshape(y, shape);
+    y = merged.defined() ? merged : view::reshape(kernels::copy(y), shape);
+  }
+  return y.strides()[3] == 1 || y.size(3) <= 1 ? y : kernels::copy(y);
+}
+
+template <class T>
+kernels::Heads<const T> heads(const Tensor& x) {
+  return {x.data<T>(), x.strides()[0], x.strides()[1], x.strides()[2]};
+}
+template <class T>
+kernels::Heads<T> mutable_heads(const Tensor& x) {
+  return {x.mutable_data<T>(), x.strides()[0], x.strides()[1], x.strides()[2]};
+}
+template <class T>
+kernels::AttentionMask<const T> mask_of(const Tensor& x) {
+  return {x.data<T>(), x.strides()[0], x.strides()[1], x.strides()[2], x.strides()[3]};
+}
+
+/// What forward and backward share: sizes, options and masks in the kernel's terms.
+struct Attention {
+  kernels::AttentionShape shape;
+  double scale;
+  bool causal;
+  int64_t offset;
+  Tensor allowed, bias, keep;  // (B, H, T, S) by strides, or undefined
+  double keep_scale;
+
+  template <class T>
+  kernels::AttentionOptions<T> options() const {
+    kernels::AttentionOptions<T> o;
+    o.scale = static_cast<T>(scale);
+    o.causal = causal;
+    o.offset = offset;
+    if (allowed.defined()) o.allowed = mask_of<bool>(allowed);
+    if (bias.defined()) o.bias = mask_of<T>(bias);
+    if (keep.defined()) o.keep = keep.data<bool>();
+    o.keep_scale = static_cast<T>(keep_scale);
+    return o;
+  }
+};
+
+Shape leading(const Tensor& x) { return Shape(std::span<const int64_t>(x.shape().begin(), size_t(x.rank() - 2))); }
+
+Shape with_matrix(Shape batch, int64_t rows, int64_t columns) {
+  batch.push_back(rows);
+  batch.push_back(columns);
+  return batch;
+}
+
+struct Checked {
+  Tensor q, k, v, mask;  // expanded to common leading axes; mask as given or expanded (floating)
+  Shape weights;         // (..., T, S)
+};
+
+Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  for (const Tensor* x : {&q, &k, &v}) {
+    check_same_dtype(op, q, *x);
+    check_floating(op, *x);
+    check_rank_at_least(op, *x, 2);
+  }
+  if (q.size(-1) != k.size(-1)) fail<ShapeError>(op, "q {} and k {} differ in width; need q.shape[-1] == k.shape[-1]", q.shape(), k.shape());
+  if (k.size(-2) != v.size(-2)) fail<ShapeError>(op, "k {} and v {} differ in length; need k.shape[-2] == v.shape[-2]", k.shape(), v.shape());
+  if (!(options.dropout >= 0 && options.dropout < 1)) fail<ValueError>(op, "dropout {}; need 0 <= dropout < 1", options.dropout);
+  if (options.dropout > 0 && !options.rng) fail<ValueError>(op, "dropout {} without a generator; need options.rng", options.dropout);
+  const Shape batch = broadcast_shapes(op, broadcast_shapes(op, leading(q), leading(k)), leading(v));
+  const auto expanded = [&](const Tensor& x) {
+    const Shape shape = with_matrix(batch, x.size(-2), x.size(-1));
+    return x.shape() == shape ? x : x.expand(shape, op.where);
+  };
+  Checked c{expanded(q), expanded(k), expanded(v), options.mask, with_matrix(batch, q.size(-2), k.size(-2))};
+  if (c.mask.defined()) {
+    if (c.mask.dtype() != boolean) check_same_dtype(op, q, c.mask);
+    if (c.mask.rank() > c.weights.rank() || !(broadcast_shapes(op, c.mask.shape(), c.weights) == c.weights))
+      fail<ShapeError>(op, "the mask {} does not broadcast to the weights {}; need sizes equal to theirs or 1", c.mask.shape(), c.weights);
+  }
+  return c;
+}
+
+Tensor draw_keep(const Shape& weights, const AttentionOptions& options) {
+  if (options.dropout == 0) return {};
+  const Tensor keep = empty(weights, boolean);
+  options.rng->bernoulli(keep.mutable_data<bool>(), keep.numel(), 1 - options.dropout);
+  return keep;
+}
+
+Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, const Tensor& keep) {
+  const Tensor q = as_heads(c.q), k = as_heads(c.k), v = as_heads(c.v);
+  Attention a{{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)},
+              options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3)))), options.causal, options.causal_offset, {}, {}, keep,
+              1 / (1 - options.dropout)};
+  const bool additive = c.mask.defined() && c.mask.dtype() != boolean;
+  if (c.mask.defined()) (additive ? a.bias : a.allowed) = as_heads(view::expand(op, c.mask, c.weights));
+  const Tensor out = empty(with_matrix(leading(c.q), q.size(2), v.size(3)), q.dtype());
+  const Tensor out4 = as_heads(out), lse = empty({q.size(0), q.size(1), q.size(2)}, q.dtype());
+  dispatch_floating(q.dtype(), [&]<class T>() {
+    kernels::attention<T>(a.shape, heads<T>(q), heads<T>(k), heads<T>(v), a.options<T>(), mutable_heads<T>(out4), lse.mutable_data<T>());
+  });
+  std::vector<Tensor> inputs{c.q, c.k, c.v};
+  if (additive) inputs.push_back(c.mask);
+  const auto backward = [a, q, k, v, out4, lse, additive, shapes = std::array{c.q.shape(), c.k.shape(), c.v.shape()},
+                         mask = additive ? c.mask.detach() : Tensor(), weights = c.weights](const Tensor& g0, Needs needs) {
+    const Tensor g = as_heads(g0);
+    const Tensor dq = empty(shapes[0], q.dtype()), dk = empty(shapes[1], q.dtype()), dv = empty(shapes[2], q.dtype());
+    Gradients d{dq, dk, dv};
+    Tensor dbias, dmask;
+    if (additive) {
+      if (needs[3]) {
+        dmask = zeros(mask.shape(), mask.dtype());
+        dbias = as_heads(view::expand({"attention"}, dmask, weights));
+      }
+      d.push_back(dmask);
+    }
+    dispatch_floating(q.dtype(), [&]<class T>() {
+      kernels::AttentionMask<T> db;
+      if (dbias.defined()) db = {dbias.mutable_data<T>(), dbias.strides()[0], dbias.strides()[1], dbias.strides()[2], dbias.strides()[3]};
+      const kernels::AttentionSaved<T> saved{heads<T>(q), heads<T>(k), heads<T>(v), heads<T>(out4), heads<T>(g), lse.data<T>()};
+      kernels::attention_backward<T>(a.shape, saved, a.options<T>(), mutable_heads<T>(as_heads(dq)), mutable_heads<T>(as_heads(dk)),
+                                     mutable_heads<T>(as_heads(dv)), db);
+    });
+    return d;
+  };
+  return fused(op, out, inputs, backward, [options, keep, additive, mask = c.mask](Inputs in) {
+    AttentionOptions o = options;
+    o.mask = additive ? in[3] : mask;
+    return reference::scaled_dot_product_attention(in[0], in[1], in[2], o, keep);
+  });
+}
+
+}  // namespace
+
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options, Loc loc) {
+  const Op op{"scaled_dot_product_attention", loc};
+  const Checked c = check(op, q, k, v, options);
+  return attend(op, c, options, draw_keep(c.weights, options));
+}
+
+std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                               const AttentionOptions& options, Loc loc) {
+  const Op op{"scaled_dot_product_attention_weights", loc};
+  const Checked c = check(op, q, k, v, options);
+  const Tensor weights = reference::attention_weights(c.q, c.k, options, draw_keep(c.weights, options));
+  return {matmul(weights, c.v, loc), weights};
+}
+
+}  // namespace heed

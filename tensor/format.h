@@ -1,0 +1,33 @@
+// Printing tensors as NumPy prints arrays, through fmt and through streams.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+#include <fmt/core.h>
+
+#include "tensor/tensor.h"
+
+namespace heed {
+
+struct FormatOptions {
+  int precision = 4;       ///< digits after the point, trailing zeros trimmed alike in all elements
+  int64_t threshold = 1000;  ///< above this many elements, each axis shows only its ends
+  int64_t edge = 3;        ///< elements shown at each end
+  int width = 80;          ///< columns before a row wraps
+};
+
+/// "[[1. 2.]\n [3. 4.]]": elements right-aligned, scientific where the range asks for it; dtype named unless f32, i64 or boolean.
+std::string to_string(const Tensor& x, const FormatOptions& options = {});
+std::ostream& operator<<(std::ostream& out, const Tensor& x);
+
+}  // namespace heed
+
+template <>
+struct fmt::formatter<heed::Tensor> {
+  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+  template <class Context>
+  auto format(const heed::Tensor& x, Context& context) const {
+    return fmt::format_to(context.out(), "{}", heed::to_string(x));
+  }
+};

@@ -1,0 +1,11 @@
+// Products of stacks of matrices with any strides, over gemm.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace heed::kernels {
+
+/// a (..., m, k) x b (..., k, n) -> (..., m, n), with equal leading axes (stride 0 allowed). f32 or f64.
+Tensor matmul(const Tensor& a, const Tensor& b);
+
+}  // namespace heed::kernels
