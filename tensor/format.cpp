@@ -42,7 +42,9 @@ class Spelling {
   std::string spell(double v) const {
     if (std::isnan(v)) return "nan";
     if (std::isinf(v)) return v > 0 ? "inf" : "-inf";
-    const std::string text = scientific_ ? fmt::format("{:#.{}e}", v, precision_) : fmt::format("{:#.{}f}", v, precision_);
+    if (scientific_) return fmt::format("{:#.{}e}", v, precision_);
+    std::string text = fmt::format("{:#.{}f}", v, precision_);
+    for (size_t i = text.size(); i-- > 0 && text[i] == '0';) text[i] = ' ';  // the points stay aligned
     return text;
   }
 

@@ -11,7 +11,7 @@
 namespace heed {
 
 struct FormatOptions {
-  int precision = 4;       ///< digits after the point, trailing zeros trimmed alike in all elements
+  int precision = 4;       ///< digits after the point; trailing zeros are left out
   int64_t threshold = 1000;  ///< above this many elements, each axis shows only its ends
   int64_t edge = 3;        ///< elements shown at each end
   int width = 80;          ///< columns before a row wraps
