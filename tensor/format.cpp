@@ -76,6 +76,7 @@ class Printer {
           out += ' ';
           ++column;
         } else {
+          out.erase(out.find_last_not_of(' ') + 1);
           out += std::string(static_cast<size_t>(std::max(1, x.rank() - 1)), '\n') + pad;
           column = pad.size();
         }

@@ -11,10 +11,10 @@
 namespace heed {
 
 struct FormatOptions {
-  int precision = 4;       ///< digits after the point; trailing zeros are left out
+  int precision = 4;         ///< digits after the point; trailing zeros are left out
   int64_t threshold = 1000;  ///< above this many elements, each axis shows only its ends
-  int64_t edge = 3;        ///< elements shown at each end
-  int width = 80;          ///< columns before a row wraps
+  int64_t edge = 3;          ///< elements shown at each end
+  int width = 75;            ///< columns before a row wraps
 };
 
 /// "[[1. 2.]\n [3. 4.]]": elements right-aligned, scientific where the range asks for it; dtype named unless f32, i64 or boolean.

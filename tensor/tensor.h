@@ -1,6 +1,7 @@
 // Tensor: a value handle on strided elements. Copying it shares the storage.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -189,10 +190,15 @@ Tensor scalar(double value, DType dtype = f32, Loc where = Loc::current());
 inline Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
 inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
 inline Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
-/// start, start + step, ... below end: i64 (n), or the dtype asked for.
+/// start, start + step, ... below end (above, for a negative step), shape (n): i64 from integers, else f32.
 Tensor arange(int64_t end, DType dtype = i64, Loc where = Loc::current());
+Tensor arange(std::integral auto start, std::integral auto end, int64_t step = 1, DType dtype = i64, Loc where = Loc::current());
 Tensor arange(double start, double end, double step = 1, DType dtype = f32, Loc where = Loc::current());
 Tensor eye(int64_t n, DType dtype = f32, Loc where = Loc::current());
+
+inline Tensor arange(std::integral auto start, std::integral auto end, int64_t step, DType dtype, Loc where) {
+  return arange(static_cast<double>(start), static_cast<double>(end), static_cast<double>(step), dtype, where);
+}
 
 /// Draws in row-major order, as PyTorch does from the same seed. f32 or f64.
 Tensor rand(const Shape& shape, Rng& rng, DType dtype = f32, Loc where = Loc::current());
