@@ -165,6 +165,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 /// The same with the weights after dropout, (..., T, S), as second result.
 std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, const Tensor& k, const Tensor& v,
                                                                const AttentionOptions& options = {}, Loc where = Loc::current());
+/// Self-attention over a packed projection: qkv (B, T, 3 C), thirds q, k and v of `heads` heads each -> (B, T, C).
+/// Nothing is copied apart. options.mask must be undefined.
+Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options = {}, Loc where = Loc::current());
 
 // --- comparisons and logic: boolean results, without gradients -----------------------------------------------------------
 Tensor eq(const Tensor& a, const Tensor& b, Loc where = Loc::current());

@@ -42,14 +42,21 @@ kernels::AttentionMask<const T> mask_of(const Tensor& x) {
   return {x.data<T>(), x.strides()[0], x.strides()[1], x.strides()[2], x.strides()[3]};
 }
 
-/// What forward and backward share: sizes, options and masks in the kernel's terms.
+/// One attention in the kernel's terms: what forward and backward share. Every tensor is (B, H, rows, width) by strides.
 struct Attention {
-  kernels::AttentionShape shape;
+  Tensor q, k, v, out, lse;
   double scale;
   bool causal;
   int64_t offset;
   Tensor allowed, bias, keep;  // (B, H, T, S) by strides, or undefined
   double keep_scale;
+
+  Attention(const Tensor& q4, const Tensor& k4, const Tensor& v4, const Tensor& out4, const AttentionOptions& options, const Tensor& kept)
+      : q(q4), k(k4), v(v4), out(out4), lse(empty({q4.size(0), q4.size(1), q4.size(2)}, q4.dtype())),
+        scale(options.scale.value_or(1 / std::sqrt(static_cast<double>(q4.size(3))))), causal(options.causal),
+        offset(options.causal_offset), keep(kept), keep_scale(1 / (1 - options.dropout)) {}
+
+  kernels::AttentionShape shape() const { return {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)}; }
 
   template <class T>
   kernels::AttentionOptions<T> options() const {
@@ -62,6 +69,22 @@ struct Attention {
     if (keep.defined()) o.keep = keep.data<bool>();
     o.keep_scale = static_cast<T>(keep_scale);
     return o;
+  }
+
+  void forward() const {
+    dispatch_floating(q.dtype(), [&]<class T>() {
+      kernels::attention<T>(shape(), heads<T>(q), heads<T>(k), heads<T>(v), options<T>(), mutable_heads<T>(out), lse.mutable_data<T>());
+    });
+  }
+
+  /// Writes dq, dk and dv; adds to dbias, if defined.
+  void backward(const Tensor& g, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& dbias) const {
+    dispatch_floating(q.dtype(), [&]<class T>() {
+      kernels::AttentionMask<T> db;
+      if (dbias.defined()) db = {dbias.mutable_data<T>(), dbias.strides()[0], dbias.strides()[1], dbias.strides()[2], dbias.strides()[3]};
+      const kernels::AttentionSaved<T> saved{heads<T>(q), heads<T>(k), heads<T>(v), heads<T>(out), heads<T>(g), lse.data<T>()};
+      kernels::attention_backward<T>(shape(), saved, options<T>(), mutable_heads<T>(dq), mutable_heads<T>(dk), mutable_heads<T>(dv), db);
+    });
   }
 };
 
@@ -78,6 +101,11 @@ struct Checked {
   Shape weights;         // (..., T, S)
 };
 
+void check_dropout(const Op& op, const AttentionOptions& options) {
+  if (!(options.dropout >= 0 && options.dropout < 1)) fail<ValueError>(op, "dropout {}; need 0 <= dropout < 1", options.dropout);
+  if (options.dropout > 0 && !options.rng) fail<ValueError>(op, "dropout {} without a generator; need options.rng", options.dropout);
+}
+
 Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
   for (const Tensor* x : {&q, &k, &v}) {
     check_same_dtype(op, q, *x);
@@ -86,8 +114,7 @@ Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, c
   }
   if (q.size(-1) != k.size(-1)) fail<ShapeError>(op, "q {} and k {} differ in width; need q.shape[-1] == k.shape[-1]", q.shape(), k.shape());
   if (k.size(-2) != v.size(-2)) fail<ShapeError>(op, "k {} and v {} differ in length; need k.shape[-2] == v.shape[-2]", k.shape(), v.shape());
-  if (!(options.dropout >= 0 && options.dropout < 1)) fail<ValueError>(op, "dropout {}; need 0 <= dropout < 1", options.dropout);
-  if (options.dropout > 0 && !options.rng) fail<ValueError>(op, "dropout {} without a generator; need options.rng", options.dropout);
+  check_dropout(op, options);
   const Shape batch = broadcast_shapes(op, broadcast_shapes(op, leading(q), leading(k)), leading(v));
   const auto expanded = [&](const Tensor& x) {
     const Shape shape = with_matrix(batch, x.size(-2), x.size(-1));
@@ -110,39 +137,23 @@ Tensor draw_keep(const Shape& weights, const AttentionOptions& options) {
 }
 
 Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, const Tensor& keep) {
-  const Tensor q = as_heads(c.q), k = as_heads(c.k), v = as_heads(c.v);
-  Attention a{{q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)},
-              options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3)))), options.causal, options.causal_offset, {}, {}, keep,
-              1 / (1 - options.dropout)};
+  const Tensor out = empty(with_matrix(leading(c.q), c.q.size(-2), c.v.size(-1)), c.q.dtype());
+  Attention a(as_heads(c.q), as_heads(c.k), as_heads(c.v), as_heads(out), options, keep);
   const bool additive = c.mask.defined() && c.mask.dtype() != boolean;
   if (c.mask.defined()) (additive ? a.bias : a.allowed) = as_heads(view::expand(op, c.mask, c.weights));
-  const Tensor out = empty(with_matrix(leading(c.q), q.size(2), v.size(3)), q.dtype());
-  const Tensor out4 = as_heads(out), lse = empty({q.size(0), q.size(1), q.size(2)}, q.dtype());
-  dispatch_floating(q.dtype(), [&]<class T>() {
-    kernels::attention<T>(a.shape, heads<T>(q), heads<T>(k), heads<T>(v), a.options<T>(), mutable_heads<T>(out4), lse.mutable_data<T>());
-  });
+  a.forward();
   std::vector<Tensor> inputs{c.q, c.k, c.v};
   if (additive) inputs.push_back(c.mask);
-  const auto backward = [a, q, k, v, out4, lse, additive, shapes = std::array{c.q.shape(), c.k.shape(), c.v.shape()},
-                         mask = additive ? c.mask.detach() : Tensor(), weights = c.weights](const Tensor& g0, Needs needs) {
-    const Tensor g = as_heads(g0);
-    const Tensor dq = empty(shapes[0], q.dtype()), dk = empty(shapes[1], q.dtype()), dv = empty(shapes[2], q.dtype());
-    Gradients d{dq, dk, dv};
-    Tensor dbias, dmask;
+  const auto backward = [a, additive, shapes = std::array{c.q.shape(), c.k.shape(), c.v.shape(), c.mask.shape()},
+                         weights = c.weights](const Tensor& g, Needs needs) {
+    Gradients d;
+    for (size_t i = 0; i < 3; ++i) d.push_back(empty(shapes[i], a.q.dtype()));
+    Tensor dbias;
     if (additive) {
-      if (needs[3]) {
-        dmask = zeros(mask.shape(), mask.dtype());
-        dbias = as_heads(view::expand({"attention"}, dmask, weights));
-      }
-      d.push_back(dmask);
+      d.push_back(needs[3] ? zeros(shapes[3], a.q.dtype()) : Tensor());
+      if (needs[3]) dbias = as_heads(view::expand({"attention"}, d[3], weights));
     }
-    dispatch_floating(q.dtype(), [&]<class T>() {
-      kernels::AttentionMask<T> db;
-      if (dbias.defined()) db = {dbias.mutable_data<T>(), dbias.strides()[0], dbias.strides()[1], dbias.strides()[2], dbias.strides()[3]};
-      const kernels::AttentionSaved<T> saved{heads<T>(q), heads<T>(k), heads<T>(v), heads<T>(out4), heads<T>(g), lse.data<T>()};
-      kernels::attention_backward<T>(a.shape, saved, a.options<T>(), mutable_heads<T>(as_heads(dq)), mutable_heads<T>(as_heads(dk)),
-                                     mutable_heads<T>(as_heads(dv)), db);
-    });
+    a.backward(as_heads(g), as_heads(d[0]), as_heads(d[1]), as_heads(d[2]), dbias);
     return d;
   };
   return fused(op, out, inputs, backward, [options, keep, additive, mask = c.mask](Inputs in) {
@@ -150,6 +161,13 @@ Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, c
     o.mask = additive ? in[3] : mask;
     return reference::scaled_dot_product_attention(in[0], in[1], in[2], o, keep);
   });
+}
+
+/// Third `i` of x (B, T, 3C) as (B, H, T, D).
+Tensor packed_part(const Op& op, const Tensor& x, int64_t i, int64_t heads) {
+  const int64_t C = x.size(2) / 3;
+  const Tensor part = view::narrow(op, x, 2, i * C, C);
+  return view::transpose(view::reshape(part, {x.size(0), x.size(1), heads, C / heads}), 1, 2);
 }
 
 }  // namespace
@@ -166,6 +184,29 @@ std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, 
   const Checked c = check(op, q, k, v, options);
   const Tensor weights = reference::attention_weights(c.q, c.k, options, draw_keep(c.weights, options));
   return {matmul(weights, c.v, loc), weights};
+}
+
+Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options, Loc loc) {
+  const Op op{"packed_self_attention", loc};
+  check_floating(op, qkv);
+  if (qkv.rank() != 3 || heads < 1 || qkv.size(2) % 3 != 0 || (qkv.size(2) / 3) % heads != 0)
+    fail<ShapeError>(op, "the input {} does not split into q, k and v of {} heads; need (B, T, 3 C) with C a multiple of {}", qkv.shape(), heads, heads);
+  if (options.mask.defined()) fail<ValueError>(op, "a mask; need none (causal alone), or scaled_dot_product_attention");
+  check_dropout(op, options);
+  const int64_t B = qkv.size(0), T = qkv.size(1), C = qkv.size(2) / 3;
+  const Tensor keep = draw_keep({B, heads, T, T}, options);
+  const Tensor x = kernels::contiguous(qkv), out = empty({B, T, C}, x.dtype());
+  const auto part = [op, heads](const Tensor& t, int64_t i) { return packed_part(op, t, i, heads); };
+  const auto as_output = [B, T, C, heads](const Tensor& t) { return view::transpose(view::reshape(t, {B, T, heads, C / heads}), 1, 2); };
+  const Attention a(part(x, 0), part(x, 1), part(x, 2), as_output(out), options, keep);
+  a.forward();
+  return fused(op, out, {qkv},
+               [a, part, as_output, shape = x.shape()](const Tensor& g, Needs) -> Gradients {
+                 const Tensor dx = empty(shape, g.dtype());
+                 a.backward(as_output(kernels::contiguous(g)), part(dx, 0), part(dx, 1), part(dx, 2), {});
+                 return {dx};
+               },
+               [options, keep, heads](Inputs in) { return reference::packed_self_attention(in[0], heads, options, keep); });
 }
 
 }  // namespace heed

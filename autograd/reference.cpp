@@ -63,4 +63,10 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   return matmul(attention_weights(q, k, options, keep), v);
 }
 
+Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options, const Tensor& keep) {
+  const int64_t B = qkv.size(0), T = qkv.size(1), C = qkv.size(2) / 3;
+  const auto part = [&](int64_t i) { return qkv.narrow(2, i * C, C).reshape({B, T, heads, C / heads}).transpose(1, 2); };
+  return reference::scaled_dot_product_attention(part(0), part(1), part(2), options, keep).transpose(1, 2).reshape({B, T, C});
+}
+
 }  // namespace heed::reference

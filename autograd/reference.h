@@ -17,5 +17,6 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
 /// (boolean (..., T, S), or undefined) applied.
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options, const Tensor& keep);
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options, const Tensor& keep);
+Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options, const Tensor& keep);
 
 }  // namespace heed::reference
