@@ -1,11 +1,13 @@
 #include "tensor/kernels/attention.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
+#include "tensor/kernels/attention_tiles.h"
 #include "tensor/parallel.h"
+#include "tensor/storage.h"
 
 namespace heed::kernels {
 namespace {
@@ -13,23 +15,74 @@ namespace {
 template <class Real>
 constexpr Real kMinusInfinity = -std::numeric_limits<Real>::infinity();
 
-template <class Element>
-Element* row_of(const Heads<Element>& x, int64_t b, int64_t h, int64_t i) {
-  return x.data + b * x.batch + h * x.head + i * x.row;
+// Multiply-adds that are worth a thread's while.
+constexpr int64_t kWorkPerRange = 1 << 17;
+// Queries that one thread takes of one head at a time: enough to use keys and values often while they are in
+// cache.
+constexpr int64_t kQueriesPerShare = 128;
+
+template <class Real>
+struct Scratch {
+  std::shared_ptr<Storage> storage;
+  explicit Scratch(int64_t elements) : storage(Storage::allocate(elements * sizeof(Real))) {}
+  Real* data() const { return reinterpret_cast<Real*>(storage->data()); }
+};
+
+int64_t grain(int64_t work_per_item) {
+  return std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, work_per_item));
+}
+
+// Shares of a head's backward pass, so that all threads have work of equal size where heads are few.
+int64_t parts_of(const AttentionShape& s) {
+  const int64_t heads = s.B * s.H, threads = num_threads(), tiles = (s.T + kTileQueries - 1) / kTileQueries;
+  if (heads % threads == 0 || heads >= 4 * threads) return 1;
+  return std::clamp<int64_t>(tiles / 2, 1, threads);
 }
 
 template <class Real>
-Real dot(int64_t n, const Real* a, const Real* b) {
-  Real sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
+void write_rows(int64_t rows, int64_t width, Real factor, const Real* from, const Heads<Real>& to, int64_t b,
+                int64_t h) {
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < width; ++j) row_of(to, b, h, i)[j] = factor * from[i * padded(width) + j];
 }
 
-// Keys that query i can see at most: the rest is hidden by the causal rule.
+// Whether several shares of the backward pass add to one element of the bias's gradient.
 template <class Real>
-int64_t visible_keys(const AttentionOptions<Real>& options, int64_t i, int64_t S) {
-  return options.causal ? std::clamp<int64_t>(i + options.offset + 1, 0, S) : S;
+bool is_shared(const AttentionMask<Real>& dbias, const AttentionShape& s, int64_t parts) {
+  return dbias.data && ((s.B > 1 && !dbias.batch) || (s.H > 1 && !dbias.head) || (parts > 1 && !dbias.query));
 }
+
+// Then each slot of shares adds to a sum of its own.
+template <class Real>
+struct BiasSums {
+  AttentionMask<Real> target;
+  int64_t B, H, T, S, slots;
+  std::vector<Real> sums;
+
+  BiasSums(const AttentionShape& s, const AttentionMask<Real>& dbias, int64_t n)
+      : target(dbias),
+        B(dbias.batch ? s.B : 1),
+        H(dbias.head ? s.H : 1),
+        T(dbias.query ? s.T : 1),
+        S(dbias.key ? s.S : 1),
+        slots(n),
+        sums(dbias.data ? B * H * T * S * n : 0) {}
+
+  AttentionMask<Real> slot(int64_t i) {
+    return {sums.data() + i * B * H * T * S, target.batch ? H * T * S : 0, target.head ? T * S : 0,
+            target.query ? S : 0, target.key ? 1 : 0};
+  }
+  void add_to_target() const {
+    if (!target.data) return;
+    const Real* x = sums.data();
+    for (int64_t i = 0; i < slots; ++i)
+      for (int64_t b = 0; b < B; ++b)
+        for (int64_t h = 0; h < H; ++h)
+          for (int64_t t = 0; t < T; ++t)
+            for (int64_t s = 0; s < S; ++s)
+              target.data[b * target.batch + h * target.head + t * target.query + s * target.key] += *x++;
+  }
+};
 
 // The masked scores of one query against all keys.
 template <class Real>
@@ -39,7 +92,10 @@ void score_row(const AttentionShape& shape, const Real* q, const Heads<const Rea
   const auto& allowed = options.allowed;
   const auto& bias = options.bias;
   for (int64_t j = 0; j < seen; ++j) {
-    scores[j] = options.scale * dot(shape.D, q, row_of(k, b, h, j));
+    const Real* key = row_of(k, b, h, j);
+    Real sum = 0;
+    for (int64_t d = 0; d < shape.D; ++d) sum += q[d] * key[d];
+    scores[j] = options.scale * sum;
     if (bias.data) scores[j] += bias.data[b * bias.batch + h * bias.head + i * bias.query + j * bias.key];
     if (allowed.data &&
         !allowed.data[b * allowed.batch + h * allowed.head + i * allowed.query + j * allowed.key])
@@ -48,27 +104,13 @@ void score_row(const AttentionShape& shape, const Real* q, const Heads<const Rea
   std::fill(scores + seen, scores + shape.S, kMinusInfinity<Real>);
 }
 
-// Turns scores into weights and returns the log of the denominator; all zero and -inf if nothing is seen.
 template <class Real>
-Real softmax_row(int64_t S, Real* scores) {
-  Real top = kMinusInfinity<Real>;
+void softmax_row(int64_t S, Real* scores) {
+  Real top = kMinusInfinity<Real>, sum = 0;
   for (int64_t j = 0; j < S; ++j) top = std::max(top, scores[j]);
-  if (top == kMinusInfinity<Real>) {
-    std::fill(scores, scores + S, Real(0));
-    return top;
-  }
-  Real sum = 0;
+  if (top == kMinusInfinity<Real>) top = 0;
   for (int64_t j = 0; j < S; ++j) sum += scores[j] = std::exp(scores[j] - top);
-  for (int64_t j = 0; j < S; ++j) scores[j] /= sum;
-  return top + std::log(sum);
-}
-
-// What dropout multiplies weight (b, h, i, j) by.
-template <class Real>
-Real kept(const AttentionShape& shape, const AttentionOptions<Real>& options, int64_t b, int64_t h, int64_t i,
-          int64_t j) {
-  if (!options.keep) return 1;
-  return options.keep[((b * shape.H + h) * shape.T + i) * shape.S + j] ? options.keep_scale : Real(0);
+  for (int64_t j = 0; j < S; ++j) scores[j] = sum == 0 ? Real(0) : scores[j] / sum;
 }
 
 }  // namespace
@@ -76,20 +118,18 @@ Real kept(const AttentionShape& shape, const AttentionOptions<Real>& options, in
 template <class Real>
 void attention(const AttentionShape& shape, Heads<const Real> q, Heads<const Real> k, Heads<const Real> v,
                const AttentionOptions<Real>& options, Heads<Real> out, Real* lse) {
-  parallel_for(shape.B * shape.H * shape.T, 16, [&](int64_t begin, int64_t end) {
-    std::vector<Real> weights(shape.S);
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t i = row % shape.T, h = row / shape.T % shape.H, b = row / shape.T / shape.H;
-      score_row(shape, row_of(q, b, h, i), k, options, b, h, i, weights.data());
-      const Real log_sum = softmax_row(shape.S, weights.data());
-      if (lse) lse[row] = log_sum;
-      Real* y = row_of(out, b, h, i);
-      std::fill(y, y + shape.Dv, Real(0));
-      for (int64_t j = 0; j < shape.S; ++j) {
-        const Real w = weights[j] * kept(shape, options, b, h, i, j);
-        const Real* value = row_of(v, b, h, j);
-        for (int64_t d = 0; d < shape.Dv; ++d) y[d] += w * value[d];
-      }
+  if (shape.T == 0) return;
+  const ForwardCall<Real> call{shape, q, k, v, options, out, lse};
+  const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
+  const int64_t work = queries * shape.S * (shape.D + shape.Dv);
+  parallel_for(shape.B * shape.H * shares, grain(work), [&](int64_t begin, int64_t end) {
+    const Scratch<Real> scratch(forward_scratch(shape, queries));
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t head = i / shares, turn = i % shares;
+      // from both ends in turn, because late queries see more keys
+      const int64_t share = turn % 2 == 0 ? turn / 2 : shares - 1 - turn / 2;
+      attend(call, head / shape.H, head % shape.H, share * queries, std::min(shape.T, (share + 1) * queries),
+             scratch.data());
     }
   });
 }
@@ -98,51 +138,64 @@ template <class Real>
 void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>& saved,
                         const AttentionOptions<Real>& options, Heads<Real> dq, Heads<Real> dk, Heads<Real> dv,
                         AttentionMask<Real> dbias) {
-  const auto& [B, H, T, S, D, Dv] = shape;
-  std::vector<Real> weights(S);
-  for (int64_t b = 0; b < B; ++b)
-    for (int64_t h = 0; h < H; ++h) {
-      for (int64_t j = 0; j < S; ++j) {
-        std::fill_n(row_of(dk, b, h, j), D, Real(0));
-        std::fill_n(row_of(dv, b, h, j), Dv, Real(0));
-      }
-      for (int64_t i = 0; i < T; ++i) {
-        const Real* query = row_of(saved.q, b, h, i);
-        const Real* dout = row_of(saved.dout, b, h, i);
-        Real* dquery = row_of(dq, b, h, i);
-        std::fill_n(dquery, D, Real(0));
-        const Real log_sum = saved.lse[(b * H + h) * T + i];
-        if (log_sum == kMinusInfinity<Real>) continue;
-        score_row(shape, query, saved.k, options, b, h, i, weights.data());
-        // sum_j w_j dw_j, where w and dw carry dropout: it is dout . out, whatever was dropped
-        const Real delta = dot(Dv, dout, row_of(saved.out, b, h, i));
-        for (int64_t j = 0; j < S; ++j) {
-          const Real p = std::exp(weights[j] - log_sum), factor = kept(shape, options, b, h, i, j);
-          if (p == 0) continue;
-          const Real ds = p * (factor * dot(Dv, dout, row_of(saved.v, b, h, j)) - delta);
-          if (dbias.data)
-            dbias.data[b * dbias.batch + h * dbias.head + i * dbias.query + j * dbias.key] += ds;
-          const Real* key = row_of(saved.k, b, h, j);
-          Real* dkey = row_of(dk, b, h, j);
-          Real* dvalue = row_of(dv, b, h, j);
-          for (int64_t d = 0; d < D; ++d) dquery[d] += options.scale * ds * key[d];
-          for (int64_t d = 0; d < D; ++d) dkey[d] += options.scale * ds * query[d];
-          for (int64_t d = 0; d < Dv; ++d) dvalue[d] += factor * p * dout[d];
-        }
-      }
+  const int64_t heads = shape.B * shape.H, parts = parts_of(shape), shares = heads * parts;
+  const int64_t dk_size = shape.S * padded(shape.D), dv_size = shape.S * padded(shape.Dv),
+                sums = dk_size + dv_size;
+  const auto finish = [&](int64_t head, const Real* from) {
+    write_rows(shape.S, shape.D, options.scale, from, dk, head / shape.H, head % shape.H);
+    write_rows(shape.S, shape.Dv, Real(1), from + dk_size, dv, head / shape.H, head % shape.H);
+  };
+  // a head in one share leaves its sums at once; parts of a head keep theirs until all are there
+  const Scratch<Real> partial(parts > 1 ? shares * sums : 0);
+  const auto run = [&](int64_t share, const AttentionMask<Real>& add_bias_to, Real* scratch) {
+    const int64_t head = share / parts;
+    Real* into = parts > 1 ? partial.data() + share * sums : scratch;
+    std::fill_n(into, sums, Real(0));
+    attend_backward(BackwardCall<Real>{shape, saved, options, dq, add_bias_to, parts}, head / shape.H,
+                    head % shape.H, share % parts, into, into + dk_size, scratch + (parts > 1 ? 0 : sums));
+    if (parts == 1) finish(head, into);
+  };
+  const int64_t scratch_size = backward_scratch(shape) + (parts > 1 ? 0 : sums);
+  if (is_shared(dbias, shape, parts)) {
+    const int64_t slots = std::min<int64_t>(num_threads(), shares);
+    BiasSums<Real> bias_sums(shape, dbias, slots);
+    parallel_for(slots, 1, [&](int64_t begin, int64_t end) {
+      const Scratch<Real> scratch(scratch_size);
+      for (int64_t slot = begin; slot < end; ++slot)
+        for (int64_t i = shares * slot / slots; i < shares * (slot + 1) / slots; ++i)
+          run(i, bias_sums.slot(slot), scratch.data());
+    });
+    bias_sums.add_to_target();
+  } else {
+    const int64_t work = shape.T * shape.S * (3 * shape.D + 2 * shape.Dv) / parts;
+    parallel_for(shares, grain(work), [&](int64_t begin, int64_t end) {
+      const Scratch<Real> scratch(scratch_size);
+      for (int64_t i = begin; i < end; ++i) run(i, dbias, scratch.data());
+    });
+  }
+  if (parts == 1) return;
+  parallel_for(heads, grain(sums * parts), [&](int64_t begin, int64_t end) {
+    for (int64_t head = begin; head < end; ++head) {
+      Real* first = partial.data() + head * parts * sums;
+      for (int64_t part = 1; part < parts; ++part)
+        for (int64_t i = 0; i < sums; ++i) first[i] += first[part * sums + i];
+      finish(head, first);
     }
+  });
 }
 
 template <class Real>
 void attention_weights(const AttentionShape& shape, Heads<const Real> q, Heads<const Real> k,
                        const AttentionOptions<Real>& options, Real* weights) {
-  parallel_for(shape.B * shape.H * shape.T, 16, [&](int64_t begin, int64_t end) {
+  parallel_for(shape.B * shape.H * shape.T, grain(shape.S * shape.D), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t i = row % shape.T, h = row / shape.T % shape.H, b = row / shape.T / shape.H;
       Real* w = weights + row * shape.S;
       score_row(shape, row_of(q, b, h, i), k, options, b, h, i, w);
       softmax_row(shape.S, w);
-      for (int64_t j = 0; j < shape.S; ++j) w[j] *= kept(shape, options, b, h, i, j);
+      if (!options.keep) continue;
+      for (int64_t j = 0; j < shape.S; ++j)
+        w[j] *= options.keep[row * shape.S + j] ? options.keep_scale : Real(0);
     }
   });
 }

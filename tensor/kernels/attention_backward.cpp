@@ -1,0 +1,176 @@
+#include "tensor/kernels/attention_tiles.h"
+
+#define HWY_DISABLED_TARGETS HWY_SSSE3
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/attention_backward.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "tensor/kernels/attention_mask-inl.h"
+#include "tensor/kernels/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels::HWY_NAMESPACE {
+
+// Rows that a tile product can read as whole vectors.
+template <class Real>
+struct PaddedRows {
+  const Real* data;
+  int64_t row;
+};
+
+// x itself where its width is whole vectors, else a copy of its rows in `room`.
+template <class Real>
+HWY_INLINE PaddedRows<Real> as_padded(int64_t rows, int64_t width, const Real* x, int64_t row, Real* room) {
+  if (width % kLanes<Real> == 0) return {x, row};
+  pad_rows(rows, width, x, row, room, padded(width));
+  return {room, padded(width)};
+}
+
+// One tile of queries with all that its keys ask for.
+template <class Real>
+struct QueryTile {
+  PaddedRows<Real> q, dout;
+  Real* q_transposed;     // (D, kTileQueries), scaled
+  Real* dout_transposed;  // (Dv, kTileQueries)
+  Real* lse;              // (kTileQueries); +inf where no key is seen, so that exp(score - lse) is 0
+  Real* delta;            // (kTileQueries): sum_j weight_j dweight_j = dout . out
+  Real* dq;               // (kTileQueries, padded(D)), before scale
+};
+
+// Tiles (keys, queries): scores become weights w = exp(score - lse), and the weights' gradients those of the
+// scores, w (dw - delta).
+template <class Real>
+HWY_INLINE void differentiate_softmax(const Place& at, const Real* lse, const Real* delta, Real* scores,
+                                      Real* dweights) {
+  const Tag<Real> d;
+  for (int64_t i = 0; i < columns<Real>(at); i += kLanes<Real>) {
+    const auto log_sum = hn::LoadU(d, lse + i), mean = hn::LoadU(d, delta + i);
+    for (int64_t j = 0; j < at.keys; ++j) {
+      Real* s = scores + j * kTileQueries + i;
+      Real* g = dweights + j * kTileQueries + i;
+      const auto weight = exp_below<Real>(hn::Sub(hn::LoadU(d, s), log_sum));
+      hn::StoreU(weight, d, s);
+      hn::StoreU(hn::Mul(weight, hn::Sub(hn::LoadU(d, g), mean)), d, g);
+    }
+  }
+}
+
+template <class Real>
+HWY_INLINE Real dot(int64_t n, const Real* a, const Real* b) {
+  const Tag<Real> d;
+  auto sum = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + kLanes<Real> <= n; i += kLanes<Real>)
+    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
+  Real total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < n; ++i) total += a[i] * b[i];
+  return total;
+}
+
+template <class Real>
+void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
+              const PaddedRows<Real>& keys, Real* scores, Real* dweights, Real* dk, Real* dv) {
+  const auto& shape = call.shape;
+  const auto& [q, k, v, out, dout, lse] = call.saved;
+  const int64_t lanes = columns<Real>(at);
+  tile_product<Stored::plain>(at.keys, lanes, shape.D, row_of(k, at.b, at.h, at.key), k.row,
+                              tile.q_transposed, kTileQueries, false, scores, kTileQueries);
+  tile_product<Stored::plain>(at.keys, lanes, shape.Dv, row_of(v, at.b, at.h, at.key), v.row,
+                              tile.dout_transposed, kTileQueries, false, dweights, kTileQueries);
+  mask_scores(call.options, at, scores);
+  if (call.options.keep) drop(shape, call.options, at, dweights);
+  differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
+  if (call.dbias.data) with_mask(call.dbias, at, dweights, [](Real ds, Real& sum) { sum += ds; });
+  if (call.options.keep) drop(shape, call.options, at, scores);
+  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.Dv), at.queries, scores, kTileQueries,
+                              tile.dout.data, tile.dout.row, true, dv + at.key * padded(shape.Dv),
+                              padded(shape.Dv));
+  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.D), at.queries, dweights, kTileQueries,
+                              tile.q.data, tile.q.row, true, dk + at.key * padded(shape.D), padded(shape.D));
+  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.D), at.keys, dweights, kTileQueries,
+                                   keys.data + at.key * keys.row, keys.row, true, tile.dq, padded(shape.D));
+}
+
+template <class Real>
+QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real> room) {
+  const auto& shape = call.shape;
+  const auto& saved = call.saved;
+  const Real* q = row_of(saved.q, at.b, at.h, at.query);
+  const Real* dout = row_of(saved.dout, at.b, at.h, at.query);
+  QueryTile<Real> tile;
+  tile.q = as_padded(at.queries, shape.D, q, saved.q.row, room.take(kTileQueries * padded(shape.D)));
+  tile.dout =
+      as_padded(at.queries, shape.Dv, dout, saved.dout.row, room.take(kTileQueries * padded(shape.Dv)));
+  tile.q_transposed = room.take(kTileQueries * shape.D);
+  tile.dout_transposed = room.take(kTileQueries * shape.Dv);
+  transpose_rows(at.queries, shape.D, call.options.scale, q, saved.q.row, tile.q_transposed, kTileQueries);
+  transpose_rows(at.queries, shape.Dv, Real(1), dout, saved.dout.row, tile.dout_transposed, kTileQueries);
+  tile.dq = room.take(kTileQueries * padded(shape.D));
+  std::fill_n(tile.dq, kTileQueries * padded(shape.D), Real(0));
+  tile.lse = room.take(kTileQueries);
+  tile.delta = room.take(kTileQueries);
+  std::fill_n(tile.lse, kTileQueries, -kMinusInfinity<Real>);
+  std::fill_n(tile.delta, kTileQueries, Real(0));
+  for (int64_t i = 0; i < at.queries; ++i) {
+    const Real lse = saved.lse[(at.b * shape.H + at.h) * shape.T + at.query + i];
+    if (lse != kMinusInfinity<Real>) tile.lse[i] = lse;
+    tile.delta[i] = dot(shape.Dv, dout + i * saved.dout.row, row_of(saved.out, at.b, at.h, at.query + i));
+  }
+  return tile;
+}
+
+template <class Real>
+void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk,
+                           Real* dv, Real* scratch) {
+  const auto& shape = call.shape;
+  const auto& k = call.saved.k;
+  Room<Real> room{scratch};
+  Real* scores = room.take(kTileKeys * kTileQueries);
+  Real* dweights = room.take(kTileKeys * kTileQueries);
+  const auto keys =
+      as_padded(shape.S, shape.D, row_of(k, b, h, 0), k.row, room.take(shape.S * padded(shape.D)));
+  for (int64_t query = 0; query < shape.T; query += kTileQueries) {
+    if (!takes_tile(part, call.parts, query / kTileQueries)) continue;
+    Place at{b, h, query, std::min(kTileQueries, shape.T - query), 0, 0};
+    const auto tile = start(call, at, room);
+    const int64_t seen = visible_keys(call.options, query + at.queries - 1, shape.S);
+    for (; at.key < seen; at.key += kTileKeys) {
+      at.keys = std::min(kTileKeys, seen - at.key);
+      if (!all_hidden(call.options, at)) see_keys(call, at, tile, keys, scores, dweights, dk, dv);
+    }
+    for (int64_t i = 0; i < at.queries; ++i)
+      for (int64_t j = 0; j < shape.D; ++j)
+        row_of(call.dq, b, h, query + i)[j] = call.options.scale * tile.dq[i * padded(shape.D) + j];
+  }
+}
+
+void attend_backward_f32(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk,
+                         float* dv, float* scratch) {
+  attend_backward_share(call, b, h, part, dk, dv, scratch);
+}
+void attend_backward_f64(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk,
+                         double* dv, double* scratch) {
+  attend_backward_share(call, b, h, part, dk, dv, scratch);
+}
+
+}  // namespace heed::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed::kernels {
+
+HWY_EXPORT(attend_backward_f32);
+HWY_EXPORT(attend_backward_f64);
+
+void attend_backward(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk,
+                     float* dv, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(attend_backward_f32)(call, b, h, part, dk, dv, scratch);
+}
+void attend_backward(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk,
+                     double* dv, double* scratch) {
+  HWY_DYNAMIC_DISPATCH(attend_backward_f64)(call, b, h, part, dk, dv, scratch);
+}
+
+}  // namespace heed::kernels
+#endif

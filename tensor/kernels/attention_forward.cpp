@@ -1,0 +1,174 @@
+#include "tensor/kernels/attention_tiles.h"
+
+#include <cmath>
+
+#define HWY_DISABLED_TARGETS HWY_SSSE3
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/attention_forward.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "tensor/kernels/attention_mask-inl.h"
+#include "tensor/kernels/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels::HWY_NAMESPACE {
+
+// One tile of queries on its way through the keys: softmax(q k^T) v so far, as the largest score, the sum of
+// exp(score - largest) and the rows of the output times that sum (Milakov & Gimelshein 2018, Dao et al.
+// 2022).
+template <class Real>
+struct QueryTile {
+  int64_t query, queries;
+  Real* transposed;  // (D, kTileQueries), scaled
+  Real* top;         // (kTileQueries)
+  Real* sum;         // (kTileQueries)
+  Real* output;      // (kTileQueries, padded(Dv))
+};
+
+// Scores (keys, queries) become exp(score - top); older sums are scaled to the new top by `shrink`.
+// A query that has seen no key yet has top -inf, and its weights must be 0, not exp(-inf + inf).
+template <class Real>
+HWY_INLINE void soften(int64_t keys, int64_t queries, Real* tile, Real* top, Real* sum, Real* shrink) {
+  const Tag<Real> d;
+  const auto nothing = hn::Set(d, kMinusInfinity<Real>);
+  for (int64_t i = 0; i < queries; i += kLanes<Real>) {
+    const auto before = hn::LoadU(d, top + i);
+    auto largest = before, other = before;
+    int64_t j = 0;
+    for (; j + 2 <= keys; j += 2) {
+      largest = hn::Max(largest, hn::LoadU(d, tile + j * kTileQueries + i));
+      other = hn::Max(other, hn::LoadU(d, tile + (j + 1) * kTileQueries + i));
+    }
+    if (j < keys) largest = hn::Max(largest, hn::LoadU(d, tile + j * kTileQueries + i));
+    largest = hn::Max(largest, other);
+    const auto base = hn::IfThenZeroElse(hn::Eq(largest, nothing), largest);
+    const auto factor = exp_below<Real>(hn::Sub(before, base));
+    auto total = hn::Zero(d);
+    for (j = 0; j < keys; ++j) {
+      Real* s = tile + j * kTileQueries + i;
+      const auto weight = exp_below<Real>(hn::Sub(hn::LoadU(d, s), base));
+      hn::StoreU(weight, d, s);
+      total = hn::Add(total, weight);
+    }
+    hn::StoreU(largest, d, top + i);
+    hn::StoreU(factor, d, shrink + i);
+    hn::StoreU(hn::MulAdd(hn::LoadU(d, sum + i), factor, total), d, sum + i);
+  }
+}
+
+template <class Real>
+HWY_INLINE void scale_row(int64_t width, Real factor, Real* row) {
+  const Tag<Real> d;
+  for (int64_t i = 0; i < width; i += kLanes<Real>)
+    hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, row + i)), d, row + i);
+}
+
+template <class Real>
+void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Real>& queries,
+              const Real* values, int64_t value_row, Real* tile, Real* shrink) {
+  const auto& [shape, q, k, v, options, out, lse] = call;
+  const int64_t width = padded(shape.Dv);
+  tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, row_of(k, at.b, at.h, at.key), k.row,
+                              queries.transposed, kTileQueries, false, tile, kTileQueries);
+  mask_scores(options, at, tile);
+  soften(at.keys, columns<Real>(at), tile, queries.top, queries.sum, shrink);
+  if (options.keep) drop(shape, options, at, tile);
+  for (int64_t i = 0; i < at.queries; ++i)
+    if (shrink[i] != 1) scale_row(width, shrink[i], queries.output + i * width);
+  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.Dv), at.keys, tile, kTileQueries,
+                                   values, value_row, true, queries.output, width);
+}
+
+template <class Real>
+void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile) {
+  transpose_rows(tile.queries, call.shape.D, call.options.scale, row_of(call.q, b, h, tile.query), call.q.row,
+                 tile.transposed, kTileQueries);
+  std::fill_n(tile.top, kTileQueries, kMinusInfinity<Real>);
+  std::fill_n(tile.sum, kTileQueries, Real(0));
+  std::fill_n(tile.output, kTileQueries * padded(call.shape.Dv), Real(0));
+}
+
+template <class Real>
+void finish(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile) {
+  const auto& shape = call.shape;
+  for (int64_t i = 0; i < tile.queries; ++i) {
+    const Real sum = tile.sum[i], factor = sum == 0 ? Real(0) : 1 / sum;
+    const Real* from = tile.output + i * padded(shape.Dv);
+    Real* to = row_of(call.out, b, h, tile.query + i);
+    for (int64_t j = 0; j < shape.Dv; ++j) to[j] = factor * from[j];
+    if (call.lse)
+      call.lse[(b * shape.H + h) * shape.T + tile.query + i] =
+          sum == 0 ? kMinusInfinity<Real> : tile.top[i] + std::log(sum);
+  }
+}
+
+template <class Real>
+void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
+                    Real* scratch) {
+  const auto& shape = call.shape;
+  Room<Real> room{scratch};
+  const int64_t width = padded(shape.Dv), tiles = (end - begin + kTileQueries - 1) / kTileQueries;
+  Real* scores = room.take(kTileKeys * kTileQueries);
+  Real* outputs = room.take(tiles * kTileQueries * width);
+  Real* values = room.take(kTileKeys * width);
+  Real* shrink = room.take(kTileQueries);
+  Real* tops = room.take(tiles * kTileQueries);
+  Real* sums = room.take(tiles * kTileQueries);
+  Real* transposed = room.take(tiles * kTileQueries * shape.D);
+  const auto tile = [&](int64_t t) {
+    const int64_t first = t * kTileQueries, query = begin + first;
+    return QueryTile<Real>{query,
+                           std::min(kTileQueries, end - query),
+                           transposed + first * shape.D,
+                           tops + first,
+                           sums + first,
+                           outputs + first * width};
+  };
+  for (int64_t t = 0; t < tiles; ++t) start(call, b, h, tile(t));
+  const bool direct = shape.Dv % kLanes<Real> == 0;
+  const int64_t seen = visible_keys(call.options, end - 1, shape.S);
+  // keys outside, tiles of queries inside: a block of keys and values stays in cache for all tiles
+  for (int64_t key = 0; key < seen; key += kTileKeys) {
+    const Real* value = row_of(call.v, b, h, key);
+    if (!direct) pad_rows(std::min(kTileKeys, seen - key), shape.Dv, value, call.v.row, values, width);
+    for (int64_t t = 0; t < tiles; ++t) {
+      const auto queries = tile(t);
+      const int64_t last = visible_keys(call.options, queries.query + queries.queries - 1, shape.S);
+      const Place at{b, h, queries.query, queries.queries, key, std::min(kTileKeys, last - key)};
+      if (at.keys <= 0 || all_hidden(call.options, at)) continue;
+      see_keys(call, at, queries, direct ? value : values, direct ? call.v.row : width, scores, shrink);
+    }
+  }
+  for (int64_t t = 0; t < tiles; ++t) finish(call, b, h, tile(t));
+}
+
+void attend_f32(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
+                float* scratch) {
+  attend_queries(call, b, h, begin, end, scratch);
+}
+void attend_f64(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
+                double* scratch) {
+  attend_queries(call, b, h, begin, end, scratch);
+}
+
+}  // namespace heed::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed::kernels {
+
+HWY_EXPORT(attend_f32);
+HWY_EXPORT(attend_f64);
+
+void attend(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
+            float* scratch) {
+  HWY_DYNAMIC_DISPATCH(attend_f32)(call, b, h, begin, end, scratch);
+}
+void attend(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
+            double* scratch) {
+  HWY_DYNAMIC_DISPATCH(attend_f64)(call, b, h, begin, end, scratch);
+}
+
+}  // namespace heed::kernels
+#endif

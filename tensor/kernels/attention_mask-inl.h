@@ -1,0 +1,93 @@
+// Masks, biases and dropout on a tile of transposed scores: keys down, queries across. Once per Highway
+// target.
+#if defined(HEED_TENSOR_KERNELS_ATTENTION_MASK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HEED_TENSOR_KERNELS_ATTENTION_MASK_INL_H_
+#undef HEED_TENSOR_KERNELS_ATTENTION_MASK_INL_H_
+#else
+#define HEED_TENSOR_KERNELS_ATTENTION_MASK_INL_H_
+#endif
+
+#include "tensor/kernels/attention_tiles.h"
+#include "tensor/kernels/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels::HWY_NAMESPACE {
+
+template <class Real>
+constexpr Real kMinusInfinity = -std::numeric_limits<Real>::infinity();
+
+// Where a tile lies: keys [key, key + keys) of head h in batch b, queries [query, query + queries).
+struct Place {
+  int64_t b, h, query, queries, key, keys;
+};
+
+// Columns of the tile in use; those past the last query hold nothing of meaning.
+template <class Real>
+HWY_INLINE int64_t columns(const Place& at) {
+  return whole_vectors<Real>(at.queries);
+}
+
+template <class Element>
+HWY_INLINE Element* corner(const AttentionMask<Element>& mask, const Place& at) {
+  return mask.data + at.b * mask.batch + at.h * mask.head + at.query * mask.query + at.key * mask.key;
+}
+
+// Whether the boolean mask hides the whole tile, so that it can be skipped.
+template <class Real>
+bool all_hidden(const AttentionOptions<Real>& options, const Place& at) {
+  const auto& allowed = options.allowed;
+  if (!allowed.data) return false;
+  const bool* first = corner(allowed, at);
+  for (int64_t i = 0; i < (allowed.query ? at.queries : 1); ++i)
+    for (int64_t j = 0; j < (allowed.key ? at.keys : 1); ++j)
+      if (first[i * allowed.query + j * allowed.key]) return false;
+  return true;
+}
+
+// The causal rule: key j hides from queries i < j - offset.
+template <class Real>
+HWY_INLINE void hide_future(const AttentionOptions<Real>& options, const Place& at, Real* tile) {
+  const Tag<Real> d;
+  for (int64_t j = 0; j < at.keys; ++j) {
+    const int64_t hidden = std::min(at.key + j - options.offset - at.query, kTileQueries);
+    for (int64_t i = 0; i < hidden; i += kLanes<Real>) {
+      Real* s = tile + j * kTileQueries + i;
+      const auto before = hn::Lt(hn::Iota(d, 0), hn::Set(d, static_cast<Real>(hidden - i)));
+      hn::StoreU(hn::IfThenElse(before, hn::Set(d, kMinusInfinity<Real>), hn::LoadU(d, s)), d, s);
+    }
+  }
+}
+
+// Applies f to each element of the tile with its element of a mask. Row by row of the mask: that is how it
+// lies in memory.
+template <class Real, class Element, class F>
+HWY_INLINE void with_mask(const AttentionMask<Element>& mask, const Place& at, Real* tile, F f) {
+  Element* first = corner(mask, at);
+  for (int64_t i = 0; i < at.queries; ++i)
+    for (int64_t j = 0; j < at.keys; ++j) f(tile[j * kTileQueries + i], first[i * mask.query + j * mask.key]);
+}
+
+// Everything that comes between q k^T and softmax.
+template <class Real>
+HWY_INLINE void mask_scores(const AttentionOptions<Real>& options, const Place& at, Real* tile) {
+  if (options.causal) hide_future(options, at, tile);
+  if (options.bias.data) with_mask(options.bias, at, tile, [](Real& s, Real bias) { s += bias; });
+  if (options.allowed.data)
+    with_mask(options.allowed, at, tile,
+              [](Real& s, bool allowed) { s = allowed ? s : kMinusInfinity<Real>; });
+}
+
+// Dropout of weights, and of their gradients.
+template <class Real>
+HWY_INLINE void drop(const AttentionShape& shape, const AttentionOptions<Real>& options, const Place& at,
+                     Real* tile) {
+  const int64_t head = shape.T * shape.S;
+  const AttentionMask<const bool> keep{options.keep, shape.H * head, head, shape.S, 1};
+  const Real scale = options.keep_scale;
+  with_mask(keep, at, tile, [scale](Real& w, bool kept) { w = kept ? w * scale : Real(0); });
+}
+
+}  // namespace heed::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // once per target

@@ -1,0 +1,89 @@
+// Attention's work in shares that one thread takes, written for the machine's vectors. attention.cpp hands
+// them out.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "tensor/kernels/attention.h"
+
+namespace heed::kernels {
+
+// Scores are held transposed, keys down and queries across: softmax then runs down the columns, all queries
+// of a tile side by side in vector lanes, and neither keys nor values need to be packed.
+constexpr int64_t kTileQueries = 32;  // a pair of AVX-512 vectors
+constexpr int64_t kTileKeys = 128;    // with 32 queries, 16 KiB of scores
+
+// Widths in working memory are multiples of this, whole vectors on every machine.
+constexpr int64_t kPadding = 16;
+constexpr int64_t padded(int64_t width) { return (width + kPadding - 1) / kPadding * kPadding; }
+
+/// Cuts working memory into arrays.
+template <class Real>
+struct Room {
+  Real* free;
+  Real* take(int64_t n) { return std::exchange(free, free + n); }
+};
+
+template <class Element>
+Element* row_of(const Heads<Element>& x, int64_t b, int64_t h, int64_t i) {
+  return x.data + b * x.batch + h * x.head + i * x.row;
+}
+
+/// Keys that query i can see at most: the causal rule hides the rest.
+template <class Real>
+int64_t visible_keys(const AttentionOptions<Real>& options, int64_t i, int64_t S) {
+  return options.causal ? std::clamp<int64_t>(i + options.offset + 1, 0, S) : S;
+}
+
+template <class Real>
+struct ForwardCall {
+  AttentionShape shape;
+  Heads<const Real> q, k, v;
+  AttentionOptions<Real> options;
+  Heads<Real> out;
+  Real* lse;
+};
+
+/// Elements of working memory that attend needs for up to `queries` queries.
+constexpr int64_t forward_scratch(const AttentionShape& s, int64_t queries) {
+  const int64_t rows = (queries + kTileQueries - 1) / kTileQueries * kTileQueries;
+  return rows * (s.D + padded(s.Dv) + 2) + kTileKeys * (kTileQueries + padded(s.Dv)) + kTileQueries;
+}
+
+/// Output and lse of queries [begin, end) of one head.
+void attend(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch);
+void attend(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
+            double* scratch);
+
+template <class Real>
+struct BackwardCall {
+  AttentionShape shape;
+  AttentionSaved<Real> saved;
+  AttentionOptions<Real> options;
+  Heads<Real> dq;
+  AttentionMask<Real> dbias;  // this share's own to add to
+  int64_t parts;              // shares of a head: each takes some tiles of queries
+};
+
+/// Whether tile `tile` of queries belongs to share `part`. Causal tiles cost more and more, so the order
+/// folds: 0 1 1 0 0 1 1 0.
+constexpr bool takes_tile(int64_t part, int64_t parts, int64_t tile) {
+  const int64_t place = tile % (2 * parts);
+  return part == std::min(place, 2 * parts - 1 - place);
+}
+
+/// Elements of working memory that attend_backward needs.
+constexpr int64_t backward_scratch(const AttentionShape& s) {
+  return kTileQueries * (s.D + s.Dv + 2 * padded(s.D) + padded(s.Dv) + 2) + 2 * kTileKeys * kTileQueries +
+         s.S * padded(s.D);
+}
+
+/// Share `part` of one head: writes dq of its queries, and adds its part of the gradients of keys, before
+/// scale, to dk (S, padded(D)) and of values to dv (S, padded(Dv)).
+void attend_backward(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk,
+                     float* dv, float* scratch);
+void attend_backward(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk,
+                     double* dv, double* scratch);
+
+}  // namespace heed::kernels
