@@ -59,18 +59,18 @@ class Cores {
     if (sched_getaffinity(0, sizeof allowed_, &allowed_) != 0) CPU_ZERO(&allowed_);
   }
   static int current() { return sched_getcpu(); }
-  /// Moves this thread to any other core; false if there is none.
-  bool leave(int core) const {
+  /// Moves a thread to any core but this one; false if there is none.
+  bool keep_off(int core, pthread_t thread) const {
     cpu_set_t others = allowed_;
     CPU_CLR(core, &others);
-    return CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0;
+    return CPU_COUNT(&others) > 0 && pthread_setaffinity_np(thread, sizeof others, &others) == 0;
   }
 
  private:
   cpu_set_t allowed_;
 #else
   static int current() { return -1; }
-  bool leave(int) const { return false; }
+  bool keep_off(int, pthread_t) const { return false; }
 #endif
 };
 
@@ -110,8 +110,12 @@ class Pool {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int core = Cores::current();
     try {
-      for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+      for (int i = 1; i < threads; ++i) {
+        workers_.emplace_back([this] { work(); });
+        if (core >= 0) cores_.keep_off(core, workers_.back().native_handle());
+      }
     } catch (const std::system_error&) {  // no more threads to be had: the caller and those that started do the work
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -188,17 +192,16 @@ class Pool {
 
   void work() {
     inside_parallel_for = true;
-    const Cores cores;
     const auto called = [this] { return any_unclaimed() || stop_.load(); };
     for (;;) {
-      const bool may_spin = leave_caller_alone(cores);
+      const bool may_spin = leave_caller_alone();
       if (!may_spin || !spin_until(called)) {
         std::unique_lock lock(mutex_);
         sleepers_.fetch_add(1);
         wake_.wait(lock, called);
         sleepers_.fetch_sub(1);
         lock.unlock();
-        leave_caller_alone(cores);
+        leave_caller_alone();
       }
       if (stop_.load()) return;
       while (work_on_one(kBack)) {
@@ -206,13 +209,14 @@ class Pool {
     }
   }
 
-  /// Some schedulers wake a worker on the caller's core, where it only takes the caller's time, and leave it there.
+  /// Some schedulers start or wake a worker on the caller's core, where it only takes the caller's time, and leave it there.
   /// False if it has to stay.
-  bool leave_caller_alone(const Cores& cores) const {
+  bool leave_caller_alone() const {
     const int core = Cores::current();
-    return core < 0 || core != caller_core_.load(std::memory_order_relaxed) || cores.leave(core);
+    return core < 0 || core != caller_core_.load(std::memory_order_relaxed) || cores_.keep_off(core, pthread_self());
   }
 
+  const Cores cores_;
   Ranges ranges_{0, 1, 1};
   Body body_ = nullptr;
   void* context_ = nullptr;

@@ -1,154 +1,306 @@
+// Compiled once for each instruction set: the part before HWY_ONCE.
 #include "tensor/kernels/unary.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
+#include "tensor/kernels/simd_targets.h"
 #include "tensor/parallel.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/unary.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <hwy/contrib/math/math-inl.h>
+
+#include "tensor/kernels/simd-inl.h"
+
+#ifndef HEED_KERNELS_UNARY_ONCE_
+#define HEED_KERNELS_UNARY_ONCE_
 namespace heed::kernels {
 namespace {
 
-constexpr int64_t kGrain = 4096;
-constexpr double kSqrtHalf = std::numbers::sqrt2 / 2;
+enum class Unary { exp, log, sqrt, rsqrt, sin, cos, tanh, erf, sigmoid, softplus, silu, gelu, gelu_tanh };
+enum class Gradient { tanh, sigmoid, softplus, silu, gelu, gelu_tanh };  // of g and the named function's input or output
+
 constexpr double kSqrt2OverPi = 0.7978845608028654;  // sqrt(2 / pi)
 constexpr double kGeluCubic = 0.044715;
 
-template <class T, class F>
-void map(const T* x, T* y, int64_t n, F f) {
+}  // namespace
+}  // namespace heed::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels {
+namespace HWY_NAMESPACE {
+
+HWY_INLINE V log(V x) {
+  const V inf = hn::Inf(F()), zero = hn::Zero(F());
+  const V at_the_ends = hn::IfThenElse(hn::Eq(x, zero), hn::Neg(inf), hn::IfThenElse(hn::Eq(x, inf), inf, hn::NaN(F())));
+  return hn::IfThenElse(hn::And(hn::Gt(x, zero), hn::Lt(x, inf)), hn::Log(F(), x), at_the_ends);
+}
+
+HWY_INLINE V softplus(V x) {
+  const V y = hn::Log1p(F(), exp_small(hn::Neg(hn::Abs(x))));
+  return hn::IfThenElse(hn::Eq(x, x), hn::Add(hn::ZeroIfNegative(x), y), x);
+}
+
+/// Highway's sin and cos reduce their argument well up to 39,000; beyond, the standard library's do.
+template <class Function>
+HWY_INLINE V with_large_arguments(V x, V y, Function f) {
+  if (HWY_LIKELY(hn::AllTrue(F(), hn::Lt(hn::Abs(x), constant(39000.0f))))) return y;
+  HWY_ALIGN float buffer[hn::MaxLanes(F())];
+  hn::Store(x, F(), buffer);
+  for (size_t i = 0; i < hn::Lanes(F()); ++i) buffer[i] = f(buffer[i]);
+  return hn::Load(F(), buffer);
+}
+
+HWY_INLINE V erf(V x) {
+  const V a = hn::Abs(x), far = constant(14.0f), t = hn::Mul(a, constant(1.41421356f));
+  V gauss;
+  const V tail = normal_tail(hn::IfThenElse(hn::Gt(t, far), far, t), gauss);
+  const V small = hn::Mul(a, polynomial(hn::Mul(a, a), {1.12837916573f, -0.37612625824f, 0.11283585148f, -0.026853811926f,
+                                                        0.0051883276687f, -0.00080101934769f, 7.8538608637e-5f}));
+  const V large = hn::NegMulAdd(constant(2.0f), tail, constant(1.0f));
+  return hn::CopySignToAbs(hn::IfThenElse(hn::Gt(a, constant(1.0f)), large, small), x);
+}
+
+/// x, but for -inf the lowest finite number: times 0 it is 0 and not NaN.
+HWY_INLINE V finite_below(V x) {
+  const V lowest = constant(-3.402823466e+38f);
+  return hn::IfThenElse(hn::Lt(x, lowest), lowest, x);
+}
+
+/// Phi(x) and e^(-x^2/2)
+HWY_INLINE V normal_cdf(V x, V& gauss) {
+  const V a = hn::Abs(x), far = constant(14.0f);
+  const V tail = normal_tail(hn::IfThenElse(hn::Gt(a, far), far, a), gauss);
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(F())), tail, hn::Sub(constant(1.0f), tail));
+}
+
+/// z = 2 sqrt(2 / pi) (x + 0.044715 x^3), for sigmoid(z) = (1 + tanh(z / 2)) / 2.
+HWY_INLINE V gelu_tanh_gate(V x) {
+  const V linear = constant(float(2 * kSqrt2OverPi)), cubic = constant(float(2 * kSqrt2OverPi * kGeluCubic));
+  return hn::Mul(x, hn::MulAdd(hn::Mul(x, x), cubic, linear));
+}
+
+void unary(Unary function, const float* x, float* y, size_t n) {
+  const V one = constant(1.0f);
+  switch (function) {
+    case Unary::exp: return map(x, y, n, [](V v) HWY_ATTR { return exp(v); });
+    case Unary::log: return map(x, y, n, [](V v) HWY_ATTR { return log(v); });
+    case Unary::sqrt: return map(x, y, n, [](V v) HWY_ATTR { return hn::Sqrt(v); });
+    case Unary::rsqrt: return map(x, y, n, [=](V v) HWY_ATTR { return hn::Div(one, hn::Sqrt(v)); });
+    case Unary::sin:
+      return map(x, y, n, [](V v) HWY_ATTR {
+        return with_large_arguments(v, hn::Sin(F(), v), [](float s) { return std::sin(s); });
+      });
+    case Unary::cos:
+      return map(x, y, n, [](V v) HWY_ATTR {
+        return with_large_arguments(v, hn::Cos(F(), v), [](float s) { return std::cos(s); });
+      });
+    case Unary::tanh: return map(x, y, n, [](V v) HWY_ATTR { return tanh(v); });
+    case Unary::erf: return map(x, y, n, [](V v) HWY_ATTR { return erf(v); });
+    case Unary::sigmoid: return map(x, y, n, [](V v) HWY_ATTR { return sigmoid(v); });
+    case Unary::softplus: return map(x, y, n, [](V v) HWY_ATTR { return softplus(v); });
+    case Unary::silu: return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(v)); });
+    case Unary::gelu:
+      return map(x, y, n, [](V v) HWY_ATTR {
+        V gauss;
+        return hn::Mul(finite_below(v), normal_cdf(v, gauss));
+      });
+    case Unary::gelu_tanh:
+      return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(gelu_tanh_gate(v))); });
+  }
+}
+
+/// The derivative of x sigmoid(z(x)): s + x s (1 - s) z'(x).
+HWY_INLINE V gate_slope(V x, V z, V dz) {
+  V gate, rest;
+  sigmoid(z, gate, rest);
+  return hn::MulAdd(hn::Mul(x, gate), hn::Mul(rest, dz), gate);
+}
+
+/// At |x| = 20 every gate is saturated in f32; so bounded, the terms that vanish there cannot become inf * 0.
+HWY_INLINE V bounded(V x) {
+  const V bound = constant(100.0f), low = constant(-100.0f);
+  return hn::IfThenElse(hn::Gt(x, bound), bound, hn::IfThenElse(hn::Lt(x, low), low, x));
+}
+
+void gradient(Gradient function, const float* g, const float* z, float* dx, size_t n) {
+  const V one = constant(1.0f);
+  switch (function) {
+    case Gradient::tanh:
+      return map(g, z, dx, n, [=](V d, V y) HWY_ATTR { return hn::Mul(d, hn::NegMulAdd(y, y, one)); });
+    case Gradient::sigmoid:
+      return map(g, z, dx, n, [=](V d, V y) HWY_ATTR { return hn::Mul(d, hn::Mul(y, hn::Sub(one, y))); });
+    case Gradient::softplus: return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, sigmoid(x)); });
+    case Gradient::silu:
+      return map(g, z, dx, n, [=](V d, V x) HWY_ATTR {
+        x = bounded(x);
+        return hn::Mul(d, gate_slope(x, x, one));
+      });
+    case Gradient::gelu:  // Phi(x) + x phi(x)
+      return map(g, z, dx, n, [](V d, V x) HWY_ATTR {
+        x = bounded(x);
+        V gauss;
+        const V cdf = normal_cdf(x, gauss);
+        return hn::Mul(d, hn::MulAdd(hn::Mul(x, constant(float(kSqrt2OverPi / 2))), gauss, cdf));
+      });
+    case Gradient::gelu_tanh:
+      return map(g, z, dx, n, [](V d, V x) HWY_ATTR {
+        x = bounded(x);
+        const V slope = hn::MulAdd(hn::Mul(x, x), constant(float(6 * kSqrt2OverPi * kGeluCubic)), constant(float(2 * kSqrt2OverPi)));
+        return hn::Mul(d, gate_slope(x, gelu_tanh_gate(x), slope));
+      });
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed::kernels {
+namespace {
+
+HWY_EXPORT(unary);
+HWY_EXPORT(gradient);
+
+constexpr int64_t kGrain = 16384;  // elements, about 5 us of work
+
+void apply(Unary function, const float* x, float* y, int64_t n) {
   parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(unary)(function, x + begin, y + begin, static_cast<size_t>(end - begin));
+  });
+}
+
+void apply(Gradient function, const float* g, const float* x, float* dx, int64_t n) {
+  parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+    HWY_DYNAMIC_DISPATCH(gradient)(function, g + begin, x + begin, dx + begin, static_cast<size_t>(end - begin));
+  });
+}
+
+// f64 is for checking gradients: the standard library's digits matter, not speed.
+
+template <class Function>
+void map(const double* x, double* y, int64_t n, Function f) {
+  parallel_for(n, kGrain / 8, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
   });
 }
 
-template <class T, class F>
-void map2(const T* a, const T* b, T* y, int64_t n, F f) {
-  parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
+template <class Function>
+void map(const double* a, const double* b, double* y, int64_t n, Function f) {
+  parallel_for(n, kGrain / 8, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) y[i] = f(a[i], b[i]);
   });
 }
 
-template <class T> T sigmoid_of(T x) { return 1 / (1 + std::exp(-x)); }
-template <class T> T softplus_of(T x) { return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x))); }
+double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+double finite_below(double x) { return x < std::numeric_limits<double>::lowest() ? std::numeric_limits<double>::lowest() : x; }
+double bounded(double x) { return x > 1000 ? 1000 : x < -1000 ? -1000 : x; }
 /// The normal distribution function; erfc keeps the left tail's digits.
-template <class T> T normal_cdf(T x) { return std::erfc(-x * T(kSqrtHalf)) / 2; }
-template <class T> T normal_pdf(T x) { return std::exp(-x * x / 2) * T(kSqrt2OverPi / 2); }
-/// 2 u of the tanh form: (1 + tanh(u)) / 2 is sigmoid(2 u).
-template <class T> T gelu_twice_u(T x) { return T(2 * kSqrt2OverPi) * (x + T(kGeluCubic) * x * x * x); }
-template <class T> T gelu_twice_du(T x) { return T(2 * kSqrt2OverPi) * (1 + T(3 * kGeluCubic) * x * x); }
+double normal_cdf(double x) { return std::erfc(-x * std::numbers::sqrt2 / 2) / 2; }
+double gelu_tanh_gate(double x) { return 2 * kSqrt2OverPi * x * (1 + kGeluCubic * x * x); }
+double gate_slope(double x, double z, double dz) { return sigmoid_of(z) * (1 + x * sigmoid_of(-z) * dz); }
 
 }  // namespace
 
-template <class T> void exp(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return std::exp(v); });
+template <> void exp(const float* x, float* y, int64_t n) { apply(Unary::exp, x, y, n); }
+template <> void log(const float* x, float* y, int64_t n) { apply(Unary::log, x, y, n); }
+template <> void sqrt(const float* x, float* y, int64_t n) { apply(Unary::sqrt, x, y, n); }
+template <> void rsqrt(const float* x, float* y, int64_t n) { apply(Unary::rsqrt, x, y, n); }
+template <> void sin(const float* x, float* y, int64_t n) { apply(Unary::sin, x, y, n); }
+template <> void cos(const float* x, float* y, int64_t n) { apply(Unary::cos, x, y, n); }
+template <> void tanh(const float* x, float* y, int64_t n) { apply(Unary::tanh, x, y, n); }
+template <> void erf(const float* x, float* y, int64_t n) { apply(Unary::erf, x, y, n); }
+template <> void sigmoid(const float* x, float* y, int64_t n) { apply(Unary::sigmoid, x, y, n); }
+template <> void softplus(const float* x, float* y, int64_t n) { apply(Unary::softplus, x, y, n); }
+template <> void silu(const float* x, float* y, int64_t n) { apply(Unary::silu, x, y, n); }
+template <> void gelu(const float* x, float* y, int64_t n) { apply(Unary::gelu, x, y, n); }
+template <> void gelu_tanh(const float* x, float* y, int64_t n) { apply(Unary::gelu_tanh, x, y, n); }
+
+template <> void exp(const double* x, double* y, int64_t n) { map(x, y, n, [](double v) { return std::exp(v); }); }
+template <> void log(const double* x, double* y, int64_t n) { map(x, y, n, [](double v) { return std::log(v); }); }
+template <> void sqrt(const double* x, double* y, int64_t n) { map(x, y, n, [](double v) { return std::sqrt(v); }); }
+template <> void rsqrt(const double* x, double* y, int64_t n) {
+  map(x, y, n, [](double v) { return 1 / std::sqrt(v); });
 }
-template <class T> void log(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return std::log(v); });
+template <> void sin(const double* x, double* y, int64_t n) { map(x, y, n, [](double v) { return std::sin(v); }); }
+template <> void cos(const double* x, double* y, int64_t n) { map(x, y, n, [](double v) { return std::cos(v); }); }
+template <> void tanh(const double* x, double* y, int64_t n) { map(x, y, n, [](double v) { return std::tanh(v); }); }
+template <> void erf(const double* x, double* y, int64_t n) { map(x, y, n, [](double v) { return std::erf(v); }); }
+template <> void sigmoid(const double* x, double* y, int64_t n) {
+  map(x, y, n, [](double v) { return sigmoid_of(v); });
 }
-template <class T> void sqrt(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return std::sqrt(v); });
+template <> void softplus(const double* x, double* y, int64_t n) {
+  map(x, y, n, [](double v) { return std::max(v, 0.0) + std::log1p(std::exp(-std::abs(v))); });
 }
-template <class T> void rsqrt(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return 1 / std::sqrt(v); });
+template <> void silu(const double* x, double* y, int64_t n) {
+  map(x, y, n, [](double v) { return finite_below(v) * sigmoid_of(v); });
 }
-template <class T> void sin(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return std::sin(v); });
+template <> void gelu(const double* x, double* y, int64_t n) {
+  map(x, y, n, [](double v) { return finite_below(v) * normal_cdf(v); });
 }
-template <class T> void cos(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return std::cos(v); });
-}
-template <class T> void tanh(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return std::tanh(v); });
-}
-template <class T> void erf(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return std::erf(v); });
-}
-template <class T> void sigmoid(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return sigmoid_of(v); });
-}
-template <class T> void softplus(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return softplus_of(v); });
-}
-template <class T> void silu(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return v * sigmoid_of(v); });
-}
-template <class T> void gelu(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return v * normal_cdf(v); });
-}
-template <class T> void gelu_tanh(const T* x, T* y, int64_t n) {
-  map(x, y, n, [](T v) { return v * sigmoid_of(gelu_twice_u(v)); });
+template <> void gelu_tanh(const double* x, double* y, int64_t n) {
+  map(x, y, n, [](double v) { return finite_below(v) * sigmoid_of(gelu_tanh_gate(v)); });
 }
 
-template <class T> void tanh_backward(const T* g0, const T* y0, T* dx, int64_t n) {
-  map2(g0, y0, dx, n, [](T g, T y) {
+template <> void tanh_backward(const float* g, const float* y, float* dx, int64_t n) {
+  apply(Gradient::tanh, g, y, dx, n);
+}
+template <> void sigmoid_backward(const float* g, const float* y, float* dx, int64_t n) {
+  apply(Gradient::sigmoid, g, y, dx, n);
+}
+template <> void softplus_backward(const float* g, const float* x, float* dx, int64_t n) {
+  apply(Gradient::softplus, g, x, dx, n);
+}
+template <> void silu_backward(const float* g, const float* x, float* dx, int64_t n) {
+  apply(Gradient::silu, g, x, dx, n);
+}
+template <> void gelu_backward(const float* g, const float* x, float* dx, int64_t n) {
+  apply(Gradient::gelu, g, x, dx, n);
+}
+template <> void gelu_tanh_backward(const float* g, const float* x, float* dx, int64_t n) {
+  apply(Gradient::gelu_tanh, g, x, dx, n);
+}
+
+template <> void tanh_backward(const double* g0, const double* y0, double* dx, int64_t n) {
+  map(g0, y0, dx, n, [](double g, double y) {
     return g * (1 - y * y);
   });
 }
-template <class T> void sigmoid_backward(const T* g0, const T* y0, T* dx, int64_t n) {
-  map2(g0, y0, dx, n, [](T g, T y) {
+template <> void sigmoid_backward(const double* g0, const double* y0, double* dx, int64_t n) {
+  map(g0, y0, dx, n, [](double g, double y) {
     return g * y * (1 - y);
   });
 }
-template <class T> void softplus_backward(const T* g0, const T* x0, T* dx, int64_t n) {
-  map2(g0, x0, dx, n, [](T g, T x) {
+template <> void softplus_backward(const double* g0, const double* x0, double* dx, int64_t n) {
+  map(g0, x0, dx, n, [](double g, double x) {
     return g * sigmoid_of(x);
   });
 }
-template <class T> void silu_backward(const T* g0, const T* x0, T* dx, int64_t n) {
-  map2(g0, x0, dx, n, [](T g, T x) {
-    const T s = sigmoid_of(x);
-    return g * s * (1 + x * (1 - s));
+template <> void silu_backward(const double* g0, const double* x0, double* dx, int64_t n) {
+  map(g0, x0, dx, n, [](double g, double x) {
+    return g * gate_slope(bounded(x), x, 1);
   });
 }
-template <class T> void gelu_backward(const T* g0, const T* x0, T* dx, int64_t n) {
-  map2(g0, x0, dx, n, [](T g, T x) {
-    return g * (normal_cdf(x) + x * normal_pdf(x));
+template <> void gelu_backward(const double* g0, const double* x0, double* dx, int64_t n) {
+  map(g0, x0, dx, n, [](double g, double x) {
+    const double phi = std::exp(-x * x / 2) * kSqrt2OverPi / 2;
+    return g * (normal_cdf(x) + bounded(x) * phi);
   });
 }
-template <class T> void gelu_tanh_backward(const T* g0, const T* x0, T* dx, int64_t n) {
-  map2(g0, x0, dx, n, [](T g, T x) {
-    const T s = sigmoid_of(gelu_twice_u(x));
-    return g * (s + x * s * (1 - s) * gelu_twice_du(x));
+template <> void gelu_tanh_backward(const double* g0, const double* x0, double* dx, int64_t n) {
+  map(g0, x0, dx, n, [](double g, double x) {
+    x = bounded(x);
+    return g * gate_slope(x, gelu_tanh_gate(x), 2 * kSqrt2OverPi * (1 + 3 * kGeluCubic * x * x));
   });
 }
-
-template void exp(const float*, float*, int64_t);
-template void log(const float*, float*, int64_t);
-template void sqrt(const float*, float*, int64_t);
-template void rsqrt(const float*, float*, int64_t);
-template void sin(const float*, float*, int64_t);
-template void cos(const float*, float*, int64_t);
-template void tanh(const float*, float*, int64_t);
-template void erf(const float*, float*, int64_t);
-template void sigmoid(const float*, float*, int64_t);
-template void softplus(const float*, float*, int64_t);
-template void silu(const float*, float*, int64_t);
-template void gelu(const float*, float*, int64_t);
-template void gelu_tanh(const float*, float*, int64_t);
-template void tanh_backward(const float*, const float*, float*, int64_t);
-template void sigmoid_backward(const float*, const float*, float*, int64_t);
-template void softplus_backward(const float*, const float*, float*, int64_t);
-template void silu_backward(const float*, const float*, float*, int64_t);
-template void gelu_backward(const float*, const float*, float*, int64_t);
-template void gelu_tanh_backward(const float*, const float*, float*, int64_t);
-template void exp(const double*, double*, int64_t);
-template void log(const double*, double*, int64_t);
-template void sqrt(const double*, double*, int64_t);
-template void rsqrt(const double*, double*, int64_t);
-template void sin(const double*, double*, int64_t);
-template void cos(const double*, double*, int64_t);
-template void tanh(const double*, double*, int64_t);
-template void erf(const double*, double*, int64_t);
-template void sigmoid(const double*, double*, int64_t);
-template void softplus(const double*, double*, int64_t);
-template void silu(const double*, double*, int64_t);
-template void gelu(const double*, double*, int64_t);
-template void gelu_tanh(const double*, double*, int64_t);
-template void tanh_backward(const double*, const double*, double*, int64_t);
-template void sigmoid_backward(const double*, const double*, double*, int64_t);
-template void softplus_backward(const double*, const double*, double*, int64_t);
-template void silu_backward(const double*, const double*, double*, int64_t);
-template void gelu_backward(const double*, const double*, double*, int64_t);
-template void gelu_tanh_backward(const double*, const double*, double*, int64_t);
 
 }  // namespace heed::kernels
+#endif

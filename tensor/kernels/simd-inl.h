@@ -1,0 +1,149 @@
+// Vector building blocks of the SIMD kernels: partial loads, and f32 functions. Compiled once for each instruction set.
+//
+// The functions take and return vectors of f32. Errors are relative, in units of 2^-24 (6e-8), as measured over all
+// magnitudes; coefficients are minimax fits of the stated form. NaN gives NaN.
+#if defined(HEED_KERNELS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HEED_KERNELS_SIMD_INL_H_
+#undef HEED_KERNELS_SIMD_INL_H_
+#else
+#define HEED_KERNELS_SIMD_INL_H_
+#endif
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F = hn::ScalableTag<float>;
+using V = hn::Vec<F>;
+using I = hn::RebindToSigned<F>;
+
+HWY_INLINE V constant(float value) { return hn::Set(F(), value); }
+HWY_INLINE V load(const float* p) { return hn::LoadU(F(), p); }
+HWY_INLINE void store(V v, float* p) { hn::StoreU(v, F(), p); }
+
+/// The first n < Lanes elements of p; the other lanes are 0. Memory past them is not touched.
+HWY_INLINE V load_part(const float* p, size_t n) {
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+  return hn::MaskedLoad(hn::FirstN(F(), n), F(), p);
+#else
+  HWY_ALIGN float buffer[hn::MaxLanes(F())] = {};
+  std::memcpy(buffer, p, n * sizeof(float));
+  return hn::Load(F(), buffer);
+#endif
+}
+
+HWY_INLINE void store_part(V v, float* p, size_t n) {
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+  hn::BlendedStore(v, hn::FirstN(F(), n), F(), p);
+#else
+  HWY_ALIGN float buffer[hn::MaxLanes(F())];
+  hn::Store(v, F(), buffer);
+  std::memcpy(p, buffer, n * sizeof(float));
+#endif
+}
+
+/// c[0] + c[1] x + ... by Horner's rule.
+template <size_t N>
+HWY_INLINE V polynomial(V x, const float (&c)[N]) {
+  V y = constant(c[N - 1]);
+  for (size_t i = N - 1; i-- > 0;) y = hn::MulAdd(y, x, constant(c[i]));
+  return y;
+}
+
+/// e^r and an integer q (in the low bits of `bits`, plus 127) with x = r + q ln 2, |r| <= ln 2 / 2, for |x| < 2^21.
+HWY_INLINE V exp_reduced(V x, V& bits) {
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits; 127 makes it the exponent field of 2^q.
+  const V shift = constant(12582912.0f + 127.0f);
+  bits = hn::MulAdd(x, constant(1.44269504f), shift);
+  const V q = hn::Sub(bits, shift);
+  const V r = hn::NegMulAdd(q, constant(-2.12194440e-4f), hn::NegMulAdd(q, constant(0.693359375f), x));
+  const V p = polynomial(r, {0.49999993412f, 0.16666520108f, 0.041668394214f, 0.0083687804358f, 0.0013814466927f});
+  return hn::Add(hn::MulAdd(hn::Mul(r, r), p, r), constant(1.0f));
+}
+
+/// e^x for x <= 88; 0 below -87.3, where e^x is no normal number. Error 2.
+HWY_INLINE V exp_small(V x) {
+  V bits;
+  const V p = exp_reduced(x, bits);
+  const V power = hn::BitCast(F(), hn::ShiftLeft<23>(hn::BitCast(I(), bits)));
+  return hn::IfThenZeroElse(hn::Lt(x, constant(-87.3f)), hn::Mul(p, power));
+}
+
+/// e^x, subnormal results and overflow to infinity included. Error 2.
+HWY_INLINE V exp(V x) {
+  V bits;
+  const V p = exp_reduced(x, bits);
+  // 2^q may lie outside the normal numbers: multiply by 2^(q/2) twice.
+  const auto q = hn::Sub(hn::BitCast(I(), bits), hn::BitCast(I(), constant(12582912.0f + 127.0f)));
+  const auto half = hn::ShiftRight<1>(q), bias = hn::Set(I(), 127);
+  const V a = hn::BitCast(F(), hn::ShiftLeft<23>(hn::Add(half, bias)));
+  const V b = hn::BitCast(F(), hn::ShiftLeft<23>(hn::Add(hn::Sub(q, half), bias)));
+  const V y = hn::IfThenZeroElse(hn::Lt(x, constant(-104.0f)), hn::Mul(hn::Mul(p, a), b));
+  return hn::IfThenElse(hn::Gt(x, constant(88.722839f)), hn::Inf(F()), y);
+}
+
+/// s = 1 / (1 + e^-x), and 1 - s with all its digits. Errors 3; below -87.3 s is 0, above 87.3 1 - s is.
+HWY_INLINE void sigmoid(V x, V& s, V& rest) {
+  const V e = exp_small(hn::Neg(hn::Abs(x))), larger = hn::Div(constant(1.0f), hn::Add(constant(1.0f), e));
+  const V smaller = hn::Mul(e, larger);
+  const auto negative = hn::Lt(x, hn::Zero(F()));
+  s = hn::IfThenElse(negative, smaller, larger);
+  rest = hn::IfThenElse(negative, larger, smaller);
+}
+
+HWY_INLINE V sigmoid(V x) {
+  V s, rest;
+  sigmoid(x, s, rest);
+  return s;
+}
+
+/// Error 5. x P(x^2) / Q(x^2) up to the point where tanh rounds to 1.
+HWY_INLINE V tanh(V x) {
+  const V one = constant(1.0f), limit = constant(9.02f), a = hn::Abs(x);
+  const auto saturated = hn::Gt(a, limit);
+  const V u = hn::Mul(x, x);
+  const V p = polynomial(u, {0.99999997901f, 0.13379706465f, 0.0034940209096f, 2.0583255433e-5f, 1.3318755942e-8f});
+  const V q = polynomial(u, {1.0f, 0.46713021703f, 0.025871021329f, 3.2830704687e-4f, 7.7618908071e-7f});
+  const V y = hn::Div(hn::Mul(a, p), q);
+  return hn::CopySignToAbs(hn::IfThenElse(hn::Or(saturated, hn::Gt(y, one)), one, y), x);
+}
+
+/// e^(-t^2/2) and, by it, the normal distribution's left tail Phi(-t), for t >= 0. Relative to the largest value, 1/2.
+HWY_INLINE V normal_tail(V t, V& gauss) {
+  gauss = exp_small(hn::Mul(hn::Mul(t, t), constant(-0.5f)));
+  // Mills' ratio over sqrt(2 pi), on [0, 14].
+  const V p = polynomial(t, {0.50000000275f, 0.43725159006f, 0.18246228709f, 0.040372694279f, 0.0040776267065f});
+  const V q = polynomial(t, {1.0f, 1.6723881352f, 1.1992927291f, 0.46743029382f, 0.10120614649f, 0.010220965656f});
+  return hn::Mul(gauss, hn::Div(p, q));
+}
+
+/// y[i] = f(x[i]), f on vectors.
+template <class Function>
+HWY_INLINE void map(const float* x, float* y, size_t n, Function f) {
+  const size_t lanes = hn::Lanes(F());
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(f(load(x + i)), y + i);
+  if (i < n) store_part(f(load_part(x + i, n - i)), y + i, n - i);
+}
+
+/// y[i] = f(a[i], b[i])
+template <class Function>
+HWY_INLINE void map(const float* a, const float* b, float* y, size_t n, Function f) {
+  const size_t lanes = hn::Lanes(F());
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(f(load(a + i), load(b + i)), y + i);
+  if (i < n) store_part(f(load_part(a + i, n - i), load_part(b + i, n - i)), y + i, n - i);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif  // the include guard

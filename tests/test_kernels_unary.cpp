@@ -1,0 +1,210 @@
+#include <functional>
+
+#include "tensor/kernels/unary.h"
+#include "tensor/parallel.h"
+#include "tests/kernels.h"
+
+using namespace heed;
+using heed::kernels::simd_targets;
+
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity(), kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kTolerance = 2e-6;  // what unary.h promises for f32
+
+double sigmoid_at(double x) { return x > 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+double cdf_at(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
+double gate_at(double x) { return sigmoid_at(2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)); }
+
+struct Case {
+  const char* name;
+  void (*f32_kernel)(const float*, float*, int64_t);
+  void (*f64_kernel)(const double*, double*, int64_t);
+  std::function<double(double)> exact;
+  double floor;  // errors are relative to values of at least this size
+  double at_inf, at_minus_inf;
+};
+
+// The smallest normal f32 is the floor of functions that pass through 0 by underflow.
+constexpr double kTiny = 1.2e-38 / 2e-6;
+
+const std::vector<Case> kCases = {
+    {"exp", kernels::exp, kernels::exp, [](double x) { return std::exp(x); }, 1e-38, kInf, 0},
+    {"log", kernels::log, kernels::log, [](double x) { return std::log(x); }, 0, kInf, kNaN},
+    {"sqrt", kernels::sqrt, kernels::sqrt, [](double x) { return std::sqrt(x); }, 0, kInf, kNaN},
+    {"rsqrt", kernels::rsqrt, kernels::rsqrt, [](double x) { return 1 / std::sqrt(x); }, 0, 0, kNaN},
+    {"sin", kernels::sin, kernels::sin, [](double x) { return std::sin(x); }, 1, kNaN, kNaN},
+    {"cos", kernels::cos, kernels::cos, [](double x) { return std::cos(x); }, 1, kNaN, kNaN},
+    {"tanh", kernels::tanh, kernels::tanh, [](double x) { return std::tanh(x); }, 0, 1, -1},
+    {"erf", kernels::erf, kernels::erf, [](double x) { return std::erf(x); }, 1e-38, 1, -1},
+    {"sigmoid", kernels::sigmoid, kernels::sigmoid, sigmoid_at, kTiny, 1, 0},
+    {"softplus", kernels::softplus, kernels::softplus,
+     [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, kTiny, kInf, 0},
+    {"silu", kernels::silu, kernels::silu, [](double x) { return x * sigmoid_at(x); }, 100 * kTiny, kInf, 0},
+    {"gelu", kernels::gelu, kernels::gelu, [](double x) { return x * cdf_at(x); }, 1e-6, kInf, 0},
+    {"gelu_tanh", kernels::gelu_tanh, kernels::gelu_tanh, [](double x) { return x * gate_at(x); }, 1e-6, kInf, 0},
+};
+
+/// Numbers of every magnitude, dense where the functions bend, and special values.
+std::vector<float> hard_numbers() {
+  std::vector<float> x = normal<float>(20000, 1, 3);
+  for (int e = -149; e < 128; ++e)
+    for (const double m : {1.0, 1.2345, 1.9999999})
+      for (const double sign : {-1.0, 1.0}) x.push_back(static_cast<float>(sign * std::ldexp(m, e)));
+  for (double v = -110; v < 95; v += 0.0371) x.push_back(static_cast<float>(v));
+  for (const float v : {0.0f, -0.0f, 1.0f, -1.0f, 87.33f, 88.7228f, 88.73f, -87.33f, -103.9f, -104.5f, 9.01f, 9.03f, 39001.0f, 3e38f})
+    x.push_back(v);
+  return x;
+}
+
+}  // namespace
+
+TEST_CASE("unary kernels: f32 is within 2e-6 of the exact value on every instruction set", "[kernels][unary]") {
+  const std::vector<float> x = hard_numbers();
+  on_every_simd_target([&] {
+    for (const Case& c : kCases) {
+      CAPTURE(c.name);
+      std::vector<float> y(x.size());
+      std::vector<double> expected;
+      for (const float v : x) {
+        const double y64 = c.exact(v);
+        expected.push_back(std::isinf(static_cast<float>(y64)) ? static_cast<float>(y64) : y64);
+      }
+      c.f32_kernel(x.data(), y.data(), static_cast<int64_t>(x.size()));
+      CHECK(worst_error(y, expected, c.floor) <= kTolerance);
+    }
+  });
+}
+
+TEST_CASE("unary kernels: f64 is as exact as the standard library", "[kernels][unary]") {
+  std::vector<double> x = normal<double>(2000, 2, 3);
+  for (const double v : {0.0, 1e-300, -1e-300, 700.0, -700.0, 30.0, -30.0}) x.push_back(v);
+  for (const Case& c : kCases) {
+    CAPTURE(c.name);
+    std::vector<double> y(x.size()), expected;
+    for (const double v : x) expected.push_back(c.exact(v));
+    c.f64_kernel(x.data(), y.data(), static_cast<int64_t>(x.size()));
+    CHECK(worst_error(y, expected, c.floor >= 1e-6 ? 1 : 1e-30) <= 4e-15);  // some roundings of 1.1e-16 each
+  }
+}
+
+TEST_CASE("unary kernels: infinities give the limit and NaN gives NaN", "[kernels][unary]") {
+  on_every_simd_target([&] {
+    for (const Case& c : kCases) {
+      CAPTURE(c.name);
+      const float x[] = {float(kInf), float(-kInf), float(kNaN)};
+      const double xd[] = {kInf, -kInf, kNaN};
+      float y[3];
+      double yd[3];
+      c.f32_kernel(x, y, 3);
+      c.f64_kernel(xd, yd, 3);
+      const std::vector<double> expected = {c.at_inf, c.at_minus_inf, kNaN};
+      CHECK(worst_error(std::vector<float>(y, y + 3), expected, 0) == 0);
+      CHECK(worst_error(std::vector<double>(yd, yd + 3), expected, 0) == 0);
+    }
+  });
+}
+
+TEST_CASE("unary kernels: a value's result depends on neither its place nor the array's size", "[kernels][unary]") {
+  set_num_threads(2);
+  const std::vector<float> x = normal<float>(100'001, 3, 2);
+  on_every_simd_target([&] {
+    for (const Case& c : kCases) {
+      CAPTURE(c.name);
+      std::vector<float> all(x.size());
+      c.f32_kernel(x.data(), all.data(), static_cast<int64_t>(x.size()));
+      for (const int64_t n : kSizes) {
+        std::vector<float> part(n + 2, -77);
+        c.f32_kernel(x.data() + 3, part.data() + 1, n);  // neither is aligned
+        CHECK(part.front() == -77);
+        CHECK(part.back() == -77);
+        bool equal = true;
+        for (int64_t i = 0; i < n; ++i) equal &= part[i + 1] == all[i + 3] || (std::isnan(part[i + 1]) && std::isnan(all[i + 3]));
+        CHECK(equal);
+      }
+    }
+  });
+}
+
+namespace {
+
+struct GradientCase {
+  const char* name;
+  void (*f32_kernel)(const float*, const float*, float*, int64_t);
+  void (*f64_kernel)(const double*, const double*, double*, int64_t);
+  std::function<double(double)> slope;  // of the kernel's second argument
+  bool of_output;
+  double at_inf, at_minus_inf;
+};
+
+double pdf_at(double x) { return std::exp(-x * x / 2) / std::sqrt(2 * M_PI); }
+
+const std::vector<GradientCase> kGradients = {
+    {"tanh", kernels::tanh_backward, kernels::tanh_backward, [](double y) { return 1 - y * y; }, true, 0, 0},
+    {"sigmoid", kernels::sigmoid_backward, kernels::sigmoid_backward, [](double y) { return y * (1 - y); }, true, 0, 0},
+    {"softplus", kernels::softplus_backward, kernels::softplus_backward, sigmoid_at, false, 1, 0},
+    {"silu", kernels::silu_backward, kernels::silu_backward,
+     [](double x) { return sigmoid_at(x) * (1 + x * sigmoid_at(-x)); }, false, 1, 0},
+    {"gelu", kernels::gelu_backward, kernels::gelu_backward, [](double x) { return cdf_at(x) + x * pdf_at(x); }, false, 1, 0},
+    {"gelu_tanh", kernels::gelu_tanh_backward, kernels::gelu_tanh_backward,
+     [](double x) {
+       const double s = gate_at(x), c = 2 * std::sqrt(2 / M_PI);
+       return s + x * s * (1 - s) * c * (1 + 3 * 0.044715 * x * x);
+     },
+     false, 1, 0},
+};
+
+}  // namespace
+
+TEST_CASE("unary kernels: gradients equal their formulas at every size", "[kernels][unary]") {
+  on_every_simd_target([&] {
+    for (const GradientCase& c : kGradients) {
+      CAPTURE(c.name);
+      for (int64_t n : {0, 1, 15, 16, 17, 33, 40'000}) {
+        auto x = normal<float>(n, 4, 4), g = normal<float>(n, 5);
+        if (c.of_output)
+          for (float& v : x) v = std::tanh(v);
+        std::vector<float> dx(n);
+        std::vector<double> expected, expected64, dx64(n);
+        c.f32_kernel(g.data(), x.data(), dx.data(), n);
+        std::vector<double> xd(x.begin(), x.end()), gd(g.begin(), g.end());
+        c.f64_kernel(gd.data(), xd.data(), dx64.data(), n);
+        for (int64_t i = 0; i < n; ++i) expected.push_back(g[i] * c.slope(x[i]));
+        // Slopes cancel near their zeros: errors are relative to 1, the size of a slope, times |g|.
+        double worst = 0, worst64 = 0;
+        for (int64_t i = 0; i < n; ++i) {
+          worst = std::max(worst, std::abs(dx[i] - expected[i]) / std::abs(g[i]));
+          worst64 = std::max(worst64, std::abs(dx64[i] - expected[i]) / std::abs(g[i]));
+        }
+        CHECK(worst <= 1e-6);
+        CHECK(worst64 <= 1e-14);
+      }
+    }
+  });
+}
+
+TEST_CASE("unary kernels: gradients at infinity are those of the straight lines there", "[kernels][unary]") {
+  on_every_simd_target([&] {
+    for (const GradientCase& c : kGradients) {
+      CAPTURE(c.name);
+      const double xd[] = {c.of_output ? 1 : kInf, c.of_output ? -1 : -kInf, kNaN, 1e30}, gd[] = {2, 2, 2, 2};
+      const float x[] = {float(xd[0]), float(xd[1]), float(kNaN)}, g[] = {2, 2, 2};
+      float dx[3];
+      double dxd[3];
+      c.f32_kernel(g, x, dx, 3);
+      c.f64_kernel(gd, xd, dxd, 3);
+      const double at_minus_one = c.of_output ? 2 * c.slope(-1) : 2 * c.at_minus_inf;
+      const std::vector<double> expected = {2 * c.at_inf, at_minus_one, kNaN};
+      CHECK(worst_error(std::vector<float>(dx, dx + 3), expected, 1e-30) <= 1e-6);
+      CHECK(worst_error(std::vector<double>(dxd, dxd + 3), expected, 1e-30) <= 1e-6);
+    }
+  });
+}
+
+TEST_CASE("unary kernels: may write over their input", "[kernels][unary]") {
+  const std::vector<float> x = normal<float>(100, 6);
+  std::vector<float> y(100), in_place = x;
+  kernels::gelu(x.data(), y.data(), 100);
+  kernels::gelu(in_place.data(), in_place.data(), 100);
+  CHECK(in_place == y);
+}
