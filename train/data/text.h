@@ -1,0 +1,20 @@
+// Whole text files, in and out.
+#pragma once
+
+#include <string>
+
+#include "tensor/error.h"
+
+namespace heed::train {
+
+/// The whole of a UTF-8 text file, byte for byte. Throws FileError, naming the file, if it is missing, a directory,
+/// unreadable, empty, or not valid UTF-8 (then with the byte offset and the line).
+std::string read_text(const std::string& path, Loc where = Loc::current());
+std::string read_text(const std::string& path, const Op& op);
+
+/// Writes a whole file or nothing: under a temporary name beside `path` first, which then takes its place.
+/// Throws FileError if any of it cannot be done.
+void write_text(const std::string& path, const std::string& text, Loc where = Loc::current());
+void write_text(const std::string& path, const std::string& text, const Op& op);
+
+}  // namespace heed::train
