@@ -1,0 +1,171 @@
+#include "train/data/pairs.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "train/data/text.h"
+#include "train/data/utf8.h"
+
+namespace heed::train {
+
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\r')) text.remove_suffix(1);
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  return text;
+}
+
+/// Whether an apostrophe behind `word` belongs to it, as in French: l', d', qu', jusqu'.
+bool elides(std::u32string_view word) {
+  constexpr std::array<std::u32string_view, 15> kElided{U"l", U"d", U"j", U"n", U"c", U"s", U"m", U"t", U"qu", U"jusqu",
+                                                        U"lorsqu", U"puisqu", U"quoiqu", U"quelqu", U"presqu"};
+  return std::find(kElided.begin(), kElided.end(), word) != kElided.end();
+}
+
+std::vector<std::vector<int64_t>> cut(std::span<const int64_t> order, int64_t batch, const Op& op) {
+  if (batch < 1) fail<ValueError>(op, "batch is {}; need at least 1", batch);
+  std::vector<std::vector<int64_t>> batches;
+  for (size_t i = 0; i < order.size(); i += batch) {
+    const auto rows = order.subspan(i, std::min<size_t>(batch, order.size() - i));
+    batches.emplace_back(rows.begin(), rows.end());
+  }
+  return batches;
+}
+
+}  // namespace
+
+std::vector<SentencePair> read_pairs(const std::string& path, Loc where) {
+  const Op op{"read_pairs", where};
+  const std::string text = read_text(path, op);
+  std::vector<SentencePair> pairs;
+  std::string_view rest = text;
+  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
+  for (int64_t line = 1; !rest.empty(); ++line) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view row = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (trimmed(row).empty()) continue;
+    const size_t tab = row.find('\t');
+    if (tab == row.npos) fail<FileError>(op, "{}:{}: no tab in \"{}\"; need source, tab, target", path, line, trimmed(row));
+    const std::string_view source = trimmed(row.substr(0, tab));
+    const std::string_view behind = row.substr(tab + 1), target = trimmed(behind.substr(0, behind.find('\t')));
+    if (source.empty() || target.empty())
+      fail<FileError>(op, "{}:{}: the {} is empty; need source, tab, target", path, line, source.empty() ? "source" : "target");
+    pairs.push_back({std::string(source), std::string(target)});
+  }
+  if (pairs.empty()) fail<FileError>(op, "\"{}\" has only blank lines; need lines of source, tab, target", path);
+  return pairs;
+}
+
+std::string tokenize(std::string_view raw, Loc where) {
+  if (const size_t bad = find_invalid_utf8(raw); bad != raw.npos)
+    fail<ValueError>({"tokenize", where}, "the sentence is not UTF-8: byte {} (0x{:02x})", bad,
+                     static_cast<unsigned char>(raw[bad]));
+  std::u32string points = decode_utf8(raw);
+  for (char32_t& c : points) c = c == U'\u2019' ? U'\'' : lower_case(c);
+  std::vector<std::u32string> words;
+  std::u32string word;
+  const auto finish = [&] {
+    if (!word.empty()) words.push_back(std::move(word));
+    word.clear();
+  };
+  for (size_t i = 0; i < points.size(); ++i) {
+    const char32_t c = points[i], next = i + 1 < points.size() ? points[i + 1] : U' ';
+    const bool inside = !word.empty() && is_word_character(next);
+    if (is_space(c)) {
+      finish();
+    } else if (is_word_character(c) || (c == U'-' && inside) || (c == U'\'' && inside && word == U"aujourd")) {
+      word += c;
+    } else if (c == U'\'' && elides(word)) {
+      word += c;
+      finish();
+    } else {
+      finish();
+      word = c;
+      if (c != U'\'' || !is_word_character(next)) finish();  // "'m" goes on
+    }
+  }
+  finish();
+  std::string text;
+  for (const std::u32string& w : words) {
+    if (!text.empty()) text += ' ';
+    text += encode_utf8(w);
+  }
+  return text;
+}
+
+std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc where) {
+  std::vector<SentencePair> pairs;
+  pairs.reserve(raw.size());
+  for (const SentencePair& pair : raw) pairs.push_back({tokenize(pair.source, where), tokenize(pair.target, where)});
+  return pairs;
+}
+
+PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed, Loc where) {
+  if (!(fraction >= 0 && fraction <= 1))
+    fail<ValueError>({"split_pairs", where}, "fraction is {}; need 0 to 1", fraction);
+  std::map<std::string_view, int64_t> rank;  // of each distinct source, in order of appearance
+  for (const SentencePair& pair : pairs) rank.emplace(pair.source, static_cast<int64_t>(rank.size()));
+  Rng rng(seed);
+  const std::vector<int64_t> place = rng.randperm(std::ssize(rank));
+  const int64_t held = std::llround(fraction * static_cast<double>(rank.size()));
+  PairSplit split;
+  for (const SentencePair& pair : pairs) (place[rank[pair.source]] < held ? split.held_out : split.train).push_back(pair);
+  return split;
+}
+
+PairSet::PairSet(std::span<const SentencePair> pairs, const Words& source_words, const Words& target_words, Loc where) {
+  const Op op{"PairSet", where};
+  if (pairs.empty()) fail<ValueError>(op, "there are no pairs; need at least one");
+  for (const SentencePair& pair : pairs) {
+    pairs_.push_back({source_words.encode(pair.source), target_words.encode(pair.target)});
+    if (pairs_.back().source.empty() || pairs_.back().target.empty())
+      fail<ValueError>(op, "pair {} is \"{}\" and \"{}\"; need words on both sides", pairs_.size() - 1, pair.source, pair.target);
+  }
+}
+
+PairBatch PairSet::batch(std::span<const int64_t> rows, Loc where) const {
+  const Op op{"PairSet::batch", where};
+  if (rows.empty()) fail<ValueError>(op, "there are no rows; need at least one");
+  const int64_t B = std::ssize(rows);
+  int64_t S = 0, T = 0;
+  for (const int64_t row : rows) {
+    if (row < 0 || row >= size()) fail<IndexError>(op, "row {} is not one of the {} pairs", row, size());
+    S = std::max(S, std::ssize(pairs_[row].source));
+    T = std::max(T, std::ssize(pairs_[row].target) + 1);
+  }
+  PairBatch b{full({B, S}, Words::kPad, i64), empty({B}, i64), full({B, T}, Words::kPad, i64), full({B, T}, -1, i64)};
+  for (int64_t i = 0; i < B; ++i) {
+    const auto& [source, target] = pairs_[rows[i]];
+    int64_t* input = b.decoder_input.mutable_data<int64_t>() + i * T;
+    int64_t* wanted = b.targets.mutable_data<int64_t>() + i * T;
+    b.source_length.mutable_data<int64_t>()[i] = std::ssize(source);
+    std::copy(source.begin(), source.end(), b.source.mutable_data<int64_t>() + i * S);
+    *input = Words::kBos;
+    std::copy(target.begin(), target.end(), input + 1);
+    *std::copy(target.begin(), target.end(), wanted) = Words::kEos;
+  }
+  return b;
+}
+
+std::vector<std::vector<int64_t>> PairSet::epoch(int64_t batch, Rng& rng, Loc where) const {
+  std::vector<int64_t> order = rng.randperm(size());
+  const auto lengths = [&](int64_t row) { return std::pair(pairs_[row].source.size(), pairs_[row].target.size()); };
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return lengths(a) < lengths(b); });
+  auto sorted = cut(order, batch, {"PairSet::epoch", where});
+  std::vector<std::vector<int64_t>> batches;
+  for (const int64_t i : rng.randperm(std::ssize(sorted))) batches.push_back(std::move(sorted[i]));
+  return batches;
+}
+
+std::vector<std::vector<int64_t>> PairSet::in_order(int64_t batch, Loc where) const {
+  std::vector<int64_t> order(pairs_.size());
+  std::iota(order.begin(), order.end(), 0);
+  return cut(order, batch, {"PairSet::in_order", where});
+}
+
+}  // namespace heed::train
