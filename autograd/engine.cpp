@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "autograd/anomaly.h"
 #include "autograd/ops.h"
 #include "tensor/kernels/copy.h"
 
@@ -111,7 +112,12 @@ class Walk {
 
   void pass_down(const Visit& visit, Tensor g) {
     Node& node = *visit.node;
-    const Gradients down = node.backward(g, visit.node);
+    const Gradients down = [&] {
+      const DetectAnomaly results_only(false);  // what the formula makes on its way is no result of this node
+      return node.backward(g, visit.node);
+    }();
+    if (detects_anomaly())
+      for (size_t i = 0; i < down.size(); ++i) check_gradient({node.op, node.where}, down[i], i, g);
     g = Tensor();
     if (down.size() != node.inputs.size())
       fail<GradError>({node.op, node.where}, "backward returned {} gradients for {} inputs", down.size(), node.inputs.size());

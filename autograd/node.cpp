@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "autograd/anomaly.h"
 #include "autograd/engine.h"
 
 namespace heed::autograd {
@@ -38,6 +39,12 @@ bool any_history(std::span<const Tensor> inputs) {
   for (const Tensor& x : inputs)
     if (x.node()) return true;
   return false;
+}
+
+std::vector<Tensor> tensors_of(std::initializer_list<Input> inputs) {
+  std::vector<Tensor> tensors;
+  for (const Input& input : inputs) tensors.push_back(input.tensor);
+  return tensors;
 }
 
 Needs needs_of(const Node& node) {
@@ -97,6 +104,7 @@ int64_t Node::live() { return live_nodes.load(std::memory_order_relaxed); }
 
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
   y.set_node(nullptr);
+  if (detects_anomaly()) check_result(op, y, tensors_of(inputs));
   bool wanted = false;
   for (const Input& input : inputs) wanted |= input.tensor.node() != nullptr;
   if (!wanted || !grad_enabled()) return y;
@@ -124,6 +132,7 @@ Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
 
 Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward) {
   y.set_node(nullptr);
+  if (detects_anomaly()) check_result(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
   auto node = node_over(op, y, inputs);
   node->backward = [backward = std::move(backward), needs = needs_of(*node)](const Tensor& g, const std::shared_ptr<Node>&) {
@@ -135,6 +144,7 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
 
 Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin) {
   y.set_node(nullptr);
+  if (detects_anomaly()) check_result(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
   if (inputs.size() > kMaxFusedInputs) fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
   auto node = node_over(op, y, inputs);
