@@ -1,48 +1,110 @@
+// Compiled once for each instruction set: the part before HWY_ONCE.
 #include "tensor/kernels/cross_entropy.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 
+#include "tensor/kernels/simd_targets.h"
 #include "tensor/parallel.h"
-#include "tensor/kernels/softmax.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/cross_entropy.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "tensor/kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
+namespace HWY_NAMESPACE {
+
+/// log sum e^x
+double log_sum_exp(const float* x, size_t n) {
+  const float m = largest(x, n);
+  const V shift = constant(m);
+  return m + std::log(sum(n, [=](auto at) HWY_ATTR { return exp_small(hn::Sub(at(x), shift)); }));
+}
+
+double total(const float* x, size_t n) {
+  return sum(n, [=](auto at) HWY_ATTR { return at(x); });
+}
+
+/// dx = scale e^(x - lse) - constant part
+void weighted_softmax(const float* x, float lse, float scale, float less, float* dx, size_t n) {
+  const V shift = constant(lse), factor = constant(scale), rest = constant(less);
+  map(x, dx, n, [=](V v) HWY_ATTR { return hn::MulSub(exp_small(hn::Sub(v, shift)), factor, rest); });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed::kernels {
+namespace {
+
+HWY_EXPORT(log_sum_exp);
+HWY_EXPORT(total);
+HWY_EXPORT(weighted_softmax);
+
+double log_sum_exp_of(const float* x, int64_t n) { return HWY_DYNAMIC_DISPATCH(log_sum_exp)(x, static_cast<size_t>(n)); }
+double log_sum_exp_of(const double* x, int64_t n) {
+  double m = -std::numeric_limits<double>::infinity(), sum = 0;
+  for (int64_t i = 0; i < n; ++i) m = std::max(m, x[i]);
+  for (int64_t i = 0; i < n; ++i) sum += std::exp(x[i] - m);
+  return m + std::log(sum);
+}
+
+double total_of(const float* x, int64_t n) { return HWY_DYNAMIC_DISPATCH(total)(x, static_cast<size_t>(n)); }
+double total_of(const double* x, int64_t n) { return std::accumulate(x, x + n, 0.0); }
+
+void weighted_softmax_of(const float* x, float lse, float scale, float less, float* dx, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(weighted_softmax)(x, lse, scale, less, dx, static_cast<size_t>(n));
+}
+void weighted_softmax_of(const double* x, double lse, double scale, double less, double* dx, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) dx[i] = scale * std::exp(x[i] - lse) - less;
+}
+
+/// Rows that are worth a thread's while.
+int64_t grain(int64_t V) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, V)); }
+
+}  // namespace
 
 template <class T>
 void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, T* lse) {
-  const auto [N, V, ignore_index, smoothing] = shape;
-  logsumexp(logits, lse, N, V);
-  for (int64_t i = 0; i < N; ++i) {
-    const T* x = logits + i * V;
-    if (targets[i] == ignore_index) {
+  parallel_for(shape.N, grain(shape.V), [=](int64_t begin, int64_t end) {
+    const double smoothing = shape.label_smoothing;
+    for (int64_t i = begin; i < end; ++i) {
+      const T* x = logits + i * shape.V;
+      const double log_sum = log_sum_exp_of(x, shape.V);
+      lse[i] = static_cast<T>(log_sum);
       loss[i] = 0;
-      continue;
+      if (targets[i] == shape.ignore_index) continue;
+      double nats = log_sum - static_cast<double>(x[targets[i]]);
+      // Of a uniform target: log_sum - mean(x).
+      if (smoothing != 0)
+        nats = (1 - smoothing) * nats + smoothing * (log_sum - total_of(x, shape.V) / static_cast<double>(shape.V));
+      loss[i] = static_cast<T>(nats);
     }
-    loss[i] = lse[i] - x[targets[i]];
-    if (smoothing != 0) {
-      double sum = 0;
-      for (int64_t j = 0; j < V; ++j) sum += x[j];
-      loss[i] = T((1 - smoothing) * loss[i] + smoothing * (lse[i] - sum / double(V)));
-    }
-  }
+  });
 }
 
 template <class T>
 void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const T* lse, T scale,
                             T* dlogits) {
-  const auto [N, V, ignore_index, smoothing] = shape;
-  const int64_t columns = V, ignored = ignore_index;
-  const T spread = T(smoothing / double(V)), hit = T(1 - smoothing);
-  parallel_for(N, std::max<int64_t>(1, 4096 / std::max<int64_t>(1, V)), [&](int64_t begin, int64_t end) {
+  const T less = static_cast<T>(static_cast<double>(scale) * shape.label_smoothing / static_cast<double>(shape.V));
+  const T hit = static_cast<T>(static_cast<double>(scale) * (1 - shape.label_smoothing));
+  parallel_for(shape.N, grain(shape.V), [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const T* x = logits + i * columns;
-      T* dx = dlogits + i * columns;
-      if (targets[i] == ignored) {
-        std::fill(dx, dx + columns, T(0));
+      T* dx = dlogits + i * shape.V;
+      if (targets[i] == shape.ignore_index) {
+        std::fill_n(dx, shape.V, T(0));
         continue;
       }
-      for (int64_t j = 0; j < columns; ++j) dx[j] = scale * (std::exp(x[j] - lse[i]) - spread);
-      dx[targets[i]] -= scale * hit;
+      weighted_softmax_of(logits + i * shape.V, lse[i], scale, less, dx, shape.V);
+      dx[targets[i]] -= hit;
     }
   });
 }
@@ -53,3 +115,4 @@ template void cross_entropy_backward(const CrossEntropy&, const float*, const in
 template void cross_entropy_backward(const CrossEntropy&, const double*, const int64_t*, const double*, double, double*);
 
 }  // namespace heed::kernels
+#endif

@@ -25,28 +25,81 @@ using V = hn::Vec<F>;
 using I = hn::RebindToSigned<F>;
 
 HWY_INLINE V constant(float value) { return hn::Set(F(), value); }
-HWY_INLINE V load(const float* p) { return hn::LoadU(F(), p); }
-HWY_INLINE void store(V v, float* p) { hn::StoreU(v, F(), p); }
 
-/// The first n < Lanes elements of p; the other lanes are 0. Memory past them is not touched.
-HWY_INLINE V load_part(const float* p, size_t n) {
+/// Elements i .. i + Lanes of any array.
+struct Whole {
+  size_t i;
+  HWY_INLINE V operator()(const float* p) const { return hn::LoadU(F(), p + i); }
+  HWY_INLINE void store(V v, float* p) const { hn::StoreU(v, F(), p + i); }
+  HWY_INLINE V keep(V v) const { return v; }
+};
+
+/// Elements i .. i + n of any array, n < Lanes. The other lanes are loaded as 0, and their memory is not touched.
+struct Rest {
+  size_t i, n;
 #if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
-  return hn::MaskedLoad(hn::FirstN(F(), n), F(), p);
+  HWY_INLINE V operator()(const float* p) const { return hn::MaskedLoad(hn::FirstN(F(), n), F(), p + i); }
+  HWY_INLINE void store(V v, float* p) const { hn::BlendedStore(v, hn::FirstN(F(), n), F(), p + i); }
 #else
-  HWY_ALIGN float buffer[hn::MaxLanes(F())] = {};
-  std::memcpy(buffer, p, n * sizeof(float));
-  return hn::Load(F(), buffer);
+  HWY_INLINE V operator()(const float* p) const {
+    HWY_ALIGN float buffer[hn::MaxLanes(F())] = {};
+    std::memcpy(buffer, p + i, n * sizeof(float));
+    return hn::Load(F(), buffer);
+  }
+  HWY_INLINE void store(V v, float* p) const {
+    HWY_ALIGN float buffer[hn::MaxLanes(F())];
+    hn::Store(v, F(), buffer);
+    std::memcpy(p + i, buffer, n * sizeof(float));
+  }
 #endif
+  /// v, with 0 in the other lanes.
+  HWY_INLINE V keep(V v) const { return hn::IfThenElseZero(hn::FirstN(F(), n), v); }
+};
+
+/// Calls f(at) for the vectors that cover n elements: at(p) loads from the array p, at.store(v, p) stores there.
+template <class Function>
+HWY_INLINE void for_vectors(size_t n, Function f) {
+  const size_t lanes = hn::Lanes(F());
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) f(Whole{i});
+  if (i < n) f(Rest{i, n - i});
 }
 
-HWY_INLINE void store_part(V v, float* p, size_t n) {
-#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
-  hn::BlendedStore(v, hn::FirstN(F(), n), F(), p);
-#else
-  HWY_ALIGN float buffer[hn::MaxLanes(F())];
-  hn::Store(v, F(), buffer);
-  std::memcpy(p, buffer, n * sizeof(float));
-#endif
+/// y[i] = f(x[i]), f on vectors.
+template <class Function>
+HWY_INLINE void map(const float* x, float* y, size_t n, Function f) {
+  for_vectors(n, [&](auto at) HWY_ATTR { at.store(f(at(x)), y); });
+}
+
+/// y[i] = f(a[i], b[i])
+template <class Function>
+HWY_INLINE void map(const float* a, const float* b, float* y, size_t n, Function f) {
+  for_vectors(n, [&](auto at) HWY_ATTR { at.store(f(at(a), at(b)), y); });
+}
+
+HWY_INLINE float sum_of_lanes(V v) { return hn::GetLane(hn::SumOfLanes(F(), v)); }
+
+/// The sum of all lanes of f(at): f32 in each lane over blocks of 1024 elements, the blocks in f64.
+template <class Function>
+HWY_INLINE double sum(size_t n, Function f) {
+  constexpr size_t kBlock = 1024;
+  const size_t lanes = hn::Lanes(F());
+  double total = 0;
+  for (size_t i = 0; i < n;) {
+    const size_t end = HWY_MIN(n, i + kBlock);
+    V even = hn::Zero(F()), odd = hn::Zero(F());
+    for (; i + 2 * lanes <= end; i += 2 * lanes) {
+      even = hn::Add(even, f(Whole{i}));
+      odd = hn::Add(odd, f(Whole{i + lanes}));
+    }
+    if (i + lanes <= end) even = hn::Add(even, f(Whole{i})), i += lanes;
+    if (i < end) {
+      const Rest at{i, end - i};
+      odd = hn::Add(odd, at.keep(f(at))), i = end;
+    }
+    total += sum_of_lanes(hn::Add(even, odd));
+  }
+  return total;
 }
 
 /// c[0] + c[1] x + ... by Horner's rule.
@@ -124,22 +177,19 @@ HWY_INLINE V normal_tail(V t, V& gauss) {
   return hn::Mul(gauss, hn::Div(p, q));
 }
 
-/// y[i] = f(x[i]), f on vectors.
-template <class Function>
-HWY_INLINE void map(const float* x, float* y, size_t n, Function f) {
+/// The largest of n elements; -inf of none. Anything if there are NaN among them.
+HWY_INLINE float largest(const float* x, size_t n) {
+  const V lowest = hn::Neg(hn::Inf(F()));
   const size_t lanes = hn::Lanes(F());
+  V even = lowest, odd = lowest;
   size_t i = 0;
-  for (; i + lanes <= n; i += lanes) store(f(load(x + i)), y + i);
-  if (i < n) store_part(f(load_part(x + i, n - i)), y + i, n - i);
-}
-
-/// y[i] = f(a[i], b[i])
-template <class Function>
-HWY_INLINE void map(const float* a, const float* b, float* y, size_t n, Function f) {
-  const size_t lanes = hn::Lanes(F());
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) store(f(load(a + i), load(b + i)), y + i);
-  if (i < n) store_part(f(load_part(a + i, n - i), load_part(b + i, n - i)), y + i, n - i);
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    even = hn::Max(even, Whole{i}(x));
+    odd = hn::Max(odd, Whole{i + lanes}(x));
+  }
+  if (i + lanes <= n) even = hn::Max(even, Whole{i}(x)), i += lanes;
+  if (i < n) odd = hn::Max(odd, hn::IfThenElse(hn::FirstN(F(), n - i), Rest{i, n - i}(x), lowest));
+  return hn::GetLane(hn::MaxOfLanes(F(), hn::Max(even, odd)));
 }
 
 }  // namespace HWY_NAMESPACE

@@ -1,88 +1,171 @@
+// Compiled once for each instruction set: the part before HWY_ONCE.
 #include "tensor/kernels/softmax.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
+#include "tensor/kernels/simd_targets.h"
 #include "tensor/parallel.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/softmax.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "tensor/kernels/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels {
+namespace HWY_NAMESPACE {
+
+void softmax_row(const float* x, float* y, size_t n) {
+  // With the largest element subtracted exp cannot overflow.
+  const V m = constant(largest(x, n));
+  const double total = sum(n, [=](auto at) HWY_ATTR {
+    const V e = exp_small(hn::Sub(at(x), m));
+    at.store(e, y);
+    return e;
+  });
+  const V scale = constant(static_cast<float>(1 / total));
+  map(y, y, n, [=](V e) HWY_ATTR { return hn::Mul(e, scale); });
+}
+
+float log_sum_exp_row(const float* x, size_t n) {
+  const float m = largest(x, n);
+  const V shift = constant(m);
+  const double total = sum(n, [=](auto at) HWY_ATTR { return exp_small(hn::Sub(at(x), shift)); });
+  return static_cast<float>(m + std::log(total));
+}
+
+void log_softmax_row(const float* x, float* y, size_t n) {
+  const V lse = constant(log_sum_exp_row(x, n));
+  map(x, y, n, [=](V v) HWY_ATTR { return hn::Sub(v, lse); });
+}
+
+void softmax_backward_row(const float* g, const float* y, float* dx, size_t n) {
+  const V dot = constant(static_cast<float>(sum(n, [=](auto at) HWY_ATTR { return hn::Mul(at(g), at(y)); })));
+  map(g, y, dx, n, [=](V d, V p) HWY_ATTR { return hn::Mul(p, hn::Sub(d, dot)); });
+}
+
+void log_softmax_backward_row(const float* g, const float* y, float* dx, size_t n) {
+  const V total = constant(static_cast<float>(sum(n, [=](auto at) HWY_ATTR { return at(g); })));
+  map(g, y, dx, n, [=](V d, V p) HWY_ATTR { return hn::NegMulAdd(exp_small(p), total, d); });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace heed::kernels {
 namespace {
 
-/// Calls f(row) for every row, in parallel when there are enough elements.
-template <class F>
-void for_rows(int64_t rows, int64_t n, F f) {
-  parallel_for(rows, std::max<int64_t>(1, 4096 / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
+HWY_EXPORT(softmax_row);
+HWY_EXPORT(log_sum_exp_row);
+HWY_EXPORT(log_softmax_row);
+HWY_EXPORT(softmax_backward_row);
+HWY_EXPORT(log_softmax_backward_row);
+
+/// Calls f(row) for every row, in parallel when there are elements enough.
+template <class Function>
+void for_rows(int64_t rows, int64_t n, Function f) {
+  constexpr int64_t kGrain = 16384;  // elements, about 5 us of work
+  parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n)), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) f(r);
   });
 }
 
-template <class T> T largest(const T* x, int64_t n) {
-  T m = -std::numeric_limits<T>::infinity();
-  for (int64_t i = 0; i < n; ++i) m = std::max(m, x[i]);
-  return m;
+// The same rows in f64, as the formulas say.
+
+double largest(const double* x, int64_t n) {
+  return std::accumulate(x, x + n, -std::numeric_limits<double>::infinity(), [](double m, double v) { return std::max(m, v); });
 }
 
-template <class T> T log_sum_exp(const T* x, int64_t n) {
-  const T m = largest(x, n);
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += std::exp(x[i] - m);
-  return m + T(std::log(sum));
+double log_sum_exp_row(const double* x, int64_t n) {
+  const double m = largest(x, n);
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) total += std::exp(x[i] - m);
+  return m + std::log(total);
+}
+
+void softmax_row(const double* x, double* y, int64_t n) {
+  const double m = largest(x, n);
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) total += y[i] = std::exp(x[i] - m);
+  for (int64_t i = 0; i < n; ++i) y[i] /= total;
+}
+
+void log_softmax_row(const double* x, double* y, int64_t n) {
+  const double lse = log_sum_exp_row(x, n);
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] - lse;
+}
+
+void softmax_backward_row(const double* g, const double* y, double* dx, int64_t n) {
+  const double dot = std::inner_product(g, g + n, y, 0.0);
+  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (g[i] - dot);
+}
+
+void log_softmax_backward_row(const double* g, const double* y, double* dx, int64_t n) {
+  const double total = std::accumulate(g, g + n, 0.0);
+  for (int64_t i = 0; i < n; ++i) dx[i] = g[i] - std::exp(y[i]) * total;
+}
+
+/// An infinity minus itself is NaN: where the largest element is one, it is the answer, unless there are NaN too.
+template <class T>
+T log_sum_exp_with_infinities(T lse, const T* x, int64_t n) {
+  if (!std::isnan(lse) || std::any_of(x, x + n, [](T v) { return std::isnan(v); })) return lse;
+  return *std::max_element(x, x + n);
 }
 
 }  // namespace
 
-template <class T> void softmax(const T* x, T* y, int64_t rows, int64_t n) {
+template <> void softmax(const float* x, float* y, int64_t rows, int64_t n) {
+  const auto row = HWY_DYNAMIC_DISPATCH(softmax_row);
+  for_rows(rows, n, [=](int64_t r) { row(x + r * n, y + r * n, static_cast<size_t>(n)); });
+}
+template <> void softmax(const double* x, double* y, int64_t rows, int64_t n) {
+  for_rows(rows, n, [=](int64_t r) { softmax_row(x + r * n, y + r * n, n); });
+}
+
+template <> void log_softmax(const float* x, float* y, int64_t rows, int64_t n) {
+  const auto row = HWY_DYNAMIC_DISPATCH(log_softmax_row);
+  for_rows(rows, n, [=](int64_t r) { row(x + r * n, y + r * n, static_cast<size_t>(n)); });
+}
+template <> void log_softmax(const double* x, double* y, int64_t rows, int64_t n) {
+  for_rows(rows, n, [=](int64_t r) { log_softmax_row(x + r * n, y + r * n, n); });
+}
+
+template <> void logsumexp(const float* x, float* y, int64_t rows, int64_t n) {
+  const auto row = HWY_DYNAMIC_DISPATCH(log_sum_exp_row);
   for_rows(rows, n, [=](int64_t r) {
-    const T *a = x + r * n, m = largest(a, n);
-    T* b = y + r * n;
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += b[i] = std::exp(a[i] - m);
-    const T scale = T(1 / sum);
-    for (int64_t i = 0; i < n; ++i) b[i] *= scale;
+    const float* a = x + r * n;
+    y[r] = log_sum_exp_with_infinities(row(a, static_cast<size_t>(n)), a, n);
+  });
+}
+template <> void logsumexp(const double* x, double* y, int64_t rows, int64_t n) {
+  for_rows(rows, n, [=](int64_t r) {
+    const double* a = x + r * n;
+    y[r] = log_sum_exp_with_infinities(log_sum_exp_row(a, n), a, n);
   });
 }
 
-template <class T> void log_softmax(const T* x, T* y, int64_t rows, int64_t n) {
-  for_rows(rows, n, [=](int64_t r) {
-    const T lse = log_sum_exp(x + r * n, n);
-    for (int64_t i = r * n; i < (r + 1) * n; ++i) y[i] = x[i] - lse;
-  });
+template <> void softmax_backward(const float* g, const float* y, float* dx, int64_t rows, int64_t n) {
+  const auto row = HWY_DYNAMIC_DISPATCH(softmax_backward_row);
+  for_rows(rows, n, [=](int64_t r) { row(g + r * n, y + r * n, dx + r * n, static_cast<size_t>(n)); });
+}
+template <> void softmax_backward(const double* g, const double* y, double* dx, int64_t rows, int64_t n) {
+  for_rows(rows, n, [=](int64_t r) { softmax_backward_row(g + r * n, y + r * n, dx + r * n, n); });
 }
 
-template <class T> void logsumexp(const T* x, T* y, int64_t rows, int64_t n) {
-  for_rows(rows, n, [=](int64_t r) {
-    const T m = largest(x + r * n, n);
-    const bool any_nan = std::any_of(x + r * n, x + (r + 1) * n, [](T v) { return std::isnan(v); });
-    y[r] = std::isinf(m) && !any_nan ? m : log_sum_exp(x + r * n, n);  // an infinity minus itself is NaN
-  });
+template <> void log_softmax_backward(const float* g, const float* y, float* dx, int64_t rows, int64_t n) {
+  const auto row = HWY_DYNAMIC_DISPATCH(log_softmax_backward_row);
+  for_rows(rows, n, [=](int64_t r) { row(g + r * n, y + r * n, dx + r * n, static_cast<size_t>(n)); });
 }
-
-template <class T> void softmax_backward(const T* g, const T* y, T* dx, int64_t rows, int64_t n) {
-  for_rows(rows, n, [=](int64_t r) {
-    double dot = 0;
-    for (int64_t i = r * n; i < (r + 1) * n; ++i) dot += g[i] * y[i];
-    for (int64_t i = r * n; i < (r + 1) * n; ++i) dx[i] = y[i] * (g[i] - T(dot));
-  });
+template <> void log_softmax_backward(const double* g, const double* y, double* dx, int64_t rows, int64_t n) {
+  for_rows(rows, n, [=](int64_t r) { log_softmax_backward_row(g + r * n, y + r * n, dx + r * n, n); });
 }
-
-template <class T> void log_softmax_backward(const T* g, const T* y, T* dx, int64_t rows, int64_t n) {
-  for_rows(rows, n, [=](int64_t r) {
-    double sum = 0;
-    for (int64_t i = r * n; i < (r + 1) * n; ++i) sum += g[i];
-    for (int64_t i = r * n; i < (r + 1) * n; ++i) dx[i] = g[i] - std::exp(y[i]) * T(sum);
-  });
-}
-
-template void softmax(const float*, float*, int64_t, int64_t);
-template void softmax(const double*, double*, int64_t, int64_t);
-template void log_softmax(const float*, float*, int64_t, int64_t);
-template void log_softmax(const double*, double*, int64_t, int64_t);
-template void logsumexp(const float*, float*, int64_t, int64_t);
-template void logsumexp(const double*, double*, int64_t, int64_t);
-template void softmax_backward(const float*, const float*, float*, int64_t, int64_t);
-template void softmax_backward(const double*, const double*, double*, int64_t, int64_t);
-template void log_softmax_backward(const float*, const float*, float*, int64_t, int64_t);
-template void log_softmax_backward(const double*, const double*, double*, int64_t, int64_t);
 
 }  // namespace heed::kernels
+#endif
