@@ -1,0 +1,40 @@
+#include "nn/embedding.h"
+
+#include "autograd/node.h"
+#include "autograd/ops.h"
+#include "nn/init.h"
+
+namespace heed::nn {
+
+namespace {
+
+// Fills all rows, then clears one: the padding row takes part in the drawing.
+Init normal_but(std::optional<int64_t> row) {
+  return [row](const Tensor& weight, Rng& rng) {
+    init::normal()(weight, rng);
+    if (row) init::zeros()(weight.select(0, *row), rng);
+  };
+}
+
+}  // namespace
+
+Embedding::Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64_t> padding, Loc where)
+    : padding_idx(padding) {
+  const Op op{"Embedding", where};
+  if (tokens < 1 || width < 1)
+    fail<ValueError>(op, "{} tokens of width {}; need at least 1 of each", tokens, width);
+  if (padding && (*padding < 0 || *padding >= tokens))
+    fail<IndexError>(op, "padding_idx is {}; need a token in [0, {})", *padding, tokens);
+  weight = s.param("weight", {tokens, width}, normal_but(padding), where);
+}
+
+Tensor Embedding::operator()(const Tensor& index, Loc where) const {
+  const Tensor y = embedding(weight, index, where);
+  if (!padding_idx) return y;
+  // The identity, but for a gradient that skips padding.
+  const Tensor is_padding = eq(index, static_cast<double>(*padding_idx)).unsqueeze(-1);
+  return autograd::record({"embedding", where}, y.detach(),
+                          {{y, [is_padding](const Tensor& g) { return masked_fill(g, is_padding, 0); }}});
+}
+
+}  // namespace heed::nn

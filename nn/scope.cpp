@@ -1,0 +1,121 @@
+#include "nn/scope.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace heed::nn {
+
+namespace {
+
+// Insertions, deletions and replacements that turn a into b (Levenshtein 1966).
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+void check_part(const Op& op, std::string_view part) {
+  if (part.empty() || part.front() == '.' || part.back() == '.')
+    fail<ValueError>(op, "\"{}\" is no name; need text that neither begins nor ends with a dot", part);
+}
+
+thread_local bool is_training = true;
+
+}  // namespace
+
+Parameters::Parameters(Rng& rng, DType dtype, Loc where) : rng_(rng), dtype_(dtype) {
+  if (!is_floating(dtype)) fail<DTypeError>({"Parameters", where}, "{}; need f32 or f64", name_of(dtype));
+}
+
+Scope Parameters::root() { return {this, ""}; }
+
+int64_t Parameters::numel() const {
+  int64_t n = 0;
+  for (const auto& [name, tensor] : entries_) n += tensor.numel();
+  return n;
+}
+
+const Tensor* Parameters::find(std::string_view name) const {
+  for (const auto& [alias, original] : aliases_)
+    if (alias == name) return find(original);
+  for (const auto& [own, tensor] : entries_)
+    if (own == name) return &tensor;
+  return nullptr;
+}
+
+const Tensor& Parameters::at(std::string_view name, Loc where) const {
+  const Tensor* found = find(name);
+  if (!found) fail<ValueError>({"Parameters", where}, "no parameter \"{}\"; {}", name, closest(name));
+  return *found;
+}
+
+void Parameters::zero_grad() const {
+  for (const auto& [name, tensor] : entries_) tensor.zero_grad();
+}
+
+std::string Parameters::closest(std::string_view name) const {
+  if (entries_.empty()) return "there are none";
+  std::vector<std::pair<size_t, std::string_view>> names;
+  for (const auto& [own, tensor] : entries_) names.emplace_back(edit_distance(name, own), own);
+  std::stable_sort(names.begin(), names.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string text = "the closest of " + std::to_string(names.size()) + " names:";
+  for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i)
+    text += fmt::format("{} {}", i ? "," : "", names[i].second);
+  return text;
+}
+
+void Parameters::check_free(const Op& op, const std::string& name) const {
+  if (find(name)) fail<ValueError>(op, "the name \"{}\" is taken; need a new one, or another scope", name);
+}
+
+Scope Scope::operator/(std::string_view child) const {
+  check_part({"Scope"}, child);
+  return {store_, prefix_.empty() ? std::string(child) : fmt::format("{}.{}", prefix_, child)};
+}
+
+Scope Scope::operator/(int64_t index) const { return *this / std::to_string(index); }
+
+std::string Scope::full_name(const Op& op, std::string_view name) const {
+  check_part(op, name);
+  return (*this / name).prefix_;
+}
+
+Tensor Scope::param(std::string_view name, const Shape& shape, const Init& init, Loc where) const {
+  const Op op{"param", where};
+  std::string full = full_name(op, name);
+  store_->check_free(op, full);
+  Tensor tensor = empty(shape, store_->dtype_, where);
+  init(tensor, store_->rng_);
+  tensor.set_requires_grad(true, where);
+  store_->entries_.emplace_back(std::move(full), tensor);
+  return tensor;
+}
+
+void Scope::tie(std::string_view name, const Tensor& parameter, Loc where) const {
+  const Op op{"tie", where};
+  std::string full = full_name(op, name);
+  store_->check_free(op, full);
+  for (const auto& [original, tensor] : store_->entries_)
+    if (parameter.defined() && tensor.node() == parameter.node()) {
+      store_->aliases_.emplace_back(std::move(full), original);
+      return;
+    }
+  fail<ValueError>(op, "the tensor for \"{}\" is no parameter of this store; need one that param() returned",
+                   full);
+}
+
+bool training() { return is_training; }
+
+EvalMode::EvalMode() : before_(std::exchange(is_training, false)) {}
+EvalMode::~EvalMode() { is_training = before_; }
+
+}  // namespace heed::nn

@@ -1,0 +1,70 @@
+// Numbers from outside: JSON files beside the source tree, and tensors compared with them.
+#pragma once
+
+#include <cmath>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tensor/tensor.h"
+#include "tests/catch.h"
+
+namespace heed::tests {
+
+using nlohmann::json;
+
+/// The parsed file ../shared/reference/<name>; nothing, said aloud, where it is absent.
+inline std::optional<json> reference_file(const std::string& name) {
+  const std::string path = HEED_SOURCE_DIR "/../shared/reference/" + name;
+  std::ifstream file(path);
+  if (!file) {
+    WARN("skipped: " << path << " is not there");
+    return {};
+  }
+  return json::parse(file);
+}
+
+/// The case of that id in a file's list "cases".
+inline json find_case(const json& file, const std::string& id) {
+  for (const json& one : file.at("cases"))
+    if (one.at("id") == id) return one;
+  FAIL("no case " << id);
+  return {};
+}
+
+/// Nested lists of numbers, in which "-inf" may stand for itself.
+inline Tensor tensor_of(const json& lists, DType dtype = f32) {
+  Shape shape;
+  for (const json* level = &lists; level->is_array(); level = &level->front())
+    shape.push_back(int64_t(level->size()));
+  std::vector<double> values;
+  const auto walk = [&](const auto& self, const json& item) -> void {
+    if (item.is_array())
+      for (const json& inner : item) self(self, inner);
+    else
+      values.push_back(item.is_string() ? -INFINITY : item.get<double>());
+  };
+  walk(walk, lists);
+  return from_vector(values, shape).to(dtype);
+}
+
+/// Requires equal shapes, and every element within atol.
+inline void require_close(const Tensor& x, const Tensor& expected, double atol) {
+  REQUIRE(x.shape() == expected.shape());
+  const std::vector<double> got = x.to_vector<double>(), want = expected.to_vector<double>();
+  for (size_t i = 0; i < got.size(); ++i) {
+    INFO("element " << i << ": " << got[i] << ", expected " << want[i]);
+    if (std::isinf(want[i]))
+      REQUIRE(got[i] == want[i]);
+    else
+      REQUIRE(std::abs(got[i] - want[i]) <= atol);
+  }
+}
+inline void require_close(const Tensor& x, const json& expected, double atol) {
+  require_close(x, tensor_of(expected, f64), atol);
+}
+
+}  // namespace heed::tests
