@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/kernels/recurrent.h"
 #include "tensor/tensor.h"
 
 namespace heed {
@@ -168,6 +169,27 @@ std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, 
 /// Self-attention over a packed projection: qkv (B, T, 3 C), thirds q, k and v of `heads` heads each -> (B, T, C).
 /// Nothing is copied apart. options.mask must be undefined.
 Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options = {}, Loc where = Loc::current());
+
+/// RNN, LSTM and GRU by PyTorch's equations (tensor/kernels/recurrent.h).
+using kernels::Cell;
+struct RecurrentSteps {
+  bool reverse = false;  ///< from each row's last step to its first
+  Tensor lengths = {};   ///< (B) i64 in [0, T], the steps of each row; undefined: all T
+};
+/// All steps of a recurrent cell, given the projection of its inputs: gates (T, B, G H) = W_ih x + b_ih, with w_hh (G H, H)
+/// and, each of which may be undefined, b_hh (G H), h0 and, of an LSTM, c0 (B, H); G is 1, LSTM 4, GRU 3.
+/// Returns (T + 1, B, H), an LSTM (T + 2, B, H): h after each step, 0 past a row's length; then h, and c, after each row's last.
+Tensor recurrent(Cell cell, const Tensor& gates, const Tensor& w_hh, const Tensor& b_hh = {}, const Tensor& h0 = {},
+                 const Tensor& c0 = {}, const RecurrentSteps& steps = {}, Loc where = Loc::current());
+
+/// sum_s softmax_s(score . tanh(query + key_s)) value_s (Bahdanau et al. 2014): query (B, T, A) and keys (B, S, A) projected,
+/// score (A), values (B, S, D), mask boolean, true = may attend, broadcast to (B, T, S) -> (B, T, D).
+/// Memory grows with T * S, not T * S * A. A query that may attend to nothing gets zeros and gives no gradient.
+Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& values,
+                          const Tensor& mask = {}, Loc where = Loc::current());
+/// The same with the weights, (B, T, S), as second result.
+std::pair<Tensor, Tensor> additive_attention_weights(const Tensor& query, const Tensor& keys, const Tensor& score,
+                                                     const Tensor& values, const Tensor& mask = {}, Loc where = Loc::current());
 
 // --- comparisons and logic: boolean results, without gradients -----------------------------------------------------------
 Tensor eq(const Tensor& a, const Tensor& b, Loc where = Loc::current());

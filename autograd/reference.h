@@ -19,4 +19,9 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOption
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options, const Tensor& keep);
 Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options, const Tensor& keep);
 
+Tensor recurrent(Cell cell, const Tensor& gates, const Tensor& w_hh, const Tensor& b_hh, const Tensor& h0, const Tensor& c0,
+                 const RecurrentSteps& steps);
+/// The weights: softmax_s(score . tanh(query + key_s)), zeros for a query that may attend to nothing.
+Tensor additive_weights(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& mask);
+
 }  // namespace heed::reference

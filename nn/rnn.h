@@ -19,8 +19,8 @@ using kernels::Cell;
 
 /// What is carried from step to step. Undefined: zeros.
 struct RecurrentState {
-  Tensor h;  ///< (B, H) of a cell, (L D, B, H) of a layer
-  Tensor c;  ///< the same shape; LSTM only
+  Tensor h = {};  ///< (B, H) of a cell, (L D, B, H) of a layer
+  Tensor c = {};  ///< the same shape; LSTM only
 };
 
 /// The weights of one direction of one layer.
