@@ -54,7 +54,7 @@ struct MultiHeadOptions {
 
 /// Keys and values of the steps that came before, so that a generator computes each only once.
 struct KeyValueCache {
-  Tensor keys, values;  ///< (B, H, S, D); undefined before the first step
+  Tensor keys = {}, values = {};  ///< (B, H, S, D); undefined before the first step
   int64_t length() const { return keys.defined() ? keys.size(-2) : 0; }
 };
 

@@ -1,0 +1,277 @@
+#include "nn/attention.h"
+
+#include <cmath>
+#include <limits>
+
+#include "autograd/ops.h"
+#include "nn/dropout.h"
+#include "nn/init.h"
+#include "nn/mask.h"
+
+namespace heed::nn {
+
+namespace {
+
+constexpr double kHidden = -std::numeric_limits<double>::infinity();  // a score whose softmax is 0
+
+void check_input(const Op& op, const Tensor& x, int rank, const char* name, const char* shape) {
+  if (!x.defined()) fail<Error>(op, "{} is undefined; need {}", name, shape);
+  if (x.rank() != rank) fail<ShapeError>(op, "{} has shape {}; need {}", name, x.shape(), shape);
+}
+
+void check_heads(const Op& op, int64_t width, int64_t heads) {
+  if (heads < 1 || width % heads != 0)
+    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", heads, width);
+}
+
+// (B, T, H D) -> (B, H, T, D)
+Tensor split_heads(const Tensor& x, int64_t heads) {
+  return x.reshape({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
+}
+
+// (B, H, T, D) -> (B, T, H D)
+Tensor merge_heads(const Tensor& x) { return x.transpose(1, 2).flatten(2); }
+
+// A mask for (B, T, S), made to broadcast to (B, H, T, S).
+Tensor mask_of_heads(const Op& op, const Tensor& mask) {
+  if (!mask.defined() || mask.rank() != 3) {
+    if (mask.defined() && mask.rank() > 4)
+      fail<ShapeError>(op, "mask has shape {}; need one that broadcasts to (B, T, S) or (B, H, T, S)",
+                       mask.shape());
+    return mask;
+  }
+  return mask.unsqueeze(1);
+}
+
+// The steps of (B, H, T, D) keys or values behind those of a cache.
+Tensor append(const Tensor& before, const Tensor& now, Loc where) {
+  return before.defined() ? cat({before, now}, 2, where) : now;
+}
+
+double active(double dropout) { return training() ? dropout : 0; }
+
+}  // namespace
+
+// --- without weights
+// ----------------------------------------------------------------------------------------
+
+Tensor SimplifiedSelfAttention::weights(const Tensor& x, Loc where) const {
+  return softmax(matmul(x, x.mT(where), where), -1, where);
+}
+
+Tensor SimplifiedSelfAttention::operator()(const Tensor& x, Loc where) const {
+  return matmul(weights(x, where), x, where);
+}
+
+// --- with trained queries, keys and values
+// ------------------------------------------------------------------
+
+SelfAttention::SelfAttention(Scope s, int64_t d_in, int64_t d_out, bool qkv_bias, Loc where)
+    : W_query(s / "W_query", d_in, d_out, qkv_bias, where),
+      W_key(s / "W_key", d_in, d_out, qkv_bias, where),
+      W_value(s / "W_value", d_in, d_out, qkv_bias, where) {}
+
+Tensor SelfAttention::weights(const Tensor& x, Loc where) const {
+  const Tensor queries = W_query(x, where), keys = W_key(x, where);
+  const Tensor scores = matmul(queries, keys.mT(where), where);
+  return softmax(scores / std::sqrt(static_cast<double>(keys.size(-1))), -1, where);
+}
+
+Tensor SelfAttention::operator()(const Tensor& x, Loc where) const {
+  return matmul(weights(x, where), W_value(x, where), where);
+}
+
+// --- that cannot see the future
+// -----------------------------------------------------------------------------
+
+CausalAttention::CausalAttention(Scope s, int64_t d_in, int64_t d_out, double p, bool qkv_bias, Loc where)
+    : W_query(s / "W_query", d_in, d_out, qkv_bias, where),
+      W_key(s / "W_key", d_in, d_out, qkv_bias, where),
+      W_value(s / "W_value", d_in, d_out, qkv_bias, where),
+      dropout(check_probability({"CausalAttention", where}, p)),
+      rng(&s.rng()) {}
+
+Tensor CausalAttention::weights(const Tensor& x, Loc where) const {
+  const Tensor queries = W_query(x, where), keys = W_key(x, where);
+  const Tensor future = logical_not(causal_mask(x.size(-2, where)));
+  const Tensor scores = masked_fill(matmul(queries, keys.mT(where), where), future, kHidden, where);
+  return softmax(scores / std::sqrt(static_cast<double>(keys.size(-1))), -1, where);
+}
+
+Tensor CausalAttention::operator()(const Tensor& x, Loc where) const {
+  const Tensor kept = heed::dropout(weights(x, where), active(dropout), *rng, where);
+  return matmul(kept, W_value(x, where), where);
+}
+
+// --- many heads at once
+// -------------------------------------------------------------------------------------
+
+MultiHeadAttention::MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int64_t head_count,
+                                       const MultiHeadOptions& options, Loc where)
+    : W_query(s / "W_query", d_in, d_out, options.qkv_bias, where),
+      W_key(s / "W_key", options.d_context ? options.d_context : d_in, d_out, options.qkv_bias, where),
+      W_value(s / "W_value", options.d_context ? options.d_context : d_in, d_out, options.qkv_bias, where),
+      out_proj(s / "out_proj", d_out, d_out, options.out_bias, where),
+      heads(head_count),
+      causal(options.causal),
+      dropout(check_probability({"MultiHeadAttention", where}, options.dropout)),
+      rng(&s.rng()) {
+  check_heads({"MultiHeadAttention", where}, d_out, heads);
+}
+
+KeyValueCache MultiHeadAttention::project(const Tensor& context, Loc where) const {
+  check_input({"MultiHeadAttention", where}, context, 3, "context", "(B, S, d_context)");
+  return {split_heads(W_key(context, where), heads), split_heads(W_value(context, where), heads)};
+}
+
+// What self-attention lets each query see: `before` keys come ahead of the first query.
+static AttentionOptions self_options(const MultiHeadAttention& m, const Op& op, const Tensor& mask,
+                                     int64_t before) {
+  return {.causal = m.causal,
+          .causal_offset = before,
+          .mask = mask_of_heads(op, mask),
+          .dropout = active(m.dropout),
+          .rng = m.rng};
+}
+
+static Tensor mix(const MultiHeadAttention& m, const Tensor& x, const KeyValueCache& projected,
+                  const AttentionOptions& options, Loc where) {
+  check_input({"MultiHeadAttention", where}, x, 3, "x", "(B, T, d_in)");
+  const Tensor queries = split_heads(m.W_query(x, where), m.heads);
+  return m.out_proj(
+      merge_heads(scaled_dot_product_attention(queries, projected.keys, projected.values, options, where)),
+      where);
+}
+
+static Tensor weights_of(const MultiHeadAttention& m, const Tensor& x, const KeyValueCache& projected,
+                         AttentionOptions options, Loc where) {
+  check_input({"MultiHeadAttention", where}, x, 3, "x", "(B, T, d_in)");
+  options.dropout = 0;
+  const Tensor queries = split_heads(m.W_query(x, where), m.heads);
+  return scaled_dot_product_attention_weights(queries, projected.keys, projected.values, options, where)
+      .second;
+}
+
+Tensor MultiHeadAttention::operator()(const Tensor& x, const Tensor& mask, Loc where) const {
+  return mix(*this, x, project(x, where), self_options(*this, {"MultiHeadAttention", where}, mask, 0), where);
+}
+
+Tensor MultiHeadAttention::weights(const Tensor& x, const Tensor& mask, Loc where) const {
+  return weights_of(*this, x, project(x, where), self_options(*this, {"MultiHeadAttention", where}, mask, 0),
+                    where);
+}
+
+Tensor MultiHeadAttention::attend(const Tensor& x, const KeyValueCache& projected, const Tensor& mask,
+                                  Loc where) const {
+  const Op op{"MultiHeadAttention", where};
+  return mix(*this, x, projected, {.mask = mask_of_heads(op, mask), .dropout = active(dropout), .rng = rng},
+             where);
+}
+
+Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const Tensor& mask,
+                                 Loc where) const {
+  return attend(x, project(context, where), mask, where);
+}
+
+Tensor MultiHeadAttention::cross_weights(const Tensor& x, const Tensor& context, const Tensor& mask,
+                                         Loc where) const {
+  const Op op{"MultiHeadAttention", where};
+  return weights_of(*this, x, project(context, where), {.mask = mask_of_heads(op, mask)}, where);
+}
+
+Tensor MultiHeadAttention::extend(const Tensor& x, KeyValueCache& cache, Loc where) const {
+  const int64_t before = cache.length();
+  const KeyValueCache now = project(x, where);
+  cache = {append(cache.keys, now.keys, where), append(cache.values, now.values, where)};
+  return mix(*this, x, cache, self_options(*this, {"MultiHeadAttention", where}, {}, before), where);
+}
+
+// --- GPT-2's packed form
+// --------------------------------------------------------------------------------------
+
+CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head_count, double p, bool bias,
+                                         Loc where)
+    : c_attn(s / "c_attn", channels, 3 * channels, bias, where),
+      c_proj(s / "c_proj", channels, channels, bias, where),
+      heads(head_count),
+      dropout(check_probability({"CausalSelfAttention", where}, p)),
+      rng(&s.rng()) {
+  check_heads({"CausalSelfAttention", where}, channels, heads);
+}
+
+// Queries, keys and values of all heads, each (B, H, T, D): views of one (B, T, 3 C) product.
+static std::vector<Tensor> unpack(const CausalSelfAttention& m, const Tensor& x, Loc where) {
+  check_input({"CausalSelfAttention", where}, x, 3, "x", "(B, T, C)");
+  std::vector<Tensor> parts = split(m.c_attn(x, where), x.size(2), 2, where);
+  for (Tensor& part : parts) part = split_heads(part, m.heads);
+  return parts;
+}
+
+Tensor CausalSelfAttention::operator()(const Tensor& x, Loc where) const {
+  check_input({"CausalSelfAttention", where}, x, 3, "x", "(B, T, C)");
+  const AttentionOptions options{.causal = true, .dropout = active(dropout), .rng = rng};
+  return c_proj(packed_self_attention(c_attn(x, where), heads, options, where), where);
+}
+
+Tensor CausalSelfAttention::weights(const Tensor& x, Loc where) const {
+  const std::vector<Tensor> qkv = unpack(*this, x, where);
+  return scaled_dot_product_attention_weights(qkv[0], qkv[1], qkv[2], {.causal = true}, where).second;
+}
+
+Tensor CausalSelfAttention::extend(const Tensor& x, KeyValueCache& cache, Loc where) const {
+  const std::vector<Tensor> qkv = unpack(*this, x, where);
+  const AttentionOptions options{
+      .causal = true, .causal_offset = cache.length(), .dropout = active(dropout), .rng = rng};
+  cache = {append(cache.keys, qkv[1], where), append(cache.values, qkv[2], where)};
+  return c_proj(merge_heads(scaled_dot_product_attention(qkv[0], cache.keys, cache.values, options, where)),
+                where);
+}
+
+// --- Bahdanau's additive form
+// -----------------------------------------------------------------------------------
+
+AdditiveAttention::AdditiveAttention(Scope s, int64_t query_width, int64_t value_width, int64_t width,
+                                     Loc where)
+    : W(s / "W", query_width, width, false, where), U(s / "U", value_width, width, false, where) {
+  const double bound = 1 / std::sqrt(static_cast<double>(width));
+  v = s.param("v", {width}, init::uniform(-bound, bound), where);
+}
+
+Tensor AdditiveAttention::keys(const Tensor& values, Loc where) const { return U(values, where); }
+
+// One query a row: its projection as (B, 1, width).
+static Tensor project_query(const AdditiveAttention& m, const Tensor& query, Loc where) {
+  check_input({"AdditiveAttention", where}, query, 2, "query", "(B, query_width)");
+  return m.W(query, where).unsqueeze(1);
+}
+
+// A mask for (B, S), made to broadcast to (B, 1, S).
+static Tensor step_mask(const Tensor& mask) {
+  return mask.defined() && mask.rank() == 2 ? mask.unsqueeze(1) : mask;
+}
+
+Tensor AdditiveAttention::step(const Tensor& query, const Tensor& projected, const Tensor& values,
+                               const Tensor& mask, Loc where) const {
+  return additive_attention(project_query(*this, query, where), projected, v, values, step_mask(mask), where)
+      .squeeze(1);
+}
+
+std::pair<Tensor, Tensor> AdditiveAttention::step_weights(const Tensor& query, const Tensor& projected,
+                                                          const Tensor& values, const Tensor& mask,
+                                                          Loc where) const {
+  const auto [context, alpha] = additive_attention_weights(project_query(*this, query, where), projected, v,
+                                                           values, step_mask(mask), where);
+  return {context.squeeze(1), alpha.squeeze(1)};
+}
+
+Tensor AdditiveAttention::operator()(const Tensor& query, const Tensor& values, const Tensor& mask,
+                                     Loc where) const {
+  return additive_attention(W(query, where), keys(values, where), v, values, mask, where);
+}
+
+Tensor AdditiveAttention::weights(const Tensor& query, const Tensor& values, const Tensor& mask,
+                                  Loc where) const {
+  return additive_attention_weights(W(query, where), keys(values, where), v, values, mask, where).second;
+}
+
+}  // namespace heed::nn
