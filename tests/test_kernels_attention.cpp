@@ -5,9 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <hwy/targets.h>
-
 #include "tensor/kernels/attention.h"
+#include "tensor/kernels/simd.h"
 #include "tensor/parallel.h"
 #include "tests/catch.h"
 
@@ -432,8 +431,10 @@ TEMPLATE_TEST_CASE("attention: one query after a cache of keys equals the last r
 
 TEMPLATE_TEST_CASE("attention: every instruction set of the machine gives the twin's numbers",
                    "[kernels][attention]", float, double) {
-  for (int64_t left = hwy::SupportedTargets(); left != 0; left &= left - 1) {
-    hwy::SetSupportedTargetsForTest(left & -left);
+  const std::string best = simd_target();
+  for (const std::string& target : simd_targets()) {
+    CAPTURE(target);
+    use_simd_target(target);
     for (const auto& shape : kShapes) {
       Problem<TestType> p(shape, Layout::packed);
       p.options.causal = true;
@@ -441,7 +442,7 @@ TEMPLATE_TEST_CASE("attention: every instruction set of the machine gives the tw
       check_against_twin(p);
     }
   }
-  hwy::SetSupportedTargetsForTest(0);
+  use_simd_target(best);
 }
 
 TEST_CASE("attention: NaN in a query or a visible key comes out as NaN", "[kernels][attention]") {

@@ -1,22 +1,216 @@
+// Compiled once for each instruction set: the part before HWY_ONCE.
 #include "tensor/kernels/additive_attention.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
+#include "tensor/kernels/simd_targets.h"
 #include "tensor/parallel.h"
+#include "tensor/storage.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/additive_attention.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "tensor/kernels/reals-inl.h"
+
+#ifndef HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
+#define HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
 namespace heed::kernels {
 namespace {
+
+template <class Real>
+struct AdditiveForward {
+  AdditiveShape shape;
+  Rows<const Real> query, keys;
+  const Real* score;
+  Rows<const Real> values;
+  SourceMask mask;
+  Real* weights;
+  Rows<Real> context;
+};
+
+template <class Real>
+struct AdditiveBackward {
+  AdditiveShape shape;
+  Rows<const Real> query, keys;
+  const Real* score;
+  Rows<const Real> values;
+  const Real* weights;
+  Rows<const Real> dcontext;
+  const Real* dweights;
+  AdditiveGradients<Real> to;
+  Real* dscores;  // (B, A): each row's own part of dscore
+  Real* scratch;  // (B, S)
+};
 
 template <class Element>
 Element* row_of(const Rows<Element>& x, int64_t b, int64_t i) {
   return x.data + b * x.batch + i * x.row;
 }
 
-bool is_allowed(const SourceMask& mask, int64_t b, int64_t t, int64_t s) {
-  if (mask.lengths && s >= mask.lengths[b]) return false;
-  return !mask.allowed || mask.allowed[b * mask.batch + t * mask.query + s];
+}  // namespace
+}  // namespace heed::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels {
+namespace HWY_NAMESPACE {
+
+// score . tanh(query + key) of one position.
+template <class Real>
+HWY_INLINE Real additive_score(int64_t A, const Real* query, const Real* key, const Real* score) {
+  const Tag<Real> d;
+  auto sum = hn::Zero(d);
+  for (int64_t a = 0; a < A; a += kLanes<Real>) {
+    const int64_t left = A - a;
+    const auto hidden = tanh(hn::Add(load_first(query + a, left), load_first(key + a, left)));
+    sum = hn::MulAdd(load_first(score + a, left), hidden, sum);
+  }
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// Scores to weights. All hidden: all 0.
+template <class Real>
+HWY_INLINE void softmax(int64_t S, Real* x) {
+  const Tag<Real> d;
+  Real top = kMinusInfinity<Real>;
+  for (int64_t s = 0; s < S; ++s) top = std::max(top, x[s]);
+  const auto base = hn::Set(d, top == kMinusInfinity<Real> ? Real(0) : top);
+  Real total = 0;
+  for (int64_t s = 0; s < S; s += kLanes<Real>)
+    store_first<Real>(exp_small(hn::Sub(load_first(x + s, S - s), base)), x + s, S - s);
+  for (int64_t s = 0; s < S; ++s) total += x[s];
+  const Real factor = total == 0 ? Real(0) : 1 / total;
+  for (int64_t s = 0; s < S; ++s) x[s] *= factor;
+}
+
+// y (D) = sum_s w_s row_s. Four vectors of y at a time stay in registers.
+template <class Real>
+HWY_INLINE void weighted_sum(int64_t S, int64_t D, const Real* w, const Real* rows, int64_t row, Real* y) {
+  const Tag<Real> d;
+  int64_t i = 0;
+  for (; i + 4 * kLanes<Real> <= D; i += 4 * kLanes<Real>) {
+    Vec<Real> sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+    for (int64_t s = 0; s < S; ++s)
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j)
+        sum[j] = hn::MulAdd(hn::Set(d, w[s]), hn::LoadU(d, rows + s * row + i + j * kLanes<Real>), sum[j]);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) hn::StoreU(sum[j], d, y + i + j * kLanes<Real>);
+  }
+  for (; i < D; i += kLanes<Real>) {
+    auto sum = hn::Zero(d);
+    for (int64_t s = 0; s < S; ++s)
+      sum = hn::MulAdd(hn::Set(d, w[s]), load_first(rows + s * row + i, D - i), sum);
+    store_first<Real>(sum, y + i, D - i);
+  }
+}
+
+template <class Real>
+HWY_INLINE void add_scaled(int64_t n, Real factor, const Real* x, Real* y) {
+  const Tag<Real> d;
+  for (int64_t i = 0; i < n; i += kLanes<Real>)
+    store_first<Real>(hn::MulAdd(hn::Set(d, factor), load_first(x + i, n - i), load_first(y + i, n - i)),
+                      y + i, n - i);
+}
+
+template <class Real>
+void attend(const AdditiveForward<Real>& call, int64_t b, int64_t t) {
+  const auto& shape = call.shape;
+  const auto& mask = call.mask;
+  Real* weights = call.weights + (b * shape.T + t) * shape.S;
+  const int64_t seen = mask.lengths ? std::clamp<int64_t>(mask.lengths[b], 0, shape.S) : shape.S;
+  const bool* allowed = mask.allowed ? mask.allowed + b * mask.batch + t * mask.query : nullptr;
+  for (int64_t s = 0; s < seen; ++s)
+    weights[s] = allowed && !allowed[s]
+                     ? kMinusInfinity<Real>
+                     : additive_score(shape.A, row_of(call.query, b, t), row_of(call.keys, b, s), call.score);
+  softmax(seen, weights);
+  std::fill(weights + seen, weights + shape.S, Real(0));
+  weighted_sum(seen, shape.D, weights, row_of(call.values, b, 0), call.values.row,
+               row_of(call.context, b, t));
+}
+
+// dscores (S) from those of the weights: ds = w (dw - sum w dw). The values' gradients on the way.
+template <class Real>
+HWY_INLINE void differentiate_weights(const AdditiveBackward<Real>& call, int64_t b, int64_t t, Real* ds) {
+  const auto& shape = call.shape;
+  const Real* w = call.weights + (b * shape.T + t) * shape.S;
+  const Real* dw = call.dweights ? call.dweights + (b * shape.T + t) * shape.S : nullptr;
+  const Real* dcontext = row_of(call.dcontext, b, t);
+  Real mean = 0;
+  for (int64_t s = 0; s < shape.S; ++s) {
+    ds[s] = 0;
+    if (w[s] == 0) continue;
+    ds[s] = dot(shape.D, dcontext, row_of(call.values, b, s)) + (dw ? dw[s] : Real(0));
+    mean += w[s] * ds[s];
+    if (call.to.dvalues.data) add_scaled(shape.D, w[s], dcontext, row_of(call.to.dvalues, b, s));
+  }
+  for (int64_t s = 0; s < shape.S; ++s) ds[s] = w[s] * (ds[s] - mean);
+}
+
+// One query. With y = tanh(query + key), a score's gradient ds gives ds y to the score vector and ds score (1
+// - y^2) to query and key. One vector of columns at a time goes down the positions, its sums over them in
+// registers.
+template <class Real>
+void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t) {
+  const Tag<Real> d;
+  const auto& [dquery, dkeys, dscore, dvalues] = call.to;
+  const int64_t S = call.shape.S, A = call.shape.A;
+  Real* ds = call.scratch + b * S;
+  differentiate_weights(call, b, t, ds);
+  for (int64_t a = 0; a < A; a += kLanes<Real>) {
+    const int64_t left = A - a;
+    const auto query = load_first(row_of(call.query, b, t) + a, left),
+               score = load_first(call.score + a, left);
+    auto query_sum = hn::Zero(d), score_sum = hn::Zero(d);
+    for (int64_t s = 0; s < S; ++s) {
+      if (ds[s] == 0) continue;
+      const auto y = tanh(hn::Add(query, load_first(row_of(call.keys, b, s) + a, left)));
+      const auto g = hn::Set(d, ds[s]), scaled = hn::Mul(g, score);
+      const auto dx = hn::NegMulAdd(hn::Mul(scaled, y), y, scaled);
+      score_sum = hn::MulAdd(g, y, score_sum);
+      query_sum = hn::Add(query_sum, dx);
+      if (!dkeys.data) continue;
+      Real* dkey = row_of(dkeys, b, s) + a;
+      store_first<Real>(hn::Add(load_first(dkey, left), dx), dkey, left);
+    }
+    if (dquery.data) store_first<Real>(query_sum, row_of(dquery, b, t) + a, left);
+    if (!dscore) continue;
+    Real* sum = call.dscores + b * A + a;
+    store_first<Real>(hn::Add(load_first(sum, left), score_sum), sum, left);
+  }
+}
+
+void additive_attend_f32(const AdditiveForward<float>& call, int64_t b, int64_t t) { attend(call, b, t); }
+void additive_attend_f64(const AdditiveForward<double>& call, int64_t b, int64_t t) { attend(call, b, t); }
+void additive_backward_f32(const AdditiveBackward<float>& call, int64_t b, int64_t t) {
+  attend_backward(call, b, t);
+}
+void additive_backward_f64(const AdditiveBackward<double>& call, int64_t b, int64_t t) {
+  attend_backward(call, b, t);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed::kernels {
+
+HWY_EXPORT(additive_attend_f32);
+HWY_EXPORT(additive_attend_f64);
+HWY_EXPORT(additive_backward_f32);
+HWY_EXPORT(additive_backward_f64);
+
+namespace {
+
+// Work that is worth a thread's while, in elements of tanh or multiply-adds.
+constexpr int64_t kWorkPerRange = 1 << 14;
+
+int64_t grain(const AdditiveShape& s, int64_t queries) {
+  return std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, queries * s.S * (s.A + s.D)));
 }
 
 }  // namespace
@@ -25,31 +219,13 @@ template <class Real>
 void additive_attention(const AdditiveShape& shape, Rows<const Real> query, Rows<const Real> keys,
                         const Real* score, Rows<const Real> values, const SourceMask& mask, Real* weights,
                         Rows<Real> context) {
-  constexpr Real kMinusInfinity = -std::numeric_limits<Real>::infinity();
-  parallel_for(shape.B * shape.T, 1, [&](int64_t begin, int64_t end) {
+  const AdditiveForward<Real> call{shape, query, keys, score, values, mask, weights, context};
+  parallel_for(shape.B * shape.T, grain(shape, 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t b = i / shape.T, t = i % shape.T;
-      const Real* q = row_of(query, b, t);
-      Real* w = weights + i * shape.S;
-      Real top = kMinusInfinity;
-      for (int64_t s = 0; s < shape.S; ++s) {
-        const Real* key = row_of(keys, b, s);
-        Real sum = 0;
-        for (int64_t a = 0; a < shape.A; ++a) sum += score[a] * std::tanh(q[a] + key[a]);
-        w[s] = is_allowed(mask, b, t, s) ? sum : kMinusInfinity;
-        top = std::max(top, w[s]);
-      }
-      Real total = 0;
-      for (int64_t s = 0; s < shape.S; ++s)
-        total += w[s] = w[s] == kMinusInfinity ? Real(0) : std::exp(w[s] - top);
-      Real* y = row_of(context, b, t);
-      std::fill_n(y, shape.D, Real(0));
-      for (int64_t s = 0; s < shape.S; ++s) {
-        if (w[s] == 0) continue;
-        w[s] /= total;
-        const Real* value = row_of(values, b, s);
-        for (int64_t d = 0; d < shape.D; ++d) y[d] += w[s] * value[d];
-      }
+      if constexpr (std::is_same_v<Real, float>)
+        HWY_DYNAMIC_DISPATCH(additive_attend_f32)(call, i / shape.T, i % shape.T);
+      else
+        HWY_DYNAMIC_DISPATCH(additive_attend_f64)(call, i / shape.T, i % shape.T);
     }
   });
 }
@@ -59,33 +235,22 @@ void additive_attention_backward(const AdditiveShape& shape, Rows<const Real> qu
                                  const Real* score, Rows<const Real> values, const Real* weights,
                                  Rows<const Real> dcontext, const Real* dweights,
                                  const AdditiveGradients<Real>& gradients) {
-  const auto& [dquery, dkeys, dscore, dvalues] = gradients;
-  for (int64_t b = 0; b < shape.B; ++b)
-    for (int64_t t = 0; t < shape.T; ++t) {
-      const Real* w = weights + (b * shape.T + t) * shape.S;
-      const Real* g = row_of(dcontext, b, t);
-      const Real* q = row_of(query, b, t);
-      if (dquery.data) std::fill_n(row_of(dquery, b, t), shape.A, Real(0));
-      const auto dweight = [&](int64_t s) {
-        Real sum = dweights ? dweights[(b * shape.T + t) * shape.S + s] : Real(0);
-        for (int64_t d = 0; d < shape.D; ++d) sum += g[d] * row_of(values, b, s)[d];
-        return sum;
-      };
-      Real delta = 0;
-      for (int64_t s = 0; s < shape.S; ++s)
-        if (w[s] != 0) delta += w[s] * dweight(s);
-      for (int64_t s = 0; s < shape.S; ++s) {
-        if (w[s] == 0) continue;
-        const Real ds = w[s] * (dweight(s) - delta);
-        for (int64_t d = 0; dvalues.data && d < shape.D; ++d) row_of(dvalues, b, s)[d] += w[s] * g[d];
-        for (int64_t a = 0; a < shape.A; ++a) {
-          const Real y = std::tanh(q[a] + row_of(keys, b, s)[a]), dx = ds * score[a] * (1 - y * y);
-          if (dscore) dscore[a] += ds * y;
-          if (dquery.data) row_of(dquery, b, t)[a] += dx;
-          if (dkeys.data) row_of(dkeys, b, s)[a] += dx;
-        }
-      }
+  const int64_t B = shape.B, T = shape.T, A = shape.A;
+  const auto room = Storage::allocate(B * (A + shape.S) * sizeof(Real));
+  Real* dscores = reinterpret_cast<Real*>(room->data());
+  std::fill_n(dscores, B * A, Real(0));
+  const AdditiveBackward<Real> call{shape,    query,    keys,      score,   values,         weights,
+                                    dcontext, dweights, gradients, dscores, dscores + B * A};
+  parallel_for(B, grain(shape, T), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * T; i < end * T; ++i) {
+      if constexpr (std::is_same_v<Real, float>)
+        HWY_DYNAMIC_DISPATCH(additive_backward_f32)(call, i / T, i % T);
+      else
+        HWY_DYNAMIC_DISPATCH(additive_backward_f64)(call, i / T, i % T);
     }
+  });
+  for (int64_t b = 0; gradients.dscore && b < B; ++b)
+    for (int64_t a = 0; a < A; ++a) gradients.dscore[a] += dscores[b * A + a];
 }
 
 template void additive_attention<float>(const AdditiveShape&, Rows<const float>, Rows<const float>,
@@ -104,3 +269,4 @@ template void additive_attention_backward<double>(const AdditiveShape&, Rows<con
                                                   const AdditiveGradients<double>&);
 
 }  // namespace heed::kernels
+#endif

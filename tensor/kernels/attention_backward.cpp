@@ -1,6 +1,7 @@
 #include "tensor/kernels/attention_tiles.h"
 
-#define HWY_DISABLED_TARGETS HWY_SSSE3
+#include "tensor/kernels/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/attention_backward.cpp"
 #include <hwy/foreach_target.h>
@@ -49,23 +50,11 @@ HWY_INLINE void differentiate_softmax(const Place& at, const Real* lse, const Re
     for (int64_t j = 0; j < at.keys; ++j) {
       Real* s = scores + j * kTileQueries + i;
       Real* g = dweights + j * kTileQueries + i;
-      const auto weight = exp_below<Real>(hn::Sub(hn::LoadU(d, s), log_sum));
+      const auto weight = exp_small(hn::Sub(hn::LoadU(d, s), log_sum));
       hn::StoreU(weight, d, s);
       hn::StoreU(hn::Mul(weight, hn::Sub(hn::LoadU(d, g), mean)), d, g);
     }
   }
-}
-
-template <class Real>
-HWY_INLINE Real dot(int64_t n, const Real* a, const Real* b) {
-  const Tag<Real> d;
-  auto sum = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + kLanes<Real> <= n; i += kLanes<Real>)
-    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
-  Real total = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (; i < n; ++i) total += a[i] * b[i];
-  return total;
 }
 
 template <class Real>

@@ -2,7 +2,8 @@
 
 #include <cmath>
 
-#define HWY_DISABLED_TARGETS HWY_SSSE3
+#include "tensor/kernels/simd_targets.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/attention_forward.cpp"
 #include <hwy/foreach_target.h>
@@ -43,11 +44,11 @@ HWY_INLINE void soften(int64_t keys, int64_t queries, Real* tile, Real* top, Rea
     if (j < keys) largest = hn::Max(largest, hn::LoadU(d, tile + j * kTileQueries + i));
     largest = hn::Max(largest, other);
     const auto base = hn::IfThenZeroElse(hn::Eq(largest, nothing), largest);
-    const auto factor = exp_below<Real>(hn::Sub(before, base));
+    const auto factor = exp_small(hn::Sub(before, base));
     auto total = hn::Zero(d);
     for (j = 0; j < keys; ++j) {
       Real* s = tile + j * kTileQueries + i;
-      const auto weight = exp_below<Real>(hn::Sub(hn::LoadU(d, s), base));
+      const auto weight = exp_small(hn::Sub(hn::LoadU(d, s), base));
       hn::StoreU(weight, d, s);
       total = hn::Add(total, weight);
     }

@@ -1,10 +1,10 @@
 // Masks, biases and dropout on a tile of transposed scores: keys down, queries across. Once per Highway
 // target.
-#if defined(HEED_TENSOR_KERNELS_ATTENTION_MASK_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef HEED_TENSOR_KERNELS_ATTENTION_MASK_INL_H_
-#undef HEED_TENSOR_KERNELS_ATTENTION_MASK_INL_H_
+#if defined(HEED_KERNELS_ATTENTION_MASK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HEED_KERNELS_ATTENTION_MASK_INL_H_
+#undef HEED_KERNELS_ATTENTION_MASK_INL_H_
 #else
-#define HEED_TENSOR_KERNELS_ATTENTION_MASK_INL_H_
+#define HEED_KERNELS_ATTENTION_MASK_INL_H_
 #endif
 
 #include "tensor/kernels/attention_tiles.h"
@@ -12,9 +12,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
-
-template <class Real>
-constexpr Real kMinusInfinity = -std::numeric_limits<Real>::infinity();
 
 // Where a tile lies: keys [key, key + keys) of head h in batch b, queries [query, query + queries).
 struct Place {

@@ -1,36 +1,23 @@
 // Products of small matrices that stay in cache, and what goes with them: padding, transposing, exp. For
 // Highway files only, once per target. No packing: the caller lays operands out so that rows of B and C are
 // whole vectors.
-#if defined(HEED_TENSOR_KERNELS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef HEED_TENSOR_KERNELS_TILE_INL_H_
-#undef HEED_TENSOR_KERNELS_TILE_INL_H_
+#if defined(HEED_KERNELS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HEED_KERNELS_TILE_INL_H_
+#undef HEED_KERNELS_TILE_INL_H_
 #else
-#define HEED_TENSOR_KERNELS_TILE_INL_H_
+#define HEED_KERNELS_TILE_INL_H_
 #endif
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <type_traits>
 
 #include <hwy/highway.h>
 
+#include "tensor/kernels/reals-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
-
-template <class Real>
-using Tag = hn::ScalableTag<Real>;
-template <class Real>
-using Vec = hn::Vec<Tag<Real>>;
-template <class Real>
-constexpr int64_t kLanes = hn::MaxLanes(Tag<Real>());
-
-template <class Real>
-constexpr int64_t whole_vectors(int64_t n) {
-  return (n + kLanes<Real> - 1) / kLanes<Real> * kLanes<Real>;
-}
 
 // Rows of C that are held in registers at once, with two vectors of each: AVX-512 and NEON have 32 registers.
 constexpr int kTileRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 8 : 4;
@@ -136,51 +123,6 @@ HWY_INLINE void transpose_rows(int64_t n, int64_t width, Real factor, const Real
     for (int64_t j = 0; j < width; ++j) to[j * ld + i] = factor * from[i * row + j];
   if (n < ld)
     for (int64_t j = 0; j < width; ++j) std::fill(to + j * ld + n, to + (j + 1) * ld, Real(0));
-}
-
-template <class Real>
-struct ExpConstants;
-template <>
-struct ExpConstants<float> {
-  using Bits = int32_t;
-  static constexpr int kMantissaBits = 23;
-  static constexpr float kLowest = -87.0f, kRound = 12582912.0f + 127, kLog2E = 1.44269504f;
-  static constexpr float kLn2High = 0.693359375f, kLn2Low = -0.000212194442f;
-  // (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2, minimax with weight r^2 / e^r: relative error 3e-9
-  static constexpr float kSeries[] = {0.49999994f, 0.166665196f, 0.0416683964f, 0.00836878642f,
-                                      0.0013814402f};
-};
-template <>
-struct ExpConstants<double> {
-  using Bits = int64_t;
-  static constexpr int kMantissaBits = 52;
-  static constexpr double kLowest = -708.0, kRound = 6755399441055744.0 + 1023, kLog2E = 1.4426950408889634;
-  static constexpr double kLn2High = 0.6931471803691238, kLn2Low = 1.9082149292705877e-10;
-  // as above: relative error 4e-18
-  static constexpr double kSeries[] = {0.5000000000000011,    0.1666666666666641,    0.04166666666652917,
-                                       0.008333333333495207,  0.0013888888943927118, 0.00019841269505705984,
-                                       2.480149275907953e-05, 2.755758647340288e-06, 2.763037966461162e-07,
-                                       2.500024779875111e-08};
-};
-
-/// e^x for x below 88 (f32) or 709 (f64): 0 where it would fall below the normal numbers, NaN of NaN.
-/// x = n ln 2 + r; adding kRound leaves n + bias in the low bits of the sum, one shift away from 2^n.
-template <class Real>
-HWY_INLINE Vec<Real> exp_below(Vec<Real> x) {
-  using C = ExpConstants<Real>;
-  const Tag<Real> d;
-  const auto shifted = hn::MulAdd(x, hn::Set(d, C::kLog2E), hn::Set(d, C::kRound));
-  const auto n = hn::Sub(shifted, hn::Set(d, C::kRound));
-  auto r = hn::NegMulAdd(n, hn::Set(d, C::kLn2High), x);
-  r = hn::NegMulAdd(n, hn::Set(d, C::kLn2Low), r);
-  constexpr int kTerms = std::size(C::kSeries);
-  auto series = hn::Set(d, C::kSeries[kTerms - 1]);
-#pragma GCC unroll 16
-  for (int i = kTerms - 2; i >= 0; --i) series = hn::MulAdd(series, r, hn::Set(d, C::kSeries[i]));
-  const auto minus_one = hn::MulAdd(hn::Mul(r, r), series, r);
-  const hn::RebindToSigned<Tag<Real>> bits;
-  const auto power = hn::BitCast(d, hn::ShiftLeft<C::kMantissaBits>(hn::BitCast(bits, shifted)));
-  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, C::kLowest)), hn::MulAdd(power, minus_one, power));
 }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
