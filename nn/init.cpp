@@ -57,6 +57,13 @@ Init normal(double mean, double std) {
   return [=](const Tensor& x, Rng& rng) { fill_normal(x, rng, mean, std); };
 }
 
+Init trunc_normal(double mean, double std, double low, double high) {
+  return [=](const Tensor& x, Rng& rng) {
+    dispatch_floating(x.dtype(),
+                      [&]<class T>() { rng.trunc_normal(x.mutable_data<T>(), x.numel(), mean, std, low, high); });
+  };
+}
+
 Init kaiming_uniform(double slope) {
   return [slope](const Tensor& x, Rng& rng) {
     const double bound = std::sqrt(3.0) * kaiming_std(x, "kaiming_uniform", slope);

@@ -113,6 +113,14 @@ TEST_CASE("init: fans, gains and bounds", "[nn][init]") {
     nn::init::xavier_normal(3)(w, rng);
     REQUIRE(spread() == Approx(3 * std::sqrt(2 / 500.0)).epsilon(0.02));
   }
+  SECTION("trunc_normal stays inside, and is normal there") {
+    nn::init::trunc_normal(1, 2, -1, 3)(w, rng);
+    REQUIRE(w.min().item<double>() >= -1);
+    REQUIRE(w.max().item<double>() <= 3);
+    // The standard deviation of a normal cut at one of its own.
+    REQUIRE(spread() == Approx(2 * 0.53956).epsilon(0.02));
+    REQUIRE(w.mean().item<double>() == Approx(1).margin(0.02));
+  }
   SECTION("constants") {
     nn::init::constant(2.5)(w, rng);
     REQUIRE(w.min().item<double>() == 2.5);
