@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <string>
@@ -25,6 +27,21 @@ inline std::optional<json> reference_file(const std::string& name) {
     return {};
   }
   return json::parse(file);
+}
+
+/// What tests/oracle/<script> prints, parsed; nothing, said aloud, where Python has no torch.
+inline std::optional<json> torch_answer(const std::string& script) {
+  if (std::system("/usr/bin/python3 -c 'import torch' 2>/dev/null") != 0) {
+    WARN("skipped: /usr/bin/python3 cannot import torch");
+    return {};
+  }
+  FILE* pipe = popen(("/usr/bin/python3 " HEED_SOURCE_DIR "/tests/oracle/" + script).c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string text;
+  char buffer[1 << 16];
+  for (size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, n);
+  REQUIRE(pclose(pipe) == 0);
+  return json::parse(text);
 }
 
 /// The case of that id in a file's list "cases".
