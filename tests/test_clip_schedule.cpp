@@ -1,0 +1,78 @@
+#include <cmath>
+
+#include "autograd/ops.h"
+#include "tensor/random.h"
+#include "tests/catch.h"
+#include "train/clip.h"
+#include "train/schedule.h"
+
+using namespace heed;
+
+namespace {
+
+struct Two {
+  Rng rng{0};
+  nn::Parameters params{rng};
+  Tensor a = params.root().param("a", {2}, [](const Tensor&, Rng&) {});
+  Tensor b = params.root().param("b", {1, 2}, [](const Tensor&, Rng&) {});
+};
+
+}  // namespace
+
+TEST_CASE("clip: gradients above the norm are brought down to it together, and the norm before is returned", "[clip]") {
+  const Two two;
+  two.a.set_grad(tensor({3.0, 0.0}));
+  two.b.set_grad(tensor({{0.0, 4.0}}));
+  CHECK(train::grad_norm(two.params) == Approx(5));
+  CHECK(train::clip_scale(5, 1) == Approx(0.2).epsilon(1e-5));
+  CHECK(train::clip_grad_norm(two.params, 10) == Approx(5));
+  CHECK(two.a.grad().at<float>({0}) == 3);  // below the limit: untouched
+  CHECK(train::clip_grad_norm(two.params, 2.5) == Approx(5));
+  CHECK(two.a.grad().at<float>({0}) == Approx(1.5).epsilon(1e-5));
+  CHECK(two.b.grad().at<float>({0, 1}) == Approx(2).epsilon(1e-5));
+  CHECK(train::grad_norm(two.params) == Approx(2.5).epsilon(1e-5));
+}
+
+TEST_CASE("clip: absent gradients count as zero, and a norm beyond f32 is still a number", "[clip]") {
+  const Two two;
+  CHECK(train::grad_norm(two.params) == 0);
+  CHECK(train::clip_grad_norm(two.params, 1) == 0);
+  two.a.set_grad(full({2}, 3e38));
+  CHECK(train::grad_norm(two.params) == Approx(3e38 * std::sqrt(2.0)));
+}
+
+TEST_CASE("clip: a norm that is not finite scales nothing, and a limit must be above 0", "[clip]") {
+  const Two two;
+  two.a.set_grad(tensor({1.0, NAN}));
+  CHECK(std::isnan(train::clip_grad_norm(two.params, 1)));
+  CHECK(two.a.grad().at<float>({0}) == 1);
+  CHECK_THROWS_AS(train::clip_grad_norm(two.params, 0), ValueError);
+  CHECK_THROWS_AS(train::clip_scale(1, NAN), ValueError);
+}
+
+// nanoGPT's get_lr with learning_rate 1e-3, min_lr 1e-4, warmup_iters 100, lr_decay_iters 2000.
+TEST_CASE("schedule: warm-up and cosine as nanoGPT's", "[schedule]") {
+  const auto lr = train::warmup_cosine({.lr = 1e-3, .min_lr = 1e-4, .warmup = 100, .decay_steps = 2000});
+  CHECK(lr(0) == Approx(1e-3 / 101));
+  CHECK(lr(99) == Approx(1e-3 * 100 / 101));
+  CHECK(lr(100) == Approx(1e-3));
+  CHECK(lr(1050) == Approx(5.5e-4));  // half way
+  CHECK(lr(2000) == Approx(1e-4));
+  CHECK(lr(5000) == Approx(1e-4));
+}
+
+TEST_CASE("schedule: Noam's grows to its peak at the end of warm-up and falls as the inverse root", "[schedule]") {
+  const auto lr = train::noam({.model_size = 512, .warmup = 4000});
+  CHECK(lr(0) == Approx(std::pow(512, -0.5) * std::pow(4000, -1.5)));
+  CHECK(lr(3999) == Approx(std::pow(512, -0.5) * std::pow(4000, -0.5)));
+  CHECK(lr(15999) == Approx(lr(3999) / 2));
+  CHECK(train::constant(0.5)(12345) == 0.5);
+}
+
+TEST_CASE("schedule: options that make no sense are refused", "[schedule]") {
+  CHECK_THROWS_AS(train::warmup_cosine({.warmup = 100, .decay_steps = 99}), ValueError);
+  CHECK_THROWS_AS(train::warmup_cosine({.lr = -1}), ValueError);
+  CHECK_THROWS_AS(train::warmup_cosine({.warmup = -1}), ValueError);
+  CHECK_THROWS_AS(train::noam({.model_size = 0}), ValueError);
+  CHECK_THROWS_AS(train::noam({.factor = 0}), ValueError);
+}

@@ -1,0 +1,213 @@
+#include "train/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "autograd/engine.h"
+#include "autograd/ops.h"
+#include "tensor/random.h"
+#include "tests/catch.h"
+
+using namespace heed;
+using train::Adam;
+using train::AdamW;
+using train::Optimizer;
+using train::SGD;
+
+namespace {
+
+nn::Init constant_values(std::vector<double> values) {
+  return [values](const Tensor& x, Rng&) {
+    dispatch_floating(x.dtype(), [&]<class T>() { std::copy(values.begin(), values.end(), x.mutable_data<T>()); });
+  };
+}
+
+/// Two layers with sigmoids, with the initial values of the reference.
+struct Net {
+  Rng rng{0};
+  nn::Parameters params{rng, f64};
+  Tensor w0 = params.root().param("0.weight", {3, 2}, constant_values({-0.2109, -0.4976, -0.1413, -0.3420, -0.2524, 0.6976}));
+  Tensor b0 = params.root().param("0.bias", {3}, constant_values({-0.1085, -0.2979, 0.6892}));
+  Tensor w2 = params.root().param("2.weight", {1, 3}, constant_values({-0.0508, -0.3941, -0.2843}));
+  Tensor b2 = params.root().param("2.bias", {1}, constant_values({-0.0711}));
+
+  Tensor loss() const {
+    const Tensor x = tensor({{.1, .2}, {.3, .4}, {.5, .6}}, f64);
+    return sigmoid(linear(sigmoid(linear(x, w0, b0)), w2, b2)).sum();
+  }
+  void step(Optimizer& optimizer, double grad_scale = 1) const {
+    optimizer.zero_grad();
+    loss().backward();
+    optimizer.step(grad_scale);
+  }
+  std::vector<double> values() const {
+    std::vector<double> all;
+    for (const auto& [name, parameter] : params)
+      for (const double v : parameter.to_vector<double>()) all.push_back(v);
+    return all;
+  }
+};
+
+using Make = std::function<std::unique_ptr<Optimizer>(const nn::Parameters&)>;
+
+template <class O, class Options>
+Make make(Options options) {
+  return [options](const nn::Parameters& params) { return std::make_unique<O>(params, options); };
+}
+
+/// One of each kind, every option in use.
+std::vector<Make> every_kind() {
+  return {make<SGD>(train::SGDOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-2, .nesterov = true}),
+          make<Adam>(train::AdamOptions{.lr = 0.1, .weight_decay = 1e-2}),
+          make<AdamW>(train::AdamWOptions{.lr = 0.1, .weight_decay = 1e-2})};
+}
+
+/// One parameter, on which gradients can be put by hand.
+struct One {
+  Rng rng{0};
+  nn::Parameters params{rng, f64};
+  Tensor p = params.root().param("p", {2}, constant_values({1, -2}));
+  void step(Optimizer& optimizer, double g0, double g1) const {
+    p.set_grad(tensor({g0, g1}, f64));
+    optimizer.step();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("optimizers follow PyTorch's trajectories for 1001 steps in f64", "[optimizer]") {
+  std::ifstream in(HEED_SOURCE_DIR "/../shared/reference/optimizers.json");
+  if (!in) {
+    WARN("skipped: the trajectories are not there");
+    return;
+  }
+  const auto trajectories = nlohmann::json::parse(in)["trajectories"];
+  const std::vector<std::pair<std::string, Make>> cases = {
+      {"SGD lr0.1", make<SGD>(train::SGDOptions{.lr = 0.1})},
+      {"SGD lr0.1 wd1e-2 mom0.9", make<SGD>(train::SGDOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-2})},
+      {"Adam lr1", make<Adam>(train::AdamOptions{.lr = 1})},
+      {"AdamW lr1 wd1e-2", make<AdamW>(train::AdamWOptions{.lr = 1, .weight_decay = 1e-2, .decay_vectors = true})}};
+  REQUIRE(trajectories.size() == cases.size());
+  constexpr double kTolerance = 1e-9;  // 1001 steps of f64 whose sums run in another order
+  for (const auto& [name, make_optimizer] : cases) {
+    const Net net;
+    const auto optimizer = make_optimizer(net.params);
+    for (int step = 0; step <= 1000; ++step) {
+      net.step(*optimizer);
+      if (step % 100 != 0) continue;
+      INFO(name << ", step " << step);
+      std::vector<double> expected;
+      for (const auto& parameter : trajectories[name][static_cast<size_t>(step / 100)])
+        for (const double v : parameter) expected.push_back(v);
+      const std::vector<double> got = net.values();
+      REQUIRE(got.size() == expected.size());
+      for (size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]).epsilon(kTolerance).margin(kTolerance));
+    }
+  }
+}
+
+// p <- p - lr g' by hand: b1 = g1, b2 = 0.5 b1 + (1 - dampening) g2.
+TEST_CASE("SGD: dampening spares the first step, and Nesterov looks ahead", "[optimizer]") {
+  const One a;
+  SGD dampened(a.params, {.lr = 1, .momentum = 0.5, .dampening = 0.25});
+  a.step(dampened, 1, 0);
+  CHECK(a.p.at<double>({0}) == Approx(0));  // 1 - 1
+  a.step(dampened, 2, 0);
+  CHECK(a.p.at<double>({0}) == Approx(-2));  // 0 - (0.5 + 0.75 * 2)
+  const One b;
+  SGD nesterov(b.params, {.lr = 1, .momentum = 0.5, .nesterov = true});
+  b.step(nesterov, 1, 0);
+  CHECK(b.p.at<double>({0}) == Approx(-0.5));  // 1 - (1 + 0.5)
+  b.step(nesterov, 2, 0);
+  CHECK(b.p.at<double>({0}) == Approx(-3.75));  // -0.5 - (2 + 0.5 * 2.5)
+}
+
+TEST_CASE("AdamW: only matrices decay unless vectors are asked for", "[optimizer]") {
+  for (const bool vectors : {false, true}) {
+    const Net net;
+    AdamW optimizer(net.params, {.lr = 0.5, .weight_decay = 0.5, .decay_vectors = vectors});
+    for (const auto& [name, parameter] : net.params) parameter.set_grad(zeros_like(parameter));
+    optimizer.step();
+    CHECK(net.w2.at<double>({0, 0}) == Approx(-0.0508 * 0.75));
+    CHECK(net.b2.at<double>({0}) == Approx(-0.0711 * (vectors ? 0.75 : 1)));
+  }
+}
+
+TEST_CASE("optimizers: grad_scale equals gradients scaled before", "[optimizer]") {
+  for (const Make& make_optimizer : every_kind()) {
+    const Net scaled, by_hand;
+    const auto a = make_optimizer(scaled.params), b = make_optimizer(by_hand.params);
+    for (int step = 0; step < 5; ++step) {
+      scaled.step(*a, 0.25);
+      b->zero_grad();
+      mul(by_hand.loss(), 0.25).backward();
+      b->step();
+    }
+    const std::vector<double> got = scaled.values(), expected = by_hand.values();
+    for (size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("optimizers: a saved and restored state goes on with the same bits", "[optimizer]") {
+  for (const Make& make_optimizer : every_kind()) {
+    const Net through, resumed;
+    const auto a = make_optimizer(through.params);
+    for (int step = 0; step < 3; ++step) through.step(*a);
+
+    const auto b = make_optimizer(resumed.params);
+    for (const auto& [name, parameter] : resumed.params)
+      std::copy_n(through.params.at(name).data<double>(), parameter.numel(), parameter.mutable_data<double>());
+    b->load_state(a->state());
+    for (int step = 0; step < 3; ++step) {
+      through.step(*a);
+      resumed.step(*b);
+    }
+    CHECK(through.values() == resumed.values());
+  }
+}
+
+TEST_CASE("optimizers: a state of something else is refused by name", "[optimizer]") {
+  const Net net;
+  const One one;
+  Adam adam(net.params), other(one.params);
+  SGD sgd(net.params, {.momentum = 0.9});
+  CHECK_THROWS_WITH(adam.load_state(sgd.state()), Contains("no 'exp_avg.0.weight'"));
+  CHECK_THROWS_AS(adam.load_state(other.state()), ShapeError);
+  train::NamedTensors more = adam.state();
+  more.emplace_back("extra", ones({1}));
+  CHECK_THROWS_WITH(adam.load_state(more), Contains("10 tensors; need the 9"));
+}
+
+TEST_CASE("optimizers: a parameter without a gradient stays, and its steps do not count", "[optimizer]") {
+  const Net net;
+  Adam adam(net.params, {.lr = 1});
+  net.b0.set_grad(ones({3}, f64));
+  adam.step();
+  adam.zero_grad();
+  CHECK(net.w0.at<double>({0, 0}) == -0.2109);
+  CHECK(adam.state()[0].second.to_vector<int64_t>() == std::vector<int64_t>{0, 1, 0, 0});
+  net.w0.set_grad(ones({3, 2}, f64));
+  adam.step();  // the first step of w0: exactly lr against the gradient's sign, but for eps
+  CHECK(net.w0.at<double>({0, 0}) == Approx(-1.2109).epsilon(1e-7));
+}
+
+TEST_CASE("optimizers: options that make no sense are refused", "[optimizer]") {
+  const One one;
+  Rng rng(0);
+  const nn::Parameters none(rng);
+  CHECK_THROWS_WITH(SGD(none), Contains("no parameters"));
+  CHECK_THROWS_AS(SGD(one.params, {.lr = -1}), ValueError);
+  CHECK_THROWS_AS(SGD(one.params, {.lr = 0.1, .nesterov = true}), ValueError);
+  CHECK_THROWS_AS(SGD(one.params, {.momentum = -0.1}), ValueError);
+  CHECK_THROWS_AS(Adam(one.params, {.beta1 = 1}), ValueError);
+  CHECK_THROWS_AS(Adam(one.params, {.beta2 = -0.5}), ValueError);
+  CHECK_THROWS_AS(Adam(one.params, {.eps = -1}), ValueError);
+  CHECK_THROWS_AS(AdamW(one.params, {.weight_decay = NAN}), ValueError);
+  SGD sgd(one.params);
+  CHECK_THROWS_WITH(sgd.set_lr(INFINITY), Contains("SGD: lr is inf"));
+}

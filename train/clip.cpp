@@ -1,0 +1,39 @@
+#include "train/clip.h"
+
+#include <cmath>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "tensor/kernels/sums.h"
+
+namespace heed::train {
+
+double grad_norm(const nn::Parameters& params) {
+  const NoGrad no_grad;
+  double squares = 0;
+  for (const auto& [name, parameter] : params) {
+    if (!parameter.grad().defined()) continue;
+    const Tensor g = parameter.grad().contiguous();
+    squares += dispatch_floating(g.dtype(), [&]<class T>() { return kernels::sum_of_squares(g.data<T>(), g.numel()); });
+  }
+  return std::sqrt(squares);
+}
+
+double clip_scale(double norm, double max_norm, Loc where) {
+  if (!(max_norm > 0)) fail<ValueError>({"clip_scale", where}, "max_norm is {}; need a number above 0", max_norm);
+  constexpr double kNeverZero = 1e-6;  // as PyTorch's clip_grad_norm_
+  const double scale = max_norm / (norm + kNeverZero);
+  return scale < 1 && std::isfinite(norm) ? scale : 1;
+}
+
+double clip_grad_norm(const nn::Parameters& params, double max_norm, Loc where) {
+  const NoGrad no_grad;
+  const double norm = grad_norm(params);
+  const double scale = clip_scale(norm, max_norm, where);
+  if (scale < 1)
+    for (const auto& [name, parameter] : params)
+      if (parameter.grad().defined()) parameter.set_grad(mul(parameter.grad(), scale));
+  return norm;
+}
+
+}  // namespace heed::train

@@ -1,0 +1,40 @@
+#include "train/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace heed::train {
+
+Schedule constant(double lr) {
+  return [lr](int64_t) { return lr; };
+}
+
+Schedule warmup_cosine(const WarmupCosine& options, Loc where) {
+  const Op op{"warmup_cosine", where};
+  if (!(options.lr >= 0 && options.min_lr >= 0))
+    fail<ValueError>(op, "the rates are {} and {}; need numbers of at least 0", options.lr, options.min_lr);
+  if (options.warmup < 0 || options.decay_steps < options.warmup)
+    fail<ValueError>(op, "warm-up takes {} steps and the decay ends at step {}; need 0 <= warmup <= decay_steps", options.warmup,
+                     options.decay_steps);
+  return [o = options](int64_t step) {
+    if (step < o.warmup) return o.lr * static_cast<double>(step + 1) / static_cast<double>(o.warmup + 1);
+    if (step >= o.decay_steps) return o.min_lr;
+    const double done = static_cast<double>(step - o.warmup) / static_cast<double>(o.decay_steps - o.warmup);
+    return o.min_lr + 0.5 * (1 + std::cos(std::numbers::pi * done)) * (o.lr - o.min_lr);
+  };
+}
+
+Schedule noam(const Noam& options, Loc where) {
+  const Op op{"noam", where};
+  if (options.model_size < 1 || options.warmup < 1)
+    fail<ValueError>(op, "model_size is {} and warmup is {}; need at least 1", options.model_size, options.warmup);
+  if (!(options.factor > 0)) fail<ValueError>(op, "factor is {}; need a number above 0", options.factor);
+  return [o = options](int64_t step) {
+    const double s = static_cast<double>(step + 1);
+    return o.factor / std::sqrt(static_cast<double>(o.model_size)) *
+           std::min(1 / std::sqrt(s), s * std::pow(static_cast<double>(o.warmup), -1.5));
+  };
+}
+
+}  // namespace heed::train
