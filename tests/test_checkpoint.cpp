@@ -1,0 +1,121 @@
+#include "train/checkpoint.h"
+
+#include <filesystem>
+
+#include "autograd/ops.h"
+#include "nn/init.h"
+#include "nn/linear.h"
+#include "tensor/random.h"
+#include "tests/catch.h"
+#include "tests/temporary_directory.h"
+
+using namespace heed;
+
+namespace {
+
+/// Two linear layers, whose first values differ by seed.
+struct Model {
+  Rng rng;
+  nn::Parameters params;
+  nn::Linear first, second;
+  explicit Model(uint64_t seed, DType dtype = f32)
+      : rng(seed), params(rng, dtype), first(params.root() / "first", 3, 4), second(params.root() / "second", 4, 2) {}
+
+  std::vector<double> values() const {
+    std::vector<double> all;
+    for (const auto& [name, parameter] : params)
+      for (const double v : parameter.to_vector<double>()) all.push_back(v);
+    return all;
+  }
+  void step(train::Optimizer& optimizer) {
+    const Tensor x = randn({5, 3}, rng);
+    second(tanh(first(x))).sum().backward();
+    optimizer.step();
+    optimizer.zero_grad();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("parameters: saved and loaded values are the same, into the memory that was there", "[checkpoint]") {
+  const tests::TemporaryDirectory directory;
+  Model a(1), b(2);
+  REQUIRE(a.values() != b.values());
+  const float* before = b.first.weight.data<float>();
+  a.params.save(directory / "a.safetensors");
+  b.params.load(directory / "a.safetensors");
+  CHECK(a.values() == b.values());
+  CHECK(b.first.weight.data<float>() == before);
+  Model wide(3, f64);
+  wide.params.load(directory / "a.safetensors");
+  CHECK(wide.values() == a.values());
+}
+
+TEST_CASE("parameters: loading says what is missing, unexpected or different, and changes nothing", "[checkpoint]") {
+  const tests::TemporaryDirectory directory;
+  Model model(1);
+  const std::vector<double> before = model.values();
+  const auto refuses = [&](const train::NamedTensors& tensors, const std::string& why) {
+    train::save_safetensors(directory / "file", tensors);
+    CHECK_THROWS_WITH(model.params.load(directory / "file"), Contains(why));
+    CHECK_THROWS_AS(model.params.load(directory / "file"), FileError);
+    CHECK(model.values() == before);
+  };
+  const train::NamedTensors good(model.params.begin(), model.params.end());
+  train::NamedTensors less(good.begin(), good.end() - 1);
+  refuses(less, "missing 'second.bias' (2)");
+  train::NamedTensors more = good;
+  more.emplace_back("third.bias", ones({7}));
+  refuses(more, "unexpected 'third.bias' (7)");
+  train::NamedTensors other = good;
+  other[0].second = ones({4, 5});
+  refuses(other, "different 'first.weight' (4, 5), not (4, 3)");
+  train::NamedTensors integers = good;
+  integers[1].second = tensor({1, 2, 3, 4});
+  refuses(integers, "different 'first.bias' i64, not f32");
+  train::NamedTensors doubles = good;
+  doubles[1].second = ones({4}, f64);
+  refuses(doubles, "different 'first.bias' f64, not f32");
+}
+
+TEST_CASE("parameters: a tied parameter may come under either name, and must agree under both", "[checkpoint]") {
+  const tests::TemporaryDirectory directory;
+  Rng rng(1);
+  nn::Parameters params(rng);
+  const Tensor w = params.root().param("table", {2}, nn::init::zeros());
+  params.root().tie("head", w);
+  train::save_safetensors(directory / "alias", {{"head", tensor({1.0, 2.0})}});
+  params.load(directory / "alias");
+  CHECK(w.to_vector<double>() == std::vector<double>{1, 2});
+  train::save_safetensors(directory / "both", {{"head", tensor({3.0, 4.0})}, {"table", tensor({3.0, 4.0})}});
+  params.load(directory / "both");
+  CHECK(w.to_vector<double>() == std::vector<double>{3, 4});
+  train::save_safetensors(directory / "torn", {{"head", tensor({5.0, 6.0})}, {"table", tensor({5.0, 7.0})}});
+  CHECK_THROWS_WITH(params.load(directory / "torn"), Contains("'head', which is tied to 'table' but has other values"));
+  CHECK(w.to_vector<double>() == std::vector<double>{3, 4});
+}
+
+TEST_CASE("training state: a run that is saved and resumed ends with the same bits", "[checkpoint]") {
+  const tests::TemporaryDirectory directory;
+  Model through(1), resumed(2);
+  train::AdamW a(through.params), b(resumed.params);
+  for (int i = 0; i < 3; ++i) through.step(a);
+  randn({1}, through.rng);  // leaves half of a pair of normals in the generator
+  train::save_training(directory / "state", through.params, a, through.rng, 3);
+  CHECK(train::load_training(directory / "state", resumed.params, b, resumed.rng) == 3);
+  CHECK(randn({1}, resumed.rng).item<double>() == randn({1}, through.rng).item<double>());
+  for (int i = 0; i < 3; ++i) {
+    through.step(a);
+    resumed.step(b);
+  }
+  CHECK(through.values() == resumed.values());
+}
+
+TEST_CASE("training state: a file of something else is refused", "[checkpoint]") {
+  const tests::TemporaryDirectory directory;
+  Model model(1);
+  train::AdamW adam(model.params);
+  model.params.save(directory / "weights");
+  CHECK_THROWS_WITH(train::load_training(directory / "weights", model.params, adam, model.rng), Contains("weights") && Contains("not a training state"));
+  CHECK_THROWS_AS(train::load_training(directory / "absent", model.params, adam, model.rng), FileError);
+}
