@@ -1,0 +1,55 @@
+#include "train/metrics_log.h"
+
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "train/atomic_file.h"
+
+namespace heed::train {
+namespace {
+
+/// The lines of steps 1 .. keep of an earlier run.
+std::string kept_lines(const std::filesystem::path& path, int64_t keep) {
+  std::string kept;
+  std::ifstream in(path);
+  for (std::string line; keep > 0 && std::getline(in, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    const auto step = json.is_object() ? json.find("step") : json.end();
+    if (step != json.end() && step->is_number_integer() && step->get<int64_t>() <= keep) kept += line + "\n";
+  }
+  return kept;
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(std::filesystem::path path, int64_t keep, Loc where) : path_(std::move(path)), where_(where) {
+  write_file(path_, kept_lines(path_, keep), where);
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (descriptor_ < 0)
+    fail<FileError>({"metrics", where_}, "cannot open '{}': {}", path_.string(), std::generic_category().message(errno));
+}
+
+MetricsLog::~MetricsLog() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void MetricsLog::write(int64_t step, const Numbers& numbers) {
+  nlohmann::ordered_json json = {{"step", step}};
+  for (const auto& [name, number] : numbers) json[name] = number;
+  const std::string line = json.dump() + "\n";
+  const off_t before = ::lseek(descriptor_, 0, SEEK_END);
+  const ssize_t written = ::write(descriptor_, line.data(), line.size());
+  if (written == static_cast<ssize_t>(line.size())) return;
+  const int error = written < 0 ? errno : ENOSPC;
+  if (written > 0 && ::ftruncate(descriptor_, before) != 0) {  // then part of a line stays: the error below tells
+  }
+  fail<FileError>({"metrics", where_}, "cannot write '{}': {}; need room on the disk", path_.string(),
+                  std::generic_category().message(error));
+}
+
+}  // namespace heed::train

@@ -1,0 +1,35 @@
+// metrics.jsonl: one JSON object a line, as training goes.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tensor/error.h"
+
+namespace heed::train {
+
+/// Named numbers, in order.
+using Numbers = std::vector<std::pair<std::string, double>>;
+
+/// Appends lines, each whole or not at all.
+class MetricsLog {
+ public:
+  /// Starts the file anew, but for lines of steps up to `keep`. Throws FileError if it cannot be written.
+  MetricsLog(std::filesystem::path path, int64_t keep, Loc where = Loc::current());
+  ~MetricsLog();
+  MetricsLog(const MetricsLog&) = delete;
+  MetricsLog& operator=(const MetricsLog&) = delete;
+
+  /// {"step": step, "loss": 1.25, ...}. Numbers that are not finite are written as null. Throws FileError.
+  void write(int64_t step, const Numbers& numbers);
+
+ private:
+  std::filesystem::path path_;
+  Loc where_;
+  int descriptor_ = -1;
+};
+
+}  // namespace heed::train

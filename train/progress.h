@@ -1,0 +1,41 @@
+// A line that tells how training goes, on a terminal or in a log.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace heed::train {
+
+/// "1:02:03", "4:05" or "0:07" for a number of seconds.
+std::string format_duration(double seconds);
+/// "850", "12.3k", "4.56M".
+std::string format_count(double count);
+
+/// Loss, tokens a second and time left. On a terminal the line is redrawn in place, a few times a second; elsewhere a plain
+/// line is printed every few seconds.
+class Progress {
+ public:
+  /// `stream` is not owned. Counting starts after `done` of `steps` steps.
+  Progress(int64_t steps, int64_t done = 0, std::FILE* stream = stderr);
+  /// Leaves the last line as it is.
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `done` steps are done; `seconds` is what those since the start took.
+  void update(int64_t done, double loss, double tokens_per_second, double seconds);
+  /// A whole line that stays, above the one that is redrawn.
+  void note(const std::string& line);
+
+ private:
+  void erase();
+
+  int64_t steps_, first_;
+  std::FILE* stream_;
+  bool terminal_, drawn_ = false;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+}  // namespace heed::train

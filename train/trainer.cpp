@@ -1,0 +1,161 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <deque>
+#include <memory>
+#include <numeric>
+
+#include "autograd/anomaly.h"
+#include "autograd/grad_mode.h"
+#include "tensor/random.h"
+#include "train/checkpoint.h"
+#include "train/clip.h"
+#include "train/interrupt.h"
+#include "train/progress.h"
+
+namespace heed::train {
+namespace {
+
+constexpr size_t kAveraged = 100;  // steps whose mean loss is the training loss
+constexpr const char* kStateFile = "training.safetensors";
+constexpr const char* kMetricsFile = "metrics.jsonl";
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// "val_loss 1.9100, bleu 0.9312"
+std::string described(const Numbers& numbers) {
+  std::string text;
+  for (const auto& [name, number] : numbers) text += fmt::format("{}{} {:.4f}", text.empty() ? "" : ", ", name, number);
+  return text;
+}
+
+}  // namespace
+
+/// What one call of run() keeps count of.
+struct Trainer::Session {
+  explicit Session(const Trainer& trainer) : first(trainer.done_) {
+    if (!trainer.options_.directory.empty()) log = std::make_unique<MetricsLog>(trainer.options_.directory / kMetricsFile, first);
+    if (!trainer.options_.quiet) progress = std::make_unique<Progress>(trainer.options_.steps, first);
+  }
+
+  void add(double loss, int64_t step_tokens) {
+    losses.push_back(loss);
+    if (losses.size() > kAveraged) losses.pop_front();
+    tokens += step_tokens;
+  }
+  double mean_loss(size_t last) const {
+    const size_t count = std::min(last, losses.size());
+    return count == 0 ? 0 : std::accumulate(losses.end() - static_cast<ptrdiff_t>(count), losses.end(), 0.0) / static_cast<double>(count);
+  }
+  double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
+  void write(int64_t step, const Numbers& numbers) {
+    if (log) log->write(step, numbers);
+  }
+  Numbers evaluate(int64_t step, const std::function<Numbers()>& evaluation) {
+    const NoGrad no_grad;
+    const nn::EvalMode eval;
+    const Numbers numbers = evaluation();
+    write(step, numbers);
+    if (progress) progress->note(fmt::format("step {}: {}", step, described(numbers)));
+    return numbers;
+  }
+
+  int64_t first, tokens = 0;
+  double seconds = 0;
+  std::deque<double> losses;  // of the last steps
+  std::unique_ptr<MetricsLog> log;
+  std::unique_ptr<Progress> progress;
+};
+
+Trainer::Trainer(const nn::Parameters& params, Optimizer& optimizer, TrainerOptions options, Loc where)
+    : params_(params), optimizer_(optimizer), options_(std::move(options)), where_(where) {
+  const Op op{"Trainer", where};
+  if (options_.steps < 0) fail<ValueError>(op, "steps is {}; need at least 0", options_.steps);
+  if (options_.evaluate_every < 1 || options_.log_every < 1)
+    fail<ValueError>(op, "evaluate_every is {} and log_every is {}; need at least 1", options_.evaluate_every, options_.log_every);
+  if (!(options_.clip_norm >= 0)) fail<ValueError>(op, "clip_norm is {}; need at least 0", options_.clip_norm);
+}
+
+void Trainer::resume() { done_ = load_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), where_); }
+
+TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std::function<Numbers()>& evaluate,
+                            const std::function<void()>& save) {
+  const InterruptGuard interrupt;
+  Session session(*this);
+  while (done_ < options_.steps && !interrupt.requested()) {
+    const auto start = std::chrono::steady_clock::now();
+    const Step step = next(done_);
+    const double rate = options_.lr(done_);
+    optimizer_.set_lr(rate);
+    session.add(update(step), step.tokens);
+    ++done_;
+    session.seconds += seconds_since(start);
+
+    if (done_ % options_.log_every == 0)
+      session.write(done_, {{"loss", session.mean_loss(static_cast<size_t>(options_.log_every))},
+                            {"lr", rate},
+                            {"tokens_per_s", session.tokens_per_second()},
+                            {"seconds", session.seconds}});
+    if (session.progress) session.progress->update(done_, session.mean_loss(kAveraged), session.tokens_per_second(), session.seconds);
+    if (done_ % options_.evaluate_every == 0 && done_ < options_.steps && !interrupt.requested()) {
+      session.evaluate(done_, evaluate);
+      save_all(save);
+    }
+  }
+  TrainingReport report{.steps = done_,
+                        .train_loss = session.mean_loss(kAveraged),
+                        .seconds = session.seconds,
+                        .tokens_per_second = session.tokens_per_second(),
+                        .interrupted = done_ < options_.steps};
+  if (report.interrupted) {
+    save_all(save);
+    return report;
+  }
+  report.evaluation = session.evaluate(done_, evaluate);
+  save();
+  if (!options_.directory.empty()) std::filesystem::remove(options_.directory / kStateFile);  // nothing is left to resume
+  return report;
+}
+
+double Trainer::update(const Step& step) {
+  const std::vector<int64_t> rng_before = params_.rng().state();
+  const auto check = [&](const char* what, double value) {
+    if (!std::isfinite(value)) explain(step, rng_before, what, value);
+  };
+  const Tensor loss = step.loss();
+  const double value = loss.item<double>();
+  check("loss", value);
+  loss.backward();
+  const double norm = grad_norm(params_);
+  check("gradient norm", norm);
+  optimizer_.step(options_.clip_norm > 0 ? clip_scale(norm, options_.clip_norm) : 1);
+  optimizer_.zero_grad();
+  return value;
+}
+
+/// Runs the step again, from the same random numbers, with an eye on every op.
+void Trainer::explain(const Step& step, const std::vector<int64_t>& rng_before, const char* what, double value) {
+  optimizer_.zero_grad();
+  params_.rng().set_state(rng_before);
+  std::string culprit = "no op made it twice";
+  try {
+    const DetectAnomaly detect;
+    step.loss().backward();
+  } catch (const AnomalyError& error) {
+    culprit = error.what();
+  }
+  optimizer_.zero_grad();
+  fail<AnomalyError>({"train", where_}, "the {} of step {} is {}; first made by {}", what, done_ + 1, value, culprit);
+}
+
+void Trainer::save_all(const std::function<void()>& save) {
+  save();
+  if (!options_.directory.empty())
+    save_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), done_, where_);
+}
+
+}  // namespace heed::train
