@@ -2,7 +2,10 @@
 #include <algorithm>
 
 #include "tensor/kernels/cross_entropy.h"
+#include "tensor/kernels/norm.h"
 #include "tensor/kernels/softmax.h"
+#include "tensor/kernels/sums.h"
+#include "tensor/parallel.h"
 #include "tests/kernels.h"
 
 using namespace heed;
@@ -136,4 +139,155 @@ TEMPLATE_TEST_CASE("cross_entropy kernels: loss and gradient equal their definit
         CHECK(in_place == dx);
       }
   });
+}
+
+namespace {
+
+/// Gradients of f(x) = sum_ij g_ij ((x_ij - m_i) s_i w_j + b_j), from the textbook formulas in f64. m = 0 for an RMS norm.
+struct NormGradients {
+  std::vector<double> dx, dweight, dbias;
+};
+
+NormGradients norm_gradients(const std::vector<double>& g, const std::vector<double>& x, const std::vector<double>& w,
+                             const std::vector<double>& mean, const std::vector<double>& rstd, bool centered, int64_t C) {
+  NormGradients out{std::vector<double>(x.size()), std::vector<double>(C), std::vector<double>(C)};
+  for (size_t r = 0; r < mean.size(); ++r) {
+    double q_mean = 0, qh_mean = 0;
+    for (int64_t j = 0; j < C; ++j) {
+      const double h = (x[r * C + j] - mean[r]) * rstd[r], q = g[r * C + j] * w[j];
+      q_mean += q / double(C), qh_mean += q * h / double(C);
+      out.dweight[j] += g[r * C + j] * h, out.dbias[j] += g[r * C + j];
+    }
+    for (int64_t j = 0; j < C; ++j)
+      out.dx[r * C + j] = rstd[r] * (g[r * C + j] * w[j] - (centered ? q_mean : 0) -
+                                     (x[r * C + j] - mean[r]) * rstd[r] * qh_mean);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("norm kernels: values and gradients equal the formulas", "[kernels][norm]", float, double) {
+  using T = TestType;
+  constexpr double kEps = 1e-5;
+  on_every_simd_target([&] {
+    for (const int64_t rows : {0, 1, 3, 200})
+      for (const int64_t C : {1, 15, 16, 33, 64, 130, 1100}) {
+        CAPTURE(rows, C);
+        auto x = normal<T>(rows * C, 4, 2), g = normal<T>(rows * C, 5), w = normal<T>(C, 6), b = normal<T>(C, 7);
+        for (T& v : x) v += T(0.5);
+        const std::vector<double> xd = exact(x), gd = exact(g), wd = exact(w);
+        std::vector<double> m(rows), s(rows), rms(rows), y_exact(rows * C), rms_exact(rows * C);
+        for (int64_t r = 0; r < rows; ++r) {
+          double variance = 0, squares = 0;
+          for (int64_t j = 0; j < C; ++j) m[r] += xd[r * C + j] / double(C), squares += xd[r * C + j] * xd[r * C + j];
+          for (int64_t j = 0; j < C; ++j) variance += (xd[r * C + j] - m[r]) * (xd[r * C + j] - m[r]) / double(C);
+          s[r] = 1 / std::sqrt(variance + kEps), rms[r] = 1 / std::sqrt(squares / double(C) + kEps);
+          for (int64_t j = 0; j < C; ++j) {
+            y_exact[r * C + j] = (xd[r * C + j] - m[r]) * s[r] * wd[j] + double(b[j]);
+            rms_exact[r * C + j] = xd[r * C + j] * rms[r] * wd[j];
+          }
+        }
+        std::vector<T> y(rows * C), mean(rows), rstd(rows), rrms(rows), dx(rows * C), dw(C, T(9)), db(C, T(9));
+        kernels::layer_norm(x.data(), w.data(), b.data(), kEps, y.data(), mean.data(), rstd.data(), rows, C);
+        CHECK(worst_error(y, y_exact, 1) <= tolerance<T>());
+        CHECK(worst_error(mean, m, 1) <= tolerance<T>());
+        CHECK(worst_error(rstd, s, 1e-3) <= tolerance<T>());
+        // With one column rstd is 316 and x - mean cancels: only its own rounding is left to compare.
+        const double floor = C == 1 ? 300 * 300 : std::sqrt(double(rows + 1)) * 2;
+        kernels::layer_norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), dx.data(), dw.data(), db.data(), rows, C);
+        const NormGradients expected = norm_gradients(gd, xd, wd, m, s, true, C);
+        CHECK(worst_error(dx, expected.dx, floor) <= tolerance<T>());
+        CHECK(worst_error(dw, expected.dweight, floor) <= tolerance<T>());
+        CHECK(worst_error(db, expected.dbias, floor) <= tolerance<T>());
+
+        kernels::rms_norm(x.data(), w.data(), kEps, y.data(), rrms.data(), rows, C);
+        CHECK(worst_error(y, rms_exact, 1) <= tolerance<T>());
+        CHECK(worst_error(rrms, rms, 1e-3) <= tolerance<T>());
+        kernels::rms_norm_backward(g.data(), x.data(), w.data(), rrms.data(), dx.data(), dw.data(), rows, C);
+        const NormGradients rms_expected = norm_gradients(gd, xd, wd, std::vector<double>(rows), rms, false, C);
+        CHECK(worst_error(dx, rms_expected.dx, 100 * floor) <= tolerance<T>());
+        CHECK(worst_error(dw, rms_expected.dweight, floor) <= tolerance<T>());
+      }
+  });
+}
+
+TEST_CASE("norm kernels: absent weight, bias and gradients are 1, 0 and not written", "[kernels][norm]") {
+  const int64_t rows = 70, C = 40;
+  const auto x = normal<float>(rows * C, 8), g = normal<float>(rows * C, 9);
+  const std::vector<float> ones(C, 1), zeros(C, 0);
+  std::vector<float> y(rows * C), y0(rows * C), mean(rows), rstd(rows), dx(rows * C), dx0(rows * C), dw(C), db(C), dw0(C), db0(C);
+  kernels::layer_norm<float>(x.data(), nullptr, nullptr, 1e-5, y.data(), mean.data(), rstd.data(), rows, C);
+  kernels::layer_norm<float>(x.data(), ones.data(), zeros.data(), 1e-5, y0.data(), mean.data(), rstd.data(), rows, C);
+  CHECK(y == y0);
+  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), dx.data(), dw.data(), db.data(), rows, C);
+  kernels::layer_norm_backward<float>(g.data(), x.data(), ones.data(), mean.data(), rstd.data(), dx0.data(), nullptr, nullptr, rows, C);
+  CHECK(dx == dx0);
+  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, dw0.data(), nullptr, rows, C);
+  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, nullptr, db0.data(), rows, C);
+  CHECK(dw == dw0);
+  CHECK(db == db0);
+}
+
+TEST_CASE("norm kernels: constant rows give the bias", "[kernels][norm]") {
+  const int64_t C = 50;
+  const std::vector<float> x(C, 0.1f), w(C, 3), b(C, 7);
+  std::vector<float> y(C);
+  float mean, rstd;
+  kernels::layer_norm(x.data(), w.data(), b.data(), 1e-5, y.data(), &mean, &rstd, 1, C);
+  for (const float v : y) CHECK(v == Approx(7).margin(1e-4));
+}
+
+TEMPLATE_TEST_CASE("sums kernels: equal the sum in f64", "[kernels][sums]", float, double) {
+  using T = TestType;
+  on_every_simd_target([&] {
+    for (const int64_t n : {0, 1, 15, 16, 17, 33, 1024, 1025, 8192, 8193, 100'000}) {
+      CAPTURE(n);
+      const auto x = normal<T>(n, 10);
+      double total = 0, squares = 0;
+      for (const T v : x) total += double(v), squares += double(v) * double(v);
+      CHECK(close(kernels::sum(x.data(), n), total, tolerance<T>(), std::sqrt(double(n)) + 1));
+      CHECK(close(kernels::sum_of_squares(x.data(), n), squares, 1e-12, squares));  // f64 in another order
+    }
+    const std::vector<T> large(100, T(1e30));
+    CHECK(kernels::sum_of_squares(large.data(), 100) == Approx(1e62));
+    for (const int64_t rows : {0, 1, 3, 63, 64, 700})
+      for (const int64_t n : {1, 16, 31, 129, 300}) {
+        CAPTURE(rows, n);
+        const auto x = normal<T>(rows * n, 11);
+        std::vector<double> expected(n);
+        for (int64_t i = 0; i < rows * n; ++i) expected[i % n] += double(x[i]);
+        std::vector<T> y(n, T(5));
+        kernels::sum_rows(x.data(), y.data(), rows, n);
+        CHECK(worst_error(y, expected, std::sqrt(double(rows)) + 1) <= tolerance<T>());
+        std::vector<T> twice = y;
+        kernels::sum_rows(x.data(), twice.data(), rows, n, true);
+        for (double& v : expected) v *= 2;
+        CHECK(worst_error(twice, expected, std::sqrt(double(rows)) + 1) <= tolerance<T>());
+      }
+  });
+}
+
+TEST_CASE("row kernels: the same bits at any number of threads", "[kernels]") {
+  const int before = num_threads();
+  const int64_t rows = 3000, C = 96;
+  const auto x = normal<float>(rows * C, 12), g = normal<float>(rows * C, 13), w = normal<float>(C, 14);
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 2, 5}) {
+    set_num_threads(threads);
+    std::vector<float> all, y(rows * C), mean(rows), rstd(rows), dw(C), db(C);
+    const auto keep = [&](const std::vector<float>& v) { all.insert(all.end(), v.begin(), v.end()); };
+    kernels::layer_norm<float>(x.data(), w.data(), nullptr, 1e-5, y.data(), mean.data(), rstd.data(), rows, C);
+    keep(y);
+    kernels::layer_norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), y.data(), dw.data(), db.data(), rows, C);
+    keep(y), keep(dw), keep(db);
+    kernels::sum_rows(x.data(), db.data(), rows, C);
+    keep(db);
+    all.push_back(static_cast<float>(kernels::sum(x.data(), rows * C)));
+    all.push_back(static_cast<float>(kernels::sum_of_squares(x.data(), rows * C)));
+    results.push_back(all);
+  }
+  set_num_threads(before);
+  CHECK(results[0] == results[1]);
+  CHECK(results[0] == results[2]);
 }

@@ -1,60 +1,130 @@
+// Compiled once for each instruction set: the part before HWY_ONCE.
 #include "tensor/kernels/optimizer.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
+#include "tensor/kernels/simd_targets.h"
 #include "tensor/parallel.h"
 
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/optimizer.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "tensor/kernels/simd-inl.h"
+
+#ifndef HEED_KERNELS_OPTIMIZER_ONCE_
+#define HEED_KERNELS_OPTIMIZER_ONCE_
 namespace heed::kernels {
 namespace {
 
-constexpr int64_t kBlock = 4096;  // elements that a thread takes at a time
+/// The numbers of one step, as they meet an element. In PyTorch's terms: keep = 1 - lr weight_decay, rate = lr / bias
+/// correction 1, root = 1 / sqrt(bias correction 2).
+template <class T>
+struct AdamNumbers {
+  T beta1, beta2, rest1, rest2, eps, rate, root, keep, decay, grad_scale;
 
-/// Calls f(slot, begin, end) for blocks of all slots' elements, in parallel over the blocks of all slots together.
-template <class Slot, class F>
-void for_blocks(std::span<const Slot> slots, F f) {
-  struct Block {
-    const Slot* slot;
-    int64_t begin, end;
-  };
-  std::vector<Block> blocks;
+  explicit AdamNumbers(const AdamStep& s)
+      : beta1(T(s.beta1)),
+        beta2(T(s.beta2)),
+        rest1(T(1 - s.beta1)),
+        rest2(T(1 - s.beta2)),
+        eps(T(s.eps)),
+        rate(T(s.lr / (1 - std::pow(s.beta1, static_cast<double>(s.step))))),
+        root(T(1 / std::sqrt(1 - std::pow(s.beta2, static_cast<double>(s.step))))),
+        keep(s.decoupled_decay ? T(1 - s.lr * s.weight_decay) : T(1)),
+        decay(s.decoupled_decay ? T(0) : T(s.weight_decay)),
+        grad_scale(T(s.grad_scale)) {}
+};
+
+}  // namespace
+}  // namespace heed::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels {
+namespace HWY_NAMESPACE {
+
+void adam_part(const AdamNumbers<float>& s, const AdamSlot<float>& a) {
+  const V beta1 = constant(s.beta1), beta2 = constant(s.beta2), rest1 = constant(s.rest1), rest2 = constant(s.rest2);
+  const V eps = constant(s.eps), rate = constant(s.rate), root = constant(s.root), keep = constant(s.keep);
+  const V decay = constant(s.decay), grad_scale = constant(s.grad_scale);
+  for_vectors(static_cast<size_t>(a.n), [=](auto at) HWY_ATTR {
+    const V p = hn::Mul(at(a.p), keep);
+    const V g = hn::MulAdd(at(a.g), grad_scale, hn::Mul(decay, p));
+    const V m = hn::MulAdd(g, rest1, hn::Mul(at(a.m), beta1));
+    const V v = hn::MulAdd(hn::Mul(g, g), rest2, hn::Mul(at(a.v), beta2));
+    at.store(m, a.m);
+    at.store(v, a.v);
+    at.store(hn::Sub(p, hn::Div(hn::Mul(rate, m), hn::MulAdd(hn::Sqrt(v), root, eps))), a.p);
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed::kernels {
+namespace {
+
+HWY_EXPORT(adam_part);
+
+void run_adam(const AdamNumbers<float>& s, const AdamSlot<float>& a) { HWY_DYNAMIC_DISPATCH(adam_part)(s, a); }
+
+void run_adam(const AdamNumbers<double>& s, const AdamSlot<double>& a) {
+  for (int64_t i = 0; i < a.n; ++i) {
+    const double p = a.p[i] * s.keep, g = a.g[i] * s.grad_scale + s.decay * p;
+    a.m[i] = a.m[i] * s.beta1 + g * s.rest1;
+    a.v[i] = a.v[i] * s.beta2 + g * g * s.rest2;
+    a.p[i] = p - s.rate * a.m[i] / (std::sqrt(a.v[i]) * s.root + s.eps);
+  }
+}
+
+template <class T>
+T* shifted(T* p, int64_t by) { return p ? p + by : nullptr; }
+
+template <class T>
+AdamSlot<T> part_of(const AdamSlot<T>& a, int64_t begin, int64_t n) {
+  return {a.p + begin, a.g + begin, a.m + begin, a.v + begin, n};
+}
+
+template <class T>
+SgdSlot<T> part_of(const SgdSlot<T>& a, int64_t begin, int64_t n) {
+  return {a.p + begin, a.g + begin, shifted(a.momentum, begin), n};
+}
+
+/// Calls f(part) for parts of all slots, in parallel over the parts of all slots together.
+template <class Slot, class Function>
+void for_parts(std::span<const Slot> slots, Function f) {
+  constexpr int64_t kPart = 4096;
+  std::vector<Slot> parts;
   for (const Slot& slot : slots)
-    for (int64_t i = 0; i < slot.n; i += kBlock) blocks.push_back({&slot, i, std::min(slot.n, i + kBlock)});
-  parallel_for(static_cast<int64_t>(blocks.size()), 2, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) f(*blocks[i].slot, blocks[i].begin, blocks[i].end);
+    for (int64_t i = 0; i < slot.n; i += kPart) parts.push_back(part_of(slot, i, std::min(kPart, slot.n - i)));
+  parallel_for(static_cast<int64_t>(parts.size()), 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(parts[static_cast<size_t>(i)]);
   });
 }
 
 }  // namespace
 
 template <class T>
-void adam(std::span<const AdamSlot<T>> slots, const AdamStep& s) {
-  const T beta1 = T(s.beta1), beta2 = T(s.beta2), rest1 = T(1 - s.beta1), rest2 = T(1 - s.beta2), eps = T(s.eps);
-  const T rate = T(s.lr / (1 - std::pow(s.beta1, double(s.step))));
-  const T sqrt_correction2 = T(std::sqrt(1 - std::pow(s.beta2, double(s.step)))), grad_scale = T(s.grad_scale);
-  const T keep = s.decoupled_decay ? T(1 - s.lr * s.weight_decay) : T(1);
-  const T decay = s.decoupled_decay ? T(0) : T(s.weight_decay);
-  for_blocks(slots, [=](const AdamSlot<T>& a, int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      T p = a.p[i] * keep;
-      const T g = a.g[i] * grad_scale + decay * p;
-      const T m = a.m[i] = a.m[i] * beta1 + g * rest1;
-      const T v = a.v[i] = a.v[i] * beta2 + rest2 * g * g;
-      a.p[i] = p - rate * m / (std::sqrt(v) / sqrt_correction2 + eps);
-    }
-  });
+void adam(std::span<const AdamSlot<T>> slots, const AdamStep& step) {
+  const AdamNumbers<T> numbers(step);
+  for_parts(slots, [&](const AdamSlot<T>& a) { run_adam(numbers, a); });
 }
 
 template <class T>
 void sgd(std::span<const SgdSlot<T>> slots, const SgdStep& s) {
   const T lr = T(s.lr), momentum = T(s.momentum), decay = T(s.weight_decay), grad_scale = T(s.grad_scale);
-  const T share = s.first ? T(1) : T(1 - s.dampening);
-  for_blocks(slots, [=, nesterov = s.nesterov, first = s.first](const SgdSlot<T>& a, int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
+  const T share = s.first ? T(1) : T(1 - s.dampening), kept = s.first ? T(0) : momentum;
+  for_parts(slots, [=, nesterov = s.nesterov](const SgdSlot<T>& a) {
+    for (int64_t i = 0; i < a.n; ++i) {
       T g = a.g[i] * grad_scale + decay * a.p[i];
       if (a.momentum) {
-        const T b = a.momentum[i] = (first ? T(0) : momentum * a.momentum[i]) + share * g;
+        const T b = a.momentum[i] = kept * a.momentum[i] + share * g;
         g = nesterov ? g + momentum * b : b;
       }
       a.p[i] -= lr * g;
@@ -68,3 +138,4 @@ template void sgd(std::span<const SgdSlot<float>>, const SgdStep&);
 template void sgd(std::span<const SgdSlot<double>>, const SgdStep&);
 
 }  // namespace heed::kernels
+#endif

@@ -79,27 +79,44 @@ HWY_INLINE void map(const float* a, const float* b, float* y, size_t n, Function
 
 HWY_INLINE float sum_of_lanes(V v) { return hn::GetLane(hn::SumOfLanes(F(), v)); }
 
-/// The sum of all lanes of f(at): f32 in each lane over blocks of 1024 elements, the blocks in f64.
-template <class Function>
-HWY_INLINE double sum(size_t n, Function f) {
+/// totals[k] = the sum of all lanes of what f(at, terms) puts into terms[k]: f32 in each lane over blocks of 1024 elements,
+/// the blocks in f64.
+template <size_t K, class Function>
+HWY_INLINE void sums(size_t n, Function f, double (&totals)[K]) {
   constexpr size_t kBlock = 1024;
   const size_t lanes = hn::Lanes(F());
-  double total = 0;
+  for (double& total : totals) total = 0;
   for (size_t i = 0; i < n;) {
     const size_t end = HWY_MIN(n, i + kBlock);
-    V even = hn::Zero(F()), odd = hn::Zero(F());
+    V even[K], odd[K], terms[K];
+    for (size_t k = 0; k < K; ++k) even[k] = odd[k] = hn::Zero(F());
     for (; i + 2 * lanes <= end; i += 2 * lanes) {
-      even = hn::Add(even, f(Whole{i}));
-      odd = hn::Add(odd, f(Whole{i + lanes}));
+      f(Whole{i}, terms);
+      for (size_t k = 0; k < K; ++k) even[k] = hn::Add(even[k], terms[k]);
+      f(Whole{i + lanes}, terms);
+      for (size_t k = 0; k < K; ++k) odd[k] = hn::Add(odd[k], terms[k]);
     }
-    if (i + lanes <= end) even = hn::Add(even, f(Whole{i})), i += lanes;
+    if (i + lanes <= end) {
+      f(Whole{i}, terms);
+      for (size_t k = 0; k < K; ++k) even[k] = hn::Add(even[k], terms[k]);
+      i += lanes;
+    }
     if (i < end) {
       const Rest at{i, end - i};
-      odd = hn::Add(odd, at.keep(f(at))), i = end;
+      f(at, terms);
+      for (size_t k = 0; k < K; ++k) odd[k] = hn::Add(odd[k], at.keep(terms[k]));
+      i = end;
     }
-    total += sum_of_lanes(hn::Add(even, odd));
+    for (size_t k = 0; k < K; ++k) totals[k] += sum_of_lanes(hn::Add(even[k], odd[k]));
   }
-  return total;
+}
+
+/// The sum of all lanes of f(at), accumulated as above.
+template <class Function>
+HWY_INLINE double sum(size_t n, Function f) {
+  double total[1];
+  sums(n, [&](auto at, V(&terms)[1]) HWY_ATTR { terms[0] = f(at); }, total);
+  return total[0];
 }
 
 /// c[0] + c[1] x + ... by Horner's rule.

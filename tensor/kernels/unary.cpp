@@ -16,6 +16,7 @@
 
 #include <hwy/contrib/math/math-inl.h>
 
+#include "tensor/kernels/gates-inl.h"
 #include "tensor/kernels/simd-inl.h"
 
 #ifndef HEED_KERNELS_UNARY_ONCE_
@@ -25,9 +26,6 @@ namespace {
 
 enum class Unary { exp, log, sqrt, rsqrt, sin, cos, tanh, erf, sigmoid, softplus, silu, gelu, gelu_tanh };
 enum class Gradient { tanh, sigmoid, softplus, silu, gelu, gelu_tanh };  // of g and the named function's input or output
-
-constexpr double kSqrt2OverPi = 0.7978845608028654;  // sqrt(2 / pi)
-constexpr double kGeluCubic = 0.044715;
 
 }  // namespace
 }  // namespace heed::kernels
@@ -68,25 +66,6 @@ HWY_INLINE V erf(V x) {
   return hn::CopySignToAbs(hn::IfThenElse(hn::Gt(a, constant(1.0f)), large, small), x);
 }
 
-/// x, but for -inf the lowest finite number: times 0 it is 0 and not NaN.
-HWY_INLINE V finite_below(V x) {
-  const V lowest = constant(-3.402823466e+38f);
-  return hn::IfThenElse(hn::Lt(x, lowest), lowest, x);
-}
-
-/// Phi(x) and e^(-x^2/2)
-HWY_INLINE V normal_cdf(V x, V& gauss) {
-  const V a = hn::Abs(x), far = constant(14.0f);
-  const V tail = normal_tail(hn::IfThenElse(hn::Gt(a, far), far, a), gauss);
-  return hn::IfThenElse(hn::Lt(x, hn::Zero(F())), tail, hn::Sub(constant(1.0f), tail));
-}
-
-/// z = 2 sqrt(2 / pi) (x + 0.044715 x^3), for sigmoid(z) = (1 + tanh(z / 2)) / 2.
-HWY_INLINE V gelu_tanh_gate(V x) {
-  const V linear = constant(float(2 * kSqrt2OverPi)), cubic = constant(float(2 * kSqrt2OverPi * kGeluCubic));
-  return hn::Mul(x, hn::MulAdd(hn::Mul(x, x), cubic, linear));
-}
-
 void unary(Unary function, const float* x, float* y, size_t n) {
   const V one = constant(1.0f);
   switch (function) {
@@ -106,28 +85,10 @@ void unary(Unary function, const float* x, float* y, size_t n) {
     case Unary::erf: return map(x, y, n, [](V v) HWY_ATTR { return erf(v); });
     case Unary::sigmoid: return map(x, y, n, [](V v) HWY_ATTR { return sigmoid(v); });
     case Unary::softplus: return map(x, y, n, [](V v) HWY_ATTR { return softplus(v); });
-    case Unary::silu: return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(v)); });
-    case Unary::gelu:
-      return map(x, y, n, [](V v) HWY_ATTR {
-        V gauss;
-        return hn::Mul(finite_below(v), normal_cdf(v, gauss));
-      });
-    case Unary::gelu_tanh:
-      return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(gelu_tanh_gate(v))); });
+    case Unary::silu: return map(x, y, n, [](V v) HWY_ATTR { return silu(v); });
+    case Unary::gelu: return map(x, y, n, [](V v) HWY_ATTR { return gelu(v); });
+    case Unary::gelu_tanh: return map(x, y, n, [](V v) HWY_ATTR { return gelu_tanh(v); });
   }
-}
-
-/// The derivative of x sigmoid(z(x)): s + x s (1 - s) z'(x).
-HWY_INLINE V gate_slope(V x, V z, V dz) {
-  V gate, rest;
-  sigmoid(z, gate, rest);
-  return hn::MulAdd(hn::Mul(x, gate), hn::Mul(rest, dz), gate);
-}
-
-/// At |x| = 20 every gate is saturated in f32; so bounded, the terms that vanish there cannot become inf * 0.
-HWY_INLINE V bounded(V x) {
-  const V bound = constant(100.0f), low = constant(-100.0f);
-  return hn::IfThenElse(hn::Gt(x, bound), bound, hn::IfThenElse(hn::Lt(x, low), low, x));
 }
 
 void gradient(Gradient function, const float* g, const float* z, float* dx, size_t n) {
@@ -138,24 +99,10 @@ void gradient(Gradient function, const float* g, const float* z, float* dx, size
     case Gradient::sigmoid:
       return map(g, z, dx, n, [=](V d, V y) HWY_ATTR { return hn::Mul(d, hn::Mul(y, hn::Sub(one, y))); });
     case Gradient::softplus: return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, sigmoid(x)); });
-    case Gradient::silu:
-      return map(g, z, dx, n, [=](V d, V x) HWY_ATTR {
-        x = bounded(x);
-        return hn::Mul(d, gate_slope(x, x, one));
-      });
-    case Gradient::gelu:  // Phi(x) + x phi(x)
-      return map(g, z, dx, n, [](V d, V x) HWY_ATTR {
-        x = bounded(x);
-        V gauss;
-        const V cdf = normal_cdf(x, gauss);
-        return hn::Mul(d, hn::MulAdd(hn::Mul(x, constant(float(kSqrt2OverPi / 2))), gauss, cdf));
-      });
+    case Gradient::silu: return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, silu_slope(x)); });
+    case Gradient::gelu: return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, gelu_slope(x)); });
     case Gradient::gelu_tanh:
-      return map(g, z, dx, n, [](V d, V x) HWY_ATTR {
-        x = bounded(x);
-        const V slope = hn::MulAdd(hn::Mul(x, x), constant(float(6 * kSqrt2OverPi * kGeluCubic)), constant(float(2 * kSqrt2OverPi)));
-        return hn::Mul(d, gate_slope(x, gelu_tanh_gate(x), slope));
-      });
+      return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, gelu_tanh_slope(x)); });
   }
 }
 

@@ -1,0 +1,42 @@
+// Sums over the rows of an array in blocks cut by the number of rows alone: the same bits at any number of threads.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+
+#include "tensor/parallel.h"
+#include "tensor/storage.h"
+
+namespace heed::kernels {
+
+/// Partial sums of `columns` columns, one row of them for each block of at most 256 rows.
+template <class T>
+class RowSums {
+ public:
+  RowSums(int64_t rows, int64_t columns)
+      : rows_(rows),
+        columns_(columns),
+        blocks_(std::max({int64_t{1}, std::min<int64_t>(64, rows / 32), (rows + 255) / 256})),
+        storage_(Storage::allocate(static_cast<size_t>(blocks_ * columns) * sizeof(T))) {}
+
+  /// Calls f(begin, end, partial) for each block of rows, in parallel: f overwrites partial (columns). Returns the sum of
+  /// the partials, added in order; it lives as long as this.
+  template <class Function>
+  const T* run(Function f) {
+    T* const partials = reinterpret_cast<T*>(storage_->data());
+    const int64_t per_block = std::max<int64_t>(1, rows_ / blocks_ * columns_);
+    parallel_for(blocks_, std::max<int64_t>(1, 16384 / per_block), [&](int64_t first, int64_t last) {
+      for (int64_t b = first; b < last; ++b) f(rows_ * b / blocks_, rows_ * (b + 1) / blocks_, partials + b * columns_);
+    });
+    for (int64_t b = 1; b < blocks_; ++b)
+      for (int64_t j = 0; j < columns_; ++j) partials[j] += partials[b * columns_ + j];
+    return partials;
+  }
+
+ private:
+  int64_t rows_, columns_, blocks_;
+  std::shared_ptr<Storage> storage_;
+};
+
+}  // namespace heed::kernels
