@@ -8,7 +8,8 @@
 namespace heed {
 namespace {
 
-// Addresses cost nothing until they are used; as many as this are reserved at once if the process may have them.
+// Addresses cost nothing until they are used; as many as this are reserved at once if the process may have
+// them.
 constexpr size_t kSmallRange = size_t{1} << 30;
 constexpr size_t kLargeRange = size_t{64} << 30;
 
@@ -28,7 +29,8 @@ void give_back(std::byte* data, size_t bytes) { madvise(data, bytes, MADV_DONTNE
 
 bool Region::reserve(size_t need, size_t wish) {
   need += kChunk;  // lost to alignment
-  for (size_t bytes = std::max(need, wish); bytes >= need; bytes = bytes > need ? std::max(need, bytes / 2) : 0) {
+  for (size_t bytes = std::max(need, wish); bytes >= need;
+       bytes = bytes > need ? std::max(need, bytes / 2) : 0) {
     void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) continue;
     const auto address = reinterpret_cast<uintptr_t>(p);
@@ -68,8 +70,10 @@ Taken SmallHeap::allocate(size_t bytes) {
   Slab* slab = with_room_[size_class];
   if (!slab && !(slab = open(size_class, fresh))) return {};
   auto* block = static_cast<std::byte*>(slab->free);
-  if (block) slab->free = *reinterpret_cast<void**>(block);
-  else block = slab->data + block_bytes * slab->cut++;
+  if (block)
+    slab->free = *reinterpret_cast<void**>(block);
+  else
+    block = slab->data + block_bytes * slab->cut++;
   if (++slab->live == slab->capacity) unlink(slab);
   return {block, slab, block_bytes, fresh};
 }
@@ -79,7 +83,8 @@ size_t SmallHeap::release(std::byte* data, void* home) {
   *reinterpret_cast<void**>(data) = slab->free;
   slab->free = data;
   if (slab->live-- == slab->capacity) link(slab);
-  if (slab->live == 0 && (slab->previous || slab->next)) {  // the last one stays open, or one block could thrash
+  if (slab->live == 0 &&
+      (slab->previous || slab->next)) {  // the last one stays open, or one block could thrash
     unlink(slab);
     empty_.push_back(slab);
   }
@@ -216,7 +221,8 @@ LargeHeap::Block* LargeHeap::grow(size_t bytes, size_t& fresh) {
     range = new Range;
     present = resident = 0;
     if (!range->region.reserve(round_up(bytes, Region::kChunk), kLargeRange)) return delete range, nullptr;
-    // Fewer and cheaper page faults; as the range is filled from its front, the price is a part of one huge page.
+    // Fewer and cheaper page faults; as the range is filled from its front, the price is a part of one huge
+    // page.
     madvise(range->region.begin(), range->region.room(), MADV_HUGEPAGE);
   }
   const size_t more = round_up(bytes - present, Region::kChunk);

@@ -1,9 +1,9 @@
 // Where the bytes of storages come from: two heaps that keep what is freed. Neither locks; storage.cpp does.
 //
-// Small requests are rounded up to a size class and served from slabs, each cut into blocks of one class. Large ones take
-// the best-fitting free block, cut to the size asked for, and join their free neighbours when they come back. Both live in
-// reserved ranges of addresses that grow at their end, so that neighbours can nearly always join and a step that repeats
-// finds the blocks of the step before it.
+// Small requests are rounded up to a size class and served from slabs, each cut into blocks of one class.
+// Large ones take the best-fitting free block, cut to the size asked for, and join their free neighbours when
+// they come back. Both live in reserved ranges of addresses that grow at their end, so that neighbours can
+// nearly always join and a step that repeats finds the blocks of the step before it.
 #pragma once
 
 #include <array>
@@ -22,7 +22,8 @@ class Region {
   bool reserve(size_t need, size_t wish);
   /// Hands the addresses back; nothing of the region may be in use.
   void unreserve();
-  /// Makes the next `bytes` usable, a multiple of kChunk; null when the system refuses or the addresses are used up.
+  /// Makes the next `bytes` usable, a multiple of kChunk; null when the system refuses or the addresses are
+  /// used up.
   std::byte* grow(size_t bytes);
   std::byte* begin() const { return begin_; }
   size_t room() const { return reserved_ - used_; }
@@ -34,15 +35,17 @@ class Region {
   size_t reserved_ = 0, used_ = 0;
 };
 
-/// What a heap hands out. `bytes` are those of the block, `fresh` the ones that the system had to give for it.
+/// What a heap hands out. `bytes` are those of the block, `fresh` the ones that the system had to give for
+/// it.
 struct Taken {
   std::byte* data = nullptr;  // null when the system refuses
   void* home = nullptr;       // the heap's record, asked for at release
   size_t bytes = 0, fresh = 0;
 };
 
-/// Blocks of at most kMost bytes in size classes: multiples of 64 up to 512, then eight classes to a doubling, so that a
-/// block is at most an eighth larger than what was asked. A slab that empties can be cut anew for any class.
+/// Blocks of at most kMost bytes in size classes: multiples of 64 up to 512, then eight classes to a
+/// doubling, so that a block is at most an eighth larger than what was asked. A slab that empties can be cut
+/// anew for any class.
 class SmallHeap {
  public:
   static constexpr size_t kMost = size_t{32} << 10;
@@ -79,13 +82,15 @@ class SmallHeap {
   size_t resident_slabs_ = 0;
 };
 
-/// Blocks in whole pages, best fit first. Free blocks that hold pages ("cached") are taken before those that do not.
+/// Blocks in whole pages, best fit first. Free blocks that hold pages ("cached") are taken before those that
+/// do not.
 class LargeHeap {
  public:
   Taken allocate(size_t bytes);
   /// Takes a block back and returns its bytes.
   size_t release(void* home);
-  /// Gives pages of free blocks back to the system, largest block first, until at most `keep` bytes are cached.
+  /// Gives pages of free blocks back to the system, largest block first, until at most `keep` bytes are
+  /// cached.
   void trim(size_t keep);
   size_t cached_bytes() const { return cached_bytes_; }
   size_t system_bytes() const { return live_bytes_ + cached_bytes_; }

@@ -10,8 +10,8 @@
 namespace heed {
 namespace {
 
-// Under AddressSanitizer nothing is kept: each storage is a block of the C library's own, so that reads of freed or
-// foreign bytes are found.
+// Under AddressSanitizer nothing is kept: each storage is a block of the C library's own, so that reads of
+// freed or foreign bytes are found.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kKeepFreed = false;
 #elif defined(__has_feature)
@@ -33,7 +33,8 @@ class Allocator {
       taken = take(bytes);
     }
     if (!taken.data) {
-      fail<Error>(Op{"Storage::allocate", where}, "the system refused {} bytes; {} bytes are in use by tensors", bytes, live_);
+      fail<Error>(Op{"Storage::allocate", where},
+                  "the system refused {} bytes; {} bytes are in use by tensors", bytes, live_);
     }
     ++allocations_;
     live_ += taken.bytes;
@@ -98,8 +99,9 @@ class Allocator {
     large_.trim(0);
   }
 
-  // What is held may exceed the most that was ever live by an eighth. A repeated step stays below that (a transformer's
-  // measures 7%); a program that turns to tensors of other sizes would otherwise hold the memory of both phases.
+  // What is held may exceed the most that was ever live by an eighth. A repeated step stays below that (a
+  // transformer's measures 7%); a program that turns to tensors of other sizes would otherwise hold the
+  // memory of both phases.
   void bound_cache() {
     const size_t bound = most_live_ + most_live_ / 8 + (size_t{32} << 20);
     const size_t system = small_.system_bytes() + large_.system_bytes();

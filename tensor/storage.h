@@ -1,4 +1,5 @@
-// Reference-counted, aligned bytes for tensors, from an allocator that keeps what is freed for the next request.
+// Reference-counted, aligned bytes for tensors, from an allocator that keeps what is freed for the next
+// request.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,9 @@
 
 namespace heed {
 
-/// A block of bytes, 64-byte aligned, that several tensors may share through std::shared_ptr. Freeing the last reference
-/// returns the bytes to the allocator, from any thread, and at any time until the process ends.
+/// A block of bytes, 64-byte aligned, that several tensors may share through std::shared_ptr. Freeing the
+/// last reference returns the bytes to the allocator, from any thread, and at any time until the process
+/// ends.
 class Storage {
   struct Token {};  // only allocate() can name it, so only allocate() can construct
 
@@ -34,21 +36,23 @@ class Storage {
   void* home_;  // the allocator's record of the block
 };
 
-/// What the allocator of this process holds, over all threads. Bytes count blocks as rounded up by the allocator.
+/// What the allocator of this process holds, over all threads. Bytes count blocks as rounded up by the
+/// allocator.
 struct MemoryStats {
   int64_t live_bytes;    ///< in storages that exist now
   int64_t peak_bytes;    ///< the most that live_bytes was, since the start or reset_peak_memory()
   int64_t cached_bytes;  ///< free, and kept for the next storages
   int64_t system_bytes;  ///< held from the system now: live_bytes + cached_bytes
-  int64_t system_calls;  ///< times that the system had to give memory: 0 a step once a training loop has warmed up
+  int64_t system_calls;  ///< times that the system had to give memory: 0 a step once a training loop has
+                         ///< warmed up
   int64_t allocations;   ///< storages made since the start
 };
 
 MemoryStats memory_stats();
 /// Lets peak_bytes start again at the present live_bytes.
 void reset_peak_memory();
-/// Gives the cached bytes back to the system, but for the room in 256 KiB slabs of small blocks that are partly in use.
-/// Storages stay as they are.
+/// Gives the cached bytes back to the system, but for the room in 256 KiB slabs of small blocks that are
+/// partly in use. Storages stay as they are.
 void release_cached_memory();
 
 }  // namespace heed
