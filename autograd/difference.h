@@ -1,0 +1,38 @@
+// Numeric derivatives by central differences, and whether an analytic one agrees with them.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+namespace heed::autograd {
+
+/// What a function gives: a list of numbers, and for each the magnitude that its rounding goes by.
+struct Values {
+  std::vector<double> f, size;
+};
+
+/// One derivative on its way to a verdict.
+struct Entry {
+  double analytic = 0;
+  double numeric = 0;
+  double scale = 0;  ///< a magnitude that rtol refers to, beside those of the two values
+  enum { pending, right, wrong, kink, rough } state = pending;
+};
+
+struct Tolerance {
+  double atol, rtol;
+  /// |analytic - numeric|, relative to the larger of the two and atol / rtol: right up to rtol. Infinite for NaN.
+  double error(const Entry& e) const;
+  bool accepts(const Entry& e, double rounding) const;
+};
+
+/// Compares each entry's analytic derivative with central differences of f at 0, and sets numeric and state. Where they
+/// differ at step h, a step of half the size tells whether the numeric value can be believed, and smaller ones are tried:
+/// - right: they agree at some step;
+/// - wrong: they differ, and the two steps agree at least ten times better;
+/// - kink: the slopes of the two sides differ at every step, and the analytic derivative lies between them;
+/// - rough: no two steps agree.
+void compare_with_differences(std::vector<Entry>& entries, double h, const Tolerance& tolerance,
+                              const std::function<Values(double t)>& f);
+
+}  // namespace heed::autograd

@@ -1,0 +1,82 @@
+// How a gradcheck report prints.
+#include <algorithm>
+#include <ostream>
+
+#include "autograd/gradcheck.h"
+
+namespace heed {
+namespace {
+
+constexpr int64_t kMapColumns = 64, kMapRows = 32;  // larger inputs get no map of their wrong elements
+
+/// The same decimal digits for both, as few as tell them apart.
+std::pair<std::string, std::string> distinct_digits(double a, double b) {
+  for (int digits = 4; digits < 17; ++digits) {
+    auto texts = std::pair(fmt::format("{:.{}g}", a, digits), fmt::format("{:.{}g}", b, digits));
+    if (texts.first != texts.second) return texts;
+  }
+  return {fmt::format("{:.17g}", a), fmt::format("{:.17g}", b)};
+}
+
+/// An input's marks in its own shape, one text line per row.
+std::string map_of(const CheckedInput& input) {
+  const int64_t columns = input.shape.rank() == 0 ? 1 : input.shape.back();
+  const int64_t rows = columns == 0 ? 0 : input.shape.numel() / columns;
+  if (columns > kMapColumns || rows > kMapRows) return "";
+  std::string text = fmt::format("\n  {} {}: x wrong, ~ not smooth, . right", input.name, input.shape);
+  for (int64_t row = 0; row < rows; ++row) {
+    text += "\n   ";
+    for (int64_t column = 0; column < columns; ++column) {
+      text += ' ';
+      text += input.marks[static_cast<size_t>(row * columns + column)];
+    }
+  }
+  return text;
+}
+
+std::string matrix_text(const char* title, const CheckedInput& input, const Tensor& jacobian) {
+  std::string text = fmt::format("\n  {} Jacobian by {}, one row per output:", title, input.name);
+  for (int64_t row = 0; row < jacobian.size(0); ++row) {
+    text += "\n   ";
+    for (int64_t column = 0; column < jacobian.size(1); ++column) text += fmt::format(" {:11.5g}", jacobian.at<double>({row, column}));
+  }
+  return text;
+}
+
+bool has(const CheckedInput& input, char mark) {
+  return std::find(input.marks.begin(), input.marks.end(), mark) != input.marks.end();
+}
+
+}  // namespace
+
+std::string place(const std::string& name, const Shape& index) {
+  return index.rank() == 0 ? name : fmt::format("{}[{}]", name, fmt::join(index.begin(), index.end(), ", "));
+}
+
+std::string to_string(const Derivative& d) {
+  const auto [analytic, numeric] = distinct_digits(d.analytic, d.numeric);
+  const std::string to = d.output.empty() ? "" : " -> " + place(d.output, d.output_index);
+  return fmt::format("{}{}: analytic {}, numeric {}", place(d.input, d.index), to, analytic, numeric);
+}
+
+std::string to_string(const GradcheckReport& report) {
+  std::string text = fmt::format("{} {}: ", report.check, report ? "passed" : "failed");
+  if (report) text += fmt::format("{} derivatives, largest relative error {:.1e}", report.compared, report.worst.error);
+  else text += fmt::format("{}", fmt::join(report.failures, "\n  "));
+  if (report.wrong > 0) text += fmt::format(" (this one by {:.1e}, relative)", report.worst.error);
+  text += fmt::format(" [seed {}{}]", report.seed, report.reran ? ", a random projection differed" : "");
+  for (const Derivative& d : report.nonsmooth) text += "\n  not smooth: " + to_string(d);
+  if (report) return text;
+  for (const CheckedInput& input : report.inputs) {
+    if (!has(input, 'x')) continue;
+    text += map_of(input);
+    if (!input.analytic.defined()) continue;
+    text += matrix_text("analytic", input, input.analytic);
+    text += matrix_text("numeric", input, input.numeric);
+  }
+  return text;
+}
+
+std::ostream& operator<<(std::ostream& out, const GradcheckReport& report) { return out << to_string(report); }
+
+}  // namespace heed

@@ -1,0 +1,234 @@
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/engine.h"
+#include "autograd/gradcheck.h"
+#include "autograd/node.h"
+#include "autograd/ops.h"
+#include "tensor/random.h"
+#include "tests/catch.h"
+
+using namespace heed;
+using autograd::record;
+
+namespace {
+
+/// y = f(x) element by element, with `formula` as its gradient.
+template <class F, class G>
+Tensor with_gradient(const Tensor& x, F f, G formula) {
+  Tensor y = x.detach().clone();
+  for (int64_t i = 0; i < y.numel(); ++i) y.mutable_data<double>()[i] = f(y.data<double>()[i]);
+  return record({"custom"}, y, {{x, formula}});
+}
+
+/// x^2, whose gradient is off by `error` at element `at`.
+Tensor square_wrong_at(const Tensor& x, int64_t at, double error) {
+  return with_gradient(x, [](double v) { return v * v; }, [x, at, error](const Tensor& g) {
+    Tensor extra = zeros(x.shape(), f64);
+    extra.mutable_data<double>()[at] = error;
+    return g * (x * 2 + extra);
+  });
+}
+
+Tensor draws(const Shape& shape, uint64_t seed = 3) {
+  Rng rng(seed);
+  return randn(shape, rng, f64);
+}
+
+}  // namespace
+
+TEST_CASE("gradcheck: passes right gradients of one, two and many inputs, and of several outputs", "[gradcheck]") {
+  REQUIRE(gradcheck([](const Tensor& x) { return tanh(x); }, draws({3, 4})));
+  REQUIRE(gradcheck([](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {draws({2, 3}), draws({3, 4}, 4)}));
+  REQUIRE(gradcheck([](const std::vector<Tensor>& x) { return cat(x, 0); }, {draws({2}), draws({3}), draws({1})}));
+  REQUIRE(gradcheck([](const Tensor& x) { return std::vector<Tensor>{sin(x), x.sum()}; }, draws({3})));
+  REQUIRE(gradcheck([](const Tensor& x) { return std::pair(sin(x), x.argmax()); }, draws({3})));
+  REQUIRE(gradcheck([](const Tensor& x, const Tensor& y) { return cross_entropy(x, y); }, {draws({2, 3}), tensor({0, 2})}));
+  REQUIRE(gradgradcheck([](const Tensor& a, const Tensor& b) { return tanh(a) * b; }, {draws({2, 3}), draws({3}, 4)}));
+}
+
+TEST_CASE("gradcheck: a report names the one wrong element of a (4, 5) input, and draws where it is", "[gradcheck]") {
+  const GradcheckReport report = gradcheck([](const Tensor& x) { return square_wrong_at(x, 13, 0.01); }, draws({4, 5}));
+  REQUIRE_FALSE(report);
+  CHECK(report.wrong == 1);
+  CHECK(report.compared == 400);
+  CHECK(report.worst.input == "input 0");
+  CHECK((report.worst.index == Shape{2, 3}));
+  CHECK((report.worst.output_index == Shape{2, 3}));
+  CHECK(report.worst.analytic - report.worst.numeric == Approx(0.01).epsilon(1e-4));
+  const std::string text = to_string(report);
+  CHECK_THAT(text, Contains("input 0[2, 3] -> output 0[2, 3]: analytic "));
+  CHECK_THAT(text, Contains("1 of 400 derivatives are wrong"));
+  CHECK_THAT(text, Contains(" . . . . .\n    . . . . .\n    . . . x .\n    . . . . ."));
+  CHECK(fmt::format("{}", report) == text);
+  CHECK(Catch::Detail::stringify(report) == text);
+}
+
+TEST_CASE("gradcheck: small checks show both Jacobians", "[gradcheck]") {
+  const GradcheckReport report =
+      gradcheck([](const Tensor& x) { return square_wrong_at(x, 1, 10); }, tensor({1., 2.}, f64));
+  REQUIRE(report.inputs.size() == 1);
+  CHECK(report.inputs[0].analytic.to_vector<double>() == std::vector<double>{2, 0, 0, 14});
+  CHECK(report.inputs[0].numeric.at<double>({1, 1}) == Approx(4));
+  CHECK_THAT(to_string(report), Contains("analytic Jacobian by input 0"));
+  CHECK_THAT(to_string(report), Contains("numeric Jacobian by input 0"));
+}
+
+TEST_CASE("gradcheck: fast mode passes with one comparison per input, and reruns to name a wrong element", "[gradcheck]") {
+  const GradcheckReport passed = gradcheck([](const Tensor& x) { return sin(x); }, draws({50}), {.fast = true});
+  REQUIRE(passed);
+  CHECK(passed.compared == 1);
+  CHECK_FALSE(passed.reran);
+  for (const int64_t size : {50, 5000}) {
+    const GradcheckReport failed =
+        gradcheck([&](const Tensor& x) { return square_wrong_at(x, size - 9, 0.01).sum(); }, draws({size}), {.fast = true});
+    REQUIRE_FALSE(failed);
+    CHECK(failed.reran);
+    CHECK(failed.wrong == 1);
+    CHECK((failed.worst.index == Shape{size - 9}));
+  }
+}
+
+TEST_CASE("gradcheck: a kink is reported and no failure, unless the gradient lies outside of its two slopes", "[gradcheck]") {
+  const Tensor x = tensor({-1., 0., 2.}, f64);
+  const GradcheckReport report = gradcheck([](const Tensor& t) { return relu(t); }, x);
+  REQUIRE(report);
+  REQUIRE(report.nonsmooth.size() == 1);
+  CHECK((report.nonsmooth[0].index == Shape{1}));
+  CHECK_THAT(to_string(report), Contains("not smooth: input 0[1]"));
+  const auto wrong = [](const Tensor& t) {
+    return with_gradient(t, [](double v) { return std::max(v, 0.0); }, [t](const Tensor& g) { return g * where(lt(t, 0.), t * 0, t * 0 + 1.5); });
+  };
+  const GradcheckReport failed = gradcheck(wrong, x);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.wrong == 2);
+}
+
+TEST_CASE("gradcheck: a kink close by is stepped around", "[gradcheck]") {
+  const GradcheckReport report = gradcheck([](const Tensor& t) { return abs(t); }, tensor({1e-6, -3e-6, 1.}, f64));
+  REQUIRE(report);
+  CHECK(report.nonsmooth.empty());
+}
+
+TEST_CASE("gradcheck: a jump is reported as non-smooth, and alone it is a failure that says so", "[gradcheck]") {
+  const auto step = [](const Tensor& t) { return where(lt(t, 1.), t, t + 1); };
+  CHECK(gradcheck(step, tensor({0., 0.5, 1.}, f64)));
+  CHECK_THAT(to_string(gradcheck(step, tensor({1.}, f64))), Contains("no two steps agree for 1 of 1 derivatives"));
+}
+
+TEST_CASE("gradcheck: the step fits tiny, huge and bounded inputs", "[gradcheck]") {
+  CHECK(gradcheck([](const Tensor& x) { return log(x); }, tensor({1e-9, 3e-9}, f64)));
+  CHECK(gradcheck([](const Tensor& x) { return log(x); }, tensor({1e-7, 3.}, f64)));
+  CHECK(gradcheck([](const Tensor& x) { return x * x; }, tensor({1e8, -3e9}, f64)));
+  CHECK(gradcheck([](const Tensor& x) { return sqrt(x); }, tensor({1e-6, 1., 100.}, f64)));
+  CHECK(gradcheck([](const Tensor& x) { return log_softmax(x, 0); }, tensor({1e4, -1e4, 1e4 - 1}, f64)));
+}
+
+TEST_CASE("gradcheck: a function that draws is checked with its generator frozen, and left where it was", "[gradcheck]") {
+  Rng rng(5);
+  const auto drop = [&](const Tensor& x) { return dropout(x, 0.5, rng); };
+  const GradcheckReport loose = gradcheck(drop, draws({20}));
+  REQUIRE_FALSE(loose);
+  CHECK_THAT(to_string(loose), Contains("different values for the same input"));
+  Rng before = rng;
+  REQUIRE(gradcheck(drop, draws({20}), {.rng = &rng}));
+  REQUIRE(gradgradcheck(drop, draws({20}), {.rng = &rng}));
+  CHECK(rand({4}, rng).to_vector<float>() == rand({4}, before).to_vector<float>());
+}
+
+TEST_CASE("gradcheck: refuses f32 with the reason, and what has no derivative", "[gradcheck]") {
+  const auto f = [](const Tensor& x) { return x * 2; };
+  CHECK_THROWS_WITH(gradcheck(f, ones({2})), Contains("input 0 is f32, whose rounding") && Contains("use .to(f64)") && Contains("[test_gradcheck.cpp:"));
+  CHECK_THROWS_AS(gradcheck(f, ones({2})), DTypeError);
+  CHECK_THROWS_WITH(gradcheck([](const Tensor& x) { return x.to(f32); }, ones({2}, f64)), Contains("gives f32 from f64 inputs"));
+  CHECK_THROWS_WITH(gradcheck(f, tensor({1., HUGE_VAL}, f64)), Contains("input 0[1] is inf"));
+  CHECK_THROWS_WITH(gradcheck(f, tensor({1, 2})), Contains("none of the 1 inputs is f64"));
+  CHECK_THROWS_WITH(gradcheck(f, ones({2}, f64), {.eps = 0}), Contains("eps = 0"));
+  CHECK_THROWS_WITH(gradcheck(f, {ones({2}, f64), ones({2}, f64)}), Contains("takes 1 tensors, but 2 were given"));
+}
+
+TEST_CASE("gradcheck: catches a backward that changes, and one that is not linear in its gradient", "[gradcheck]") {
+  int calls = 0;
+  const auto restless = [&](const Tensor& x) {
+    return with_gradient(x, [](double v) { return v; }, [&](const Tensor& g) { return g * (1 + 1e-12 * ++calls); });
+  };
+  CHECK_THAT(to_string(gradcheck(restless, draws({3}))), Contains("it must give the same twice"));
+  const auto squared = [](const Tensor& x) { return with_gradient(x, [](double v) { return v; }, [](const Tensor& g) { return g * g; }); };
+  CHECK_THAT(to_string(gradcheck(squared, draws({3}))), Contains("not linear in the gradient g that arrives"));
+}
+
+TEST_CASE("gradcheck: a gradient of NaN or infinity is wrong", "[gradcheck]") {
+  for (const double bad : {std::nan(""), HUGE_VAL}) {
+    const auto f = [bad](const Tensor& x) {
+      return with_gradient(x, [](double v) { return v; }, [bad](const Tensor& g) { return g * bad; });
+    };
+    CHECK_FALSE(gradcheck(f, draws({3})));
+    CHECK_FALSE(gradcheck(f, draws({3}), {.fast = true}));
+  }
+}
+
+TEST_CASE("gradcheck: a detached input is caught, a constant output is fine", "[gradcheck]") {
+  const GradcheckReport report = gradcheck([](const Tensor& a, const Tensor& b) { return a * b.detach(); }, {draws({3}), draws({3}, 4)});
+  REQUIRE_FALSE(report);
+  CHECK(report.worst.input == "input 1");
+  CHECK(report.worst.analytic == 0);
+  CHECK(gradcheck([](const Tensor& x) { return zeros(x.shape(), f64); }, draws({3})));
+  CHECK(gradgradcheck([](const Tensor& x) { return zeros(x.shape(), f64); }, draws({3})));
+  CHECK(gradcheck([](const Tensor& x) { return x.sum(); }, zeros({0}, f64)));
+}
+
+TEST_CASE("gradgradcheck: catches a wrong second derivative behind a right first one", "[gradcheck]") {
+  const auto cube = [](const Tensor& x) {  // its backward computes 3 x^2 where nothing is recorded
+    return with_gradient(x, [](double v) { return v * v * v; }, [x](const Tensor& g) { return g * (x * x).detach() * 3; });
+  };
+  REQUIRE(gradcheck(cube, draws({3})));
+  const GradcheckReport report = gradgradcheck(cube, draws({3}));
+  REQUIRE_FALSE(report);
+  CHECK_THAT(to_string(report), Contains("gradgradcheck failed: input 0[") && Contains("-> gradient 0["));
+}
+
+TEST_CASE("gradgradcheck: catches a fused backward that differs from its twin", "[gradcheck]") {
+  const auto off = [](const Tensor& x) {
+    return autograd::fused({"off"}, (x * x).detach(), {x}, [x](const Tensor& g, autograd::Needs) { return autograd::Gradients{g * x * 2.001}; },
+                           [](autograd::Inputs in) { return in[0] * in[0]; });
+  };
+  CHECK_THAT(to_string(gradgradcheck(off, draws({3}))), Contains("when recorded, but"));
+}
+
+TEST_CASE("gradcheck: checks every named parameter of a loss, and names the wrong one", "[gradcheck]") {
+  std::vector<std::pair<std::string, Tensor>> params{
+      {"encoder.weight", draws({40, 30}, 1)}, {"encoder.bias", draws({40}, 2)}, {"decoder.attention.v", draws({5}, 3)}, {"frozen", draws({2}, 4)}};
+  for (size_t i = 0; i < 3; ++i) params[i].second.set_requires_grad();
+  const Tensor x = draws({3, 30}, 9);
+  const auto before = params[0].second.to_vector<double>();
+  const auto loss = [&](double error, int64_t at) {
+    const Tensor h = tanh(linear(x, params[0].second, params[1].second)).sum(-1).sum();
+    return h + square_wrong_at(params[2].second, at, error).sum() * params[3].second.sum();
+  };
+  const GradcheckReport passed = gradcheck(params, [&] { return loss(0, 0); });
+  REQUIRE(passed);
+  CHECK(passed.compared == 1 + 32 + 1 + 32 + 5);  // projections of the large two, samples of them, and v
+  CHECK(params[0].second.to_vector<double>() == before);
+  CHECK(gradgradcheck(params, [&] { return loss(0, 0); }));
+
+  const GradcheckReport failed = gradcheck(params, [&] { return loss(0.01, 3); });
+  REQUIRE_FALSE(failed);
+  CHECK_THAT(to_string(failed), Contains("decoder.attention.v[3]") && Contains(": analytic ") && Contains(", numeric "));
+}
+
+TEST_CASE("gradcheck: finds one wrong element in a large parameter", "[gradcheck]") {
+  std::vector<std::pair<std::string, Tensor>> params{{"big", draws({3000}, 1)}};
+  params[0].second.set_requires_grad();
+  const GradcheckReport report = gradcheck(params, [&] { return square_wrong_at(params[0].second, 1234, 0.1).sum(); });
+  REQUIRE_FALSE(report);
+  CHECK(report.reran);
+  CHECK((report.worst.index == Shape{1234}));
+}
+
+TEST_CASE("gradcheck: refuses parameters in f32 by name", "[gradcheck]") {
+  std::vector<std::pair<std::string, Tensor>> params{{"wte.weight", ones({2})}};
+  params[0].second.set_requires_grad();
+  CHECK_THROWS_WITH(gradcheck(params, [&] { return params[0].second.sum(); }), Contains("wte.weight is f32"));
+}
