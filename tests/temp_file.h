@@ -1,25 +1,19 @@
-// A file of this process's own that is gone afterwards.
+// One file in a directory of its own, for each test that reads files.
 #pragma once
 
-#include <filesystem>
 #include <fstream>
 #include <string>
 
-#include <fmt/core.h>
-#include <unistd.h>
+#include "tests/temporary_directory.h"
 
-namespace heed {
+namespace heed::tests {
 
 struct TempFile {
   TempFile() = default;  ///< a name without a file
   explicit TempFile(const std::string& content) { std::ofstream(path, std::ios::binary) << content; }
-  TempFile(const TempFile&) = delete;
-  ~TempFile() { std::filesystem::remove(path); }
 
-  std::string path = fmt::format("{}/heed_{}_{}", std::filesystem::temp_directory_path().string(), getpid(), count++);
-
- private:
-  static inline int count = 0;
+  TemporaryDirectory folder;
+  std::string path = (folder / "file").string();
 };
 
-}  // namespace heed
+}  // namespace heed::tests

@@ -1,5 +1,7 @@
 // BLEU, exact match, and both by source length. Outside numbers: sacrebleu 2.6.0 with smooth_method='none',
 // tokenize='none' on the same sentences.
+#include <cmath>
+
 #include "tests/catch.h"
 #include "train/metrics.h"
 

@@ -9,6 +9,7 @@
 
 using namespace heed;
 using namespace heed::train;
+using heed::tests::TempFile;
 
 namespace {
 

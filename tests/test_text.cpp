@@ -1,8 +1,5 @@
 // Whole text files, and the text that a GPT learns from by default.
-#include <csignal>
-#include <filesystem>
-
-#include <sys/resource.h>
+#include <algorithm>
 
 #include "tests/catch.h"
 #include "tests/temp_file.h"
@@ -11,6 +8,7 @@
 
 using namespace heed;
 using namespace heed::train;
+using heed::tests::TempFile;
 
 TEST_CASE("read_text: a file comes back byte for byte", "[data]") {
   const std::string content = "a\r\n\xC3\xA9\tb\n\n";
@@ -26,38 +24,6 @@ TEST_CASE("read_text: what is no text file is refused by name", "[data]") {
   CHECK_THROWS_WITH(read_text(empty.path), Contains(empty.path + "\" is empty"));
   CHECK_THROWS_WITH(read_text(bad.path), Contains(bad.path + "\" is not UTF-8: byte 11 (0xc3), in line 3"));
   CHECK_THROWS_AS(read_text(bad.path), FileError);
-}
-
-TEST_CASE("write_text: a file is replaced whole, and a failure leaves nothing", "[data]") {
-  const TempFile file("old and longer");
-  write_text(file.path, "new");
-  CHECK(read_text(file.path) == "new");
-  const std::string folder = file.path + "_dir";
-  std::filesystem::create_directory(folder);
-  CHECK_THROWS_WITH(write_text("/no/such/folder/file", "x"), Contains("cannot write \"/no/such/folder/file\": No such file"));
-  CHECK_THROWS_WITH(write_text(folder, "x"), Contains("cannot write \"" + folder));  // the draft cannot become it
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::temp_directory_path()))
-    CHECK_FALSE(entry.path().string().starts_with(folder + "."));
-  std::filesystem::remove(folder);
-}
-
-TEST_CASE("write_text: a disk that fills up on the way is an error, and the old file stays", "[data]") {
-  const TempFile file("old");
-  rlimit before{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{.rlim_cur = 1000, .rlim_max = before.rlim_max};
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
-  std::string message;
-  try {
-    write_text(file.path, std::string(100000, 'x'));
-  } catch (const FileError& error) {
-    message = error.what();
-  }
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
-  CHECK_THAT(message, Contains("cannot write \"" + file.path + "\": File too large"));
-  CHECK(read_text(file.path) == "old");
 }
 
 TEST_CASE("default text: verses lose their references, chapters are apart", "[data]") {

@@ -3,6 +3,7 @@
 
 #include "tests/catch.h"
 #include "tests/temp_file.h"
+#include "train/atomic_file.h"
 #include "train/data/text.h"
 #include "train/data/utf8.h"
 #include "train/tokenizer/chars.h"
@@ -10,6 +11,7 @@
 
 using namespace heed;
 using namespace heed::train;
+using heed::tests::TempFile;
 
 TEST_CASE("utf8: valid text decodes and encodes to itself", "[utf8]") {
   const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\xF4\x8F\xBF\xBF";  // a é € 😀 U+10FFFF
@@ -109,7 +111,7 @@ TEST_CASE("chars: JSON that is no vocabulary is refused", "[tokenizer]") {
   CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "aa"})"), Contains("out of order: \"a\" before \"a\""));
   const TempFile file;
   CHECK_THROWS_WITH(Chars::load(file.path), Contains(file.path) && Contains("No such file"));
-  write_text(file.path, "{}");
+  write_file(file.path, "{}");
   CHECK_THROWS_WITH(Chars::load(file.path), Contains("Chars::load: \"" + file.path + "\" holds no character vocabulary"));
 }
 

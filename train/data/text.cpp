@@ -7,7 +7,6 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <random>
 
 #include "train/data/utf8.h"
 
@@ -47,21 +46,5 @@ std::string read_text(const std::string& path, const Op& op) {
 }
 
 std::string read_text(const std::string& path, Loc where) { return read_text(path, Op{"read_text", where}); }
-
-void write_text(const std::string& path, const std::string& text, const Op& op) {
-  const std::string draft = fmt::format("{}.{:08x}.tmp", path, std::random_device{}());
-  std::FILE* file = std::fopen(draft.c_str(), "wb");
-  if (!file) fail<FileError>(op, "cannot write \"{}\": {}", path, std::strerror(errno));
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  const bool closed = std::fclose(file) == 0;  // a full disk may show only here
-  if (written && closed && std::rename(draft.c_str(), path.c_str()) == 0) return;
-  const int error = errno;
-  std::remove(draft.c_str());
-  fail<FileError>(op, "cannot write \"{}\": {}", path, std::strerror(error));
-}
-
-void write_text(const std::string& path, const std::string& text, Loc where) {
-  write_text(path, text, Op{"write_text", where});
-}
 
 }  // namespace heed::train

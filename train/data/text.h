@@ -1,4 +1,4 @@
-// Whole text files, in and out.
+// Whole text files.
 #pragma once
 
 #include <string>
@@ -11,10 +11,5 @@ namespace heed::train {
 /// unreadable, empty, or not valid UTF-8 (then with the byte offset and the line).
 std::string read_text(const std::string& path, Loc where = Loc::current());
 std::string read_text(const std::string& path, const Op& op);
-
-/// Writes a whole file or nothing: under a temporary name beside `path` first, which then takes its place.
-/// Throws FileError if any of it cannot be done.
-void write_text(const std::string& path, const std::string& text, Loc where = Loc::current());
-void write_text(const std::string& path, const std::string& text, const Op& op);
 
 }  // namespace heed::train

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "train/atomic_file.h"
 #include "train/data/text.h"
 #include "train/data/utf8.h"
 
@@ -99,7 +100,7 @@ Chars Chars::from_json(std::string_view json, Loc where) {
   return parse(json, "the JSON", Op{"Chars::from_json", where});
 }
 
-void Chars::save(const std::string& path, Loc where) const { write_text(path, to_json() + "\n", Op{"Chars::save", where}); }
+void Chars::save(const std::string& path, Loc where) const { write_file(path, to_json() + "\n", where); }
 
 Chars Chars::load(const std::string& path, Loc where) {
   const Op op{"Chars::load", where};

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "train/atomic_file.h"
 #include "train/data/text.h"
 #include "train/data/utf8.h"
 
@@ -109,7 +110,7 @@ Words Words::from_json(std::string_view json, Loc where) {
   return parse(json, "the JSON", Op{"Words::from_json", where});
 }
 
-void Words::save(const std::string& path, Loc where) const { write_text(path, to_json() + "\n", Op{"Words::save", where}); }
+void Words::save(const std::string& path, Loc where) const { write_file(path, to_json() + "\n", where); }
 
 Words Words::load(const std::string& path, Loc where) {
   const Op op{"Words::load", where};
