@@ -35,15 +35,17 @@ size_t find_invalid_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
+char32_t next_code_point(std::string_view text, size_t& i) {
+  char32_t point = 0;
+  const int64_t length = sequence(text.substr(i), point);
+  i += length ? length : 1;
+  return length ? point : U'\uFFFD';
+}
+
 std::u32string decode_utf8(std::string_view text) {
   std::u32string points;
   points.reserve(text.size());
-  for (size_t i = 0; i < text.size();) {
-    char32_t point = 0;
-    const int64_t length = sequence(text.substr(i), point);
-    points += length ? point : U'\uFFFD';
-    i += length ? length : 1;
-  }
+  for (size_t i = 0; i < text.size();) points += next_code_point(text, i);
   return points;
 }
 

@@ -11,6 +11,9 @@ namespace heed::train {
 /// surrogates, code points beyond U+10FFFF and truncated sequences are not valid (RFC 3629).
 size_t find_invalid_utf8(std::string_view text);
 
+/// The code point that starts at byte i, and moves i behind it. A byte that is not part of valid UTF-8 is U+FFFD alone.
+char32_t next_code_point(std::string_view text, size_t& i);
+
 /// Code points of valid UTF-8. What was not checked with find_invalid_utf8 first decodes to U+FFFD byte by byte.
 std::u32string decode_utf8(std::string_view text);
 

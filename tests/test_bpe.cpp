@@ -1,0 +1,112 @@
+// Byte pair encoding. Outside numbers: Hugging Face tokenizers 0.23.3, ByteLevelBPETokenizer(add_prefix_space=False),
+// trained with vocab_size=280, min_frequency=2 on kText; its pieces from pre_tokenizers.ByteLevel.
+#include <filesystem>
+#include <set>
+
+#include "tests/catch.h"
+#include "tests/temp_file.h"
+#include "train/data/text.h"
+#include "train/tokenizer/bpe.h"
+
+using namespace heed;
+using namespace heed::train;
+using heed::tests::TempFile;
+
+namespace {
+
+using Ids = std::vector<int64_t>;
+
+const std::string kText =
+    "the cat that was sitting on the mat , which was next to the dog , jumped\n"
+    "the cats that were sitting on the mats were jumping\n";
+
+const std::string kMerges =
+    "#version: 0.2\nt h\na t\nĠ w\nĠ th\ni n\nĠth e\nin g\na s\nc at\ne r\ni t\nj u\nm p\nm at\no n\ns it\nt ing\n"
+    "Ġ ,\nĠ cat\nĠ ju\nĠ mat\nĠ on\nĠ sit\nth e\n";
+
+std::string cut(const std::string& text) {
+  std::string marked;
+  for (const auto piece : gpt2_pieces(text)) marked.append("[").append(piece).append("]");
+  return marked;
+}
+
+}  // namespace
+
+TEST_CASE("bpe: text is cut as GPT-2 cuts it", "[tokenizer]") {
+  CHECK(cut("I'll say   it's 1,234 don't--they've\t gone...  \n\nEnd \n") ==
+        "[I]['ll][ say][  ][ it]['s][ 1][,][234][ don]['t][--][they]['ve][\t][ gone][...][  \n][\n][End][ \n]");
+  CHECK(cut("Où est l'été ? 12½€ «voilà»") == "[Où][ est][ l]['][été][ ?][ 12½][€][ «][voilà][»]");
+  CHECK(cut("  a") == "[ ][ a]");
+  CHECK(cut("a  ") == "[a][  ]");
+  CHECK(cut("\n\n\na b\n c") == "[\n\n][\n][a][ b][\n][ c]");
+  CHECK(cut("x'S'll 'tis") == "[x]['][S]['ll][ '][tis]");
+  CHECK(cut("日本 a1b2") == "[日本][ a][1][b][2]");
+  CHECK(cut("a\u00A0\u00A0b") == "[a][\u00A0][\u00A0][b]");
+  CHECK(cut(" ") == "[ ]");
+  CHECK(gpt2_pieces("").empty());
+}
+
+TEST_CASE("bpe: training learns the reference's merges in its order", "[tokenizer]") {
+  const Bpe bpe = Bpe::train(kText, 280);
+  CHECK(bpe.size() == 280);
+  CHECK(bpe.to_merges() == kMerges);
+  CHECK(bpe.encode("the cats that jumped on it") == Ids{279, 274, 82, 259, 257, 275, 268, 68, 67, 277, 220, 266});
+  CHECK(bpe.encode("été: 😀\n") == Ids{127, 102, 83, 127, 102, 25, 220, 172, 253, 246, 222, 198});
+}
+
+TEST_CASE("bpe: any bytes decode to themselves", "[tokenizer]") {
+  const Bpe bpe = Bpe::train(kText, 280);
+  std::string bytes = kText + "\xFF\xC3 été 😀 \xF0\x9F";
+  for (int b = 0; b < 256; ++b) bytes += static_cast<char>(b);
+  CHECK(bpe.decode(bpe.encode(bytes)) == bytes);
+  CHECK(bpe.encode("").empty());
+  std::set<std::string> tokens;
+  for (int64_t id = 0; id < 256; ++id) tokens.insert(bpe.token(id));
+  CHECK(tokens.size() == 256);
+  CHECK(bpe.token(0) == "!");    // GPT-2's ids
+  CHECK(bpe.token(220) == " ");
+  CHECK(bpe.token(198) == "\n");
+}
+
+TEST_CASE("bpe: training stops when nothing repeats, and at the vocabulary asked for", "[tokenizer]") {
+  CHECK(Bpe::train("abcdef", 1000).size() == 256);
+  CHECK(Bpe::train("", 1000).size() == 256);
+  CHECK(Bpe::train("abab", 1000).size() == 257);  // "ab" twice; "abab" once
+  CHECK(Bpe::train("aaaa", 1000).size() == 257);  // three overlapping pairs, one merge
+  CHECK(Bpe::train(kText, 256).size() == 256);
+  CHECK_THROWS_WITH(Bpe::train(kText, 255), Contains("vocabulary is 255; need at least the 256 bytes") && Contains("test_bpe.cpp"));
+}
+
+TEST_CASE("bpe: a merges file loads as it was", "[tokenizer]") {
+  const TempFile file;
+  Bpe::from_merges(kMerges).save(file.path);
+  const Bpe loaded = Bpe::load(file.path);
+  CHECK(loaded.to_merges() == kMerges);
+  CHECK(loaded.encode(kText) == Bpe::train(kText, 280).encode(kText));
+  CHECK(Bpe::from_merges("t h\r\nth e\r\n").size() == 258);  // no version line, other line ends
+}
+
+TEST_CASE("bpe: what is no merge is refused with its line", "[tokenizer]") {
+  CHECK_THROWS_WITH(Bpe::from_merges("t h\nx\n"), Contains("merges:2: \"x\" is no merge; need two tokens that are bytes or earlier merges"));
+  CHECK_THROWS_WITH(Bpe::from_merges("th e\n"), Contains("merges:1: \"th e\" is no merge"));
+  CHECK_THROWS_WITH(Bpe::from_merges("t h e\n"), Contains("merges:1"));
+  CHECK_THROWS_WITH(Bpe::from_merges("t \n"), Contains("merges:1"));
+  CHECK_THROWS_WITH(Bpe::from_merges("t h\nt h\n"), Contains("merges:2: \"t h\" is there twice"));
+  CHECK_THROWS_AS(Bpe::from_merges("\xFF h\n"), FileError);
+  CHECK_THROWS_WITH(Bpe::load("/no/such/file"), Contains("Bpe::load: cannot read \"/no/such/file\""));
+  const Bpe bpe = Bpe::from_merges("t h\n");
+  CHECK_THROWS_WITH(bpe.decode(Ids{257}), Contains("id 257 is not in the vocabulary; need 0 to 256"));
+}
+
+TEST_CASE("bpe: Tiny Shakespeare takes 416,803 tokens of a vocabulary of 1,500", "[tokenizer]") {
+  const std::string path = HEED_SOURCE_DIR "/../shared/data/tinyshakespeare.txt";
+  if (!std::filesystem::exists(path)) {
+    WARN("skipped: no " << path);
+    return;
+  }
+  const std::string text = read_text(path);
+  const Bpe bpe = Bpe::train(text, 1500);
+  const Ids ids = bpe.encode(text);
+  CHECK(ids.size() == 416803);  // the reference, trained on the same file, learns the same merges
+  CHECK(bpe.decode(ids) == text);
+}
