@@ -173,10 +173,15 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const T
   return attend(x, project(context, where), mask, where);
 }
 
+Tensor MultiHeadAttention::attend_weights(const Tensor& x, const KeyValueCache& projected, const Tensor& mask,
+                                          Loc where) const {
+  const Op op{"MultiHeadAttention", where};
+  return weights_of(*this, x, projected, {.mask = mask_of_heads(op, mask)}, where);
+}
+
 Tensor MultiHeadAttention::cross_weights(const Tensor& x, const Tensor& context, const Tensor& mask,
                                          Loc where) const {
-  const Op op{"MultiHeadAttention", where};
-  return weights_of(*this, x, project(context, where), {.mask = mask_of_heads(op, mask)}, where);
+  return attend_weights(x, project(context, where), mask, where);
 }
 
 Tensor MultiHeadAttention::extend(const Tensor& x, KeyValueCache& cache, Loc where) const {

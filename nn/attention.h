@@ -85,6 +85,9 @@ struct MultiHeadAttention {
   KeyValueCache project(const Tensor& context, Loc where = Loc::current()) const;
   Tensor attend(const Tensor& x, const KeyValueCache& projected, const Tensor& mask = {},
                 Loc where = Loc::current()) const;
+  /// (B, T, d_in) -> (B, H, T, S)
+  Tensor attend_weights(const Tensor& x, const KeyValueCache& projected, const Tensor& mask = {},
+                        Loc where = Loc::current()) const;
   /// Self-attention of steps that follow those in `cache`, which takes them in.
   Tensor extend(const Tensor& x, KeyValueCache& cache, Loc where = Loc::current()) const;
 };
