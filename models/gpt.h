@@ -1,0 +1,97 @@
+// GPT-2: Radford et al. 2019. Parameters carry the published names.
+//
+// Sizes: B batch, T time, C channels, H heads, V vocabulary.
+#pragma once
+
+#include <vector>
+
+#include "autograd/ops.h"
+#include "nn/attention.h"
+#include "nn/dropout.h"
+#include "nn/embedding.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+#include "nn/position.h"
+
+namespace heed::models {
+
+/// The defaults are GPT-2's 124 million parameters.
+struct GptConfig {
+  int64_t vocabulary = 50257;
+  int64_t context = 1024;  ///< tokens it can see at once
+  int64_t layers = 12;
+  int64_t heads = 12;  ///< must divide channels
+  int64_t channels = 768;
+  double dropout = 0;      ///< of embeddings, attention weights and what each layer adds
+  bool bias = true;        ///< in linear layers and norms
+  bool tied = true;        ///< the output layer is the table of token embeddings; else lm_head
+  Gelu gelu = Gelu::tanh;  ///< nanoGPT uses erf
+};
+
+/// Numbers in the parameters of a Gpt, from its shapes alone.
+int64_t parameter_count(const GptConfig& config);
+
+/// W_proj gelu(W_fc x), four times as wide inside.
+struct GptMlp {
+  nn::Linear c_fc, c_proj;
+  Gelu form;
+
+  GptMlp(nn::Scope s, const GptConfig& config);
+  /// (B, T, C) -> (B, T, C)
+  Tensor operator()(const Tensor& x) const;
+};
+
+struct GptBlock {
+  nn::LayerNorm ln_1;
+  nn::CausalSelfAttention attn;
+  nn::LayerNorm ln_2;
+  GptMlp mlp;
+  nn::Dropout dropout;
+
+  GptBlock(nn::Scope s, const GptConfig& config);
+  /// (B, T, C) -> (B, T, C). With a cache, x follows the steps in it, and joins them.
+  Tensor operator()(const Tensor& x, nn::KeyValueCache* cache = nullptr) const;
+};
+
+/// What a Gpt remembers of the tokens it has read: keys and values of each layer.
+struct GptCache {
+  std::vector<nn::KeyValueCache> layers;
+  int64_t length() const { return layers.front().length(); }
+};
+
+/// Weights are drawn as nanoGPT's are, so a seed means the same there: every module's defaults in order of
+/// names (lm_head's too, tied or not), then N(0, 0.02) again in the same order (a tied table twice, as wte
+/// and as lm_head), then every c_proj.weight from N(0, 0.02 / sqrt(2 layers)). Biases start at 0.
+struct Gpt {
+  GptConfig config;
+  nn::Embedding wte;        ///< tokens: (V, C)
+  nn::LearnedPosition wpe;  ///< positions: (context, C)
+  nn::Dropout dropout;
+  std::vector<GptBlock> h;
+  nn::LayerNorm ln_f;
+  Tensor lm_head;  ///< (V, C); wte.weight itself if tied
+
+  /// Throws ValueError for a size below 1, heads that do not divide channels, or dropout outside [0, 1].
+  Gpt(nn::Scope s, const GptConfig& config, Loc where = Loc::current());
+
+  /// tokens (B, T) i64, 1 <= T <= context -> logits (B, T, V) of the token after each.
+  /// Throws ShapeError for another rank or a T out of range, IndexError for a token outside the vocabulary.
+  Tensor operator()(const Tensor& tokens, Loc where = Loc::current()) const;
+
+  /// An empty cache.
+  GptCache cache() const { return {std::vector<nn::KeyValueCache>(h.size())}; }
+  /// Reads tokens (B, T) i64 that follow those in the cache, and takes them in -> logits (B, V) of the next
+  /// token. Equal to the last column of the whole forward pass. Throws as that does; the cached tokens count
+  /// as context.
+  Tensor next(const Tensor& tokens, GptCache& cache, Loc where = Loc::current()) const;
+
+  /// What the heads of a layer look at: tokens (B, T) -> (B, H, T, T), rows are queries. Negative layers
+  /// count from the end; throws IndexError.
+  Tensor attention_weights(const Tensor& tokens, int64_t layer, Loc where = Loc::current()) const;
+
+ private:
+  /// Tokens (B, T) whose first stands at `start` -> (B, T, C), what the first block reads.
+  Tensor embed(const Op& op, const Tensor& tokens, int64_t start) const;
+};
+
+}  // namespace heed::models
