@@ -1,0 +1,229 @@
+#include "models/attentive_decoder.h"
+
+#include <algorithm>
+#include <span>
+#include <tuple>
+#include <utility>
+
+#include "autograd/node.h"
+#include "tensor/kernels/additive_attention.h"
+#include "tensor/kernels/copy.h"
+#include "tensor/kernels/gemm.h"
+
+namespace heed::models {
+
+using autograd::Gradients;
+using autograd::Needs;
+
+Tensor attentive_decoder_by_steps(Cell cell, const AttentiveInputs& in, std::vector<Tensor>* looks) {
+  const Tensor mask = in.mask.defined() ? in.mask.unsqueeze(1) : in.mask;
+  Tensor h = in.h0, c = in.c0;
+  std::vector<Tensor> steps;
+  for (int64_t t = 0; t < in.gates.size(0); ++t) {
+    const Tensor query = linear(h, in.w_query).unsqueeze(1);
+    const auto [context, weights] = additive_attention_weights(query, in.keys, in.score, in.values, mask);
+    const Tensor gates = in.gates[t] + linear(context.squeeze(1), in.w_context);
+    const Tensor state = recurrent(cell, gates.unsqueeze(0), in.w_hh, in.b_hh, h, c);
+    h = state[0];
+    if (cell == Cell::lstm) c = state[2];
+    steps.push_back(cat({h, context.squeeze(1)}, -1));
+    if (looks) looks->push_back(weights.squeeze(1));
+  }
+  return stack(steps, 0);
+}
+
+namespace {
+
+/// The order of fused's inputs.
+enum Slot : size_t { kGates, kContext, kHidden, kBias, kQuery, kScore, kKeys, kValues, kH0, kC0 };
+
+std::vector<Tensor> slots(const AttentiveInputs& in) {
+  return {in.gates, in.w_context, in.w_hh, in.b_hh, in.w_query, in.score, in.keys, in.values, in.h0, in.c0};
+}
+
+AttentiveInputs from_slots(std::span<const Tensor> x, const Tensor& mask) {
+  return {x[kGates], x[kContext], x[kHidden], x[kBias], x[kQuery], x[kScore],
+          x[kKeys],  x[kValues],  x[kH0],     x[kC0],   mask};
+}
+
+/// Without history and with a dense last axis, as kernels read it.
+Tensor dense_rows(const Tensor& x) {
+  if (!x.defined()) return x;
+  const int last = x.rank() - 1;
+  return x.strides()[last] == 1 || x.shape()[last] <= 1 ? x.detach() : kernels::copy(x);
+}
+
+/// What forward and backward share. Everything is time-major, so that the rows of all steps are one matrix.
+struct Run {
+  Cell cell;
+  int64_t T, B, S, H, GH, A, D;
+  Tensor w_context, w_hh, b_hh, w_query, score, keys, values, mask;
+  Tensor states = {};   // (T + 1, B, H): h before each step, and after the last
+  Tensor cells = {};    // (T + 1, B, H) of an LSTM
+  Tensor queries = {};  // (T, B, A)
+  Tensor weights = {};  // (T, B, S)
+  Tensor out = {};      // (T, B, H + D)
+  Tensor saved = {};    // (T, ...): the activations of each step
+
+  kernels::RecurrentShape step_shape() const { return {1, B, H}; }
+  kernels::AdditiveShape attention_shape() const { return {B, 1, S, A, D}; }
+  kernels::SourceMask source_mask() const {
+    return mask.defined() ? kernels::SourceMask{.allowed = mask.data<bool>(), .batch = S}
+                          : kernels::SourceMask{};
+  }
+
+  /// Step t of a time-major array; null if there is none.
+  template <class Real>
+  Real* at(const Tensor& x, int64_t t) const {
+    return x.defined() ? x.mutable_data<Real>() + t * x.strides()[0] : nullptr;
+  }
+  template <class Real>
+  kernels::RecurrentWeights<Real> cell_weights() const {
+    return {w_hh.data<Real>(), b_hh.data<Real>()};
+  }
+  template <class Real>
+  kernels::RecurrentState<const Real> before(int64_t t) const {
+    return {at<Real>(states, t), at<Real>(cells, t)};
+  }
+};
+
+Run prepare(Cell cell, const AttentiveInputs& in, bool recorded) {
+  Run run{.cell = cell,
+          .T = in.gates.size(0),
+          .B = in.gates.size(1),
+          .S = in.keys.size(1),
+          .H = in.w_hh.size(1),
+          .GH = in.w_hh.size(0),
+          .A = in.w_query.size(0),
+          .D = in.values.size(2),
+          .w_context = dense_rows(in.w_context),
+          .w_hh = kernels::contiguous(in.w_hh.detach()),
+          .b_hh = kernels::contiguous(in.b_hh.detach()),
+          .w_query = dense_rows(in.w_query),
+          .score = dense_rows(in.score),
+          .keys = dense_rows(in.keys),
+          .values = dense_rows(in.values),
+          .mask = in.mask.defined() ? kernels::contiguous(in.mask) : in.mask};
+  const DType dtype = in.gates.dtype();
+  run.states = empty({run.T + 1, run.B, run.H}, dtype);
+  kernels::copy_into(in.h0.detach(), run.states.narrow(0, 0, 1).squeeze(0));
+  if (cell == Cell::lstm) {
+    run.cells = empty({run.T + 1, run.B, run.H}, dtype);
+    kernels::copy_into(in.c0.detach(), run.cells.narrow(0, 0, 1).squeeze(0));
+  }
+  run.queries = empty({run.T, run.B, run.A}, dtype);
+  run.weights = empty({run.T, run.B, run.S}, dtype);
+  run.out = empty({run.T, run.B, run.H + run.D}, dtype);
+  if (recorded) run.saved = empty({run.T, kernels::recurrent_saved_size(cell, run.step_shape())}, dtype);
+  return run;
+}
+
+template <class Real>
+kernels::Rows<const Real> rows(const Tensor& x) {
+  return {x.data<Real>(), x.strides()[0], x.strides()[1]};
+}
+template <class Real>
+kernels::Rows<Real> mutable_rows(const Tensor& x) {
+  return {x.mutable_data<Real>(), x.strides()[0], x.strides()[1]};
+}
+
+template <class Real>
+void forward(const Run& r, const Tensor& gates) {
+  const auto [T, B, H, GH, A, D] = std::tuple(r.T, r.B, r.H, r.GH, r.A, r.D);
+  const Tensor with_context = empty({B, GH}, gates.dtype());
+  Real* x = with_context.mutable_data<Real>();
+  for (int64_t t = 0; t < T; ++t) {
+    Real *query = r.at<Real>(r.queries, t), *out = r.at<Real>(r.out, t), *context = out + H;
+    const Real* h = r.at<Real>(r.states, t);
+    kernels::gemm<Real>(false, true, B, A, H, 1, h, H, r.w_query.data<Real>(), r.w_query.strides()[0], 0,
+                        query, A);
+    kernels::additive_attention<Real>(r.attention_shape(), {query, A, A}, rows<Real>(r.keys),
+                                      r.score.data<Real>(), rows<Real>(r.values), r.source_mask(),
+                                      r.at<Real>(r.weights, t), {context, H + D, H + D});
+    std::copy_n(r.at<Real>(gates, t), B * GH, x);
+    kernels::gemm<Real>(false, true, B, GH, D, 1, context, H + D, r.w_context.data<Real>(),
+                        r.w_context.strides()[0], 1, x, GH);
+    kernels::recurrent<Real>(r.cell, r.step_shape(), {x, B * GH, GH}, r.cell_weights<Real>(),
+                             r.before<Real>(t), {}, {out, B * (H + D), H + D},
+                             {r.at<Real>(r.states, t + 1), r.at<Real>(r.cells, t + 1)},
+                             r.at<Real>(r.saved, t));
+  }
+}
+
+template <class Real>
+Gradients backward(const Run& r, const Tensor& g, Needs needs) {
+  const auto [T, B, H, GH, A, D] = std::tuple(r.T, r.B, r.H, r.GH, r.A, r.D);
+  const DType dtype = g.dtype();
+  const Tensor dgates = empty({T, B, GH}, dtype), dqueries = empty({T, B, A}, dtype),
+               dcontext = empty({B, D}, dtype);
+  const Tensor dw_hh = zeros(r.w_hh.shape(), dtype), db_hh = zeros({GH}, dtype);
+  const Tensor dscore = zeros({A}, dtype), dkeys = zeros(r.keys.shape(), dtype),
+               dvalues = zeros(r.values.shape(), dtype);
+  // What step t + 1 and later want of the state after step t, and where step t leaves what it wants of the
+  // one before.
+  Tensor dh = zeros({B, H}, dtype), dh_before = empty({B, H}, dtype), dc, dc_before;
+  if (r.cells.defined()) dc = zeros({B, H}, dtype), dc_before = empty({B, H}, dtype);
+
+  for (int64_t t = T - 1; t >= 0; --t) {
+    const Real* dout = g.data<Real>() + t * B * (H + D);
+    Real *dgate = r.at<Real>(dgates, t), *dquery = r.at<Real>(dqueries, t),
+         *dctx = dcontext.mutable_data<Real>();
+    kernels::recurrent_backward<Real>(r.cell, r.step_shape(), r.cell_weights<Real>(), r.before<Real>(t), {},
+                                      {r.at<Real>(r.states, t + 1), B * H, H}, r.at<Real>(r.saved, t),
+                                      {dout, B * (H + D), H + D}, {dh.data<Real>(), r.at<Real>(dc, 0)},
+                                      {{dgate, B * GH, GH},
+                                       {dh_before.mutable_data<Real>(), r.at<Real>(dc_before, 0)},
+                                       dw_hh.mutable_data<Real>(),
+                                       db_hh.mutable_data<Real>(),
+                                       true});
+    for (int64_t b = 0; b < B; ++b) std::copy_n(dout + b * (H + D) + H, D, dctx + b * D);
+    kernels::gemm<Real>(false, false, B, D, GH, 1, dgate, GH, r.w_context.data<Real>(),
+                        r.w_context.strides()[0], 1, dctx, D);
+    kernels::additive_attention_backward<Real>(r.attention_shape(), {r.at<Real>(r.queries, t), A, A},
+                                               rows<Real>(r.keys), r.score.data<Real>(), rows<Real>(r.values),
+                                               r.at<Real>(r.weights, t), {dctx, D, D}, nullptr,
+                                               {{dquery, A, A},
+                                                mutable_rows<Real>(dkeys),
+                                                dscore.mutable_data<Real>(),
+                                                mutable_rows<Real>(dvalues)});
+    kernels::gemm<Real>(false, false, B, H, A, 1, dquery, A, r.w_query.data<Real>(), r.w_query.strides()[0],
+                        1, dh_before.mutable_data<Real>(), H);
+    std::swap(dh, dh_before);
+    std::swap(dc, dc_before);
+  }
+
+  Tensor dw_context, dw_query;
+  if (needs[kContext]) {
+    dw_context = empty({GH, D}, dtype);
+    kernels::gemm<Real>(true, false, GH, D, T * B, 1, dgates.data<Real>(), GH, r.out.data<Real>() + H, H + D,
+                        0, dw_context.mutable_data<Real>(), D);
+  }
+  if (needs[kQuery]) {
+    dw_query = empty({A, H}, dtype);
+    kernels::gemm<Real>(true, false, A, H, T * B, 1, dqueries.data<Real>(), A, r.states.data<Real>(), H, 0,
+                        dw_query.mutable_data<Real>(), H);
+  }
+  return {dgates, dw_context, dw_hh, db_hh, dw_query, dscore, dkeys, dvalues, dh, dc};
+}
+
+}  // namespace
+
+Tensor attentive_decoder(Cell cell, const AttentiveInputs& in) {
+  const std::vector<Tensor> inputs = slots(in);
+  const bool recorded = grad_enabled() && std::any_of(inputs.begin(), inputs.end(),
+                                                      [](const Tensor& x) { return x.requires_grad(); });
+  const Run run = prepare(cell, in, recorded);
+  dispatch_floating(run.out.dtype(),
+                    [&]<class Real> { forward<Real>(run, kernels::contiguous(in.gates.detach())); });
+  return autograd::fused(
+      {"attentive_decoder"}, run.out, inputs,
+      [run](const Tensor& g, Needs needs) {
+        return dispatch_floating(
+            g.dtype(), [&]<class Real> { return backward<Real>(run, kernels::contiguous(g), needs); });
+      },
+      [cell, mask = in.mask](autograd::Inputs x) {
+        return attentive_decoder_by_steps(cell, from_slots(x, mask));
+      });
+}
+
+}  // namespace heed::models

@@ -1,0 +1,146 @@
+#include "models/seq2seq.h"
+
+#include <memory>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "models/check.h"
+#include "nn/mask.h"
+
+namespace heed::models {
+namespace {
+
+Seq2SeqConfig checked(const Seq2SeqConfig& c, Loc where) {
+  const Op op{"Seq2Seq", where};
+  check_size(op, "source_vocabulary", c.source_vocabulary);
+  check_size(op, "target_vocabulary", c.target_vocabulary);
+  check_size(op, "embedding", c.embedding);
+  check_size(op, "hidden", c.hidden);
+  nn::check_probability(op, c.dropout);
+  return c;
+}
+
+/// Width of the encoder's states: both directions' with attention.
+int64_t state_width(const Seq2SeqConfig& c) { return c.attention ? 2 * c.hidden : c.hidden; }
+
+}  // namespace
+
+Seq2Seq::Seq2Seq(nn::Scope s, const Seq2SeqConfig& c, Loc where)
+    : config(checked(c, where)),
+      source_embedding(s / "source_embedding", c.source_vocabulary, c.embedding),
+      target_embedding(s / "target_embedding", c.target_vocabulary, c.embedding),
+      encoder(s / "encoder", c.cell, c.embedding, c.hidden,
+              {.batch_first = true, .bidirectional = c.attention}),
+      bridge(s / "bridge", c.hidden, c.hidden),
+      bridge_cell(c.cell == nn::Cell::lstm ? std::optional(nn::Linear(s / "bridge_cell", c.hidden, c.hidden))
+                                           : std::nullopt),
+      attention(c.attention ? std::optional(
+                                  nn::AdditiveAttention(s / "attention", c.hidden, state_width(c), c.hidden))
+                            : std::nullopt),
+      cell(s / "decoder", c.cell, c.embedding + state_width(c), c.hidden),
+      output(s / "output", c.hidden + state_width(c) + c.embedding, c.target_vocabulary),
+      dropout(s, c.dropout) {}
+
+Seq2Seq::Encoded Seq2Seq::encode(const Op& op, const Tensor& source, const Tensor& source_lengths) const {
+  check_tokens(op, "source", source);
+  check_lengths(op, source, source_lengths);
+  const auto [states, last] = encoder(dropout(source_embedding(source, op.where)), {}, source_lengths);
+  // The last direction's: of a bidirectional encoder the backward one, which has just read the first word.
+  const Tensor h = last.h.select(0, -1);
+  Encoded encoded;
+  encoded.first.h = tanh(bridge(h));
+  if (bridge_cell) encoded.first.c = tanh((*bridge_cell)(last.c.select(0, -1)));
+  if (!attention) {
+    encoded.context = h;
+    return encoded;
+  }
+  encoded.states = states;
+  encoded.keys = attention->keys(states);
+  if (source_lengths.defined()) encoded.mask = nn::length_mask(source_lengths, source.size(1));
+  return encoded;
+}
+
+Tensor Seq2Seq::embed_target(const Op& op, const Tensor& source, const Tensor& decoder_input) const {
+  check_decoder_input(op, source, decoder_input);
+  return dropout(target_embedding(decoder_input.transpose(0, 1), op.where));
+}
+
+// What the cell reads of embeddings does not depend on its state: one product for all steps.
+AttentiveInputs Seq2Seq::decoder_inputs(const Encoded& source, const Tensor& embedded) const {
+  const int64_t E = config.embedding;
+  const auto& [w_ih, w_hh, b_ih, b_hh] = cell.weights;
+  return {.gates = linear(embedded, w_ih.narrow(1, 0, E), b_ih),
+          .w_context = w_ih.narrow(1, E, state_width(config)),
+          .w_hh = w_hh,
+          .b_hh = b_hh,
+          .w_query = attention ? attention->W.weight : Tensor(),
+          .score = attention ? attention->v : Tensor(),
+          .keys = source.keys,
+          .values = source.states,
+          .h0 = source.first.h,
+          .c0 = source.first.c,
+          .mask = source.mask};
+}
+
+Tensor Seq2Seq::read_out(std::vector<Tensor> parts) const {
+  for (Tensor& part : parts) part = part.transpose(0, 1);
+  return output(dropout(cat(parts, -1)));
+}
+
+Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                           Loc where) const {
+  const Op op{"Seq2Seq", where};
+  const Encoded encoded = encode(op, source, source_lengths);
+  const Tensor embedded = embed_target(op, source, decoder_input);
+  const AttentiveInputs in = decoder_inputs(encoded, embedded);
+  if (attention) return read_out({attentive_decoder(config.cell, in), embedded});
+  // The context does not change: the decoder is a plain recurrence.
+  const int64_t T = embedded.size(0);
+  const Tensor gates = in.gates + linear(encoded.context, in.w_context);
+  const Tensor hidden = recurrent(config.cell, gates, in.w_hh, in.b_hh, in.h0, in.c0).narrow(0, 0, T);
+  return read_out({hidden, encoded.context.unsqueeze(0).expand({T, -1, -1}), embedded});
+}
+
+Tensor Seq2Seq::alignment(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                          Loc where) const {
+  const Op op{"Seq2Seq.alignment", where};
+  if (!attention) fail<ValueError>(op, "this model has no attention; need config.attention = true");
+  std::vector<Tensor> looks;
+  const Encoded encoded = encode(op, source, source_lengths);
+  attentive_decoder_by_steps(config.cell, decoder_inputs(encoded, embed_target(op, source, decoder_input)),
+                             &looks);
+  return stack(looks, 1);
+}
+
+Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc where) const {
+  struct State {
+    Encoded source;
+    nn::RecurrentState state;
+    Tensor weights;  // (R, S), of the last step
+  };
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  const auto now = std::make_shared<State>();
+  now->source = encode({"Seq2Seq", where}, source, source_lengths);
+  now->state = now->source.first;
+
+  const auto step = [this, now, where](const Tensor& tokens) {
+    const Tensor embedded = target_embedding(tokens, where);
+    Tensor context = now->source.context;
+    if (attention)
+      std::tie(context, now->weights) =
+          attention->step_weights(now->state.h, now->source.keys, now->source.states, now->source.mask);
+    now->state = cell(cat({embedded, context}, -1), now->state);
+    return output(cat({now->state.h, context, embedded}, -1));
+  };
+  const auto select = [now](const Tensor& rows) {
+    Encoded& s = now->source;
+    for (Tensor* x : {&s.states, &s.keys, &s.mask, &s.context, &now->state.h, &now->state.c})
+      if (x->defined()) *x = index_select(*x, 0, rows);
+  };
+  Decoder decoder{lengths_of(source, source_lengths), step, select};
+  if (attention) decoder.alignment = [now] { return now->weights; };
+  return decoder;
+}
+
+}  // namespace heed::models

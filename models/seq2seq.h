@@ -1,0 +1,85 @@
+// The RNN encoder-decoder: Sutskever et al. 2014 and Cho et al. 2014, where one vector carries the whole
+// sentence, and Bahdanau et al. 2014, where the decoder looks back at every word.
+//
+// Sizes: B batch, S source time, T target time, E embedding, H hidden, D width of the encoder's states (2H
+// with attention, else H), V vocabulary.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "models/attentive_decoder.h"
+#include "models/decoder.h"
+#include "nn/attention.h"
+#include "nn/dropout.h"
+#include "nn/embedding.h"
+#include "nn/linear.h"
+#include "nn/rnn.h"
+
+namespace heed::models {
+
+struct Seq2SeqConfig {
+  int64_t source_vocabulary = 4000;
+  int64_t target_vocabulary = 4000;
+  int64_t embedding = 128;
+  int64_t hidden = 256;  ///< of encoder, decoder and attention
+  nn::Cell cell = nn::Cell::gru;
+  bool attention = true;  ///< additive, over a bidirectional encoder; else one fixed context vector
+  double dropout = 0;     ///< of embeddings, and of what the output layer reads
+};
+
+/// With attention                                          Without
+///   states_s = bidirectional encoder(source)                states_s = encoder(source)
+///   h_0      = tanh(bridge(backward state))                 h_0      = tanh(bridge(last state))
+///   context_t = attention(h_{t-1}, states)                  context   = last state
+///                  h_t      = decoder([embedding(y_{t-1}); context_t], h_{t-1})
+///                  logits_t = output([h_t; context_t; embedding(y_{t-1})])
+/// An LSTM's cell state is bridged in the same way by weights of its own.
+struct Seq2Seq {
+  Seq2SeqConfig config;
+  nn::Embedding source_embedding;  ///< (source V, E)
+  nn::Embedding target_embedding;  ///< (target V, E)
+  nn::Recurrent encoder;
+  nn::Linear bridge;                      ///< H -> H
+  std::optional<nn::Linear> bridge_cell;  ///< H -> H, LSTM only
+  std::optional<nn::AdditiveAttention> attention;
+  nn::RecurrentCell cell;  ///< E + D -> H; its parameters are named "decoder"
+  nn::Linear output;       ///< H + D + E -> target V
+  nn::Dropout dropout;
+
+  /// Throws ValueError for a size below 1 or dropout outside [0, 1].
+  Seq2Seq(nn::Scope s, const Seq2SeqConfig& config, Loc where = Loc::current());
+
+  /// Teacher forcing: source (B, S) i64; source_lengths (B) i64 in [1, S], undefined for all S; decoder_input
+  /// (B, T) i64, the target shifted right behind a begin token -> logits (B, T, V). What stands behind a
+  /// source's length has no effect. Throws ShapeError for shapes that do not fit, ValueError for a length,
+  /// IndexError for a token out of range.
+  Tensor operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                    Loc where = Loc::current()) const;
+
+  /// Where in the source each decoder step looks: (B, T, S). Throws ValueError for a model without attention.
+  Tensor alignment(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                   Loc where = Loc::current()) const;
+
+  /// Reads the source sentences and is ready to write: for translate(). Records no gradient. The model must
+  /// outlive it.
+  Decoder decoder(const Tensor& source, const Tensor& source_lengths, Loc where = Loc::current()) const;
+
+ private:
+  /// All that the decoder needs of a batch of source sentences.
+  struct Encoded {
+    Tensor states;             // (B, S, D), with attention
+    Tensor keys;               // (B, S, H): U states, with attention
+    Tensor mask;               // (B, S), true below each length; undefined if all are S
+    Tensor context;            // (B, D), without attention
+    nn::RecurrentState first;  // (B, H)
+  };
+  Encoded encode(const Op& op, const Tensor& source, const Tensor& source_lengths) const;
+  /// decoder_input (B, T) -> (T, B, E): steps are the first axis inside the decoder.
+  Tensor embed_target(const Op& op, const Tensor& source, const Tensor& decoder_input) const;
+  AttentiveInputs decoder_inputs(const Encoded& source, const Tensor& embedded) const;
+  /// [h_t; context_t; embedding] in parts (T, B, ...) -> logits (B, T, V)
+  Tensor read_out(std::vector<Tensor> parts) const;
+};
+
+}  // namespace heed::models

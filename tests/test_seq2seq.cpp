@@ -1,0 +1,212 @@
+#include <string>
+#include <vector>
+
+#include "autograd/engine.h"
+#include "autograd/ops.h"
+#include "models/seq2seq.h"
+#include "tensor/random.h"
+#include "tests/catch.h"
+#include "tests/difference.h"
+#include "train/optimizer.h"
+
+using namespace heed;
+using models::Seq2Seq, models::Seq2SeqConfig;
+using nn::Cell;
+
+namespace {
+
+constexpr Seq2SeqConfig kToy{.source_vocabulary = 9, .target_vocabulary = 7, .embedding = 6, .hidden = 8};
+
+constexpr double kF64Tol = 1e-12;  // the same sums in another order, values of order 1
+
+Seq2SeqConfig toy(Cell cell, bool attention) {
+  Seq2SeqConfig config = kToy;
+  config.cell = cell;
+  config.attention = attention;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("seq2seq: parameters have these names and shapes", "[models][seq2seq]") {
+  Rng rng(1);
+  nn::Parameters params(rng);
+  const Seq2Seq model(params.root(), toy(Cell::lstm, true));
+  std::vector<std::string> shapes;
+  for (const auto& [name, tensor] : params) shapes.push_back(fmt::format("{} {}", name, tensor.shape()));
+  CHECK(shapes == std::vector<std::string>{"source_embedding.weight (9, 6)",
+                                           "target_embedding.weight (7, 6)",
+                                           "encoder.weight_ih_l0 (32, 6)",
+                                           "encoder.weight_hh_l0 (32, 8)",
+                                           "encoder.bias_ih_l0 (32)",
+                                           "encoder.bias_hh_l0 (32)",
+                                           "encoder.weight_ih_l0_reverse (32, 6)",
+                                           "encoder.weight_hh_l0_reverse (32, 8)",
+                                           "encoder.bias_ih_l0_reverse (32)",
+                                           "encoder.bias_hh_l0_reverse (32)",
+                                           "bridge.weight (8, 8)",
+                                           "bridge.bias (8)",
+                                           "bridge_cell.weight (8, 8)",
+                                           "bridge_cell.bias (8)",
+                                           "attention.W.weight (8, 8)",
+                                           "attention.U.weight (8, 16)",
+                                           "attention.v (8)",
+                                           "decoder.weight_ih (32, 22)",
+                                           "decoder.weight_hh (32, 8)",
+                                           "decoder.bias_ih (32)",
+                                           "decoder.bias_hh (32)",
+                                           "output.weight (7, 30)",
+                                           "output.bias (7)"});
+}
+
+TEST_CASE("seq2seq: with and without attention, every cell gives logits (B, T, V)", "[models][seq2seq]") {
+  for (const Cell cell : {Cell::rnn_tanh, Cell::lstm, Cell::gru})
+    for (const bool attention : {true, false}) {
+      Rng rng(1);
+      nn::Parameters params(rng);
+      const Seq2Seq model(params.root(), toy(cell, attention));
+      const Tensor source = randint(0, 9, {3, 5}, rng), input = randint(0, 7, {3, 4}, rng);
+      CHECK(model(source, tensor({5, 2, 1}), input).shape() == Shape{3, 4, 7});
+      CHECK(model(source, {}, input).shape() == Shape{3, 4, 7});
+    }
+}
+
+TEST_CASE("seq2seq: no logit depends on a later target token", "[models][seq2seq]") {
+  for (const bool attention : {true, false}) {
+    Rng rng(1);
+    nn::Parameters params(rng);
+    const Seq2Seq model(params.root(), toy(Cell::gru, attention));
+    const Tensor logits = model(randint(0, 9, {1, 5}, rng), {}, tensor({{0, 1, 2, 3}}));
+    for (int64_t t = 0; t < 4; ++t) {
+      const Tensor g = grad(logits.select(1, t).sum(), model.target_embedding.weight, {.retain_graph = true});
+      CHECK(largest(g.narrow(0, t + 1, 6 - t)) == 0);
+      CHECK(largest(g[t]) > 0);
+    }
+  }
+}
+
+TEST_CASE("seq2seq: padding changes neither logits nor gradients", "[models][seq2seq]") {
+  for (const Cell cell : {Cell::rnn_tanh, Cell::lstm, Cell::gru})
+    for (const bool attention : {true, false}) {
+      Rng rng(1);
+      nn::Parameters params(rng, f64);
+      const Seq2Seq model(params.root(), toy(cell, attention));
+      const Tensor source = randint(0, 9, {2, 3}, rng), input = randint(0, 7, {2, 4}, rng),
+                   target = randint(0, 7, {2, 4}, rng);
+      const auto run = [&](const Tensor& padded, const Tensor& lengths) {
+        params.zero_grad();
+        const Tensor logits = model(padded, lengths, input);
+        cross_entropy(logits, target).backward();
+        std::vector<Tensor> all{logits.detach()};
+        for (const auto& [name, parameter] : params) all.push_back(parameter.grad().clone());
+        return all;
+      };
+      const auto plain = run(source, {});
+      const auto padded = run(cat({source, full({2, 2}, 8, i64)}, 1), tensor({3, 3}));
+      for (size_t i = 0; i < plain.size(); ++i) CHECK(largest_difference(plain[i], padded[i]) < kF64Tol);
+    }
+}
+
+TEST_CASE("seq2seq: alignments are distributions over the words of each source", "[models][seq2seq]") {
+  Rng rng(1);
+  nn::Parameters params(rng, f64);
+  const Seq2Seq model(params.root(), kToy);
+  const Tensor weights =
+      model.alignment(randint(0, 9, {2, 5}, rng), tensor({5, 2}), randint(0, 7, {2, 4}, rng));
+  REQUIRE(weights.shape() == Shape{2, 4, 5});
+  CHECK(largest(weights.sum(-1) - 1) < kF64Tol);
+  CHECK(largest(weights[1].narrow(1, 2, 3)) == 0);
+}
+
+TEST_CASE("seq2seq: writing step by step gives the logits of teacher forcing", "[models][seq2seq]") {
+  for (const Cell cell : {Cell::rnn_tanh, Cell::lstm, Cell::gru})
+    for (const bool attention : {true, false}) {
+      Rng rng(1);
+      nn::Parameters params(rng, f64);
+      const Seq2Seq model(params.root(), toy(cell, attention));
+      const Tensor source = randint(0, 9, {3, 5}, rng), lengths = tensor({5, 2, 4}),
+                   input = randint(0, 7, {3, 4}, rng);
+      const NoGrad no_grad;
+      const Tensor whole = model(source, lengths, input);
+      models::Decoder decoder = model.decoder(source, lengths);
+      CHECK(decoder.source_lengths == std::vector<int64_t>{5, 2, 4});
+      for (int64_t t = 0; t < 2; ++t)
+        CHECK(largest_difference(decoder.step(input.select(1, t)), whole.select(1, t)) < kF64Tol);
+      if (attention) {
+        const Tensor looks = model.alignment(source, lengths, input);
+        CHECK(largest_difference(decoder.alignment(), looks.select(1, 1)) < kF64Tol);
+      } else {
+        CHECK_FALSE(decoder.alignment);
+      }
+      // Rows can be dropped, doubled and moved.
+      const Tensor rows = tensor({2, 0, 0, 2});
+      decoder.select(rows);
+      for (int64_t t = 2; t < 4; ++t)
+        CHECK(largest_difference(decoder.step(index_select(input.select(1, t), 0, rows)),
+                                 index_select(whole.select(1, t), 0, rows)) < kF64Tol);
+    }
+}
+
+TEST_CASE("seq2seq: dropout acts in training alone", "[models][seq2seq]") {
+  Rng rng(1);
+  nn::Parameters params(rng);
+  Seq2SeqConfig config = kToy;
+  config.dropout = 0.5;
+  const Seq2Seq model(params.root(), config);
+  const Tensor source = randint(0, 9, {2, 5}, rng), input = randint(0, 7, {2, 4}, rng);
+  CHECK(largest_difference(model(source, {}, input), model(source, {}, input)) > 0);
+  const nn::EvalMode eval;
+  CHECK(largest_difference(model(source, {}, input), model(source, {}, input)) == 0);
+}
+
+TEST_CASE("seq2seq: a toy model learns four pairs by heart", "[models][seq2seq]") {
+  for (const Cell cell : {Cell::lstm, Cell::gru})
+    for (const bool attention : {true, false}) {
+      Rng rng(1);
+      nn::Parameters params(rng);
+      Seq2SeqConfig config = toy(cell, attention);
+      config.hidden = 24;
+      const Seq2Seq model(params.root(), config);
+      const Tensor source = randint(0, 9, {4, 5}, rng), text = randint(0, 7, {4, 6}, rng),
+                   lengths = tensor({5, 4, 3, 5});
+      train::Adam adam(params, {.lr = 1e-2});
+      double loss_value = 0;
+      for (int step = 0; step < 150; ++step) {
+        const Tensor loss = cross_entropy(model(source, lengths, text.narrow(1, 0, 5)), text.narrow(1, 1, 5));
+        loss.backward();
+        adam.step();
+        adam.zero_grad();
+        loss_value = loss.item<double>();
+      }
+      CHECK(loss_value < 0.05);
+    }
+}
+
+TEST_CASE("seq2seq: configs and inputs that make no sense say so", "[models][seq2seq][errors]") {
+  Rng rng(1);
+  const auto build = [&](const Seq2SeqConfig& config) {
+    nn::Parameters params(rng);
+    Seq2Seq(params.root(), config);
+  };
+  CHECK_THROWS_WITH(build({.hidden = 0}),
+                    Contains("Seq2Seq: hidden is 0; need 1 or more") && Contains("test_seq2seq.cpp"));
+  CHECK_THROWS_AS(build({.embedding = -3}), ValueError);
+  CHECK_THROWS_AS(build({.source_vocabulary = 0}), ValueError);
+  CHECK_THROWS_AS(build({.target_vocabulary = 0}), ValueError);
+  CHECK_THROWS_AS(build({.dropout = -0.1}), ValueError);
+
+  nn::Parameters params(rng);
+  const Seq2Seq model(params.root(), toy(Cell::gru, false));
+  const Tensor source = zeros({2, 3}, i64), input = zeros({2, 4}, i64);
+  CHECK_THROWS_WITH(model(source, tensor({3, 4}), input),
+                    Contains("Seq2Seq: source length 4 is outside [1, 3]") && Contains("test_seq2seq.cpp"));
+  CHECK_THROWS_AS(model(source, tensor({0, 3}), input), ValueError);
+  CHECK_THROWS_WITH(model(source, tensor({3}), input), Contains("source_lengths have shape (1); need (2)"));
+  CHECK_THROWS_AS(model(source, tensor({3., 3.}), input), DTypeError);
+  CHECK_THROWS_WITH(model(source, {}, zeros({3, 4}, i64)),
+                    Contains("source (2, 3) and decoder_input (3, 4) differ"));
+  CHECK_THROWS_AS(model(zeros({3}, i64), {}, input), ShapeError);
+  CHECK_THROWS_AS(model(full({2, 3}, 9, i64), {}, input), IndexError);
+  CHECK_THROWS_WITH(model(source, {}, full({2, 4}, 7, i64)), Contains("7") && Contains("test_seq2seq.cpp"));
+  CHECK_THROWS_WITH(model.alignment(source, {}, input), Contains("this model has no attention"));
+}
