@@ -1,0 +1,307 @@
+#include "models/generate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "autograd/grad_mode.h"
+#include "autograd/ops.h"
+#include "models/check.h"
+#include "tensor/random.h"
+
+namespace heed::models {
+namespace {
+
+// --- sampling
+// -----------------------------------------------------------------------------------------------------
+
+void check(const Op& op, const SampleOptions& options) {
+  if (options.tokens < 0) fail<ValueError>(op, "cannot write {} tokens; need 0 or more", options.tokens);
+  if (!(options.temperature >= 0) || std::isinf(options.temperature))
+    fail<ValueError>(op, "temperature {} makes no sense; need 0 (greedy) or more", options.temperature);
+  if (options.top_k && *options.top_k < 1)
+    fail<ValueError>(op, "top_k {} leaves no token; need 1 or more", *options.top_k);
+  if (options.top_p && !(*options.top_p > 0 && *options.top_p <= 1))
+    fail<ValueError>(op, "top_p {} is outside (0, 1]", *options.top_p);
+}
+
+/// Logits below the k-th largest become -inf.
+template <class Real>
+void keep_top_k(std::span<Real> logits, int64_t k) {
+  if (k >= std::ssize(logits)) return;
+  std::vector<Real> sorted(logits.begin(), logits.end());
+  const auto kth = sorted.begin() + (k - 1);
+  std::nth_element(sorted.begin(), kth, sorted.end(), std::greater<>());
+  for (Real& x : logits)
+    if (x < *kth) x = -std::numeric_limits<Real>::infinity();
+}
+
+/// From the likeliest on, a token is dropped (-inf) once those before it hold probability p together.
+/// The largest logit must be 0.
+template <class Real>
+void keep_top_p(std::span<Real> logits, double p) {
+  std::vector<size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return logits[a] > logits[b]; });
+  double total = 0, before = 0;
+  for (const size_t i : order) total += std::exp(static_cast<double>(logits[i]));
+  for (const size_t i : order) {
+    const double weight = std::exp(static_cast<double>(logits[i]));
+    if (before >= p * total) logits[i] = -std::numeric_limits<Real>::infinity();
+    before += weight;
+  }
+}
+
+/// The next token of each row, (B) i64.
+Tensor draw(const Tensor& logits, const SampleOptions& options, Rng& rng, Loc where) {
+  if (options.temperature == 0) return logits.argmax(-1);
+  const Tensor probabilities = sampling_probabilities(logits, options, where);
+  const int64_t B = logits.size(0), V = logits.size(1);
+  const Tensor tokens = empty({B}, i64);
+  dispatch_floating(logits.dtype(), [&]<class Real> {
+    for (int64_t b = 0; b < B; ++b)
+      rng.multinomial(tokens.mutable_data<int64_t>() + b, 1, probabilities.data<Real>() + b * V, V, false,
+                      where);
+  });
+  return tokens;
+}
+
+}  // namespace
+
+Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options, Loc where) {
+  const Op op{"sampling_probabilities", where};
+  check(op, options);
+  if (logits.rank() != 2 || logits.size(1) == 0)
+    fail<ShapeError>(op, "logits have shape {}; need (B, V)", logits.shape());
+  if (!is_floating(logits.dtype()))
+    fail<DTypeError>(op, "logits are {}; need f32 or f64", name_of(logits.dtype()));
+  const NoGrad no_grad;
+  if (options.temperature == 0) return eq(arange(logits.size(1)), logits.argmax(-1, true)).to(logits.dtype());
+  const Tensor scaled = logits.clone();
+  dispatch_floating(scaled.dtype(), [&]<class Real> {
+    const int64_t V = scaled.size(1);
+    for (int64_t b = 0; b < scaled.size(0); ++b) {
+      const std::span<Real> row(scaled.mutable_data<Real>() + b * V, static_cast<size_t>(V));
+      if (std::any_of(row.begin(), row.end(), [](Real x) { return std::isnan(x); }))
+        fail<ValueError>(op, "the logits of row {} hold NaN", b);
+      // The largest becomes 0, so that no temperature, however small, makes inf - inf.
+      const double highest = *std::max_element(row.begin(), row.end());
+      for (Real& x : row) x = static_cast<Real>((x - highest) / options.temperature);
+      if (options.top_k) keep_top_k(row, *options.top_k);
+      if (options.top_p) keep_top_p(row, *options.top_p);
+    }
+  });
+  return softmax(scaled, -1);
+}
+
+Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, Rng& rng, Loc where) {
+  const Op op{"sample", where};
+  check(op, options);
+  const int64_t context = gpt.config.context;
+  const int64_t keep = options.keep == 0 ? context : options.keep;
+  if (keep < 1 || keep > context)
+    fail<ValueError>(op, "keep {} is outside [1, {}], the context", keep, context);
+  check_tokens(op, "prompt", prompt);
+
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  const auto last = [](const Tensor& text, int64_t n) {
+    const int64_t T = text.size(1);
+    return text.narrow(1, std::max<int64_t>(T - n, 0), std::min(T, n));
+  };
+  Tensor text = prompt, unread = last(prompt, context);
+  GptCache cache = gpt.cache();
+  for (int64_t i = 0; i < options.tokens; ++i) {
+    const Tensor next = draw(gpt.next(unread, cache, where), options, rng, where);
+    text = cat({text, next.unsqueeze(1)}, 1);
+    if (options.on_token && !options.on_token(next)) break;
+    const bool full = cache.length() == context;
+    if (full) cache = gpt.cache();
+    unread = full ? last(text, keep) : next.unsqueeze(1);
+  }
+  return text;
+}
+
+// --- search
+// -------------------------------------------------------------------------------------------------------
+namespace {
+
+void check(const Op& op, const TranslateOptions& options) {
+  if (options.beam < 1) fail<ValueError>(op, "beam {} keeps no sentence; need 1 or more", options.beam);
+  if (options.max_length < 1)
+    fail<ValueError>(op, "max_length {} leaves no room; need 1 or more", options.max_length);
+  if (!(options.length_penalty >= 0))
+    fail<ValueError>(op, "length_penalty {} is below 0", options.length_penalty);
+  if (options.begin < 0 || options.end < 0)
+    fail<ValueError>(op, "begin {} and end {} must be tokens, 0 or more", options.begin, options.end);
+}
+
+/// A token that prolongs a sentence in progress.
+struct Candidate {
+  double log_probability;  // of the sentence with the token
+  int64_t row;             // of the sentence, among the rows of this step
+  int64_t token;
+};
+
+/// What one step wrote: its row r is row parent[r] of the step before and token[r].
+struct Step {
+  std::vector<int64_t> parent, token;
+  Tensor alignment;  // (rows of the step before, S): where they looked to write
+};
+
+/// A sentence that is complete: `last` ended it after `steps` other tokens.
+struct Ended {
+  Candidate last;
+  size_t steps;
+  double score;
+  bool finished;  // false: cut off, and last.token is a word
+};
+
+/// The best few open sentences of one source sentence: adjacent rows, likeliest first.
+struct Beam {
+  int64_t width;
+  std::vector<double> open;  // their log probabilities
+  std::optional<Ended> best;
+};
+
+class BeamSearch {
+ public:
+  BeamSearch(const Op& op, Decoder decoder, const TranslateOptions& options)
+      : op_(op),
+        decoder_(std::move(decoder)),
+        options_(options),
+        beams_(decoder_.source_lengths.size(), {options.beam, {0.0}, {}}) {}
+
+  std::vector<Translation> run() {
+    Tensor tokens = full({std::ssize(beams_)}, static_cast<double>(options_.begin), i64);
+    while (tokens.numel() > 0) {
+      advance(log_softmax(decoder_.step(tokens), -1).to(f64));
+      const Step& step = steps_.back();
+      tokens = from_vector(step.token, {std::ssize(step.token)});
+      if (!is_identity(step.parent, previous_rows()))
+        decoder_.select(from_vector(step.parent, tokens.shape()));
+    }
+    std::vector<Translation> translations;
+    for (size_t i = 0; i < beams_.size(); ++i)
+      translations.push_back(trace(*beams_[i].best, decoder_.source_lengths[i]));
+    return translations;
+  }
+
+ private:
+  /// Wu et al. 2016, eq. 14.
+  double score(double log_probability, int64_t length) const {
+    return log_probability / std::pow((5.0 + static_cast<double>(length)) / 6.0, options_.length_penalty);
+  }
+
+  /// One step of every beam, from the (R, V) log probabilities of the next tokens.
+  void advance(const Tensor& log_probabilities) {
+    const int64_t V = log_probabilities.size(1), length = std::ssize(steps_) + 1;
+    if (options_.end >= V)
+      fail<ValueError>(op_, "end {} is not in the model's vocabulary of {}", options_.end, V);
+    Step step;
+    if (decoder_.alignment) step.alignment = decoder_.alignment();
+    int64_t row = 0;
+    for (Beam& beam : beams_) {
+      const int64_t rows = std::ssize(beam.open);
+      std::vector<Candidate> open = likeliest(beam, row, log_probabilities.narrow(0, row, rows));
+      row += rows;
+      std::erase_if(open, [&](const Candidate& c) { return c.token == options_.end && end(beam, c, true); });
+      if (length == options_.max_length && !beam.best && !open.empty()) end(beam, open.front(), false);
+      if (length == options_.max_length || is_decided(beam, open)) open.clear();
+      beam.open.clear();
+      for (const Candidate& c : open) {
+        beam.open.push_back(c.log_probability);
+        step.parent.push_back(c.row);
+        step.token.push_back(c.token);
+      }
+    }
+    steps_.push_back(std::move(step));
+  }
+
+  /// The likeliest `width` continuations of a beam, best first; of equals, the first row and token.
+  std::vector<Candidate> likeliest(const Beam& beam, int64_t first_row,
+                                   const Tensor& log_probabilities) const {
+    std::vector<Candidate> found;
+    const int64_t V = log_probabilities.size(1);
+    const double* p = log_probabilities.data<double>();
+    for (int64_t r = 0; r < std::ssize(beam.open); ++r)
+      for (int64_t token = 0; token < V; ++token) {
+        const double sum = beam.open[static_cast<size_t>(r)] + p[r * V + token];
+        if (std::isnan(sum)) fail<ValueError>(op_, "the model's logits hold NaN at step {}", steps_.size());
+        if (std::isinf(sum) || (std::ssize(found) == beam.width && sum <= found.back().log_probability))
+          continue;
+        const auto at = std::find_if(found.begin(), found.end(),
+                                     [&](const Candidate& c) { return c.log_probability < sum; });
+        found.insert(at, {sum, first_row + r, token});
+        if (std::ssize(found) > beam.width) found.pop_back();
+      }
+    return found;
+  }
+
+  /// `last` completes a sentence, which leaves the beam.
+  bool end(Beam& beam, const Candidate& last, bool finished) {
+    const Ended ended{last, steps_.size(), score(last.log_probability, std::ssize(steps_) + 1), finished};
+    if (!beam.best || ended.score > beam.best->score) beam.best = ended;
+    --beam.width;
+    return true;
+  }
+
+  /// Whether no open sentence can overtake the best one. Tokens only lower log P, and at the longest the
+  /// penalty lifts the score most.
+  bool is_decided(const Beam& beam, const std::vector<Candidate>& open) const {
+    return beam.best &&
+           (open.empty() || beam.best->score >= score(open.front().log_probability, options_.max_length));
+  }
+
+  Translation trace(const Ended& ended, int64_t source_length) const {
+    Translation t{{}, ended.last.log_probability, ended.score, ended.finished, {}};
+    std::vector<Tensor> looks;
+    const auto write = [&](size_t step, int64_t row, int64_t token) {
+      t.tokens.push_back(token);
+      const Tensor& alignment = steps_[step].alignment;
+      if (alignment.defined()) looks.push_back(alignment[row].narrow(0, 0, source_length));
+    };
+    if (!ended.finished) write(ended.steps, ended.last.row, ended.last.token);
+    int64_t row = ended.last.row;
+    for (size_t step = ended.steps; step-- > 0;) {
+      const size_t r = static_cast<size_t>(row);
+      row = steps_[step].parent[r];
+      write(step, row, steps_[step].token[r]);
+    }
+    std::reverse(t.tokens.begin(), t.tokens.end());
+    std::reverse(looks.begin(), looks.end());
+    if (!looks.empty()) t.alignment = stack(looks, 0);
+    return t;
+  }
+
+  int64_t previous_rows() const {
+    return steps_.size() < 2 ? std::ssize(beams_) : std::ssize(steps_[steps_.size() - 2].token);
+  }
+  static bool is_identity(const std::vector<int64_t>& rows, int64_t count) {
+    if (std::ssize(rows) != count) return false;
+    for (int64_t i = 0; i < count; ++i)
+      if (rows[static_cast<size_t>(i)] != i) return false;
+    return true;
+  }
+
+  Op op_;
+  Decoder decoder_;
+  TranslateOptions options_;
+  std::vector<Beam> beams_;
+  std::vector<Step> steps_;
+};
+
+}  // namespace
+
+std::vector<Translation> translate(Decoder decoder, const TranslateOptions& options, Loc where) {
+  const Op op{"translate", where};
+  check(op, options);
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  return BeamSearch(op, std::move(decoder), options).run();
+}
+
+}  // namespace heed::models
