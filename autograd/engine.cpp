@@ -5,6 +5,7 @@
 
 #include "autograd/anomaly.h"
 #include "autograd/ops.h"
+#include "autograd/profile.h"
 #include "tensor/kernels/copy.h"
 
 namespace heed {
@@ -114,6 +115,7 @@ class Walk {
     Node& node = *visit.node;
     const Gradients down = [&] {
       const DetectAnomaly results_only(false);  // what the formula makes on its way is no result of this node
+      const Profile::Suspended one_row;
       return node.backward(g, visit.node);
     }();
     if (detects_anomaly())
@@ -128,6 +130,7 @@ class Walk {
         fail<ShapeError>({node.op, node.where}, "gradient {} has shape {}, expected {}", i, down[i].shape(), input->shape);
       add(input, down[i]);
     }
+    if (Profile* profile = Profile::current()) profile->mark(std::string(node.op) + " backward");
   }
 
   /// sum += g, in place where nothing else can see the sum.

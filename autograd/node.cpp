@@ -4,6 +4,7 @@
 
 #include "autograd/anomaly.h"
 #include "autograd/engine.h"
+#include "autograd/profile.h"
 
 namespace heed::autograd {
 
@@ -45,6 +46,16 @@ std::vector<Tensor> tensors_of(std::initializer_list<Input> inputs) {
   std::vector<Tensor> tensors;
   for (const Input& input : inputs) tensors.push_back(input.tensor);
   return tensors;
+}
+
+/// What watches ops as they are recorded: the search for anomalies, and the profile.
+template <class Inputs>
+void watch(const Op& op, const Tensor& y, const Inputs& inputs) {
+  if (detects_anomaly()) {
+    if constexpr (std::is_same_v<Inputs, std::vector<Tensor>>) check_result(op, y, inputs);
+    else check_result(op, y, tensors_of(inputs));
+  }
+  if (Profile* profile = Profile::current()) profile->mark(op.name);
 }
 
 Needs needs_of(const Node& node) {
@@ -104,7 +115,7 @@ int64_t Node::live() { return live_nodes.load(std::memory_order_relaxed); }
 
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
   y.set_node(nullptr);
-  if (detects_anomaly()) check_result(op, y, tensors_of(inputs));
+  watch(op, y, inputs);
   bool wanted = false;
   for (const Input& input : inputs) wanted |= input.tensor.node() != nullptr;
   if (!wanted || !grad_enabled()) return y;
@@ -132,7 +143,7 @@ Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
 
 Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward) {
   y.set_node(nullptr);
-  if (detects_anomaly()) check_result(op, y, inputs);
+  watch(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
   auto node = node_over(op, y, inputs);
   node->backward = [backward = std::move(backward), needs = needs_of(*node)](const Tensor& g, const std::shared_ptr<Node>&) {
@@ -144,7 +155,7 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
 
 Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin) {
   y.set_node(nullptr);
-  if (detects_anomaly()) check_result(op, y, inputs);
+  watch(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
   if (inputs.size() > kMaxFusedInputs) fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
   auto node = node_over(op, y, inputs);

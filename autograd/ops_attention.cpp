@@ -7,6 +7,7 @@
 #include "autograd/reference.h"
 #include "tensor/kernels/attention.h"
 #include "tensor/kernels/copy.h"
+#include "tensor/kernels/flops.h"
 #include "tensor/random.h"
 #include "tensor/view.h"
 
@@ -71,7 +72,11 @@ struct Attention {
     return o;
   }
 
+  /// Of a product over all heads that is `width` wide, half of it where the mask is causal.
+  void count(int64_t width) const { kernels::count_flops(q.size(0) * q.size(1) * q.size(2) * k.size(2) * width * (causal ? 1 : 2)); }
+
   void forward() const {
+    count(q.size(3) + v.size(3));
     dispatch_floating(q.dtype(), [&]<class T>() {
       kernels::attention<T>(shape(), heads<T>(q), heads<T>(k), heads<T>(v), options<T>(), mutable_heads<T>(out), lse.mutable_data<T>());
     });
@@ -79,6 +84,7 @@ struct Attention {
 
   /// Writes dq, dk and dv; adds to dbias, if defined.
   void backward(const Tensor& g, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& dbias) const {
+    count(3 * q.size(3) + 2 * v.size(3));
     dispatch_floating(q.dtype(), [&]<class T>() {
       kernels::AttentionMask<T> db;
       if (dbias.defined()) db = {dbias.mutable_data<T>(), dbias.strides()[0], dbias.strides()[1], dbias.strides()[2], dbias.strides()[3]};

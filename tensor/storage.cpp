@@ -37,6 +37,7 @@ class Allocator {
                   "the system refused {} bytes; {} bytes are in use by tensors", bytes, live_);
     }
     ++allocations_;
+    allocated_ += static_cast<int64_t>(taken.bytes);
     live_ += taken.bytes;
     peak_ = std::max(peak_, live_);
     most_live_ = std::max(most_live_, live_);
@@ -61,7 +62,8 @@ class Allocator {
             .cached_bytes = count(system - live_),
             .system_bytes = count(system),
             .system_calls = system_calls_,
-            .allocations = allocations_};
+            .allocations = allocations_,
+            .allocated_bytes = allocated_};
   }
 
   void reset_peak() {
@@ -112,7 +114,7 @@ class Allocator {
   SmallHeap small_;
   LargeHeap large_;
   size_t live_ = 0, peak_ = 0, most_live_ = 0;
-  int64_t system_calls_ = 0, allocations_ = 0;
+  int64_t system_calls_ = 0, allocations_ = 0, allocated_ = 0;
 };
 
 // Never destroyed, so that static tensors can be freed at exit.

@@ -46,6 +46,7 @@ struct MemoryStats {
   int64_t system_calls;  ///< times that the system had to give memory: 0 a step once a training loop has
                          ///< warmed up
   int64_t allocations;   ///< storages made since the start
+  int64_t allocated_bytes;  ///< in all of them together
 };
 
 MemoryStats memory_stats();

@@ -4,6 +4,7 @@
 
 #include <cblas.h>
 
+#include "tensor/kernels/flops.h"
 #include "tensor/parallel.h"
 
 namespace heed::kernels {
@@ -35,6 +36,7 @@ void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T 
                  const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   keep_blas_serial();
+  count_flops(2 * m * n * k);
   const auto ta = trans_a ? CblasTrans : CblasNoTrans, tb = trans_b ? CblasTrans : CblasNoTrans;
   const auto M = static_cast<blasint>(m), N = static_cast<blasint>(n), K = static_cast<blasint>(k);
   // BLAS wants leading dimensions of at least 1 even where a side is empty.

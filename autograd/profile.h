@@ -1,0 +1,56 @@
+// Where a step's time goes, by op.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace heed {
+
+/// While it lives, counts what the ops of this thread cost. An op's forward time runs from the end of the op before it;
+/// its backward time is that of its gradient formulas. The innermost guard counts.
+class Profile {
+ public:
+  struct Row {
+    int64_t calls = 0;
+    double seconds = 0;
+    int64_t bytes = 0;  ///< newly allocated
+    int64_t flops = 0;  ///< of its matrix products
+  };
+
+  Profile();
+  ~Profile();
+  Profile(const Profile&) = delete;
+  Profile& operator=(const Profile&) = delete;
+
+  /// By name: "linear", "linear backward", ... and whatever mark() was given.
+  const std::map<std::string, Row>& rows() const { return rows_; }
+  /// Books all that happened since the op before under a name of the caller's: an optimiser's step, say.
+  void mark(const std::string& name);
+  /// A table, dearest first.
+  std::string table() const;
+
+  /// The profile of this thread, if any.
+  static Profile* current();
+
+  /// While it lives, this thread has no profile.
+  class Suspended {
+   public:
+    Suspended();
+    ~Suspended();
+    Suspended(const Suspended&) = delete;
+    Suspended& operator=(const Suspended&) = delete;
+
+   private:
+    Profile* before_;
+  };
+
+ private:
+  std::map<std::string, Row> rows_;
+  std::chrono::steady_clock::time_point last_;
+  int64_t last_bytes_ = 0, last_flops_ = 0;
+  Profile* before_;
+};
+
+}  // namespace heed
