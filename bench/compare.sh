@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Paired runs of our training steps and PyTorch's, A B A B, and the table of their ratios (medians over the pairs).
+#
+#   bench/compare.sh [--peers DIR] [--pairs N] [ROW...]
+#
+# DIR holds gpt_torch.py and seq2seq_torch.py (default ../shared/peers). Rows: micro cpu baby long gpt2 none additive.
+# A row is one line of Markdown, ready for the README. Needs python3-torch, and a build with -DHEED_BENCH=ON.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+peers=../shared/peers pairs=3 build=build-bench rows=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --peers) peers=$2; shift 2 ;;
+    --pairs) pairs=$2; shift 2 ;;
+    micro|cpu|baby|long|gpt2|none|additive) rows+=("$1"); shift ;;
+    *) echo "compare.sh: unknown argument $1; there are --peers DIR, --pairs N and the rows micro cpu baby long gpt2 none additive" >&2; exit 2 ;;
+  esac
+done
+[ ${#rows[@]} -gt 0 ] || rows=(micro cpu baby long gpt2 none additive)
+[ -f "$peers/gpt_torch.py" ] || { echo "compare.sh: no gpt_torch.py in $peers; need the folder of PyTorch programs, by --peers DIR" >&2; exit 1; }
+
+cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
+ninja -C $build bench_step > /dev/null
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE  # an old setting would slow our products
+
+steps_of() { case $1 in micro) echo 300 ;; cpu) echo 60 ;; baby|gpt2|long) echo 4 ;; *) echo 20 ;; esac; }
+ours() {
+  case $1 in none|additive) model=seq2seq ;; *) model=gpt ;; esac
+  $build/bench/bench_step --model $model --config "$1" --threads 2 --steps "$(steps_of "$1")" --json 2> /dev/null
+}
+theirs() {
+  case $1 in
+    none|additive) /usr/bin/python3 "$peers/seq2seq_torch.py" --attention "$1" --threads 2 --steps "$(steps_of "$1")" ;;
+    *) /usr/bin/python3 "$peers/gpt_torch.py" --config "$1" --threads 2 --steps "$(steps_of "$1")" ;;
+  esac
+}
+
+echo "| step | PyTorch ms | heed ms | ratio | efficiency | PyTorch MiB | heed MiB |"
+echo "|---|---|---|---|---|---|---|"
+for row in "${rows[@]}"; do
+  results=$(mktemp)
+  for _ in $(seq "$pairs"); do
+    ours "$row" >> "$results"
+    theirs "$row" >> "$results"
+  done
+  python3 - "$row" "$results" <<'PY'
+import json, statistics, sys
+lines = [json.loads(line) for line in open(sys.argv[2])]
+ours, theirs = lines[0::2], lines[1::2]
+median = lambda values: statistics.median(values)
+ratio = median(a["median_ms"] / b["median_ms"] for a, b in zip(ours, theirs))
+print("| %s | %.3g | %.3g | %.2f | %.2f | %d | %d |" % (
+    sys.argv[1], median(b["median_ms"] for b in theirs), median(a["median_ms"] for a in ours), ratio,
+    median(a["efficiency"] for a in ours), max(b["peak_mib"] for b in theirs), max(a["peak_mib"] for a in ours)), flush=True)
+PY
+  rm -f "$results"
+done
