@@ -134,7 +134,8 @@ RecurrentOutput Recurrent::operator()(const Tensor& x, const RecurrentState& fir
   }
   std::vector<Tensor> h, c;
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
-    if (layer && training()) y = dropout(y, options.dropout, *rng, where);
+    // Drawn in the order of (T, B, ...) either way, as PyTorch does.
+    if (layer && training()) y = swapped(dropout(swapped(y), options.dropout, *rng, where));
     std::vector<Tensor> outputs;
     for (int64_t d = 0; d < D; ++d) {
       const int64_t index = layer * D + d;

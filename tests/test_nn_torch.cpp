@@ -74,7 +74,7 @@ TEST_CASE("torch: recurrent layers agree in weights, outputs, states and all gra
   if (!answer) return;
   int layers = 0, cells = 0;
   for (const auto& [title, expected] : answer->items()) {
-    if (title == "init") continue;
+    if (title == "init" || title.starts_with("dropout")) continue;
     const bool is_cell = title.ends_with("Cell");
     (is_cell ? cells : layers) += 1;
     const Named got = is_cell ? cell_case(title) : recurrent_case(title);
@@ -86,6 +86,21 @@ TEST_CASE("torch: recurrent layers agree in weights, outputs, states and all gra
   }
   REQUIRE(layers == 4 * 16);
   REQUIRE(cells == 3);
+}
+
+TEST_CASE("torch: dropout between layers falls on the same elements", "[nn][rnn][dropout][torch]") {
+  const auto answer = tests::torch_answer("nn.py");
+  if (!answer) return;
+  for (const bool batch_first : {false, true}) {
+    Rng rng(7);
+    nn::Parameters params(rng, f64);
+    const nn::GRU layer(params.root(), IN, H,
+                        {.num_layers = 3, .batch_first = batch_first, .dropout = 0.4, .bidirectional = true});
+    const auto [y, last] = layer(rand({B, T, IN}, rng, f64));
+    const json& expected = answer->at(batch_first ? "dropout, batch first" : "dropout");
+    require_close(y, expected.at("y"), kSame);
+    require_close(last.h, expected.at("h"), kSame);
+  }
 }
 
 TEST_CASE("torch: first values agree", "[nn][init][torch]") {

@@ -226,6 +226,23 @@ TEST_CASE("padding: what stands there changes no bit, not even as NaN, and gets 
       }
 }
 
+TEST_CASE("recurrent: no steps leave the state as it was, and no rows are fine", "[nn][rnn]") {
+  for (const Cell kind : kCells) {
+    Rng rng(2);
+    nn::Parameters params(rng, f64);
+    const nn::Recurrent layer(params.root(), kind, 3, 4, {.bidirectional = true});
+    const Tensor h = leaf({2, 2, 4}, rng);
+    for (const auto& [x, lengths] :
+         {std::pair{zeros({0, 2, 3}, f64), Tensor()}, {ones({5, 2, 3}, f64), tensor({0, 0})}}) {
+      const auto [y, last] = layer(x, {h}, lengths);
+      REQUIRE(y.shape() == Shape{x.size(0), 2, 8});
+      REQUIRE(same_bits(last.h, h));
+      REQUIRE(same_bits(grad((last.h * 2).sum() + y.sum(), h), ones_like(h) * 2));
+    }
+    REQUIRE(layer(zeros({5, 0, 3}, f64)).y.shape() == Shape{5, 0, 8});
+  }
+}
+
 TEST_CASE("recurrent: dropout stands between layers, and only while training", "[nn][rnn]") {
   Rng rng(2);
   nn::Parameters params(rng);

@@ -41,6 +41,13 @@ def recurrent(cell, layers, both, bias, padded):
     return result
 
 
+def dropped(batch_first):
+    torch.manual_seed(7)
+    module = torch.nn.GRU(IN, H, num_layers=3, bidirectional=True, dropout=0.4, batch_first=batch_first)
+    y, last = module(torch.rand(B, T, IN))
+    return {"y": y, "h": last}
+
+
 def one_step(cell):
     torch.manual_seed(7)
     module = getattr(torch.nn, cell + "Cell")(IN, H)
@@ -63,7 +70,7 @@ def first_values():
     return result
 
 
-cases = {"init": first_values()}
+cases = {"init": first_values(), "dropout": dropped(False), "dropout, batch first": dropped(True)}
 for cell in ["RNN", "RELU", "LSTM", "GRU"]:
     for layers, both, bias, padded in itertools.product([1, 2], [False, True], [False, True], [False, True]):
         cases[f"{cell} {layers} {both:d} {bias:d} {padded:d}"] = recurrent(cell, layers, both, bias, padded)
