@@ -22,6 +22,8 @@
 #endif
 
 #include "tensor/error.h"
+#include "tensor/kernels/gemm.h"
+#include "tensor/kernels/simd.h"
 
 namespace heed {
 namespace {
@@ -266,6 +268,10 @@ void set_num_threads(int threads) {
   std::lock_guard lock(s.mutex);
   delete std::exchange(s.pool, nullptr);
   s.threads = threads;
+}
+
+std::string cpu_report() {
+  return fmt::format("{} threads, {}, {}", num_threads(), kernels::simd_target(), kernels::blas_report());
 }
 
 void parallel_detail::run(int64_t n, int64_t grain, Body body, void* context) {

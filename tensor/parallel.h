@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <type_traits>
 
 namespace heed {
@@ -10,6 +11,9 @@ namespace heed {
 int num_threads();
 /// Sets it; throws ValueError below 1. Takes effect at the next kernel. Not to be called from inside parallel_for.
 void set_num_threads(int threads);
+
+/// What the numbers are computed on: threads, instruction set, BLAS. "2 threads, AVX3, OpenBLAS 0.3.21 (pthreads build), ..."
+std::string cpu_report();
 
 namespace parallel_detail {
 using Body = void (*)(void* context, int64_t begin, int64_t end);

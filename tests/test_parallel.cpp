@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "tensor/error.h"
+#include "tensor/kernels/gemm.h"
+#include "tensor/kernels/simd.h"
 #include "tensor/parallel.h"
 #include "tests/catch.h"
 
@@ -138,4 +140,10 @@ TEST_CASE("parallel_for: a forked child starts threads of its own", "[parallel]"
 TEST_CASE("set_num_threads: refuses numbers below 1", "[parallel]") {
   CHECK_THROWS_AS(set_num_threads(0), ValueError);
   CHECK_THROWS_AS(set_num_threads(-3), ValueError);
+}
+
+TEST_CASE("cpu_report: names the threads, the instruction set and the BLAS", "[parallel]") {
+  Threads guard(3);
+  CHECK_THAT(cpu_report(), Contains("3 threads") && Contains(kernels::simd_target()) && Contains(kernels::blas_report()));
+  CHECK_THAT(kernels::blas_report(), Contains("OpenBLAS") && Contains(" build), kernels for "));
 }

@@ -1,8 +1,10 @@
 #include "tensor/kernels/gemm.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include <cblas.h>
+#include <fmt/core.h>
 
 #include "tensor/kernels/flops.h"
 #include "tensor/parallel.h"
@@ -103,6 +105,14 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T
       gemm_serial(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta,
                   c + i * stride_c, ldc);
   });
+}
+
+std::string blas_report() {
+  const std::string_view config = openblas_get_config();  // "OpenBLAS 0.3.21 ..."
+  const std::string_view version = config.substr(0, config.find(' ', config.find(' ') + 1));
+  const int parallel = openblas_get_parallel();
+  const char* build = parallel == 0 ? "serial" : parallel == 1 ? "pthreads" : "OpenMP";
+  return fmt::format("{} ({} build), kernels for {}", version, build, openblas_get_corename());
 }
 
 template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
