@@ -145,7 +145,7 @@ class Check {
     }
     const double size = root_mean_square(once);
     for (size_t i = 0; i < once.size(); ++i)
-      if (std::abs(recorded[i] - once[i]) > kRecorded * (std::abs(once[i]) + size)) {
+      if (std::abs(recorded[i] - once[i]) > options_.atol + kRecorded * (std::abs(once[i]) + size)) {
         report_.failures.push_back(
             fmt::format("{} is {} when recorded, but {} when not", output_at(static_cast<int64_t>(i)), recorded[i], once[i]));
         return false;
@@ -164,7 +164,7 @@ class Check {
         if (!place.empty())
           report_.failures.push_back(
               fmt::format("backward gives {} for {} and then {}; it must give the same twice", of_v[k][i], place, again[k][i]));
-        else if (std::abs(mixed[k][i] - expected[i]) > kLinearity * (std::abs(expected[i]) + size))
+        else if (std::abs(mixed[k][i] - expected[i]) > options_.atol + kLinearity * (std::abs(expected[i]) + size))
           report_.failures.push_back(fmt::format(
               "backward is not linear in the gradient g that arrives: for {}, 2 b(v) - 0.75 b(w) is {}, but b(2 v - 0.75 w) is {}",
               input_at(k, static_cast<int64_t>(i)), expected[i], mixed[k][i]));

@@ -84,7 +84,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc where 
 /// Maximum and minimum over several axes; equal elements share the gradient evenly.
 Tensor amax(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc where = Loc::current());
 Tensor amin(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc where = Loc::current());
-/// log sum exp over one axis; -inf where every element is.
+/// log sum exp over one axis; -inf where every element is, or none is there.
 Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false, Loc where = Loc::current());
 /// Sums of the elements up to and including each. Also i64.
 Tensor cumsum(const Tensor& x, int64_t axis, Loc where = Loc::current());

@@ -118,9 +118,9 @@ Tensor logsumexp(const Tensor& x, int64_t axis0, bool keepdim, Loc loc) {
   const Op op{"logsumexp", loc};
   check_floating(op, x);
   const Shape axes = one_axis(op, axis0, x);
-  check_not_empty(op, x, axes);
   // Subtract the maximum so that exp cannot overflow; an infinite one stays in place, or inf - inf would be NaN.
-  const Tensor top = kernels::map(kernels::amax(x, axes, true), [](auto v) { return std::abs(v) == INFINITY ? decltype(v)(0) : v; });
+  const Tensor top = x.size(axis0) == 0 ? zeros(kernels::reduced_shape(x.shape(), axes, true), x.dtype())
+                                        : kernels::map(kernels::amax(x, axes, true), [](auto v) { return std::abs(v) == INFINITY ? decltype(v)(0) : v; });
   const Tensor shifted = kernels::map2(x, top.expand(x.shape()), [](auto v, auto m) { return std::exp(v - m); });
   const Tensor total = kernels::sum(shifted, axes, true);
   const Tensor y = kernels::map2(total, top, [](auto s, auto m) { return std::log(s) + m; });

@@ -1,0 +1,141 @@
+// Every record of the op table: the same values and gradients in every precision, layout and mode.
+#include "autograd/engine.h"
+#include "autograd/node.h"
+#include "tests/op_run.h"
+
+using namespace heed;
+using namespace heed::tests;
+
+namespace {
+
+constexpr double kReordered = 1e-13;  // f64 sums in another order
+
+/// The same elements at other places in memory.
+struct Layout {
+  const char* name;
+  Tensor (*of)(const Tensor&);
+};
+
+/// Every element but the first of a longer last axis, in steps of two.
+Tensor spread(const Tensor& x) {
+  if (x.rank() == 0) return stack({x, x, x}, 0).select(0, 1).detach();
+  Tensor wide = stack({x, x}, -1).detach();  // (..., n, 2)
+  return wide.select(-1, 1);
+}
+
+const Layout kLayouts[] = {
+    {"transposed", [](const Tensor& x) { return x.rank() < 2 ? spread(x) : x.transpose(0, -1).contiguous().transpose(0, -1).detach(); }},
+    {"in steps of two", [](const Tensor& x) { return spread(x).detach(); }},
+    {"behind an offset", [](const Tensor& x) { return stack({x, x, x}, 0).detach().select(0, 1); }},
+};
+
+}  // namespace
+
+TEST_CASE("ops: f32 equals f64 to f32's precision, in values and gradients", "[ops]") {
+  for_each_sample([&](const OpRecord&, const Sample& sample, const List& x) {
+    const List rounded = cast(x, f32);
+    const Evaluation narrow = evaluate(sample.fn, rounded), wide = evaluate(sample.fn, cast(rounded, f64));
+    CHECK(difference(narrow.outputs, wide.outputs, sample.f32_tolerance) == "");
+    CHECK(difference(narrow.gradients, wide.gradients, sample.f32_tolerance) == "");
+  });
+}
+
+TEST_CASE("ops: strided views give what contiguous copies give", "[ops]") {
+  for_each_sample([&](const OpRecord&, const Sample& sample, const List& x) {
+    const Evaluation plain = evaluate(sample.fn, x);
+    for (const Layout& layout : kLayouts) {
+      INFO("layout: " << layout.name);
+      List views;
+      for (const Tensor& t : x) views.push_back(layout.of(t));
+      REQUIRE(difference(views, x, 0) == "");
+      const Evaluation viewed = evaluate(sample.fn, views);
+      CHECK(difference(viewed.outputs, plain.outputs, kReordered) == "");
+      CHECK(difference(viewed.gradients, plain.gradients, kReordered) == "");
+    }
+  });
+}
+
+TEST_CASE("ops: an input stretched with stride 0 gives what its copy gives", "[ops]") {
+  for_each_sample([&](const OpRecord&, const Sample& sample, const List& x) {
+    List stretched, copies;
+    for (const Tensor& t : x) {
+      const bool stretches = t.rank() > 0 && t.shape()[0] > 1;
+      stretched.push_back(stretches ? t.narrow(0, 0, 1).expand(t.shape()) : t);
+      copies.push_back(stretched.back().clone());
+    }
+    const Evaluation a = evaluate(sample.fn, stretched), b = evaluate(sample.fn, copies);
+    CHECK(difference(a.outputs, b.outputs, kReordered) == "");
+    CHECK(difference(a.gradients, b.gradients, kReordered) == "");
+  });
+}
+
+TEST_CASE("ops: values are the same to the bit with and without recording", "[ops]") {
+  for_each_sample([&](const OpRecord& record, const Sample& sample, const List& x) {
+    const int64_t before = autograd::Node::live();
+    List leaves = x, recorded, plain;
+    for (Tensor& t : leaves)
+      if (is_floating(t.dtype())) t = t.detach().set_requires_grad();
+    recorded = sample.fn(leaves);
+    {
+      const NoGrad guard;
+      plain = sample.fn(leaves);
+    }
+    CHECK(difference(recorded, plain, 0) == "");
+    for (const Tensor& y : plain)  // what returns its input as it is keeps the input's history
+      CHECK((!y.requires_grad() || std::any_of(leaves.begin(), leaves.end(), [&](const Tensor& leaf) { return leaf.node() == y.node(); })));
+    for (const Tensor& y : recorded)
+      if (!record.differentiable || !is_floating(y.dtype())) CHECK_FALSE(y.requires_grad());
+    leaves.clear();
+    recorded.clear();
+    plain.clear();
+    CHECK(autograd::Node::live() == before);
+  });
+}
+
+TEST_CASE("ops: each input's gradient is the same whether or not the others need one", "[ops]") {
+  for_each_sample([&](const OpRecord&, const Sample& sample, const List& x) {
+    const List together = evaluate(sample.fn, x).gradients;
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (!is_floating(x[i].dtype())) continue;
+      INFO("input " << i);
+      CHECK(difference(List{evaluate(sample.fn, x, i).gradients[i]}, List{together[i]}, kReordered) == "");
+    }
+  });
+}
+
+TEST_CASE("ops: inputs keep their values, and gradients have their shapes and dtypes", "[ops]") {
+  for (const DType dtype : {f32, f64})
+    for_each_sample([&](const OpRecord& record, const Sample& sample, const List& drawn) {
+      const List x = cast(drawn, dtype);
+      List copies;
+      for (const Tensor& t : x) copies.push_back(t.clone());
+      const Evaluation e = evaluate(sample.fn, x);
+      CHECK(difference(x, copies, 0) == "");
+      for (size_t i = 0; i < x.size(); ++i) {
+        if (!e.gradients[i].defined()) continue;
+        CHECK(record.differentiable);
+        CHECK(e.gradients[i].shape() == x[i].shape());
+        CHECK(e.gradients[i].dtype() == x[i].dtype());
+      }
+    });
+}
+
+TEST_CASE("fused ops: equal their composed twins in value, gradient and second gradient", "[ops][fused]") {
+  int64_t compared = 0;
+  for_each_sample([&](const OpRecord&, const Sample& sample, const List& drawn) {
+    if (!sample.twin) return;
+    ++compared;
+    for (const DType dtype : {f64, f32}) {
+      const List x = cast(drawn, dtype);
+      const double tolerance = dtype == f64 ? 1e-11 : sample.f32_tolerance;
+      const Evaluation fast = evaluate(sample.fn, x), plain = evaluate(sample.twin, x);
+      INFO(name_of(dtype));
+      CHECK(difference(fast.outputs, plain.outputs, tolerance) == "");
+      CHECK(difference(fast.gradients, plain.gradients, tolerance) == "");
+      const SecondGradients a = evaluate_twice(sample.fn, x), b = evaluate_twice(sample.twin, x);
+      CHECK(difference(a.first, b.first, tolerance) == "");
+      CHECK(difference(a.second, b.second, tolerance) == "");
+    }
+  });
+  CHECK(compared > 60);
+}
