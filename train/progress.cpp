@@ -26,7 +26,7 @@ std::string format_count(double count) {
 }
 
 Progress::Progress(int64_t steps, int64_t done, std::FILE* stream)
-    : steps_(steps), first_(done), stream_(stream), terminal_(isatty(fileno(stream)) != 0) {}
+    : steps_(steps), first_(done), stream_(stream), terminal_(isatty(fileno(stream)) != 0), last_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
   if (drawn_) fmt::print(stream_, "\n");

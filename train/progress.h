@@ -35,7 +35,7 @@ class Progress {
   int64_t steps_, first_;
   std::FILE* stream_;
   bool terminal_, drawn_ = false;
-  std::chrono::steady_clock::time_point last_{};
+  std::chrono::steady_clock::time_point last_;  // when a line was last written
 };
 
 }  // namespace heed::train

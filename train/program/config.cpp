@@ -1,0 +1,79 @@
+#include "train/program/config.h"
+
+#include <cmath>
+#include <system_error>
+
+#include <fmt/ranges.h>
+
+#include "train/atomic_file.h"
+#include "train/data/text.h"
+
+namespace heed::train::program {
+
+Config Config::read(const std::filesystem::path& directory) {
+  const std::string file = (directory / kConfigFile).string();
+  const Op op{"model"};
+  if (!std::filesystem::is_directory(directory))
+    fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
+  Json json = Json::parse(read_text(file), nullptr, false);
+  if (!json.is_object()) fail<FileError>(op, "'{}' is not a JSON object; need what training wrote", file);
+  return {file, std::move(json)};
+}
+
+const Json& Config::value(const std::string& key) const {
+  const auto found = json_.find(key);
+  if (found == json_.end()) fail<FileError>({"model"}, "'{}' has no \"{}\"; need what training wrote", file_, key);
+  return *found;
+}
+
+void Config::refuse(const std::string& key, const std::string& need) const {
+  std::string shown = value(key).dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (shown.size() > 40) shown = shown.substr(0, 40) + "...";
+  fail<FileError>({"model"}, "\"{}\" of '{}' is {}; need {}", key, file_, shown, need);
+}
+
+int64_t Config::integer(const std::string& key, int64_t low, int64_t high) const {
+  const Json& json = value(key);
+  if (!json.is_number_integer() || json < low || json > high) refuse(key, fmt::format("a whole number from {} to {}", low, high));
+  return json.get<int64_t>();
+}
+
+double Config::number(const std::string& key, double low, double high) const {
+  const Json& json = value(key);
+  if (!json.is_number() || json < low || json > high) refuse(key, fmt::format("a number from {} to {}", low, high));
+  return json.get<double>();
+}
+
+bool Config::flag(const std::string& key) const {
+  const Json& json = value(key);
+  if (!json.is_boolean()) refuse(key, "true or false");
+  return json.get<bool>();
+}
+
+std::string Config::text(const std::string& key) const {
+  const Json& json = value(key);
+  if (!json.is_string()) refuse(key, "text");
+  return json.get<std::string>();
+}
+
+size_t Config::choice(const std::string& key, const std::vector<std::string>& names) const {
+  const Json& json = value(key);
+  for (size_t i = 0; i < names.size(); ++i)
+    if (json == names[i]) return i;
+  refuse(key, fmt::format("one of \"{}\"", fmt::join(names, "\", \"")));
+}
+
+Config Config::at(const std::string& key) const {
+  const Json& json = value(key);
+  if (!json.is_object()) refuse(key, "an object");
+  return {file_, json};
+}
+
+void make_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) fail<FileError>({"out"}, "cannot make the directory '{}': {}; need one that can be written", directory.string(), error.message());
+  AtomicFile probe(directory / "probe");  // leaves nothing
+}
+
+}  // namespace heed::train::program

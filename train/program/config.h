@@ -1,0 +1,48 @@
+// config.json: what a model directory says about its model, read with every value checked.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "tensor/error.h"
+
+namespace heed::train::program {
+
+using Json = nlohmann::ordered_json;
+
+/// A JSON object from a file that anybody may have written. All access throws FileError naming the file, the key and what was
+/// expected there.
+class Config {
+ public:
+  /// DIRECTORY/config.json, whose "model" must be one of heed's kinds.
+  static Config read(const std::filesystem::path& directory);
+
+  int64_t integer(const std::string& key, int64_t low, int64_t high) const;
+  double number(const std::string& key, double low, double high) const;
+  bool flag(const std::string& key) const;
+  std::string text(const std::string& key) const;
+  /// The index of the value among `names`.
+  size_t choice(const std::string& key, const std::vector<std::string>& names) const;
+  /// An object within.
+  Config at(const std::string& key) const;
+  std::string dump() const { return json_.dump(); }
+
+ private:
+  Config(std::string file, Json json) : file_(std::move(file)), json_(std::move(json)) {}
+  const Json& value(const std::string& key) const;
+  [[noreturn]] void refuse(const std::string& key, const std::string& need) const;
+
+  std::string file_;
+  Json json_;
+};
+
+constexpr const char* kConfigFile = "config.json";
+constexpr const char* kWeightsFile = "model.safetensors";
+
+/// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
+void make_directory(const std::filesystem::path& directory);
+
+}  // namespace heed::train::program
