@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Installs the build in $1 to a temporary prefix, builds the program beside this script against it, and runs it.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$1" --prefix "$work/prefix" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_COMPILER=$2" "-DCMAKE_CXX_FLAGS=$3" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+cmake --build "$work/build" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+cd "$work" && build/consumer
+echo "1 passed, 0 failed"
