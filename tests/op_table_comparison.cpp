@@ -54,7 +54,7 @@ std::vector<OpRecord> comparison_records() {
     const auto fn = [both](const List& x) { return both ? logical_and(x[0], x[1]) : logical_or(x[0], x[1]); };
     const std::string torch = both ? "torch.logical_and(x[0], x[1])" : "torch.logical_or(x[0], x[1])";
     for (const auto& [a, b] : {std::pair<Shape, Shape>{{3, 4}, {3, 4}}, {{3, 4}, {4}}, {{2, 1}, {1, 3}}, {{}, {}}, {{0, 2}, {2}}})
-      r.sample(fmt::format("{}, {}", a, b), [=](Draw& d) { return List{d.mask(a), d.mask(b)}; }, fn, torch);
+      r.sample(fmt::format("{}, {}", a, b), [a = a, b = b](Draw& d) { return List{d.mask(a), d.mask(b)}; }, fn, torch);
     all.push_back(r.no_gradient());
   }
   return all;

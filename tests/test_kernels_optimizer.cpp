@@ -16,6 +16,7 @@ constexpr double tolerance() { return std::is_same_v<T, float> ? 1e-6 : 1e-14; }
 /// PyTorch's loop for one element, in f64.
 struct AdamTwin {
   double p, m = 0, v = 0;
+  explicit AdamTwin(double parameter) : p(parameter) {}
   void step(double g, const AdamStep& s) {
     g *= s.grad_scale;
     if (s.decoupled_decay) p *= 1 - s.lr * s.weight_decay;
@@ -29,6 +30,7 @@ struct AdamTwin {
 
 struct SgdTwin {
   double p, b = 0;
+  explicit SgdTwin(double parameter) : p(parameter) {}
   void step(double g, const SgdStep& s) {
     g = g * s.grad_scale + s.weight_decay * p;
     if (s.momentum != 0) {

@@ -138,7 +138,8 @@ int train(const TrainFlags& flags) {
   Rng rng(run.training.seed);
   nn::Parameters params(rng);
   const models::Gpt gpt(params.root(), run.model);
-  const auto& [model, training, text] = run;
+  const models::GptConfig& model = run.model;
+  const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
   AdamW optimizer(params, {.lr = training.lr, .beta2 = 0.99, .weight_decay = 0.1});
   Trainer trainer(params, optimizer,
@@ -149,7 +150,7 @@ int train(const TrainFlags& flags) {
                    .directory = directory});
   if (flags.resume) trainer.resume();
   fmt::print(stderr, "GPT of {} parameters learns {} ({} characters, {} distinct) in {} steps\n", format_count(static_cast<double>(params.numel())),
-             training.text_name, format_count(static_cast<double>(text.size())), corpus.vocabulary(), training.steps);
+             training.text_name, format_count(static_cast<double>(run.text.size())), corpus.vocabulary(), training.steps);
 
   const std::vector<TokenBatch> windows = corpus.windows(std::max<int64_t>(1, 4096 / model.context), model.context);
   const TrainingReport report = trainer.run(
