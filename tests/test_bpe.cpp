@@ -1,5 +1,6 @@
-// Byte pair encoding. Outside numbers: Hugging Face tokenizers 0.23.3, ByteLevelBPETokenizer(add_prefix_space=False),
-// trained with vocab_size=280, min_frequency=2 on kText; its pieces from pre_tokenizers.ByteLevel.
+// Byte pair encoding. Outside numbers: Hugging Face tokenizers 0.23.3,
+// ByteLevelBPETokenizer(add_prefix_space=False), trained with vocab_size=280, min_frequency=2 on kText; its
+// pieces from pre_tokenizers.ByteLevel.
 #include <filesystem>
 #include <set>
 
@@ -21,7 +22,8 @@ const std::string kText =
     "the cats that were sitting on the mats were jumping\n";
 
 const std::string kMerges =
-    "#version: 0.2\nt h\na t\nĠ w\nĠ th\ni n\nĠth e\nin g\na s\nc at\ne r\ni t\nj u\nm p\nm at\no n\ns it\nt ing\n"
+    "#version: 0.2\nt h\na t\nĠ w\nĠ th\ni n\nĠth e\nin g\na s\nc at\ne r\ni t\nj u\nm p\nm at\no n\ns it\nt "
+    "ing\n"
     "Ġ ,\nĠ cat\nĠ ju\nĠ mat\nĠ on\nĠ sit\nth e\n";
 
 std::string cut(const std::string& text) {
@@ -33,8 +35,9 @@ std::string cut(const std::string& text) {
 }  // namespace
 
 TEST_CASE("bpe: text is cut as GPT-2 cuts it", "[tokenizer]") {
-  CHECK(cut("I'll say   it's 1,234 don't--they've\t gone...  \n\nEnd \n") ==
-        "[I]['ll][ say][  ][ it]['s][ 1][,][234][ don]['t][--][they]['ve][\t][ gone][...][  \n][\n][End][ \n]");
+  CHECK(
+      cut("I'll say   it's 1,234 don't--they've\t gone...  \n\nEnd \n") ==
+      "[I]['ll][ say][  ][ it]['s][ 1][,][234][ don]['t][--][they]['ve][\t][ gone][...][  \n][\n][End][ \n]");
   CHECK(cut("Où est l'été ? 12½€ «voilà»") == "[Où][ est][ l]['][été][ ?][ 12½][€][ «][voilà][»]");
   CHECK(cut("  a") == "[ ][ a]");
   CHECK(cut("a  ") == "[a][  ]");
@@ -50,7 +53,8 @@ TEST_CASE("bpe: training learns the reference's merges in its order", "[tokenize
   const Bpe bpe = Bpe::train(kText, 280);
   CHECK(bpe.size() == 280);
   CHECK(bpe.to_merges() == kMerges);
-  CHECK(bpe.encode("the cats that jumped on it") == Ids{279, 274, 82, 259, 257, 275, 268, 68, 67, 277, 220, 266});
+  CHECK(bpe.encode("the cats that jumped on it") ==
+        Ids{279, 274, 82, 259, 257, 275, 268, 68, 67, 277, 220, 266});
   CHECK(bpe.encode("été: 😀\n") == Ids{127, 102, 83, 127, 102, 25, 220, 172, 253, 246, 222, 198});
 }
 
@@ -63,7 +67,7 @@ TEST_CASE("bpe: any bytes decode to themselves", "[tokenizer]") {
   std::set<std::string> tokens;
   for (int64_t id = 0; id < 256; ++id) tokens.insert(bpe.token(id));
   CHECK(tokens.size() == 256);
-  CHECK(bpe.token(0) == "!");    // GPT-2's ids
+  CHECK(bpe.token(0) == "!");  // GPT-2's ids
   CHECK(bpe.token(220) == " ");
   CHECK(bpe.token(198) == "\n");
 }
@@ -74,7 +78,8 @@ TEST_CASE("bpe: training stops when nothing repeats, and at the vocabulary asked
   CHECK(Bpe::train("abab", 1000).size() == 257);  // "ab" twice; "abab" once
   CHECK(Bpe::train("aaaa", 1000).size() == 257);  // three overlapping pairs, one merge
   CHECK(Bpe::train(kText, 256).size() == 256);
-  CHECK_THROWS_WITH(Bpe::train(kText, 255), Contains("vocabulary is 255; need at least the 256 bytes") && Contains("test_bpe.cpp"));
+  CHECK_THROWS_WITH(Bpe::train(kText, 255),
+                    Contains("vocabulary is 255; need at least the 256 bytes") && Contains("test_bpe.cpp"));
 }
 
 TEST_CASE("bpe: a merges file loads as it was", "[tokenizer]") {
@@ -87,7 +92,9 @@ TEST_CASE("bpe: a merges file loads as it was", "[tokenizer]") {
 }
 
 TEST_CASE("bpe: what is no merge is refused with its line", "[tokenizer]") {
-  CHECK_THROWS_WITH(Bpe::from_merges("t h\nx\n"), Contains("merges:2: \"x\" is no merge; need two tokens that are bytes or earlier merges"));
+  CHECK_THROWS_WITH(
+      Bpe::from_merges("t h\nx\n"),
+      Contains("merges:2: \"x\" is no merge; need two tokens that are bytes or earlier merges"));
   CHECK_THROWS_WITH(Bpe::from_merges("th e\n"), Contains("merges:1: \"th e\" is no merge"));
   CHECK_THROWS_WITH(Bpe::from_merges("t h e\n"), Contains("merges:1"));
   CHECK_THROWS_WITH(Bpe::from_merges("t \n"), Contains("merges:1"));

@@ -63,7 +63,8 @@ TEST_CASE("corpus: windows predict every token of the split but the first exactl
   for (int i = 0; i < 1000; ++i) text += static_cast<char>('a' + (i * i) % 26);
   const Corpus corpus = Corpus::from_text(text);
   const auto tokens = corpus.tokens(Part::validation);  // 100: 99 to predict
-  for (const auto& [batch, context] : {std::pair<int64_t, int64_t>{4, 8}, {1, 1}, {3, 33}, {2, 99}, {5, 200}, {100, 7}}) {
+  for (const auto& [batch, context] :
+       {std::pair<int64_t, int64_t>{4, 8}, {1, 1}, {3, 33}, {2, 99}, {5, 200}, {100, 7}}) {
     CAPTURE(batch, context);
     Ids x, y;
     for (const TokenBatch& window : corpus.windows(batch, context)) {
@@ -83,10 +84,12 @@ TEST_CASE("corpus: windows predict every token of the split but the first exactl
 TEST_CASE("corpus: a text too short for the context is refused", "[data]") {
   const Corpus corpus = Corpus::from_text("a short text for a long context");  // 31: 27 and 4
   Rng rng(1);
-  CHECK_THROWS_WITH(corpus.batch(2, 27, rng), Contains("the training split has 27 tokens; a context of 27 needs at least 28") &&
-                                                  Contains("test_corpus.cpp"));
+  CHECK_THROWS_WITH(corpus.batch(2, 27, rng),
+                    Contains("the training split has 27 tokens; a context of 27 needs at least 28") &&
+                        Contains("test_corpus.cpp"));
   CHECK(corpus.batch(2, 26, rng).x.size(1) == 26);
   CHECK_THROWS_WITH(corpus.batch(0, 4, rng), Contains("batch is 0 and context 4; need at least 1"));
   CHECK_THROWS_WITH(corpus.windows(4, -1), Contains("batch is 4 and context -1"));
-  CHECK_THROWS_WITH(Corpus::from_text("abcdefghij").windows(1, 1), Contains("the validation split has 1 tokens; need at least 2"));
+  CHECK_THROWS_WITH(Corpus::from_text("abcdefghij").windows(1, 1),
+                    Contains("the validation split has 1 tokens; need at least 2"));
 }

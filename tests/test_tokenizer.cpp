@@ -22,19 +22,18 @@ TEST_CASE("utf8: valid text decodes and encodes to itself", "[utf8]") {
 }
 
 TEST_CASE("utf8: the first invalid byte is found", "[utf8]") {
-  const std::pair<std::string, size_t> cases[] = {
-      {"ab\xFF", 2},                  // never valid
-      {"a\x80", 1},                   // a tail without a head
-      {"ab\xC3", 2},                  // cut short
-      {"ab\xE2\x82", 2},              // cut short
-      {"\xC3(", 0},                   // a head without a tail
-      {"\xC0\xAF", 0},                // "/" in two bytes: overlong
-      {"\xE0\x80\xAF", 0},            // overlong
-      {"\xF0\x80\x80\xAF", 0},        // overlong
-      {"x\xED\xA0\x80", 1},           // a surrogate
-      {"\xF4\x90\x80\x80", 0},        // beyond U+10FFFF
-      {"\xF8\x88\x80\x80\x80", 0},    // five bytes
-      {"é\xF0\x9F\x98", 2}};
+  const std::pair<std::string, size_t> cases[] = {{"ab\xFF", 2},                // never valid
+                                                  {"a\x80", 1},                 // a tail without a head
+                                                  {"ab\xC3", 2},                // cut short
+                                                  {"ab\xE2\x82", 2},            // cut short
+                                                  {"\xC3(", 0},                 // a head without a tail
+                                                  {"\xC0\xAF", 0},              // "/" in two bytes: overlong
+                                                  {"\xE0\x80\xAF", 0},          // overlong
+                                                  {"\xF0\x80\x80\xAF", 0},      // overlong
+                                                  {"x\xED\xA0\x80", 1},         // a surrogate
+                                                  {"\xF4\x90\x80\x80", 0},      // beyond U+10FFFF
+                                                  {"\xF8\x88\x80\x80\x80", 0},  // five bytes
+                                                  {"é\xF0\x9F\x98", 2}};
   for (const auto& [text, place] : cases) {
     CAPTURE(text);
     CHECK(find_invalid_utf8(text) == place);
@@ -83,7 +82,8 @@ TEST_CASE("chars: unknown characters are named, with those that are known", "[to
                                                  Contains("test_tokenizer.cpp"));
   CHECK_THROWS_AS(chars.encode("x"), ValueError);
   CHECK_THROWS_WITH(chars.encode("ab\xFF"), Contains("not UTF-8: byte 2 (0xff)"));
-  CHECK_THROWS_WITH(chars.decode(std::vector<int64_t>{0, 4}), Contains("id 4 is not in the vocabulary; need 0 to 3"));
+  CHECK_THROWS_WITH(chars.decode(std::vector<int64_t>{0, 4}),
+                    Contains("id 4 is not in the vocabulary; need 0 to 3"));
   CHECK_THROWS_AS(chars.decode(std::vector<int64_t>{-1}), IndexError);
   CHECK_THROWS_WITH(Chars::from_text(""), Contains("the text is empty"));
   CHECK_THROWS_WITH(Chars::from_text("a\x80"), Contains("not UTF-8: byte 1"));
@@ -99,23 +99,30 @@ TEST_CASE("chars: a saved vocabulary loads as it was", "[tokenizer]") {
 }
 
 TEST_CASE("chars: JSON that is no vocabulary is refused", "[tokenizer]") {
-  for (const char* bad : {"", "{", "[]", "null", "{}", R"({"type": "words", "characters": "ab"})",
-                          R"({"type": "chars"})", R"({"type": "chars", "characters": 3})", R"({"type": 1, "characters": "a"})",
-                          R"({"type": "chars", "characters": "\ud800"})", "{\"type\": \"chars\", \"characters\": \"\xFF\"}"}) {
+  for (const char* bad :
+       {"", "{", "[]", "null", "{}", R"({"type": "words", "characters": "ab"})", R"({"type": "chars"})",
+        R"({"type": "chars", "characters": 3})", R"({"type": 1, "characters": "a"})",
+        R"({"type": "chars", "characters": "\ud800"})", "{\"type\": \"chars\", \"characters\": \"\xFF\"}"}) {
     CAPTURE(bad);
-    CHECK_THROWS_WITH(Chars::from_json(bad), Contains("the JSON holds no character vocabulary; need {\"type\": \"chars\""));
+    CHECK_THROWS_WITH(Chars::from_json(bad),
+                      Contains("the JSON holds no character vocabulary; need {\"type\": \"chars\""));
     CHECK_THROWS_AS(Chars::from_json(bad), FileError);
   }
-  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": ""})"), Contains("has no characters"));
-  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "ba"})"), Contains("out of order: \"b\" before \"a\""));
-  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "aa"})"), Contains("out of order: \"a\" before \"a\""));
+  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": ""})"),
+                    Contains("has no characters"));
+  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "ba"})"),
+                    Contains("out of order: \"b\" before \"a\""));
+  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "aa"})"),
+                    Contains("out of order: \"a\" before \"a\""));
   const TempFile file;
   CHECK_THROWS_WITH(Chars::load(file.path), Contains(file.path) && Contains("No such file"));
   write_file(file.path, "{}");
-  CHECK_THROWS_WITH(Chars::load(file.path), Contains("Chars::load: \"" + file.path + "\" holds no character vocabulary"));
+  CHECK_THROWS_WITH(Chars::load(file.path),
+                    Contains("Chars::load: \"" + file.path + "\" holds no character vocabulary"));
 }
 
-TEST_CASE("words: frequent words come first, equals in byte order, after four special tokens", "[tokenizer]") {
+TEST_CASE("words: frequent words come first, equals in byte order, after four special tokens",
+          "[tokenizer]") {
   const std::vector<std::string> sentences = {"the cat saw the dog", "the dog slept"};
   const Words words = Words::from_sentences(sentences);
   REQUIRE(words.size() == 9);
@@ -135,7 +142,8 @@ TEST_CASE("words: sentences encode and decode, unknown words are listed", "[toke
   CHECK(words.unknown("the dog").empty());
   CHECK(words.decode(std::vector<int64_t>{Words::kBos, 4, 5, Words::kEos, 6, Words::kPad}) == "the cat");
   CHECK(words.encode("").empty());
-  CHECK_THROWS_WITH(words.decode(std::vector<int64_t>{99}), Contains("id 99 is not in the vocabulary; need 0 to 7"));
+  CHECK_THROWS_WITH(words.decode(std::vector<int64_t>{99}),
+                    Contains("id 99 is not in the vocabulary; need 0 to 7"));
 }
 
 TEST_CASE("words: text cannot smuggle in a special token", "[tokenizer]") {
@@ -159,13 +167,17 @@ TEST_CASE("words: a saved vocabulary loads as it was, anything else is refused",
   words.save(file.path);
   CHECK(Words::load(file.path).to_json() == words.to_json());
   CHECK(Words::load(file.path).encode("l' été") == words.encode("l' été"));
-  for (const char* bad : {"", "3", "{}", R"({"type": "chars", "words": ["a"]})", R"({"type": "words", "words": []})",
-                          R"({"type": "words", "words": "a"})"}) {
+  for (const char* bad : {"", "3", "{}", R"({"type": "chars", "words": ["a"]})",
+                          R"({"type": "words", "words": []})", R"({"type": "words", "words": "a"})"}) {
     CAPTURE(bad);
     CHECK_THROWS_WITH(Words::from_json(bad), Contains("holds no word vocabulary"));
   }
-  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", 3]})"), Contains("word 1 is not a string"));
-  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", "a"]})"), Contains("\"a\" is special or there twice"));
-  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["<unk>"]})"), Contains("\"<unk>\" is special or there twice"));
-  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a b"]})"), Contains("\"a b\" cannot be a word"));
+  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", 3]})"),
+                    Contains("word 1 is not a string"));
+  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", "a"]})"),
+                    Contains("\"a\" is special or there twice"));
+  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["<unk>"]})"),
+                    Contains("\"<unk>\" is special or there twice"));
+  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a b"]})"),
+                    Contains("\"a b\" cannot be a word"));
 }

@@ -23,7 +23,8 @@ Counts ngrams(const std::vector<std::string>& words, size_t n) {
 
 void check_counts(size_t candidates, size_t references, const Op& op) {
   if (candidates != references)
-    fail<ValueError>(op, "there are {} candidates and {} references; need one for each", candidates, references);
+    fail<ValueError>(op, "there are {} candidates and {} references; need one for each", candidates,
+                     references);
 }
 
 /// What corpus BLEU is computed from.
@@ -47,7 +48,8 @@ struct Totals {
         for (const auto& [gram, count] : ngrams(words, n)) limit[gram] = std::max(limit[gram], count);
       for (const auto& [gram, count] : ngrams(said, n)) {
         all[n - 1] += count;
-        if (const auto found = limit.find(gram); found != limit.end()) matched[n - 1] += std::min(count, found->second);
+        if (const auto found = limit.find(gram); found != limit.end())
+          matched[n - 1] += std::min(count, found->second);
       }
     }
   }
@@ -72,7 +74,8 @@ struct Totals {
 
 }  // namespace
 
-BleuScore bleu(std::span<const std::string> candidates, std::span<const std::vector<std::string>> references, Loc where) {
+BleuScore bleu(std::span<const std::string> candidates, std::span<const std::vector<std::string>> references,
+               Loc where) {
   const Op op{"bleu", where};
   check_counts(candidates.size(), references.size(), op);
   Totals totals;
@@ -90,7 +93,8 @@ BleuScore bleu(std::span<const std::string> candidates, std::span<const std::str
   return totals.score();
 }
 
-double exact_match(std::span<const std::string> candidates, std::span<const std::string> references, Loc where) {
+double exact_match(std::span<const std::string> candidates, std::span<const std::string> references,
+                   Loc where) {
   check_counts(candidates.size(), references.size(), {"exact_match", where});
   if (candidates.empty()) return 0;
   int64_t equal = 0;
@@ -98,12 +102,14 @@ double exact_match(std::span<const std::string> candidates, std::span<const std:
   return static_cast<double>(equal) / static_cast<double>(candidates.size());
 }
 
-std::vector<LengthRow> by_length(std::span<const std::string> sources, std::span<const std::string> candidates,
+std::vector<LengthRow> by_length(std::span<const std::string> sources,
+                                 std::span<const std::string> candidates,
                                  std::span<const std::string> references, int64_t width, Loc where) {
   const Op op{"by_length", where};
   check_counts(candidates.size(), references.size(), op);
   if (sources.size() != candidates.size())
-    fail<ValueError>(op, "there are {} sources and {} candidates; need one for each", sources.size(), candidates.size());
+    fail<ValueError>(op, "there are {} sources and {} candidates; need one for each", sources.size(),
+                     candidates.size());
   if (width < 1) fail<ValueError>(op, "width is {}; need at least 1", width);
   std::map<int64_t, std::pair<std::vector<std::string>, std::vector<std::string>>> buckets;
   for (size_t i = 0; i < sources.size(); ++i) {

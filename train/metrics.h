@@ -11,17 +11,17 @@
 namespace heed::train {
 
 struct BleuScore {
-  double bleu = 0;                           ///< 0 to 100
-  double precisions[4] = {};                 ///< of 1-grams to 4-grams, 0 to 1
-  double brevity_penalty = 0;                ///< 1 if the candidates are at least as long as the references
+  double bleu = 0;             ///< 0 to 100
+  double precisions[4] = {};   ///< of 1-grams to 4-grams, 0 to 1
+  double brevity_penalty = 0;  ///< 1 if the candidates are at least as long as the references
   int64_t candidate_words = 0, reference_words = 0;
 };
 
-/// Corpus BLEU-4 (Papineni et al. 2002) of sentences whose words are separated by spaces: 100 times the brevity
-/// penalty times the geometric mean of the clipped n-gram precisions, all counted over the whole corpus. Not smoothed: a
-/// precision of 0 makes BLEU 0. An order of which the candidates hold no n-gram at all is left out of the mean, so that
-/// a corpus of three-word sentences can score. An empty corpus, or one without words, has BLEU 0.
-/// Throws ValueError if the counts differ.
+/// Corpus BLEU-4 (Papineni et al. 2002) of sentences whose words are separated by spaces: 100 times the
+/// brevity penalty times the geometric mean of the clipped n-gram precisions, all counted over the whole
+/// corpus. Not smoothed: a precision of 0 makes BLEU 0. An order of which the candidates hold no n-gram at
+/// all is left out of the mean, so that a corpus of three-word sentences can score. An empty corpus, or one
+/// without words, has BLEU 0. Throws ValueError if the counts differ.
 BleuScore bleu(std::span<const std::string> candidates, std::span<const std::string> references,
                Loc where = Loc::current());
 
@@ -31,7 +31,8 @@ BleuScore bleu(std::span<const std::string> candidates, std::span<const std::str
 BleuScore bleu(std::span<const std::string> candidates, std::span<const std::vector<std::string>> references,
                Loc where = Loc::current());
 
-/// The share, 0 to 1, of candidates that equal their reference; 0 if there are none. Throws ValueError if the counts differ.
+/// The share, 0 to 1, of candidates that equal their reference; 0 if there are none. Throws ValueError if the
+/// counts differ.
 double exact_match(std::span<const std::string> candidates, std::span<const std::string> references,
                    Loc where = Loc::current());
 
@@ -39,13 +40,15 @@ double exact_match(std::span<const std::string> candidates, std::span<const std:
 struct LengthRow {
   int64_t from = 0, to = 0;  ///< words in the source, both ends included
   int64_t count = 0;
-  double exact_match = 0;    ///< 0 to 1
-  double bleu = 0;           ///< 0 to 100
+  double exact_match = 0;  ///< 0 to 1
+  double bleu = 0;         ///< 0 to 100
 };
 
-/// Scores by the length of the source, in buckets of `width` words (1 to width, width + 1 to 2 width, ...), without the
-/// buckets that are empty. Throws ValueError if the counts differ or width is less than 1.
-std::vector<LengthRow> by_length(std::span<const std::string> sources, std::span<const std::string> candidates,
-                                 std::span<const std::string> references, int64_t width, Loc where = Loc::current());
+/// Scores by the length of the source, in buckets of `width` words (1 to width, width + 1 to 2 width, ...),
+/// without the buckets that are empty. Throws ValueError if the counts differ or width is less than 1.
+std::vector<LengthRow> by_length(std::span<const std::string> sources,
+                                 std::span<const std::string> candidates,
+                                 std::span<const std::string> references, int64_t width,
+                                 Loc where = Loc::current());
 
 }  // namespace heed::train

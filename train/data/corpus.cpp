@@ -11,7 +11,8 @@ namespace {
 std::string_view name_of(Part part) { return part == Part::train ? "training" : "validation"; }
 
 void check_sizes(int64_t batch, int64_t context, const Op& op) {
-  if (batch < 1 || context < 1) fail<ValueError>(op, "batch is {} and context {}; need at least 1", batch, context);
+  if (batch < 1 || context < 1)
+    fail<ValueError>(op, "batch is {} and context {}; need at least 1", batch, context);
 }
 
 }  // namespace
@@ -24,7 +25,9 @@ Corpus Corpus::from_text(std::string_view text, Chars chars, Loc where) {
   return Corpus(std::move(chars), std::move(ids));
 }
 
-Corpus Corpus::from_text(std::string_view text, Loc where) { return from_text(text, Chars::from_text(text, where), where); }
+Corpus Corpus::from_text(std::string_view text, Loc where) {
+  return from_text(text, Chars::from_text(text, where), where);
+}
 
 Corpus Corpus::from_file(const std::string& path, Loc where) {
   return from_text(read_text(path, Op{"Corpus::from_file", where}), where);
@@ -53,8 +56,8 @@ TokenBatch Corpus::batch(int64_t batch, int64_t context, Rng& rng, Part part, Lo
   check_sizes(batch, context, op);
   const auto all = tokens(part);
   if (std::ssize(all) <= context)
-    fail<ValueError>(op, "the {} split has {} tokens; a context of {} needs at least {}", name_of(part), all.size(),
-                     context, context + 1);
+    fail<ValueError>(op, "the {} split has {} tokens; a context of {} needs at least {}", name_of(part),
+                     all.size(), context, context + 1);
   std::vector<int64_t> offsets(batch);
   rng.randint(offsets.data(), batch, 0, std::ssize(all) - context, where);
   return rows(all, offsets, context);

@@ -1,4 +1,5 @@
-// A text as characters for a GPT: training and validation split, random batches, and windows over all of a split.
+// A text as characters for a GPT: training and validation split, random batches, and windows over all of a
+// split.
 #pragma once
 
 #include <cstdint>
@@ -36,14 +37,16 @@ class Corpus {
   /// All token ids of a part, in the order of the text.
   std::span<const int32_t> tokens(Part part) const;
 
-  /// `batch` windows of `context` tokens, each from a place of its own, drawn as nanoGPT draws them: one word of the
-  /// generator for each. Throws ValueError if a size is less than 1, or the part has not context + 1 tokens.
-  TokenBatch batch(int64_t batch, int64_t context, Rng& rng, Part part = Part::train, Loc where = Loc::current()) const;
+  /// `batch` windows of `context` tokens, each from a place of its own, drawn as nanoGPT draws them: one word
+  /// of the generator for each. Throws ValueError if a size is less than 1, or the part has not context + 1
+  /// tokens.
+  TokenBatch batch(int64_t batch, int64_t context, Rng& rng, Part part = Part::train,
+                   Loc where = Loc::current()) const;
 
-  /// A whole part in windows of `context` tokens side by side, `batch` windows at a time, so that every token but the
-  /// part's first is predicted exactly once. What does not fill a window comes last, as one shorter window: the mean loss
-  /// of the part is that of the batches weighted by y.numel(). Throws ValueError if a size is less than 1, or
-  /// the part has fewer than 2 tokens.
+  /// A whole part in windows of `context` tokens side by side, `batch` windows at a time, so that every token
+  /// but the part's first is predicted exactly once. What does not fill a window comes last, as one shorter
+  /// window: the mean loss of the part is that of the batches weighted by y.numel(). Throws ValueError if a
+  /// size is less than 1, or the part has fewer than 2 tokens.
   std::vector<TokenBatch> windows(int64_t batch, int64_t context, Part part = Part::validation,
                                   Loc where = Loc::current()) const;
 

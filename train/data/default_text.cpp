@@ -23,7 +23,8 @@ std::optional<std::string> without_references(const std::string& verses) {
     const std::string_view line(verses.data() + start, end - start);
     start = end + 1;
     const size_t space = line.find(' '), colon = line.find(':');
-    if (space == line.npos || colon == line.npos || colon == 0 || !is_digit(line[colon - 1]) || !is_digit(line[colon + 1]))
+    if (space == line.npos || colon == line.npos || colon == 0 || !is_digit(line[colon - 1]) ||
+        !is_digit(line[colon + 1]))
       return std::nullopt;
     const std::string_view reference = line.substr(0, colon);  // "Ge1" of "Ge1:1"
     if (!chapter.empty() && reference != chapter) text += '\n';
@@ -39,7 +40,8 @@ std::optional<std::string> king_james_text(const std::string& program) {
   if (!pipe) return std::nullopt;
   std::string verses;
   std::array<char, 1 << 16> buffer;
-  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), pipe)) verses.append(buffer.data(), got);
+  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), pipe))
+    verses.append(buffer.data(), got);
   constexpr std::ptrdiff_t kVerses = 31102;
   const bool complete = pclose(pipe) == 0 && std::count(verses.begin(), verses.end(), '\n') == kVerses;
   if (!complete || find_invalid_utf8(verses) != verses.npos) return std::nullopt;

@@ -27,7 +27,8 @@ int64_t position(const std::vector<Word>& words, int64_t meaning) {
   return -1;
 }
 
-std::vector<std::pair<int64_t, int64_t>> align(const std::vector<Word>& source, const std::vector<Word>& target) {
+std::vector<std::pair<int64_t, int64_t>> align(const std::vector<Word>& source,
+                                               const std::vector<Word>& target) {
   std::vector<std::pair<int64_t, int64_t>> links;
   for (size_t i = 0; i < source.size(); ++i)
     for (size_t j = 0; j < target.size(); ++j)
@@ -39,7 +40,8 @@ std::vector<std::pair<int64_t, int64_t>> align(const std::vector<Word>& source, 
 ParsedPair parse(const Sentence& sentence, const Spoken& english) {
   const Spoken french = in_french(sentence);
   const Clause& main = sentence.first;
-  const int64_t subject = main.subject ? meaning(main.subject->id, Role::noun) : meaning(main.id, Role::subject);
+  const int64_t subject =
+      main.subject ? meaning(main.subject->id, Role::noun) : meaning(main.id, Role::subject);
   const int64_t verb = meaning(main.id, Role::verb);
   Parse about{.number = main.agreement.number,
               .gender = main.agreement.gender,
@@ -58,9 +60,11 @@ ParsedPair parse(const Sentence& sentence, const Spoken& english) {
 void check(int64_t count, const GrammarOptions& o, const Op& op) {
   if (count < 0) fail<ValueError>(op, "count is {}; need at least 0", count);
   if (o.min_words < 1 || o.max_words < o.min_words)
-    fail<ValueError>(op, "min_words is {} and max_words {}; need 1 <= min_words <= max_words", o.min_words, o.max_words);
+    fail<ValueError>(op, "min_words is {} and max_words {}; need 1 <= min_words <= max_words", o.min_words,
+                     o.max_words);
   if (o.min_depth < 0 || o.max_depth < o.min_depth)
-    fail<ValueError>(op, "min_depth is {} and max_depth {}; need 0 <= min_depth <= max_depth", o.min_depth, o.max_depth);
+    fail<ValueError>(op, "min_depth is {} and max_depth {}; need 0 <= min_depth <= max_depth", o.min_depth,
+                     o.max_depth);
   if (o.min_distance < 0 || o.max_distance < o.min_distance)
     fail<ValueError>(op, "min_distance is {} and max_distance {}; need 0 <= min_distance <= max_distance",
                      o.min_distance, o.max_distance);
@@ -81,9 +85,10 @@ Taste taste_for(int64_t words, const GrammarOptions& o, Rng& rng) {
 
 std::string_view name_of(Phenomenon phenomenon) {
   constexpr std::array<std::string_view, kPhenomena> kNames{
-      "negation",        "elision",         "contraction",       "adjective after the noun",  "feminine adjective",
-      "possessive",      "genitive",        "participle agreement", "object pronoun",         "subject pronoun",
-      "subject relative", "object relative", "coordination",      "partitive de",             "avoir idiom"};
+      "negation",           "elision",         "contraction",      "adjective after the noun",
+      "feminine adjective", "possessive",      "genitive",         "participle agreement",
+      "object pronoun",     "subject pronoun", "subject relative", "object relative",
+      "coordination",       "partitive de",    "avoir idiom"};
   return kNames[static_cast<size_t>(phenomenon)];
 }
 
@@ -97,7 +102,7 @@ Split Grammar::split_of(std::string_view source) {
 std::vector<ParsedPair> Grammar::parsed_pairs(int64_t count, const GrammarOptions& o, Rng& rng, Loc where) {
   const Op op{"Grammar::pairs", where};
   check(count, o, op);
-  constexpr int64_t kPatience = 20000;  // tries in a row that gave nothing new, before the grammar counts as exhausted
+  constexpr int64_t kPatience = 20000;  // tries in a row without anything new: the grammar is exhausted
   std::vector<ParsedPair> found;
   std::set<std::string> seen;
   int64_t wasted = 0;
@@ -106,11 +111,12 @@ std::vector<ParsedPair> Grammar::parsed_pairs(int64_t count, const GrammarOption
     const int64_t wish = o.min_words + static_cast<int64_t>(rng.random() % (o.max_words - o.min_words + 1));
     for (int64_t attempt = 0; attempt < 40; ++attempt) {
       if (++wasted > kPatience)
-        fail<ValueError>(op,
-                         "found only {} of {} sentences of {} to {} words, depth {} to {}, distance {} to {}; need wider "
-                         "limits or a smaller count",
-                         found.size(), count, o.min_words, o.max_words, o.min_depth, o.max_depth, o.min_distance,
-                         o.max_distance);
+        fail<ValueError>(
+            op,
+            "found only {} of {} sentences of {} to {} words, depth {} to {}, distance {} to {}; need wider "
+            "limits or a smaller count",
+            found.size(), count, o.min_words, o.max_words, o.min_depth, o.max_depth, o.min_distance,
+            o.max_distance);
       const Sentence sentence = make_up(taste_for(wish, o, rng), rng);
       const Spoken english = in_english(sentence);
       if (static_cast<int64_t>(english.words.size()) != wish) continue;

@@ -1,16 +1,16 @@
 // A synchronous English-French grammar: it makes up sentences and says each in both languages.
 //
-// Written so that a dictionary is not enough. To be right a translator must look at other words, and often at far
-// ones: agreement in gender and number, adjectives that change sides, negation around the verb, elision and
-// contraction, the king's cat that becomes the cat of the king, pronouns whose gender lies in another clause, and
-// relative clauses that nest until the subject stands far from its verb:
+// Written so that a dictionary is not enough. To be right a translator must look at other words, and often at
+// far ones: agreement in gender and number, adjectives that change sides, negation around the verb, elision
+// and contraction, the king's cat that becomes the cat of the king, pronouns whose gender lies in another
+// clause, and relative clauses that nest until the subject stands far from its verb:
 //
 //   the cat that was sitting on the mat , which was next to the dog , jumped
 //   le chat qui était assis sur le tapis , qui était à côté du chien , a sauté
 //
-// Sentences are lower-case words with one space between them; commas, "'s" and elided words ("l'", "qu'") are words.
-// An English sentence has one translation. Where English leaves the gender open, "they" without an antecedent is
-// "ils". "it", "he", "she" and "they" in a second clause stand for the subject of the first.
+// Sentences are lower-case words with one space between them; commas, "'s" and elided words ("l'", "qu'") are
+// words. An English sentence has one translation. Where English leaves the gender open, "they" without an
+// antecedent is "ils". "it", "he", "she" and "they" in a second clause stand for the subject of the first.
 #pragma once
 
 #include <cstdint>
@@ -58,15 +58,16 @@ std::string_view name_of(Phenomenon phenomenon);
 
 /// What the grammar knows about a pair. Positions count words from 0.
 struct Parse {
-  std::string head = {};           ///< the English head noun (or pronoun) of the main clause's subject
-  Number number = Number::singular;              ///< of the whole subject: "the boy and the girl" is plural
-  Gender gender = Gender::masculine;              ///< French gender of the whole subject
-  int64_t depth = 0;              ///< relative clauses nested in one another inside the subject
-  int64_t subject = 0, verb = 0;      ///< position of the head and of the main verb's first word in the source
+  std::string head = {};              ///< the English head noun (or pronoun) of the main clause's subject
+  Number number = Number::singular;   ///< of the whole subject: "the boy and the girl" is plural
+  Gender gender = Gender::masculine;  ///< French gender of the whole subject
+  int64_t depth = 0;                  ///< relative clauses nested in one another inside the subject
+  int64_t subject = 0, verb = 0;  ///< position of the head and of the main verb's first word in the source
   int64_t distance = 0;           ///< words between the two: verb - subject - 1
   int64_t target_subject = 0, target_verb = 0;  ///< the same in the target
-  uint32_t phenomena = 0;         ///< bit i: Phenomenon i occurs
-  std::vector<std::pair<int64_t, int64_t>> alignment = {};  ///< (source word, target word) that mean the same, sorted
+  uint32_t phenomena = 0;                       ///< bit i: Phenomenon i occurs
+  /// (source word, target word) that mean the same, sorted.
+  std::vector<std::pair<int64_t, int64_t>> alignment = {};
 
   bool has(Phenomenon phenomenon) const { return phenomena >> static_cast<int>(phenomenon) & 1; }
 };
@@ -76,25 +77,26 @@ struct ParsedPair {
   Parse parse;
 };
 
-/// A sentence belongs to the test split or to the training split by a hash of its English side alone, so whatever
-/// is drawn, with whatever options and seed, the two never meet. About one sentence in ten is a test sentence.
+/// A sentence belongs to the test split or to the training split by a hash of its English side alone, so
+/// whatever is drawn, with whatever options and seed, the two never meet. About one sentence in ten is a test
+/// sentence.
 enum class Split : uint8_t { train, test, any };
 
 struct GrammarOptions {
-  int64_t min_words = 3;      ///< of the source, commas included
+  int64_t min_words = 3;  ///< of the source, commas included
   int64_t max_words = 20;
-  int64_t min_depth = 0;      ///< relative clauses nested in the subject
+  int64_t min_depth = 0;  ///< relative clauses nested in the subject
   int64_t max_depth = 2;
-  int64_t min_distance = 0;   ///< words between subject and verb
+  int64_t min_distance = 0;  ///< words between subject and verb
   int64_t max_distance = 1000;
   Split split = Split::train;
 };
 
 class Grammar {
  public:
-  /// `count` distinct pairs; lengths are spread over [min_words, max_words] as evenly as the grammar allows (there
-  /// are few very short sentences). The same generator state gives the same pairs.
-  /// Throws ValueError if the options contradict each other, or admit fewer sentences than asked for.
+  /// `count` distinct pairs; lengths are spread over [min_words, max_words] as evenly as the grammar allows
+  /// (there are few very short sentences). The same generator state gives the same pairs. Throws ValueError
+  /// if the options contradict each other, or admit fewer sentences than asked for.
   static std::vector<SentencePair> pairs(int64_t count, const GrammarOptions& options, Rng& rng,
                                          Loc where = Loc::current());
 
@@ -108,8 +110,9 @@ class Grammar {
   /// Each English word of the grammar with its most usual French word: what a pocket dictionary would say.
   static const std::map<std::string, std::string>& dictionary();
 
-  /// At least `characters` characters of English stories, a blank line between them: each has a hero, who is called
-  /// by name or by pronoun from sentence to sentence. Written as people write: capitals, full stops, "the king's".
+  /// At least `characters` characters of English stories, a blank line between them: each has a hero, who is
+  /// called by name or by pronoun from sentence to sentence. Written as people write: capitals, full stops,
+  /// "the king's".
   static std::string stories(int64_t characters, Rng& rng);
 };
 

@@ -107,7 +107,8 @@ class English {
   void verb_group(const Clause& c) {
     const Verb& verb = *c.verb;
     const bool be = verb.base == "be", past = c.tense == Tense::past || c.tense == Tense::past_progressive;
-    const std::string_view to_be = past ? (plural(c.agreement) ? "were" : "was") : (plural(c.agreement) ? "are" : "is");
+    const std::string_view to_be =
+        past ? (plural(c.agreement) ? "were" : "was") : (plural(c.agreement) ? "are" : "is");
     std::string_view finite, rest;
     if (c.tense >= Tense::present_progressive) {
       finite = to_be, rest = verb.ing;
@@ -122,7 +123,8 @@ class English {
     }
     constexpr std::string_view kWords[] = {"", "not", "never", "often", "always"};
     const std::string_view adverb = kWords[static_cast<size_t>(c.polarity)];
-    const bool auxiliary = be || !rest.empty();  // the adverb follows an auxiliary and precedes any other verb
+    // The adverb follows an auxiliary and precedes any other verb.
+    const bool auxiliary = be || !rest.empty();
     if (!adverb.empty() && !auxiliary) say(adverb, meaning(c.id, Role::polarity));
     say(finite, meaning(c.id, Role::verb));
     if (!adverb.empty() && auxiliary) say(adverb, meaning(c.id, Role::polarity));

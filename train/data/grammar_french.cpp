@@ -13,7 +13,8 @@ constexpr bool feminine(const Agreement& agreement) { return agreement.gender ==
 /// What a word becomes before a vowel sound; itself if nothing changes.
 std::string_view before_vowel(std::string_view word) {
   constexpr std::pair<std::string_view, std::string_view> kChanges[] = {
-      {"le", "l'"}, {"la", "l'"}, {"de", "d'"}, {"ne", "n'"}, {"que", "qu'"}, {"ce", "cet"}, {"ma", "mon"}, {"sa", "son"}};
+      {"le", "l'"},   {"la", "l'"},  {"de", "d'"},  {"ne", "n'"},
+      {"que", "qu'"}, {"ce", "cet"}, {"ma", "mon"}, {"sa", "son"}};
   for (auto [from, to] : kChanges)
     if (word == from) return to;
   return word;
@@ -94,8 +95,9 @@ class French {
     say(form(*p.noun, p.number), meaning(p.id, Role::noun));
     if (p.after) say(form(*p.after, gender, p.number), meaning(p.id, Role::after));
     note(Phenomenon::adjective_after, p.after);
-    note(Phenomenon::feminine_adjective, gender == Gender::feminine && ((p.before && shows_gender(*p.before)) ||
-                                                                        (p.after && shows_gender(*p.after))));
+    note(Phenomenon::feminine_adjective,
+         gender == Gender::feminine &&
+             ((p.before && shows_gender(*p.before)) || (p.after && shows_gender(*p.after))));
     if (p.owner) {
       say("de", meaning(p.id, Role::of));
       phrase(*p.owner);
@@ -114,7 +116,8 @@ class French {
   void before_noun(const Phrase& p) {
     const bool vowel = p.noun->gender == Gender::masculine && p.number == Number::singular &&
                        !p.before->before_vowel.empty() && begins_with_vowel(p.noun->french);
-    say(vowel ? p.before->before_vowel : form(*p.before, p.noun->gender, p.number), meaning(p.id, Role::before));
+    say(vowel ? p.before->before_vowel : form(*p.before, p.noun->gender, p.number),
+        meaning(p.id, Role::before));
   }
 
   void article(const Phrase& p, int64_t means) {
@@ -123,9 +126,10 @@ class French {
   }
 
   /// One of three by the noun's number and gender.
-  void agreeing(const Phrase& p, std::string_view masculine, std::string_view feminine_form, std::string_view many) {
-    const bool is_feminine = p.noun->gender == Gender::feminine;
-    say(p.number == Number::plural ? many : is_feminine ? feminine_form : masculine, meaning(p.id, Role::determiner));
+  void agreeing(const Phrase& p, std::string_view masculine, std::string_view feminine_form,
+                std::string_view many) {
+    const std::string_view one = p.noun->gender == Gender::feminine ? feminine_form : masculine;
+    say(p.number == Number::plural ? many : one, meaning(p.id, Role::determiner));
   }
 
   void determiner(const Phrase& p, bool partitive) {
@@ -148,8 +152,8 @@ class French {
     }
   }
 
-  /// un, une, des; "de" for the object of a negated verb and before an adjective in the plural. "de" swallows "des":
-  /// "besoin de livres".
+  /// un, une, des; "de" for the object of a negated verb and before an adjective in the plural. "de" swallows
+  /// "des": "besoin de livres".
   void indefinite(const Phrase& p, bool partitive) {
     if (partitive) {
       say("de", meaning(p.id, Role::determiner));
@@ -176,7 +180,8 @@ class French {
     if (c.subject) phrase(*c.subject);
     if (c.pronoun != Pronoun::none) {
       const bool many = plural(c.agreement);
-      say(feminine(c.agreement) ? (many ? "elles" : "elle") : (many ? "ils" : "il"), meaning(c.id, Role::subject));
+      say(feminine(c.agreement) ? (many ? "elles" : "elle") : (many ? "ils" : "il"),
+          meaning(c.id, Role::subject));
     }
     verb_group(c);
     if (c.predicate) predicate(c);
@@ -202,7 +207,8 @@ class French {
     note(Phenomenon::feminine_adjective, !idiom && feminine(c.agreement) && shows_gender(*c.predicate));
   }
 
-  /// "besoin" and "peur" never change; "assis" agrees. English "needs" and "sitting" have no word of their own for it.
+  /// "besoin" and "peur" never change; "assis" agrees. English "needs" and "sitting" have no word of their
+  /// own for it.
   void complement(const Clause& c) {
     const bool own_word = !c.verb->particle.empty();
     const int64_t means = meaning(c.id, own_word ? Role::predicate : Role::verb);
@@ -234,7 +240,8 @@ class French {
   }
 
   void object_pronoun(const Clause& c) {
-    const std::string_view word = c.object_pronoun == Pronoun::they ? "les" : c.object_pronoun == Pronoun::she ? "la" : "le";
+    constexpr std::string_view kWords[] = {"", "le", "la", "le", "les"};
+    const std::string_view word = kWords[static_cast<size_t>(c.object_pronoun)];
     say(word, meaning(c.id, Role::after));
     note(Phenomenon::object_pronoun);
   }

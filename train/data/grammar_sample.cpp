@@ -17,7 +17,8 @@ Agreement Phrase::agreement() const {
 int64_t depth_of(const Phrase* phrase) {
   if (!phrase || !phrase->relative) return 0;
   const Clause& clause = *phrase->relative;
-  return 1 + std::max({depth_of(clause.subject.get()), depth_of(clause.object.get()), depth_of(clause.place.get())});
+  return 1 + std::max({depth_of(clause.subject.get()), depth_of(clause.object.get()),
+                       depth_of(clause.place.get())});
 }
 
 namespace {
@@ -45,8 +46,8 @@ class Sampler {
     if (pronoun != Pronoun::none) {
       made.first.pronoun = pronoun;
     } else {
-      made.first.subject = std::make_unique<Phrase>(Phrase{
-          .id = next_id_++, .noun = &noun, .number = Number::singular, .determiner = determiner});
+      made.first.subject = std::make_unique<Phrase>(
+          Phrase{.id = next_id_++, .noun = &noun, .number = Number::singular, .determiner = determiner});
       if (determiner == Determiner::a) adjectives(*made.first.subject, 0.5);
     }
     predicate(made.first, noun.kind, taste_.object_depth, 0, false);
@@ -93,9 +94,11 @@ class Sampler {
   void adjectives(Phrase& phrase, double p) {
     const Kind kind = phrase.noun->kind & kBeing;
     if (chance(p))
-      phrase.before = choose(lexicon::adjectives(), [&](auto& a) { return a.before_noun && (a.kind & kind); });
+      phrase.before =
+          choose(lexicon::adjectives(), [&](auto& a) { return a.before_noun && (a.kind & kind); });
     if (chance(p))
-      phrase.after = choose(lexicon::adjectives(), [&](auto& a) { return !a.before_noun && (a.kind & kind); });
+      phrase.after =
+          choose(lexicon::adjectives(), [&](auto& a) { return !a.before_noun && (a.kind & kind); });
   }
 
   /// A phrase without relative clause about one of `kind`; `owners` says how many owners may stand before it.
@@ -152,7 +155,8 @@ class Sampler {
     tense_and_polarity(clause, true);
   }
 
-  /// One of the first `choices` of he, she, they. A second clause does without "they", whose gender would be unclear.
+  /// One of the first `choices` of he, she, they. A second clause does without "they", whose gender would be
+  /// unclear.
   void pronoun_subject(Clause& clause, int64_t choices) {
     constexpr std::array kPeople{Pronoun::he, Pronoun::she, Pronoun::they};
     clause.pronoun = kPeople[below(choices)];
@@ -174,16 +178,14 @@ class Sampler {
     return found;
   }
 
-  /// Everything from the verb on. `depth` relative clauses nest in the complement: exactly so many within a subject,
-  /// at most so many elsewhere.
+  /// Everything from the verb on. `depth` relative clauses nest in the complement: exactly so many within a
+  /// subject, at most so many elsewhere.
   void predicate(Clause& clause, Kind kind, int64_t depth, int64_t level, bool within_relative) {
     const bool within_subject = within_relative && depth > 0;
     if (!within_relative) depth = depth > 0 && maybe(0.35) ? 1 + below(depth) : 0;
     const Frame frame = choose_frame(kind, within_subject);
-    if (frame == Frame::adjective || frame == Frame::place)
-      clause.verb = &to_be(frame);
-    else
-      clause.verb = choose(verbs(), [&](const Verb& v) { return v.frame == frame && (v.subject & kind); });
+    if (frame == Frame::adjective || frame == Frame::place) clause.verb = &to_be(frame);
+    else clause.verb = choose(verbs(), [&](const Verb& v) { return v.frame == frame && (v.subject & kind); });
     tense_and_polarity(clause, within_relative);
     switch (frame) {
       case Frame::alone:
@@ -192,7 +194,8 @@ class Sampler {
       case Frame::posture:
       case Frame::place: place(clause, depth, level); break;
       case Frame::adjective:
-        clause.predicate = choose(lexicon::adjectives(), [&](auto& a) { return a.predicate && (a.kind & kind); });
+        clause.predicate =
+            choose(lexicon::adjectives(), [&](auto& a) { return a.predicate && (a.kind & kind); });
         break;
       case Frame::direct:
         if (!within_subject && chance(0.12)) {
@@ -268,7 +271,8 @@ class Sampler {
 
 Sentence make_up(const Taste& taste, Rng& rng) { return Sampler(taste, rng).sentence(); }
 
-Sentence make_up_about(const Noun& noun, Determiner determiner, Pronoun pronoun, const Taste& taste, Rng& rng) {
+Sentence make_up_about(const Noun& noun, Determiner determiner, Pronoun pronoun, const Taste& taste,
+                       Rng& rng) {
   return Sampler(taste, rng).sentence_about(noun, determiner, pronoun);
 }
 

@@ -43,9 +43,8 @@ std::string Grammar::stories(int64_t characters, Rng& rng) {
     const int64_t sentences = 4 + static_cast<int64_t>(rng.random() % 6);
     for (int64_t i = 0; i < sentences; ++i) {
       const bool by_pronoun = i > 0 && rng.random() % 2 == 0;
-      const Sentence sentence =
-          make_up_about(about, i == 0 ? Determiner::a : Determiner::the,
-                        by_pronoun ? pronoun_of(about) : Pronoun::none, taste, rng);
+      const Sentence sentence = make_up_about(about, i == 0 ? Determiner::a : Determiner::the,
+                                              by_pronoun ? pronoun_of(about) : Pronoun::none, taste, rng);
       if (i > 0) text += ' ';
       text += written(in_english(sentence).words);
     }

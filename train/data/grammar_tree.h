@@ -21,7 +21,8 @@ struct Agreement {
   Number number = Number::singular;
 };
 
-// `id` tells the parts of a sentence apart: words of the two languages that carry the same id and role mean the same.
+// `id` tells the parts of a sentence apart: words of the two languages that carry the same id and role mean
+// the same.
 struct Clause;
 
 struct Phrase {
@@ -29,10 +30,10 @@ struct Phrase {
   const Noun* noun = nullptr;
   Number number = Number::singular;
   Determiner determiner = Determiner::the;
-  const Adjective* before = nullptr;    ///< stands before the noun in French
-  const Adjective* after = nullptr;     ///< stands behind it in French
-  std::unique_ptr<Phrase> owner = nullptr;        ///< "the king 's cat"; then the phrase's own determiner is not said
-  std::unique_ptr<Phrase> partner = nullptr;      ///< "the boy and the girl"
+  const Adjective* before = nullptr;  ///< stands before the noun in French
+  const Adjective* after = nullptr;   ///< stands behind it in French
+  std::unique_ptr<Phrase> owner = nullptr;    ///< "the king 's cat"; the phrase's determiner is not said
+  std::unique_ptr<Phrase> partner = nullptr;  ///< "the boy and the girl"
   std::unique_ptr<Clause> relative = nullptr;
 
   Agreement agreement() const;
@@ -43,20 +44,20 @@ struct Clause {
   // The subject: a phrase, a pronoun, or neither in a subject relative.
   std::unique_ptr<Phrase> subject = nullptr;
   Pronoun pronoun = Pronoun::none;
-  Agreement agreement = {};                       ///< the subject's
+  Agreement agreement = {};  ///< the subject's
   const Verb* verb = nullptr;
   Tense tense = Tense::present;
   Polarity polarity = Polarity::plain;
-  const Adjective* predicate = nullptr;      ///< of Frame::adjective
+  const Adjective* predicate = nullptr;  ///< of Frame::adjective
   std::unique_ptr<Phrase> object = nullptr;
   Pronoun object_pronoun = Pronoun::none;    ///< him, her, them: French puts it before the verb
   const Preposition* preposition = nullptr;  ///< with `place`
   std::unique_ptr<Phrase> place = nullptr;
   // Only of relative clauses.
-  bool commas = false;                       ///< ", which slept ,"
-  bool person = false;                       ///< the antecedent is a person: who, whom
-  bool object_gap = false;                   ///< "that the dog saw": the antecedent is the object
-  Agreement antecedent = {};                      ///< with which the participle agrees behind "que"
+  bool commas = false;        ///< ", which slept ,"
+  bool person = false;        ///< the antecedent is a person: who, whom
+  bool object_gap = false;    ///< "that the dog saw": the antecedent is the object
+  Agreement antecedent = {};  ///< with which the participle agrees behind "que"
 };
 
 struct Sentence {
@@ -71,16 +72,19 @@ int64_t depth_of(const Phrase* phrase);
 
 /// How the sampler likes its sentences.
 struct Taste {
-  double appetite = 0.5;    ///< 0: as short as can be; 1: every adjective, place and second clause that fits
+  double appetite = 0.5;  ///< 0: as short as can be; 1: every adjective, place and second clause that fits
   int64_t subject_depth = 0;  ///< relative clauses nested in the subject
   int64_t object_depth = 0;   ///< at most so many in any other phrase outside the subject
 };
 
 Sentence make_up(const Taste& taste, Rng& rng);
-/// A sentence of one or two clauses about a given subject; `pronoun` speaks of it, or none to name it with `the`.
-Sentence make_up_about(const Noun& noun, Determiner determiner, Pronoun pronoun, const Taste& taste, Rng& rng);
+/// A sentence of one or two clauses about a given subject; `pronoun` speaks of it, or none to name it with
+/// `the`.
+Sentence make_up_about(const Noun& noun, Determiner determiner, Pronoun pronoun, const Taste& taste,
+                       Rng& rng);
 
-/// A word with the meanings it carries: contraction joins two ("du" is "de" and "the"), the second is 0 otherwise.
+/// A word with the meanings it carries: contraction joins two ("du" is "de" and "the"), the second is 0
+/// otherwise.
 struct Word {
   std::string text;
   int64_t meaning = 0, second_meaning = 0;
@@ -95,8 +99,11 @@ Spoken in_english(const Sentence& sentence);
 Spoken in_french(const Sentence& sentence);
 
 /// The meaning of one role of part `id`.
-enum class Role : uint8_t { determiner, before, after, noun, of, with, verb, polarity, preposition, predicate,
-                            pronoun, subject, open, close };
+// clang-format off
+enum class Role : uint8_t {
+  determiner, before, after, noun, of, with, verb, polarity, preposition, predicate, pronoun, subject, open, close
+};
+// clang-format on
 constexpr int64_t meaning(int64_t id, Role role) { return id * 16 + static_cast<int64_t>(role); }
 
 }  // namespace heed::train::grammar

@@ -101,10 +101,10 @@ const std::vector<Verb>& verbs() {
 }
 
 const Verb& to_be(Frame frame) {
-  static const Verb with_adjective{"be", "is", "was", "being", "", "", kEtre, "", "", Frame::adjective,
-                                   false, true, false, kAny, 0};
-  static const Verb with_place{"be", "is", "was", "being", "", "", kEtre, "", "", Frame::place,
-                               false, true, false, kAny, 0};
+  // clang-format off
+  static const Verb with_adjective{"be", "is", "was", "being", "", "", kEtre, "", "", Frame::adjective, false, true, false, kAny, 0};
+  static const Verb with_place{"be", "is", "was", "being", "", "", kEtre, "", "", Frame::place, false, true, false, kAny, 0};
+  // clang-format on
   return frame == Frame::adjective ? with_adjective : with_place;
 }
 
@@ -139,7 +139,8 @@ std::string agree(std::string_view stem, Gender gender, Number number) {
 }
 
 std::string_view form(const Adjective& adjective, Gender gender, Number number) {
-  if (number == Number::singular) return gender == Gender::masculine ? adjective.masculine : adjective.feminine;
+  if (number == Number::singular)
+    return gender == Gender::masculine ? adjective.masculine : adjective.feminine;
   return gender == Gender::masculine ? adjective.masculines : adjective.feminines;
 }
 

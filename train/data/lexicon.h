@@ -25,11 +25,12 @@ struct Noun {
 struct Adjective {
   std::string_view english;
   std::string_view masculine, feminine, masculines, feminines;
-  std::string_view before_vowel;  ///< masculine singular before a vowel sound: "bel", "vieil"; empty if as usual
-  bool before_noun;               ///< stands before its noun in French, as few do
-  bool predicate;                 ///< may follow "to be"
-  Kind kind;                      ///< the nouns that it can describe
-  std::string_view after_avoir;   ///< "is hungry" is said with avoir and this noun: "a faim"
+  /// Masculine singular before a vowel sound: "bel", "vieil"; empty if as usual.
+  std::string_view before_vowel;
+  bool before_noun;  ///< stands before its noun in French, as few do
+  bool predicate;    ///< may follow "to be"
+  Kind kind;         ///< the nouns that it can describe
+  std::string_view after_avoir;  ///< "is hungry" is said with avoir and this noun: "a faim"
 };
 
 /// The third persons of a French verb; the imperfect and the future are regular in their stems.
@@ -79,7 +80,8 @@ const Conjugation& etre();
 /// The copula "to be", with an adjective or with a place behind it.
 const Verb& to_be(Frame frame);
 
-/// Whether a French word makes the word before it elide. A silent h does ("l' homme"), the h of "héros" does not.
+/// Whether a French word makes the word before it elide. A silent h does ("l' homme"), the h of "héros" does
+/// not.
 bool begins_with_vowel(std::string_view french);
 
 /// A regular participle or adjective with its ending: vu, vue, vus, vues; assis stays assis in the plural.

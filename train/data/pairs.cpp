@@ -21,8 +21,9 @@ std::string_view trimmed(std::string_view text) {
 
 /// Whether an apostrophe behind `word` belongs to it, as in French: l', d', qu', jusqu'.
 bool elides(std::u32string_view word) {
-  constexpr std::array<std::u32string_view, 15> kElided{U"l", U"d", U"j", U"n", U"c", U"s", U"m", U"t", U"qu", U"jusqu",
-                                                        U"lorsqu", U"puisqu", U"quoiqu", U"quelqu", U"presqu"};
+  constexpr std::array<std::u32string_view, 15> kElided{
+      U"l",  U"d",     U"j",      U"n",      U"c",      U"s",      U"m",     U"t",
+      U"qu", U"jusqu", U"lorsqu", U"puisqu", U"quoiqu", U"quelqu", U"presqu"};
   return std::find(kElided.begin(), kElided.end(), word) != kElided.end();
 }
 
@@ -50,14 +51,18 @@ std::vector<SentencePair> read_pairs(const std::string& path, Loc where) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
     if (trimmed(row).empty()) continue;
     const size_t tab = row.find('\t');
-    if (tab == row.npos) fail<FileError>(op, "{}:{}: no tab in \"{}\"; need source, tab, target", path, line, trimmed(row));
+    if (tab == row.npos)
+      fail<FileError>(op, "{}:{}: no tab in \"{}\"; need source, tab, target", path, line, trimmed(row));
     const std::string_view source = trimmed(row.substr(0, tab));
-    const std::string_view behind = row.substr(tab + 1), target = trimmed(behind.substr(0, behind.find('\t')));
+    const std::string_view behind = row.substr(tab + 1),
+                           target = trimmed(behind.substr(0, behind.find('\t')));
     if (source.empty() || target.empty())
-      fail<FileError>(op, "{}:{}: the {} is empty; need source, tab, target", path, line, source.empty() ? "source" : "target");
+      fail<FileError>(op, "{}:{}: the {} is empty; need source, tab, target", path, line,
+                      source.empty() ? "source" : "target");
     pairs.push_back({std::string(source), std::string(target)});
   }
-  if (pairs.empty()) fail<FileError>(op, "\"{}\" has only blank lines; need lines of source, tab, target", path);
+  if (pairs.empty())
+    fail<FileError>(op, "\"{}\" has only blank lines; need lines of source, tab, target", path);
   return pairs;
 }
 
@@ -78,7 +83,8 @@ std::string tokenize(std::string_view raw, Loc where) {
     const bool inside = !word.empty() && is_word_character(next);
     if (is_space(c)) {
       finish();
-    } else if (is_word_character(c) || (c == U'-' && inside) || (c == U'\'' && inside && word == U"aujourd")) {
+    } else if (is_word_character(c) || (c == U'-' && inside) ||
+               (c == U'\'' && inside && word == U"aujourd")) {
       word += c;
     } else if (c == U'\'' && elides(word)) {
       word += c;
@@ -101,7 +107,8 @@ std::string tokenize(std::string_view raw, Loc where) {
 std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc where) {
   std::vector<SentencePair> pairs;
   pairs.reserve(raw.size());
-  for (const SentencePair& pair : raw) pairs.push_back({tokenize(pair.source, where), tokenize(pair.target, where)});
+  for (const SentencePair& pair : raw)
+    pairs.push_back({tokenize(pair.source, where), tokenize(pair.target, where)});
   return pairs;
 }
 
@@ -114,17 +121,20 @@ PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint
   const std::vector<int64_t> place = rng.randperm(std::ssize(rank));
   const int64_t held = std::llround(fraction * static_cast<double>(rank.size()));
   PairSplit split;
-  for (const SentencePair& pair : pairs) (place[rank[pair.source]] < held ? split.held_out : split.train).push_back(pair);
+  for (const SentencePair& pair : pairs)
+    (place[rank[pair.source]] < held ? split.held_out : split.train).push_back(pair);
   return split;
 }
 
-PairSet::PairSet(std::span<const SentencePair> pairs, const Words& source_words, const Words& target_words, Loc where) {
+PairSet::PairSet(std::span<const SentencePair> pairs, const Words& source_words, const Words& target_words,
+                 Loc where) {
   const Op op{"PairSet", where};
   if (pairs.empty()) fail<ValueError>(op, "there are no pairs; need at least one");
   for (const SentencePair& pair : pairs) {
     pairs_.push_back({source_words.encode(pair.source), target_words.encode(pair.target)});
     if (pairs_.back().source.empty() || pairs_.back().target.empty())
-      fail<ValueError>(op, "pair {} is \"{}\" and \"{}\"; need words on both sides", pairs_.size() - 1, pair.source, pair.target);
+      fail<ValueError>(op, "pair {} is \"{}\" and \"{}\"; need words on both sides", pairs_.size() - 1,
+                       pair.source, pair.target);
   }
 }
 
@@ -138,7 +148,8 @@ PairBatch PairSet::batch(std::span<const int64_t> rows, Loc where) const {
     S = std::max(S, std::ssize(pairs_[row].source));
     T = std::max(T, std::ssize(pairs_[row].target) + 1);
   }
-  PairBatch b{full({B, S}, Words::kPad, i64), empty({B}, i64), full({B, T}, Words::kPad, i64), full({B, T}, -1, i64)};
+  PairBatch b{full({B, S}, Words::kPad, i64), empty({B}, i64), full({B, T}, Words::kPad, i64),
+              full({B, T}, -1, i64)};
   for (int64_t i = 0; i < B; ++i) {
     const auto& [source, target] = pairs_[rows[i]];
     int64_t* input = b.decoder_input.mutable_data<int64_t>() + i * T;
@@ -154,7 +165,9 @@ PairBatch PairSet::batch(std::span<const int64_t> rows, Loc where) const {
 
 std::vector<std::vector<int64_t>> PairSet::epoch(int64_t batch, Rng& rng, Loc where) const {
   std::vector<int64_t> order = rng.randperm(size());
-  const auto lengths = [&](int64_t row) { return std::pair(pairs_[row].source.size(), pairs_[row].target.size()); };
+  const auto lengths = [&](int64_t row) {
+    return std::pair(pairs_[row].source.size(), pairs_[row].target.size());
+  };
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return lengths(a) < lengths(b); });
   auto sorted = cut(order, batch, {"PairSet::epoch", where});
   std::vector<std::vector<int64_t>> batches;

@@ -15,14 +15,15 @@
 
 namespace heed::train {
 
-/// The pairs of a UTF-8 file with one pair a line: source, tab, target; anything behind a second tab is left out, as
-/// are blank lines, a byte order mark and "\r" at line ends. Throws FileError as read_text does, and naming file and
-/// line if a line has no tab or an empty side, or if there is no pair at all.
+/// The pairs of a UTF-8 file with one pair a line: source, tab, target; anything behind a second tab is left
+/// out, as are blank lines, a byte order mark and "\r" at line ends. Throws FileError as read_text does, and
+/// naming file and line if a line has no tab or an empty side, or if there is no pair at all.
 std::vector<SentencePair> read_pairs(const std::string& path, Loc where = Loc::current());
 
-/// A raw sentence as lower-case words with one space between them. Every punctuation mark is a word. An apostrophe
-/// stays with an elided French word before it ("l'homme" gives "l' homme"), else it goes with what follows ("I'm" gives
-/// "i 'm"); "aujourd'hui" is one word. Hyphens within words stay. Throws ValueError if `raw` is not UTF-8.
+/// A raw sentence as lower-case words with one space between them. Every punctuation mark is a word. An
+/// apostrophe stays with an elided French word before it ("l'homme" gives "l' homme"), else it goes with what
+/// follows ("I'm" gives "i 'm"); "aujourd'hui" is one word. Hyphens within words stay. Throws ValueError if
+/// `raw` is not UTF-8.
 std::string tokenize(std::string_view raw, Loc where = Loc::current());
 std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc where = Loc::current());
 
@@ -33,7 +34,8 @@ struct PairSplit {
 /// A share of the distinct source sentences, rounded to the nearest count, drawn by `seed`, goes with all its
 /// translations to held_out; the rest to train. Both keep the order of `pairs`. No source is in both.
 /// Throws ValueError if fraction is not in [0, 1].
-PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed, Loc where = Loc::current());
+PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed,
+                      Loc where = Loc::current());
 
 /// B pairs, sources padded to S words and targets to T. All tensors are i64.
 struct PairBatch {
@@ -46,21 +48,24 @@ struct PairBatch {
 /// Pairs as word ids, to be taken in batches.
 class PairSet {
  public:
-  /// Words that the vocabularies lack become Words::kUnk. Throws ValueError if there is no pair or a side has no words.
+  /// Words that the vocabularies lack become Words::kUnk. Throws ValueError if there is no pair or a side has
+  /// no words.
   PairSet(std::span<const SentencePair> pairs, const Words& source_words, const Words& target_words,
           Loc where = Loc::current());
 
   int64_t size() const { return std::ssize(pairs_); }
 
-  /// The row numbers of the batches of one epoch: every pair once, `batch` to a batch (one may be smaller). Pairs are
-  /// shuffled, then sorted by the lengths of source and target, so that those that share a batch need little padding;
-  /// then the batches are shuffled. The generator decides all. Throws ValueError if batch is less than 1.
+  /// The row numbers of the batches of one epoch: every pair once, `batch` to a batch (one may be smaller).
+  /// Pairs are shuffled, then sorted by the lengths of source and target, so that those that share a batch
+  /// need little padding; then the batches are shuffled. The generator decides all. Throws ValueError if
+  /// batch is less than 1.
   std::vector<std::vector<int64_t>> epoch(int64_t batch, Rng& rng, Loc where = Loc::current()) const;
 
   /// The same without any chance: rows 0, 1, 2, ... as they come. For evaluation.
   std::vector<std::vector<int64_t>> in_order(int64_t batch, Loc where = Loc::current()) const;
 
-  /// The pairs of some rows, padded. Throws IndexError for a row outside [0, size()), ValueError if there are none.
+  /// The pairs of some rows, padded. Throws IndexError for a row outside [0, size()), ValueError if there are
+  /// none.
   PairBatch batch(std::span<const int64_t> rows, Loc where = Loc::current()) const;
 
  private:

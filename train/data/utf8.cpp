@@ -77,8 +77,8 @@ char32_t lower_case(char32_t c) {
 }
 
 bool is_space(char32_t c) {
-  return (c >= 9 && c <= 13) || c == U' ' || c == 0x85 || c == 0xA0 || (c >= 0x2000 && c <= 0x200B) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000 || c == 0xFEFF;
+  return (c >= 9 && c <= 13) || c == U' ' || c == 0x85 || c == 0xA0 || (c >= 0x2000 && c <= 0x200B) ||
+         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000 || c == 0xFEFF;
 }
 
 bool is_word_character(char32_t c) {

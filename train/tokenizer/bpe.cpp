@@ -29,7 +29,8 @@ size_t contraction(std::string_view text) {
   return 0;
 }
 
-/// Where the run of characters of one class that starts at byte i ends; `last` becomes the start of its last character.
+/// Where the run of characters of one class that starts at byte i ends; `last` becomes the start of its last
+/// character.
 size_t run_end(std::string_view text, size_t i, Class wanted, size_t& last) {
   last = i;
   for (size_t next = i; i < text.size(); i = next) {
@@ -39,9 +40,12 @@ size_t run_end(std::string_view text, size_t i, Class wanted, size_t& last) {
   return i;
 }
 
-/// The character that stands for each byte in a merges file: itself if printable in Latin-1, else one from U+0100 on.
+/// The character that stands for each byte in a merges file: itself if printable in Latin-1, else one from
+/// U+0100 on.
 char32_t shown(int byte) {
-  const auto printable = [](int b) { return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE; };
+  const auto printable = [](int b) {
+    return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
+  };
   if (printable(byte)) return static_cast<char32_t>(byte);
   char32_t stand_in = 0x100;
   for (int b = 0; b < byte; ++b) stand_in += !printable(b);
@@ -61,7 +65,8 @@ std::vector<std::string_view> gpt2_pieces(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     size_t end = i + contraction(text.substr(i)), last = 0, first = i, peek = i;
     if (end == i) {
-      if (text[i] == ' ' && i + 1 < text.size()) peek = first = i + 1;  // a space may lead a word, but not white space
+      // A space may lead a word, but not white space.
+      if (text[i] == ' ' && i + 1 < text.size()) peek = first = i + 1;
       Class kind = class_of(next_code_point(text, peek));
       if (kind == Class::space) first = peek = i, kind = class_of(next_code_point(text, peek));
       end = run_end(text, first, kind, last);
@@ -101,7 +106,8 @@ namespace {
 
 struct HashPair {
   size_t operator()(const std::pair<int64_t, int64_t>& pair) const {
-    return std::hash<uint64_t>()(static_cast<uint64_t>(pair.first) << 32 ^ static_cast<uint64_t>(pair.second));
+    return std::hash<uint64_t>()(static_cast<uint64_t>(pair.first) << 32 ^
+                                 static_cast<uint64_t>(pair.second));
   }
 };
 
@@ -226,7 +232,8 @@ Bpe Bpe::parse(std::string_view merges, const std::string& from, const Op& op) {
     const auto left = ids.find(row.substr(0, space));
     const auto right = space == row.npos ? ids.end() : ids.find(row.substr(space + 1));
     if (left == ids.end() || right == ids.end())
-      fail<FileError>(op, "{}:{}: \"{}\" is no merge; need two tokens that are bytes or earlier merges", from, line, row);
+      fail<FileError>(op, "{}:{}: \"{}\" is no merge; need two tokens that are bytes or earlier merges", from,
+                      line, row);
     const Pair pair{left->second, right->second};
     if (bpe.merges_.count(pair)) fail<FileError>(op, "{}:{}: \"{}\" is there twice", from, line, row);
     // Two merges may spell one token; the first keeps the name.
@@ -236,7 +243,9 @@ Bpe Bpe::parse(std::string_view merges, const std::string& from, const Op& op) {
   return bpe;
 }
 
-Bpe Bpe::from_merges(std::string_view merges, Loc where) { return parse(merges, "merges", Op{"Bpe::from_merges", where}); }
+Bpe Bpe::from_merges(std::string_view merges, Loc where) {
+  return parse(merges, "merges", Op{"Bpe::from_merges", where});
+}
 
 void Bpe::save(const std::string& path, Loc where) const { write_file(path, to_merges(), where); }
 

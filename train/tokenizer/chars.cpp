@@ -14,7 +14,8 @@ namespace {
 
 std::u32string checked(std::string_view text, const Op& op) {
   if (const size_t bad = find_invalid_utf8(text); bad != text.npos)
-    fail<ValueError>(op, "the text is not UTF-8: byte {} (0x{:02x})", bad, static_cast<unsigned char>(text[bad]));
+    fail<ValueError>(op, "the text is not UTF-8: byte {} (0x{:02x})", bad,
+                     static_cast<unsigned char>(text[bad]));
   return decode_utf8(text);
 }
 
@@ -62,8 +63,8 @@ std::vector<int64_t> Chars::encode(std::string_view text, Loc where) const {
     if (ids.back() < 0 && unknown.find(c) == unknown.npos) unknown += c;
   }
   if (!unknown.empty())
-    fail<ValueError>(op, "unknown characters \"{}\"; the vocabulary has these {}: \"{}\"", shown(unknown), size(),
-                     shown(characters_));
+    fail<ValueError>(op, "unknown characters \"{}\"; the vocabulary has these {}: \"{}\"", shown(unknown),
+                     size(), shown(characters_));
   return ids;
 }
 
@@ -72,7 +73,8 @@ std::string Chars::decode(std::span<const int64_t> ids, Loc where) const {
   text.reserve(ids.size());
   for (const int64_t id : ids) {
     if (id < 0 || id >= size())
-      fail<IndexError>({"Chars::decode", where}, "id {} is not in the vocabulary; need 0 to {}", id, size() - 1);
+      fail<IndexError>({"Chars::decode", where}, "id {} is not in the vocabulary; need 0 to {}", id,
+                       size() - 1);
     text += encode_utf8(characters_[id]);
   }
   return text;
@@ -86,13 +88,14 @@ Chars Chars::parse(std::string_view text, const std::string& from, const Op& op)
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (json.is_discarded() || !json.is_object() || json.value("type", nlohmann::json()) != "chars" ||
       !json.contains("characters") || !json["characters"].is_string())
-    fail<FileError>(op, "{} holds no character vocabulary; need {{\"type\": \"chars\", \"characters\": \"...\"}}", from);
+    fail<FileError>(
+        op, "{} holds no character vocabulary; need {{\"type\": \"chars\", \"characters\": \"...\"}}", from);
   std::u32string characters = decode_utf8(json["characters"].get<std::string>());
   if (characters.empty()) fail<FileError>(op, "{} has no characters; need at least one", from);
   const auto disorder = std::adjacent_find(characters.begin(), characters.end(), std::greater_equal<>());
   if (disorder != characters.end())
-    fail<FileError>(op, "{} has characters out of order: \"{}\" before \"{}\"; need each once, by code point", from,
-                    shown(disorder[0]), shown(disorder[1]));
+    fail<FileError>(op, "{} has characters out of order: \"{}\" before \"{}\"; need each once, by code point",
+                    from, shown(disorder[0]), shown(disorder[1]));
   return Chars(std::move(characters));
 }
 

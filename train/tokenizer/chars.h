@@ -19,15 +19,15 @@ class Chars {
 
   int64_t size() const { return static_cast<int64_t>(characters_.size()); }
 
-  /// Ids of all characters of `text`. Throws ValueError naming those that the vocabulary lacks, and those it has;
-  /// or the byte where `text` is not UTF-8.
+  /// Ids of all characters of `text`. Throws ValueError naming those that the vocabulary lacks, and those it
+  /// has; or the byte where `text` is not UTF-8.
   std::vector<int64_t> encode(std::string_view text, Loc where = Loc::current()) const;
 
   /// The text of `ids`. Throws IndexError for an id outside [0, size()).
   std::string decode(std::span<const int64_t> ids, Loc where = Loc::current()) const;
 
-  /// One JSON object, {"type": "chars", "characters": "..."}, and back. from_json throws FileError, saying what is
-  /// wrong, for anything else.
+  /// One JSON object, {"type": "chars", "characters": "..."}, and back. from_json throws FileError, saying
+  /// what is wrong, for anything else.
   std::string to_json() const;
   static Chars from_json(std::string_view json, Loc where = Loc::current());
   void save(const std::string& path, Loc where = Loc::current()) const;

@@ -34,7 +34,8 @@ Words Words::from_sentences(std::span<const std::string> sentences, int64_t min_
   std::map<std::string, int64_t> counts;
   for (const std::string& sentence : sentences) {
     if (const size_t bad = find_invalid_utf8(sentence); bad != sentence.npos)
-      fail<ValueError>(op, "a sentence is not UTF-8: byte {} (0x{:02x})", bad, static_cast<unsigned char>(sentence[bad]));
+      fail<ValueError>(op, "a sentence is not UTF-8: byte {} (0x{:02x})", bad,
+                       static_cast<unsigned char>(sentence[bad]));
     for (std::string& word : split_words(sentence)) ++counts[std::move(word)];
   }
   std::vector<std::pair<std::string, int64_t>> frequent;
@@ -44,8 +45,8 @@ Words Words::from_sentences(std::span<const std::string> sentences, int64_t min_
   Words vocabulary;
   for (const auto& [word, count] : frequent) vocabulary.add(word);
   if (vocabulary.ids_.empty())
-    fail<ValueError>(op, "no word occurs {} times in {} sentences; need one that does",
-                     min_frequency, sentences.size());
+    fail<ValueError>(op, "no word occurs {} times in {} sentences; need one that does", min_frequency,
+                     sentences.size());
   return vocabulary;
 }
 
@@ -93,7 +94,10 @@ Words Words::parse(std::string_view text, const std::string& from, const Op& op)
   const auto json = nlohmann::json::parse(text, nullptr, false);
   if (json.is_discarded() || !json.is_object() || json.value("type", nlohmann::json()) != "words" ||
       !json.contains("words") || !json["words"].is_array() || json["words"].empty())
-    fail<FileError>(op, "{} holds no word vocabulary; need {{\"type\": \"words\", \"words\": [...]}} with at least one word", from);
+    fail<FileError>(
+        op,
+        "{} holds no word vocabulary; need {{\"type\": \"words\", \"words\": [...]}} with at least one word",
+        from);
   Words vocabulary;
   for (const auto& word : json["words"]) {
     if (!word.is_string()) fail<FileError>(op, "{}: word {} is not a string", from, vocabulary.size() - 4);

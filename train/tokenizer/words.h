@@ -15,13 +15,15 @@ namespace heed::train {
 /// The words of a text with one space between them.
 std::vector<std::string> split_words(std::string_view sentence);
 
-/// A vocabulary of words. Four ids are special; the words follow, the most frequent first, equals in byte order.
+/// A vocabulary of words. Four ids are special; the words follow, the most frequent first, equals in byte
+/// order.
 class Words {
  public:
   static constexpr int64_t kPad = 0, kBos = 1, kEos = 2, kUnk = 3;
 
   /// Every word that occurs at least `min_frequency` times in `sentences`. The names of the special tokens
-  /// ("<pad>", "<bos>", "<eos>", "<unk>") are never words. Throws ValueError if no word is left, or one is not UTF-8.
+  /// ("<pad>", "<bos>", "<eos>", "<unk>") are never words. Throws ValueError if no word is left, or one is
+  /// not UTF-8.
   static Words from_sentences(std::span<const std::string> sentences, int64_t min_frequency = 1,
                               Loc where = Loc::current());
 
@@ -38,8 +40,8 @@ class Words {
   /// The words of a sentence that the vocabulary lacks, each once, in their order.
   std::vector<std::string> unknown(std::string_view sentence) const;
 
-  /// One JSON object, {"type": "words", "words": [...]} without the special tokens, and back. from_json throws
-  /// FileError, saying what is wrong, for anything else.
+  /// One JSON object, {"type": "words", "words": [...]} without the special tokens, and back. from_json
+  /// throws FileError, saying what is wrong, for anything else.
   std::string to_json() const;
   static Words from_json(std::string_view json, Loc where = Loc::current());
   void save(const std::string& path, Loc where = Loc::current()) const;
