@@ -44,7 +44,8 @@ TEST_CASE("safetensors: every vector of the format's own tests is accepted or re
     WARN("skipped: the vectors are not there");
     return;
   }
-  for (const auto& vector : nlohmann::json::parse(in)["cases"]) {
+  const nlohmann::json file = nlohmann::json::parse(in);  // a loop over a temporary's member would outlive it
+  for (const auto& vector : file["cases"]) {
     INFO(vector["test"].get<std::string>());
     const std::string bytes = from_hex(vector["hex"]);
     REQUIRE(bytes.size() == vector["len"].get<size_t>());
