@@ -35,7 +35,7 @@ int usage_error(const CLI::App& app, const std::exception& error) {
 int main(int argc, char** argv) {
   CLI::App app("Trains small attention models: GPTs that write, and translators.", "heed");
   app.set_version_flag("--version", "heed " HEED_VERSION);
-  app.require_subcommand(1);
+  heed::train::program::require_command(app);
   int exit_code = 0;
   heed::train::program::add_gpt(app, exit_code);
   heed::train::program::add_seq2seq(app, exit_code);

@@ -270,7 +270,7 @@ void add_sample(CLI::App& gpt, int& exit_code) {
 
 void add_gpt(CLI::App& app, int& exit_code) {
   CLI::App* gpt = app.add_subcommand("gpt", "Generative pretrained transformers, character by character");
-  gpt->require_subcommand(1);
+  require_command(*gpt);
   add_train(*gpt, exit_code);
   add_sample(*gpt, exit_code);
 }

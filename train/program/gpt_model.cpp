@@ -43,7 +43,10 @@ models::GptConfig read_gpt_config(const Config& config) {
           .gelu = static_cast<Gelu>(c.choice("gelu", kGelu))};
 }
 
-Chars read_chars(const Config& config) { return Chars::from_json(config.at("tokenizer").dump()); }
+Chars read_chars(const Config& config) {
+  config.choice("model", {kKind});
+  return Chars::from_json(config.at("tokenizer").dump());
+}
 
 GptTraining read_gpt_training(const Config& config) {
   const Config t = config.at("training");

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "train/alignment.h"
 #include "train/atomic_file.h"
 #include "train/data/grammar.h"
 #include "train/metrics.h"
-#include "train/program/alignment.h"
 #include "train/program/commands.h"
 #include "train/program/translator.h"
 #include "train/program/usage.h"
@@ -303,7 +303,7 @@ void add_translate(CLI::App& seq2seq, int& exit_code) {
 
 void add_seq2seq(CLI::App& app, int& exit_code) {
   CLI::App* seq2seq = app.add_subcommand("seq2seq", "Translators: RNN encoder-decoder, attention, Transformer");
-  seq2seq->require_subcommand(1);
+  require_command(*seq2seq);
   add_train(*seq2seq, exit_code);
   add_translate(*seq2seq, exit_code);
 }

@@ -11,6 +11,16 @@
 
 namespace heed::train::program {
 
+void require_command(CLI::App& app) {
+  app.require_subcommand(0, 1);  // what is given and unknown is then said to be so
+  app.callback([&app] {
+    if (!app.get_subcommands().empty()) return;
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    throw UsageError(fmt::format("need a command: {}", fmt::join(names, ", ")));
+  });
+}
+
 CLI::Validator whole_number(int64_t low, int64_t high) {
   return CLI::Validator(
       [low, high](std::string& text) {

@@ -17,6 +17,9 @@ class UsageError : public Error { using Error::Error; };
 
 constexpr int64_t kMostSeed = int64_t{1} << 53;  // what JSON can hold
 
+/// Makes `app` ask for one of its commands if none is given.
+void require_command(CLI::App& app);
+
 /// Checks that an option is a whole number in [low, high].
 CLI::Validator whole_number(int64_t low, int64_t high = 1'000'000'000);
 /// Checks that an option is a number above `low` (or equal to it, if `closed`) and at most `high`.

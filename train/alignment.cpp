@@ -1,11 +1,11 @@
-#include "train/program/alignment.h"
+#include "train/alignment.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "train/data/utf8.h"
 
-namespace heed::train::program {
+namespace heed::train {
 namespace {
 
 constexpr const char* kShades[] = {"·", "░", "▒", "▓", "█"};
@@ -43,4 +43,4 @@ std::string draw_alignment(const std::vector<std::string>& source, const std::ve
   return picture;
 }
 
-}  // namespace heed::train::program
+}  // namespace heed::train

@@ -1,0 +1,128 @@
+// The `heed` program from outside: what it writes, where, and with which exit code.
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/run_program.h"
+
+using namespace heed;
+using tests::Finished;
+using tests::run_program;
+using tests::TemporaryDirectory;
+
+namespace {
+
+const std::string kTinyGpt = "gpt train --text text --preset micro --steps 20 --threads 1 ";
+const std::string kTinyTranslator = "seq2seq train --pairs pairs --steps 6 --threads 1 ";
+
+/// With a text and sentence pairs to learn from.
+struct Workplace : TemporaryDirectory {
+  Workplace() {
+    std::ofstream text(*this / "text"), pairs(*this / "pairs");
+    for (int i = 0; i < 100; ++i) {
+      text << "the cat sat on the mat , and the dog sat on the log .\n";
+      pairs << "cat number " << i << "\tchat numéro " << i << "\n";
+    }
+  }
+  Finished run(const std::string& arguments, const std::string& before = "") const { return run_program(path(), arguments, before); }
+  std::set<std::string> files_in(const std::string& directory) const {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(path() / directory)) names.insert(entry.path().filename());
+    return names;
+  }
+};
+
+const std::set<std::string> kModelFiles = {"config.json", "metrics.jsonl", "model.safetensors"};
+const std::set<std::string> kTranslatorFiles = {"config.json", "held_out.tsv", "metrics.jsonl", "model.safetensors"};
+
+}  // namespace
+
+TEST_CASE("heed: help and version go to stdout", "[program]") {
+  const Workplace place;
+  CHECK(place.run("--version").out.starts_with("heed "));
+  const Finished help = place.run("gpt train --help");
+  CHECK(help.exit_code == 0);
+  CHECK(help.err.empty());
+  for (const char* flag : {"--text", "--preset", "--steps", "--batch", "--context", "--layers", "--heads", "--channels", "--dropout", "--lr",
+                           "--seed", "--threads", "--out", "--json"})
+    CHECK_THAT(help.out, Contains(flag));
+}
+
+TEST_CASE("heed gpt train: one JSON object on stdout, three files in the directory, the rest on stderr", "[program]") {
+  const Workplace place;
+  const Finished trained = place.run(kTinyGpt + "--seed 3 --out model --json");
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  const auto report = nlohmann::json::parse(trained.out);
+  for (const char* key : {"parameters", "steps", "train_loss", "val_loss", "seconds", "tokens_per_s", "peak_mib"}) CHECK(report[key].is_number());
+  CHECK(report["steps"] == 20);
+  CHECK(report["val_loss"] > 0);
+  CHECK(place.files_in("model") == kModelFiles);
+  CHECK_THAT(trained.err, Contains("val_loss"));
+  const auto config = nlohmann::json::parse(tests::content_of(place / "model/config.json"));
+  CHECK(config["config"]["channels"] == 32);
+  CHECK(config["training"]["seed"] == 3);
+
+  const Finished silent = place.run(kTinyGpt + "--seed 3 --out again");
+  CHECK(silent.out.empty());
+  CHECK(tests::content_of(place / "model/model.safetensors") == tests::content_of(place / "again/model.safetensors"));
+  CHECK(place.run(kTinyGpt + "--seed 4 --out other").exit_code == 0);
+  CHECK(tests::content_of(place / "model/model.safetensors") != tests::content_of(place / "other/model.safetensors"));
+}
+
+TEST_CASE("heed gpt sample: continues the prompt on stdout, the same from the same seed", "[program]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyGpt + "--out model").exit_code == 0);
+  const Finished a = place.run("gpt sample --model model --prompt 'the cat' --tokens 40 --seed 1");
+  INFO(a.err);
+  REQUIRE(a.exit_code == 0);
+  CHECK(a.err.empty());
+  CHECK(a.out.starts_with("the cat"));
+  CHECK(a.out.size() == 7 + 40 + 1);
+  CHECK(place.run("gpt sample --model model --prompt 'the cat' --tokens 40 --seed 1").out == a.out);
+  CHECK(place.run("gpt sample --model model --prompt 'the cat' --tokens 40 --seed 2").out != a.out);
+  CHECK(place.run("gpt sample --model model --tokens 5 --temperature 0 --top-k 3 --top-p 0.5").out.size() == 6);
+}
+
+TEST_CASE("heed seq2seq: each architecture trains, reports by length, and translates", "[program]") {
+  const Workplace place;
+  for (const std::string arch : {"rnn", "attention", "transformer"}) {
+    const Finished trained = place.run(kTinyTranslator + "--arch " + arch + " --cell lstm --json --out " + arch);
+    INFO(trained.err);
+    REQUIRE(trained.exit_code == 0);
+    const auto report = nlohmann::json::parse(trained.out);
+    for (const char* key : {"parameters", "steps", "train_loss", "val_loss", "seconds", "tokens_per_s", "peak_mib", "exact_match", "bleu"})
+      CHECK(report[key].is_number());
+    REQUIRE(report["by_length"].size() == 1);
+    CHECK(report["by_length"][0]["count"] == 5);
+    CHECK(place.files_in(arch) == kTranslatorFiles);
+    CHECK(tests::content_of(place / (arch + "/held_out.tsv")).starts_with("cat number "));
+    const Finished translated = place.run("seq2seq translate --model " + arch + " --beam 3 'Cat number 7' 'cat'");
+    CHECK(translated.exit_code == 0);
+    CHECK(std::count(translated.out.begin(), translated.out.end(), '\n') == 2);
+  }
+  CHECK_THAT(place.run("seq2seq translate --model attention --align 'cat number 7'").out, Contains("█") || Contains("▒") || Contains("░"));
+  CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
+}
+
+TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing had happened", "[program]") {
+  const Workplace place;
+  const auto check = [&](const std::string& train, const std::string& resume, const std::set<std::string>& files) {
+    REQUIRE(place.run(train + " --out whole").exit_code == 0);
+    const Finished cut = place.run(train + " --out cut & pid=$!; while [ ! -s cut/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid",
+                                   "set -m;");
+    INFO(cut.err);
+    REQUIRE(cut.exit_code == 130);
+    CHECK_THAT(cut.err, Contains("saved") && Contains("--resume --out cut"));
+    CHECK(place.files_in("cut").contains("training.safetensors"));
+    const Finished resumed = place.run(resume + " --resume --threads 1 --out cut");
+    INFO(resumed.err);
+    REQUIRE(resumed.exit_code == 0);
+    CHECK(place.files_in("cut") == files);
+    CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
+  };
+  check("gpt train --text text --preset micro --steps 3000 --dropout 0.1 --threads 1", "gpt train", kModelFiles);
+  std::filesystem::remove_all(place / "cut");
+  check("seq2seq train --pairs pairs --steps 150 --threads 1", "seq2seq train", kTranslatorFiles);
+}

@@ -1,0 +1,217 @@
+// Bad input to the `heed` program: one sentence on stderr, the right exit code, and nothing half-written.
+#include <functional>
+
+#include <fmt/core.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/run_program.h"
+
+using namespace heed;
+using tests::Finished;
+using tests::run_program;
+using tests::TemporaryDirectory;
+
+namespace {
+
+constexpr int kError = 1, kUsage = 2;
+
+struct BadInput {
+  std::string arguments;
+  int exit_code;
+  std::string sentence;  // part of it
+};
+
+void write(const std::filesystem::path& path, const std::string& content) { std::ofstream(path, std::ios::binary) << content; }
+
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+/// Enough different sentences to hold some out.
+std::string numbered_pairs() {
+  std::string pairs;
+  for (int i = 0; i < 100; ++i) pairs += fmt::format("cat number {}\tchat numéro {}\n", i, i);
+  return pairs;
+}
+
+/// Files that are good, and files that are not.
+struct Workplace : TemporaryDirectory {
+  Workplace() {
+    write(*this / "text", repeated("the cat sat on the mat .\n", 100));
+    write(*this / "pairs", numbered_pairs());
+    write(*this / "empty", "");
+    write(*this / "short", "too short a text");
+    write(*this / "latin1", "caf\xe9 ol\xe9\n");
+    write(*this / "no-tab", "a cat\tun chat\nthe dog le chien\n");
+    write(*this / "one-pair", "a cat\tun chat\n");
+    write(*this / "long-pair", numbered_pairs() + repeated("very ", 300) + "long\ttrès long\n");
+  }
+  Finished run(const std::string& arguments, const std::string& before = "") const { return run_program(path(), arguments, before); }
+
+  void refuses(const std::vector<BadInput>& inputs) const {
+    for (const BadInput& input : inputs) {
+      const Finished finished = run(input.arguments);
+      INFO("heed " << input.arguments << "\n" << finished.err);
+      CHECK(finished.exit_code == input.exit_code);
+      CHECK(finished.out.empty());
+      CHECK(finished.err.starts_with("heed: "));
+      CHECK_THAT(finished.err, Contains(input.sentence));
+      CHECK(std::count(finished.err.begin(), finished.err.end(), '\n') == (input.exit_code == kUsage ? 2 : 1));  // usage says where help is
+      CHECK_FALSE(std::filesystem::exists(*this / "out"));
+    }
+  }
+};
+
+/// A directory with a trained GPT, copied as often as a test spoils it.
+struct Trained : Workplace {
+  Trained() {
+    REQUIRE(run("gpt train --text text --preset micro --steps 2 --out good").exit_code == 0);
+    REQUIRE(run("seq2seq train --pairs pairs --steps 2 --out translator").exit_code == 0);
+  }
+  std::string spoil(const std::string& name, const std::function<void(const std::filesystem::path&)>& change) const {
+    std::filesystem::copy(*this / "good", *this / name);
+    change(*this / name);
+    return "gpt sample --model " + name;
+  }
+  std::string spoil_config(const std::string& name, const std::function<void(nlohmann::json&)>& change) const {
+    return spoil(name, [&](const std::filesystem::path& directory) {
+      auto config = nlohmann::json::parse(tests::content_of(directory / "config.json"));
+      change(config);
+      write(directory / "config.json", config.dump());
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("heed: a command line that cannot be is a usage error", "[program][errors]") {
+  const Workplace place;
+  place.refuses({
+      {"", kUsage, "need a command: gpt, seq2seq"},
+      {"fly", kUsage, "not expected: fly"},
+      {"gpt", kUsage, "need a command: train, sample"},
+      {"gpt fly", kUsage, "not expected: fly"},
+      {"gpt train --bogus", kUsage, "not expected: --bogus"},
+      {"gpt train extra", kUsage, "not expected: extra"},
+      {"gpt train --steps", kUsage, "--steps"},
+      {"gpt train --steps many", kUsage, "need a whole number from 0 to 1000000000, not 'many'"},
+      {"gpt train --steps -1", kUsage, "not '-1'"},
+      {"gpt train --steps 1.5", kUsage, "not '1.5'"},
+      {"gpt train --batch 0", kUsage, "--batch: need a whole number from 1"},
+      {"gpt train --context -8", kUsage, "not '-8'"},
+      {"gpt train --layers 0", kUsage, "--layers"},
+      {"gpt train --channels -32", kUsage, "--channels"},
+      {"gpt train --channels 99999999999999999999", kUsage, "--channels"},
+      {"gpt train --heads 3", kUsage, "--heads 3 does not divide --channels 128"},
+      {"gpt train --dropout 1.5", kUsage, "--dropout: need a number from 0 and at most 1, not '1.5'"},
+      {"gpt train --lr 0", kUsage, "--lr: need a number above 0, not '0'"},
+      {"gpt train --lr nan", kUsage, "--lr"},
+      {"gpt train --preset huge", kUsage, "--preset: need one of micro, cpu, baby, not 'huge'"},
+      {"gpt train --threads 0", kUsage, "--threads"},
+      {"gpt train --resume --steps 5", kUsage, "--steps is given too"},
+      {"gpt sample", kUsage, "--model is required"},
+      {"gpt sample --model x --temperature -1", kUsage, "--temperature"},
+      {"gpt sample --model x --top-k 0", kUsage, "--top-k"},
+      {"gpt sample --model x --top-p 0", kUsage, "--top-p: need a number above 0"},
+      {"gpt sample --model x --top-p 2", kUsage, "--top-p: need a number above 0"},
+      {"gpt sample --model x --tokens -3", kUsage, "--tokens"},
+      {"seq2seq train --arch cnn", kUsage, "--arch: need one of rnn, attention, transformer, not 'cnn'"},
+      {"seq2seq train --cell elman", kUsage, "--cell: need one of rnn, lstm, gru"},
+      {"seq2seq train --steps -1", kUsage, "--steps"},
+      {"seq2seq translate --model x", kUsage, "sentence is required"},
+      {"seq2seq translate --model x --beam 0 'a cat'", kUsage, "--beam"},
+      {"seq2seq translate --model x ' '", kUsage, "has 0 words"},
+      {"seq2seq translate --model x \"$(printf 'caf\\351')\"", kUsage, "UTF-8"},
+  });
+}
+
+TEST_CASE("heed: files that are missing, empty or not what they should be are named", "[program][errors]") {
+  const Workplace place;
+  place.refuses({
+      {"gpt train --text absent --out out", kError, "cannot read \"absent\""},
+      {"gpt train --text . --out out", kError, "is a directory"},
+      {"gpt train --text empty --out out", kError, "\"empty\" is empty"},
+      {"gpt train --text latin1 --out out", kError, "not UTF-8: byte 3 "},
+      {"gpt train --text short --out out", kError, "short is too short: 14 characters to train on and 2 to validate on; need more than the context, 64"},
+      {"seq2seq train --pairs absent --out out", kError, "cannot read \"absent\""},
+      {"seq2seq train --pairs empty --out out", kError, "\"empty\" is empty"},
+      {"seq2seq train --pairs latin1 --out out", kError, "UTF-8"},
+      {"seq2seq train --pairs no-tab --out out", kError, "no-tab:2: no tab"},
+      {"seq2seq train --pairs one-pair --out out", kError, "need more of them"},
+      {"seq2seq train --pairs long-pair --out out", kError, "more than 250 words"},
+      {"gpt sample --model absent", kError, "'absent' is not a directory"},
+      {"gpt sample --model .", kError, "config.json"},
+      {"seq2seq translate --model absent 'a cat'", kError, "'absent' is not a directory"},
+      {"gpt train --resume --out absent", kError, "'absent' is not a directory"},
+  });
+}
+
+TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
+  const Trained place;
+  using Path = std::filesystem::path;
+  using Json = nlohmann::json;
+  const std::string weights = tests::content_of(place / "good/model.safetensors");
+  place.refuses({
+      {place.spoil("truncated", [&](const Path& d) { write(d / "model.safetensors", weights.substr(0, weights.size() - 1)); }), kError, "truncated"},
+      {place.spoil("longer", [&](const Path& d) { write(d / "model.safetensors", weights + "x"); }), kError, "1 bytes follow"},
+      {place.spoil("header", [&](const Path& d) { write(d / "model.safetensors", "\xff\xff\xff\xff\xff\xff\xff\x7f" + weights.substr(8)); }), kError, "claim a header"},
+      {place.spoil("no-weights", [&](const Path& d) { std::filesystem::remove(d / "model.safetensors"); }), kError, "model.safetensors' does not exist"},
+      {place.spoil("no-config", [&](const Path& d) { std::filesystem::remove(d / "config.json"); }), kError, "config.json"},
+      {place.spoil("half-config", [&](const Path& d) { write(d / "config.json", "{\"model\": \"gpt\""); }), kError, "not a JSON object"},
+      {place.spoil("deep-config", [&](const Path& d) { write(d / "config.json", repeated("[", 1'000'000)); }), kError, "not a JSON object"},
+      {place.spoil_config("layers", [](Json& c) { c["config"]["layers"] = 3; }), kError, "missing"},
+      {place.spoil_config("channels", [](Json& c) { c["config"]["channels"] = 64; }), kError, "different"},
+      {place.spoil_config("negative", [](Json& c) { c["config"]["channels"] = -64; }), kError, "\"channels\""},
+      {place.spoil_config("text-size", [](Json& c) { c["config"]["context"] = "32"; }), kError, "\"context\""},
+      {place.spoil_config("huge", [](Json& c) { c["config"]["context"] = int64_t{1} << 62; }), kError, "\"context\""},
+      {place.spoil_config("heads", [](Json& c) { c["config"]["heads"] = 3; }), kError, "heads"},
+      {place.spoil_config("vocabulary", [](Json& c) { c["config"]["vocabulary"] = 5; }), kError, "5"},
+      {place.spoil_config("no-tokenizer", [](Json& c) { c.erase("tokenizer"); }), kError, "no \"tokenizer\""},
+      {place.spoil_config("tokenizer", [](Json& c) { c["tokenizer"]["characters"] = "aab"; }), kError, "characters"},
+      {"gpt sample --model translator", kError, "\"model\""},
+      {"seq2seq translate --model good 'a cat'", kError, "\"model\""},
+      {"gpt train --resume --out good", kError, "training.safetensors' does not exist"},
+  });
+}
+
+TEST_CASE("heed gpt sample: a prompt that the model cannot read is a usage error", "[program][errors]") {
+  const Trained place;
+  place.refuses({
+      {"gpt sample --model good --prompt 'the é☃'", kUsage, "unknown characters \"é☃\""},
+      {"gpt sample --model good --prompt \"$(printf 'caf\\351')\"", kUsage, "UTF-8"},
+  });
+}
+
+TEST_CASE("heed: a directory that cannot be written is said before training", "[program][errors]") {
+  const Workplace place;
+  write(place / "file", "x");
+  place.refuses({
+      {"gpt train --text text --out /proc/heed", kError, "/proc/heed"},
+      {"gpt train --text text --out file", kError, "cannot make the directory 'file'"},
+      {"seq2seq train --pairs pairs --out /proc/heed", kError, "/proc/heed"},
+  });
+}
+
+TEST_CASE("heed: a full disk ends training in one sentence and leaves no file half-written", "[program][errors]") {
+  const Workplace place;
+  REQUIRE(place.run("gpt train --text text --preset micro --steps 2 --out model").exit_code == 0);
+  const std::string weights = tests::content_of(place / "model/model.safetensors");
+  const Finished full = place.run("gpt train --text text --preset micro --steps 3 --out model", "ulimit -f 8; trap '' XFSZ;");
+  INFO(full.err);
+  CHECK(full.exit_code == kError);
+  CHECK_THAT(full.err, Contains("heed: ") && Contains("cannot write") && Contains("model.safetensors"));
+  CHECK(tests::content_of(place / "model/model.safetensors") == weights);
+  for (const auto& entry : std::filesystem::directory_iterator(place / "model")) CHECK(entry.path().extension() != ".tmp");
+}
+
+TEST_CASE("heed: a loss that is not finite stops with the step and the op that made it", "[program][errors]") {
+  const Workplace place;
+  const Finished finished = place.run("gpt train --text text --preset micro --steps 200 --lr 1e30 --out out");
+  INFO(finished.err);
+  CHECK(finished.exit_code == kError);
+  CHECK_THAT(finished.err, Contains("of step ") && Contains("first made by"));
+  CHECK_FALSE(std::filesystem::exists(place / "out/model.safetensors"));
+}

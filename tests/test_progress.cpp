@@ -1,0 +1,46 @@
+#include "train/progress.h"
+
+#include <cstdio>
+
+#include "tensor/tensor.h"
+#include "tests/catch.h"
+#include "train/alignment.h"
+
+using namespace heed;
+
+TEST_CASE("progress: durations and counts read at a glance", "[progress]") {
+  CHECK(train::format_duration(0) == "0:00");
+  CHECK(train::format_duration(59.6) == "1:00");
+  CHECK(train::format_duration(605) == "10:05");
+  CHECK(train::format_duration(3661) == "1:01:01");
+  CHECK(train::format_count(850) == "850");
+  CHECK(train::format_count(12345) == "12.3k");
+  CHECK(train::format_count(4'560'000) == "4.56M");
+}
+
+TEST_CASE("progress: where there is no terminal, whole lines without control characters", "[progress]") {
+  std::FILE* file = std::tmpfile();
+  REQUIRE(file);
+  {
+    train::Progress progress(200, 100, file);
+    progress.update(101, 2.5, 1000, 0.1);  // too soon for a line
+    progress.note("step 150: val_loss 1.9");
+    progress.update(200, 1.25, 12'345, 10);
+  }
+  std::rewind(file);
+  std::string text(1000, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  CHECK(text == "step 150: val_loss 1.9\nstep 200/200  loss 1.2500  12.3k tokens/s  0:00 left\n");
+}
+
+TEST_CASE("alignment: a row for each target word, a column for each source word, darker for more", "[alignment]") {
+  const Tensor weights = tensor({{1.0, 0.0, 0.0}, {0.1, 0.5, 0.4}});
+  CHECK(train::draw_alignment({"a", "été", "x"}, {"le", "b"}, weights) ==
+        "     é   \n"
+        "     t   \n"
+        "   a é x \n"
+        "le ██· · \n"
+        " b ░░▒▒▒▒\n");
+  CHECK(train::draw_alignment({"a"}, {}, Tensor()) == " a \n");
+}
