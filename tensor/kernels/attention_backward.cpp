@@ -93,8 +93,8 @@ QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real
       as_padded(at.queries, shape.Dv, dout, saved.dout.row, room.take(kTileQueries * padded(shape.Dv)));
   tile.q_transposed = room.take(kTileQueries * shape.D);
   tile.dout_transposed = room.take(kTileQueries * shape.Dv);
-  transpose_rows(at.queries, shape.D, call.options.scale, q, saved.q.row, tile.q_transposed, kTileQueries);
-  transpose_rows(at.queries, shape.Dv, Real(1), dout, saved.dout.row, tile.dout_transposed, kTileQueries);
+  transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.row, tile.q_transposed);
+  transpose_queries(at.queries, shape.Dv, Real(1), dout, saved.dout.row, tile.dout_transposed);
   tile.dq = room.take(kTileQueries * padded(shape.D));
   std::fill_n(tile.dq, kTileQueries * padded(shape.D), Real(0));
   tile.lse = room.take(kTileQueries);

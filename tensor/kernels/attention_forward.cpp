@@ -83,8 +83,8 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
 
 template <class Real>
 void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile) {
-  transpose_rows(tile.queries, call.shape.D, call.options.scale, row_of(call.q, b, h, tile.query), call.q.row,
-                 tile.transposed, kTileQueries);
+  transpose_queries(tile.queries, call.shape.D, call.options.scale, row_of(call.q, b, h, tile.query),
+                    call.q.row, tile.transposed);
   std::fill_n(tile.top, kTileQueries, kMinusInfinity<Real>);
   std::fill_n(tile.sum, kTileQueries, Real(0));
   std::fill_n(tile.output, kTileQueries * padded(call.shape.Dv), Real(0));

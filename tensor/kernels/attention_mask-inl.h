@@ -29,6 +29,20 @@ HWY_INLINE Element* corner(const AttentionMask<Element>& mask, const Place& at) 
   return mask.data + at.b * mask.batch + at.h * mask.head + at.query * mask.query + at.key * mask.key;
 }
 
+// to (width, kTileQueries) = factor times the transpose of `queries` rows.
+template <class Real>
+HWY_INLINE void transpose_queries(int64_t queries, int64_t width, Real factor, const Real* from, int64_t row,
+                                  Real* to) {
+  const Tag<Real> d;
+  if (queries < kTileQueries) std::fill_n(to, width * kTileQueries, Real(0));
+  transpose<Real>(
+      queries, width, [=](int64_t i) { return from + i * row; },
+      [=](int64_t j) { return to + j * kTileQueries; });
+  if (factor == 1) return;
+  for (int64_t i = 0; i < width * kTileQueries; i += kLanes<Real>)
+    hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, to + i)), d, to + i);
+}
+
 // Whether the boolean mask hides the whole tile, so that it can be skipped.
 template <class Real>
 bool all_hidden(const AttentionOptions<Real>& options, const Place& at) {

@@ -39,18 +39,26 @@ template <class Real>
 HWY_INLINE Vec<Real> load_first(const Real* p, int64_t n) {
   const Tag<Real> d;
   if (n >= kLanes<Real>) return hn::LoadU(d, p);
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(n)), d, p);
+#else
   HWY_ALIGN Real lanes[kLanes<Real>] = {};
   std::copy_n(p, n, lanes);
   return hn::Load(d, lanes);
+#endif
 }
 
 template <class Real>
 HWY_INLINE void store_first(Vec<Real> v, Real* p, int64_t n) {
   const Tag<Real> d;
   if (n >= kLanes<Real>) return hn::StoreU(v, d, p);
+#if HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(n)), d, p);
+#else
   HWY_ALIGN Real lanes[kLanes<Real>];
   hn::Store(v, d, lanes);
   std::copy_n(lanes, n, p);
+#endif
 }
 
 // e^x for x <= 709 in f64, by the same steps as exp_small. (e^r - 1 - r) / r^2 on |r| <= ln(2) / 2 is a

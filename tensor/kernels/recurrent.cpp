@@ -1,111 +1,84 @@
 #include "tensor/kernels/recurrent.h"
 
 #include <algorithm>
-#include <cmath>
+#include <numeric>
 #include <vector>
 
+#include "tensor/kernels/gemm.h"
+#include "tensor/kernels/recurrent_tiles.h"
 #include "tensor/parallel.h"
+#include "tensor/storage.h"
 
 namespace heed::kernels {
 namespace {
 
-template <class Element>
-Element* at(const Steps<Element>& x, int64_t t, int64_t b) {
-  return x.data + t * x.step + b * x.row;
-}
+// Multiply-adds that are worth a thread's while.
+constexpr int64_t kWorkPerRange = 1 << 17;
 
-template <class Real>
-Real sigmoid(Real x) {
-  return 1 / (1 + std::exp(-x));
-}
+// The rows of the batch, longest first, cut into shares.
+struct Shares {
+  std::vector<int64_t> rows, lengths;
+  int64_t lanes, grain;
 
-// The steps of one row of the batch, in the order they run.
-struct Walk {
-  int64_t steps;
-  bool reverse;
-  int64_t step(int64_t i) const { return reverse ? steps - 1 - i : i; }
+  Shares(Cell cell, const RecurrentShape& s, const RecurrentOptions& options) : rows(s.B), lengths(s.B, s.T) {
+    std::iota(rows.begin(), rows.end(), int64_t{0});
+    if (options.lengths) {
+      std::stable_sort(rows.begin(), rows.end(),
+                       [&](int64_t a, int64_t b) { return options.lengths[a] > options.lengths[b]; });
+      for (int64_t i = 0; i < s.B; ++i) lengths[i] = options.lengths[rows[i]];
+    }
+    // Half a share takes a bit more than half the time; it pays where it gives all threads work.
+    const auto rounds = [&](int64_t n) { return ((s.B + n - 1) / n + num_threads() - 1) / num_threads(); };
+    const bool halve = 6 * rounds(kLargestShare / 2) < 10 * rounds(kLargestShare);
+    lanes = halve ? kLargestShare / 2 : kLargestShare;
+    const int64_t work = s.T * lanes * gates_of(cell) * s.H * (s.H + 10);
+    grain = std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, work));
+  }
+
+  int64_t count() const { return (static_cast<int64_t>(rows.size()) + lanes - 1) / lanes; }
+  LaneRows share(int64_t i) const {
+    const int64_t first = i * lanes,
+                  size = std::min<int64_t>(lanes, static_cast<int64_t>(rows.size()) - first);
+    return {rows.data() + first, lengths.data() + first, first, size,
+            (size + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple};
+  }
 };
 
-Walk walk_of(const RecurrentShape& shape, const RecurrentOptions& options, int64_t b) {
-  return {options.lengths ? options.lengths[b] : shape.T, options.reverse};
-}
-
-// One step of one row. x and u are the two projections (G H), saved the step's row of the saved array or
-// null.
 template <class Real>
-void step_forward(Cell cell, int64_t H, const Real* x, const Real* u, Real* h, Real* c, Real* saved) {
-  for (int64_t j = 0; j < H; ++j) {
-    switch (cell) {
-      case Cell::rnn_tanh:
-        h[j] = std::tanh(x[j] + u[j]);
-        break;
-      case Cell::rnn_relu:
-        h[j] = std::max(x[j] + u[j], Real(0));
-        break;
-      case Cell::lstm: {
-        const Real i = sigmoid(x[j] + u[j]), f = sigmoid(x[H + j] + u[H + j]);
-        const Real g = std::tanh(x[2 * H + j] + u[2 * H + j]), o = sigmoid(x[3 * H + j] + u[3 * H + j]);
-        c[j] = f * c[j] + i * g;
-        h[j] = o * std::tanh(c[j]);
-        if (saved)
-          saved[j] = i, saved[H + j] = f, saved[2 * H + j] = g, saved[3 * H + j] = o, saved[4 * H + j] = c[j];
-        break;
-      }
-      case Cell::gru: {
-        const Real r = sigmoid(x[j] + u[j]), z = sigmoid(x[H + j] + u[H + j]);
-        const Real un = u[2 * H + j], n = std::tanh(x[2 * H + j] + r * un);
-        h[j] = (1 - z) * n + z * h[j];
-        if (saved) saved[j] = r, saved[H + j] = z, saved[2 * H + j] = n, saved[3 * H + j] = un;
-        break;
-      }
-    }
+struct Scratch {
+  std::shared_ptr<Storage> storage;
+  explicit Scratch(int64_t elements) : storage(Storage::allocate(elements * sizeof(Real))) {}
+  Real* data() const { return reinterpret_cast<Real*>(storage->data()); }
+};
+
+// How a (T, B, width) array lies as one matrix of T B rows, ld apart, so that dW is one product over all
+// steps; else `whole` is false and it takes one product a step. Other arrays of the product lie in the same
+// order.
+struct Flat {
+  int64_t step, row, ld;  // step and row count matrix rows
+  bool whole;
+
+  template <class Real>
+  Flat(const RecurrentShape& s, const Steps<Real>& x)
+      : step(s.B), row(1), ld(x.row), whole(s.T <= 1 || x.step == s.B * x.row) {
+    if (!whole && (s.B == 1 || x.row == s.T * x.step)) step = 1, row = s.T, ld = x.step, whole = true;
   }
-}
-
-// One step of one row, backwards. On entry dh and dc are the gradients of the new state, on return the part
-// of the old state's that does not go through w_hh; dx and du get the gradients of the two projections.
-template <class Real>
-void step_backward(Cell cell, int64_t H, const Real* saved, const Real* h, const Real* h_before,
-                   const Real* c_before, Real* dh, Real* dc, Real* dx, Real* du) {
-  for (int64_t j = 0; j < H; ++j) {
-    switch (cell) {
-      case Cell::rnn_tanh:
-        dx[j] = du[j] = dh[j] * (1 - h[j] * h[j]), dh[j] = 0;
-        break;
-      case Cell::rnn_relu:
-        dx[j] = du[j] = h[j] > 0 ? dh[j] : Real(0), dh[j] = 0;
-        break;
-      case Cell::lstm: {
-        const Real i = saved[j], f = saved[H + j], g = saved[2 * H + j], o = saved[3 * H + j];
-        const Real y = std::tanh(saved[4 * H + j]), dcell = dc[j] + dh[j] * o * (1 - y * y);
-        dx[j] = du[j] = dcell * g * i * (1 - i);
-        dx[H + j] = du[H + j] = dcell * (c_before ? c_before[j] : Real(0)) * f * (1 - f);
-        dx[2 * H + j] = du[2 * H + j] = dcell * i * (1 - g * g);
-        dx[3 * H + j] = du[3 * H + j] = dh[j] * y * o * (1 - o);
-        dh[j] = 0;
-        dc[j] = dcell * f;
-        break;
-      }
-      case Cell::gru: {
-        const Real r = saved[j], z = saved[H + j], n = saved[2 * H + j], un = saved[3 * H + j];
-        const Real dn = dh[j] * (1 - z) * (1 - n * n);
-        dx[j] = du[j] = dn * un * r * (1 - r);
-        dx[H + j] = du[H + j] = dh[j] * ((h_before ? h_before[j] : Real(0)) - n) * z * (1 - z);
-        dx[2 * H + j] = dn;
-        du[2 * H + j] = dn * r;
-        dh[j] *= z;
-        break;
-      }
-    }
+  template <class Real>
+  Steps<Real> view(Real* data, int64_t width) const {
+    return {data, step * width, row * width};
   }
-}
+};
 
+// dw (m, H) = or += du^T before, over all steps; du (T, B, m) lies as flat says for ld and du.step.
 template <class Real>
-void load(const Real* from, int64_t b, int64_t H, std::vector<Real>& to) {
-  if (from)
-    to.assign(from + b * H, from + (b + 1) * H);
-  else
-    to.assign(H, Real(0));
+void add_product(const RecurrentShape& s, const Flat& flat, int64_t m, const Real* du, int64_t du_step,
+                 int64_t ld, const Real* before, bool accumulate, Real* dw) {
+  const int64_t H = s.H;
+  if (flat.whole)
+    return gemm(true, false, m, H, s.T * s.B, Real(1), du, ld, before, H, Real(accumulate), dw, H);
+  for (int64_t t = 0; t < s.T; ++t)
+    gemm(true, false, m, H, s.B, Real(1), du + t * du_step, ld, before + t * s.B * H, H,
+         Real(accumulate || t > 0), dw, H);
 }
 
 }  // namespace
@@ -114,28 +87,11 @@ template <class Real>
 void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates,
                const RecurrentWeights<Real>& weights, RecurrentState<const Real> first,
                const RecurrentOptions& options, Steps<Real> out, RecurrentState<Real> last, Real* saved) {
-  const int64_t T = shape.T, B = shape.B, H = shape.H, G = gates_of(cell) * H;
-  const int64_t width = recurrent_saved_size(cell, {1, 1, H});
-  parallel_for(B, 1, [&](int64_t begin, int64_t end) {
-    std::vector<Real> h, c, u(G);
-    for (int64_t b = begin; b < end; ++b) {
-      load(first.h, b, H, h);
-      load(first.c, b, H, c);
-      const Walk walk = walk_of(shape, options, b);
-      for (int64_t i = 0; i < walk.steps; ++i) {
-        const int64_t t = walk.step(i);
-        for (int64_t j = 0; j < G; ++j) {
-          u[j] = weights.b_hh ? weights.b_hh[j] : Real(0);
-          for (int64_t d = 0; d < H; ++d) u[j] += weights.w_hh[j * H + d] * h[d];
-        }
-        step_forward(cell, H, at(gates, t, b), u.data(), h.data(), c.data(),
-                     saved ? saved + (t * B + b) * width : nullptr);
-        std::copy_n(h.data(), H, at(out, t, b));
-      }
-      for (int64_t t = walk.steps; t < T; ++t) std::fill_n(at(out, t, b), H, Real(0));
-      if (last.h) std::copy_n(h.data(), H, last.h + b * H);
-      if (last.c) std::copy_n(c.data(), H, last.c + b * H);
-    }
+  const Shares shares(cell, shape, options);
+  const RecurrentForward<Real> call{cell, shape, gates, weights, first, options.reverse, out, last, saved};
+  parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
+    const Scratch<Real> scratch(forward_scratch(cell, shape.H));
+    for (int64_t i = begin; i < end; ++i) run(call, shares.share(i), scratch.data());
   });
 }
 
@@ -144,35 +100,33 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentW
                         RecurrentState<const Real> first, const RecurrentOptions& options,
                         Steps<const Real> out, const Real* saved, Steps<const Real> dout,
                         RecurrentState<const Real> dlast, const RecurrentGradients<Real>& gradients) {
-  const int64_t T = shape.T, B = shape.B, H = shape.H, G = gates_of(cell) * H;
-  const int64_t width = recurrent_saved_size(cell, {1, 1, H});
   const auto& [dgates, dfirst, dw_hh, db_hh, accumulate] = gradients;
-  if (dw_hh && !accumulate) std::fill_n(dw_hh, G * H, Real(0));
+  const int64_t H = shape.H, G = gates_of(cell) * H, all = shape.T * shape.B * H;
+  const bool is_gru = cell == Cell::gru;
+  const Flat flat(shape, dgates);
+  const Scratch<Real> room(dw_hh ? (is_gru ? 2 : 1) * all : 0);
+  RecurrentBackward<Real> call{cell,   shape,  weights, first, options.reverse, out, saved, dout, dlast,
+                               dgates, dfirst, {},      {}};
+  if (dw_hh) call.before = flat.view(room.data(), H);
+  if (dw_hh && is_gru) call.du_new = flat.view(room.data() + all, H);
+
+  const Shares shares(cell, shape, options);
+  const Scratch<Real> db(db_hh ? shares.count() * G : 0);
+  Real* db_parts = db_hh ? db.data() : nullptr;
+  parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
+    const Scratch<Real> scratch(backward_scratch(cell, shape.H));
+    for (int64_t i = begin; i < end; ++i)
+      run_backward(call, shares.share(i), db_parts ? db_parts + i * G : nullptr, scratch.data());
+  });
   if (db_hh && !accumulate) std::fill_n(db_hh, G, Real(0));
-  std::vector<Real> dh, dc, du(G);
-  for (int64_t b = 0; b < B; ++b) {
-    load(dlast.h, b, H, dh);
-    load(dlast.c, b, H, dc);
-    const Walk walk = walk_of(shape, options, b);
-    for (int64_t t = walk.steps; t < T; ++t) std::fill_n(at(dgates, t, b), G, Real(0));
-    for (int64_t i = walk.steps - 1; i >= 0; --i) {
-      const int64_t t = walk.step(i), before = i > 0 ? walk.step(i - 1) : 0;
-      const Real* h_before = i > 0 ? at(out, before, b) : first.h ? first.h + b * H : nullptr;
-      const Real* c_before = i > 0     ? saved + (before * B + b) * width + 4 * H
-                             : first.c ? first.c + b * H
-                                       : nullptr;
-      for (int64_t j = 0; dout.data && j < H; ++j) dh[j] += at(dout, t, b)[j];
-      step_backward(cell, H, saved + (t * B + b) * width, at(out, t, b), h_before, c_before, dh.data(),
-                    dc.data(), at(dgates, t, b), du.data());
-      for (int64_t j = 0; j < G; ++j) {
-        if (db_hh) db_hh[j] += du[j];
-        for (int64_t d = 0; d < H; ++d) dh[d] += du[j] * weights.w_hh[j * H + d];
-        for (int64_t d = 0; dw_hh && h_before && d < H; ++d) dw_hh[j * H + d] += du[j] * h_before[d];
-      }
-    }
-    if (dfirst.h) std::copy_n(dh.data(), H, dfirst.h + b * H);
-    if (dfirst.c) std::copy_n(dc.data(), H, dfirst.c + b * H);
-  }
+  for (int64_t i = 0; db_hh && i < shares.count(); ++i)
+    for (int64_t j = 0; j < G; ++j) db_hh[j] += db_parts[i * G + j];
+  if (!dw_hh) return;
+  const int64_t joined = is_gru ? 2 * H : G;  // a gru's new gate sees h through r: its gradient lies apart
+  add_product(shape, flat, joined, dgates.data, dgates.step, flat.ld, call.before.data, accumulate, dw_hh);
+  if (is_gru)
+    add_product(shape, flat, H, call.du_new.data, shape.B * H, H, call.before.data, accumulate,
+                dw_hh + joined * H);
 }
 
 template void recurrent<float>(Cell, const RecurrentShape&, Steps<const float>,

@@ -67,11 +67,11 @@ void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates,
 /// What backward writes. Null data: not wanted, but for dgates, which must be there.
 template <class Real>
 struct RecurrentGradients {
-  Steps<Real> dgates;           // (T, B, G H), overwritten; 0 past a row's length
-  RecurrentState<Real> dfirst;  // overwritten
-  Real* dw_hh = nullptr;        // (G H, H)
-  Real* db_hh = nullptr;        // (G H)
-  bool accumulate = false;      // add to dw_hh and db_hh, as when decoder steps share them
+  Steps<Real> dgates{};           // (T, B, G H), overwritten; 0 past a row's length
+  RecurrentState<Real> dfirst{};  // overwritten
+  Real* dw_hh = nullptr;          // (G H, H)
+  Real* db_hh = nullptr;          // (G H)
+  bool accumulate = false;        // add to dw_hh and db_hh, as when decoder steps share them
 };
 
 /// The gradients of recurrent, given dout (T, B, H), null data for none, and those of the last state, null

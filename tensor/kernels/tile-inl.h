@@ -87,42 +87,39 @@ HWY_INLINE void pad_rows(int64_t n, int64_t width, const Real* from, int64_t row
   }
 }
 
-/// to (width, ld) = factor times the transpose of from (n, width), with zeros up to ld.
-template <class Real>
-HWY_INLINE void transpose_rows(int64_t n, int64_t width, Real factor, const Real* from, int64_t row, Real* to,
-                               int64_t ld) {
-  int64_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+// y[j][i] = x[i][j] for 4 x 4 numbers: pairs of rows are interleaved by numbers, then pairs of pairs by twos.
+template <class X, class Y>
+HWY_INLINE void transpose_4x4(X x, Y y) {
+  const hn::FixedTag<float, 4> d;
+  const hn::FixedTag<double, 2> twos;
+  const auto x0 = hn::LoadU(d, x(0)), x1 = hn::LoadU(d, x(1)), x2 = hn::LoadU(d, x(2)),
+             x3 = hn::LoadU(d, x(3));
+  const auto low01 = hn::BitCast(twos, hn::InterleaveLower(d, x0, x1));
+  const auto low23 = hn::BitCast(twos, hn::InterleaveLower(d, x2, x3));
+  const auto high01 = hn::BitCast(twos, hn::InterleaveUpper(d, x0, x1));
+  const auto high23 = hn::BitCast(twos, hn::InterleaveUpper(d, x2, x3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(twos, low01, low23)), d, y(0));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(twos, low01, low23)), d, y(1));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(twos, high01, high23)), d, y(2));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(twos, high01, high23)), d, y(3));
+}
+#endif
+
+/// y(j)[i] = x(i)[j] for i < n, j < width, where x and y give the rows of two arrays.
+template <class Real, class X, class Y>
+HWY_INLINE void transpose(int64_t n, int64_t width, X x, Y y) {
+  int64_t whole_rows = 0, whole_columns = 0;
 #if HWY_TARGET != HWY_SCALAR
   if constexpr (std::is_same_v<Real, float>) {
-    // 4 x 4 at a time: pairs of rows are interleaved by numbers, then pairs of pairs by twos
-    const hn::FixedTag<float, 4> d;
-    const hn::FixedTag<double, 2> twos;
-    const auto scale = hn::Set(d, factor);
-    for (; i + 4 <= n; i += 4) {
-      int64_t j = 0;
-      for (; j + 4 <= width; j += 4) {
-        const float* x = from + i * row + j;
-        const auto x0 = hn::LoadU(d, x), x1 = hn::LoadU(d, x + row);
-        const auto x2 = hn::LoadU(d, x + 2 * row), x3 = hn::LoadU(d, x + 3 * row);
-        const auto low01 = hn::BitCast(twos, hn::InterleaveLower(d, x0, x1));
-        const auto low23 = hn::BitCast(twos, hn::InterleaveLower(d, x2, x3));
-        const auto high01 = hn::BitCast(twos, hn::InterleaveUpper(d, x0, x1));
-        const auto high23 = hn::BitCast(twos, hn::InterleaveUpper(d, x2, x3));
-        float* y = to + j * ld + i;
-        hn::StoreU(hn::Mul(scale, hn::BitCast(d, hn::InterleaveLower(twos, low01, low23))), d, y);
-        hn::StoreU(hn::Mul(scale, hn::BitCast(d, hn::InterleaveUpper(twos, low01, low23))), d, y + ld);
-        hn::StoreU(hn::Mul(scale, hn::BitCast(d, hn::InterleaveLower(twos, high01, high23))), d, y + 2 * ld);
-        hn::StoreU(hn::Mul(scale, hn::BitCast(d, hn::InterleaveUpper(twos, high01, high23))), d, y + 3 * ld);
-      }
-      for (; j < width; ++j)
-        for (int64_t r = i; r < i + 4; ++r) to[j * ld + r] = factor * from[r * row + j];
-    }
+    whole_rows = n / 4 * 4, whole_columns = width / 4 * 4;
+    for (int64_t i = 0; i < whole_rows; i += 4)
+      for (int64_t j = 0; j < whole_columns; j += 4)
+        transpose_4x4([&](int64_t r) { return x(i + r) + j; }, [&](int64_t r) { return y(j + r) + i; });
   }
 #endif
-  for (; i < n; ++i)
-    for (int64_t j = 0; j < width; ++j) to[j * ld + i] = factor * from[i * row + j];
-  if (n < ld)
-    for (int64_t j = 0; j < width; ++j) std::fill(to + j * ld + n, to + (j + 1) * ld, Real(0));
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = i < whole_rows ? whole_columns : 0; j < width; ++j) y(j)[i] = x(i)[j];
 }
 
 }  // namespace heed::kernels::HWY_NAMESPACE

@@ -1,0 +1,244 @@
+// Compiled once for each instruction set: the part before HWY_ONCE.
+#include "tensor/kernels/recurrent_tiles.h"
+#include "tensor/kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tensor/kernels/recurrent_backward.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "tensor/kernels/recurrent_lanes-inl.h"
+#include "tensor/kernels/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace heed::kernels {
+namespace HWY_NAMESPACE {
+
+// One unit in one vector of lanes, of which the first n run. dh and dc come as the gradients of the new state
+// and leave as the part of the old state's that does not pass W_hh; du is the gradient of the gates' sums.
+template <class Real>
+struct Unit {
+  const Real* saved;  // column k at k * saved_column
+  int64_t saved_column;
+  const Real* dout;
+  const Real* state;     // rnn: the new h; gru: the old h
+  const Real* c_before;  // the old c
+  Real* dh;
+  Real* dc;
+  Real* du;  // gate k at k * gate
+  int64_t gate;
+  Real* dx_new;  // gru: the gradient of x_n
+  int64_t n;
+
+  Vec<Real> column(int64_t k) const { return load_first(saved + k * saved_column, n); }
+  // Idle lanes get 0, so that they add nothing to what follows.
+  void set_du(int64_t k, Vec<Real> x) const {
+    const Tag<Real> d;
+    if (n < kLanes<Real>) x = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(n)), x);
+    hn::StoreU(x, d, du + k * gate);
+  }
+};
+
+// y (1 - y), y (1 - y^2): the derivatives of sigmoid and tanh by their values, times g.
+template <class V2>
+HWY_INLINE V2 through_sigmoid(V2 g, V2 y) {
+  const auto gy = hn::Mul(g, y);
+  return hn::NegMulAdd(gy, y, gy);
+}
+template <class V2>
+HWY_INLINE V2 through_tanh(V2 g, V2 y) {
+  return hn::NegMulAdd(hn::Mul(g, y), y, g);
+}
+
+template <Cell cell, class Real>
+HWY_INLINE void step_backward(const Unit<Real>& unit) {
+  const Tag<Real> d;
+  const auto zero = hn::Zero(d), dh = hn::Add(hn::LoadU(d, unit.dh), hn::LoadU(d, unit.dout));
+  if constexpr (cell == Cell::rnn_tanh) {
+    unit.set_du(0, through_tanh(dh, hn::LoadU(d, unit.state)));
+    set_first<Real>(zero, unit.dh, unit.n);
+  } else if constexpr (cell == Cell::rnn_relu) {
+    unit.set_du(0, hn::IfThenElseZero(hn::Gt(hn::LoadU(d, unit.state), zero), dh));
+    set_first<Real>(zero, unit.dh, unit.n);
+  } else if constexpr (cell == Cell::lstm) {
+    const auto i = unit.column(0), f = unit.column(1), g = unit.column(2), o = unit.column(3),
+               y = tanh(unit.column(4));
+    const auto dc = hn::Add(hn::LoadU(d, unit.dc), through_tanh(hn::Mul(dh, o), y));
+    unit.set_du(0, through_sigmoid(hn::Mul(dc, g), i));
+    unit.set_du(1, through_sigmoid(hn::Mul(dc, hn::LoadU(d, unit.c_before)), f));
+    unit.set_du(2, through_tanh(hn::Mul(dc, i), g));
+    unit.set_du(3, through_sigmoid(hn::Mul(dh, y), o));
+    set_first<Real>(hn::Mul(dc, f), unit.dc, unit.n);
+    set_first<Real>(zero, unit.dh, unit.n);
+  } else {
+    const auto r = unit.column(0), z = unit.column(1), n = unit.column(2), u = unit.column(3);
+    const auto dn = through_tanh(hn::NegMulAdd(dh, z, dh), n);
+    unit.set_du(0, through_sigmoid(hn::Mul(dn, u), r));
+    unit.set_du(1, through_sigmoid(hn::Mul(dh, hn::Sub(hn::LoadU(d, unit.state), n)), z));
+    unit.set_du(2, hn::Mul(dn, r));
+    hn::StoreU(dn, d, unit.dx_new);
+    set_first<Real>(hn::Mul(dh, z), unit.dh, unit.n);
+  }
+}
+
+// Arrays of one share in working memory, (units, ld).
+template <class Real>
+struct Lanes {
+  Real *dh, *dc, *dout, *state, *c_before, *c_first, *dx_new, *du, *zeros;
+};
+
+// One step of one share: at time t its first `lanes` rows run, of which `going_on` ran the step before.
+struct Moment {
+  int64_t t, before, lanes, going_on;
+};
+
+// What the step started from, for each lane that runs: the step before's result, or the first state.
+template <class Real>
+HWY_INLINE void load_old_state(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
+                               const Lanes<Real>& a) {
+  const int64_t H = call.shape.H, B = call.shape.B, ld = share.ld;
+  const auto old_h = [&](int64_t i) -> const Real* {
+    if (i < now.going_on) return at(call.out, now.before, share.rows[i]);
+    return call.first.h ? call.first.h + share.rows[i] * H : a.zeros;
+  };
+  if (call.cell == Cell::gru) to_lanes(share, now.lanes, H, old_h, a.state);
+  if (call.before.data)
+    for (int64_t i = 0; i < now.lanes; ++i) std::copy_n(old_h(i), H, at(call.before, now.t, share.rows[i]));
+  if (call.cell != Cell::lstm) return;
+  const Real* c = call.saved + (now.before * saved_columns(call.cell) + 4) * H * B + share.first;
+  std::copy_n(a.c_first, H * ld, a.c_before);
+  for (int64_t j = 0; now.going_on > 0 && j < H; ++j)
+    std::copy_n(c + j * B, now.going_on, a.c_before + j * ld);
+}
+
+// dh += W_hh^T du, in slices of W_hh that keep du in the first cache.
+template <class Real>
+HWY_INLINE void project_back(const RecurrentBackward<Real>& call, const LaneRows& share, int64_t lanes,
+                             const Lanes<Real>& a) {
+  constexpr int64_t kSlice = 128;
+  const int64_t H = call.shape.H, G = gates_of(call.cell) * H, ld = share.ld;
+  for (int64_t k = 0; k < G; k += kSlice)
+    tile_product<Stored::transposed>(H, whole_vectors<Real>(lanes), std::min(kSlice, G - k),
+                                     call.weights.w_hh + k * H, H, a.du + k * ld, ld, true, a.dh, ld);
+}
+
+template <class Real>
+HWY_INLINE void write_gradients(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
+                                const Lanes<Real>& a) {
+  const int64_t H = call.shape.H, G = gates_of(call.cell) * H, joined = call.cell == Cell::gru ? 2 * H : G;
+  const auto dgates = [&](int64_t i) { return at(call.dgates, now.t, share.rows[i]); };
+  to_rows(share, now.lanes, joined, a.du, dgates);
+  if (joined == G) return;
+  to_rows(share, now.lanes, H, a.dx_new, [&](int64_t i) { return dgates(i) + joined; });
+  if (call.du_new.data)
+    to_rows(share, now.lanes, H, a.du + joined * share.ld,
+            [&](int64_t i) { return at(call.du_new, now.t, share.rows[i]); });
+}
+
+template <Cell cell, class Real>
+void run_step_backward(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
+                       const Lanes<Real>& a, Real* db) {
+  const Tag<Real> d;
+  const int64_t H = call.shape.H, B = call.shape.B, ld = share.ld, G = gates_of(cell) * H;
+  load_old_state(call, share, now, a);
+  if (cell == Cell::rnn_tanh || cell == Cell::rnn_relu)
+    to_lanes(
+        share, now.lanes, H, [&](int64_t i) { return at(call.out, now.t, share.rows[i]); }, a.state);
+  if (call.dout.data)
+    to_lanes(
+        share, now.lanes, H, [&](int64_t i) { return at(call.dout, now.t, share.rows[i]); }, a.dout);
+  constexpr bool kSaves = saved_columns(cell) > 0;
+  const Real* saved = kSaves ? call.saved + now.t * saved_columns(cell) * H * B + share.first : nullptr;
+  for (int64_t j = 0; j < H; ++j)
+    for (int64_t i = 0; i < now.lanes; i += kLanes<Real>) {
+      const int64_t place = j * ld + i;
+      step_backward<cell>(Unit<Real>{kSaves ? saved + j * B + i : nullptr, H * B, a.dout + place,
+                                     a.state + place, a.c_before + place, a.dh + place, a.dc + place,
+                                     a.du + place, H * ld, a.dx_new + place, now.lanes - i});
+    }
+  for (int64_t j = 0; db && j < G; ++j) {
+    auto sum = hn::Zero(d);
+    for (int64_t i = 0; i < now.lanes; i += kLanes<Real>) sum = hn::Add(sum, hn::LoadU(d, a.du + j * ld + i));
+    db[j] += hn::GetLane(hn::SumOfLanes(d, sum));
+  }
+  project_back(call, share, now.lanes, a);
+  write_gradients(call, share, now, a);
+}
+
+// Rows that rest at step t.
+template <class Real>
+HWY_INLINE void write_zeros(const RecurrentBackward<Real>& call, const LaneRows& share, int64_t t) {
+  const int64_t H = call.shape.H;
+  for (int64_t i = running(share, t); i < share.count; ++i) {
+    const int64_t b = share.rows[i];
+    std::fill_n(at(call.dgates, t, b), gates_of(call.cell) * H, Real(0));
+    if (call.before.data) std::fill_n(at(call.before, t, b), H, Real(0));
+    if (call.du_new.data) std::fill_n(at(call.du_new, t, b), H, Real(0));
+  }
+}
+
+template <Cell cell, class Real>
+void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
+  const int64_t H = call.shape.H, size = H * share.ld, G = gates_of(cell), steps = steps_of(share);
+  Lanes<Real> a;
+  Real** const units[] = {&a.dh, &a.dc, &a.dout, &a.state, &a.c_before, &a.c_first, &a.dx_new};
+  for (Real** x : units) *x = scratch, scratch += size;
+  a.du = scratch, a.zeros = scratch + G * size;
+  std::fill_n(a.zeros, H, Real(0));
+  if (!call.dout.data) std::fill_n(a.dout, size, Real(0));
+  if (db) std::fill_n(db, G * H, Real(0));
+  load_state(share, H, call.dlast.h, a.dh);
+  load_state(share, H, call.dlast.c, a.dc);
+  if (cell == Cell::lstm) load_state(share, H, call.first.c, a.c_first);
+  for (int64_t s = steps - 1; s >= 0; --s) {
+    const int64_t t = call.reverse ? steps - 1 - s : s, before = s == 0 ? t : call.reverse ? t + 1 : t - 1;
+    const int64_t lanes = running(share, t), going_on = s == 0 ? 0 : std::min(lanes, running(share, before));
+    run_step_backward<cell>(call, share, Moment{t, before, lanes, going_on}, a, db);
+  }
+  for (int64_t t = 0; t < call.shape.T; ++t) write_zeros(call, share, t);
+  store_state(share, H, a.dh, call.dfirst.h);
+  store_state(share, H, a.dc, call.dfirst.c);
+}
+
+template <class Real>
+void run_any_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
+  switch (call.cell) {
+    case Cell::rnn_tanh:
+      return run_share_backward<Cell::rnn_tanh>(call, share, db, scratch);
+    case Cell::rnn_relu:
+      return run_share_backward<Cell::rnn_relu>(call, share, db, scratch);
+    case Cell::lstm:
+      return run_share_backward<Cell::lstm>(call, share, db, scratch);
+    case Cell::gru:
+      return run_share_backward<Cell::gru>(call, share, db, scratch);
+  }
+}
+
+void recurrent_backward_f32(const RecurrentBackward<float>& call, const LaneRows& share, float* db,
+                            float* scratch) {
+  run_any_backward(call, share, db, scratch);
+}
+void recurrent_backward_f64(const RecurrentBackward<double>& call, const LaneRows& share, double* db,
+                            double* scratch) {
+  run_any_backward(call, share, db, scratch);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace heed::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed::kernels {
+
+HWY_EXPORT(recurrent_backward_f32);
+HWY_EXPORT(recurrent_backward_f64);
+
+void run_backward(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(recurrent_backward_f32)(call, share, db, scratch);
+}
+void run_backward(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch) {
+  HWY_DYNAMIC_DISPATCH(recurrent_backward_f64)(call, share, db, scratch);
+}
+
+}  // namespace heed::kernels
+#endif

@@ -1,0 +1,82 @@
+// Recurrent work in shares that one thread takes, written for the machine's vectors. recurrent.cpp hands them
+// out.
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "tensor/kernels/recurrent.h"
+
+namespace heed::kernels {
+
+// A share is some rows of the batch, side by side in vector lanes: states are held transposed, units down and
+// rows across. Then W_hh h reads W_hh as it lies, and gates are whole vectors whatever H is.
+//
+// Rows are taken in order of length, longest first, so that those still running at any step are the share's
+// first lanes.
+struct LaneRows {
+  const int64_t* rows;     // the share's rows of the batch
+  const int64_t* lengths;  // steps of each
+  int64_t first, count;    // of the share in the order of all rows
+  int64_t ld;              // columns of the transposed arrays: count in whole vectors of every machine
+};
+
+constexpr int64_t kLaneMultiple = 16;
+constexpr int64_t kLargestShare = 32;  // a pair of AVX-512 vectors
+
+template <class Element>
+Element* at(const Steps<Element>& x, int64_t t, int64_t b) {
+  return x.data + t * x.step + b * x.row;
+}
+
+/// Gate-sized columns of the saved array, whose layout is (T, columns, H, B), rows in the order above.
+constexpr int64_t saved_columns(Cell cell) { return recurrent_saved_size(cell, {1, 1, 1}); }
+
+template <class Real>
+struct RecurrentForward {
+  Cell cell;
+  RecurrentShape shape;
+  Steps<const Real> gates;
+  RecurrentWeights<Real> weights;
+  RecurrentState<const Real> first;
+  bool reverse;
+  Steps<Real> out;
+  RecurrentState<Real> last;
+  Real* saved;
+};
+
+/// Elements of working memory that run needs.
+constexpr int64_t forward_scratch(Cell cell, int64_t H) { return (gates_of(cell) + 3) * H * kLargestShare; }
+
+/// All steps of one share.
+void run(const RecurrentForward<float>& call, const LaneRows& share, float* scratch);
+void run(const RecurrentForward<double>& call, const LaneRows& share, double* scratch);
+
+template <class Real>
+struct RecurrentBackward {
+  Cell cell;
+  RecurrentShape shape;
+  RecurrentWeights<Real> weights;
+  RecurrentState<const Real> first;
+  bool reverse;
+  Steps<const Real> out;
+  const Real* saved;
+  Steps<const Real> dout;
+  RecurrentState<const Real> dlast;
+  Steps<Real> dgates;
+  RecurrentState<Real> dfirst;
+  Steps<Real> before;  // (T, B, H): gets the h that each step started from, 0 where a row rests; null data:
+                       // not wanted
+  Steps<Real> du_new;  // (T, B, H), of a gru: gets the gradient of u_n, which is not that of x_n
+};
+
+constexpr int64_t backward_scratch(Cell cell, int64_t H) {
+  return (2 * gates_of(cell) + 7) * H * kLargestShare + H;
+}
+
+/// All steps of one share, last to first. Unless null, db (G H) gets the sum of the gradients of W_hh h +
+/// b_hh.
+void run_backward(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch);
+void run_backward(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch);
+
+}  // namespace heed::kernels
