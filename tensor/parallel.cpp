@@ -1,26 +1,24 @@
 #include "tensor/parallel.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <deque>
 #include <exception>
 #include <mutex>
-#include <algorithm>
 #include <system_error>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <pthread.h>
-#ifdef __linux__
-#include <sched.h>
-#endif
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
 #endif
 
+#include "tensor/cores.h"
 #include "tensor/error.h"
 #include "tensor/kernels/gemm.h"
 #include "tensor/kernels/simd.h"
@@ -35,6 +33,8 @@ constexpr int64_t kRangesPerThread = 4;
 // How long a thread spins before it sleeps: longer than the gap between two kernels of a training step, and short enough
 // that an idle program leaves the machine alone.
 constexpr auto kSpin = std::chrono::microseconds(50);
+// How long a caller watches whether the workers that it waits for run, and how long it then sleeps.
+constexpr auto kWatch = std::chrono::microseconds(25), kSleep = std::chrono::microseconds(250);
 // Range borders fall on multiples of this when the grain does, so that two threads never write one cache line.
 constexpr int64_t kBorder = 64;
 
@@ -53,33 +53,10 @@ void pause() {
 #endif
 }
 
-/// The cores that the thread which makes this may use, where the system tells.
-class Cores {
- public:
-#ifdef __linux__
-  Cores() {
-    if (sched_getaffinity(0, sizeof allowed_, &allowed_) != 0) CPU_ZERO(&allowed_);
-  }
-  static int current() { return sched_getcpu(); }
-  /// Moves a thread to any core but this one; false if there is none.
-  bool keep_off(int core, pthread_t thread) const {
-    cpu_set_t others = allowed_;
-    CPU_CLR(core, &others);
-    return CPU_COUNT(&others) > 0 && pthread_setaffinity_np(thread, sizeof others, &others) == 0;
-  }
-
- private:
-  cpu_set_t allowed_;
-#else
-  static int current() { return -1; }
-  bool keep_off(int, pthread_t) const { return false; }
-#endif
-};
-
-/// Waits for `ready` by spinning; false if it did not come in kSpin.
+/// Waits for `ready` by spinning; false if it did not come in time.
 template <class F>
-bool spin_until(F&& ready) {
-  const auto give_up = std::chrono::steady_clock::now() + kSpin;
+bool spin_until(F&& ready, std::chrono::microseconds time = kSpin) {
+  const auto give_up = std::chrono::steady_clock::now() + time;
   do {
     for (int i = 0; i < 16; ++i) {
       if (ready()) return true;
@@ -115,10 +92,12 @@ class Pool {
     const int core = Cores::current();
     try {
       for (int i = 1; i < threads; ++i) {
-        workers_.emplace_back([this] { work(); });
-        if (core >= 0) cores_.keep_off(core, workers_.back().native_handle());
+        Worker& worker = workers_.emplace_back();
+        worker.thread = std::thread([this, &worker] { work(worker); });
+        if (core >= 0) cores_.keep_off(core, worker.thread.native_handle());
       }
     } catch (const std::system_error&) {  // no more threads to be had: the caller and those that started do the work
+      workers_.pop_back();
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
@@ -127,7 +106,7 @@ class Pool {
     stop_.store(true);
     { std::lock_guard lock(mutex_); }
     wake_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    for (Worker& worker : workers_) worker.thread.join();
   }
 
   /// One caller at a time.
@@ -149,19 +128,50 @@ class Pool {
       while (work_on_one(kFront)) {
       }
     }
-    const auto finished = [this] { return unfinished_.load() == 0; };
-    if (!spin_until(finished)) {
-      // A worker lost its core in the middle of a range. Asleep, the caller leaves it its own.
-      std::unique_lock lock(mutex_);
-      caller_sleeps_.store(true);
-      done_.wait(lock, finished);
-      caller_sleeps_.store(false);
-    }
+    wait_for_workers();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
   enum End { kFront, kBack };
+
+  struct Worker {
+    std::thread thread;
+    std::atomic<bool> busy = false;   // may be in a range
+    std::atomic<bool> moved = false;  // to the caller's core
+    std::chrono::nanoseconds cpu_time{};
+  };
+
+  void wait_for_workers() {
+    const auto finished = [this] { return unfinished_.load() == 0; };
+    if (spin_until(finished)) return;
+    do {
+      if (fetch_stopped_workers(finished)) return;
+      std::unique_lock lock(mutex_);
+      caller_sleeps_.store(true);
+      done_.wait_for(lock, kSleep, finished);
+      caller_sleeps_.store(false);
+    } while (!finished());
+  }
+
+  /// A worker that lost its core to another process in the middle of a range would hold up the caller for some
+  /// milliseconds. While the caller waits its own core is free: the worker ends its range there. True if all are finished.
+  template <class F>
+  bool fetch_stopped_workers(F finished) {
+    constexpr auto kIdle = std::chrono::nanoseconds::max();
+    const int core = Cores::current();
+    if (core < 0) return false;
+    for (Worker& worker : workers_)
+      worker.cpu_time = worker.busy.load() ? Cores::cpu_time(worker.thread.native_handle()) : kIdle;
+    if (spin_until(finished, kWatch)) return true;
+    for (Worker& worker : workers_) {
+      if (worker.cpu_time == kIdle || !worker.busy.load()) continue;
+      if (Cores::cpu_time(worker.thread.native_handle()) - worker.cpu_time >= kWatch / 4) continue;  // it runs
+      worker.moved.store(true);
+      Cores::move_to(core, worker.thread.native_handle());
+    }
+    return false;
+  }
 
   // The caller takes ranges from the front and the workers from the back, so that from one kernel to the next
   // a core mostly meets the data that is in its cache. Both ends are in one word: front << 32 | back.
@@ -192,30 +202,34 @@ class Pool {
     return true;
   }
 
-  void work() {
+  void work(Worker& self) {
     inside_parallel_for = true;
     const auto called = [this] { return any_unclaimed() || stop_.load(); };
     for (;;) {
-      const bool may_spin = leave_caller_alone();
+      const bool may_spin = leave_caller_alone(self);
       if (!may_spin || !spin_until(called)) {
         std::unique_lock lock(mutex_);
         sleepers_.fetch_add(1);
         wake_.wait(lock, called);
         sleepers_.fetch_sub(1);
         lock.unlock();
-        leave_caller_alone();
+        leave_caller_alone(self);
       }
       if (stop_.load()) return;
-      while (work_on_one(kBack)) {
-      }
+      self.busy.store(true);
+      while (work_on_one(kBack))
+        if (self.moved.load()) leave_caller_alone(self);
+      self.busy.store(false);
     }
   }
 
   /// Some schedulers start or wake a worker on the caller's core, where it only takes the caller's time, and leave it there.
   /// False if it has to stay.
-  bool leave_caller_alone() const {
-    const int core = Cores::current();
-    return core < 0 || core != caller_core_.load(std::memory_order_relaxed) || cores_.keep_off(core, pthread_self());
+  bool leave_caller_alone(Worker& self) const {
+    const int core = Cores::current(), callers = caller_core_.load(std::memory_order_relaxed);
+    if (core < 0) return true;
+    if (!self.moved.exchange(false) && core != callers) return true;
+    return cores_.keep_off(callers, pthread_self());
   }
 
   const Cores cores_;
@@ -232,7 +246,7 @@ class Pool {
   std::atomic<bool> stop_ = false;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
-  std::vector<std::thread> workers_;
+  std::deque<Worker> workers_;
 };
 
 struct State {

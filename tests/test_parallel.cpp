@@ -120,6 +120,20 @@ TEST_CASE("parallel_for: works with pauses long enough for the workers to fall a
   }
 }
 
+TEST_CASE("parallel_for: works while other threads keep every core busy", "[parallel]") {
+  Threads guard(4);
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> others;
+  for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency(); ++i)
+    others.emplace_back([&] {
+      while (!stop) {
+      }
+    });
+  for (int i = 0; i < 100; ++i) CHECK(sum_to(200'000 + i) == (199'999 + i) * (200'000LL + i) / 2);
+  stop = true;
+  for (std::thread& other : others) other.join();
+}
+
 #ifndef __SANITIZE_THREAD__  // which refuses new threads after a fork
 TEST_CASE("parallel_for: a forked child starts threads of its own", "[parallel]") {
   Threads guard(2);
