@@ -20,12 +20,15 @@ constexpr int64_t kLongRange = 384;
 // So few rows read the other operand once each in less time than gemm takes to pack it (1536 x 384, f32: 0.10 against 0.24 ms
 // for one row, 0.22 against 0.24 for four).
 constexpr int64_t kFewRows = 4;
+// Reading an element of a matrix takes as long as this many multiply-adds: thin products wait for memory.
+constexpr int64_t kReadCost = 8;
 
-/// Rows or columns of C to a range, if one of them costs `work` multiply-adds: an equal share for each thread while that
-/// is no more than kLongRange.
-int64_t grain(int64_t length, int64_t work) {
+/// Rows or columns of C to a range, where each reads k elements and meets `width` columns or rows: an equal share for
+/// each thread while that is no more than kLongRange.
+int64_t grain(int64_t length, int64_t width, int64_t k) {
+  const int64_t work = std::max<int64_t>(1, k * std::max(width, kReadCost));
   const int64_t share = (length + num_threads() - 1) / num_threads();
-  return std::max({int64_t{1}, std::min(share, kLongRange), kWorkPerRange / std::max<int64_t>(1, work)});
+  return std::max({int64_t{1}, std::min(share, kLongRange), kWorkPerRange / work});
 }
 
 /// OpenBLAS must not start threads of its own inside ours. Its OpenMP build keeps the setting per thread.
@@ -79,12 +82,12 @@ template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b,
           int64_t ldb, T beta, T* c, int64_t ldc) {
   if (m >= n) {
-    parallel_for(m, grain(m, n * k), [&](int64_t begin, int64_t end) {
+    parallel_for(m, grain(m, n, k), [&](int64_t begin, int64_t end) {
       gemm_serial(trans_a, trans_b, end - begin, n, k, alpha, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
                   c + begin * ldc, ldc);
     });
   } else {
-    parallel_for(n, grain(n, m * k), [&](int64_t begin, int64_t end) {
+    parallel_for(n, grain(n, m, k), [&](int64_t begin, int64_t end) {
       gemm_serial(trans_a, trans_b, m, end - begin, k, alpha, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta,
                   c + begin, ldc);
     });
