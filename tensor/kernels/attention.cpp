@@ -16,7 +16,7 @@ template <class Real>
 constexpr Real kMinusInfinity = -std::numeric_limits<Real>::infinity();
 
 // Multiply-adds that are worth a thread's while.
-constexpr int64_t kWorkPerRange = 1 << 17;
+constexpr int64_t kWorkPerRange = 1 << 19;
 // Queries that one thread takes of one head at a time: enough to use keys and values often while they are in
 // cache.
 constexpr int64_t kQueriesPerShare = 128;

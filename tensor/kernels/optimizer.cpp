@@ -99,11 +99,15 @@ SgdSlot<T> part_of(const SgdSlot<T>& a, int64_t begin, int64_t n) {
 /// Calls f(part) for parts of all slots, in parallel over the parts of all slots together.
 template <class Slot, class Function>
 void for_parts(std::span<const Slot> slots, Function f) {
-  constexpr int64_t kPart = 4096;
+  constexpr int64_t kPart = 4096, kGrain = 16384;  // elements
   std::vector<Slot> parts;
-  for (const Slot& slot : slots)
+  int64_t elements = 0;
+  for (const Slot& slot : slots) {
+    elements += slot.n;
     for (int64_t i = 0; i < slot.n; i += kPart) parts.push_back(part_of(slot, i, std::min(kPart, slot.n - i)));
-  parallel_for(static_cast<int64_t>(parts.size()), 4, [&](int64_t begin, int64_t end) {
+  }
+  const int64_t count = static_cast<int64_t>(parts.size());
+  parallel_for(count, kGrain * count / std::max<int64_t>(1, elements) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) f(parts[static_cast<size_t>(i)]);
   });
 }
