@@ -1,0 +1,362 @@
+// The engine: what is accumulated, kept, freed and refused.
+#include <cmath>
+
+#include "autograd/checkpoint.h"
+#include "autograd/engine.h"
+#include "autograd/gradcheck.h"
+#include "autograd/node.h"
+#include "autograd/ops.h"
+#include "tensor/random.h"
+#include "tests/catch.h"
+
+using namespace heed;
+
+namespace {
+
+Tensor leaf(const NestedList& values) {
+  Tensor x = tensor(values, f64);
+  x.set_requires_grad();
+  return x;
+}
+
+std::vector<double> numbers(const Tensor& x) { return x.to_vector<double>(); }
+using Numbers = std::vector<double>;
+
+}  // namespace
+
+TEST_CASE("backward: gradients accumulate over passes until zero_grad", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  CHECK_FALSE(x.grad().defined());
+  (x * x).sum().backward();
+  CHECK(numbers(x.grad()) == Numbers{2, 4});
+  (x * 10).sum().backward();
+  CHECK(numbers(x.grad()) == Numbers{12, 14});
+  x.zero_grad();
+  CHECK_FALSE(x.grad().defined());
+  (x * 3).sum().backward();
+  CHECK(numbers(x.grad()) == Numbers{3, 3});
+}
+
+TEST_CASE("backward: accumulating does not change gradients handed out before", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  (x * 3).sum().backward();
+  const Tensor first = x.grad();
+  (x * 5).sum().backward();
+  CHECK(numbers(first) == Numbers{3, 3});
+  CHECK(numbers(x.grad()) == Numbers{8, 8});
+}
+
+TEST_CASE("backward: two leaves that get one gradient do not share it", "[engine]") {
+  const Tensor a = leaf({1., 2.}), b = leaf({3., 4.});
+  (a + b).backward(tensor({1., 10.}, f64));
+  (a * 2).sum().backward();
+  CHECK(numbers(a.grad()) == Numbers{3, 12});
+  CHECK(numbers(b.grad()) == Numbers{1, 10});
+}
+
+TEST_CASE("backward: the seed is not changed by what is added to gradients", "[engine]") {
+  const Tensor x = leaf({1., 2.}), seed = tensor({1., 1.}, f64);
+  (x + 0.).backward(seed);
+  (x + 0.).backward(seed);
+  CHECK(numbers(seed) == Numbers{1, 1});
+  CHECK(numbers(x.grad()) == Numbers{2, 2});
+}
+
+TEST_CASE("backward: a value used many times sums its gradients", "[engine]") {
+  const Tensor x = leaf({2.});
+  const Tensor y = x * x;
+  (y * y + y * 3 + x).sum().backward();  // x^4 + 3 x^2 + x
+  CHECK(numbers(x.grad()) == Numbers{4 * 8 + 6 * 2 + 1});
+  const auto f = [](const Tensor& a, const Tensor& b) { return a * b; };
+  CHECK(numbers(grad(f(x, x).sum(), x)) == Numbers{4});
+}
+
+TEST_CASE("backward: a graph is freed by its pass, and a second one says how to keep it", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  const Tensor y = (x * x).sum();
+  y.backward();
+  CHECK_THROWS_AS(y.backward(), GradError);
+  CHECK_THROWS_WITH(y.backward(), Contains("was freed by an earlier backward; pass retain_graph to keep it") &&
+                                      Contains("[test_engine.cpp:"));
+  CHECK(numbers(x.grad()) == Numbers{2, 4});
+
+  const Tensor z = (x * x).sum();
+  x.zero_grad();
+  for (int pass = 1; pass <= 3; ++pass) {
+    z.backward(scalar(1, f64), true);
+    CHECK(numbers(x.grad()) == Numbers{2. * pass, 4. * pass});
+  }
+}
+
+TEST_CASE("backward: a freed part below a fresh one is named", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  const Tensor shared = exp(x);
+  (shared * 2).sum().backward();
+  const Tensor y = (shared * 3).sum();
+  CHECK_THROWS_WITH(y.backward(), Contains("the graph at exp"));
+}
+
+TEST_CASE("grad: higher derivatives of tanh and x^4 are exact", "[engine]") {
+  const Tensor x = leaf({-0.7, 0.2, 1.3});
+  const auto derivative = [&](const Tensor& y) { return grad(y.sum(), x, {.create_graph = true}); };
+  const Tensor d1 = derivative(tanh(x)), d2 = derivative(d1), d3 = derivative(d2);
+  for (int64_t i = 0; i < 3; ++i) {
+    const double t = std::tanh(x.at<double>({i})), s = 1 - t * t;
+    CHECK(d1.at<double>({i}) == Approx(s).epsilon(1e-13));
+    CHECK(d2.at<double>({i}) == Approx(-2 * t * s).epsilon(1e-13));
+    CHECK(d3.at<double>({i}) == Approx(s * (6 * t * t - 2)).epsilon(1e-13));
+  }
+  Tensor d = x * x * x * x;
+  for (const auto& [factor, power] : {std::pair{4., 3}, {12., 2}, {24., 1}}) {
+    d = derivative(d);
+    for (int64_t i = 0; i < 3; ++i)
+      CHECK(d.at<double>({i}) == Approx(factor * std::pow(x.at<double>({i}), power)).epsilon(1e-13));
+  }
+  CHECK(numbers(derivative(d)) == Numbers{24, 24, 24});
+}
+
+TEST_CASE("grad: higher derivatives reach through fused ops", "[engine]") {
+  const Tensor x = leaf({0.3, -1.1, 0.8});
+  const auto third = [&](auto f) {
+    const auto once = [&](const Tensor& y) {
+      return grad((y * tensor({1., -2., 3.}, f64)).sum(), x, {.create_graph = true});
+    };
+    return once(once(once(f(x))));
+  };
+  const Tensor fused = third([](const Tensor& t) { return softmax(t, 0); });
+  const Tensor composed = third([](const Tensor& t) { return exp(t) / exp(t).sum(); });
+  for (int64_t i = 0; i < 3; ++i)
+    CHECK(fused.at<double>({i}) == Approx(composed.at<double>({i})).epsilon(1e-11));
+}
+
+TEST_CASE("grad: accumulates nothing, and gives zeros for what the output does not depend on", "[engine]") {
+  const Tensor x = leaf({1., 2.}), unused = leaf({5., 6., 7.});
+  const std::vector<Tensor> g = grad({(x * x).sum()}, {x, unused});
+  CHECK(numbers(g[0]) == Numbers{2, 4});
+  CHECK(numbers(g[1]) == Numbers{0, 0, 0});
+  CHECK_FALSE(x.grad().defined());
+}
+
+TEST_CASE("grad: inputs may be intermediate results, also one below another", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  const Tensor y = x * x, z = y * 3;
+  const std::vector<Tensor> g = grad({z.sum()}, {x, y, z});
+  CHECK(numbers(g[0]) == Numbers{6, 12});
+  CHECK(numbers(g[1]) == Numbers{3, 3});
+  CHECK(numbers(g[2]) == Numbers{1, 1});
+}
+
+TEST_CASE("grad: several outputs with seeds add up, also one below another", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  const Tensor y = x * 2, z = y * y;
+  const std::vector<Tensor> g = grad({y, z}, {x}, {.seeds = {tensor({1., 0.}, f64), tensor({0., 1.}, f64)}});
+  CHECK(numbers(g[0]) == Numbers{2, 16});
+}
+
+TEST_CASE("grad: refuses what has no gradient, in plain words", "[engine]") {
+  const Tensor x = leaf({1., 2.}), constant = tensor({1., 2.}, f64), one = scalar(1, f64);
+  CHECK_THROWS_WITH(constant.sum().backward(), Contains("output 0 is a constant"));
+  CHECK_THROWS_WITH(grad(x.sum(), constant), Contains("input 0 does not require a gradient"));
+  CHECK_THROWS_WITH((x * 2).backward(),
+                    Contains("output 0 has shape (2) and no seed; need a scalar, or a seed of shape (2)"));
+  CHECK_THROWS_WITH((x * 2).backward(ones({3}, f64)), Contains("seed 0 has shape (3); need the output's shape (2)"));
+  CHECK_THROWS_WITH((x * 2).backward(ones({2})), Contains("seed 0 is f32; need the output's dtype f64"));
+  CHECK_THROWS_WITH(grad({x.sum()}, std::vector<Tensor>{}), Contains("no inputs"));
+  CHECK_THROWS_WITH(grad({x.sum()}, {x}, {.seeds = {one, one}}), Contains("2 seeds for 1 outputs"));
+  CHECK_THROWS_WITH(Tensor(tensor({1, 2})).set_requires_grad(), Contains("i64 has no gradient; need f32 or f64"));
+  Tensor y = x * 2;
+  CHECK_THROWS_WITH(y.set_requires_grad(), Contains("was computed from others"));
+  CHECK_THROWS_WITH(y.grad(), Contains("only leaves keep gradients"));
+  CHECK_THROWS_WITH(x.set_grad(ones({3}, f64)), Contains("a gradient of shape (3) for a tensor of shape (2)"));
+}
+
+TEST_CASE("NoGrad: records nothing while it lives, and guards nest", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  {
+    const NoGrad outer;
+    CHECK_FALSE((x * 2).requires_grad());
+    {
+      const GradMode inner(true);
+      CHECK((x * 2).requires_grad());
+    }
+    CHECK_FALSE((x * 2).requires_grad());
+  }
+  CHECK((x * 2).requires_grad());
+}
+
+TEST_CASE("detach: cuts the history and shares the elements", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  const Tensor y = x * 3;
+  const Tensor d = y.detach();
+  CHECK_FALSE(d.requires_grad());
+  CHECK(d.storage() == y.storage());
+  (d * x).sum().backward();
+  CHECK(numbers(x.grad()) == Numbers{3, 6});
+}
+
+TEST_CASE("record: keeps no value that no formula needs", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  std::weak_ptr<Storage> saved_constant, saved_input;
+  Tensor y;
+  {
+    const Tensor c = tensor({3., 4.}, f64);
+    const Tensor h = x * 2;
+    saved_constant = c.storage();
+    saved_input = h.storage();
+    y = h * c;
+  }
+  CHECK_FALSE(saved_constant.expired());  // d(h c)/dh needs c
+  CHECK(saved_input.expired());           // and nothing needs h
+  y.sum().backward();
+  CHECK(numbers(x.grad()) == Numbers{6, 8});
+  CHECK(saved_constant.expired());
+}
+
+TEST_CASE("record: an op of the user's own is differentiated twice like any other", "[engine]") {
+  const auto cube = [](const Tensor& x) {
+    const Tensor value = x.detach() * x.detach() * x.detach();
+    return autograd::record({"cube"}, value, {{x, [x](const Tensor& g) { return g * x * x * 3; }}});
+  };
+  const Tensor x = tensor({-1.2, 0.4, 2.}, f64);
+  CHECK(gradcheck(cube, x));
+  CHECK(gradgradcheck(cube, x));
+  const Tensor y = cube(leaf({2.}));
+  CHECK(std::string(y.node()->op) == "cube");
+}
+
+TEST_CASE("fused: the kernel serves first derivatives, the twin all others", "[engine]") {
+  int kernels = 0, twins = 0;
+  const auto product_sum = [&](const Tensor& a, const Tensor& b) {
+    const Tensor value = (a.detach() * b.detach()).sum();
+    return autograd::fused(
+        {"product_sum"}, value, {a, b},
+        [&, a, b](const Tensor& g, autograd::Needs needs) {
+          ++kernels;
+          return autograd::Gradients{needs[0] ? g * b : Tensor(), needs[1] ? g * a : Tensor()};
+        },
+        [&](autograd::Inputs in) { return ++twins, (in[0] * in[1]).sum(); });
+  };
+  const Tensor x = leaf({1., 2., 3.});
+  CHECK(numbers(grad(product_sum(x, x), x)) == Numbers{2, 4, 6});
+  CHECK(kernels == 1);
+  CHECK(twins == 0);
+  const Tensor g = grad(product_sum(x, x), x, {.create_graph = true});
+  CHECK(numbers(g) == Numbers{2, 4, 6});
+  CHECK(numbers(grad(g.sum(), x)) == Numbers{2, 2, 2});
+  CHECK(kernels == 1);
+  CHECK(twins == 1);
+}
+
+TEST_CASE("record: a gradient of another shape or dtype is refused, naming the op and its line", "[engine]") {
+  const auto record = [](const char* op, const Tensor& x, autograd::Formula formula) {
+    return autograd::record({op}, ones({2}, f64), {{x, std::move(formula)}});
+  };
+  const Tensor x = leaf({1., 2.});
+  const Tensor wide = record("wide", x, [](const Tensor&) { return ones({3}, f64); });
+  CHECK_THROWS_WITH(wide.sum().backward(), Contains("wide: gradient 0 has shape (3), expected (2)") &&
+                                               Contains("[test_engine.cpp:"));
+  const Tensor narrow = record("narrow", x, [](const Tensor&) { return ones({2}); });
+  CHECK_THROWS_AS(narrow.sum().backward(), DTypeError);
+  const Tensor few = autograd::record({"few"}, ones({2}, f64), {x, x},
+                                      [](const Tensor& g, autograd::Needs) { return autograd::Gradients{g}; });
+  CHECK_THROWS_WITH(few.sum().backward(), Contains("few: backward returned 1 gradients for 2 inputs"));
+}
+
+TEST_CASE("engine: a chain of 300,000 nodes builds, differentiates and frees", "[engine]") {
+  const int64_t before = autograd::Node::live();
+  {
+    const Tensor x = leaf(1.);
+    Tensor y = x;
+    for (int i = 0; i < 300000; ++i) y = y * 1.00001;
+    y.backward();
+    CHECK(x.grad().item<double>() == Approx(std::pow(1.00001, 300000)).epsilon(1e-9));
+  }
+  {
+    const Tensor x = leaf(1.);
+    Tensor y = x;
+    for (int i = 0; i < 300000; ++i) y = y + x;  // never differentiated: the whole chain dies at once
+    CHECK(autograd::Node::live() >= before + 300000);
+  }
+  CHECK(autograd::Node::live() == before);
+}
+
+TEST_CASE("engine: a pass that throws leaves recording as it was, and a graph that frees", "[engine]") {
+  const int64_t before = autograd::Node::live();
+  {
+    const Tensor x = leaf({1., 2.});
+    const autograd::Formula refuse = [](const Tensor&) -> Tensor { throw ValueError("no"); };
+    const Tensor y = autograd::record({"refuses"}, ones({2}, f64), {{x * 2, refuse}});
+    CHECK_THROWS_AS(y.sum().backward(), ValueError);
+    CHECK(grad_enabled());
+  }
+  CHECK(autograd::Node::live() == before);
+}
+
+TEST_CASE("checkpoint: values, gradients and second gradients are the function's, captured parameters included",
+          "[engine]") {
+  Rng rng(1);
+  const Tensor x0 = randn({3, 4}, rng, f64), w0 = randn({4, 4}, rng, f64);
+  const auto run = [&](bool keep) {
+    Tensor x = x0.clone(), w = w0.clone();
+    x.set_requires_grad(), w.set_requires_grad();
+    const auto segment = [&](const std::vector<Tensor>& in) { return tanh(matmul(in[0], w)) * in[1]; };
+    const Tensor h = x * 2;
+    const Tensor y = keep ? segment({h, x}) : checkpoint(segment, {h, x});
+    const std::vector<Tensor> g = grad({(y * y).sum()}, {x, w}, {.create_graph = true});
+    const std::vector<Tensor> gg = grad({(g[0] * g[0]).sum() + (g[1] * g[1]).sum()}, {x, w});
+    return std::vector<Tensor>{y.detach(), g[0].detach(), g[1].detach(), gg[0], gg[1]};
+  };
+  const std::vector<Tensor> plain = run(true), saving = run(false);
+  for (size_t i = 0; i < plain.size(); ++i)
+    for (int64_t k = 0; k < plain[i].numel(); ++k) {
+      CAPTURE(i, k);
+      CHECK(numbers(saving[i])[k] == Approx(numbers(plain[i])[k]).epsilon(1e-12));
+    }
+}
+
+TEST_CASE("checkpoint: backward draws the same numbers again, and leaves the generator alone", "[engine]") {
+  Rng rng(2);
+  Tensor x = randn({50}, rng, f64);
+  x.set_requires_grad();
+  int runs = 0;
+  const auto segment = [&](const std::vector<Tensor>& in) {
+    ++runs;
+    return dropout(exp(in[0]), 0.5, rng) * in[0];
+  };
+  Rng same = rng;
+  const Tensor y = checkpoint(segment, {x}, &rng);
+  Rng after = rng;
+  y.sum().backward();
+  CHECK(runs == 2);
+  CHECK(rng.random() == after.random());
+  const Tensor kept = dropout(ones({50}, f64), 0.5, same);
+  const Tensor expected = grad((exp(x) * x * kept).sum(), x);
+  for (int64_t i = 0; i < 50; ++i)
+    CHECK(x.grad().at<double>({i}) == Approx(expected.at<double>({i})).epsilon(1e-13));
+  Rng fresh(3);
+  const auto drop = [&](const std::vector<Tensor>& in) { return dropout(in[0] * in[0], 0.3, fresh); };
+  CHECK(gradcheck([&](const Tensor& t) { return checkpoint(drop, {t}, &fresh); }, x.detach(), {.rng = &fresh}));
+}
+
+TEST_CASE("to: a cast's gradient comes back in the input's dtype", "[engine]") {
+  const Tensor x = leaf({1., 2.});
+  const Tensor y = x.to(f32) * 3;
+  CHECK(y.dtype() == f32);
+  y.sum().backward();
+  CHECK(x.grad().dtype() == f64);
+  CHECK(numbers(x.grad()) == Numbers{3, 3});
+  CHECK_FALSE(x.to(i64).requires_grad());
+}
+
+TEST_CASE("ops: the documented gradients at ties and kinks", "[engine]") {
+  const Tensor a = leaf({1., 2., 3.}), b = leaf({1., 3., 2.});
+  CHECK(numbers(grad(minimum(a, b).sum(), a)) == Numbers{0.5, 1, 0});
+  CHECK(numbers(grad(maximum(a, b).sum(), b)) == Numbers{0.5, 1, 0});
+  const Tensor c = leaf({2., 2., 1., 2.});
+  CHECK(numbers(grad(amax(c), c)) == Numbers{1. / 3, 1. / 3, 0, 1. / 3});
+  const Tensor zero = leaf({0., -0.});
+  CHECK(numbers(grad(relu(zero).sum(), zero)) == Numbers{0, 0});
+  CHECK(numbers(grad(abs(zero).sum(), zero)) == Numbers{0, 0});
+  const Tensor ends = leaf({-1., 0., 1., 2.});
+  CHECK(numbers(grad(clamp(ends, -1, 1).sum(), ends)) == Numbers{1, 1, 1, 0});
+}
