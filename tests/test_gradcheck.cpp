@@ -5,6 +5,7 @@
 
 #include "autograd/engine.h"
 #include "autograd/gradcheck.h"
+#include "autograd/gradcheck_catch.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
 #include "tensor/random.h"
@@ -231,4 +232,15 @@ TEST_CASE("gradcheck: refuses parameters in f32 by name", "[gradcheck]") {
   std::vector<std::pair<std::string, Tensor>> params{{"wte.weight", ones({2})}};
   params[0].second.set_requires_grad();
   CHECK_THROWS_WITH(gradcheck(params, [&] { return params[0].second.sum(); }), Contains("wte.weight is f32"));
+}
+
+TEST_CASE("HasRightGradients: matches a function at inputs, and describes what was found", "[gradcheck]") {
+  const auto right = [](const Tensor& a, const Tensor& b) { return tanh(a) * b; };
+  const auto wrong = [](const Tensor& x) { return square_wrong_at(x, 1, 0.1); };
+  CHECK_THAT(right, HasRightGradients({draws({3}), draws({2, 3})}));
+  CHECK_THAT(right, HasRightSecondGradients({draws({3}), draws({2, 3})}, {.fast = true}));
+  CHECK_THAT(wrong, !HasRightGradients(draws({3})));
+  const GradientMatcher matcher = HasRightGradients(draws({3}));
+  CHECK_FALSE(matcher.match(wrong));
+  CHECK_THAT(matcher.describe(), Contains("has right gradients: gradcheck failed: input 0[1] -> output 0[1]: analytic "));
 }
