@@ -17,14 +17,12 @@ uint64_t hash(const std::string& text) {
 
 /// The floating outputs that have a history, and a random seed for each.
 std::pair<List, List> with_seeds(const List& outputs, uint64_t seed) {
-  Draw draw(seed);
+  const List all = seeds_for(outputs, seed);
   List chosen, seeds;
-  for (const Tensor& y : outputs) {
-    if (!is_floating(y.dtype())) continue;
-    const Tensor v = draw.away_from_zero(y.shape(), 0.5, 1.5);
-    if (!y.requires_grad()) continue;
-    chosen.push_back(y);
-    seeds.push_back(v.to(y.dtype()));
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    if (!outputs[k].requires_grad()) continue;
+    chosen.push_back(outputs[k]);
+    seeds.push_back(all[k].to(outputs[k].dtype()));
   }
   return {chosen, seeds};
 }
@@ -53,13 +51,21 @@ struct Leaves {
 
 uint64_t seed_of(const OpRecord& record, const Sample& sample) { return hash(record.declares + "/" + sample.name) % 1000000; }
 
+List seeds_for(const List& outputs, uint64_t seed) {
+  Draw draw(seed);
+  List seeds;
+  for (const Tensor& y : outputs)
+    seeds.push_back(is_floating(y.dtype()) ? draw.away_from_zero(y.shape(), 0.5, 1.5) : Tensor());
+  return seeds;
+}
+
 Evaluation evaluate(const Function& fn, const List& x, std::optional<size_t> alone) {
   const Leaves at(x, alone);
   const List outputs = fn(at.inputs);
   Evaluation result;
   for (const Tensor& y : outputs) result.outputs.push_back(y.detach());
   result.gradients.resize(x.size());
-  const auto [chosen, seeds] = with_seeds(outputs, 1);
+  const auto [chosen, seeds] = with_seeds(outputs, kOutputSeeds);
   if (!chosen.empty()) result.gradients = at.by_input(grad(chosen, at.leaves, {.seeds = seeds}));
   return result;
 }
@@ -67,11 +73,11 @@ Evaluation evaluate(const Function& fn, const List& x, std::optional<size_t> alo
 SecondGradients evaluate_twice(const Function& fn, const List& x) {
   const Leaves at(x, {});
   SecondGradients result;
-  const auto [outputs, seeds] = with_seeds(fn(at.inputs), 1);
+  const auto [outputs, seeds] = with_seeds(fn(at.inputs), kOutputSeeds);
   if (outputs.empty()) return result;
   const List first = grad(outputs, at.leaves, {.seeds = seeds, .create_graph = true});
   result.first = at.by_input(first);
-  const auto [chosen, second_seeds] = with_seeds(first, 2);
+  const auto [chosen, second_seeds] = with_seeds(first, kGradientSeeds);
   if (chosen.empty()) return result;
   result.second = at.by_input(grad(chosen, at.leaves, {.seeds = second_seeds}));
   return result;

@@ -28,6 +28,10 @@ void for_each_sample(F f) {
     }
 }
 
+/// A random f64 tensor for every floating output, and none for the others.
+List seeds_for(const List& outputs, uint64_t seed);
+constexpr uint64_t kOutputSeeds = 1, kGradientSeeds = 2;  // of the cotangents in evaluate and evaluate_twice
+
 struct Evaluation {
   List outputs;    ///< without history
   List gradients;  ///< one per input of <seed, outputs>; undefined where none was asked for

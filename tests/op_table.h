@@ -1,4 +1,5 @@
-// One record per op: what drives the generic tests of values, gradients, layouts and errors.
+// One record per op: what drives the generic tests of values, gradients and layouts. Errors have a table of their own
+// (tests/error_cases.h).
 #pragma once
 
 #include <functional>
@@ -48,27 +49,19 @@ struct Sample {
   std::string name;
   Inputs inputs;      ///< f64 ones are differentiated
   Function fn;
-  std::string torch;   ///< the same in Python, of the list x; empty where PyTorch has no such thing
+  std::string torch;   ///< the same in Python, of the list x, for tests/oracle/ops.py
+  std::string no_torch = {};  ///< why it is not compared with PyTorch
   Function twin = {};  ///< from simpler ops; absent for ops that are not fused
   double f32_tolerance = 2e-6;  ///< of values and gradients, relative to the tensor's largest or 1: some 16 roundings
   std::string f32_reason = {};  ///< where it is not the default
 };
 
-struct ErrorCase {
-  std::string name;
-  std::function<void()> call;
-  std::string message;  ///< from the op's name to the place in brackets, which is not part of it
-  bool (*is_type)(const Error&);
-};
-
 struct OpRecord {
   std::string declares;  ///< as in the header: "softmax(x, axis)", "Tensor::sum()"
   std::vector<Sample> samples = {};
-  std::vector<ErrorCase> errors = {};
   bool differentiable = true;
   double atol = 1e-8, rtol = 1e-6;  ///< of gradcheck and gradgradcheck
   std::string tolerance_reason = {};
-  std::string no_torch = {};  ///< why no sample is compared with PyTorch
 
   template <class F>
   OpRecord& sample(std::string name, Inputs inputs, F fn, std::string torch = "") {
@@ -81,12 +74,6 @@ struct OpRecord {
     samples.back().twin = listed(std::move(fn));
     return *this;
   }
-  template <class E>
-  OpRecord& error(std::string name, std::function<void()> call, std::string message) {
-    errors.push_back({std::move(name), std::move(call), std::move(message),
-                      [](const Error& e) { return dynamic_cast<const E*>(&e) != nullptr; }});
-    return *this;
-  }
   OpRecord& no_gradient() {
     differentiable = false;
     return *this;
@@ -97,8 +84,9 @@ struct OpRecord {
     samples.back().f32_reason = std::move(reason);
     return *this;
   }
+  /// Leaves the last sample out of the comparison with PyTorch.
   OpRecord& without_torch(std::string reason) {
-    no_torch = std::move(reason);
+    samples.back().no_torch = std::move(reason);
     return *this;
   }
 };

@@ -73,7 +73,8 @@ std::vector<OpRecord> smooth() {
   all.push_back(unary("log(x)", [](const Tensor& x) { return log(x); }, "torch.log(x[0])", positive));
   all.push_back(unary("sqrt(x)", [](const Tensor& x) { return sqrt(x); }, "torch.sqrt(x[0])", positive));
   all.push_back(unary("rsqrt(x)", [](const Tensor& x) { return rsqrt(x); }, "torch.rsqrt(x[0])", positive));
-  all.push_back(unary("abs(x)", [](const Tensor& x) { return abs(x); }, "torch.abs(x[0])", nonzero));
+  // Not torch.abs, whose second gradient is uninitialised memory in PyTorch 1.13.
+  all.push_back(unary("abs(x)", [](const Tensor& x) { return abs(x); }, "x[0] * torch.sign(x[0]).detach()", nonzero));
   all.push_back(unary("sin(x)", [](const Tensor& x) { return sin(x); }, "torch.sin(x[0])"));
   all.push_back(unary("cos(x)", [](const Tensor& x) { return cos(x); }, "torch.cos(x[0])"));
   all.push_back(unary("tanh(x)", [](const Tensor& x) { return tanh(x); }, "torch.tanh(x[0])"));
@@ -97,7 +98,7 @@ std::vector<OpRecord> smooth() {
     if (r.declares == "tanh(x)") r.sample("far", far, [](const List& x) { return tanh(x[0]); }, "torch.tanh(x[0])");
     if (r.declares == "sigmoid(x)") r.sample("far", far, [](const List& x) { return sigmoid(x[0]); }, "torch.sigmoid(x[0])");
     if (r.declares == "softplus(x)")
-      r.sample("far", far, [](const List& x) { return softplus(x[0]); }, "torch.logaddexp(x[0], torch.zeros_like(x[0]))");
+      r.sample("far", far, [](const List& x) { return softplus(x[0]); }, "F.softplus(x[0], threshold=100)");
     if (r.declares == "erf(x)") r.sample("far", far, [](const List& x) { return erf(x[0]); }, "torch.erf(x[0])");
     if (r.declares == "silu(x)") r.sample("far", far, [](const List& x) { return silu(x[0]); }, "F.silu(x[0])");
     if (r.declares == "gelu(x, form)")

@@ -9,40 +9,12 @@ weights that nanoGPT starts from. The models are written here from their formula
 """
 import json
 import pathlib
-import struct
 import sys
 
 import torch
 import torch.nn.functional as F
+from tensor_file import read, write
 from torch import nn
-
-DTYPES = {"F32": torch.float32, "F64": torch.float64, "I64": torch.int64}
-NAMES = {dtype: name for name, dtype in DTYPES.items()}
-
-
-def read(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    metadata = header.pop("__metadata__", {})
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        flat = torch.frombuffer(bytearray(data[begin:end]), dtype=DTYPES[entry["dtype"]])
-        tensors[name] = flat.reshape(entry["shape"])
-    return tensors, metadata
-
-
-def write(path, tensors):
-    header, chunks, offset = {}, [], 0
-    for name, tensor in tensors.items():
-        chunk = tensor.detach().contiguous().numpy().tobytes()
-        header[name] = {"dtype": NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, offset + len(chunk)]}
-        chunks.append(chunk)
-        offset += len(chunk)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(chunks))
 
 
 def heads(x, H):
