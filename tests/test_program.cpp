@@ -106,6 +106,20 @@ TEST_CASE("heed seq2seq: each architecture trains, reports by length, and transl
   CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
 }
 
+TEST_CASE("heed seq2seq train: each cell has the parameters of its gates", "[program]") {
+  const Workplace place;
+  const auto parameters = [&](const std::string& cell) {
+    const Finished trained = place.run("seq2seq train --pairs pairs --steps 0 --threads 1 --json --arch rnn --cell " + cell + " --out " + cell);
+    INFO(trained.err);
+    REQUIRE(trained.exit_code == 0);
+    return nlohmann::json::parse(trained.out)["parameters"].get<int64_t>();
+  };
+  // One gate, three and four, in encoder and decoder; the LSTM's cell state has a bridge of its own besides.
+  const int64_t rnn = parameters("rnn"), gru = parameters("gru"), lstm = parameters("lstm"), bridge = 128 * 128 + 128;
+  CHECK(gru > rnn);
+  CHECK(3 * (gru - rnn) == 2 * (lstm - bridge - rnn));
+}
+
 TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing had happened", "[program]") {
   const Workplace place;
   const auto check = [&](const std::string& train, const std::string& resume, const std::set<std::string>& files) {

@@ -84,7 +84,7 @@ TranslatorTraining new_training(const TrainFlags& flags, const PairSplit& split)
   training.pairs = flags.pairs;
   training.pair_count = std::ssize(split.train);
   training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
-  training.cell = static_cast<nn::Cell>(index(cell_names(), flags.cell));
+  training.cell = cell_at(index(cell_names(), flags.cell));
   training.steps = flags.steps.value_or(kSteps);
   training.seed = flags.seed.value_or(training.seed);
   return training;

@@ -14,6 +14,12 @@ constexpr int64_t kMost = 1'000'000;  // of any size: keeps a lying file from as
 constexpr int64_t kWidth = 128;       // of embeddings, hidden states and channels
 constexpr int64_t kLongest = 512;     // words that a Transformer's positions reach
 
+constexpr nn::Cell kCells[] = {nn::Cell::rnn_tanh, nn::Cell::lstm, nn::Cell::gru};  // in the order of cell_names()
+
+const std::string& name_of(nn::Cell cell) {
+  return cell_names()[static_cast<size_t>(std::find(std::begin(kCells), std::end(kCells), cell) - std::begin(kCells))];
+}
+
 using Model = std::variant<models::Seq2Seq, models::Transformer>;
 
 Model new_model(nn::Scope scope, const ModelConfig& config) {
@@ -22,7 +28,7 @@ Model new_model(nn::Scope scope, const ModelConfig& config) {
 }
 
 Json to_json(const models::Seq2SeqConfig& c) {
-  return {{"embedding", c.embedding}, {"hidden", c.hidden}, {"cell", cell_names()[static_cast<size_t>(c.cell)]},
+  return {{"embedding", c.embedding}, {"hidden", c.hidden}, {"cell", name_of(c.cell)},
           {"attention", c.attention}, {"dropout", c.dropout}};
 }
 
@@ -38,7 +44,7 @@ ModelConfig read_model(const Config& c, Arch arch, int64_t source_vocabulary, in
                                  .target_vocabulary = target_vocabulary,
                                  .embedding = c.integer("embedding", 1, kMost),
                                  .hidden = c.integer("hidden", 1, kMost),
-                                 .cell = static_cast<nn::Cell>(c.choice("cell", cell_names())),
+                                 .cell = cell_at(c.choice("cell", cell_names())),
                                  .attention = c.flag("attention"),
                                  .dropout = c.number("dropout", 0, 1)};
   return models::TransformerConfig{.source_vocabulary = source_vocabulary,
@@ -60,7 +66,7 @@ TranslatorTraining read_training(const Config& config) {
   return {.pairs = t.text("pairs"),
           .pair_count = t.integer("pair_count", 1, kCount),
           .arch = static_cast<Arch>(t.choice("arch", arch_names())),
-          .cell = static_cast<nn::Cell>(t.choice("cell", cell_names())),
+          .cell = cell_at(t.choice("cell", cell_names())),
           .steps = t.integer("steps", 0, kCount),
           .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount))};
 }
@@ -76,6 +82,8 @@ const std::vector<std::string>& cell_names() {
   static const std::vector<std::string> names = {"rnn", "lstm", "gru"};
   return names;
 }
+
+nn::Cell cell_at(size_t index) { return kCells[index]; }
 
 ModelConfig default_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary) {
   if (arch != Arch::transformer)
@@ -123,7 +131,7 @@ void Translator::save(const std::filesystem::path& directory) const {
   const Json training = {{"pairs", training_.pairs},
                          {"pair_count", training_.pair_count},
                          {"arch", arch_names()[static_cast<size_t>(training_.arch)]},
-                         {"cell", cell_names()[static_cast<size_t>(training_.cell)]},
+                         {"cell", name_of(training_.cell)},
                          {"steps", training_.steps},
                          {"seed", training_.seed}};
   const Json json = {{"model", kKind},

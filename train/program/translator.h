@@ -20,6 +20,8 @@ namespace heed::train::program {
 enum class Arch { rnn, attention, transformer };
 const std::vector<std::string>& arch_names();
 const std::vector<std::string>& cell_names();
+/// The cell of a name's index in cell_names().
+nn::Cell cell_at(size_t index);
 
 using ModelConfig = std::variant<models::Seq2SeqConfig, models::TransformerConfig>;
 /// The sizes that training uses: all architectures are equally wide.
