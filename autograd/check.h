@@ -35,8 +35,22 @@ inline void check_same_shape(const Op& op, const Tensor& a, const Tensor& b) {
   if (!(a.shape() == b.shape())) fail<ShapeError>(op, "shapes {} and {} differ; need equal shapes", a.shape(), b.shape());
 }
 
+/// The result has one axis more than x.
+inline void check_new_axis(const Op& op, const Tensor& x) {
+  if (x.rank() == kMaxRank) fail<ShapeError>(op, "shape {} has no room for one more axis; need rank {} or less", x.shape(), kMaxRank - 1);
+}
+
 inline void check_rank_at_least(const Op& op, const Tensor& x, int rank, const char* name = "input") {
+  check_defined(op, x, name);
   if (x.rank() < rank) fail<ShapeError>(op, "{} has shape {}; need rank {} or more", name, x.shape(), rank);
+}
+
+/// A mask that broadcasts to `shape` without enlarging it.
+inline void check_mask_fits(const Op& op, const Tensor& mask, const Shape& shape) {
+  const int extra = shape.rank() - mask.rank();
+  bool fits = extra >= 0;
+  for (int i = 0; fits && i < mask.rank(); ++i) fits = mask.shape()[i] == 1 || mask.shape()[i] == shape[i + extra];
+  if (!fits) fail<ShapeError>(op, "the mask {} does not broadcast to {}; need sizes of 1 or equal, aligned at the right", mask.shape(), shape);
 }
 
 }  // namespace heed::autograd

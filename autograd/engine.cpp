@@ -39,9 +39,6 @@ class Walk {
   void add(const NodePtr& node, const Tensor& g) {
     Visit& visit = visits_[at_.at(node.get())];
     if (!visit.needed) return;
-    if (!(g.shape() == node->shape)) fail<ShapeError>(op_, "the gradient of {} has shape {}, expected {}", node->op, g.shape(), node->shape);
-    if (g.dtype() != node->dtype)
-      fail<DTypeError>(op_, "the gradient of {} is {}, expected {}", node->op, name_of(g.dtype()), name_of(node->dtype));
     accumulate(visit.gradient, g);
   }
 
@@ -58,7 +55,7 @@ class Walk {
       }
       if (visit.target >= 0 && (stop_ || !below_needed(node))) continue;
       if (node.freed)
-        fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; pass retain_graph to keep it", node.op,
+        fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one", node.op,
                         to_string(node.where));
       pass_down(visit, std::move(g));
       if (!retain) node.release();
@@ -122,12 +119,14 @@ class Walk {
       for (size_t i = 0; i < down.size(); ++i) check_gradient({node.op, node.where}, down[i], i, g);
     g = Tensor();
     if (down.size() != node.inputs.size())
-      fail<GradError>({node.op, node.where}, "backward returned {} gradients for {} inputs", down.size(), node.inputs.size());
+      fail<GradError>({node.op, node.where}, "backward returned {} gradients for {} inputs; need one each", down.size(), node.inputs.size());
     for (size_t i = 0; i < down.size(); ++i) {
       const NodePtr& input = node.inputs[i];
       if (!input || !down[i].defined() || at_.find(input.get()) == at_.end()) continue;
       if (!(down[i].shape() == input->shape))
-        fail<ShapeError>({node.op, node.where}, "gradient {} has shape {}, expected {}", i, down[i].shape(), input->shape);
+        fail<ShapeError>({node.op, node.where}, "gradient {} has shape {}; need {}", i, down[i].shape(), input->shape);
+      if (down[i].dtype() != input->dtype)
+        fail<DTypeError>({node.op, node.where}, "gradient {} is {}; need {}", i, name_of(down[i].dtype()), name_of(input->dtype));
       add(input, down[i]);
     }
     if (Profile* profile = Profile::current()) profile->mark(std::string(node.op) + " backward");

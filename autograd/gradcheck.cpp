@@ -21,7 +21,7 @@ Problem gradient_of(const Problem& p, const GradcheckOptions& options) {
     examples = p.evaluate();
   }
   if (rng_state) *options.rng = *rng_state;
-  Problem q{"gradgradcheck", "gradient", p.names, p.leaves, {}};
+  Problem q{p.check, "gradient", p.names, p.leaves, {}};
   Rng rng(options.seed + 1);
   for (size_t k = 0; k < examples.size(); ++k) {
     cotangents.push_back(randn(examples[k].shape(), rng, f64));
@@ -57,12 +57,12 @@ void check_leaf(const Op& op, const std::string& name, const Tensor& x) {
   const std::vector<double> values = x.detach().to_vector<double>();
   for (size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
-      fail<ValueError>(op, "{} is {}; differences need finite values", place(name, index_of(static_cast<int64_t>(i), x.shape())), values[i]);
+      fail<ValueError>(op, "{} is {}; need finite values to take differences", place(name, index_of(static_cast<int64_t>(i), x.shape())), values[i]);
 }
 
 void check_options(const Op& op, const GradcheckOptions& o) {
   if (!(o.eps > 0) || !(o.atol > 0) || !(o.rtol > 0))
-    fail<ValueError>(op, "eps = {}, atol = {}, rtol = {}; all must be above 0", o.eps, o.atol, o.rtol);
+    fail<ValueError>(op, "eps = {}, atol = {}, rtol = {}; need all above 0", o.eps, o.atol, o.rtol);
   if (o.elements < 0) fail<ValueError>(op, "elements = {}; need 0 for all, or a count", o.elements);
 }
 
@@ -78,7 +78,7 @@ GradcheckReport check_function(const CheckedFunction& fn, const std::vector<Tens
                                bool second, Loc where) {
   const Op op{second ? "gradgradcheck" : "gradcheck", where};
   check_options(op, options);
-  Problem problem{op.name, "output", {}, {}, {}};
+  Problem problem{op, "output", {}, {}, {}};
   std::vector<Tensor> arguments;
   for (size_t k = 0; k < inputs.size(); ++k) {
     const std::string name = fmt::format("input {}", k);
@@ -99,7 +99,7 @@ GradcheckReport check_parameters(const NamedTensors& params, const std::function
                                  const GradcheckOptions& options, bool second, Loc where) {
   const Op op{second ? "gradgradcheck" : "gradcheck", where};
   check_options(op, options);
-  Problem problem{op.name, "output", {}, {}, fn};
+  Problem problem{op, "output", {}, {}, fn};
   for (const auto& [name, x] : params) {
     check_leaf(op, name, x);
     if (x.dtype() != f64 || !x.requires_grad()) continue;

@@ -82,11 +82,11 @@ inline std::vector<Tensor> as_list(std::pair<Tensor, Tensor> y) { return {std::m
 
 /// f as a function of a list, whether it takes a list, one tensor or up to four.
 template <class F>
-CheckedFunction checked_function(F f) {
+CheckedFunction checked_function(F f, const Op& op) {
   using List = const std::vector<Tensor>&;
   using T = const Tensor&;
-  const auto need = [](List x, size_t n) {
-    if (x.size() != n) fail<ValueError>({"gradcheck"}, "the function takes {} tensors, but {} were given", n, x.size());
+  const auto need = [op](List x, size_t n) {
+    if (x.size() != n) fail<ValueError>(op, "{} inputs for a function of {}; need equal counts", x.size(), n);
   };
   if constexpr (std::invocable<F&, List>)
     return [f](List x) mutable { return as_list(f(x)); };
@@ -128,7 +128,7 @@ template <class F>
   requires(!autograd::NamedTensorRange<F>)
 GradcheckReport gradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {},
                           Loc where = Loc::current()) {
-  return autograd::check_function(autograd::checked_function(std::move(fn)), inputs, options, false, where);
+  return autograd::check_function(autograd::checked_function(std::move(fn), {"gradcheck", where}), inputs, options, false, where);
 }
 template <class F>
   requires(!autograd::NamedTensorRange<F>)
@@ -142,7 +142,7 @@ template <class F>
   requires(!autograd::NamedTensorRange<F>)
 GradcheckReport gradgradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {},
                               Loc where = Loc::current()) {
-  return autograd::check_function(autograd::checked_function(std::move(fn)), inputs, options, true, where);
+  return autograd::check_function(autograd::checked_function(std::move(fn), {"gradgradcheck", where}), inputs, options, true, where);
 }
 template <class F>
   requires(!autograd::NamedTensorRange<F>)

@@ -59,7 +59,7 @@ class Check {
   }
 
   GradcheckReport run() {
-    report_.check = problem_.check;
+    report_.check = problem_.check.name;
     report_.seed = options_.seed;
     for (size_t k = 0; k < problem_.leaves.size(); ++k) {
       const Shape& shape = problem_.leaves[k].shape();
@@ -69,7 +69,7 @@ class Check {
     outputs_ = problem_.evaluate();
     for (const Tensor& y : outputs_)
       if (y.dtype() == f32)
-        fail<DTypeError>({problem_.check}, "the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64");
+        fail<DTypeError>(problem_.check, "the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64");
     v_ = random_seeds();
     if (repeats() && backward_is_sound()) compare();
     restore_rng();

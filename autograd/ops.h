@@ -204,7 +204,7 @@ Tensor lt(const Tensor& a, double s, Loc where = Loc::current());
 Tensor le(const Tensor& a, double s, Loc where = Loc::current());
 Tensor gt(const Tensor& a, double s, Loc where = Loc::current());
 Tensor ge(const Tensor& a, double s, Loc where = Loc::current());
-inline Tensor operator==(const Operand& a, const Tensor& b) { return eq(a.tensor, b, a.where); }
+inline Tensor operator==(const Operand& a, const Operand& b) { return eq(a.tensor, b.tensor, a.where); }
 inline Tensor operator!=(const Operand& a, const Tensor& b) { return ne(a.tensor, b, a.where); }
 inline Tensor operator<(const Operand& a, const Tensor& b) { return lt(a.tensor, b, a.where); }
 inline Tensor operator<=(const Operand& a, const Tensor& b) { return le(a.tensor, b, a.where); }

@@ -31,7 +31,10 @@ AdditiveShape check(const Op& op, const Tensor& query, const Tensor& keys, const
     fail<ShapeError>(op, "keys {} and values {} do not fit; need equal B and S", keys.shape(), values.shape());
   if (!(score.shape() == Shape{shape.A}))
     fail<ShapeError>(op, "score has shape {}; need ({})", score.shape(), shape.A);
-  if (mask.defined()) check_dtype(op, mask, boolean, "mask");
+  if (mask.defined()) {
+    check_dtype(op, mask, boolean, "mask");
+    check_mask_fits(op, mask, {shape.B, shape.T, shape.S});
+  }
   return shape;
 }
 

@@ -113,15 +113,15 @@ void check_dropout(const Op& op, const AttentionOptions& options) {
 }
 
 Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
-  for (const Tensor* x : {&q, &k, &v}) {
+  for (const auto& [x, name] : {std::pair(&q, "q"), {&k, "k"}, {&v, "v"}}) {
+    check_floating(op, *x, name);
     check_same_dtype(op, q, *x);
-    check_floating(op, *x);
-    check_rank_at_least(op, *x, 2);
+    check_rank_at_least(op, *x, 2, name);
   }
   if (q.size(-1) != k.size(-1)) fail<ShapeError>(op, "q {} and k {} differ in width; need q.shape[-1] == k.shape[-1]", q.shape(), k.shape());
   if (k.size(-2) != v.size(-2)) fail<ShapeError>(op, "k {} and v {} differ in length; need k.shape[-2] == v.shape[-2]", k.shape(), v.shape());
   check_dropout(op, options);
-  const Shape batch = broadcast_shapes(op, broadcast_shapes(op, leading(q), leading(k)), leading(v));
+  const Shape batch = broadcast_shapes(op, broadcast_shapes(op, leading(q), leading(k), "leading axes"), leading(v), "leading axes");
   const auto expanded = [&](const Tensor& x) {
     const Shape shape = with_matrix(batch, x.size(-2), x.size(-1));
     return x.shape() == shape ? x : x.expand(shape, op.where);
@@ -129,8 +129,7 @@ Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, c
   Checked c{expanded(q), expanded(k), expanded(v), options.mask, with_matrix(batch, q.size(-2), k.size(-2))};
   if (c.mask.defined()) {
     if (c.mask.dtype() != boolean) check_same_dtype(op, q, c.mask);
-    if (c.mask.rank() > c.weights.rank() || !(broadcast_shapes(op, c.mask.shape(), c.weights) == c.weights))
-      fail<ShapeError>(op, "the mask {} does not broadcast to the weights {}; need sizes equal to theirs or 1", c.mask.shape(), c.weights);
+    check_mask_fits(op, c.mask, c.weights);
   }
   return c;
 }

@@ -273,8 +273,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc) {
   const Op op{"masked_fill", loc};
   check_defined(op, x);
   check_dtype(op, mask, boolean, "the mask");
-  if (!(broadcast_shapes(op, x.shape(), mask.shape()) == x.shape()))
-    fail<ShapeError>(op, "the mask {} does not broadcast to {}; need sizes equal to the input's or 1", mask.shape(), x.shape());
+  check_mask_fits(op, mask, x.shape());
   const Tensor m = view::expand(op, mask, x.shape());
   const Tensor filler = view::expand(op, scalar(value, x.dtype()), x.shape());
   return record(op, kernels::where(m, filler, x), {{x, [m](const Tensor& g) { return masked_fill(g, m, 0); }}});

@@ -29,6 +29,7 @@ void check_gather(const Op& op, const Tensor& index, int axis, const Shape& shap
 Tensor cat(const std::vector<Tensor>& tensors, int64_t axis0, Loc loc) {
   const Op op{"cat", loc};
   if (tensors.empty()) fail<ValueError>(op, "no tensors to join; need at least one");
+  check_defined(op, tensors[0], "the first input");
   check_rank_at_least(op, tensors[0], 1);
   const int axis = normalize_axis(op, axis0, tensors[0].rank());
   std::vector<int64_t> sizes;
@@ -54,7 +55,8 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t axis0, Loc loc) {
 Tensor stack(const std::vector<Tensor>& tensors, int64_t axis0, Loc loc) {
   const Op op{"stack", loc};
   if (tensors.empty()) fail<ValueError>(op, "no tensors to join; need at least one");
-  check_defined(op, tensors[0]);
+  check_defined(op, tensors[0], "the first input");
+  check_new_axis(op, tensors[0]);
   const int axis = normalize_axis(op, axis0, tensors[0].rank() + 1);
   std::vector<Tensor> rows;
   for (const Tensor& t : tensors) {
@@ -131,6 +133,7 @@ Tensor embedding(const Tensor& weight, const Tensor& index, Loc loc) {
   check_floating(op, weight, "the weight");
   if (weight.rank() != 2) fail<ShapeError>(op, "the weight has shape {}; need (V, C)", weight.shape());
   check_index(op, index, weight.size(0));
+  check_new_axis(op, index);
   const Tensor flat = view::reshape(index.is_contiguous() ? index : index.clone(), {index.numel()});
   Shape shape = index.shape();
   shape.push_back(weight.size(1));

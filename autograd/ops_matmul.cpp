@@ -52,7 +52,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, Loc loc) {
   }
   const Shape la = leading(a.shape(), 2), lb = leading(b.shape(), 2);
   if (la == lb) return product(op, a, b);
-  const Shape batch = broadcast_shapes(op, la, lb);
+  const Shape batch = broadcast_shapes(op, la, lb, "leading axes");
   return product(op, a.expand(with_matrix(batch, a.size(-2), a.size(-1)), loc), b.expand(with_matrix(batch, b.size(-2), b.size(-1)), loc));
 }
 

@@ -36,7 +36,7 @@ RecurrentShape check(const Op& op, Cell cell, const Tensor& gates, const Tensor&
   check_shape(op, b_hh, {G * H}, gates.dtype(), "b_hh");
   check_shape(op, h0, {B, H}, gates.dtype(), "h0");
   check_shape(op, c0, {B, H}, gates.dtype(), "c0");
-  if (c0.defined() && cell != Cell::lstm) fail<ValueError>(op, "c0 is given; only an LSTM has a cell state");
+  if (c0.defined() && cell != Cell::lstm) fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
   check_shape(op, steps.lengths, {B}, i64, "lengths");
   if (steps.lengths.defined())
     for (const int64_t length : steps.lengths.to_vector<int64_t>())

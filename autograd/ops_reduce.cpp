@@ -56,7 +56,10 @@ Tensor picked(const Op& op, const Tensor& x, int axis, bool keepdim, Tensor (*ke
   return keepdim ? y : y.squeeze(axis);
 }
 
-Shape all_axes(const Tensor& x) { return normalize_axes({"axes"}, {}, x.rank()); }
+Shape all_axes(const Op& op, const Tensor& x) {
+  check_defined(op, x);
+  return normalize_axes(op, {}, x.rank());
+}
 Shape one_axis(const Op& op, int64_t axis, const Tensor& x) {
   check_defined(op, x);
   return {normalize_axis(op, axis, x.rank())};
@@ -68,26 +71,26 @@ Shape some_axes(const Op& op, Axes axes, const Tensor& x) {
 
 }  // namespace
 
-Tensor Tensor::sum(Loc where) const { return heed::sum({"sum", where}, *this, all_axes(*this), false); }
+Tensor Tensor::sum(Loc where) const { return heed::sum({"sum", where}, *this, all_axes({"sum", where}, *this), false); }
 Tensor Tensor::sum(int64_t axis, bool keepdim, Loc where) const {
   return heed::sum({"sum", where}, *this, one_axis({"sum", where}, axis, *this), keepdim);
 }
 Tensor Tensor::sum(Axes axes, bool keepdim, Loc where) const {
   return heed::sum({"sum", where}, *this, some_axes({"sum", where}, axes, *this), keepdim);
 }
-Tensor Tensor::mean(Loc where) const { return heed::mean({"mean", where}, *this, all_axes(*this), false); }
+Tensor Tensor::mean(Loc where) const { return heed::mean({"mean", where}, *this, all_axes({"mean", where}, *this), false); }
 Tensor Tensor::mean(int64_t axis, bool keepdim, Loc where) const {
   return heed::mean({"mean", where}, *this, one_axis({"mean", where}, axis, *this), keepdim);
 }
 Tensor Tensor::mean(Axes axes, bool keepdim, Loc where) const {
   return heed::mean({"mean", where}, *this, some_axes({"mean", where}, axes, *this), keepdim);
 }
-Tensor Tensor::var(Loc where) const { return heed::var({"var", where}, *this, all_axes(*this), false, true); }
+Tensor Tensor::var(Loc where) const { return heed::var({"var", where}, *this, all_axes({"var", where}, *this), false, true); }
 Tensor Tensor::var(int64_t axis, bool keepdim, bool unbiased, Loc where) const {
   return heed::var({"var", where}, *this, one_axis({"var", where}, axis, *this), keepdim, unbiased);
 }
-Tensor Tensor::max(Loc where) const { return extreme({"max", where}, *this, all_axes(*this), false, kernels::amax); }
-Tensor Tensor::min(Loc where) const { return extreme({"min", where}, *this, all_axes(*this), false, kernels::amin); }
+Tensor Tensor::max(Loc where) const { return extreme({"max", where}, *this, all_axes({"max", where}, *this), false, kernels::amax); }
+Tensor Tensor::min(Loc where) const { return extreme({"min", where}, *this, all_axes({"min", where}, *this), false, kernels::amin); }
 Tensor Tensor::max(int64_t axis, bool keepdim, Loc where) const {
   const Op op{"max", where};
   return picked(op, *this, int(one_axis(op, axis, *this)[0]), keepdim, kernels::argmax);

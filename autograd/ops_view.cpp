@@ -109,7 +109,7 @@ Tensor Tensor::select(int64_t axis0, int64_t index, Loc where) const {
                 }}});
 }
 
-Tensor Tensor::operator[](int64_t index) const { return select(0, index); }
+Tensor Tensor::operator[](Index index) const { return select(0, index.at, index.where); }
 
 Tensor Tensor::expand(const Shape& shape, Loc where) const {
   const Op op{"expand", where};
@@ -136,6 +136,7 @@ Tensor Tensor::squeeze(Loc where) const {
 Tensor Tensor::unsqueeze(int64_t axis0, Loc where) const {
   const Op op{"unsqueeze", where};
   check_defined(op, *this);
+  check_new_axis(op, *this);
   const int axis = normalize_axis(op, axis0, rank() + 1);
   return record(op, view::unsqueeze(*this, axis), {{*this, [axis](const Tensor& g) { return g.squeeze(axis); }}});
 }

@@ -28,14 +28,14 @@ inline void check_lengths(const Op& op, const Tensor& source, const Tensor& leng
                      lengths.shape(), source.size(0), source.shape());
   for (const int64_t length : lengths.to_vector<int64_t>())
     if (length < 1 || length > source.size(1))
-      fail<ValueError>(op, "source length {} is outside [1, {}]", length, source.size(1));
+      fail<ValueError>(op, "source length is {}; need 1 to {}", length, source.size(1));
 }
 
 /// Throws ShapeError unless decoder_input is (B, T), with source's B.
 inline void check_decoder_input(const Op& op, const Tensor& source, const Tensor& decoder_input) {
   check_tokens(op, "decoder_input", decoder_input);
   if (decoder_input.size(0) != source.size(0))
-    fail<ShapeError>(op, "source {} and decoder_input {} differ in their first size, the batch",
+    fail<ShapeError>(op, "source {} and decoder_input {} differ in their first size, the batch; need equal ones",
                      source.shape(), decoder_input.shape());
 }
 

@@ -25,7 +25,7 @@ void check(const Op& op, const SampleOptions& options) {
   if (options.top_k && *options.top_k < 1)
     fail<ValueError>(op, "top_k {} leaves no token; need 1 or more", *options.top_k);
   if (options.top_p && !(*options.top_p > 0 && *options.top_p <= 1))
-    fail<ValueError>(op, "top_p {} is outside (0, 1]", *options.top_p);
+    fail<ValueError>(op, "top_p is {}; need above 0, up to 1", *options.top_p);
 }
 
 /// Logits below the k-th largest become -inf.
@@ -86,7 +86,7 @@ Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options
     for (int64_t b = 0; b < scaled.size(0); ++b) {
       const std::span<Real> row(scaled.mutable_data<Real>() + b * V, static_cast<size_t>(V));
       if (std::any_of(row.begin(), row.end(), [](Real x) { return std::isnan(x); }))
-        fail<ValueError>(op, "the logits of row {} hold NaN", b);
+        fail<ValueError>(op, "the logits of row {} hold NaN; need numbers", b);
       // The largest becomes 0, so that no temperature, however small, makes inf - inf.
       const double highest = *std::max_element(row.begin(), row.end());
       for (Real& x : row) x = static_cast<Real>((x - highest) / options.temperature);
@@ -103,7 +103,7 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
   const int64_t context = gpt.config.context;
   const int64_t keep = options.keep == 0 ? context : options.keep;
   if (keep < 1 || keep > context)
-    fail<ValueError>(op, "keep {} is outside [1, {}], the context", keep, context);
+    fail<ValueError>(op, "keep is {}; need 1 to {}, the context", keep, context);
   check_tokens(op, "prompt", prompt);
 
   const NoGrad no_grad;
@@ -134,9 +134,9 @@ void check(const Op& op, const TranslateOptions& options) {
   if (options.max_length < 1)
     fail<ValueError>(op, "max_length {} leaves no room; need 1 or more", options.max_length);
   if (!(options.length_penalty >= 0))
-    fail<ValueError>(op, "length_penalty {} is below 0", options.length_penalty);
+    fail<ValueError>(op, "length_penalty is {}; need 0 or more", options.length_penalty);
   if (options.begin < 0 || options.end < 0)
-    fail<ValueError>(op, "begin {} and end {} must be tokens, 0 or more", options.begin, options.end);
+    fail<ValueError>(op, "begin is {} and end {}; need tokens, 0 or more", options.begin, options.end);
 }
 
 /// A token that prolongs a sentence in progress.
@@ -200,7 +200,7 @@ class BeamSearch {
   void advance(const Tensor& log_probabilities) {
     const int64_t V = log_probabilities.size(1), length = std::ssize(steps_) + 1;
     if (options_.end >= V)
-      fail<ValueError>(op_, "end {} is not in the model's vocabulary of {}", options_.end, V);
+      fail<ValueError>(op_, "end is {}; need a token of the model, 0 to {}", options_.end, V - 1);
     Step step;
     if (decoder_.alignment) step.alignment = decoder_.alignment();
     int64_t row = 0;
@@ -230,7 +230,7 @@ class BeamSearch {
     for (int64_t r = 0; r < std::ssize(beam.open); ++r)
       for (int64_t token = 0; token < V; ++token) {
         const double sum = beam.open[static_cast<size_t>(r)] + p[r * V + token];
-        if (std::isnan(sum)) fail<ValueError>(op_, "the model's logits hold NaN at step {}", steps_.size());
+        if (std::isnan(sum)) fail<ValueError>(op_, "the model's logits hold NaN at step {}; need numbers", steps_.size());
         if (std::isinf(sum) || (std::ssize(found) == beam.width && sum <= found.back().log_probability))
           continue;
         const auto at = std::find_if(found.begin(), found.end(),

@@ -16,7 +16,7 @@ GptConfig checked(const GptConfig& c, Loc where) {
   check_size(op, "heads", c.heads);
   check_size(op, "channels", c.channels);
   if (c.channels % c.heads != 0)
-    fail<ValueError>(op, "{} heads do not divide {} channels", c.heads, c.channels);
+    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", c.heads, c.channels);
   nn::check_probability(op, c.dropout);
   return c;
 }
@@ -95,7 +95,7 @@ Tensor Gpt::embed(const Op& op, const Tensor& tokens, int64_t start) const {
   check_tokens(op, "tokens", tokens);
   const int64_t T = tokens.size(1);
   if (start + T > config.context)
-    fail<ShapeError>(op, "{} tokens{} exceed the context of {}", T,
+    fail<ShapeError>(op, "{} tokens{} exceed the context; need at most {}", T,
                      start ? fmt::format(" after {}", start) : "", config.context);
   return dropout(wpe(wte(tokens, op.where), start, op.where));
 }

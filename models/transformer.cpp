@@ -23,7 +23,7 @@ TransformerConfig checked(const TransformerConfig& c, Loc where) {
   check_size(op, "channels", c.channels);
   check_size(op, "feedforward", c.feedforward);
   if (c.channels % c.heads != 0)
-    fail<ValueError>(op, "{} heads do not divide {} channels", c.heads, c.channels);
+    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", c.heads, c.channels);
   nn::check_probability(op, c.dropout);
   if (c.shared_embedding && c.source_vocabulary != c.target_vocabulary)
     fail<ValueError>(op, "vocabularies of {} and {} cannot share an embedding; need equal ones",
@@ -171,7 +171,7 @@ Tensor Transformer::embed(const Op& op, const nn::Embedding& table, const Tensor
                           const Tensor& tokens, int64_t start) const {
   const int64_t T = tokens.size(1);
   if (start + T > config.context)
-    fail<ShapeError>(op, "{} tokens exceed the context of {}", start + T, config.context);
+    fail<ShapeError>(op, "{} tokens exceed the context; need at most {}", start + T, config.context);
   const Tensor x = table(tokens, op.where) * std::sqrt(static_cast<double>(config.channels));
   return dropout(x + position_table.narrow(0, start, T));
 }

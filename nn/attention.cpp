@@ -153,10 +153,12 @@ static Tensor weights_of(const MultiHeadAttention& m, const Tensor& x, const Key
 }
 
 Tensor MultiHeadAttention::operator()(const Tensor& x, const Tensor& mask, Loc where) const {
+  check_input({"MultiHeadAttention", where}, x, 3, "x", "(B, T, d_in)");
   return mix(*this, x, project(x, where), self_options(*this, {"MultiHeadAttention", where}, mask, 0), where);
 }
 
 Tensor MultiHeadAttention::weights(const Tensor& x, const Tensor& mask, Loc where) const {
+  check_input({"MultiHeadAttention", where}, x, 3, "x", "(B, T, d_in)");
   return weights_of(*this, x, project(x, where), self_options(*this, {"MultiHeadAttention", where}, mask, 0),
                     where);
 }
@@ -185,6 +187,7 @@ Tensor MultiHeadAttention::cross_weights(const Tensor& x, const Tensor& context,
 }
 
 Tensor MultiHeadAttention::extend(const Tensor& x, KeyValueCache& cache, Loc where) const {
+  check_input({"MultiHeadAttention", where}, x, 3, "x", "(B, T, d_in)");
   const int64_t before = cache.length();
   const KeyValueCache now = project(x, where);
   cache = {append(cache.keys, now.keys, where), append(cache.values, now.values, where)};

@@ -23,20 +23,20 @@ struct Fans {
 };
 
 // A weight (out, in, ...): what stands behind its second axis counts for both.
-Fans fans_of(const char* op, const Tensor& weight) {
-  if (weight.rank() < 2) fail<ShapeError>({op}, "shape {}; need (out, in, ...)", weight.shape());
+Fans fans_of(const Op& op, const Tensor& weight) {
+  if (weight.rank() < 2) fail<ShapeError>(op, "the weight has shape {}; need (out, in, ...)", weight.shape());
   int64_t field = 1;
   for (int i = 2; i < weight.rank(); ++i) field *= weight.shape()[i];
   return {static_cast<double>(weight.shape()[1] * field), static_cast<double>(weight.shape()[0] * field)};
 }
 
 // PyTorch's order of operations, which decides the last bit.
-double kaiming_std(const Tensor& weight, const char* op, double slope) {
+double kaiming_std(const Tensor& weight, const Op& op, double slope) {
   const double gain = std::sqrt(2 / (1 + slope * slope));
   return gain / std::sqrt(fans_of(op, weight).in);
 }
 
-double xavier_std(const Tensor& weight, const char* op, double gain) {
+double xavier_std(const Tensor& weight, const Op& op, double gain) {
   const Fans fans = fans_of(op, weight);
   return gain * std::sqrt(2 / (fans.in + fans.out));
 }
@@ -64,27 +64,27 @@ Init trunc_normal(double mean, double std, double low, double high) {
   };
 }
 
-Init kaiming_uniform(double slope) {
-  return [slope](const Tensor& x, Rng& rng) {
-    const double bound = std::sqrt(3.0) * kaiming_std(x, "kaiming_uniform", slope);
+Init kaiming_uniform(double slope, Loc where) {
+  return [slope, where](const Tensor& x, Rng& rng) {
+    const double bound = std::sqrt(3.0) * kaiming_std(x, {"kaiming_uniform", where}, slope);
     fill_uniform(x, rng, -bound, bound);
   };
 }
 
-Init kaiming_normal(double slope) {
+Init kaiming_normal(double slope, Loc where) {
   return
-      [slope](const Tensor& x, Rng& rng) { fill_normal(x, rng, 0, kaiming_std(x, "kaiming_normal", slope)); };
+      [slope, where](const Tensor& x, Rng& rng) { fill_normal(x, rng, 0, kaiming_std(x, {"kaiming_normal", where}, slope)); };
 }
 
-Init xavier_uniform(double gain) {
-  return [gain](const Tensor& x, Rng& rng) {
-    const double bound = std::sqrt(3.0) * xavier_std(x, "xavier_uniform", gain);
+Init xavier_uniform(double gain, Loc where) {
+  return [gain, where](const Tensor& x, Rng& rng) {
+    const double bound = std::sqrt(3.0) * xavier_std(x, {"xavier_uniform", where}, gain);
     fill_uniform(x, rng, -bound, bound);
   };
 }
 
-Init xavier_normal(double gain) {
-  return [gain](const Tensor& x, Rng& rng) { fill_normal(x, rng, 0, xavier_std(x, "xavier_normal", gain)); };
+Init xavier_normal(double gain, Loc where) {
+  return [gain, where](const Tensor& x, Rng& rng) { fill_normal(x, rng, 0, xavier_std(x, {"xavier_normal", where}, gain)); };
 }
 
 }  // namespace heed::nn::init

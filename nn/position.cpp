@@ -53,7 +53,7 @@ Tensor LearnedPosition::operator()(const Tensor& x, int64_t start, Loc where) co
   check_steps(op, x, start);
   const int64_t T = x.size(-2), length = weight.size(0);
   if (start + T > length)
-    fail<ShapeError>(op, "{} steps from {} on, but there are only {} positions", T, start, length);
+    fail<ShapeError>(op, "{} steps from {} on leave the {} positions; need start + T <= {}", T, start, length, length);
   return add(x, weight.narrow(0, start, T), where);
 }
 

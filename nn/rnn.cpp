@@ -40,7 +40,7 @@ void check_state(const Op& op, Cell cell, const RecurrentState& state, const Sha
   if (state.c.defined() && !(state.c.shape() == shape))
     fail<ShapeError>(op, "state.c has shape {}; need {}", state.c.shape(), shape);
   if (state.c.defined() && cell != Cell::lstm)
-    fail<ValueError>(op, "state.c is given; only an LSTM has a cell state");
+    fail<ValueError>(op, "state.c is given; need none, as only an LSTM has a cell state");
 }
 
 Tensor slice(const Tensor& states, int64_t index) {

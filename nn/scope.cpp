@@ -32,7 +32,7 @@ thread_local bool is_training = true;
 }  // namespace
 
 Parameters::Parameters(Rng& rng, DType dtype, Loc where) : rng_(rng), dtype_(dtype) {
-  if (!is_floating(dtype)) fail<DTypeError>({"Parameters", where}, "{}; need f32 or f64", name_of(dtype));
+  if (!is_floating(dtype)) fail<DTypeError>({"Parameters", where}, "dtype is {}; need f32 or f64", name_of(dtype));
 }
 
 Scope Parameters::root() { return {this, ""}; }
@@ -53,7 +53,7 @@ const Tensor* Parameters::find(std::string_view name) const {
 
 const Tensor& Parameters::at(std::string_view name, Loc where) const {
   const Tensor* found = find(name);
-  if (!found) fail<ValueError>({"Parameters", where}, "no parameter \"{}\"; {}", name, closest(name));
+  if (!found) fail<ValueError>({"Parameters", where}, "no parameter \"{}\"; need a name of this store: {}", name, closest(name));
   return *found;
 }
 
@@ -77,16 +77,16 @@ void Parameters::check_free(const Op& op, const std::string& name) const {
   if (find(name)) fail<ValueError>(op, "the name \"{}\" is taken; need a new one, or another scope", name);
 }
 
-Scope Scope::operator/(std::string_view child) const {
-  check_part({"Scope"}, child);
-  return {store_, prefix_.empty() ? std::string(child) : fmt::format("{}.{}", prefix_, child)};
+Scope Scope::operator/(const ChildName& child) const {
+  check_part({"Scope", child.where}, child.text);
+  return {store_, prefix_.empty() ? std::string(child.text) : fmt::format("{}.{}", prefix_, child.text)};
 }
 
 Scope Scope::operator/(int64_t index) const { return *this / std::to_string(index); }
 
 std::string Scope::full_name(const Op& op, std::string_view name) const {
   check_part(op, name);
-  return (*this / name).prefix_;
+  return (*this / ChildName(name, op.where)).prefix_;
 }
 
 Tensor Scope::param(std::string_view name, const Shape& shape, const Init& init, Loc where) const {

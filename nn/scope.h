@@ -1,6 +1,7 @@
 // Parameters have names from birth: the store that holds them, and the scope that names them.
 #pragma once
 
+#include <concepts>
 #include <deque>
 #include <functional>
 #include <string>
@@ -13,6 +14,14 @@
 namespace heed::nn {
 
 class Scope;
+
+/// The name of a child scope, and where it was given.
+struct ChildName {
+  std::string_view text;
+  Loc where;
+  template <std::convertible_to<std::string_view> Text>
+  ChildName(const Text& name, Loc loc = Loc::current()) : text(name), where(loc) {}
+};
 
 /// Fills a new parameter; see nn/init.h.
 using Init = std::function<void(const Tensor& parameter, Rng& rng)>;
@@ -69,7 +78,8 @@ class Parameters {
 class Scope {
  public:
   /// The scope of a child: names below it begin with "child.".
-  Scope operator/(std::string_view child) const;
+  /// Throws ValueError for a malformed name.
+  Scope operator/(const ChildName& child) const;
   Scope operator/(int64_t index) const;
 
   /// Creates, fills, names and registers one parameter. Throws ValueError if the name is taken or malformed.

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <fmt/core.h>
 
@@ -25,7 +26,12 @@ class Loc {
 
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message, Loc check = Loc::current()) : std::runtime_error(message), check_(check) {}
+  /// The line of heed itself that found the fault; the message names the caller's.
+  Loc check() const { return check_; }
+
+ private:
+  Loc check_;
 };
 class ShapeError : public Error { using Error::Error; };   ///< sizes or ranks that do not fit
 class DTypeError : public Error { using Error::Error; };   ///< an element type that the op does not take
@@ -43,10 +49,20 @@ struct Op {
 /// "[train.cpp:41]": the file without its folders, and the line.
 std::string to_string(const Loc& where);
 
+/// A message for fail, checked against its arguments when compiled, and the line that it stands on.
+template <class... Args>
+struct Complaint {
+  fmt::format_string<Args...> format;
+  Loc check;
+  template <class Text>
+  consteval Complaint(const Text& text, Loc here = Loc::current()) : format(text), check(here) {}
+};
+
 /// Throws E with "op: message  [file:line]".
 template <class E, class... Args>
-[[noreturn]] void fail(const Op& op, fmt::format_string<Args...> format, Args&&... args) {
-  throw E(fmt::format("{}: {}  {}", op.name, fmt::format(format, std::forward<Args>(args)...), to_string(op.where)));
+[[noreturn]] void fail(const Op& op, std::type_identity_t<Complaint<Args...>> complaint, Args&&... args) {
+  throw E(fmt::format("{}: {}  {}", op.name, fmt::format(complaint.format, std::forward<Args>(args)...), to_string(op.where)),
+          complaint.check);
 }
 
 }  // namespace heed

@@ -275,8 +275,8 @@ State& state() {
 
 int num_threads() { return state().threads.load(std::memory_order_relaxed); }
 
-void set_num_threads(int threads) {
-  if (threads < 1) fail<ValueError>(Op{"set_num_threads"}, "{} threads; need at least 1", threads);
+void set_num_threads(int threads, Loc where) {
+  if (threads < 1) fail<ValueError>({"set_num_threads", where}, "{} threads; need at least 1", threads);
   State& s = state();
   if (threads == s.threads) return;
   std::lock_guard lock(s.mutex);

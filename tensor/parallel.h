@@ -5,12 +5,14 @@
 #include <string>
 #include <type_traits>
 
+#include "tensor/error.h"
+
 namespace heed {
 
 /// Threads that kernels may use, the caller included. At first: the machine's cores.
 int num_threads();
 /// Sets it; throws ValueError below 1. Takes effect at the next kernel. Not to be called from inside parallel_for.
-void set_num_threads(int threads);
+void set_num_threads(int threads, Loc where = Loc::current());
 
 /// What the numbers are computed on: threads, instruction set, BLAS. "2 threads, AVX3, OpenBLAS 0.3.21 (pthreads build), ..."
 std::string cpu_report();

@@ -26,7 +26,7 @@ void check_count(const Op& op, int64_t n) {
 }
 
 void check_probability(const Op& op, double p) {
-  if (!(p >= 0 && p <= 1)) fail<ValueError>(op, "probability {} is outside [0, 1]", p);
+  if (!(p >= 0 && p <= 1)) fail<ValueError>(op, "probability is {}; need 0 to 1", p);
 }
 
 // Returns how many are positive.
@@ -39,7 +39,7 @@ int64_t check_weights(const Op& op, const T* weights, int64_t n) {
     }
     positive += weights[i] > 0;
   }
-  if (positive == 0) fail<ValueError>(op, "none of {} weights is positive", n);
+  if (positive == 0) fail<ValueError>(op, "none of {} weights is positive; need at least one", n);
   return positive;
 }
 
@@ -173,7 +173,7 @@ void Rng::trunc_normal(T* out, int64_t n, double mean, double std, double low, d
   }
   const double from = 2 * normal_cdf((low - mean) / std) - 1;
   const double to = 2 * normal_cdf((high - mean) / std) - 1;
-  if (!(from < to)) fail<ValueError>(op, "no part of normal({}, {}) falls in [{}, {}]", mean, std, low, high);
+  if (!(from < to)) fail<ValueError>(op, "no part of normal({}, {}) falls in [{}, {}]; need an interval nearer to the mean", mean, std, low, high);
   uniform(out, n, from, to);
   for (int64_t i = 0; i < n; ++i) {
     const T x = erfinv(out[i]) * static_cast<T>(std * std::numbers::sqrt2) + static_cast<T>(mean);
@@ -265,14 +265,14 @@ void Rng::multinomial(int64_t* out, int64_t samples, const T* weights, int64_t c
   if (samples < 1) fail<ValueError>(op, "cannot draw {} samples; need at least 1", samples);
   const int64_t possible = check_weights(op, weights, categories);
   if (!replacement && samples > possible) {
-    fail<ValueError>(op, "cannot draw {} samples without replacement from {} categories with positive weight",
+    fail<ValueError>(op, "cannot draw {} samples without replacement; need at most {}, the categories with positive weight",
                      samples, possible);
   }
   if (replacement && samples > 1) {
     std::vector<T> up_to(weights, weights + categories);  // the share of each category and those before it
     std::partial_sum(up_to.begin(), up_to.end(), up_to.begin());
     const T total = up_to.back();
-    if (std::isinf(total)) fail<ValueError>(op, "the {} weights add up to infinity", categories);
+    if (std::isinf(total)) fail<ValueError>(op, "the {} weights add up to infinity; need a finite sum", categories);
     for (T& share : up_to) share /= total;
     up_to.back() = 1;
     for (int64_t i = 0; i < samples; ++i) {

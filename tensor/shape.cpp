@@ -4,8 +4,8 @@
 
 namespace heed {
 
-Shape::Shape(std::span<const int64_t> sizes) {
-  if (sizes.size() > kMaxRank) fail<ShapeError>(Op{"Shape"}, "rank {} is too large; at most {}", sizes.size(), kMaxRank);
+Shape::Shape(std::span<const int64_t> sizes, Loc where) {
+  if (sizes.size() > kMaxRank) fail<ShapeError>({"Shape", where}, "{} axes; need at most {}", sizes.size(), kMaxRank);
   std::copy(sizes.begin(), sizes.end(), sizes_.begin());
   rank_ = static_cast<int>(sizes.size());
 }
@@ -16,10 +16,10 @@ Shape Shape::filled(int rank, int64_t value) {
   return shape;
 }
 
-void Shape::push_back(int64_t size) { insert(rank_, size); }
+void Shape::push_back(int64_t size, Loc where) { insert(rank_, size, where); }
 
-void Shape::insert(int at, int64_t size) {
-  if (rank_ == kMaxRank) fail<ShapeError>(Op{"Shape"}, "rank {} is too large; at most {}", rank_ + 1, kMaxRank);
+void Shape::insert(int at, int64_t size, Loc where) {
+  if (rank_ == kMaxRank) fail<ShapeError>({"Shape", where}, "one axis more than the {} of {}; need at most {}", rank_, *this, kMaxRank);
   std::copy_backward(sizes_.begin() + at, sizes_.begin() + rank_, sizes_.begin() + rank_ + 1);
   sizes_[static_cast<size_t>(at)] = size;
   ++rank_;
@@ -37,6 +37,7 @@ Strides contiguous_strides(const Shape& shape) {
 }
 
 int normalize_axis(const Op& op, int64_t axis, int rank) {
+  if (rank == 0) fail<IndexError>(op, "axis {} of a tensor of rank 0, which has no axes; need rank 1 or more", axis);
   if (axis < -rank || axis >= rank)
     fail<IndexError>(op, "axis {} is out of range for rank {}; need {} <= axis < {}", axis, rank, -rank, rank);
   return static_cast<int>(axis < 0 ? axis + rank : axis);
@@ -58,7 +59,7 @@ Shape normalize_axes(const Op& op, std::span<const int64_t> axes, int rank) {
   return result;
 }
 
-Shape broadcast_shapes(const Op& op, const Shape& a, const Shape& b) {
+Shape broadcast_shapes(const Op& op, const Shape& a, const Shape& b, const char* what) {
   if (a == b) return a;
   const int rank = std::max(a.rank(), b.rank());
   Shape result = Shape::filled(rank, 1);
@@ -66,7 +67,7 @@ Shape broadcast_shapes(const Op& op, const Shape& a, const Shape& b) {
     const int ia = i - (rank - a.rank()), ib = i - (rank - b.rank());
     const int64_t na = ia < 0 ? 1 : a[ia], nb = ib < 0 ? 1 : b[ib];
     if (na != nb && na != 1 && nb != 1)
-      fail<ShapeError>(op, "shapes {} and {} do not broadcast; need equal sizes or 1 on every axis, aligned at the right", a, b);
+      fail<ShapeError>(op, "{} {} and {} do not broadcast; need equal sizes or 1 on every axis, aligned at the right", what, a, b);
     result[i] = na == 1 ? nb : na;
   }
   return result;

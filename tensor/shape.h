@@ -20,8 +20,10 @@ constexpr int kMaxRank = 8;
 class Shape {
  public:
   Shape() = default;
-  Shape(std::initializer_list<int64_t> sizes) : Shape(std::span<const int64_t>(sizes.begin(), sizes.size())) {}
-  explicit Shape(std::span<const int64_t> sizes);
+  /// Throws ShapeError for more than kMaxRank sizes.
+  Shape(std::initializer_list<int64_t> sizes, Loc where = Loc::current())
+      : Shape(std::span<const int64_t>(sizes.begin(), sizes.size()), where) {}
+  explicit Shape(std::span<const int64_t> sizes, Loc where = Loc::current());
   /// `rank` entries, all equal to `value`.
   static Shape filled(int rank, int64_t value);
 
@@ -32,8 +34,8 @@ class Shape {
   int64_t back() const { return sizes_[static_cast<size_t>(rank_ - 1)]; }
   const int64_t* begin() const { return sizes_.data(); }
   const int64_t* end() const { return sizes_.data() + rank_; }
-  void push_back(int64_t size);
-  void insert(int at, int64_t size);
+  void push_back(int64_t size, Loc where = Loc::current());
+  void insert(int at, int64_t size, Loc where = Loc::current());
   void erase(int at);
   /// The product of the entries; 1 for rank 0.
   int64_t numel() const {
@@ -58,8 +60,8 @@ int normalize_axis(const Op& op, int64_t axis, int rank);
 /// `axes` normalised and sorted; all axes when empty. Throws IndexError, or ValueError for a repeated axis.
 Shape normalize_axes(const Op& op, std::span<const int64_t> axes, int rank);
 
-/// The shape that `a` and `b` broadcast to, by NumPy's rule. Throws ShapeError naming both.
-Shape broadcast_shapes(const Op& op, const Shape& a, const Shape& b);
+/// The shape that `a` and `b` broadcast to, by NumPy's rule. Throws ShapeError naming both, as `what` they are.
+Shape broadcast_shapes(const Op& op, const Shape& a, const Shape& b, const char* what = "shapes");
 
 /// Sizes of a new tensor: throws ShapeError below 0, or if the product overflows.
 void check_sizes(const Op& op, const Shape& shape);

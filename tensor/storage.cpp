@@ -34,7 +34,7 @@ class Allocator {
     }
     if (!taken.data) {
       fail<Error>(Op{"Storage::allocate", where},
-                  "the system refused {} bytes; {} bytes are in use by tensors", bytes, live_);
+                  "the system refused {} bytes; {} bytes are in use by tensors, need fewer or smaller ones", bytes, live_);
     }
     ++allocations_;
     allocated_ += static_cast<int64_t>(taken.bytes);

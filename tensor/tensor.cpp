@@ -9,6 +9,22 @@
 
 namespace heed {
 
+namespace {
+
+Tensor allocate(const Op& op, const Shape& shape, DType dtype) {
+  check_sizes(op, shape);
+  auto storage = Storage::allocate(static_cast<size_t>(shape.numel()) * size_of(dtype), op.where);
+  return Tensor(std::move(storage), shape, contiguous_strides(shape), 0, dtype);
+}
+
+Tensor filled(const Op& op, const Shape& shape, double value, DType dtype) {
+  Tensor y = allocate(op, shape, dtype);
+  kernels::fill(y, value);
+  return y;
+}
+
+}  // namespace
+
 bool Tensor::is_contiguous() const {
   if (numel() == 0) return true;
   int64_t expected = 1;
@@ -67,13 +83,13 @@ Tensor Tensor::detach() const {
 Shape NestedList::shape(const Op& op) const {
   Shape result;
   if (!is_list_) return result;
-  result.push_back(static_cast<int64_t>(items_.size()));
+  result.push_back(static_cast<int64_t>(items_.size()), op.where);
   if (items_.empty()) return result;
   const Shape inner = items_[0].shape(op);
   for (size_t i = 1; i < items_.size(); ++i)
     if (!(items_[i].shape(op) == inner))
       fail<ShapeError>(op, "the list is ragged: item 0 has shape {}, item {} has shape {}; need equal shapes", inner, i, items_[i].shape(op));
-  for (const int64_t size : inner) result.push_back(size);
+  for (const int64_t size : inner) result.push_back(size, op.where);
   return result;
 }
 
@@ -96,7 +112,8 @@ void NestedList::write(T*& out) const {
 }
 
 Tensor tensor(const NestedList& values, std::optional<DType> dtype, Loc where) {
-  Tensor y = empty(values.shape({"tensor", where}), dtype.value_or(values.common_dtype()));
+  const Op op{"tensor", where};
+  Tensor y = allocate(op, values.shape(op), dtype.value_or(values.common_dtype()));
   dispatch(y.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
     values.write(out);
@@ -110,7 +127,7 @@ Tensor from_vector(const std::vector<T>& values, const Shape& shape, Loc where) 
   check_sizes(op, shape);
   if (static_cast<int64_t>(values.size()) != shape.numel())
     fail<ShapeError>(op, "{} values do not fill shape {}; need {}", values.size(), shape, shape.numel());
-  Tensor y = empty(shape, dtype_of<T>());
+  Tensor y = allocate(op, shape, dtype_of<T>());
   std::copy(values.begin(), values.end(), y.mutable_data<T>());
   return y;
 }
@@ -119,20 +136,11 @@ template Tensor from_vector(const std::vector<double>&, const Shape&, Loc);
 template Tensor from_vector(const std::vector<int64_t>&, const Shape&, Loc);
 template Tensor from_vector(const std::vector<bool>&, const Shape&, Loc);
 
-Tensor empty(const Shape& shape, DType dtype, Loc where) {
-  check_sizes({"empty", where}, shape);
-  auto storage = Storage::allocate(static_cast<size_t>(shape.numel()) * size_of(dtype));
-  return Tensor(std::move(storage), shape, contiguous_strides(shape), 0, dtype);
-}
-
-Tensor full(const Shape& shape, double value, DType dtype, Loc where) {
-  Tensor y = empty(shape, dtype, where);
-  kernels::fill(y, value);
-  return y;
-}
-Tensor zeros(const Shape& shape, DType dtype, Loc where) { return full(shape, 0, dtype, where); }
-Tensor ones(const Shape& shape, DType dtype, Loc where) { return full(shape, 1, dtype, where); }
-Tensor scalar(double value, DType dtype, Loc where) { return full({}, value, dtype, where); }
+Tensor empty(const Shape& shape, DType dtype, Loc where) { return allocate({"empty", where}, shape, dtype); }
+Tensor full(const Shape& shape, double value, DType dtype, Loc where) { return filled({"full", where}, shape, value, dtype); }
+Tensor zeros(const Shape& shape, DType dtype, Loc where) { return filled({"zeros", where}, shape, 0, dtype); }
+Tensor ones(const Shape& shape, DType dtype, Loc where) { return filled({"ones", where}, shape, 1, dtype); }
+Tensor scalar(double value, DType dtype, Loc where) { return filled({"scalar", where}, {}, value, dtype); }
 
 Tensor arange(int64_t end, DType dtype, Loc where) {
   return arange(0.0, static_cast<double>(end), 1.0, dtype, where);
@@ -143,7 +151,7 @@ Tensor arange(double start, double end, double step, DType dtype, Loc where) {
   if (step == 0 || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step))
     fail<ValueError>(op, "start {}, end {}, step {}; need finite numbers and a step other than 0", start, end, step);
   const int64_t n = std::max<int64_t>(0, static_cast<int64_t>(std::ceil((end - start) / step)));
-  Tensor y = empty({n}, dtype, where);
+  Tensor y = allocate(op, {n}, dtype);
   dispatch(dtype, [&]<class T>() {
     T* out = y.mutable_data<T>();
     for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(start + static_cast<double>(i) * step);
@@ -152,33 +160,36 @@ Tensor arange(double start, double end, double step, DType dtype, Loc where) {
 }
 
 Tensor eye(int64_t n, DType dtype, Loc where) {
+  if (n < 0) fail<ValueError>({"eye", where}, "n is {}; need at least 0", n);
   Tensor y = zeros({n, n}, dtype, where);
   kernels::fill(Tensor(y.storage(), {n}, {n + 1}, 0, dtype), 1);
   return y;
 }
 
 Tensor rand(const Shape& shape, Rng& rng, DType dtype, Loc where) {
-  Tensor y = empty(shape, dtype, where);
-  if (!is_floating(dtype)) fail<DTypeError>({"rand", where}, "dtype {}; need f32 or f64", name_of(dtype));
+  const Op op{"rand", where};
+  if (!is_floating(dtype)) fail<DTypeError>(op, "dtype is {}; need f32 or f64", name_of(dtype));
+  Tensor y = allocate(op, shape, dtype);
   dispatch_floating(dtype, [&]<class T>() { rng.uniform(y.mutable_data<T>(), y.numel()); });
   return y;
 }
 
 Tensor randn(const Shape& shape, Rng& rng, DType dtype, Loc where) {
-  Tensor y = empty(shape, dtype, where);
-  if (!is_floating(dtype)) fail<DTypeError>({"randn", where}, "dtype {}; need f32 or f64", name_of(dtype));
+  const Op op{"randn", where};
+  if (!is_floating(dtype)) fail<DTypeError>(op, "dtype is {}; need f32 or f64", name_of(dtype));
+  Tensor y = allocate(op, shape, dtype);
   dispatch_floating(dtype, [&]<class T>() { rng.normal(y.mutable_data<T>(), y.numel()); });
   return y;
 }
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc where) {
-  Tensor y = empty(shape, i64, where);
+  Tensor y = allocate({"randint", where}, shape, i64);
   rng.randint(y.mutable_data<int64_t>(), y.numel(), low, high, where);
   return y;
 }
 
 Tensor randperm(int64_t n, Rng& rng, Loc where) {
-  if (n < 0) fail<ValueError>({"randperm", where}, "n {}; need at least 0", n);
+  if (n < 0) fail<ValueError>({"randperm", where}, "n is {}; need at least 0", n);
   return from_vector(rng.randperm(n, where), {n}, where);
 }
 

@@ -21,6 +21,13 @@ namespace autograd { struct Node; }  // a tensor may have a history; what that i
 
 using Axes = std::initializer_list<int64_t>;
 
+/// What stands in x[i], and where.
+struct Index {
+  int64_t at;
+  Loc where;
+  Index(std::integral auto i, Loc loc = Loc::current()) : at(static_cast<int64_t>(i)), where(loc) {}
+};
+
 class Tensor {
  public:
   /// Undefined: an absent optional argument. Using it throws.
@@ -109,7 +116,7 @@ class Tensor {
   /// One index of one axis, which goes.
   Tensor select(int64_t axis, int64_t index, Loc where = Loc::current()) const;
   /// select(0, index).
-  Tensor operator[](int64_t index) const;
+  Tensor operator[](Index index) const;
   /// Broadcast to `shape` with stride 0; -1 keeps a size.
   Tensor expand(const Shape& shape, Loc where = Loc::current()) const;
   /// Without axis `axis`, which must have size 1.

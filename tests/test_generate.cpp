@@ -195,13 +195,13 @@ TEST_CASE("sample: options that make no sense say so", "[models][generate][error
   CHECK_THROWS_WITH(run({.top_k = 0}), Contains("sample: top_k 0 leaves no token; need 1 or more") &&
                                            Contains("test_generate.cpp"));
   CHECK_THROWS_AS(run({.top_k = -1}), ValueError);
-  CHECK_THROWS_WITH(run({.top_p = 0}), Contains("top_p 0 is outside (0, 1]"));
+  CHECK_THROWS_WITH(run({.top_p = 0}), Contains("top_p is 0; need above 0, up to 1"));
   CHECK_THROWS_AS(run({.top_p = 1.01}), ValueError);
   CHECK_THROWS_AS(run({.top_p = std::nan("")}), ValueError);
   CHECK_THROWS_AS(run({.temperature = -1}), ValueError);
   CHECK_THROWS_AS(run({.temperature = std::nan("")}), ValueError);
   CHECK_THROWS_AS(run({.tokens = -1}), ValueError);
-  CHECK_THROWS_WITH(run({.keep = 7}), Contains("keep 7 is outside [1, 6]"));
+  CHECK_THROWS_WITH(run({.keep = 7}), Contains("keep is 7; need 1 to 6"));
   CHECK_THROWS_AS(run({.keep = -1}), ValueError);
   CHECK_THROWS_AS(sample(toy.gpt, zeros({1, 0}, i64), {}, rng), ShapeError);
   CHECK_THROWS_WITH(sample(toy.gpt, tensor({{11}}), {}, rng),
@@ -377,7 +377,7 @@ TEST_CASE("translate: options that make no sense say so", "[models][generate][er
   options = kOptions;
   options.end = 4;
   CHECK_THROWS_WITH(translate(scripted(kTrap), options),
-                    Contains("end 4 is not in the model's vocabulary of 4"));
+                    Contains("end is 4; need a token of the model, 0 to 3"));
   options.end = -1;
   CHECK_THROWS_AS(translate(scripted(kTrap), options), ValueError);
   const double nan = std::nan("");

@@ -115,7 +115,7 @@ TEST_CASE("gpt: reading in pieces through the cache equals the whole forward pas
   }
   CHECK(cache.length() == 8);
   CHECK_THROWS_WITH(gpt.next(tokens.narrow(1, 0, 1), cache),
-                    Contains("1 tokens after 8 exceed the context of 8"));
+                    Contains("1 tokens after 8 exceed the context; need at most 8"));
 }
 
 TEST_CASE("gpt: attention weights of a layer are a causal distribution, and those that the layer uses",
@@ -194,7 +194,7 @@ TEST_CASE("gpt: tokens that do not fit say so, with the caller's line", "[models
   const Gpt gpt(params.root(), kToy);
   CHECK_THROWS_AS(gpt(zeros({1, 9}, i64)), ShapeError);
   CHECK_THROWS_WITH(gpt(zeros({1, 9}, i64)),
-                    Contains("Gpt: 9 tokens exceed the context of 8") && Contains("test_gpt.cpp"));
+                    Contains("Gpt: 9 tokens exceed the context; need at most 8") && Contains("test_gpt.cpp"));
   CHECK_THROWS_WITH(gpt(zeros({4}, i64)), Contains("tokens has shape (4); need (B, T)"));
   CHECK_THROWS_WITH(gpt(zeros({1, 0}, i64)), Contains("at least one token"));
   CHECK_THROWS_AS(gpt(full({1, 2}, 11, i64)), IndexError);

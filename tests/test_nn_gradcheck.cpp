@@ -29,7 +29,7 @@ struct Setup {
     REQUIRE(gradcheck(f, inputs, options));
     REQUIRE(gradgradcheck(f, inputs, options));
     if (params.size() == 0) return;
-    const autograd::CheckedFunction whole = autograd::checked_function(f);
+    const autograd::CheckedFunction whole = autograd::checked_function(f, {"gradcheck"});
     // Unequal weights for every output, so that errors cannot cancel in a sum.
     const auto loss = [&] {
       Tensor sum = zeros({}, f64);

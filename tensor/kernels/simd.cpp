@@ -5,7 +5,7 @@
 #include <hwy/highway.h>
 #include <hwy/targets.h>
 
-#include "tensor/error.h"
+#include <fmt/ranges.h>
 
 namespace heed::kernels {
 namespace {
@@ -29,7 +29,7 @@ std::vector<std::string> simd_targets() {
 
 std::string simd_target() { return hwy::TargetName(in_use); }
 
-void use_simd_target(const std::string& name) {
+void use_simd_target(const std::string& name, Loc where) {
   for (uint64_t rest = static_cast<uint64_t>(usable()); rest; rest &= rest - 1) {
     const auto target = static_cast<int64_t>(rest & -rest);
     if (name != hwy::TargetName(target)) continue;
@@ -38,7 +38,7 @@ void use_simd_target(const std::string& name) {
     hwy::GetChosenTarget().Update(target);
     return;
   }
-  fail<ValueError>(Op{"use_simd_target"}, "\"{}\" is none of this machine's instruction sets; simd_targets() names them", name);
+  fail<ValueError>({"use_simd_target", where}, "this machine has no \"{}\"; need one of {}", name, fmt::join(simd_targets(), ", "));
 }
 
 }  // namespace heed::kernels

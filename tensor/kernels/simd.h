@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/error.h"
+
 namespace heed::kernels {
 
 /// The instruction sets of this build that this machine has, best first, by Highway's names: "AVX3" is AVX-512.
@@ -13,6 +15,6 @@ std::vector<std::string> simd_targets();
 std::string simd_target();
 
 /// Uses `name`, for tests and measurements; not while a kernel runs. Throws ValueError for a name not in simd_targets().
-void use_simd_target(const std::string& name);
+void use_simd_target(const std::string& name, Loc where = Loc::current());
 
 }  // namespace heed::kernels
