@@ -1,0 +1,32 @@
+// What tensor/, autograd/, nn/ and models/ refuse: calls, with the whole message of each.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <typeinfo>
+#include <vector>
+
+#include "tensor/error.h"
+
+namespace heed::tests {
+
+struct ErrorCase {
+  std::string message;  ///< from the op's name on, without the place in brackets; * stands for any text
+  std::function<void()> call;
+  bool (*is_type)(const Error&);
+  Loc where;  ///< of the case: the caller that the error names stands here, or below and before the next case
+};
+
+/// The call throws E, and no type derived from it, with that message.
+template <class E>
+ErrorCase refuses(std::string message, std::function<void()> call, Loc where = Loc::current()) {
+  return {std::move(message), std::move(call), [](const Error& e) { return typeid(e) == typeid(E); }, where};
+}
+
+std::vector<ErrorCase> op_errors();
+std::vector<ErrorCase> tensor_errors();
+std::vector<ErrorCase> engine_errors();
+std::vector<ErrorCase> nn_errors();
+std::vector<ErrorCase> model_errors();
+
+}  // namespace heed::tests
