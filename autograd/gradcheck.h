@@ -31,13 +31,13 @@ struct GradcheckOptions {
 struct Derivative {
   std::string input;  ///< "input 0", or a parameter's name
   Shape index;
-  std::string output;  ///< "output 0"; empty where outputs were checked through a random projection
+  std::string output;  ///< "output 0"; empty if that is a lone scalar, or where a random projection was checked
   Shape output_index;
   double analytic = 0;
   double numeric = 0;
   double error = 0;  ///< |analytic - numeric| / (max(|analytic|, |numeric|) + atol / rtol): wrong above rtol
 };
-/// "encoder.w[3, 1] -> output 0[2]: analytic 0.1234, numeric 0.1301", with as many digits as tell the two apart.
+/// "w[3, 1] -> output 0[2]: analytic 0.1234, numeric 0.1301", with as many digits as tell the two apart.
 std::string to_string(const Derivative& derivative);
 /// "encoder.w[3, 1]"; the name alone for rank 0.
 std::string place(const std::string& name, const Shape& index);
@@ -47,6 +47,8 @@ struct CheckedInput {
   Shape shape;
   std::vector<char> marks;   ///< per element: '.' right, 'x' wrong, '~' not smooth there, ' ' not compared one by one
   Tensor analytic, numeric;  ///< Jacobians (outputs, elements) f64; undefined unless small and wholly compared
+  std::string worst_output = {};  ///< of its wrong derivatives, where the worst is
+  Tensor worst_analytic = {}, worst_numeric = {};  ///< gradients of that output, (shape); undefined as above, or if nothing is wrong
 };
 
 /// What a check found. True if it passed; prints with fmt and <<, so REQUIRE(gradcheck(...)) shows all of it.
@@ -57,6 +59,7 @@ struct GradcheckReport {
   int64_t compared = 0;               ///< derivatives
   int64_t wrong = 0;
   std::vector<Derivative> nonsmooth;  ///< kinks and jumps: different steps disagree, so there is nothing to compare with
+  std::string hint;                   ///< what the wrong ones have in common, if anything
   std::vector<CheckedInput> inputs;
   bool reran = false;                 ///< fast mode saw a difference and went on to every element
   uint64_t seed = 0;

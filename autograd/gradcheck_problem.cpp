@@ -8,6 +8,7 @@
 
 #include "autograd/difference.h"
 #include "autograd/engine.h"
+#include "autograd/gradcheck_hint.h"
 #include "tensor/random.h"
 
 namespace heed::autograd {
@@ -15,7 +16,8 @@ namespace {
 
 constexpr double kLinearity = 1e-9;       // backward(a v + b w) against the sum, relative: rounding only
 constexpr double kRecorded = 1e-9;        // a value with and without recording (kernel and twin), relative: rounding only
-constexpr int64_t kJacobianShown = 64;    // entries
+constexpr int64_t kJacobianShown = 64;    // entries, of a whole Jacobian or of one of its rows
+constexpr size_t kWrongKept = 4096;       // of one input: a hint needs no more
 constexpr size_t kNonsmoothKept = 8;
 constexpr int64_t kRerunElements = 1024;  // of a larger input, bisection finds the part to compare element by element
 
@@ -61,6 +63,7 @@ class Check {
   GradcheckReport run() {
     report_.check = problem_.check.name;
     report_.seed = options_.seed;
+    wrong_.resize(problem_.leaves.size());
     for (size_t k = 0; k < problem_.leaves.size(); ++k) {
       const Shape& shape = problem_.leaves[k].shape();
       report_.inputs.push_back({problem_.names[k], shape, std::vector<char>(static_cast<size_t>(shape.numel()), ' '), {}, {}});
@@ -71,6 +74,7 @@ class Check {
       if (y.dtype() == f32)
         fail<DTypeError>(problem_.check, "the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64");
     v_ = random_seeds();
+    if (v_.size() == 1) v_ = {1};  // so that a loss shows its own gradient
     if (repeats() && backward_is_sound()) compare();
     restore_rng();
     conclude();
@@ -283,10 +287,24 @@ class Check {
         numeric[j].push_back(entries[j].numeric);
       }
     }
-    const int64_t entries = static_cast<int64_t>(jacobian.size()) * leaf.numel();
-    if (projected || entries == 0 || entries > kJacobianShown) return;
-    report_.inputs[k].analytic = matrix(jacobian, leaf.numel());
-    report_.inputs[k].numeric = matrix(numeric, leaf.numel());
+    const bool is_whole = static_cast<int64_t>(which.size()) == leaf.numel() && (!projected || v_.size() == 1);
+    if (is_whole && leaf.numel() > 0 && !jacobian.empty()) show(k, jacobian, numeric);
+  }
+
+  /// Leaf k's Jacobian if it is small, and the gradient of the output that is worst.
+  void show(size_t k, const std::vector<List>& analytic, const std::vector<List>& numeric) {
+    CheckedInput& input = report_.inputs[k];
+    const int64_t n = input.shape.numel();
+    if (static_cast<int64_t>(analytic.size()) * n <= kJacobianShown) {
+      input.analytic = matrix(analytic, n);
+      input.numeric = matrix(numeric, n);
+    }
+    if (wrong_[k].empty() || n > kJacobianShown) return;
+    const auto worst = std::max_element(wrong_[k].begin(), wrong_[k].end(), [](const Wrong& a, const Wrong& b) { return a.at.error < b.at.error; });
+    const size_t row = worst->output < 0 ? 0 : static_cast<size_t>(worst->output);
+    input.worst_output = worst->at.output.empty() ? "the output" : place(worst->at.output, worst->at.output_index);
+    input.worst_analytic = from_vector(analytic[row], input.shape);
+    input.worst_numeric = from_vector(numeric[row], input.shape);
   }
 
   /// One row per element of the outputs, by a backward pass each.
@@ -308,7 +326,9 @@ class Check {
     return place(problem_.names[k], index_of(i, problem_.leaves[k].shape()));
   }
 
+  /// Nothing for a lone scalar, which needs no name.
   std::pair<std::string, Shape> locate_output(int64_t j) const {
+    if (outputs_.size() == 1 && outputs_[0].rank() == 0) return {};
     for (size_t k = 0; k < outputs_.size(); ++k) {
       const int64_t n = outputs_[k].dtype() == f64 ? outputs_[k].numel() : 0;
       if (j < n) return {fmt::format("{} {}", problem_.output_name, k), index_of(j, outputs_[k].shape())};
@@ -318,7 +338,7 @@ class Check {
   }
   std::string output_at(int64_t j) const {
     const auto [name, index] = locate_output(j);
-    return place(name, index);
+    return name.empty() ? "the output" : place(name, index);
   }
 
   void note(const Entry& e, size_t k, int64_t i, int64_t output) {
@@ -335,17 +355,31 @@ class Check {
     const bool is_wrong = e.state == Entry::wrong;
     if (d.error >= report_.worst.error || (is_wrong && report_.wrong == 0))
       if (is_wrong || report_.wrong == 0) report_.worst = d;
-    if (is_wrong) mark = 'x', ++report_.wrong;
-    else if (mark == ' ') mark = '.';
+    if (is_wrong) {
+      mark = 'x';
+      ++report_.wrong;
+      if (wrong_[k].size() < kWrongKept) wrong_[k].push_back({std::move(d), output});
+    } else if (mark == ' ') mark = '.';
   }
 
   void conclude() {
-    if (report_.wrong > 0)
-      report_.failures.push_back(fmt::format("{}; {} of {} derivatives are wrong", to_string(report_.worst), report_.wrong, report_.compared));
-    else if (rough_ > report_.compared)
+    if (report_.wrong > 0) {
+      report_.failures.push_back(fmt::format("{}; {} of {} derivatives {} wrong", to_string(report_.worst), report_.wrong,
+                                             report_.compared, report_.wrong == 1 ? "is" : "are"));
+      const auto k = static_cast<size_t>(std::find(problem_.names.begin(), problem_.names.end(), report_.worst.input) - problem_.names.begin());
+      const std::vector<char>& marks = report_.inputs[k].marks;
+      std::vector<Derivative> wrong;
+      for (const Wrong& one : wrong_[k]) wrong.push_back(one.at);
+      report_.hint = hint_for(wrong, std::count(marks.begin(), marks.end(), 'x'), std::ssize(marks) - std::count(marks.begin(), marks.end(), ' '));
+    } else if (rough_ > report_.compared)
       report_.failures.push_back(fmt::format("no two steps agree for {} of {} derivatives: the function is not smooth here, or too noisy",
                                              rough_, rough_ + report_.compared));
   }
+
+  struct Wrong {
+    Derivative at;
+    int64_t output;  // among all elements of the outputs; -1: their projection
+  };
 
   Problem problem_;
   const GradcheckOptions options_;
@@ -357,6 +391,7 @@ class Check {
   List v_;                                    // a random cotangent of all output elements
   std::vector<List> v_gradients_;             // of <v, outputs>, by leaf
   std::vector<std::vector<List>> jacobians_;  // by leaf: rows by output element
+  std::vector<std::vector<Wrong>> wrong_;     // by leaf
   GradcheckReport report_;
   int64_t rough_ = 0;
 };

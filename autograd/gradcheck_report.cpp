@@ -9,10 +9,10 @@ namespace {
 
 constexpr int64_t kMapColumns = 64, kMapRows = 32;  // larger inputs get no map of their wrong elements
 
-/// The same decimal digits for both, as few as tell them apart.
+/// Both with the same number of digits, as few as tell them apart.
 std::pair<std::string, std::string> distinct_digits(double a, double b) {
   for (int digits = 4; digits < 17; ++digits) {
-    auto texts = std::pair(fmt::format("{:.{}g}", a, digits), fmt::format("{:.{}g}", b, digits));
+    auto texts = std::pair(fmt::format("{:#.{}g}", a, digits), fmt::format("{:#.{}g}", b, digits));
     if (texts.first != texts.second) return texts;
   }
   return {fmt::format("{:.17g}", a), fmt::format("{:.17g}", b)};
@@ -34,13 +34,25 @@ std::string map_of(const CheckedInput& input) {
   return text;
 }
 
-std::string matrix_text(const char* title, const CheckedInput& input, const Tensor& jacobian) {
-  std::string text = fmt::format("\n  {} Jacobian by {}, one row per output:", title, input.name);
-  for (int64_t row = 0; row < jacobian.size(0); ++row) {
-    text += "\n   ";
-    for (int64_t column = 0; column < jacobian.size(1); ++column) text += fmt::format(" {:11.5g}", jacobian.at<double>({row, column}));
+std::string rows_text(const std::string& title, const Tensor& x) {
+  std::string text = "\n  " + title;
+  const int64_t columns = x.rank() == 0 ? 1 : x.shape().back();
+  const std::vector<double> values = x.to_vector<double>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (static_cast<int64_t>(i) % columns == 0) text += "\n   ";
+    text += fmt::format(" {:11.5g}", values[i] == 0 ? 0.0 : values[i]);  // 0 in place of -0
   }
   return text;
+}
+
+/// What backward and the differences found, side by side where a reader can compare them.
+std::string derivatives_text(const CheckedInput& input) {
+  if (input.analytic.defined() && (input.analytic.size(0) > 1 || !input.worst_analytic.defined()))
+    return rows_text(fmt::format("analytic Jacobian by {}, one row per output:", input.name), input.analytic) +
+           rows_text(fmt::format("numeric Jacobian by {}, one row per output:", input.name), input.numeric);
+  if (!input.worst_analytic.defined()) return "";
+  return rows_text(fmt::format("analytic gradient of {} by {}:", input.worst_output, input.name), input.worst_analytic) +
+         rows_text(fmt::format("numeric gradient of {} by {}:", input.worst_output, input.name), input.worst_numeric);
 }
 
 bool has(const CheckedInput& input, char mark) {
@@ -65,14 +77,13 @@ std::string to_string(const GradcheckReport& report) {
   else text += fmt::format("{}", fmt::join(report.failures, "\n  "));
   if (report.wrong > 0) text += fmt::format(" (this one by {:.1e}, relative)", report.worst.error);
   text += fmt::format(" [seed {}{}]", report.seed, report.reran ? ", a random projection differed" : "");
+  if (!report.hint.empty()) text += "\n  hint: " + report.hint;
   for (const Derivative& d : report.nonsmooth) text += "\n  not smooth: " + to_string(d);
   if (report) return text;
   for (const CheckedInput& input : report.inputs) {
     if (!has(input, 'x')) continue;
     text += map_of(input);
-    if (!input.analytic.defined()) continue;
-    text += matrix_text("analytic", input, input.analytic);
-    text += matrix_text("numeric", input, input.numeric);
+    text += derivatives_text(input);
   }
   return text;
 }

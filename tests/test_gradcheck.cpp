@@ -61,7 +61,7 @@ TEST_CASE("gradcheck: a report names the one wrong element of a (4, 5) input, an
   CHECK(report.worst.analytic - report.worst.numeric == Approx(0.01).epsilon(1e-4));
   const std::string text = to_string(report);
   CHECK_THAT(text, Contains("input 0[2, 3] -> output 0[2, 3]: analytic "));
-  CHECK_THAT(text, Contains("1 of 400 derivatives are wrong"));
+  CHECK_THAT(text, Contains("1 of 400 derivatives is wrong"));
   CHECK_THAT(text, Contains(" . . . . .\n    . . . . .\n    . . . x .\n    . . . . ."));
   CHECK(fmt::format("{}", report) == text);
   CHECK(Catch::Detail::stringify(report) == text);
