@@ -121,4 +121,14 @@ Tensor Gpt::attention_weights(const Tensor& tokens, int64_t layer, Loc where) co
   return block.attn.weights(block.ln_1(x));
 }
 
+std::vector<Tensor> Gpt::attention_weights(const Tensor& tokens, Loc where) const {
+  Tensor x = embed({"Gpt.attention_weights", where}, tokens, 0);
+  std::vector<Tensor> looks;
+  for (const GptBlock& block : h) {
+    looks.push_back(block.attn.weights(block.ln_1(x)));
+    if (looks.size() < h.size()) x = block(x);
+  }
+  return looks;
+}
+
 }  // namespace heed::models

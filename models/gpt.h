@@ -88,6 +88,8 @@ struct Gpt {
   /// What the heads of a layer look at: tokens (B, T) -> (B, H, T, T), rows are queries. Negative layers
   /// count from the end; throws IndexError.
   Tensor attention_weights(const Tensor& tokens, int64_t layer, Loc where = Loc::current()) const;
+  /// The same of every layer, from one pass: each (B, H, T, T).
+  std::vector<Tensor> attention_weights(const Tensor& tokens, Loc where = Loc::current()) const;
 
  private:
   /// Tokens (B, T) whose first stands at `start` -> (B, T, C), what the first block reads.

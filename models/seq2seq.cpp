@@ -41,10 +41,12 @@ Seq2Seq::Seq2Seq(nn::Scope s, const Seq2SeqConfig& c, Loc where)
       output(s / "output", c.hidden + state_width(c) + c.embedding, c.target_vocabulary),
       dropout(s, c.dropout) {}
 
-Seq2Seq::Encoded Seq2Seq::encode(const Op& op, const Tensor& source, const Tensor& source_lengths) const {
+Seq2Seq::Encoded Seq2Seq::encode(const Op& op, const Tensor& source, const Tensor& source_lengths,
+                                 Tensor* all_states) const {
   check_tokens(op, "source", source);
   check_lengths(op, source, source_lengths);
   const auto [states, last] = encoder(dropout(source_embedding(source, op.where)), {}, source_lengths);
+  if (all_states) *all_states = states;
   // The last direction's: of a bidirectional encoder the backward one, which has just read the first word.
   const Tensor h = last.h.select(0, -1);
   Encoded encoded;
@@ -87,6 +89,12 @@ Tensor Seq2Seq::read_out(std::vector<Tensor> parts) const {
   return output(dropout(cat(parts, -1)));
 }
 
+// The context does not change: the decoder is a plain recurrence.
+Tensor Seq2Seq::fixed_context_states(const Tensor& context, const AttentiveInputs& in) const {
+  const Tensor gates = in.gates + linear(context, in.w_context);
+  return recurrent(config.cell, gates, in.w_hh, in.b_hh, in.h0, in.c0).narrow(0, 0, in.gates.size(0));
+}
+
 Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                            Loc where) const {
   const Op op{"Seq2Seq", where};
@@ -94,22 +102,34 @@ Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, c
   const Tensor embedded = embed_target(op, source, decoder_input);
   const AttentiveInputs in = decoder_inputs(encoded, embedded);
   if (attention) return read_out({attentive_decoder(config.cell, in), embedded});
-  // The context does not change: the decoder is a plain recurrence.
-  const int64_t T = embedded.size(0);
-  const Tensor gates = in.gates + linear(encoded.context, in.w_context);
-  const Tensor hidden = recurrent(config.cell, gates, in.w_hh, in.b_hh, in.h0, in.c0).narrow(0, 0, T);
-  return read_out({hidden, encoded.context.unsqueeze(0).expand({T, -1, -1}), embedded});
+  return read_out({fixed_context_states(encoded.context, in),
+                   encoded.context.unsqueeze(0).expand({embedded.size(0), -1, -1}), embedded});
 }
 
 Tensor Seq2Seq::alignment(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                           Loc where) const {
   const Op op{"Seq2Seq.alignment", where};
   if (!attention) fail<ValueError>(op, "this model has no attention; need config.attention = true");
-  std::vector<Tensor> looks;
-  const Encoded encoded = encode(op, source, source_lengths);
-  attentive_decoder_by_steps(config.cell, decoder_inputs(encoded, embed_target(op, source, decoder_input)),
-                             &looks);
-  return stack(looks, 1);
+  return states(source, source_lengths, decoder_input, where).weights;
+}
+
+Seq2SeqStates Seq2Seq::states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                              Loc where) const {
+  const Op op{"Seq2Seq.states", where};
+  Seq2SeqStates all;
+  const Encoded encoded = encode(op, source, source_lengths, &all.encoder);
+  const AttentiveInputs in = decoder_inputs(encoded, embed_target(op, source, decoder_input));
+  if (attention) {
+    std::vector<Tensor> looks;
+    const Tensor steps = attentive_decoder_by_steps(config.cell, in, &looks).transpose(0, 1);
+    all.decoder = steps.narrow(2, 0, config.hidden);
+    all.context = steps.narrow(2, config.hidden, state_width(config));
+    all.weights = stack(looks, 1);
+  } else {
+    all.decoder = fixed_context_states(encoded.context, in).transpose(0, 1);
+    all.context = encoded.context.unsqueeze(1).expand({-1, decoder_input.size(1), -1});
+  }
+  return all;
 }
 
 Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc where) const {

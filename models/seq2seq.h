@@ -28,6 +28,14 @@ struct Seq2SeqConfig {
   double dropout = 0;     ///< of embeddings, and of what the output layer reads
 };
 
+/// What passes through a Seq2Seq on the way to its logits.
+struct Seq2SeqStates {
+  Tensor encoder;  ///< (B, S, D); 0 behind a source's length
+  Tensor context;  ///< (B, T, D): what each step reads of the source; without attention always the last state
+  Tensor decoder;  ///< (B, T, H): after each step
+  Tensor weights;  ///< (B, T, S): where each step looks; undefined without attention
+};
+
 /// With attention                                          Without
 ///   states_s = bidirectional encoder(source)                states_s = encoder(source)
 ///   h_0      = tanh(bridge(backward state))                 h_0      = tanh(bridge(last state))
@@ -61,6 +69,10 @@ struct Seq2Seq {
   Tensor alignment(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                    Loc where = Loc::current()) const;
 
+  /// The hidden states on the way to those logits.
+  Seq2SeqStates states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                       Loc where = Loc::current()) const;
+
   /// Reads the source sentences and is ready to write: for translate(). Records no gradient. The model must
   /// outlive it.
   Decoder decoder(const Tensor& source, const Tensor& source_lengths, Loc where = Loc::current()) const;
@@ -74,10 +86,14 @@ struct Seq2Seq {
     Tensor context;            // (B, D), without attention
     nn::RecurrentState first;  // (B, H)
   };
-  Encoded encode(const Op& op, const Tensor& source, const Tensor& source_lengths) const;
+  /// `states` gets the encoder's, (B, S, D).
+  Encoded encode(const Op& op, const Tensor& source, const Tensor& source_lengths,
+                 Tensor* states = nullptr) const;
   /// decoder_input (B, T) -> (T, B, E): steps are the first axis inside the decoder.
   Tensor embed_target(const Op& op, const Tensor& source, const Tensor& decoder_input) const;
   AttentiveInputs decoder_inputs(const Encoded& source, const Tensor& embedded) const;
+  /// Without attention: h_t of all steps, (T, B, H).
+  Tensor fixed_context_states(const Tensor& context, const AttentiveInputs& in) const;
   /// [h_t; context_t; embedding] in parts (T, B, ...) -> logits (B, T, V)
   Tensor read_out(std::vector<Tensor> parts) const;
 };

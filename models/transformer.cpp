@@ -183,8 +183,10 @@ Tensor Transformer::encode(const Op& op, const Tensor& source, const Tensor& mas
   return encoder_norm ? (*encoder_norm)(x) : x;
 }
 
+Tensor Transformer::normed(const Tensor& x) const { return decoder_norm ? (*decoder_norm)(x) : x; }
+
 Tensor Transformer::logits(const Tensor& x) const {
-  const Tensor y = decoder_norm ? (*decoder_norm)(x) : x;
+  const Tensor y = normed(x);
   return output ? (*output)(y) : linear(y, target_embedding.weight);
 }
 
@@ -209,6 +211,7 @@ Tensor Transformer::forward(const Op& op, const Tensor& source, const Tensor& so
   Tensor x = embed(op, target_embedding, target_positions, decoder_input, 0);
   for (const DecoderLayer& layer : decoder_layers)
     x = layer(x, layer.cross_attn.project(memory), mask, nullptr, looks);
+  if (looks) looks->memory = memory, looks->result = normed(x);
   return logits(x);
 }
 

@@ -55,11 +55,13 @@ struct FeedForward {
   Tensor operator()(const Tensor& x) const;
 };
 
-/// What each layer's heads look at, first layer first; rows are queries.
+/// What each layer's heads look at, first layer first; rows are queries. And what comes of it.
 struct TransformerAttention {
   std::vector<Tensor> encoder;  ///< (B, H, S, S)
   std::vector<Tensor> decoder;  ///< (B, H, T, T), lower triangular
   std::vector<Tensor> cross;    ///< (B, H, T, S)
+  Tensor memory;                ///< (B, S, C): the encoder's result
+  Tensor result;                ///< (B, T, C): the decoder's, as the output layer reads it
 };
 
 struct EncoderLayer {
@@ -131,6 +133,7 @@ struct Transformer {
                  const Tensor& decoder_input, TransformerAttention* looks) const;
   Tensor encode(const Op& op, const Tensor& source, const Tensor& mask,
                 std::vector<Tensor>* looks = nullptr) const;
+  Tensor normed(const Tensor& x) const;
   Tensor logits(const Tensor& x) const;
 };
 
