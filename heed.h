@@ -32,6 +32,8 @@
 #include "train/data/pairs.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
+#include "train/page.h"
+#include "train/page_models.h"
 #include "train/safetensors.h"
 #include "train/schedule.h"
 #include "train/tokenizer/bpe.h"
