@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/catch.h"
+#include "tests/page_data.h"
 #include "tests/run_program.h"
 
 using namespace heed;
@@ -104,6 +105,46 @@ TEST_CASE("heed seq2seq: each architecture trains, reports by length, and transl
   }
   CHECK_THAT(place.run("seq2seq translate --model attention --align 'cat number 7'").out, Contains("█") || Contains("▒") || Contains("░"));
   CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
+}
+
+TEST_CASE("heed seq2seq translate --page: one file with all sentences, the model at work, and one beside it", "[program][page]") {
+  const Workplace place;
+  for (const std::string arch : {"rnn", "attention", "transformer"}) REQUIRE(place.run(kTinyTranslator + "--arch " + arch + " --out " + arch).exit_code == 0);
+  const auto page = [&](const std::string& arguments) {
+    const Finished finished = place.run("seq2seq translate " + arguments + " --page page.html");
+    INFO(finished.err);
+    REQUIRE(finished.exit_code == 0);
+    return tests::page_data(tests::content_of(place / "page.html"))["examples"];
+  };
+  const auto two = page("--model attention --beside rnn 'cat number <script>' 'cat'");
+  REQUIRE(two.size() == 2);
+  CHECK(two[0]["name"] == "cat number < script >");
+  CHECK(two[0]["unknown"] == nlohmann::json({"<", "script", ">"}));
+  REQUIRE(two[0]["lanes"].size() == 2);
+  CHECK(two[0]["lanes"][0]["weights"]["shape"] == nlohmann::json({two[0]["lanes"][0]["written"].size(), 5}));
+  CHECK(two[0]["lanes"][1]["weights"].is_null());
+  CHECK_FALSE(two[0]["lanes"][1]["written"].empty());
+  const auto alone = page("--model transformer 'cat number 7'")[0];
+  CHECK(alone["maps"].size() == 3);
+  CHECK(alone["maps"][0]["layers"].size() == 2);
+  CHECK(alone["maps"][0]["layers"][0]["shape"][0] == 4);
+  CHECK(alone["lanes"][1]["written"].empty());  // a scheme
+  CHECK(place.files_in(".").size() == 3 + 2 + 1);  // three models, their text and pairs, the page
+}
+
+TEST_CASE("heed gpt sample --page: every layer and head over the end of the text", "[program][page]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyGpt + "--out model").exit_code == 0);
+  const Finished finished = place.run("gpt sample --model model --prompt 'the cat' --tokens 40 --seed 1 --page page.html");
+  INFO(finished.err);
+  REQUIRE(finished.exit_code == 0);
+  CHECK(finished.out == place.run("gpt sample --model model --prompt 'the cat' --tokens 40 --seed 1").out);
+  const auto data = tests::page_data(tests::content_of(place / "page.html"));
+  const auto maps = data["examples"][0]["maps"][0];
+  CHECK(data["examples"][0]["name"] == finished.out.substr(7 + 40 - 32, 32));  // as many as the context holds
+  CHECK(maps["layers"].size() == 2);
+  CHECK(maps["layers"][0]["shape"] == nlohmann::json({2, 32, 32}));
+  CHECK_THAT(data["about"].get<std::string>(), Contains("the last 32 of 47 characters"));
 }
 
 TEST_CASE("heed seq2seq train: each cell has the parameters of its gates", "[program]") {

@@ -185,6 +185,28 @@ TEST_CASE("heed gpt sample: a prompt that the model cannot read is a usage error
   });
 }
 
+TEST_CASE("heed: a page that cannot be is refused before anything is said", "[program][errors][page]") {
+  const Trained place;
+  REQUIRE(place.run("seq2seq train --pairs pairs --steps 2 --arch rnn --out rnn").exit_code == 0);
+  const std::string translate = "seq2seq translate --model translator 'cat number 7' ";
+  place.refuses({
+      {translate + "--page absent/page.html", kError, "cannot create 'absent/page.html': No such file or directory"},
+      {translate + "--page .", kError, "'.' exists and is not a regular file"},
+      {translate + "--page /proc/page.html", kError, "/proc/page.html"},
+      {"gpt sample --model good --page absent/page.html", kError, "'absent/page.html'"},
+      {translate + "--beside rnn", kUsage, "--beside is drawn in a page; need --page FILE"},
+      {translate + "--page out --beside translator", kUsage, "--beside is a model with attention; need one without"},
+      {translate + "--page out --beside absent", kError, "'absent' is not a directory"},
+      {"seq2seq translate --model rnn --page out 'cat'", kUsage, "--page asks where an rnn without attention looks"},
+      {"seq2seq translate --model rnn --align 'cat'", kUsage, "--align asks where an rnn without attention looks"},
+  });
+  const Finished full = place.run(translate + "--page page.html", "ulimit -f 8; trap '' XFSZ;");
+  INFO(full.err);
+  CHECK(full.exit_code == kError);
+  CHECK_THAT(full.err, Contains("cannot write 'page.html'"));
+  for (const auto& entry : std::filesystem::directory_iterator(place.path())) CHECK_FALSE(entry.path().filename().string().starts_with("page.html"));
+}
+
 TEST_CASE("heed: a directory that cannot be written is said before training", "[program][errors]") {
   const Workplace place;
   write(place / "file", "x");

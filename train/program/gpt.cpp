@@ -6,9 +6,11 @@
 
 #include "autograd/grad_mode.h"
 #include "models/generate.h"
+#include "train/atomic_file.h"
 #include "train/clip.h"
 #include "train/data/default_text.h"
 #include "train/data/text.h"
+#include "train/page_models.h"
 #include "train/program/commands.h"
 #include "train/program/gpt_model.h"
 #include "train/program/usage.h"
@@ -204,8 +206,10 @@ void add_train(CLI::App& gpt, int& exit_code) {
 
 // --- sample --------------------------------------------------------------------------------------------------------
 
+constexpr int64_t kMostOnPage = 96;  // characters: more cannot be told apart in a matrix
+
 struct SampleFlags {
-  std::string model, prompt;
+  std::string model, prompt, page;
   int64_t tokens = 500;
   double temperature = 0.8;
   std::optional<int64_t> top_k;
@@ -227,14 +231,30 @@ std::vector<int64_t> prompt_ids(const Chars& chars, const std::string& prompt) {
   }
 }
 
+/// What the heads look at in the last characters of the text, as many as the context holds.
+AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& text) {
+  const models::GptConfig& c = saved.gpt.config;
+  const size_t shown = std::min(text.size(), static_cast<size_t>(std::min(c.context, kMostOnPage)));
+  const auto ids = std::span(text).last(shown);
+  std::vector<std::string> names;
+  for (const int64_t& id : ids) names.push_back(saved.chars.decode({&id, 1}));
+  const std::string which = shown < text.size() ? fmt::format("; the last {} of {} characters", shown, text.size()) : "";
+  return {.title = "What a GPT looks at",
+          .about = fmt::format("GPT of {} layers and {} heads, {} wide, {} parameters{}", c.layers, c.heads, c.channels,
+                               format_count(static_cast<double>(saved.params.numel())), which),
+          .examples = {{.name = saved.chars.decode(ids), .unknown = {}, .maps = {attention_maps(saved.gpt, ids, names)}, .lanes = {}}}};
+}
+
 int sample(const SampleFlags& flags) {
   const SavedGpt saved(flags.model);
   const std::vector<int64_t> ids = prompt_ids(saved.chars, flags.prompt);
+  std::optional<AtomicFile> page;
+  if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said
   fmt::print("{}", flags.prompt);
   const nn::EvalMode eval;
   const NoGrad no_grad;
   Rng rng(flags.seed);
-  models::sample(saved.gpt, from_vector(ids, {1, static_cast<int64_t>(ids.size())}),
+  const Tensor text = models::sample(saved.gpt, from_vector(ids, {1, static_cast<int64_t>(ids.size())}),
                  {.tokens = flags.tokens,
                   .temperature = flags.temperature,
                   .top_k = flags.top_k,
@@ -247,6 +267,10 @@ int sample(const SampleFlags& flags) {
                       }},
                  rng);
   fmt::print("\n");
+  if (page) {
+    page->write(page_html(sample_page(saved, text[0].to_vector<int64_t>())));
+    page->commit();
+  }
   return 0;
 }
 
@@ -263,6 +287,7 @@ void add_sample(CLI::App& gpt, int& exit_code) {
   option("--top-k", flags->top_k, "K", whole_number(1), "only the K likeliest characters");
   option("--top-p", flags->top_p, "P", number(0, false, 1), "only the likeliest characters, of probability P together");
   option("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
+  command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")->type_name("FILE");
   command->callback([flags, &exit_code] { exit_code = sample(*flags); });
 }
 

@@ -6,6 +6,7 @@
 #include "train/atomic_file.h"
 #include "train/data/grammar.h"
 #include "train/metrics.h"
+#include "train/page_models.h"
 #include "train/program/commands.h"
 #include "train/program/translator.h"
 #include "train/program/usage.h"
@@ -252,7 +253,7 @@ void add_train(CLI::App& seq2seq, int& exit_code) {
 // --- translate -------------------------------------------------------------------------------------------------------
 
 struct TranslateFlags {
-  std::string model;
+  std::string model, page, beside;
   int64_t beam = 1;
   bool align = false;
   std::vector<std::string> sentences;
@@ -273,18 +274,51 @@ std::vector<std::string> tokenized(std::span<const std::string> raw) {
   return sentences;
 }
 
-int translate(const TranslateFlags& flags) {
-  const std::vector<std::string> sentences = tokenized(flags.sentences);
-  const auto translator = Translator::load(flags.model);
-  if (flags.align && translator->training().arch == Arch::rnn)
-    fail<UsageError>({"seq2seq translate"}, "--align asks where an rnn without attention looks; need a model with attention");
+/// The model of --beside, if it was given.
+std::unique_ptr<Translator> load_beside(const TranslateFlags& flags) {
+  if (flags.beside.empty()) return nullptr;
+  auto beside = Translator::load(flags.beside);
+  if (beside->training().arch != Arch::rnn)
+    fail<UsageError>({"seq2seq translate"}, "--beside is a model with attention; need one without, of --arch rnn");
+  return beside;
+}
+
+void say_unknown(const Translator& translator, std::span<const std::string> sentences, const char* which) {
   for (const std::string& sentence : sentences)
-    for (const std::string& word : translator->source_words().unknown(sentence)) fmt::print(stderr, "heed: the model does not know '{}'\n", word);
+    for (const std::string& word : translator.source_words().unknown(sentence)) fmt::print(stderr, "heed: the model{} does not know '{}'\n", which, word);
+}
+
+AttentionPage translation_page(const TranslateFlags& flags, const Translator& translator, const Translator* beside,
+                               std::span<const std::string> sentences, std::span<const models::Translation> translations) {
+  AttentionPage page{.title = "What a translator looks at", .about = translator.about(), .examples = {}};
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    PageExample& example = page.examples.emplace_back(translator.page_example(sentences[i], translations[i]));
+    example.lanes.push_back(beside ? beside->page_lane(sentences[i], beside->translate(sentences.subspan(i, 1), flags.beam)[0])
+                                   : scheme_lane(example.lanes.front()));
+  }
+  return page;
+}
+
+int translate(const TranslateFlags& flags) {
+  if (flags.page.empty() && !flags.beside.empty()) fail<UsageError>({"seq2seq translate"}, "--beside is drawn in a page; need --page FILE too");
+  const std::vector<std::string> sentences = tokenized(flags.sentences);
+  const auto translator = Translator::load(flags.model), beside = load_beside(flags);
+  for (const auto& [given, name] : {std::pair(flags.align, "--align"), {!flags.page.empty(), "--page"}})
+    if (given && translator->training().arch == Arch::rnn)
+      fail<UsageError>({"seq2seq translate"}, "{} asks where an rnn without attention looks; need a model with attention", name);
+  std::optional<AtomicFile> page;
+  if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said
+  say_unknown(*translator, sentences, "");
+  if (beside) say_unknown(*beside, sentences, " beside it");
   const auto translations = translator->translate(sentences, flags.beam);
   for (size_t i = 0; i < sentences.size(); ++i) {
     const std::string text = translator->text(translations[i]);
     fmt::print("{}\n", text);
     if (flags.align) fmt::print("\n{}\n", draw_alignment(split_words(sentences[i]), split_words(text), translations[i].alignment));
+  }
+  if (page) {
+    page->write(page_html(translation_page(flags, *translator, beside.get(), sentences, translations)));
+    page->commit();
   }
   return 0;
 }
@@ -295,6 +329,8 @@ void add_translate(CLI::App& seq2seq, int& exit_code) {
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   command->add_option("--beam", flags->beam, "translations kept while searching (default: 1, greedy)")->type_name("N")->check(whole_number(1, 1000));
   command->add_flag("--align", flags->align, "draw where each word of the translation looked");
+  command->add_option("--page", flags->page, "write an HTML page that shows how, word by word, and all weights")->type_name("FILE");
+  command->add_option("--beside", flags->beside, "model without attention (--arch rnn) to show at work beside it in the page")->type_name("DIR");
   command->add_option("sentence", flags->sentences, "sentences, each in quotes")->required()->type_name("SENTENCE");
   command->callback([flags, &exit_code] { exit_code = translate(*flags); });
 }

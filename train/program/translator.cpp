@@ -5,6 +5,8 @@
 
 #include "autograd/grad_mode.h"
 #include "train/atomic_file.h"
+#include "train/page_models.h"
+#include "train/progress.h"
 
 namespace heed::train::program {
 namespace {
@@ -177,6 +179,51 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
     for (size_t i = 0; i < rows.size(); ++i) translations[static_cast<size_t>(rows[i])] = std::move(found[i]);
   }
   return translations;
+}
+
+namespace {
+
+TranslatedSentence translated(const Words& source_words, const Words& target_words, const std::string& sentence,
+                              const models::Translation& translation) {
+  TranslatedSentence s{.source = source_words.encode(sentence),
+                       .written = translation.tokens,
+                       .source_words = split_words(sentence),
+                       .begin = Words::kBos,
+                       .begin_word = target_words.word(Words::kBos)};
+  if (translation.finished) s.written.push_back(Words::kEos);
+  for (const int64_t id : s.written) s.written_words.push_back(target_words.word(id));
+  return s;
+}
+
+std::string describe(const models::Seq2SeqConfig& c) {
+  const char* cell = c.cell == nn::Cell::lstm ? "LSTM" : c.cell == nn::Cell::gru ? "GRU" : "RNN";
+  return fmt::format("{} encoder-decoder{}", cell, c.attention ? " with attention" : "");
+}
+
+std::string describe(const models::TransformerConfig& c) {
+  return fmt::format("Transformer of {} layers and {} heads", c.layers, c.heads);
+}
+
+}  // namespace
+
+PageLane Translator::page_lane(const std::string& sentence, const models::Translation& translation) const {
+  const TranslatedSentence s = translated(source_words_, target_words_, sentence, translation);
+  PageLane lane = std::visit([&](const auto& model) { return train::page_lane(model, s); }, model_);
+  lane.about = about();
+  return lane;
+}
+
+PageExample Translator::page_example(const std::string& sentence, const models::Translation& translation) const {
+  const TranslatedSentence s = translated(source_words_, target_words_, sentence, translation);
+  return {.name = sentence,
+          .unknown = source_words_.unknown(sentence),
+          .maps = std::visit([&](const auto& model) { return attention_maps(model, s); }, model_),
+          .lanes = {page_lane(sentence, translation)}};
+}
+
+std::string Translator::about() const {
+  return fmt::format("{}, {} parameters, {} steps", std::visit([](const auto& model) { return describe(model.config); }, model_),
+                     format_count(static_cast<double>(params_.numel())), training_.steps);
 }
 
 }  // namespace heed::train::program

@@ -13,6 +13,7 @@
 #include "models/transformer.h"
 #include "tensor/random.h"
 #include "train/data/pairs.h"
+#include "train/page.h"
 #include "train/program/config.h"
 
 namespace heed::train::program {
@@ -56,6 +57,12 @@ class Translator {
   Tensor loss(const PairBatch& batch, double label_smoothing = 0) const;
   /// Translations of sentences of at least one word each, in the same order.
   std::vector<models::Translation> translate(std::span<const std::string> sentences, int64_t beam) const;
+  /// Where the model looked as it wrote this translation, and how. Throws ValueError for a model without attention.
+  PageExample page_example(const std::string& sentence, const models::Translation& translation) const;
+  /// How the model wrote this translation.
+  PageLane page_lane(const std::string& sentence, const models::Translation& translation) const;
+  /// What the model is, in a line.
+  std::string about() const;
   /// The words of a translation.
   std::string text(const models::Translation& translation) const { return target_words_.decode(translation.tokens); }
 
