@@ -85,28 +85,6 @@ TEST_CASE("seq2seq: no logit depends on a later target token", "[models][seq2seq
   }
 }
 
-TEST_CASE("seq2seq: padding changes neither logits nor gradients", "[models][seq2seq]") {
-  for (const Cell cell : {Cell::rnn_tanh, Cell::lstm, Cell::gru})
-    for (const bool attention : {true, false}) {
-      Rng rng(1);
-      nn::Parameters params(rng, f64);
-      const Seq2Seq model(params.root(), toy(cell, attention));
-      const Tensor source = randint(0, 9, {2, 3}, rng), input = randint(0, 7, {2, 4}, rng),
-                   target = randint(0, 7, {2, 4}, rng);
-      const auto run = [&](const Tensor& padded, const Tensor& lengths) {
-        params.zero_grad();
-        const Tensor logits = model(padded, lengths, input);
-        cross_entropy(logits, target).backward();
-        std::vector<Tensor> all{logits.detach()};
-        for (const auto& [name, parameter] : params) all.push_back(parameter.grad().clone());
-        return all;
-      };
-      const auto plain = run(source, {});
-      const auto padded = run(cat({source, full({2, 2}, 8, i64)}, 1), tensor({3, 3}));
-      for (size_t i = 0; i < plain.size(); ++i) CHECK(largest_difference(plain[i], padded[i]) < kF64Tol);
-    }
-}
-
 TEST_CASE("seq2seq: alignments are distributions over the words of each source", "[models][seq2seq]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
