@@ -116,6 +116,14 @@ NamedTensors named_tensors(const P& params) {
   return list;
 }
 
+/// The options; their generator is that of params, if it has one and no other is named.
+template <NamedTensorRange P>
+GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
+  if constexpr (requires { { params.rng() } -> std::convertible_to<Rng&>; })
+    if (!options.rng) options.rng = &params.rng();
+  return options;
+}
+
 }  // namespace autograd
 
 /// Compares the Jacobian that backward gives with central differences, element by element. fn takes the inputs as one
@@ -155,20 +163,21 @@ GradcheckReport gradgradcheck(F fn, const Tensor& input, const GradcheckOptions&
 
 /// Checks the gradients of every named f64 parameter that requires one: params is nn::Parameters or any range of
 /// (name, Tensor), loss_fn() computes the loss from them. Small parameters are compared element by element; of large ones
-/// a random projection of all elements and a sample one by one, and every element if the projection differs.
+/// a random projection of all elements and a sample one by one, and every element if the projection differs. The
+/// generator of nn::Parameters is frozen without being named in .rng, so a model with dropout can be checked as it is.
 ///
 ///   REQUIRE(gradcheck(params, [&] { return cross_entropy(gpt(x), y); }));
 template <autograd::NamedTensorRange P, std::invocable F>
 GradcheckReport gradcheck(const P& params, F loss_fn, const GradcheckOptions& options = {}, Loc where = Loc::current()) {
-  return autograd::check_parameters(autograd::named_tensors(params), [&] { return autograd::as_list(loss_fn()); }, options,
-                                    false, where);
+  return autograd::check_parameters(autograd::named_tensors(params), [&] { return autograd::as_list(loss_fn()); },
+                                    autograd::with_generator(params, options), false, where);
 }
 /// The same for second derivatives with respect to parameters.
 template <autograd::NamedTensorRange P, std::invocable F>
 GradcheckReport gradgradcheck(const P& params, F loss_fn, const GradcheckOptions& options = {},
                               Loc where = Loc::current()) {
-  return autograd::check_parameters(autograd::named_tensors(params), [&] { return autograd::as_list(loss_fn()); }, options,
-                                    true, where);
+  return autograd::check_parameters(autograd::named_tensors(params), [&] { return autograd::as_list(loss_fn()); },
+                                    autograd::with_generator(params, options), true, where);
 }
 
 }  // namespace heed

@@ -72,6 +72,20 @@ TEST_CASE("gradcheck: dropout, with its mask drawn anew from the same state", "[
   t.check([&](const Tensor& x) { return dropout(x * x); }, {t.input({3, 4})}, {.rng = &t.rng});
 }
 
+TEST_CASE("gradcheck: the generator of the parameters' store is frozen unasked, and left where it was", "[nn][gradcheck]") {
+  Setup t;
+  const nn::Linear linear(t.s / "linear", 4, 3);
+  const nn::Dropout dropout(t.s, 0.5);
+  const Tensor x = t.input({3, 4});
+  Rng before = t.rng;
+  const auto loss = [&] { return pow(dropout(linear(x)), 2).sum(); };
+  REQUIRE(gradcheck(t.params, loss));
+  REQUIRE(gradgradcheck(t.params, loss, {.fast = true}));
+  CHECK(t.rng == before);
+  Rng other(1);
+  CHECK_FALSE(gradcheck(t.params, loss, {.rng = &other}));
+}
+
 TEST_CASE("gradcheck: positions", "[nn][gradcheck]") {
   Setup t;
   const nn::LearnedPosition learned(t.s, 5, 3);
