@@ -11,7 +11,11 @@
 #include "autograd/engine.h"
 #include "autograd/node.h"
 #include "models/gpt.h"
+#include "models/seq2seq.h"
+#include "models/transformer.h"
+#include "nn/attention.h"
 #include "nn/linear.h"
+#include "nn/rnn.h"
 #include "tensor/random.h"
 #include "tests/difference.h"
 #include "tests/error_cases.h"
@@ -209,6 +213,67 @@ TEST_CASE("errors: every op refuses an undefined input by its own name and the c
       }
     }
   }
+}
+
+TEST_CASE("errors: every module and model names the caller's line, whatever is wrong with its input", "[errors][nn][models]") {
+  Rng rng(1);
+  nn::Parameters params(rng);
+  const nn::Scope s = params.root();
+  const nn::Linear linear(s / "linear", 4, 4);
+  const nn::Embedding embedding(s / "embedding", 4, 4, 0);
+  const nn::LayerNorm layer_norm(s / "layer_norm", 4);
+  const nn::RMSNorm rms_norm(s / "rms_norm", 4);
+  const nn::LearnedPosition learned(s / "learned", 5, 4);
+  const nn::SelfAttention self(s / "self", 4, 4);
+  const nn::CausalAttention causal(s / "causal", 4, 4, 0.1);
+  const nn::MultiHeadAttention heads(s / "heads", 4, 4, 2);
+  const nn::CausalSelfAttention packed(s / "packed", 4, 2);
+  const nn::AdditiveAttention additive(s / "additive", 4, 4, 4);
+  const nn::GRU gru(s / "gru", 4, 4);
+  const nn::LSTMCell cell(s / "cell", 4, 4);
+  const models::Gpt gpt(s / "gpt", {.vocabulary = 5, .context = 4, .layers = 1, .heads = 2, .channels = 4});
+  const models::Seq2Seq seq2seq(s / "seq2seq", {.source_vocabulary = 5, .target_vocabulary = 5, .embedding = 4, .hidden = 4});
+  const models::Transformer transformer(
+      s / "transformer",
+      {.source_vocabulary = 5, .target_vocabulary = 5, .context = 4, .layers = 1, .heads = 2, .channels = 4, .feedforward = 4});
+  const Tensor tokens = tensor({{1, 2}}), x = ones({2, 3, 4});
+  const std::vector<std::pair<const char*, std::function<void(const Tensor&)>>> calls{
+      {"Linear", [&](const Tensor& bad) { linear(bad); }},
+      {"Embedding", [&](const Tensor& bad) { embedding(bad); }},
+      {"LayerNorm", [&](const Tensor& bad) { layer_norm(bad); }},
+      {"RMSNorm", [&](const Tensor& bad) { rms_norm(bad); }},
+      {"LearnedPosition", [&](const Tensor& bad) { learned(bad); }},
+      {"SelfAttention", [&](const Tensor& bad) { self(bad); }},
+      {"SelfAttention.weights", [&](const Tensor& bad) { self.weights(bad); }},
+      {"CausalAttention", [&](const Tensor& bad) { causal(bad); }},
+      {"MultiHeadAttention", [&](const Tensor& bad) { heads(bad); }},
+      {"MultiHeadAttention.weights", [&](const Tensor& bad) { heads.weights(bad); }},
+      {"MultiHeadAttention.cross, x", [&](const Tensor& bad) { heads.cross(bad, x); }},
+      {"MultiHeadAttention.cross, context", [&](const Tensor& bad) { heads.cross(x, bad); }},
+      {"CausalSelfAttention", [&](const Tensor& bad) { packed(bad); }},
+      {"CausalSelfAttention.weights", [&](const Tensor& bad) { packed.weights(bad); }},
+      {"AdditiveAttention, query", [&](const Tensor& bad) { additive(bad, x); }},
+      {"AdditiveAttention, values", [&](const Tensor& bad) { additive(x, bad); }},
+      {"GRU", [&](const Tensor& bad) { gru(bad); }},
+      {"LSTMCell", [&](const Tensor& bad) { cell(bad); }},
+      {"Gpt", [&](const Tensor& bad) { gpt(bad); }},
+      {"Gpt.attention_weights", [&](const Tensor& bad) { gpt.attention_weights(bad, 0); }},
+      {"Seq2Seq, source", [&](const Tensor& bad) { seq2seq(bad, {}, tokens); }},
+      {"Seq2Seq, decoder_input", [&](const Tensor& bad) { seq2seq(tokens, {}, bad); }},
+      {"Seq2Seq.alignment", [&](const Tensor& bad) { seq2seq.alignment(bad, {}, tokens); }},
+      {"Seq2Seq.decoder", [&](const Tensor& bad) { seq2seq.decoder(bad, {}); }},
+      {"Transformer, source", [&](const Tensor& bad) { transformer(bad, {}, tokens); }},
+      {"Transformer, decoder_input", [&](const Tensor& bad) { transformer(tokens, {}, bad); }},
+      {"Transformer.attention_weights", [&](const Tensor& bad) { transformer.attention_weights(bad, {}, tokens); }},
+      {"Transformer.decoder", [&](const Tensor& bad) { transformer.decoder(bad, {}); }},
+  };
+  const std::vector<std::pair<const char*, Tensor>> inputs{
+      {"undefined", {}}, {"rank 0", ones({})}, {"another width", ones({2, 3, 5})}, {"another dtype", ones({2, 3, 4}, f64)}};
+  for (const auto& [module, call] : calls)
+    for (const auto& [fault, bad] : inputs) {
+      INFO(module << ": " << fault);
+      CHECK_THROWS_WITH(call(bad), Contains("[test_errors.cpp:"));
+    }
 }
 
 // --- nothing is lost ----------------------------------------------------------------------------------------------------------
