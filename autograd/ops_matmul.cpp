@@ -48,7 +48,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, Loc loc) {
   if (b.rank() == 1) return matmul(a, b.unsqueeze(1), loc).squeeze(-1);
   if (b.rank() == 2 && a.rank() > 2) {  // one tall product instead of a stack
     const Shape shape = with_matrix(leading(a.shape(), 2), a.size(-2), b.size(1));
-    return product(op, a.reshape({a.numel() / std::max<int64_t>(1, a.size(-1)), a.size(-1)}), b).reshape(shape);
+    return product(op, a.reshape({leading(a.shape(), 1).numel(), a.size(-1)}, loc), b).reshape(shape);
   }
   const Shape la = leading(a.shape(), 2), lb = leading(b.shape(), 2);
   if (la == lb) return product(op, a, b);

@@ -23,6 +23,7 @@ std::vector<OpRecord> product_records() {
   product("vector and batch", {3}, {2, 3, 2});
   product("one by one", {1, 1}, {1, 1});
   product("no terms", {2, 0}, {0, 3});
+  product("no terms in a batch", {2, 2, 0}, {0, 3});
   product("no rows", {0, 3}, {3, 2});
   product("no batch", {0, 2, 3}, {0, 3, 2});
   m.sample("a transposed operand", [](Draw& d) { return List{d.real({3, 4}), d.real({2, 4})}; },
