@@ -215,6 +215,42 @@ TEST_CASE("errors: every op refuses an undefined input by its own name and the c
   }
 }
 
+TEST_CASE("errors: whatever is wrong with an op's input, what it throws names the caller's line", "[errors][ops]") {
+  const auto wider = [](const Tensor& x) {
+    Shape shape = x.shape();
+    if (shape.rank() > 0) shape[shape.rank() - 1] += 2;
+    return zeros(shape, x.dtype());
+  };
+  const std::vector<std::pair<const char*, std::function<Tensor(const Tensor&)>>> faults{
+      {"f32", [](const Tensor& x) { return x.to(f32); }},
+      {"i64", [](const Tensor& x) { return x.to(i64); }},
+      {"boolean", [](const Tensor& x) { return x.to(boolean); }},
+      {"rank 0", [](const Tensor& x) { return zeros({}, x.dtype()); }},
+      {"no elements", [](const Tensor& x) { return zeros({0}, x.dtype()); }},
+      {"two more in the last axis", wider},
+      {"one axis more", [](const Tensor& x) { return x.unsqueeze(0); }},
+      {"rank 8", [](const Tensor& x) { return zeros({1, 1, 1, 1, 1, 1, 1, 1}, x.dtype()); }},
+      {"-9 everywhere", [](const Tensor& x) { return full(x.shape(), -9, x.dtype()); }},
+  };
+  int64_t thrown = 0;
+  for_each_sample([&](const OpRecord&, const Sample& sample, const List& x) {
+    for (size_t i = 0; i < x.size(); ++i)
+      for (const auto& [fault, spoil] : faults) {
+        INFO(fmt::format("input {}: {}", i, fault));
+        List spoilt = x;
+        spoilt[i] = spoil(x[i]);
+        try {
+          sample.fn(spoilt);
+        } catch (const Error& e) {
+          ++thrown;
+          CHECK_THAT(e.what(), Contains("[op_table_") && Contains("need "));
+        }
+      }
+  });
+  CHECK(thrown > 3000);
+  fmt::print(stderr, "errors: {} spoilt inputs refused\n", thrown);
+}
+
 TEST_CASE("errors: every module and model names the caller's line, whatever is wrong with its input", "[errors][nn][models]") {
   Rng rng(1);
   nn::Parameters params(rng);
