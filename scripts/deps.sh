@@ -5,8 +5,9 @@ set -euo pipefail
 
 required=(build-essential cmake ninja-build pkg-config
           libopenblas-dev libfmt-dev libhwy-dev libcli11-dev nlohmann-json3-dev catch2 "$@")
-# The King James text for the GPT (stories from the grammar take its place), and PyTorch to compare with (those tests skip).
-optional=(bible-kjv bible-kjv-text python3-torch)
+# The King James text for the GPT (stories from the grammar take its place), PyTorch to compare with, and a browser to test
+# pages in (without them, those tests skip).
+optional=(bible-kjv bible-kjv-text python3-torch chromium chromium-driver python3-selenium)
 
 missing() {
   local package

@@ -1,65 +1,66 @@
-// The weights as lines: queries on the left, keys on the right, the stronger a line the larger its weight.
+// The weights as lines: queries on the left, keys on the right, the stronger a line the larger its weight. Lines are drawn
+// on two canvases, all of them and above those that are pointed at; ends are text.
 
-const lines = {queries: [], keys: [], groups: [], paths: [], step: 0};
-const kLineWidth = 5;       // of weight 1, in pixels
-const kFaintest = 0.002;    // weights below are not drawn
+const lines = {step: 0, left: 0, right: 0, width: 0, height: 0, queries: [], keys: []};
+const kLineWidth = 5;     // of weight 1, in pixels
+const kFaintest = 0.002;  // weights below are not drawn
 
 function drawLines() {
-  const svg = document.getElementById("lines"), {queries, keys} = maps();
-  const T = queries.length, S = keys.length, rows = Math.max(T, S);
+  const box = document.getElementById("lines"), {queries, keys} = maps();
+  const rows = Math.max(queries.length, keys.length);
   const step = lines.step = rows > 40 ? 18 : rows > 24 ? 22 : 28, size = Math.min(15, step - 4), font = `${size}px ${palette.font}`;
-  const width = Math.min(svg.parentElement.clientWidth, 640), height = rows * step + 34;
-  const side = texts => Math.min(widest(texts, font) + 10, width * 0.32);
-  const left = side([...queries.map(visible), "looks"]), right = width - side([...keys.map(visible), "is seen"]);
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("width", width);
-  svg.setAttribute("height", height);
-  svg.replaceChildren();
-  svg.append(svgElement("text", {class: "heading", x: left - 8, y: 15, "text-anchor": "end"}, "looks"),
-             svgElement("text", {class: "heading", x: right + 8, y: 15}, "is seen"));
-  const y = i => 28 + (i + 0.5) * step;
-  const labels = (tokens, kind, x, anchor) => tokens.map((token, i) => {
+  const width = lines.width = Math.min(box.parentElement.clientWidth, 640), height = lines.height = rows * step + 34;
+  const side = texts => Math.min(widest(texts, font) + 12, width * 0.32);
+  const left = lines.left = side([...queries.map(visible), "looks"]), right = lines.right = width - side([...keys.map(visible), "is seen"]);
+  box.style.width = `${width}px`;
+  box.style.height = `${height}px`;
+  const ends = document.getElementById("ends");
+  for (const [name, value] of [["viewBox", `0 0 ${width} ${height}`], ["width", width], ["height", height]]) ends.setAttribute(name, value);
+  ends.replaceChildren(svgElement("text", {class: "heading", x: left - 6, y: 15, "text-anchor": "end"}, "looks"),
+                       svgElement("text", {class: "heading", x: right + 6, y: 15}, "is seen"));
+  const labels = (tokens, kind, [from, to], x, anchor) => tokens.map((token, i) => {
     const group = svgElement("g", {class: `end ${kind}${isBlank(token) ? " blank" : ""}`, "data-index": i});
-    const [from, to] = kind === "query" ? [0, left] : [right, width];
-    group.append(svgElement("rect", {x: from, y: y(i) - step / 2 + 1, width: to - from, height: step - 2, rx: 4}),
-                 svgElement("text", {x, y: y(i), "text-anchor": anchor, "font-size": size}, fitted(visible(token), to - from - 10, font)));
+    group.append(svgElement("rect", {x: from, y: lineY(i) - step / 2 + 1, width: to - from, height: step - 2, rx: 4}),
+                 svgElement("text", {x, y: lineY(i), "text-anchor": anchor, "font-size": size}, fitted(visible(token), to - from - 10, font)));
+    ends.append(group);
     return group;
   });
-  lines.queries = labels(queries, "query", left - 6, "end");
-  lines.keys = labels(keys, "key", right + 6, "start");
-  lines.paths = [];
-  lines.groups = queries.map((_, t) => {
-    const group = svgElement("g", {class: "from"});
-    const bend = (right - left) * 0.42;
-    lines.paths.push(keys.map((_, s) => {
-      const path = svgElement("path", {d: `M${left} ${y(t)}C${left + bend} ${y(t)} ${right - bend} ${y(s)} ${right} ${y(s)}`});
-      group.append(path);
-      return path;
-    }));
-    return group;
-  });
-  svg.append(...lines.groups, ...lines.queries, ...lines.keys);
+  lines.queries = labels(queries, "query", [0, left], left - 6, "end");
+  lines.keys = labels(keys, "key", [right, width], right + 6, "start");
+  for (const id of ["all-lines", "some-lines"]) sizeCanvas(document.getElementById(id), width, height);
   weighLines();
   markLines();
 }
 
-function weighLines() {
-  lines.paths.forEach((row, t) => row.forEach((path, s) => {
+function lineY(i) { return 28 + (i + 0.5) * lines.step; }
+
+/** Draws the lines of some pairs [query, key]. */
+function strokeLines(id, pairs) {
+  const context = document.getElementById(id).getContext("2d"), {left, right} = lines, bend = (right - left) * 0.42;
+  context.clearRect(0, 0, lines.width, lines.height);
+  context.strokeStyle = css(palette.seen);
+  for (const [t, s] of pairs) {
     const w = weight(t, s);
-    if (w < kFaintest) return path.setAttribute("display", "none");
-    path.removeAttribute("display");
-    path.setAttribute("stroke-width", (0.4 + kLineWidth * strength(w)).toFixed(3));
-    path.setAttribute("stroke-opacity", strength(w).toFixed(4));
-  }));
+    if (w < kFaintest) continue;
+    context.lineWidth = 0.4 + kLineWidth * strength(w);
+    context.globalAlpha = strength(w);
+    context.beginPath();
+    context.moveTo(left + 1, lineY(t));
+    context.bezierCurveTo(left + bend, lineY(t), right - bend, lineY(s), right - 1, lineY(s));
+    context.stroke();
+  }
+}
+
+function weighLines() {
+  const {queries, keys} = maps();
+  strokeLines("all-lines", queries.flatMap((_, t) => keys.map((_, s) => [t, s])));
 }
 
 function markLines() {
-  const {query, key} = pointed, svg = document.getElementById("lines");
-  svg.classList.toggle("pointing", query !== null || key !== null);
-  svg.classList.toggle("pointing-key", query === null && key !== null);
-  lines.groups.forEach((group, t) => group.classList.toggle("shown", t === query));
-  for (const old of svg.querySelectorAll("path.shown")) old.classList.remove("shown");
-  if (key !== null) lines.paths.forEach((row, t) => (query === null || t === query) && row[key].classList.add("shown"));
+  const {query, key} = pointed, {queries, keys} = maps();
+  document.getElementById("lines").classList.toggle("pointing", query !== null || key !== null);
+  strokeLines("some-lines", query !== null && key !== null ? [[query, key]]
+      : query !== null ? keys.map((_, s) => [query, s]) : key !== null ? queries.map((_, t) => [t, key]) : []);
   const paint = (ends, weightOf) => ends.forEach((end, i) => {
     const [box, text] = end.children, w = weightOf(i), rgb = w === null ? null : shade(w);
     box.style.fill = rgb ? css(rgb) : "";
@@ -72,7 +73,7 @@ function markLines() {
 }
 
 function listenLines() {
-  const svg = document.getElementById("lines");
+  const ends = document.getElementById("ends");
   const toward = event => {
     const end = event.target.closest(".end");
     if (!end) return null;
@@ -80,7 +81,7 @@ function listenLines() {
     return end.classList.contains("query") ? {query: i, key: null}
          : kept.query !== null && kept.key === null ? {query: kept.query, key: i} : {query: null, key: i};
   };
-  svg.addEventListener("pointermove", event => showPointed(toward(event) ?? kept));
-  svg.addEventListener("pointerleave", () => showPointed(kept));
-  svg.addEventListener("click", event => keep(toward(event) ?? {query: null, key: null}));
+  ends.addEventListener("pointermove", event => showPointed(toward(event) ?? kept));
+  ends.addEventListener("pointerleave", () => showPointed(kept));
+  ends.addEventListener("click", event => keep(toward(event) ?? {query: null, key: null}));
 }

@@ -24,7 +24,7 @@ function drawPointed() {
 /** Draws the chosen view from its labels on. */
 function drawView() {
   document.getElementById("matrix").hidden = chosen.view !== "matrix";
-  document.getElementById("lines").toggleAttribute("hidden", chosen.view !== "lines");
+  document.getElementById("lines").hidden = chosen.view !== "lines";
   if (chosen.view === "matrix") drawMatrix();
   else drawLines();
 }

@@ -34,20 +34,15 @@ function drawMatrix() {
   };
   matrix.rows = labels("rows", rowTexts, "top", margin - 8);
   matrix.columns = labels("columns", columnTexts, "left", upright ? Infinity : head - 8);
-  const canvas = document.getElementById("cells"), dense = window.devicePixelRatio || 1;
-  canvas.width = Math.round(S * matrix.cell * dense);
-  canvas.height = Math.round(T * matrix.cell * dense);
-  canvas.style.width = `${S * matrix.cell}px`;
-  canvas.style.height = `${T * matrix.cell}px`;
+  sizeCanvas(document.getElementById("cells"), S * matrix.cell, T * matrix.cell);
   drawCells();
   markMatrix();
 }
 
 function drawCells() {
-  const {queries, keys} = maps(), c = matrix.cell, dense = window.devicePixelRatio || 1;
+  const {queries, keys} = maps(), c = matrix.cell;
   const context = document.getElementById("cells").getContext("2d");
   const gap = c >= 24 ? 2 : c >= 9 ? 1 : 0;
-  context.setTransform(dense, 0, 0, dense, 0, 0);
   context.clearRect(0, 0, keys.length * c, queries.length * c);
   context.font = `11px ${palette.font}`;
   context.textAlign = "center";

@@ -41,6 +41,16 @@ function svgElement(name, attributes = {}, text = null) {
   return made;
 }
 
+/** Makes a canvas so many CSS pixels large, as sharp as the screen; it is drawn on in CSS pixels. */
+function sizeCanvas(canvas, width, height) {
+  const dense = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * dense);
+  canvas.height = Math.round(height * dense);
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  canvas.getContext("2d").setTransform(dense, 0, 0, dense, 0, 0);
+}
+
 const measure = document.createElement("canvas").getContext("2d");
 /** Width in pixels of the widest of some texts. */
 function widest(texts, font) {

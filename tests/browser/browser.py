@@ -1,0 +1,82 @@
+"""Chromium, headless, through Selenium; and the little that tests ask of a page."""
+import shutil
+import sys
+
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+def missing():
+    """What a browser test needs and does not find, or None."""
+    try:
+        import selenium  # noqa: F401
+    except ImportError:
+        return f"{sys.executable} cannot import selenium (package python3-selenium)"
+    for program in ("chromium", "chromedriver"):
+        if not shutil.which(program):
+            return f"{program} is not installed (packages chromium, chromium-driver)"
+    return None
+
+
+class Browser:
+    def __init__(self):
+        from selenium import webdriver
+        from selenium.webdriver.chrome.options import Options
+        from selenium.webdriver.chrome.service import Service
+        options = Options()
+        options.binary_location = shutil.which("chromium")
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+                         "--force-color-profile=srgb"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        self.look()
+
+    def look(self, size="desktop", scheme="light", calm=False):
+        """The window and the reader's wishes."""
+        width, height = SIZES.get(size, size)
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.cdp("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"}])
+
+    def cdp(self, command, **arguments):
+        return self.driver.execute_cdp_cmd(command, arguments)
+
+    def open(self, path, address=""):
+        self.driver.get("about:blank")  # so that an address alone is a new page too
+        self.driver.get(f"file://{path}{address}")
+
+    def js(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def all(self, selector):
+        from selenium.webdriver.common.by import By
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        found = self.all(selector)
+        assert found, f"no {selector}"
+        return found[0]
+
+    def text(self, selector):
+        return self.js("return document.querySelector(arguments[0]).textContent", selector)
+
+    def choose(self, group, name):
+        """Clicks the radio button of that name."""
+        for label in self.all(f"#{group}-choice label"):
+            if label.text == str(name):
+                return label.click()
+        raise AssertionError(f"no {group} {name}")
+
+    def press(self, *keys):
+        from selenium.webdriver.common.action_chains import ActionChains
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def point(self, element, dx=0, dy=0):
+        """Moves the mouse to the middle of an element, or so far from it."""
+        from selenium.webdriver.common.action_chains import ActionChains
+        self.js("arguments[0].scrollIntoView({block: 'center'})", element)
+        ActionChains(self.driver, duration=0).move_to_element_with_offset(element, dx, dy).perform()
+
+    def close(self):
+        self.driver.quit()
