@@ -113,6 +113,7 @@ class Walk {
     const Gradients down = [&] {
       const DetectAnomaly results_only(false);  // what the formula makes on its way is no result of this node
       const Profile::Suspended one_row;
+      const InModule there(node.module, node.where);  // where what is recorded now belongs
       return node.backward(g, visit.node);
     }();
     if (detects_anomaly())

@@ -97,7 +97,7 @@ Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<T
 }  // namespace
 
 Node::Node(const Op& o, const Tensor& output)
-    : op(o.name), id(next_id.fetch_add(1, std::memory_order_relaxed)), where(o.where), shape(output.shape()), dtype(output.dtype()) {
+    : op(o.name), id(next_id.fetch_add(1, std::memory_order_relaxed)), where(caller_or(o.where)), module(current_module()), shape(output.shape()), dtype(output.dtype()) {
   live_nodes.fetch_add(1, std::memory_order_relaxed);
 }
 

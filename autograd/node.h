@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "autograd/grad_mode.h"
+#include "autograd/module_path.h"
 #include "tensor/tensor.h"
 
 namespace heed::autograd {
@@ -59,10 +60,12 @@ using Twin = std::function<Tensor(Inputs)>;
 struct Node {
   const char* op;
   uint64_t id;
-  Loc where;                                  // the caller's line
+  Loc where;                                  // the caller's line, that of the outermost module's call if any
+  ModulePath module;                          // that computed it, or that owns the parameter
   Shape shape;                                // of the output, as of every gradient that arrives
   DType dtype;
   bool leaf = false;
+  std::shared_ptr<const std::string> name;    // of a parameter; else null
   bool freed = false;                         // its backward has run, and the graph was not kept
   std::vector<std::shared_ptr<Node>> inputs;  // null where no gradient is needed
   /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are recorded.

@@ -44,7 +44,10 @@ GptMlp::GptMlp(nn::Scope s, const GptConfig& c)
       c_proj(s / "c_proj", 4 * c.channels, c.channels, c.bias),
       form(c.gelu) {}
 
-Tensor GptMlp::operator()(const Tensor& x) const { return c_proj(gelu(c_fc(x), form)); }
+Tensor GptMlp::operator()(const Tensor& x) const {
+  const InModule here(c_fc.weight, c_proj.weight);
+  return c_proj(gelu(c_fc(x), form));
+}
 
 GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
     : ln_1(s / "ln_1", c.channels, c.bias),
@@ -54,6 +57,7 @@ GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
       dropout(s, c.dropout) {}
 
 Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache) const {
+  const InModule here(ln_1.weight, ln_2.weight);
   const Tensor y = x + dropout(cache ? attn.extend(ln_1(x), *cache) : attn(ln_1(x)));
   return y + dropout(mlp(ln_2(y)));
 }
@@ -101,12 +105,14 @@ Tensor Gpt::embed(const Op& op, const Tensor& tokens, int64_t start) const {
 }
 
 Tensor Gpt::operator()(const Tensor& tokens, Loc where) const {
+  const InModule here(where);
   Tensor x = embed({"Gpt", where}, tokens, 0);
   for (const GptBlock& block : h) x = block(x);
   return linear(ln_f(x), lm_head);
 }
 
 Tensor Gpt::next(const Tensor& tokens, GptCache& cache, Loc where) const {
+  const InModule here(where);
   Tensor x = embed({"Gpt", where}, tokens, cache.length());
   for (size_t i = 0; i < h.size(); ++i) x = h[i](x, &cache.layers[i]);
   return linear(ln_f(x.select(1, -1)), lm_head);

@@ -97,6 +97,7 @@ Tensor Seq2Seq::fixed_context_states(const Tensor& context, const AttentiveInput
 
 Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                            Loc where) const {
+  const InModule here(where);
   const Op op{"Seq2Seq", where};
   const Encoded encoded = encode(op, source, source_lengths);
   const Tensor embedded = embed_target(op, source, decoder_input);

@@ -96,6 +96,7 @@ EncoderLayer::EncoderLayer(nn::Scope s, const TransformerConfig& c)
       norm2(s / "norm2", c) {}
 
 Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks) const {
+  const InModule here(norm1.norm.weight, norm2.norm.weight);
   const Tensor attended = norm1(x, [&](const Tensor& y) {
     if (looks) looks->push_back(self_attn.weights(y, mask));
     return self_attn(y, mask);
@@ -113,6 +114,7 @@ DecoderLayer::DecoderLayer(nn::Scope s, const TransformerConfig& c)
 
 Tensor DecoderLayer::operator()(const Tensor& x, const nn::KeyValueCache& memory, const Tensor& mask,
                                 nn::KeyValueCache* past, TransformerAttention* looks) const {
+  const InModule here(norm1.norm.weight, norm2.norm.weight);
   const Tensor attended = norm1(x, [&](const Tensor& y) {
     if (looks && !past) looks->decoder.push_back(self_attn.weights(y));
     return past ? self_attn.extend(y, *past) : self_attn(y);
@@ -204,6 +206,7 @@ TransformerAttention Transformer::attention_weights(const Tensor& source, const 
 
 Tensor Transformer::forward(const Op& op, const Tensor& source, const Tensor& source_lengths,
                             const Tensor& decoder_input, TransformerAttention* looks) const {
+  const InModule here(op.where);
   check_input(op, source, source_lengths);
   check_decoder_input(op, source, decoder_input);
   const Tensor mask = padding_mask(source, source_lengths);

@@ -72,12 +72,14 @@ SelfAttention::SelfAttention(Scope s, int64_t d_in, int64_t d_out, bool qkv_bias
       W_value(s / "W_value", d_in, d_out, qkv_bias, where) {}
 
 Tensor SelfAttention::weights(const Tensor& x, Loc where) const {
+  const InModule here(W_query.weight, W_key.weight, where);
   const Tensor queries = W_query(x, where), keys = W_key(x, where);
   const Tensor scores = matmul(queries, keys.mT(where), where);
   return softmax(scores / std::sqrt(static_cast<double>(keys.size(-1))), -1, where);
 }
 
 Tensor SelfAttention::operator()(const Tensor& x, Loc where) const {
+  const InModule here(W_query.weight, W_key.weight, where);
   return matmul(weights(x, where), W_value(x, where), where);
 }
 
@@ -92,6 +94,7 @@ CausalAttention::CausalAttention(Scope s, int64_t d_in, int64_t d_out, double p,
       rng(&s.rng()) {}
 
 Tensor CausalAttention::weights(const Tensor& x, Loc where) const {
+  const InModule here(W_query.weight, W_key.weight, where);
   const Tensor queries = W_query(x, where), keys = W_key(x, where);
   const Tensor future = logical_not(causal_mask(x.size(-2, where)));
   const Tensor scores = masked_fill(matmul(queries, keys.mT(where), where), future, kHidden, where);
@@ -99,6 +102,7 @@ Tensor CausalAttention::weights(const Tensor& x, Loc where) const {
 }
 
 Tensor CausalAttention::operator()(const Tensor& x, Loc where) const {
+  const InModule here(W_query.weight, W_key.weight, where);
   const Tensor kept = heed::dropout(weights(x, where), active(dropout), *rng, where);
   return matmul(kept, W_value(x, where), where);
 }
@@ -120,6 +124,7 @@ MultiHeadAttention::MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int
 }
 
 KeyValueCache MultiHeadAttention::project(const Tensor& context, Loc where) const {
+  const InModule here(W_query.weight, W_key.weight, where);
   check_input({"MultiHeadAttention", where}, context, 3, "context", "(B, S, d_context)");
   return {split_heads(W_key(context, where), heads), split_heads(W_value(context, where), heads)};
 }
@@ -154,17 +159,20 @@ static Tensor weights_of(const MultiHeadAttention& m, const Tensor& x, const Key
 
 Tensor MultiHeadAttention::operator()(const Tensor& x, const Tensor& mask, Loc where) const {
   check_input({"MultiHeadAttention", where}, x, 3, "x", "(B, T, d_in)");
+  const InModule here(W_query.weight, W_key.weight, where);
   return mix(*this, x, project(x, where), self_options(*this, {"MultiHeadAttention", where}, mask, 0), where);
 }
 
 Tensor MultiHeadAttention::weights(const Tensor& x, const Tensor& mask, Loc where) const {
   check_input({"MultiHeadAttention", where}, x, 3, "x", "(B, T, d_in)");
+  const InModule here(W_query.weight, W_key.weight, where);
   return weights_of(*this, x, project(x, where), self_options(*this, {"MultiHeadAttention", where}, mask, 0),
                     where);
 }
 
 Tensor MultiHeadAttention::attend(const Tensor& x, const KeyValueCache& projected, const Tensor& mask,
                                   Loc where) const {
+  const InModule here(W_query.weight, W_key.weight, where);
   const Op op{"MultiHeadAttention", where};
   return mix(*this, x, projected, {.mask = mask_of_heads(op, mask), .dropout = active(dropout), .rng = rng},
              where);
@@ -177,6 +185,7 @@ Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const T
 
 Tensor MultiHeadAttention::attend_weights(const Tensor& x, const KeyValueCache& projected, const Tensor& mask,
                                           Loc where) const {
+  const InModule here(W_query.weight, W_key.weight, where);
   const Op op{"MultiHeadAttention", where};
   return weights_of(*this, x, projected, {.mask = mask_of_heads(op, mask)}, where);
 }
@@ -188,6 +197,7 @@ Tensor MultiHeadAttention::cross_weights(const Tensor& x, const Tensor& context,
 
 Tensor MultiHeadAttention::extend(const Tensor& x, KeyValueCache& cache, Loc where) const {
   check_input({"MultiHeadAttention", where}, x, 3, "x", "(B, T, d_in)");
+  const InModule here(W_query.weight, W_key.weight, where);
   const int64_t before = cache.length();
   const KeyValueCache now = project(x, where);
   cache = {append(cache.keys, now.keys, where), append(cache.values, now.values, where)};
@@ -216,17 +226,20 @@ static std::vector<Tensor> unpack(const CausalSelfAttention& m, const Tensor& x,
 }
 
 Tensor CausalSelfAttention::operator()(const Tensor& x, Loc where) const {
+  const InModule here(c_attn.weight, c_proj.weight, where);
   check_input({"CausalSelfAttention", where}, x, 3, "x", "(B, T, C)");
   const AttentionOptions options{.causal = true, .dropout = active(dropout), .rng = rng};
   return c_proj(packed_self_attention(c_attn(x, where), heads, options, where), where);
 }
 
 Tensor CausalSelfAttention::weights(const Tensor& x, Loc where) const {
+  const InModule here(c_attn.weight, c_proj.weight, where);
   const std::vector<Tensor> qkv = unpack(*this, x, where);
   return scaled_dot_product_attention_weights(qkv[0], qkv[1], qkv[2], {.causal = true}, where).second;
 }
 
 Tensor CausalSelfAttention::extend(const Tensor& x, KeyValueCache& cache, Loc where) const {
+  const InModule here(c_attn.weight, c_proj.weight, where);
   const std::vector<Tensor> qkv = unpack(*this, x, where);
   const AttentionOptions options{
       .causal = true, .causal_offset = cache.length(), .dropout = active(dropout), .rng = rng};
@@ -260,6 +273,7 @@ static Tensor step_mask(const Tensor& mask) {
 
 Tensor AdditiveAttention::step(const Tensor& query, const Tensor& projected, const Tensor& values,
                                const Tensor& mask, Loc where) const {
+  const InModule here(v, where);
   return additive_attention(project_query(*this, query, where), projected, v, values, step_mask(mask), where)
       .squeeze(1);
 }
@@ -267,6 +281,7 @@ Tensor AdditiveAttention::step(const Tensor& query, const Tensor& projected, con
 std::pair<Tensor, Tensor> AdditiveAttention::step_weights(const Tensor& query, const Tensor& projected,
                                                           const Tensor& values, const Tensor& mask,
                                                           Loc where) const {
+  const InModule here(v, where);
   const auto [context, alpha] = additive_attention_weights(project_query(*this, query, where), projected, v,
                                                            values, step_mask(mask), where);
   return {context.squeeze(1), alpha.squeeze(1)};
@@ -274,11 +289,13 @@ std::pair<Tensor, Tensor> AdditiveAttention::step_weights(const Tensor& query, c
 
 Tensor AdditiveAttention::operator()(const Tensor& query, const Tensor& values, const Tensor& mask,
                                      Loc where) const {
+  const InModule here(v, where);
   return additive_attention(W(query, where), keys(values, where), v, values, mask, where);
 }
 
 Tensor AdditiveAttention::weights(const Tensor& query, const Tensor& values, const Tensor& mask,
                                   Loc where) const {
+  const InModule here(v, where);
   return additive_attention_weights(W(query, where), keys(values, where), v, values, mask, where).second;
 }
 

@@ -29,6 +29,7 @@ Embedding::Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64
 }
 
 Tensor Embedding::operator()(const Tensor& index, Loc where) const {
+  const InModule here(weight, where);
   const Tensor y = embedding(weight, index, where);
   if (!padding_idx) return y;
   // The identity, but for a gradient that skips padding.

@@ -22,6 +22,9 @@ Linear::Linear(Scope s, int64_t in, int64_t out, bool with_bias, Loc where) {
   if (with_bias) bias = s.param("bias", {out}, init::uniform(-bound, bound), where);
 }
 
-Tensor Linear::operator()(const Tensor& x, Loc where) const { return linear(x, weight, bias, where); }
+Tensor Linear::operator()(const Tensor& x, Loc where) const {
+  const InModule here(weight, where);
+  return linear(x, weight, bias, where);
+}
 
 }  // namespace heed::nn

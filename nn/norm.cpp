@@ -21,6 +21,7 @@ LayerNorm::LayerNorm(Scope s, int64_t width, bool with_bias, double epsilon, Loc
 }
 
 Tensor LayerNorm::operator()(const Tensor& x, Loc where) const {
+  const InModule here(weight, where);
   return layer_norm(x, weight, bias, eps, where);
 }
 
@@ -29,6 +30,9 @@ RMSNorm::RMSNorm(Scope s, int64_t width, double epsilon, Loc where) : eps(epsilo
   weight = s.param("weight", {width}, init::ones(), where);
 }
 
-Tensor RMSNorm::operator()(const Tensor& x, Loc where) const { return rms_norm(x, weight, eps, where); }
+Tensor RMSNorm::operator()(const Tensor& x, Loc where) const {
+  const InModule here(weight, where);
+  return rms_norm(x, weight, eps, where);
+}
 
 }  // namespace heed::nn

@@ -49,6 +49,7 @@ LearnedPosition::LearnedPosition(Scope s, int64_t length, int64_t width, Loc whe
 }
 
 Tensor LearnedPosition::operator()(const Tensor& x, int64_t start, Loc where) const {
+  const InModule here(weight, where);
   const Op op{"LearnedPosition", where};
   check_steps(op, x, start);
   const int64_t T = x.size(-2), length = weight.size(0);

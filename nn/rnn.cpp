@@ -85,6 +85,7 @@ GRUCell::GRUCell(Scope s, int64_t in, int64_t hidden, bool bias, Loc where)
     : RecurrentCell(s, Cell::gru, in, hidden, bias, where) {}
 
 RecurrentState RecurrentCell::operator()(const Tensor& x, const RecurrentState& state, Loc where) const {
+  const InModule here(weights.weight_ih, where);
   const Op op{name_of(cell), where};
   check_input(op, x, 2, weights.weight_ih.size(1), "B");
   check_state(op, cell, state, {x.size(0), weights.weight_hh.size(1)});
@@ -116,6 +117,7 @@ GRU::GRU(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc 
 
 RecurrentOutput Recurrent::operator()(const Tensor& x, const RecurrentState& first, const Tensor& lengths,
                                       Loc where) const {
+  const InModule here(weights[0].weight_ih, where);
   const Op op{name_of(cell), where};
   check_input(op, x, 3, weights[0].weight_ih.size(1), options.batch_first ? "B, T" : "T, B");
   const int time = options.batch_first ? 1 : 0;

@@ -96,6 +96,7 @@ Tensor Scope::param(std::string_view name, const Shape& shape, const Init& init,
   Tensor tensor = empty(shape, store_->dtype_, where);
   init(tensor, store_->rng_);
   tensor.set_requires_grad(true, where);
+  autograd::set_name(tensor, full);
   store_->entries_.emplace_back(std::move(full), tensor);
   return tensor;
 }

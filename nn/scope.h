@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/module_path.h"
 #include "tensor/tensor.h"
 
 namespace heed::nn {
