@@ -5,6 +5,8 @@
 #include "autograd/checkpoint.h"
 #include "autograd/engine.h"
 #include "autograd/gradcheck.h"
+#include "autograd/graph.h"
+#include "autograd/module_path.h"
 #include "autograd/ops.h"
 #include "models/generate.h"
 #include "models/gpt.h"

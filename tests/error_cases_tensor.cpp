@@ -4,6 +4,7 @@
 #include "autograd/anomaly.h"
 #include "autograd/engine.h"
 #include "autograd/gradcheck.h"
+#include "autograd/graph.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
 #include "tensor/kernels/simd.h"
@@ -187,6 +188,9 @@ std::vector<ErrorCase> engine_errors() {
                             autograd::fused({"custom"}, ones({}, f64), many, [](const Tensor&, Needs) { return Gradients(65); },
                                             [](autograd::Inputs in) { return in[0]; });
                           }),
+      refuses<GradError>("dot: the output is a constant: nothing was recorded; need a result computed from a tensor with "
+                         "set_requires_grad()",
+                         [] { graph::dot(ones({2})); }),
       refuses<AnomalyError>("log: the result (2) has 1 NaN and 0 infinities, first at (1); the inputs are *",
                             [] {
                               const DetectAnomaly guard;
