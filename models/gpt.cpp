@@ -44,9 +44,9 @@ GptMlp::GptMlp(nn::Scope s, const GptConfig& c)
       c_proj(s / "c_proj", 4 * c.channels, c.channels, c.bias),
       form(c.gelu) {}
 
-Tensor GptMlp::operator()(const Tensor& x) const {
-  const InModule here(c_fc.weight, c_proj.weight);
-  return c_proj(gelu(c_fc(x), form));
+Tensor GptMlp::operator()(const Tensor& x, Loc where) const {
+  const InModule here(c_fc.weight, c_proj.weight, where);
+  return c_proj(gelu(c_fc(x, where), form));
 }
 
 GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
@@ -56,9 +56,10 @@ GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
       mlp(s / "mlp", c),
       dropout(s, c.dropout) {}
 
-Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache) const {
-  const InModule here(ln_1.weight, ln_2.weight);
-  const Tensor y = x + dropout(cache ? attn.extend(ln_1(x), *cache) : attn(ln_1(x)));
+Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache, Loc where) const {
+  const InModule here(ln_1.weight, ln_2.weight, where);
+  const Tensor read = ln_1(x, where);
+  const Tensor y = x + dropout(cache ? attn.extend(read, *cache, where) : attn(read, where));
   return y + dropout(mlp(ln_2(y)));
 }
 

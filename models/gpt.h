@@ -38,7 +38,7 @@ struct GptMlp {
 
   GptMlp(nn::Scope s, const GptConfig& config);
   /// (B, T, C) -> (B, T, C)
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
 };
 
 struct GptBlock {
@@ -50,7 +50,7 @@ struct GptBlock {
 
   GptBlock(nn::Scope s, const GptConfig& config);
   /// (B, T, C) -> (B, T, C). With a cache, x follows the steps in it, and joins them.
-  Tensor operator()(const Tensor& x, nn::KeyValueCache* cache = nullptr) const;
+  Tensor operator()(const Tensor& x, nn::KeyValueCache* cache = nullptr, Loc where = Loc::current()) const;
 };
 
 /// What a Gpt remembers of the tokens it has read: keys and values of each layer.

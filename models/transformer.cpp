@@ -87,7 +87,9 @@ FeedForward::FeedForward(nn::Scope s, const TransformerConfig& c)
       linear2(s / "linear2", c.feedforward, c.channels),
       dropout(s, c.dropout) {}
 
-Tensor FeedForward::operator()(const Tensor& x) const { return linear2(dropout(relu(linear1(x)))); }
+Tensor FeedForward::operator()(const Tensor& x, Loc where) const {
+  return linear2(dropout(relu(linear1(x, where))));
+}
 
 EncoderLayer::EncoderLayer(nn::Scope s, const TransformerConfig& c)
     : self_attn(attention(s / "self_attn", c, false)),
@@ -95,12 +97,14 @@ EncoderLayer::EncoderLayer(nn::Scope s, const TransformerConfig& c)
       feedforward(s, c),
       norm2(s / "norm2", c) {}
 
-Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks) const {
-  const InModule here(norm1.norm.weight, norm2.norm.weight);
-  const Tensor attended = norm1(x, [&](const Tensor& y) {
-    if (looks) looks->push_back(self_attn.weights(y, mask));
-    return self_attn(y, mask);
-  });
+Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks,
+                                Loc where) const {
+  const InModule here(norm1.norm.weight, norm2.norm.weight, where);
+  const auto attend = [&](const Tensor& y) {
+    if (looks) looks->push_back(self_attn.weights(y, mask, where));
+    return self_attn(y, mask, where);
+  };
+  const Tensor attended = norm1(x, attend, where);
   return norm2(attended, feedforward);
 }
 
@@ -113,16 +117,17 @@ DecoderLayer::DecoderLayer(nn::Scope s, const TransformerConfig& c)
       norm3(s / "norm3", c) {}
 
 Tensor DecoderLayer::operator()(const Tensor& x, const nn::KeyValueCache& memory, const Tensor& mask,
-                                nn::KeyValueCache* past, TransformerAttention* looks) const {
-  const InModule here(norm1.norm.weight, norm2.norm.weight);
-  const Tensor attended = norm1(x, [&](const Tensor& y) {
-    if (looks && !past) looks->decoder.push_back(self_attn.weights(y));
-    return past ? self_attn.extend(y, *past) : self_attn(y);
-  });
-  const Tensor informed = norm2(attended, [&](const Tensor& y) {
-    if (looks) looks->cross.push_back(cross_attn.attend_weights(y, memory, mask));
-    return cross_attn.attend(y, memory, mask);
-  });
+                                nn::KeyValueCache* past, TransformerAttention* looks, Loc where) const {
+  const InModule here(norm1.norm.weight, norm2.norm.weight, where);
+  const auto read_target = [&](const Tensor& y) {
+    if (looks && !past) looks->decoder.push_back(self_attn.weights(y, {}, where));
+    return past ? self_attn.extend(y, *past, where) : self_attn(y, {}, where);
+  };
+  const auto read_source = [&](const Tensor& y) {
+    if (looks) looks->cross.push_back(cross_attn.attend_weights(y, memory, mask, where));
+    return cross_attn.attend(y, memory, mask, where);
+  };
+  const Tensor informed = norm2(norm1(x, read_target, where), read_source);
   return norm3(informed, feedforward);
 }
 

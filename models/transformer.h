@@ -40,8 +40,8 @@ struct Residual {
   Residual(nn::Scope s, const TransformerConfig& config);
   /// x (B, T, C), sublayer (B, T, C) -> (B, T, C)
   template <class Sublayer>
-  Tensor operator()(const Tensor& x, const Sublayer& sublayer) const {
-    return pre_norm ? x + dropout(sublayer(norm(x))) : norm(x + dropout(sublayer(x)));
+  Tensor operator()(const Tensor& x, const Sublayer& sublayer, Loc where = Loc::current()) const {
+    return pre_norm ? x + dropout(sublayer(norm(x, where))) : norm(x + dropout(sublayer(x)));
   }
 };
 
@@ -52,7 +52,7 @@ struct FeedForward {
 
   FeedForward(nn::Scope s, const TransformerConfig& config);
   /// (B, T, C) -> (B, T, C)
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
 };
 
 /// What each layer's heads look at, first layer first; rows are queries. And what comes of it.
@@ -72,7 +72,8 @@ struct EncoderLayer {
 
   EncoderLayer(nn::Scope s, const TransformerConfig& config);
   /// x (B, S, C), mask (B, 1, S) or undefined -> (B, S, C). `looks` gets the weights, (B, H, S, S).
-  Tensor operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks = nullptr) const;
+  Tensor operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks = nullptr,
+                    Loc where = Loc::current()) const;
 };
 
 struct DecoderLayer {
@@ -87,7 +88,8 @@ struct DecoderLayer {
   /// x (B, T, C) reads `memory`, the encoder's keys and values, where mask (B, 1, S) allows -> (B, T, C).
   /// With `past`, x follows the steps in it, and joins them. `looks` gets the weights of both attentions.
   Tensor operator()(const Tensor& x, const nn::KeyValueCache& memory, const Tensor& mask,
-                    nn::KeyValueCache* past = nullptr, TransformerAttention* looks = nullptr) const;
+                    nn::KeyValueCache* past = nullptr, TransformerAttention* looks = nullptr,
+                    Loc where = Loc::current()) const;
 };
 
 /// As in the paper, the projections of the attentions and the output layer have no bias.

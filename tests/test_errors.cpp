@@ -269,9 +269,12 @@ TEST_CASE("errors: every module and model names the caller's line, whatever is w
   const nn::LSTMCell cell(s / "cell", 4, 4);
   const models::Gpt gpt(s / "gpt", {.vocabulary = 5, .context = 4, .layers = 1, .heads = 2, .channels = 4});
   const models::Seq2Seq seq2seq(s / "seq2seq", {.source_vocabulary = 5, .target_vocabulary = 5, .embedding = 4, .hidden = 4});
-  const models::Transformer transformer(
-      s / "transformer",
-      {.source_vocabulary = 5, .target_vocabulary = 5, .context = 4, .layers = 1, .heads = 2, .channels = 4, .feedforward = 4});
+  models::TransformerConfig config{
+      .source_vocabulary = 5, .target_vocabulary = 5, .context = 4, .layers = 1, .heads = 2, .channels = 4, .feedforward = 4};
+  const models::Transformer transformer(s / "transformer", config);
+  config.pre_norm = true;
+  const models::Transformer norms_first(s / "norms_first", config);
+  const nn::KeyValueCache memory = transformer.decoder_layers[0].cross_attn.project(ones({2, 3, 4}));
   const Tensor tokens = tensor({{1, 2}}), x = ones({2, 3, 4});
   const std::vector<std::pair<const char*, std::function<void(const Tensor&)>>> calls{
       {"Linear", [&](const Tensor& bad) { linear(bad); }},
@@ -292,6 +295,13 @@ TEST_CASE("errors: every module and model names the caller's line, whatever is w
       {"AdditiveAttention, values", [&](const Tensor& bad) { additive(x, bad); }},
       {"GRU", [&](const Tensor& bad) { gru(bad); }},
       {"LSTMCell", [&](const Tensor& bad) { cell(bad); }},
+      {"GptBlock", [&](const Tensor& bad) { gpt.h[0](bad); }},
+      {"GptMlp", [&](const Tensor& bad) { gpt.h[0].mlp(bad); }},
+      {"EncoderLayer", [&](const Tensor& bad) { transformer.encoder_layers[0](bad, {}); }},
+      {"EncoderLayer, norms first", [&](const Tensor& bad) { norms_first.encoder_layers[0](bad, {}); }},
+      {"DecoderLayer", [&](const Tensor& bad) { transformer.decoder_layers[0](bad, memory, {}); }},
+      {"DecoderLayer, memory", [&](const Tensor& bad) { transformer.decoder_layers[0](x, {bad, bad}, {}); }},
+      {"FeedForward", [&](const Tensor& bad) { transformer.encoder_layers[0].feedforward(bad); }},
       {"Gpt", [&](const Tensor& bad) { gpt(bad); }},
       {"Gpt.attention_weights", [&](const Tensor& bad) { gpt.attention_weights(bad, 0); }},
       {"Seq2Seq, source", [&](const Tensor& bad) { seq2seq(bad, {}, tokens); }},
