@@ -53,3 +53,17 @@ TEST_CASE("layers: the check finds an upward include and one from the own folder
   std::istringstream beside("#include \"linear.h\"");
   CHECK(wrong_includes(beside, "nn").size() == 1);
 }
+
+TEST_CASE("layers: heed.h brings every module, and what the README names", "[layers]") {
+  const std::filesystem::path root(HEED_SOURCE_DIR);
+  std::ifstream in(root / "heed.h");
+  const std::string all((std::istreambuf_iterator<char>(in)), {});
+  std::vector<std::string> needed = {"autograd/anomaly.h", "autograd/gradcheck.h", "autograd/profile.h"};
+  for (const auto& entry : std::filesystem::directory_iterator(root / "nn"))
+    if (entry.path().extension() == ".h") needed.push_back("nn/" + entry.path().filename().string());
+  CHECK(needed.size() > 10);
+  for (const std::string& header : needed) {
+    CAPTURE(header);
+    CHECK(all.find("#include \"" + header + "\"") != std::string::npos);
+  }
+}
