@@ -60,8 +60,8 @@ class Parameters {
   void zero_grad() const;
 
   /// Writes all to, and reads all from, a safetensors file (train/checkpoint.h, where both are defined).
-  void save(const std::string& path) const;
-  void load(const std::string& path);
+  void save(const std::string& path, Loc where = Loc::current()) const;
+  void load(const std::string& path, Loc where = Loc::current());
 
  private:
   friend class Scope;

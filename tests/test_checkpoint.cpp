@@ -51,6 +51,14 @@ TEST_CASE("parameters: saved and loaded values are the same, into the memory tha
   CHECK(wide.values() == a.values());
 }
 
+TEST_CASE("parameters: what cannot be written or read names the caller's line", "[checkpoint]") {
+  Rng rng(1);
+  nn::Parameters params(rng);
+  const nn::Linear linear(params.root(), 2, 2);
+  CHECK_THROWS_WITH(params.save("/nowhere/to/be/found"), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__)));
+  CHECK_THROWS_WITH(params.load("/nowhere/to/be/found"), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__)));
+}
+
 TEST_CASE("parameters: loading says what is missing, unexpected or different, and changes nothing", "[checkpoint]") {
   const tests::TemporaryDirectory directory;
   Model model(1);
@@ -59,6 +67,7 @@ TEST_CASE("parameters: loading says what is missing, unexpected or different, an
     train::save_safetensors(directory / "file", tensors);
     CHECK_THROWS_WITH(model.params.load(directory / "file"), Contains(why));
     CHECK_THROWS_AS(model.params.load(directory / "file"), FileError);
+    CHECK_THROWS_WITH(model.params.load(directory / "file"), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__)));
     CHECK(model.values() == before);
   };
   const train::NamedTensors good(model.params.begin(), model.params.end());

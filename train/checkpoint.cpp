@@ -132,12 +132,12 @@ int64_t load_training(const std::filesystem::path& path, const nn::Parameters& p
 
 namespace heed::nn {
 
-void Parameters::save(const std::string& path) const {
-  train::save_safetensors(path, train::NamedTensors(begin(), end()), {{"format", "pt"}});  // which Python's transformers asks for
+void Parameters::save(const std::string& path, Loc where) const {
+  train::save_safetensors(path, train::NamedTensors(begin(), end()), {{"format", "pt"}}, where);  // "pt": Python's transformers asks for it
 }
 
-void Parameters::load(const std::string& path) {
-  train::load_parameters(*this, train::load_safetensors(path).tensors, path);
+void Parameters::load(const std::string& path, Loc where) {
+  train::load_parameters(*this, train::load_safetensors(path, where).tensors, path, where);
 }
 
 }  // namespace heed::nn
