@@ -56,6 +56,17 @@ Tensor picked(const Op& op, const Tensor& x, int axis, bool keepdim, Tensor (*ke
   return keepdim ? y : y.squeeze(axis);
 }
 
+Tensor index_of(const Op& op, const Tensor& x, const Shape& axis, bool keepdim, Tensor (*kernel)(const Tensor&, int, bool)) {
+  check_not_empty(op, x, axis);
+  return kernel(x.detach(), int(axis[0]), keepdim);
+}
+
+Tensor index_of_all(const Op& op, const Tensor& x, Tensor (*kernel)(const Tensor&, int, bool)) {
+  check_defined(op, x);
+  check_not_empty(op, x, normalize_axes(op, {}, x.rank()));
+  return kernel(x.detach().reshape({-1}), 0, false);
+}
+
 Shape all_axes(const Op& op, const Tensor& x) {
   check_defined(op, x);
   return normalize_axes(op, {}, x.rank());
@@ -99,11 +110,15 @@ Tensor Tensor::min(int64_t axis, bool keepdim, Loc where) const {
   const Op op{"min", where};
   return picked(op, *this, int(one_axis(op, axis, *this)[0]), keepdim, kernels::argmin);
 }
+Tensor Tensor::argmax(Loc where) const { return index_of_all({"argmax", where}, *this, kernels::argmax); }
+Tensor Tensor::argmin(Loc where) const { return index_of_all({"argmin", where}, *this, kernels::argmin); }
 Tensor Tensor::argmax(int64_t axis, bool keepdim, Loc where) const {
   const Op op{"argmax", where};
-  const Shape axes = one_axis(op, axis, *this);
-  check_not_empty(op, *this, axes);
-  return kernels::argmax(*this, int(axes[0]), keepdim);
+  return index_of(op, *this, one_axis(op, axis, *this), keepdim, kernels::argmax);
+}
+Tensor Tensor::argmin(int64_t axis, bool keepdim, Loc where) const {
+  const Op op{"argmin", where};
+  return index_of(op, *this, one_axis(op, axis, *this), keepdim, kernels::argmin);
 }
 
 Tensor amax(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim, Loc loc) {

@@ -139,8 +139,11 @@ class Tensor {
   Tensor max(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
   Tensor min(Loc where = Loc::current()) const;
   Tensor min(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
-  /// i64; the first of equals. Not differentiable.
-  Tensor argmax(int64_t axis = -1, bool keepdim = false, Loc where = Loc::current()) const;
+  /// i64; the first of equals. Over all elements it is the index in row-major order. Not differentiable.
+  Tensor argmax(Loc where = Loc::current()) const;
+  Tensor argmax(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
+  Tensor argmin(Loc where = Loc::current()) const;
+  Tensor argmin(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
 
  private:
   void check_access(DType asked, Loc where) const;

@@ -95,8 +95,15 @@ std::vector<OpRecord> extremes() {
   all.push_back(over_all("Tensor::min()", [](const Tensor& x) { return x.min(); }, "x[0].min()", true));
   all.push_back(over_axis("Tensor::min(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.min(a, k); },
                           "x[0].min({}, keepdim={})[0]", true));
+  all.push_back(over_all("Tensor::argmax()", [](const Tensor& x) { return x.argmax(); }, "x[0].argmax()", true));
+  all.back().no_gradient();
   all.push_back(over_axis("Tensor::argmax(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.argmax(a, k); },
                           "x[0].argmax({}, keepdim={})", true));
+  all.back().no_gradient();
+  all.push_back(over_all("Tensor::argmin()", [](const Tensor& x) { return x.argmin(); }, "x[0].argmin()", true));
+  all.back().no_gradient();
+  all.push_back(over_axis("Tensor::argmin(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.argmin(a, k); },
+                          "x[0].argmin({}, keepdim={})", true));
   all.back().no_gradient();
   for (const bool largest : {true, false}) {
     OpRecord r{largest ? "amax(x, axes, keepdim)" : "amin(x, axes, keepdim)"};

@@ -162,6 +162,11 @@ TEST_CASE("max, min and argmax: the first of equals, and NaN wins", "[tensor][ke
   CHECK(x.min().item<float>() == -5);
   CHECK(std::isnan(tensor({1., NAN, 2.}).max().item<float>()));
   CHECK(values(tensor({1., NAN, 2.}).argmax()) == Ints{1});
+  CHECK(values(tensor({1., NAN, 2.}).argmin()) == Ints{1});
+  CHECK(values(x.argmin(1)) == Ints{0, 1});
+  CHECK(x.argmax().item<int64_t>() == 1);  // without an axis, over all: as NumPy and PyTorch
+  CHECK(x.argmin().item<int64_t>() == 4);
+  CHECK(x.mT().argmin().item<int64_t>() == 3);
   CHECK_THROWS_WITH(zeros({2, 0}).max(1), Contains("no elements to reduce"));
 }
 
