@@ -202,11 +202,20 @@ inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); 
 inline Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
 /// start, start + step, ... below end (above, for a negative step), shape (n): i64 from integers, else f32.
 Tensor arange(int64_t end, DType dtype = i64, Loc where = Loc::current());
-Tensor arange(std::integral auto start, std::integral auto end, int64_t step = 1, DType dtype = i64, Loc where = Loc::current());
+Tensor arange(std::floating_point auto end, DType dtype = f32, Loc where = Loc::current());
+Tensor arange(std::integral auto start, std::integral auto end, Loc where = Loc::current());
+Tensor arange(std::integral auto start, std::integral auto end, std::integral auto step, DType dtype = i64,
+              Loc where = Loc::current());
 Tensor arange(double start, double end, double step = 1, DType dtype = f32, Loc where = Loc::current());
 Tensor eye(int64_t n, DType dtype = f32, Loc where = Loc::current());
 
-inline Tensor arange(std::integral auto start, std::integral auto end, int64_t step, DType dtype, Loc where) {
+inline Tensor arange(std::floating_point auto end, DType dtype, Loc where) {
+  return arange(0.0, static_cast<double>(end), 1.0, dtype, where);
+}
+inline Tensor arange(std::integral auto start, std::integral auto end, Loc where) {
+  return arange(static_cast<double>(start), static_cast<double>(end), 1.0, i64, where);
+}
+inline Tensor arange(std::integral auto start, std::integral auto end, std::integral auto step, DType dtype, Loc where) {
   return arange(static_cast<double>(start), static_cast<double>(end), static_cast<double>(step), dtype, where);
 }
 

@@ -170,6 +170,15 @@ TEST_CASE("max, min and argmax: the first of equals, and NaN wins", "[tensor][ke
   CHECK_THROWS_WITH(zeros({2, 0}).max(1), Contains("no elements to reduce"));
 }
 
+TEST_CASE("arange: a number with a point anywhere makes it floating", "[tensor]") {
+  CHECK(arange(2.5).to_vector<float>() == std::vector<float>{0, 1, 2});
+  CHECK(arange(0, 1, 0.25).to_vector<float>() == std::vector<float>{0, 0.25, 0.5, 0.75});
+  CHECK(arange(1, 2.5).dtype() == f32);
+  CHECK(values(arange(5, 0, -2)) == Ints{5, 3, 1});
+  CHECK(values(arange(2, size_t{4})) == Ints{2, 3});
+  CHECK(arange(0, 3, 1, f64).dtype() == f64);
+}
+
 TEST_CASE("printing looks like NumPy's", "[tensor][format]") {  // expected strings from NumPy 1.24 at precision 4
   CHECK(to_string(tensor({{1.5, 2.25}, {3., 4.}})) == "[[1.5  2.25]\n [3.   4.  ]]");
   CHECK(to_string(tensor({1e-5, 1.0, 1234.5})) == "[1.0000e-05 1.0000e+00 1.2345e+03]");
