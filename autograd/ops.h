@@ -27,6 +27,8 @@ Tensor mul(const Tensor& a, const Tensor& b, Loc where = Loc::current());
 Tensor div(const Tensor& a, const Tensor& b, Loc where = Loc::current());
 Tensor add(const Tensor& x, double s, Loc where = Loc::current());
 Tensor mul(const Tensor& x, double s, Loc where = Loc::current());
+Tensor div(const Tensor& x, double s, Loc where = Loc::current());
+Tensor div(double s, const Tensor& x, Loc where = Loc::current());
 Tensor neg(const Tensor& x, Loc where = Loc::current());
 /// x^p for a constant p, and a^b element by element (a > 0 where b's gradient is wanted).
 Tensor pow(const Tensor& x, double p, Loc where = Loc::current());
@@ -39,11 +41,11 @@ inline Tensor operator/(const Operand& a, const Tensor& b) { return div(a.tensor
 inline Tensor operator+(const Operand& a, double s) { return add(a.tensor, s, a.where); }
 inline Tensor operator-(const Operand& a, double s) { return add(a.tensor, -s, a.where); }
 inline Tensor operator*(const Operand& a, double s) { return mul(a.tensor, s, a.where); }
-inline Tensor operator/(const Operand& a, double s) { return mul(a.tensor, 1 / s, a.where); }
+inline Tensor operator/(const Operand& a, double s) { return div(a.tensor, s, a.where); }
 inline Tensor operator+(double s, const Operand& a) { return add(a.tensor, s, a.where); }
 inline Tensor operator-(double s, const Operand& a) { return add(neg(a.tensor, a.where), s, a.where); }
 inline Tensor operator*(double s, const Operand& a) { return mul(a.tensor, s, a.where); }
-inline Tensor operator/(double s, const Operand& a) { return mul(pow(a.tensor, -1, a.where), s, a.where); }
+inline Tensor operator/(double s, const Operand& a) { return div(s, a.tensor, a.where); }
 inline Tensor operator-(const Operand& a) { return neg(a.tensor, a.where); }
 
 // --- element by element --------------------------------------------------------------------------------------------

@@ -99,6 +99,19 @@ Tensor mul(const Tensor& x, double s, Loc loc) {
   return record(op, map(x, [s](auto v) { return v * static_cast<decltype(v)>(s); }), {{x, [s](const Tensor& g) { return g * s; }}});
 }
 
+Tensor div(const Tensor& x, double s, Loc loc) {
+  const Op op{"div", loc};
+  check_floating(op, x);
+  return record(op, map(x, [s](auto v) { return v / static_cast<decltype(v)>(s); }), {{x, [s](const Tensor& g) { return g / s; }}});
+}
+
+Tensor div(double s, const Tensor& x, Loc loc) {
+  const Op op{"div", loc};
+  check_floating(op, x);
+  return record(op, map(x, [s](auto v) { return static_cast<decltype(v)>(s) / v; }),
+                {{x, [x](const Tensor& g, const Tensor& y) { return -g * y / x; }}});
+}
+
 Tensor neg(const Tensor& x, Loc loc) {
   const Op op{"neg", loc};
   check_number(op, x);

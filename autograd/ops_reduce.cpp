@@ -30,14 +30,14 @@ Tensor sum(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
 
 Tensor mean(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
   check_floating(op, x);
-  return sum(op, x, axes, keepdim) * (1.0 / static_cast<double>(count(x.shape(), axes)));
+  return div(sum(op, x, axes, keepdim), static_cast<double>(count(x.shape(), axes)), op.where);
 }
 
 Tensor var(const Op& op, const Tensor& x, const Shape& axes, bool keepdim, bool unbiased) {
   check_floating(op, x);
   const Tensor centred = x - mean(op, x, axes, true);
-  const double n = static_cast<double>(count(x.shape(), axes) - (unbiased ? 1 : 0));
-  return sum(op, centred * centred, axes, keepdim) * (1 / n);
+  const int64_t n = std::max<int64_t>(0, count(x.shape(), axes) - (unbiased ? 1 : 0));  // 0: NaN
+  return div(sum(op, centred * centred, axes, keepdim), static_cast<double>(n), op.where);
 }
 
 Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim, Tensor (*kernel)(const Tensor&, const Shape&, bool)) {

@@ -54,6 +54,8 @@ std::vector<OpRecord> arithmetic() {
   all.push_back(binary("div(a, b)", [](const Tensor& a, const Tensor& b) { return div(a, b); }, "x[0] / x[1]", anywhere, nonzero));
   all.push_back(unary("add(x, s)", [](const Tensor& x) { return add(x, 1.5); }, "x[0] + 1.5"));
   all.push_back(unary("mul(x, s)", [](const Tensor& x) { return mul(x, -2.5); }, "x[0] * -2.5"));
+  all.push_back(unary("div(x, s)", [](const Tensor& x) { return div(x, -2.5); }, "x[0] / -2.5"));
+  all.push_back(unary("div(s, x)", [](const Tensor& x) { return div(-2.5, x); }, "-2.5 / x[0]", nonzero));
   all.push_back(unary("neg(x)", [](const Tensor& x) { return neg(x); }, "-x[0]"));
 
   OpRecord power = unary("pow(x, p)", [](const Tensor& x) { return pow(x, 2.5); }, "torch.pow(x[0], 2.5)", positive);

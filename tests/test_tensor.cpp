@@ -170,6 +170,23 @@ TEST_CASE("max, min and argmax: the first of equals, and NaN wins", "[tensor][ke
   CHECK_THROWS_WITH(zeros({2, 0}).max(1), Contains("no elements to reduce"));
 }
 
+TEST_CASE("division is division: x / x is 1, and so is the mean of ones", "[tensor]") {
+  for (const int n : {3, 49, 93, 1000003}) {  // 49 * (1. / 49) is not 1
+    CAPTURE(n);
+    CHECK((full({1}, n, f64) / n).item<double>() == 1);
+    CHECK((n / full({1}, n, f64)).item<double>() == 1);
+    CHECK(ones({n}, f64).mean().item<double>() == 1);
+  }
+  CHECK_THROWS_WITH(arange(3) / 2, Contains("div: input is i64"));
+}
+
+TEST_CASE("the variance of none or of one is NaN, unless divided by n", "[tensor]") {
+  CHECK(std::isnan(zeros({0}).var().item<double>()));
+  CHECK(std::isnan(zeros({0, 2}).var(0).at<double>({1})));
+  CHECK(std::isnan(zeros({1}).var().item<double>()));
+  CHECK(zeros({1}).var(0, false, false).item<double>() == 0);
+}
+
 TEST_CASE("arange: a number with a point anywhere makes it floating", "[tensor]") {
   CHECK(arange(2.5).to_vector<float>() == std::vector<float>{0, 1, 2});
   CHECK(arange(0, 1, 0.25).to_vector<float>() == std::vector<float>{0, 0.25, 0.5, 0.75});
