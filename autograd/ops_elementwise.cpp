@@ -176,7 +176,7 @@ Tensor rsqrt(const Tensor& x, Loc loc) {
 Tensor abs(const Tensor& x, Loc loc) {
   const Op op{"abs", loc};
   check_number(op, x);
-  return record(op, kernels::map_numbers(x, [](auto v) { return v < 0 ? -v : v; }), {{x, [x](const Tensor& g) {
+  return record(op, kernels::map_numbers(x, [](auto v) { return std::abs(v); }), {{x, [x](const Tensor& g) {
                   return g * map(x.detach(), [](auto v) { return decltype(v)((v > 0) - (v < 0)); });
                 }}});
 }

@@ -187,6 +187,11 @@ TEST_CASE("the variance of none or of one is NaN, unless divided by n", "[tensor
   CHECK(zeros({1}).var(0, false, false).item<double>() == 0);
 }
 
+TEST_CASE("abs of -0 is 0", "[tensor]") {
+  CHECK_FALSE(std::signbit(abs(tensor({-0.0})).item<double>()));
+  CHECK(values(abs(tensor({-3, 0, 3}))) == Ints{3, 0, 3});
+}
+
 TEST_CASE("arange: a number with a point anywhere makes it floating", "[tensor]") {
   CHECK(arange(2.5).to_vector<float>() == std::vector<float>{0, 1, 2});
   CHECK(arange(0, 1, 0.25).to_vector<float>() == std::vector<float>{0, 0.25, 0.5, 0.75});
