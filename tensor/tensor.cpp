@@ -193,4 +193,21 @@ Tensor randperm(int64_t n, Rng& rng, Loc where) {
   return from_vector(rng.randperm(n, where), {n}, where);
 }
 
+Tensor multinomial(const Tensor& weights, int64_t samples, Rng& rng, bool replacement, Loc where) {
+  const Op op{"multinomial", where};
+  if (!weights.defined() || !is_floating(weights.dtype()) || weights.rank() == 0)
+    fail<ValueError>(op, "weights are {}; need (..., n), f32 or f64",
+                     weights.defined() ? fmt::format("{} {}", name_of(weights.dtype()), weights.shape()) : "undefined");
+  const Tensor rows = kernels::contiguous(weights);
+  Shape shape = weights.shape();
+  const int64_t n = shape.back();
+  shape[shape.rank() - 1] = samples;
+  Tensor y = allocate(op, shape, i64);
+  dispatch_floating(weights.dtype(), [&]<class T>() {
+    for (int64_t at = 0; at < y.numel() / std::max<int64_t>(samples, 1); ++at)
+      rng.multinomial(y.mutable_data<int64_t>() + at * samples, samples, rows.data<T>() + at * n, n, replacement, where);
+  });
+  return y;
+}
+
 }  // namespace heed

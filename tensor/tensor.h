@@ -226,5 +226,8 @@ Tensor randn(const Shape& shape, Rng& rng, DType dtype = f32, Loc where = Loc::c
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc where = Loc::current());
 /// i64 (n): a permutation of 0 .. n - 1.
 Tensor randperm(int64_t n, Rng& rng, Loc where = Loc::current());
+/// i64 (..., samples): for each row of weights (..., n) f32 or f64, indices drawn with probability proportional to them;
+/// Rng::multinomial row by row. `softmax(logits, -1)` draws the next token.
+Tensor multinomial(const Tensor& weights, int64_t samples, Rng& rng, bool replacement = false, Loc where = Loc::current());
 
 }  // namespace heed

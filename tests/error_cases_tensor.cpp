@@ -59,6 +59,7 @@ std::vector<ErrorCase> random_tensors() {
       refuses<DTypeError>("randn: dtype is boolean; need f32 or f64", with([](Rng& rng) { randn({2}, rng, boolean); })),
       refuses<ShapeError>("randn: size -2 in shape (-2) is negative; need sizes of at least 0", with([](Rng& rng) { randn({-2}, rng); })),
       refuses<ValueError>("randperm: n is -1; need at least 0", with([](Rng& rng) { randperm(-1, rng); })),
+      refuses<ValueError>("multinomial: weights are i64 (3); need (..., n), f32 or f64", with([](Rng& rng) { multinomial(arange(3), 1, rng); })),
       refuses<ValueError>("randint: no integer in [3, 3); need low < high", with([](Rng& rng) { randint(3, 3, {2}, rng); })),
   };
 }

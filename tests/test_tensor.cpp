@@ -201,6 +201,16 @@ TEST_CASE("arange: a number with a point anywhere makes it floating", "[tensor]"
   CHECK(arange(0, 3, 1, f64).dtype() == f64);
 }
 
+TEST_CASE("multinomial: a row of weights at a time, as PyTorch draws", "[tensor][random]") {
+  // torch.manual_seed(5); w = torch.tensor([[1., 2., 3.], [0., 5., 1.]]); torch.multinomial(w, 2), then (w.double(), 6, True)
+  Rng rng(5);
+  const Tensor w = tensor({{1., 2., 3.}, {0., 5., 1.}});
+  CHECK(values(multinomial(w, 2, rng)) == Ints{2, 1, 1, 2});
+  CHECK(values(multinomial(w.to(f64), 6, rng, true)) == Ints{2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1});
+  CHECK(multinomial(w.mT().mT()[1], 1, rng).shape() == Shape{1});
+  CHECK(multinomial(zeros({0, 3}), 2, rng).shape() == Shape{0, 2});
+}
+
 TEST_CASE("printing looks like NumPy's", "[tensor][format]") {  // expected strings from NumPy 1.24 at precision 4
   CHECK(to_string(tensor({{1.5, 2.25}, {3., 4.}})) == "[[1.5  2.25]\n [3.   4.  ]]");
   CHECK(to_string(tensor({1e-5, 1.0, 1234.5})) == "[1.0000e-05 1.0000e+00 1.2345e+03]");
