@@ -45,6 +45,17 @@ double log_sum_exp_of(const double* x, int64_t n) {
 
 }  // namespace
 
+TEMPLATE_TEST_CASE("log_softmax: a large maximum takes no digits from small results", "[kernels][softmax]", float, double) {
+  using T = TestType;
+  on_every_simd_target([&] {
+    const std::vector<T> x = {T(1e4), T(1e4 - 10), T(1e4 - 12)};  // whole numbers, exact in f32
+    std::vector<T> y(3);
+    kernels::log_softmax(x.data(), y.data(), 1, 3);
+    const double rest = std::log1p(std::exp(-10.) + std::exp(-12.));
+    for (size_t i = 0; i < 3; ++i) CHECK(y[i] == Approx(double(x[i] - x[0]) - rest).epsilon(sizeof(T) == 4 ? 4e-3 : 1e-10));
+  });
+}
+
 TEMPLATE_TEST_CASE("softmax kernels: equal their definitions at every size", "[kernels][softmax]", float, double) {
   using T = TestType;
   on_every_simd_target([&] {

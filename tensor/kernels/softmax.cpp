@@ -40,8 +40,11 @@ float log_sum_exp_row(const float* x, size_t n) {
 }
 
 void log_softmax_row(const float* x, float* y, size_t n) {
-  const V lse = constant(log_sum_exp_row(x, n));
-  map(x, y, n, [=](V v) HWY_ATTR { return hn::Sub(v, lse); });
+  // (x - max) - log(sum), each small where y is: x - (max + log(sum)) would lose the digits that a large max rounds away.
+  const V shift = constant(largest(x, n));
+  const double total = sum(n, [=](auto at) HWY_ATTR { return exp_small(hn::Sub(at(x), shift)); });
+  const V rest = constant(static_cast<float>(std::log(total)));
+  map(x, y, n, [=](V v) HWY_ATTR { return hn::Sub(hn::Sub(v, shift), rest); });
 }
 
 void softmax_backward_row(const float* g, const float* y, float* dx, size_t n) {
@@ -98,8 +101,11 @@ void softmax_row(const double* x, double* y, int64_t n) {
 }
 
 void log_softmax_row(const double* x, double* y, int64_t n) {
-  const double lse = log_sum_exp_row(x, n);
-  for (int64_t i = 0; i < n; ++i) y[i] = x[i] - lse;
+  const double m = largest(x, n);
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i) total += std::exp(x[i] - m);
+  const double rest = std::log(total);
+  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m) - rest;
 }
 
 void softmax_backward_row(const double* g, const double* y, double* dx, int64_t n) {
