@@ -16,6 +16,11 @@ namespace {
 
 using NodePtr = std::shared_ptr<Node>;
 
+bool has_nonzero(const Tensor& x) {
+  const std::vector<double> values = x.to_vector<double>();
+  return std::any_of(values.begin(), values.end(), [](double v) { return v != 0; });
+}
+
 /// A node of the walk with the gradient that has arrived so far.
 struct Visit {
   NodePtr node;
@@ -110,12 +115,13 @@ class Walk {
 
   void pass_down(const Visit& visit, Tensor g) {
     Node& node = *visit.node;
+    const InModule there(node.module, node.where);  // where what is recorded, or goes wrong, now belongs
     const Gradients down = [&] {
       const DetectAnomaly results_only(false);  // what the formula makes on its way is no result of this node
       const Profile::Suspended one_row;
-      const InModule there(node.module, node.where);  // where what is recorded now belongs
       return node.backward(g, visit.node);
     }();
+    check_recorded(node, down, g);
     if (detects_anomaly())
       for (size_t i = 0; i < down.size(); ++i) check_gradient({node.op, node.where}, down[i], i, g);
     g = Tensor();
@@ -131,6 +137,16 @@ class Walk {
       add(input, down[i]);
     }
     if (Profile* profile = Profile::current()) profile->mark(std::string(node.op) + " backward");
+  }
+
+  /// Gradients are linear in g: one that is recorded no further than a recorded g is either 0, or made by kernels behind
+  /// the graph's back, and second derivatives would silently lose it.
+  static void check_recorded(const Node& node, const Gradients& down, const Tensor& g) {
+    if (!grad_enabled() || !g.node()) return;
+    for (size_t i = 0; i < down.size(); ++i)
+      if (down[i].defined() && !down[i].node() && has_nonzero(down[i]))
+        fail<GradError>({node.op, node.where}, "no second derivative, as the formula of gradient {} is not made of recorded ops; need "
+                        "create_graph = false, such ops, or fused(...) with a twin", i);
   }
 
   /// sum += g, in place where nothing else can see the sum.
@@ -179,6 +195,9 @@ Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const G
     fail<GradError>(op, "{} seeds for {} outputs; need one each, or none for scalars", options.seeds.size(), outputs.size());
   std::vector<Tensor> seeds;
   for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].defined() && !is_floating(outputs[i].dtype()))
+      fail<GradError>(op, "output {} is {}, which has no derivative (comparisons, argmax and .to({}) end the graph); need an f32 or f64 "
+                      "result", i, name_of(outputs[i].dtype()), name_of(outputs[i].dtype()));
     if (!outputs[i].node())
       fail<GradError>(op, "output {} is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
                       "need a result computed from a tensor with set_requires_grad()", i);

@@ -75,6 +75,9 @@ std::shared_ptr<Node> node_over(const Op& op, const Tensor& y, std::span<const T
 /// The twin's gradients as recorded ops. Each input gets a slot of its own, so that one tensor given twice counts twice,
 /// and the walk back from the twin's output ends at the slots.
 Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<Tensor>& inputs, const Tensor& g, Needs needs) {
+  if (!twin)
+    fail<GradError>(op, "no second derivative, as it was recorded without a twin; need create_graph = false, or a twin of recorded ops in "
+                    "fused(...)");
   std::vector<Tensor> slots = inputs;
   std::vector<std::shared_ptr<Node>> targets;
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -86,8 +89,11 @@ Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<T
     targets.push_back(slots[i].node());
   }
   const Tensor y = twin(slots);
+  if (!(y.shape() == g.shape()) || y.dtype() != g.dtype())
+    fail<GradError>(op, "its twin gives {} {}, its forward {} {}; need a twin that computes the same", name_of(y.dtype()), y.shape(),
+                    name_of(g.dtype()), g.shape());
+  if (!y.node()) fail<GradError>(op, "its twin gives a constant; need one of recorded ops, which its second derivatives come from");
   Gradients result(inputs.size());
-  if (!y.node()) return result;
   Gradients found = run_backward(op, {y}, {.seeds = {g}, .create_graph = true}, targets);
   for (size_t i = 0, k = 0; i < inputs.size(); ++i)
     if (needs[i]) result[i] = std::move(found[k++]);
@@ -98,6 +104,7 @@ Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<T
 
 Node::Node(const Op& o, const Tensor& output)
     : op(o.name), id(next_id.fetch_add(1, std::memory_order_relaxed)), where(caller_or(o.where)), module(current_module()), shape(output.shape()), dtype(output.dtype()) {
+  if (!is_floating(dtype)) fail<GradError>(o, "its result is {}, which has no derivative; need f32 or f64, or no record(...)", name_of(dtype));
   live_nodes.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -84,13 +84,15 @@ struct Node {
 };
 
 /// Gives `y` a node that remembers each input with its formula, if recording is on and any of them needs a gradient.
-/// Formulas are written with recorded ops, so that they can be differentiated in turn.
+/// Formulas are written with recorded ops, so that they can be differentiated in turn. Throws GradError if y is neither f32
+/// nor f64.
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs);
 /// The same for gradients that share work, or for any number of inputs.
 Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward);
 
 /// Records an op whose forward and backward are kernels. `twin` computes the same from recorded ops; when the backward
-/// pass is itself recorded, the twin is differentiated in place of `backward`.
+/// pass is itself recorded, the twin is differentiated in place of `backward`. A null twin says that there are no second
+/// derivatives: asking for one throws GradError.
 Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin);
 
 }  // namespace heed::autograd

@@ -134,6 +134,11 @@ std::vector<ErrorCase> engine_errors() {
   const auto custom = [](autograd::Formula formula, Loc where = Loc::current()) {
     return autograd::record({"custom", where}, ones({}, f64), {{leaf({2}), std::move(formula)}});
   };
+  const auto twice_derived = [](autograd::Twin twin, Loc where = Loc::current()) {
+    const Tensor x = leaf({});
+    const auto backward = [x](const Tensor& g, Needs) { return Gradients{g * x * x * 3}; };
+    grad(autograd::fused({"cube", where}, (x * x * x).detach(), {x}, backward, std::move(twin)), x, {.create_graph = true});
+  };
   return {
       refuses<GradError>("backward: output 0 is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
                          "need a result computed from a tensor with set_requires_grad()",
@@ -183,6 +188,32 @@ std::vector<ErrorCase> engine_errors() {
                           [=] { custom([](const Tensor&) { return ones({3}, f64); }).backward(); }),
       refuses<DTypeError>("custom: gradient 0 is f32; need f64",
                           [=] { custom([](const Tensor&) { return ones({2}); }).backward(); }),
+      refuses<GradError>("backward: output 0 is boolean, which has no derivative (comparisons, argmax and .to(boolean) end the graph); "
+                         "need an f32 or f64 result",
+                         [] { gt(leaf({}), 0).backward(); }),
+      refuses<GradError>("backward: output 0 is i64, which has no derivative (comparisons, argmax and .to(i64) end the graph); need an "
+                         "f32 or f64 result",
+                         [] { leaf({3}).argmax().backward(); }),
+      refuses<GradError>("custom: its result is i64, which has no derivative; need f32 or f64, or no record(...)",
+                         [] {
+                           const auto zero = [](const Tensor& g) { return g * 0; };
+                           autograd::record({"custom"}, arange(2), {{leaf({2}), zero}});
+                         }),
+      refuses<GradError>("cube: no second derivative, as it was recorded without a twin; need create_graph = false, or a twin of recorded "
+                         "ops in fused(...)",
+                         [=] { twice_derived(nullptr); }),
+      refuses<GradError>("cube: its twin gives f64 (2), its forward f64 (); need a twin that computes the same",
+                         [=] { twice_derived([](autograd::Inputs in) { return in[0] * ones({2}, f64); }); }),
+      refuses<GradError>("cube: its twin gives a constant; need one of recorded ops, which its second derivatives come from",
+                         [=] { twice_derived([](autograd::Inputs in) { return in[0].detach(); }); }),
+      refuses<GradError>("kernel: no second derivative, as the formula of gradient 0 is not made of recorded ops; need create_graph = "
+                         "false, such ops, or fused(...) with a twin",
+                         [=] {
+                           const Tensor x = leaf({});
+                           const auto behind_its_back = [](const Tensor& g) { return g.detach(); };
+                           const Tensor y = autograd::record({"kernel"}, x.detach(), {{x, behind_its_back}});
+                           grad(y * y, x, {.create_graph = true});
+                         }),
       refuses<ValueError>("custom: 65 inputs; need at most 64",
                           [] {
                             const std::vector<Tensor> many(65, leaf({}));

@@ -360,3 +360,26 @@ TEST_CASE("ops: the documented gradients at ties and kinks", "[engine]") {
   const Tensor ends = leaf({-1., 0., 1., 2.});
   CHECK(numbers(grad(clamp(ends, -1, 1).sum(), ends)) == Numbers{1, 1, 1, 0});
 }
+
+TEST_CASE("engine: an op without a twin has its first derivative, and says how to get the second", "[engine]") {
+  Tensor x = tensor({2.0}, f64);
+  x.set_requires_grad();
+  const auto cube = [&] {
+    return autograd::fused({"cube"}, (x * x * x).detach(), {x},
+                           [x](const Tensor& g, autograd::Needs) { return autograd::Gradients{g * x * x * 3}; }, nullptr);
+  };
+  CHECK(grad(cube(), x).item<double>() == 12);
+  CHECK_THROWS_WITH(grad(cube(), x, {.create_graph = true}), Contains("cube: no second derivative") && Contains("create_graph = false"));
+}
+
+TEST_CASE("engine: a formula that hides from the graph is noticed unless what it hides is zero", "[engine]") {
+  Tensor x = tensor({2.0}, f64);
+  x.set_requires_grad();
+  const auto hidden = [&](double slope) {
+    return autograd::record({"hidden"}, x.detach(), {{x, [slope](const Tensor& g) { return (g * slope).detach(); }}});
+  };
+  const auto second = [&](double slope) { const Tensor y = hidden(slope); return grad(y * y, x, {.create_graph = true}); };
+  CHECK_THROWS_WITH(second(1), Contains("hidden: no second derivative"));
+  CHECK(second(0).item<double>() == 0);
+  CHECK_NOTHROW(grad(hidden(1) * 3, x));
+}
