@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "autograd/module_path.h"
 #include "tensor/kernels/copy.h"
 
 namespace heed {
@@ -76,6 +77,20 @@ std::string described(std::span<const Tensor> inputs) {
   return text;
 }
 
+/// The op with its module, and the line that called the model: "sqrt in h.0.mlp: ...  [train.cpp:41]".
+struct Culprit {
+  explicit Culprit(const Op& found)
+      : module(autograd::current_module().view()),
+        name(module.empty() ? found.name : fmt::format("{} in {}", found.name, module)),
+        op{name.c_str(), autograd::caller_or(found.where)} {}
+  Culprit(const Culprit&) = delete;
+  Culprit& operator=(const Culprit&) = delete;
+
+  std::string_view module;
+  std::string name;
+  Op op;
+};
+
 }  // namespace
 
 DetectAnomaly::DetectAnomaly(bool on) : before_(detecting) { detecting = on; }
@@ -89,7 +104,8 @@ void check_result(const Op& op, const Tensor& y, std::span<const Tensor> inputs)
   const Range range = range_of(y);
   if (range.first_bad < 0) return;
   if (range.nan == 0 && (asks_for_infinity(op.name) || !all_finite(inputs))) return;
-  fail<AnomalyError>(op, "the result {} has {} NaN and {} infinities, first at {}; the inputs are {}", y.shape(), range.nan,
+  const Culprit culprit(op);
+  fail<AnomalyError>(culprit.op, "the result {} has {} NaN and {} infinities, first at {}; the inputs are {}", y.shape(), range.nan,
                      range.infinite, index_text(y.shape(), range.first_bad), described(inputs));
 }
 
@@ -97,7 +113,8 @@ void check_gradient(const Op& op, const Tensor& gradient, size_t i, const Tensor
   if (!gradient.defined()) return;
   const Range range = range_of(gradient);
   if (range.first_bad < 0) return;
-  fail<AnomalyError>(op, "its gradient {}, {}, has {} NaN and {} infinities, first at {}; made from {}", i, gradient.shape(),
+  const Culprit culprit(op);
+  fail<AnomalyError>(culprit.op, "its gradient {}, {}, has {} NaN and {} infinities, first at {}; made from {}", i, gradient.shape(),
                      range.nan, range.infinite, index_text(gradient.shape(), range.first_bad), describe(g));
 }
 

@@ -11,7 +11,7 @@ namespace heed {
 class AnomalyError : public Error { using Error::Error; };
 
 /// While it lives, this thread looks at every op's result, and at every gradient, and throws AnomalyError at the first NaN
-/// or infinity, naming the op, the range of each input and the caller's line. An infinity that came with the inputs or was
+/// or infinity, naming the op, the module that computed it, the range of each input, and the line that called the model. An infinity that came with the inputs or was
 /// asked for (masked_fill, where) is no anomaly; a NaN always is. Slow: to be used once something has gone wrong.
 class DetectAnomaly {
  public:

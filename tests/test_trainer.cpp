@@ -164,6 +164,16 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the op tha
   CHECK(task.values() == before);  // the step was not taken
 }
 
+TEST_CASE("trainer: the module that made the first infinity is named", "[trainer]") {
+  Task task;
+  const nn::Linear head(task.params.root() / "decoder" / "head", 4, 2);
+  std::fill_n(head.weight.mutable_data<float>(), head.weight.numel(), 3e38f);
+  Trainer trainer(task.params, task.optimizer, {.steps = 1, .quiet = true});
+  const auto next = [&](int64_t) { return Step{[&head] { return head(ones({1, 4})).sum(); }}; };
+  CHECK_THROWS_WITH(trainer.run(next, [] { return train::Numbers{}; }, [] {}),
+                    Contains("the loss of step 1 is inf; first made by linear in decoder.head: the result (1, 2) has 0 NaN and 2 infinities"));
+}
+
 TEST_CASE("trainer: a gradient that is not finite stops with the op whose backward made it", "[trainer]") {
   Task task;
   Trainer trainer(task.params, task.optimizer, {.steps = 10, .quiet = true});
