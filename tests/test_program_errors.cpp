@@ -76,6 +76,13 @@ struct Trained : Workplace {
     change(*this / name);
     return "gpt sample --model " + name;
   }
+  std::string spoil_translator(const std::string& name, const std::function<void(nlohmann::json&)>& change) const {
+    std::filesystem::copy(*this / "translator", *this / name);
+    auto config = nlohmann::json::parse(tests::content_of(*this / name / "config.json"));
+    change(config);
+    write(*this / name / "config.json", config.dump());
+    return "seq2seq translate --model " + name + " 'a cat'";
+  }
   std::string spoil_config(const std::string& name, const std::function<void(nlohmann::json&)>& change) const {
     return spoil(name, [&](const std::filesystem::path& directory) {
       auto config = nlohmann::json::parse(tests::content_of(directory / "config.json"));
@@ -161,7 +168,9 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
       {place.spoil("no-weights", [&](const Path& d) { std::filesystem::remove(d / "model.safetensors"); }), kError, "model.safetensors' does not exist"},
       {place.spoil("no-config", [&](const Path& d) { std::filesystem::remove(d / "config.json"); }), kError, "config.json"},
       {place.spoil("half-config", [&](const Path& d) { write(d / "config.json", "{\"model\": \"gpt\""); }), kError, "not a JSON object"},
-      {place.spoil("deep-config", [&](const Path& d) { write(d / "config.json", repeated("[", 1'000'000)); }), kError, "not a JSON object"},
+      {place.spoil("deep-config", [&](const Path& d) { write(d / "config.json", repeated("[", 1'000'000)); }), kError, "nests more than 16 levels"},
+      {place.spoil("deep-value", [&](const Path& d) { write(d / "config.json", "{\"model\": " + repeated("[", 1'000'000) + repeated("]", 1'000'000) + "}"); }), kError, "nests more than 16 levels"},
+      {place.spoil_config("4-TB", [](Json& c) { c["config"]["channels"] = 1'000'000, c["config"]["layers"] = 1000; }), kError, "describes a model of at least 12"},
       {place.spoil_config("layers", [](Json& c) { c["config"]["layers"] = 3; }), kError, "missing"},
       {place.spoil_config("channels", [](Json& c) { c["config"]["channels"] = 64; }), kError, "different"},
       {place.spoil_config("negative", [](Json& c) { c["config"]["channels"] = -64; }), kError, "\"channels\""},
@@ -171,6 +180,17 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
       {place.spoil_config("vocabulary", [](Json& c) { c["config"]["vocabulary"] = 5; }), kError, "5"},
       {place.spoil_config("no-tokenizer", [](Json& c) { c.erase("tokenizer"); }), kError, "no \"tokenizer\""},
       {place.spoil_config("tokenizer", [](Json& c) { c["tokenizer"]["characters"] = "aab"; }), kError, "characters"},
+      {place.spoil_translator("big-rnn", [](Json& c) { c["config"]["hidden"] = 1'000'000; }), kError, "describes a model of at least"},
+      {place.spoil_translator("big-transformer", [](Json& c) {
+         c["training"]["arch"] = "transformer";
+         c["config"] = {{"context", 1}, {"layers", 1000}, {"heads", 1}, {"channels", 1'000'000}, {"feedforward", 1'000'000},
+                        {"dropout", 0}, {"pre_norm", true}, {"learned_positions", false}, {"tied_output", true}};
+       }), kError, "describes a model of at least"},
+      {place.spoil_translator("long-transformer", [](Json& c) {
+         c["training"]["arch"] = "transformer";
+         c["config"] = {{"context", 1'000'000}, {"layers", 1}, {"heads", 1}, {"channels", 1000}, {"feedforward", 1},
+                        {"dropout", 0}, {"pre_norm", true}, {"learned_positions", false}, {"tied_output", true}};
+       }), kError, "\"context\" of 'long-transformer/config.json' is 1000000; need a whole number from 1 to 100000"},
       {"gpt sample --model translator", kError, "\"model\""},
       {"seq2seq translate --model good 'a cat'", kError, "\"model\""},
       {"gpt train --resume --out good", kError, "training.safetensors' does not exist"},

@@ -10,12 +10,18 @@
 
 namespace heed::train::program {
 
+constexpr int kDeepest = 16;  // levels of a config.json: a deep one would exhaust the stack of what walks through it
+
 Config Config::read(const std::filesystem::path& directory) {
   const std::string file = (directory / kConfigFile).string();
   const Op op{"model"};
   if (!std::filesystem::is_directory(directory))
     fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
-  Json json = Json::parse(read_text(file), nullptr, false);
+  const auto not_too_deep = [&](int depth, Json::parse_event_t, Json&) {
+    if (depth > kDeepest) fail<FileError>(op, "'{}' nests more than {} levels; need what training wrote", file, kDeepest);
+    return true;
+  };
+  Json json = Json::parse(read_text(file), not_too_deep, false);
   if (!json.is_object()) fail<FileError>(op, "'{}' is not a JSON object; need what training wrote", file);
   return {file, std::move(json)};
 }
@@ -67,6 +73,16 @@ Config Config::at(const std::string& key) const {
   const Json& json = value(key);
   if (!json.is_object()) refuse(key, "an object");
   return {file_, json};
+}
+
+void check_weights(const std::filesystem::path& directory, int64_t numbers) {
+  const std::filesystem::path weights = directory / kWeightsFile;
+  std::error_code error;
+  const uint64_t bytes = std::filesystem::file_size(weights, error);
+  if (error) fail<FileError>({"model"}, "'{}' does not exist, or cannot be read; need the weights that training wrote", weights.string());
+  if (static_cast<uint64_t>(numbers) > bytes)
+    fail<FileError>({"model"}, "'{}' describes a model of at least {} numbers, but '{}' has {} bytes; need files that belong together",
+                    (directory / kConfigFile).string(), numbers, weights.string(), bytes);
 }
 
 void make_directory(const std::filesystem::path& directory) {

@@ -42,6 +42,10 @@ class Config {
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
 
+/// Whether the weights file can hold so many numbers, a byte each at the least: asked before a model of that size is made,
+/// since anybody may have written the configuration. Throws FileError.
+void check_weights(const std::filesystem::path& directory, int64_t numbers);
+
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory);
 

@@ -61,10 +61,16 @@ GptTraining read_gpt_training(const Config& config) {
           .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount))};
 }
 
+static models::GptConfig checked_config(const std::filesystem::path& directory, const Config& config) {
+  const models::GptConfig c = read_gpt_config(config);
+  check_weights(directory, models::parameter_count(c));
+  return c;
+}
+
 SavedGpt::SavedGpt(const std::filesystem::path& directory) : SavedGpt(directory, Config::read(directory)) {}
 
 SavedGpt::SavedGpt(const std::filesystem::path& directory, const Config& config)
-    : chars(read_chars(config)), params(rng), gpt(params.root(), read_gpt_config(config)) {
+    : chars(read_chars(config)), params(rng), gpt(params.root(), checked_config(directory, config)) {
   if (chars.size() != gpt.config.vocabulary)
     fail<FileError>({"model"}, "'{}' has a tokenizer of {} characters for a vocabulary of {}; need equal numbers",
                     (directory / kConfigFile).string(), chars.size(), gpt.config.vocabulary);

@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kKind = "translator";
 constexpr int64_t kMost = 1'000'000;  // of any size: keeps a lying file from asking for absurd amounts
+constexpr int64_t kMostPositions = 100'000'000;  // numbers in the table of positions, which no weights file holds
 constexpr int64_t kWidth = 128;       // of embeddings, hidden states and channels
 constexpr int64_t kLongest = 512;     // words that a Transformer's positions reach
 
@@ -49,17 +50,29 @@ ModelConfig read_model(const Config& c, Arch arch, int64_t source_vocabulary, in
                                  .cell = cell_at(c.choice("cell", cell_names())),
                                  .attention = c.flag("attention"),
                                  .dropout = c.number("dropout", 0, 1)};
+  const int64_t channels = c.integer("channels", 1, kMost);
   return models::TransformerConfig{.source_vocabulary = source_vocabulary,
                                    .target_vocabulary = target_vocabulary,
-                                   .context = c.integer("context", 1, kMost),
+                                   .context = c.integer("context", 1, kMostPositions / channels),
                                    .layers = c.integer("layers", 1, 1000),
                                    .heads = c.integer("heads", 1, kMost),
-                                   .channels = c.integer("channels", 1, kMost),
+                                   .channels = channels,
                                    .feedforward = c.integer("feedforward", 1, kMost),
                                    .dropout = c.number("dropout", 0, 1),
                                    .pre_norm = c.flag("pre_norm"),
                                    .learned_positions = c.flag("learned_positions"),
                                    .tied_output = c.flag("tied_output")};
+}
+
+/// Numbers in the matrices of a model, a lower bound of its parameters.
+int64_t fewest_numbers(const models::Seq2SeqConfig& c) {
+  const int64_t E = c.embedding, H = c.hidden, directions = c.attention ? 2 : 1, D = directions * H, gates = kernels::gates_of(c.cell);
+  return E * (c.source_vocabulary + c.target_vocabulary) + directions * gates * H * (E + H) + gates * H * (E + D + H) +
+         c.target_vocabulary * (H + D + E);
+}
+int64_t fewest_numbers(const models::TransformerConfig& c) {
+  const int64_t C = c.channels;
+  return C * (c.source_vocabulary + c.target_vocabulary) + c.layers * (12 * C * C + 4 * C * c.feedforward);
 }
 
 TranslatorTraining read_training(const Config& config) {
@@ -120,6 +133,7 @@ std::unique_ptr<Translator> Translator::from_config(const std::filesystem::path&
   Words source = Words::from_json(config.at("source_words").dump()), target = Words::from_json(config.at("target_words").dump());
   const TranslatorTraining training = read_training(config);
   const ModelConfig model = read_model(config.at("config"), training.arch, source.size(), target.size());
+  check_weights(directory, std::visit([](const auto& c) { return fewest_numbers(c); }, model));
   return std::make_unique<Translator>(training, std::move(source), std::move(target), model);
 }
 
