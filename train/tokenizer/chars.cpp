@@ -40,8 +40,9 @@ std::string shown(std::u32string_view characters) {
 Chars Chars::from_text(std::string_view text, Loc where) {
   const Op op{"Chars::from_text", where};
   if (text.empty()) fail<ValueError>(op, "the text is empty; need at least one character");
-  std::vector<bool> seen(0x110000);
-  for (const char32_t c : checked(text, op)) seen[c] = true;
+  const std::u32string points = checked(text, op);
+  std::vector<bool> seen(*std::max_element(points.begin(), points.end()) + 1);
+  for (const char32_t c : points) seen[c] = true;
   std::u32string characters;
   for (char32_t c = 0; c < seen.size(); ++c)
     if (seen[c]) characters += c;

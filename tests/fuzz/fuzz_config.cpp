@@ -1,0 +1,37 @@
+#include <filesystem>
+
+#include "autograd/grad_mode.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/small_models.h"
+#include "train/program/gpt_model.h"
+#include "train/program/translator.h"
+
+using namespace heed;
+
+namespace {
+
+/// Beside every input lie the weights of one small model, so that a configuration that fits them is a whole model.
+const std::vector<std::string>& folders() {
+  static const std::vector<std::string> all = tests::save_small_models(tests::folder().path());
+  return all;
+}
+
+}  // namespace
+
+void heed::tests::fuzz(std::string_view bytes) {
+  for (const std::string& name : folders()) {
+    write(name + "/config.json", bytes);
+    const std::filesystem::path directory = folder() / name;
+    take_or_refuse([&] {
+      const auto config = train::program::Config::read(directory);
+      train::program::read_gpt_training(config);
+    });
+    take_or_refuse([&] {
+      const train::program::SavedGpt saved(directory);
+      require(saved.chars.size() == saved.gpt.config.vocabulary, "a token for every character");
+      const NoGrad no_grad;
+      saved.gpt(zeros({1, 1}, i64));
+    });
+    take_or_refuse([&] { require(train::program::Translator::load(directory)->params().numel() > 0, "a translator has parameters"); });
+  }
+}

@@ -1,0 +1,50 @@
+// Writes seeds for every target, each what heed itself writes: seeds FOLDER.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "autograd/ops.h"
+#include "tests/fuzz/small_models.h"
+#include "train/atomic_file.h"
+#include "train/safetensors.h"
+#include "train/tokenizer/bpe.h"
+
+using namespace heed;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kText = "the cat that was sitting on the mat didn't see the dog\nl'été, où est-il ?\n";
+
+std::string read(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+fs::path target(const fs::path& root, const char* name) {
+  fs::create_directories(root / name);
+  return root / name;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) return std::fprintf(stderr, "usage: seeds FOLDER\n"), 2;
+  const fs::path root = argv[1];
+  train::save_safetensors(target(root, "safetensors") / "types",
+                          {{"a", tensor({{1., 2.}, {3., 4.}})}, {"b", arange(3)}, {"c", tensor({true, false})}, {"d", ones({0, 2}, f64)}},
+                          {{"format", "pt"}});
+  train::save_safetensors(target(root, "safetensors") / "none", {});
+  train::write_file(target(root, "pairs") / "two", "\xEF\xBB\xBFI'm cold .\tj'ai froid .\tCC-BY\r\n\nHe sleeps .\til dort aujourd'hui .\n");
+  train::write_file(target(root, "chars") / "json", train::Chars::from_text(kText).to_json());
+  train::write_file(target(root, "chars") / "text", kText);
+  train::write_file(target(root, "words") / "json", train::Words::from_sentences(std::vector<std::string>{"the cat", "l' été"}).to_json());
+  train::write_file(target(root, "words") / "text", kText);
+  train::write_file(target(root, "bpe") / "merges", train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
+
+  const fs::path models = target(root, "models");
+  for (const std::string& name : tests::save_small_models(models)) train::write_file(target(root, "config") / name, read(models / name / "config.json"));
+  fs::remove_all(models);
+}
