@@ -38,6 +38,7 @@
 #include "train/optimizer.h"
 #include "train/page.h"
 #include "train/page_models.h"
+#include "train/plot.h"
 #include "train/safetensors.h"
 #include "train/schedule.h"
 #include "train/tokenizer/bpe.h"

@@ -42,5 +42,5 @@ TEST_CASE("alignment: a row for each target word, a column for each source word,
         "   a é x \n"
         "le ██· · \n"
         " b ░░▒▒▒▒\n");
-  CHECK(train::draw_alignment({"a"}, {}, Tensor()) == " a \n");
+  CHECK(train::draw_alignment({"a"}, {}, Tensor()).empty());
 }
