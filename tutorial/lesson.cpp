@@ -1,0 +1,102 @@
+#include "tutorial/lesson.h"
+
+#include <chrono>
+#include <cmath>
+
+#include <CLI/CLI.hpp>
+
+namespace lesson {
+namespace {
+
+std::string number(double value) {
+  return std::isnan(value) ? "nan" : std::isinf(value) ? (value < 0 ? "-inf" : "inf") : fmt::format("{:.4f}", value);
+}
+
+/// Nested rows in brackets, numbers `width` wide; rows after the first are indented below it.
+std::string printed(const heed::Tensor& x, size_t indent, size_t width) {
+  if (x.rank() == 0) return fmt::format("{:>{}}", number(x.item<double>()), width);
+  std::string text = "[";
+  for (int64_t i = 0; i < x.size(0); ++i) {
+    const size_t lines = static_cast<size_t>(x.rank() - 1);  // 0: a row of numbers goes on
+    if (i > 0) text += lines == 0 ? ", " : "," + std::string(lines, '\n') + std::string(indent + 1, ' ');
+    text += printed(x[i], indent + 1, width);
+  }
+  return text + "]";
+}
+
+}  // namespace
+
+void Lesson::heading(const std::string& text) const { fmt::print("\n--- {}\n\n", text); }
+
+void Lesson::show(const std::string& name, const heed::Tensor& x) const {
+  const std::string start = name + " = tensor(";
+  size_t width = 0;
+  for (const double value : x.detach().to_vector<double>()) width = std::max(width, number(value).size());
+  fmt::print("{}{})\n", start, printed(x.detach().to(heed::f64), start.size(), width));
+}
+
+void Lesson::count(bool passed, const std::string& line) {
+  ++(passed ? passed_ : failed_);
+  fmt::print("{} {}\n", passed ? "  ok  " : "WRONG:", line);
+}
+
+void Lesson::expect(const std::string& what, double value, double low, double high) {
+  count(value >= low && value <= high, fmt::format("{}: {:.6g}   (expected {:g} to {:g})", what, value, low, high));
+}
+
+void Lesson::expect_equal(const std::string& what, double value, double want, double tolerance) {
+  count(std::abs(value - want) <= tolerance, fmt::format("{}: {:.6g}   (expected {:g})", what, value, want));
+}
+
+void Lesson::expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want, double tolerance) {
+  if (x.shape() != want.shape()) return count(false, fmt::format("{}: shape {}   (expected {})", what, x.shape(), want.shape()));
+  const std::vector<double> a = x.detach().to_vector<double>(), b = want.detach().to_vector<double>();
+  double apart = 0;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (a[i] != b[i]) apart = std::isfinite(a[i] - b[i]) ? std::max(apart, std::abs(a[i] - b[i])) : INFINITY;
+  count(apart <= tolerance, fmt::format("{}: {} numbers, at most {:.2g} apart   (expected {:g})", what, a.size(), apart, tolerance));
+}
+
+void Lesson::picture(const std::string& name, const heed::train::LineChart& chart, bool draw) const {
+  const std::string path = (out_ / (name + ".svg")).string();
+  heed::train::save_svg(path, chart);
+  fmt::print("\n{}  ({})\n", draw ? heed::train::text(chart) : "", path);
+}
+
+void Lesson::picture(const std::string& name, const heed::train::Heatmap& heatmap, bool draw) const {
+  const std::string path = (out_ / (name + ".svg")).string();
+  heed::train::save_svg(path, heatmap);
+  fmt::print("\n{}  ({})\n", draw ? heed::train::text(heatmap) : "", path);
+}
+
+int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body, uint64_t seed) {
+  Lesson lesson;
+  lesson.seed_ = seed;
+  std::string out = "out/tutorial/" + std::filesystem::path(argv[0]).filename().string();
+  CLI::App options(title);
+  options.add_flag("--quick", lesson.quick_, "spend only seconds: shorter training, wider bands");
+  options.add_option("--out", out, "where pictures go")->type_name("DIR")->capture_default_str();
+  options.add_option("--seed", lesson.seed_, "of all random numbers; the expected ones belong to the default")->capture_default_str();
+  try {
+    options.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return options.exit(error) == 0 ? 0 : 2;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);  // what it says appears as it goes, in a log too
+  try {
+    lesson.out_ = out;
+    std::filesystem::create_directories(lesson.out_);
+    fmt::print("{}\n{}\n", title, std::string(title.size(), '='));
+    body(lesson);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    ++lesson.failed_;
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  fmt::print("\n{:.1f} seconds, seed {}{}\n{} passed, {} failed\n", seconds.count(), lesson.seed_, lesson.quick_ ? ", quick" : "",
+             lesson.passed_, lesson.failed_);
+  return lesson.failed_ == 0 ? 0 : 1;
+}
+
+}  // namespace lesson

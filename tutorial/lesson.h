@@ -1,0 +1,51 @@
+// What every lesson shares: its options, how it prints, and the numbers that it stands by.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include <heed.h>
+
+namespace lesson {
+
+class Lesson {
+ public:
+  /// Whether to spend only seconds: shorter training, wider bands.
+  bool quick() const { return quick_; }
+  uint64_t seed() const { return seed_; }
+  /// full, or with --quick the smaller budget.
+  int64_t budget(int64_t full, int64_t small) const { return quick_ ? small : full; }
+  /// Where pictures go; it exists.
+  const std::filesystem::path& out() const { return out_; }
+
+  void heading(const std::string& text) const;
+  /// "name = tensor([[0.9995, 0.9544], ...])": four decimals, as PyTorch prints them.
+  void show(const std::string& name, const heed::Tensor& x) const;
+
+  /// Prints the number with its band, and counts it as failed outside [low, high].
+  void expect(const std::string& what, double value, double low, double high);
+  /// The same for two numbers, or for all elements of two tensors of one shape, that may differ by `tolerance`.
+  void expect_equal(const std::string& what, double value, double want, double tolerance = 0);
+  void expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want, double tolerance = 0);
+
+  /// Saves NAME.svg in out() and draws the chart in the terminal; `draw` false only saves.
+  void picture(const std::string& name, const heed::train::LineChart& chart, bool draw = true) const;
+  void picture(const std::string& name, const heed::train::Heatmap& heatmap, bool draw = true) const;
+
+ private:
+  friend int run(int, char**, const std::string&, const std::function<void(Lesson&)>&, uint64_t);
+  void count(bool passed, const std::string& line);
+
+  bool quick_ = false;
+  uint64_t seed_ = 0;
+  std::filesystem::path out_;
+  int passed_ = 0, failed_ = 0;
+};
+
+/// main() of a lesson: reads --quick, --out DIR and --seed N, prints the title, runs `body`, and ends with the line
+/// "4 passed, 0 failed". Returns 0 if all expectations held, 1 if not or if an error stopped it, 2 for bad options.
+int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body, uint64_t seed = 123);
+
+}  // namespace lesson
