@@ -14,7 +14,7 @@ using plot::Svg;
 
 constexpr double kSide = 528;          // the longer side of the cells together, about
 constexpr int64_t kNumbered = 12;      // up to this many rows and columns, cells say their values
-constexpr int64_t kExplained = 1000;   // up to this many cells, pointing at one tells its value
+constexpr int64_t kExplained = 400;    // up to this many cells, pointing at one tells its value
 constexpr double kBar = 14;            // width of the colour bar
 constexpr int kBarSteps = 64;
 

@@ -1,0 +1,85 @@
+// Lesson 11: what reverse mode records, and how to check the gradients of an op and a module of your own.
+#include <cstdlib>
+
+#include "autograd/graph.h"
+#include "autograd/node.h"
+#include "train/atomic_file.h"
+#include "tutorial/lesson.h"
+
+using namespace heed;
+
+namespace {
+
+/// An op of our own: x / (1 + |x|), whose derivative is 1 / (1 + |x|)^2. `power` other than 2 is a mistake to be found.
+Tensor softsign(const Tensor& x, double power = 2) {
+  const auto value = [&] {
+    const NoGrad no_grad;
+    return x / (1 + abs(x));
+  };
+  return autograd::record({"softsign"}, value(), {{x, [x, power](const Tensor& g) { return g / pow(1 + abs(x), power); }}});
+}
+
+/// A module of our own: what W x says, as far as V x lets it through (Dauphin et al. 2017).
+struct GatedLinear {
+  nn::Linear W, V;
+  GatedLinear(nn::Scope s, int64_t in, int64_t out) : W(s / "W", in, out), V(s / "V", in, out) {}
+  Tensor operator()(const Tensor& x) const { return W(x) * sigmoid(V(x)); }
+};
+
+/// DIR/NAME.dot, and DIR/NAME.svg where Graphviz is installed.
+void draw_graph(const lesson::Lesson& l, const std::string& name, const std::string& dot) {
+  const std::string path = (l.out() / name).string();
+  train::write_file(path + ".dot", dot);
+  const bool drawn = std::system(("dot -Tsvg '" + path + ".dot' > '" + path + ".svg' 2>/dev/null").c_str()) == 0;
+  if (!drawn) std::filesystem::remove(path + ".svg");
+  fmt::print("  ({}.{})\n", path, drawn ? "svg" : "dot; install graphviz to see it drawn");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return lesson::run(argc, argv, "Lesson 11: gradients", [](lesson::Lesson& l) {
+    Rng rng(l.seed());
+
+    l.heading("Reverse mode by hand: loss = (w x - y)^2, then by backward()");
+    Tensor w = scalar(3).set_requires_grad();
+    const Tensor x = scalar(2), y = scalar(5), error = w * x - y, loss = error * error;
+    loss.backward();
+    fmt::print("error = {:g}, loss = {:g}\n", error.item<double>(), loss.item<double>());
+    l.expect_equal("d loss / d w = 2 (w x - y) x", w.grad().item<double>(), 2 * (3 * 2 - 5) * 2);
+
+    l.heading("What was recorded: the graph of one head of attention");
+    nn::Parameters params(rng);
+    const nn::SelfAttention attention(params.root(), 3, 2);
+    const Tensor inputs = rand({6, 3}, rng), context = attention(inputs).sum();
+    const std::string dot = graph::dot(context, {.names = {{"sum of the context vectors", context}}});
+    draw_graph(l, "attention", dot);
+    for (const char* name : {"W_query", "W_key", "W_value"})
+      l.expect(fmt::format("the graph frames {}", name), dot.find(fmt::format("label=\"{}\"", name)) != std::string::npos, 1, 1);
+
+    l.heading("An op of our own, softsign(x) = x / (1 + |x|), and gradcheck: backward against central differences");
+    const Tensor points = randn({3, 4}, rng, f64);
+    const GradcheckReport right = gradcheck([](const Tensor& a) { return softsign(a); }, points);
+    fmt::print("{}\n", right);
+    l.expect("gradcheck passes", bool(right), 1, 1);
+    l.expect("its largest relative error", right.worst.error, 0, 1e-6);
+    l.expect("gradgradcheck passes too: the formula is made of recorded ops",
+             bool(gradgradcheck([](const Tensor& a) { return softsign(a); }, points)), 1, 1);
+
+    l.heading("The same with a mistake in the formula: 1 / (1 + |x|)");
+    const GradcheckReport wrong = gradcheck([](const Tensor& a) { return softsign(a, 1); }, points);
+    fmt::print("{}\n", wrong);
+    l.expect("gradcheck fails", bool(wrong), 0, 0);
+    l.expect_equal("and finds every element wrong", double(wrong.wrong), 12);
+
+    l.heading("A module of our own: W x * sigmoid(V x), every parameter by name");
+    nn::Parameters gated_params(rng, f64);
+    const GatedLinear gated(gated_params.root(), 4, 3);
+    const Tensor batch = randn({5, 4}, rng, f64);
+    const GradcheckReport module = gradcheck(gated_params, [&] { return tanh(gated(batch)).sum(); });
+    fmt::print("{}\n", module);
+    l.expect("gradcheck passes", bool(module), 1, 1);
+    l.expect("derivatives compared", double(module.compared), 30, 1000);
+    draw_graph(l, "gated", graph::dot(gated(batch).sum()));
+  });
+}
