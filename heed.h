@@ -45,3 +45,4 @@
 #include "train/tokenizer/chars.h"
 #include "train/tokenizer/words.h"
 #include "train/trainer.h"
+#include "train/translator.h"

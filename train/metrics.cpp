@@ -130,4 +130,20 @@ std::vector<LengthRow> by_length(std::span<const std::string> sources,
   return rows;
 }
 
+TranslationScores score_translations(std::span<const std::string> sources, std::span<const std::string> candidates,
+                                     std::span<const std::string> references, int64_t width, Loc where) {
+  return {.exact_match = exact_match(candidates, references, where),
+          .bleu = bleu(candidates, references, where).bleu,
+          .rows = by_length(sources, candidates, references, width, where)};
+}
+
+std::string format_scores(const TranslationScores& scores) {
+  std::string table = "source words  sentences  exact match   BLEU\n";
+  for (const LengthRow& row : scores.rows)
+    table += fmt::format("{:>5} - {:<4}  {:>9}  {:>10.1f}%  {:>5.1f}\n", row.from, row.to, row.count,
+                         100 * row.exact_match, row.bleu);
+  table += fmt::format("{:>12}  {:>9}  {:>10.1f}%  {:>5.1f}\n", "all", "", 100 * scores.exact_match, scores.bleu);
+  return table;
+}
+
 }  // namespace heed::train

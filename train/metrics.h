@@ -51,4 +51,18 @@ std::vector<LengthRow> by_length(std::span<const std::string> sources,
                                  std::span<const std::string> references, int64_t width,
                                  Loc where = Loc::current());
 
+struct TranslationScores {
+  double exact_match = 0;       ///< 0 to 1
+  double bleu = 0;              ///< 0 to 100
+  std::vector<LengthRow> rows;  ///< by the length of the source
+};
+
+/// All of these at once, in buckets of `width` words. Throws ValueError as by_length does.
+TranslationScores score_translations(std::span<const std::string> sources, std::span<const std::string> candidates,
+                                     std::span<const std::string> references, int64_t width = 5,
+                                     Loc where = Loc::current());
+
+/// A table for people: a row for each length, and one for all. Lines end in "\n".
+std::string format_scores(const TranslationScores& scores);
+
 }  // namespace heed::train

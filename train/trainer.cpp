@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <deque>
 #include <memory>
 #include <numeric>
 
@@ -44,7 +43,6 @@ struct Trainer::Session {
 
   void add(double loss, int64_t step_tokens) {
     losses.push_back(loss);
-    if (losses.size() > kAveraged) losses.pop_front();
     tokens += step_tokens;
   }
   double mean_loss(size_t last) const {
@@ -66,7 +64,7 @@ struct Trainer::Session {
 
   int64_t first, tokens = 0;
   double seconds = 0;
-  std::deque<double> losses;  // of the last steps
+  std::vector<double> losses;  // of each step
   std::unique_ptr<MetricsLog> log;
   std::unique_ptr<Progress> progress;
 };
@@ -110,7 +108,8 @@ TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std:
                         .train_loss = session.mean_loss(kAveraged),
                         .seconds = session.seconds,
                         .tokens_per_second = session.tokens_per_second(),
-                        .interrupted = done_ < options_.steps};
+                        .interrupted = done_ < options_.steps,
+                        .losses = session.losses};
   if (report.interrupted) {
     save_all(save);
     return report;

@@ -36,6 +36,7 @@ struct TrainingReport {
   double tokens_per_second = 0;
   bool interrupted = false;    ///< by Ctrl-C
   Numbers evaluation = {};     ///< the last one; empty if interrupted
+  std::vector<double> losses = {};  ///< of each step that this run did
 };
 
 /// Runs updates until the last step or Ctrl-C. Randomness is to come from params.rng() alone: then a run that was

@@ -181,4 +181,37 @@ std::vector<std::vector<int64_t>> PairSet::in_order(int64_t batch, Loc where) co
   return cut(order, batch, {"PairSet::in_order", where});
 }
 
+PairSplit grammar_pairs(int64_t train, int64_t held_out, uint64_t seed, Loc where) {
+  Rng rng(seed);
+  PairSplit split;
+  split.train = Grammar::pairs(train, {.split = Split::train}, rng, where);
+  split.held_out = Grammar::pairs(held_out, {.split = Split::test}, rng, where);
+  return split;
+}
+
+std::vector<std::string> side(std::span<const SentencePair> pairs, std::string SentencePair::*which) {
+  std::vector<std::string> sentences;
+  for (const SentencePair& pair : pairs) sentences.push_back(pair.*which);
+  return sentences;
+}
+
+int64_t PairBatch::target_words() const {
+  const std::vector<int64_t> ids = targets.to_vector<int64_t>();
+  return std::count_if(ids.begin(), ids.end(), [](int64_t id) { return id >= 0; });
+}
+
+PairBatches::PairBatches(const PairSet& set, int64_t batch, uint64_t seed, Loc where) : set_(set), batch_(batch), seed_(seed) {
+  if (batch < 1) fail<ValueError>({"PairBatches", where}, "batch {}; need at least 1", batch);
+}
+
+PairBatch PairBatches::at(int64_t step) {
+  const int64_t count = (set_.size() + batch_ - 1) / batch_, epoch = step / count;
+  if (epoch != epoch_) {
+    Rng rng(seed_ + 1000003 * static_cast<uint64_t>(epoch + 1));
+    rows_ = set_.epoch(batch_, rng);
+    epoch_ = epoch;
+  }
+  return set_.batch(rows_[static_cast<size_t>(step % count)]);
+}
+
 }  // namespace heed::train

@@ -37,12 +37,21 @@ struct PairSplit {
 PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed,
                       Loc where = Loc::current());
 
+/// Sentences of the grammar: distinct ones to train on, and others that training never sees.
+PairSplit grammar_pairs(int64_t train = 40'000, int64_t held_out = 1'000, uint64_t seed = 0, Loc where = Loc::current());
+
+/// All sources, or all targets.
+std::vector<std::string> side(std::span<const SentencePair> pairs, std::string SentencePair::*which);
+
 /// B pairs, sources padded to S words and targets to T. All tensors are i64.
 struct PairBatch {
   Tensor source;         ///< (B, S): word ids, then Words::kPad
   Tensor source_length;  ///< (B): words of each source
   Tensor decoder_input;  ///< (B, T): kBos, the words, then kPad
   Tensor targets;        ///< (B, T): the words, kEos, then -1, which losses leave out
+
+  /// How many targets count: all words, and an end for each pair.
+  int64_t target_words() const;
 };
 
 /// Pairs as word ids, to be taken in batches.
@@ -73,6 +82,23 @@ class PairSet {
     std::vector<int64_t> source, target;
   };
   std::vector<Ids> pairs_;
+};
+
+/// The batches of every epoch in turn. An epoch's order depends on the seed and its number alone, so that a resumed run
+/// finds its place.
+class PairBatches {
+ public:
+  /// `set` must outlive it. Throws ValueError if batch is less than 1.
+  PairBatches(const PairSet& set, int64_t batch, uint64_t seed, Loc where = Loc::current());
+  /// The batch of a step, counted from 0.
+  PairBatch at(int64_t step);
+
+ private:
+  const PairSet& set_;
+  int64_t batch_;
+  uint64_t seed_;
+  int64_t epoch_ = -1;
+  std::vector<std::vector<int64_t>> rows_;
 };
 
 }  // namespace heed::train

@@ -4,28 +4,21 @@
 
 #include "train/alignment.h"
 #include "train/atomic_file.h"
-#include "train/data/grammar.h"
-#include "train/metrics.h"
 #include "train/page_models.h"
 #include "train/program/commands.h"
-#include "train/program/translator.h"
+#include "train/program/saved_translator.h"
 #include "train/program/usage.h"
 #include "train/progress.h"
-#include "train/trainer.h"
 
 namespace heed::train::program {
 namespace {
 
 constexpr int64_t kSteps = 3000;
-constexpr int64_t kBatch = 64;
-constexpr int64_t kGrammarPairs = 40'000;   // to train on
-constexpr int64_t kGrammarHeldOut = 1'000;  // to test with
 constexpr double kHeldOutShare = 0.05;      // of a file's sentences
 constexpr int64_t kMostHeldOut = 1'000;     // that are translated
 constexpr int64_t kMinFrequency = 2;        // of a file's words: rarer ones are unknown
 constexpr uint64_t kSplitSeed = 0;          // the split does not change with the run's seed
 constexpr int64_t kMostWords = 250;         // in a sentence
-constexpr int64_t kLengthStep = 5;          // words to a row of the table by length
 constexpr const char* kHeldOutFile = "held_out.tsv";  // in the model directory: the pairs that training never saw
 
 // --- train ---------------------------------------------------------------------------------------------------------
@@ -36,14 +29,6 @@ struct TrainFlags {
   std::optional<uint64_t> seed;
   bool json = false, resume = false;
 };
-
-PairSplit grammar_pairs() {
-  Rng rng(kSplitSeed);
-  PairSplit split;
-  split.train = Grammar::pairs(kGrammarPairs, {.split = Split::train}, rng);
-  split.held_out = Grammar::pairs(kGrammarHeldOut, {.split = Split::test}, rng);
-  return split;
-}
 
 PairSplit load_pairs(const std::string& file) {
   if (file.empty()) return grammar_pairs();
@@ -62,12 +47,6 @@ PairSplit load_pairs(const std::string& file) {
         fail<FileError>({"seq2seq train"}, "'{}' has a sentence of more than {} words: '{} ...'; need shorter ones", file, kMostWords,
                         pair.source.substr(0, 40));
   return split;
-}
-
-std::vector<std::string> side(std::span<const SentencePair> pairs, std::string SentencePair::*which) {
-  std::vector<std::string> sentences;
-  for (const SentencePair& pair : pairs) sentences.push_back(pair.*which);
-  return sentences;
 }
 
 /// The pairs as --pairs reads them.
@@ -91,76 +70,16 @@ TranslatorTraining new_training(const TrainFlags& flags, const PairSplit& split)
   return training;
 }
 
-std::unique_ptr<Translator> new_translator(const TrainFlags& flags, const PairSplit& split) {
+std::unique_ptr<SavedTranslator> new_translator(const TrainFlags& flags, const PairSplit& split) {
   const TranslatorTraining training = new_training(flags, split);
   const int64_t min_frequency = flags.pairs.empty() ? 1 : kMinFrequency;
   Words source = Words::from_sentences(side(split.train, &SentencePair::source), min_frequency);
   Words target = Words::from_sentences(side(split.train, &SentencePair::target), min_frequency);
-  const ModelConfig config = default_config(training.arch, training.cell, source.size(), target.size());
-  return std::make_unique<Translator>(training, std::move(source), std::move(target), config);
+  const TranslatorConfig config = default_config(training.arch, training.cell, source.size(), target.size());
+  return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), config);
 }
 
-/// The batches of every epoch in turn. An epoch's order depends on the seed and its number alone, so that a resumed run
-/// finds its place.
-class Batches {
- public:
-  Batches(const PairSet& set, uint64_t seed) : set_(set), seed_(seed) {}
-
-  PairBatch at(int64_t step) {
-    const int64_t count = (set_.size() + kBatch - 1) / kBatch, epoch = step / count;
-    if (epoch != epoch_) {
-      Rng rng(seed_ + 1000003 * static_cast<uint64_t>(epoch + 1));
-      rows_ = set_.epoch(kBatch, rng);
-      epoch_ = epoch;
-    }
-    return set_.batch(rows_[static_cast<size_t>(step % count)]);
-  }
-
- private:
-  const PairSet& set_;
-  uint64_t seed_;
-  int64_t epoch_ = -1;
-  std::vector<std::vector<int64_t>> rows_;
-};
-
-int64_t count_words(const PairBatch& batch) {
-  const std::vector<int64_t> targets = batch.targets.to_vector<int64_t>();
-  return std::count_if(targets.begin(), targets.end(), [](int64_t id) { return id >= 0; });
-}
-
-/// Mean cross-entropy over all words of the set.
-double mean_loss(const Translator& translator, const PairSet& set) {
-  double sum = 0, count = 0;
-  for (const auto& rows : set.in_order(kBatch)) {
-    const PairBatch batch = set.batch(rows);
-    const double words = static_cast<double>(count_words(batch));
-    sum += translator.loss(batch).item<double>() * words;
-    count += words;
-  }
-  return sum / count;
-}
-
-/// How well the held-out sentences are translated, greedily.
-struct Scores {
-  double exact_match, bleu;
-  std::vector<LengthRow> rows;
-};
-
-Scores score(const Translator& translator, std::span<const SentencePair> held_out) {
-  const std::vector<std::string> sources = side(held_out, &SentencePair::source), references = side(held_out, &SentencePair::target);
-  std::vector<std::string> candidates;
-  for (const models::Translation& translation : translator.translate(sources, 1)) candidates.push_back(translator.text(translation));
-  return {exact_match(candidates, references), bleu(candidates, references).bleu, by_length(sources, candidates, references, kLengthStep)};
-}
-
-void print_table(const Scores& scores) {
-  fmt::print(stderr, "source words  sentences  exact match   BLEU\n");
-  for (const LengthRow& row : scores.rows)
-    fmt::print(stderr, "{:>5} - {:<4}  {:>9}  {:>10.1f}%  {:>5.1f}\n", row.from, row.to, row.count, 100 * row.exact_match, row.bleu);
-  fmt::print(stderr, "{:>12}  {:>9}  {:>10.1f}%  {:>5.1f}\n", "all", "", 100 * scores.exact_match, scores.bleu);
-}
-
-void print_report(const TrainingReport& report, const Translator& translator, const Scores& scores) {
+void print_report(const TrainingReport& report, const SavedTranslator& translator, const TranslationScores& scores) {
   Json rows = Json::array();
   for (const LengthRow& row : scores.rows)
     rows.push_back({{"from", row.from}, {"to", row.to}, {"count", row.count}, {"exact_match", row.exact_match}, {"bleu", row.bleu}});
@@ -182,8 +101,8 @@ void print_report(const TrainingReport& report, const Translator& translator, co
 int train(const TrainFlags& flags) {
   use_threads(flags.threads);
   const std::filesystem::path directory = flags.out;
-  std::unique_ptr<Translator> translator;
-  if (flags.resume) translator = Translator::from_config(directory);
+  std::unique_ptr<SavedTranslator> translator;
+  if (flags.resume) translator = SavedTranslator::from_config(directory);
   const PairSplit split = load_pairs(translator ? translator->training().pairs : flags.pairs);
   if (!translator) translator = new_translator(flags, split);
   const TranslatorTraining& training = translator->training();
@@ -192,38 +111,22 @@ int train(const TrainFlags& flags) {
                     training.pair_count);
   make_directory(directory);
 
-  const PairSet train_set(split.train, translator->source_words(), translator->target_words());
-  const PairSet held_out_set(split.held_out, translator->source_words(), translator->target_words());
-  const nn::Parameters& params = translator->params();
-  constexpr double kRate = 2e-3;
-  Adam optimizer(params, {.lr = kRate, .beta2 = 0.98});
-  Trainer trainer(params, optimizer,
-                  {.steps = training.steps,
-                   .lr = warmup_cosine({.lr = kRate, .min_lr = kRate / 50, .warmup = std::min<int64_t>(200, training.steps / 10), .decay_steps = training.steps}),
-                   .clip_norm = 1,
-                   .evaluate_every = std::max<int64_t>(1, training.steps / 5),
-                   .directory = directory});
-  if (flags.resume) trainer.resume();
   fmt::print(stderr, "Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n", arch_names()[static_cast<size_t>(training.arch)],
-             format_count(static_cast<double>(params.numel())), train_set.size(), training.pairs.empty() ? "the grammar" : training.pairs, training.steps);
-
-  Batches batches(train_set, training.seed);
-  const TrainingReport report = trainer.run(
-      [&](int64_t step) {
-        const PairBatch batch = batches.at(step);
-        return Step{[&translator, batch] { return translator->loss(batch); }, count_words(batch)};
-      },
-      [&] { return Numbers{{"val_loss", mean_loss(*translator, held_out_set)}}; }, [&] { translator->save(directory); });
+             format_count(static_cast<double>(translator->params().numel())), split.train.size(), training.pairs.empty() ? "the grammar" : training.pairs,
+             training.steps);
+  const TrainingReport report =
+      learn_pairs(*translator, split, {.steps = training.steps, .seed = training.seed, .directory = directory, .resume = flags.resume},
+                  [&] { translator->save(directory); });
 
   if (report.interrupted) {
     fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed seq2seq train --resume --out {}\n", report.steps, directory.string());
     return 130;
   }
   write_file(directory / kHeldOutFile, tsv(split.held_out));
-  const Scores scores = score(*translator, split.held_out);
+  const TranslationScores scores = translator->score(split.held_out);
   fmt::print(stderr, "{} steps in {}; {} held-out sentences, translated greedily; saved in {}\n", report.steps, format_duration(report.seconds),
              split.held_out.size(), directory.string());
-  print_table(scores);
+  fmt::print(stderr, "{}", format_scores(scores));
   if (flags.json) print_report(report, *translator, scores);
   return 0;
 }
@@ -275,9 +178,9 @@ std::vector<std::string> tokenized(std::span<const std::string> raw) {
 }
 
 /// The model of --beside, if it was given.
-std::unique_ptr<Translator> load_beside(const TranslateFlags& flags) {
+std::unique_ptr<SavedTranslator> load_beside(const TranslateFlags& flags) {
   if (flags.beside.empty()) return nullptr;
-  auto beside = Translator::load(flags.beside);
+  auto beside = SavedTranslator::load(flags.beside);
   if (beside->training().arch != Arch::rnn)
     fail<UsageError>({"seq2seq translate"}, "--beside is a model with attention; need one without, of --arch rnn");
   return beside;
@@ -288,7 +191,7 @@ void say_unknown(const Translator& translator, std::span<const std::string> sent
     for (const std::string& word : translator.source_words().unknown(sentence)) fmt::print(stderr, "heed: the model{} does not know '{}'\n", which, word);
 }
 
-AttentionPage translation_page(const TranslateFlags& flags, const Translator& translator, const Translator* beside,
+AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslator& translator, const SavedTranslator* beside,
                                std::span<const std::string> sentences, std::span<const models::Translation> translations) {
   AttentionPage page{.title = "What a translator looks at", .about = translator.about(), .examples = {}};
   for (size_t i = 0; i < sentences.size(); ++i) {
@@ -302,7 +205,7 @@ AttentionPage translation_page(const TranslateFlags& flags, const Translator& tr
 int translate(const TranslateFlags& flags) {
   if (flags.page.empty() && !flags.beside.empty()) fail<UsageError>({"seq2seq translate"}, "--beside is drawn in a page; need --page FILE too");
   const std::vector<std::string> sentences = tokenized(flags.sentences);
-  const auto translator = Translator::load(flags.model), beside = load_beside(flags);
+  const auto translator = SavedTranslator::load(flags.model), beside = load_beside(flags);
   for (const auto& [given, name] : {std::pair(flags.align, "--align"), {!flags.page.empty(), "--page"}})
     if (given && translator->training().arch == Arch::rnn)
       fail<UsageError>({"seq2seq translate"}, "{} asks where an rnn without attention looks; need a model with attention", name);

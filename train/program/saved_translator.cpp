@@ -1,0 +1,153 @@
+#include "train/program/saved_translator.h"
+
+#include "train/atomic_file.h"
+#include "train/page_models.h"
+#include "train/progress.h"
+
+namespace heed::train::program {
+namespace {
+
+constexpr const char* kKind = "translator";
+constexpr int64_t kMost = 1'000'000;  // of any size: keeps a lying file from asking for absurd amounts
+constexpr int64_t kMostPositions = 100'000'000;  // numbers in the table of positions, which no weights file holds
+
+Json to_json(const models::Seq2SeqConfig& c) {
+  return {{"embedding", c.embedding}, {"hidden", c.hidden}, {"cell", name_of_cell(c.cell)},
+          {"attention", c.attention}, {"dropout", c.dropout}};
+}
+
+Json to_json(const models::TransformerConfig& c) {
+  return {{"context", c.context},         {"layers", c.layers},   {"heads", c.heads},       {"channels", c.channels},
+          {"feedforward", c.feedforward}, {"dropout", c.dropout}, {"pre_norm", c.pre_norm}, {"learned_positions", c.learned_positions},
+          {"tied_output", c.tied_output}};
+}
+
+TranslatorConfig read_model(const Config& c, Arch arch, int64_t source_vocabulary, int64_t target_vocabulary) {
+  if (arch != Arch::transformer)
+    return models::Seq2SeqConfig{.source_vocabulary = source_vocabulary,
+                                 .target_vocabulary = target_vocabulary,
+                                 .embedding = c.integer("embedding", 1, kMost),
+                                 .hidden = c.integer("hidden", 1, kMost),
+                                 .cell = cell_at(c.choice("cell", cell_names())),
+                                 .attention = c.flag("attention"),
+                                 .dropout = c.number("dropout", 0, 1)};
+  const int64_t channels = c.integer("channels", 1, kMost);
+  return models::TransformerConfig{.source_vocabulary = source_vocabulary,
+                                   .target_vocabulary = target_vocabulary,
+                                   .context = c.integer("context", 1, kMostPositions / channels),
+                                   .layers = c.integer("layers", 1, 1000),
+                                   .heads = c.integer("heads", 1, kMost),
+                                   .channels = channels,
+                                   .feedforward = c.integer("feedforward", 1, kMost),
+                                   .dropout = c.number("dropout", 0, 1),
+                                   .pre_norm = c.flag("pre_norm"),
+                                   .learned_positions = c.flag("learned_positions"),
+                                   .tied_output = c.flag("tied_output")};
+}
+
+/// Numbers in the matrices of a model, a lower bound of its parameters.
+int64_t fewest_numbers(const models::Seq2SeqConfig& c) {
+  const int64_t E = c.embedding, H = c.hidden, directions = c.attention ? 2 : 1, D = directions * H, gates = kernels::gates_of(c.cell);
+  return E * (c.source_vocabulary + c.target_vocabulary) + directions * gates * H * (E + H) + gates * H * (E + D + H) +
+         c.target_vocabulary * (H + D + E);
+}
+int64_t fewest_numbers(const models::TransformerConfig& c) {
+  const int64_t C = c.channels;
+  return C * (c.source_vocabulary + c.target_vocabulary) + c.layers * (12 * C * C + 4 * C * c.feedforward);
+}
+
+TranslatorTraining read_training(const Config& config) {
+  constexpr int64_t kCount = int64_t{1} << 53;
+  const Config t = config.at("training");
+  return {.pairs = t.text("pairs"),
+          .pair_count = t.integer("pair_count", 1, kCount),
+          .arch = static_cast<Arch>(t.choice("arch", arch_names())),
+          .cell = cell_at(t.choice("cell", cell_names())),
+          .steps = t.integer("steps", 0, kCount),
+          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount))};
+}
+
+}  // namespace
+
+SavedTranslator::SavedTranslator(const TranslatorTraining& training, Words source_words, Words target_words, const TranslatorConfig& config)
+    : Translator(std::move(source_words), std::move(target_words), config, training.seed), training_(training) {}
+
+std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory) {
+  const Config config = Config::read(directory);
+  config.choice("model", {kKind});
+  Words source = Words::from_json(config.at("source_words").dump()), target = Words::from_json(config.at("target_words").dump());
+  const TranslatorTraining training = read_training(config);
+  const TranslatorConfig model = read_model(config.at("config"), training.arch, source.size(), target.size());
+  check_weights(directory, std::visit([](const auto& c) { return fewest_numbers(c); }, model));
+  return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), model);
+}
+
+std::unique_ptr<SavedTranslator> SavedTranslator::load(const std::filesystem::path& directory) {
+  auto translator = from_config(directory);
+  translator->params().load(directory / kWeightsFile);
+  return translator;
+}
+
+void SavedTranslator::save(const std::filesystem::path& directory) const {
+  const Json training = {{"pairs", training_.pairs},
+                         {"pair_count", training_.pair_count},
+                         {"arch", arch_names()[static_cast<size_t>(training_.arch)]},
+                         {"cell", name_of_cell(training_.cell)},
+                         {"steps", training_.steps},
+                         {"seed", training_.seed}};
+  const Json json = {{"model", kKind},
+                     {"heed", HEED_VERSION},
+                     {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
+                     {"training", training},
+                     {"source_words", Json::parse(source_words().to_json())},
+                     {"target_words", Json::parse(target_words().to_json())}};
+  write_file(directory / kConfigFile, json.dump(2) + "\n");
+  params().save(directory / kWeightsFile);
+}
+
+namespace {
+
+TranslatedSentence translated(const Words& source_words, const Words& target_words, const std::string& sentence,
+                              const models::Translation& translation) {
+  TranslatedSentence s{.source = source_words.encode(sentence),
+                       .written = translation.tokens,
+                       .source_words = split_words(sentence),
+                       .begin = Words::kBos,
+                       .begin_word = target_words.word(Words::kBos)};
+  if (translation.finished) s.written.push_back(Words::kEos);
+  for (const int64_t id : s.written) s.written_words.push_back(target_words.word(id));
+  return s;
+}
+
+std::string describe(const models::Seq2SeqConfig& c) {
+  const char* cell = c.cell == nn::Cell::lstm ? "LSTM" : c.cell == nn::Cell::gru ? "GRU" : "RNN";
+  return fmt::format("{} encoder-decoder{}", cell, c.attention ? " with attention" : "");
+}
+
+std::string describe(const models::TransformerConfig& c) {
+  return fmt::format("Transformer of {} layers and {} heads", c.layers, c.heads);
+}
+
+}  // namespace
+
+PageLane SavedTranslator::page_lane(const std::string& sentence, const models::Translation& translation) const {
+  const TranslatedSentence s = translated(source_words(), target_words(), sentence, translation);
+  PageLane lane = std::visit([&](const auto& model) { return train::page_lane(model, s); }, model());
+  lane.about = about();
+  return lane;
+}
+
+PageExample SavedTranslator::page_example(const std::string& sentence, const models::Translation& translation) const {
+  const TranslatedSentence s = translated(source_words(), target_words(), sentence, translation);
+  return {.name = sentence,
+          .unknown = source_words().unknown(sentence),
+          .maps = std::visit([&](const auto& model) { return attention_maps(model, s); }, model()),
+          .lanes = {page_lane(sentence, translation)}};
+}
+
+std::string SavedTranslator::about() const {
+  return fmt::format("{}, {} parameters, {} steps", std::visit([](const auto& model) { return describe(model.config); }, model()),
+                     format_count(static_cast<double>(params().numel())), training_.steps);
+}
+
+}  // namespace heed::train::program

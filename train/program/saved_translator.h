@@ -1,0 +1,47 @@
+// A translator as a directory keeps it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "train/page.h"
+#include "train/program/config.h"
+#include "train/translator.h"
+
+namespace heed::train::program {
+
+/// How a translator is trained.
+struct TranslatorTraining {
+  std::string pairs;     ///< the file; empty: sentences from the grammar
+  int64_t pair_count = 0;  ///< of the training split, to notice a change
+  Arch arch = Arch::attention;
+  nn::Cell cell = nn::Cell::gru;
+  int64_t steps = 0;
+  uint64_t seed = 1337;
+};
+
+class SavedTranslator : public Translator {
+ public:
+  /// A new model, drawn from training.seed.
+  SavedTranslator(const TranslatorTraining& training, Words source_words, Words target_words, const TranslatorConfig& config);
+  /// A new model as the directory's config.json describes it. Throws FileError if it does not.
+  static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory);
+  /// The trained model. Throws FileError if the directory does not hold a translator, or its files do not fit together.
+  static std::unique_ptr<SavedTranslator> load(const std::filesystem::path& directory);
+  void save(const std::filesystem::path& directory) const;
+
+  const TranslatorTraining& training() const { return training_; }
+
+  /// Where the model looked as it wrote this translation, and how. Throws ValueError for a model without attention.
+  PageExample page_example(const std::string& sentence, const models::Translation& translation) const;
+  /// How the model wrote this translation.
+  PageLane page_lane(const std::string& sentence, const models::Translation& translation) const;
+  /// What the model is, in a line.
+  std::string about() const;
+
+ private:
+  TranslatorTraining training_;
+};
+
+}  // namespace heed::train::program
