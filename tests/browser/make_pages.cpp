@@ -122,6 +122,29 @@ void write_translators(const std::filesystem::path& directory) {
          {"decoder", all(looks.decoder)}});
 }
 
+/// As long as sentences may be, with words that are longer than any phone is wide.
+void write_long(const std::filesystem::path& directory) {
+  Rng rng(5);
+  std::vector<std::string> words;
+  for (int i = 0; i < 250; ++i) words.push_back(i % 7 == 0 ? std::string(90, 'w') : fmt::format("word{}", i));
+  const Tensor weights = softmax(randn({2, 250, 250}, rng) * 3, -1);
+  const train::PageLane lane{.name = "long",
+                             .source = words,
+                             .written = words,
+                             .states = randn({250, 8}, rng),
+                             .weights = weights[0]};
+  write(directory, "long",
+        {.title = std::string(200, 't'),
+         .about = std::string(200, 'a'),
+         .examples = {{.name = std::string(300, 'n'),
+                       .unknown = {words[0]},
+                       .maps = {{.name = "self", .queries = words, .keys = words, .layers = {weights}}},
+                       .lanes = {lane, train::scheme_lane(lane)}},
+                      {.name = "again",
+                       .maps = {{.name = "self", .queries = words, .keys = words, .layers = {weights}}}}}},
+        {});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -131,5 +154,6 @@ int main(int argc, char** argv) {
   }
   write_gpt(argv[1]);
   write_translators(argv[1]);
+  write_long(argv[1]);
   return 0;
 }

@@ -89,7 +89,7 @@ def ink(browser, canvas):
     return browser.js("""
       const canvas = document.getElementById(arguments[0]), context = canvas.getContext("2d"), ends = [...document.querySelectorAll("#ends .end.key rect")];
       return ends.map(e => {
-        const box = e.getBBox(), top = Math.floor(box.y) - 1, column = context.getImageData(Math.floor(box.x) - 3, top, 1, Math.ceil(box.height) + 2).data;
+        const box = e.getBBox(), top = Math.floor(box.y) - 2, column = context.getImageData(Math.floor(box.x) - 5, top, 1, Math.ceil(box.height) + 4).data;
         let sum = 0;
         for (let i = 3; i < column.length; i += 4) sum += column[i] / 255;
         return sum;
@@ -402,7 +402,9 @@ def test_sixty_tokens_stay_responsive(b, pages):
 
 def test_a_phone_shows_all_without_scrolling_sideways(b, pages):
     b.look("phone")
-    for path, addresses in ((pages.translator, ("", "#view=lines", "#sentence=2", "#sentence=2&part=encoder&view=lines")), (pages.gpt, ("", "#view=lines")), (pages.gpt_cli, ("",)), (pages.translator_cli, ("",))):
+    for path, addresses in ((pages.translator, ("", "#view=lines", "#sentence=2", "#sentence=2&part=encoder&view=lines")),
+                            (pages.gpt, ("", "#view=lines")),
+                            (pages.long, ("", "#view=lines")), (pages.gpt_cli, ("",)), (pages.translator_cli, ("",))):
         for address in addresses:
             b.open(path, address)
             width, wide = b.js("""
@@ -488,7 +490,7 @@ class Pages:
 
     def __init__(self, directory, make_pages, heed):
         subprocess.run([make_pages, directory], check=True)
-        self.gpt, self.translator = directory / "gpt.html", directory / "translator.html"
+        self.gpt, self.translator, self.long = (directory / f"{name}.html" for name in ("gpt", "translator", "long"))
         self.gpt_numbers = json.loads((directory / "gpt.json").read_text())
         self.translator_numbers = json.loads((directory / "translator.json").read_text())
         self.gpt_cli, self.translator_cli = directory / "gpt-cli.html", directory / "translator-cli.html"
@@ -502,7 +504,7 @@ class Pages:
         run("gpt", "sample", "--model", "gpt", "--tokens", "40", "--page", self.gpt_cli)
         run("seq2seq", "train", "--pairs", "pairs", "--steps", "5", "--out", "translator")
         run("seq2seq", "translate", "--model", "translator", "--page", self.translator_cli, "the <b>cat</b> & number 7")
-        self.all = [self.gpt, self.translator, self.gpt_cli, self.translator_cli]
+        self.all = [self.gpt, self.translator, self.long, self.gpt_cli, self.translator_cli]
 
 
 def main():

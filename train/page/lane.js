@@ -187,7 +187,7 @@ class Lane {
   drawPoster() {
     for (let t = 0; t < this.T; ++t) {
       const row = svgElement("g");
-      for (const [d, strong] of this.curvesTo(t))
+      for (const [d, strong] of this.curvesTo(t).filter(([, strong]) => strong > 0.14))
         row.append(svgElement("path", {d, "stroke-width": (0.5 + 3.5 * strong).toFixed(2), "stroke-opacity": (0.8 * strong).toFixed(3)}));
       this.poster.append(row);
     }

@@ -3,7 +3,7 @@
 
 const lines = {step: 0, left: 0, right: 0, width: 0, height: 0, queries: [], keys: []};
 const kLineWidth = 5;     // of weight 1, in pixels
-const kFaintest = 0.002;  // weights below are not drawn
+const kFaintest = 0.002;  // weights below it are not drawn
 
 function drawLines() {
   const box = document.getElementById("lines"), {queries, keys} = maps();
@@ -20,7 +20,7 @@ function drawLines() {
                        svgElement("text", {class: "heading", x: right + 6, y: 15}, "is seen"));
   const labels = (tokens, kind, [from, to], x, anchor) => tokens.map((token, i) => {
     const group = svgElement("g", {class: `end ${kind}${isBlank(token) ? " blank" : ""}`, "data-index": i});
-    group.append(svgElement("rect", {x: from, y: lineY(i) - step / 2 + 1, width: to - from, height: step - 2, rx: 4}),
+    group.append(svgElement("rect", {x: from + 2, y: lineY(i) - step / 2 + 2, width: to - from - 4, height: step - 4, rx: 4}),
                  svgElement("text", {x, y: lineY(i), "text-anchor": anchor, "font-size": size}, fitted(visible(token), to - from - 10, font)));
     ends.append(group);
     return group;

@@ -10,10 +10,9 @@ function drawMatrix() {
   const rowTexts = queries.map(visible), columnTexts = keys.map(visible);
   const rowWidth = Math.min(widest(rowTexts, font) + 14, room * 0.3);
   // Labels need 11 px; where cells are smaller, only the pointed row's and column's are shown.
-  matrix.cell = Math.max(3, Math.min(46, Math.floor((room - rowWidth - 2) / S)));
-  const crowded = matrix.cell < 11;
-  const margin = crowded ? Math.min(rowWidth, 90) : rowWidth;
-  if (crowded) matrix.cell = Math.max(3, Math.floor((room - margin - 2) / S));
+  const crowded = (room - rowWidth - 2) / S < 11, margin = crowded ? Math.min(rowWidth, 90) : rowWidth;
+  const cell = Math.min(46, (room - margin - 2) / S);
+  matrix.cell = cell < 4 ? cell : Math.floor(cell);
   const size = crowded ? 12 : Math.min(14, Math.max(9, matrix.cell - 2)), small = `${size}px ${palette.font}`;
   const upright = keys.every(key => [...key].length <= 1) || widest(columnTexts, small) + 8 <= matrix.cell;
   const head = upright ? 24 : Math.min(widest(columnTexts, small) + 14, 130);

@@ -120,8 +120,7 @@ TranslatedSentence translated(const Words& source_words, const Words& target_wor
 }
 
 std::string describe(const models::Seq2SeqConfig& c) {
-  const char* cell = c.cell == nn::Cell::lstm ? "LSTM" : c.cell == nn::Cell::gru ? "GRU" : "RNN";
-  return fmt::format("{} encoder-decoder{}", cell, c.attention ? " with attention" : "");
+  return c.cell == nn::Cell::lstm ? "LSTM" : c.cell == nn::Cell::gru ? "GRU" : "RNN";
 }
 
 std::string describe(const models::TransformerConfig& c) {

@@ -193,7 +193,8 @@ void say_unknown(const Translator& translator, std::span<const std::string> sent
 
 AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslator& translator, const SavedTranslator* beside,
                                std::span<const std::string> sentences, std::span<const models::Translation> translations) {
-  AttentionPage page{.title = "What a translator looks at", .about = translator.about(), .examples = {}};
+  const char* kind = translator.training().arch == Arch::attention ? "Encoder-decoder with attention: " : "";
+  AttentionPage page{.title = "What a translator looks at", .about = kind + translator.about(), .examples = {}};
   for (size_t i = 0; i < sentences.size(); ++i) {
     PageExample& example = page.examples.emplace_back(translator.page_example(sentences[i], translations[i]));
     example.lanes.push_back(beside ? beside->page_lane(sentences[i], beside->translate(sentences.subspan(i, 1), flags.beam)[0])
