@@ -4,7 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/small_models.h"
 #include "train/program/gpt_model.h"
-#include "train/program/translator.h"
+#include "train/program/saved_translator.h"
 
 using namespace heed;
 
@@ -32,6 +32,6 @@ void heed::tests::fuzz(std::string_view bytes) {
       const NoGrad no_grad;
       saved.gpt(zeros({1, 1}, i64));
     });
-    take_or_refuse([&] { require(train::program::Translator::load(directory)->params().numel() > 0, "a translator has parameters"); });
+    take_or_refuse([&] { require(train::program::SavedTranslator::load(directory)->params().numel() > 0, "a translator has parameters"); });
   }
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "train/program/gpt_model.h"
-#include "train/program/translator.h"
+#include "train/program/saved_translator.h"
 
 namespace heed::tests {
 
@@ -27,10 +27,10 @@ inline std::vector<std::string> save_small_models(const std::filesystem::path& p
   const auto words = train::Words::from_sentences(std::vector<std::string>{"the cat sleeps"});
   const int64_t V = words.size();
   const models::Seq2SeqConfig rnn{.source_vocabulary = V, .target_vocabulary = V, .embedding = 3, .hidden = 4};
-  Translator({.pair_count = 1}, words, words, rnn).save(make("attention"));
+  SavedTranslator({.pair_count = 1}, words, words, rnn).save(make("attention"));
   const models::TransformerConfig transformer{
       .source_vocabulary = V, .target_vocabulary = V, .context = 4, .layers = 1, .heads = 2, .channels = 4, .feedforward = 8};
-  Translator({.pair_count = 1, .arch = Arch::transformer}, words, words, transformer).save(make("transformer"));
+  SavedTranslator({.pair_count = 1, .arch = train::Arch::transformer}, words, words, transformer).save(make("transformer"));
   return {"gpt", "attention", "transformer"};
 }
 
