@@ -75,12 +75,13 @@ int main(int argc, char** argv) {
     l.heading("The same sentences, the same width, the same training");
     const PairSplit pairs = lesson::task(l);
     Translator transformer(Arch::transformer, nn::Cell::gru, pairs.train, l.seed());
-    const Translator recurrent(Arch::attention, nn::Cell::gru, pairs.train, l.seed());
+    Translator recurrent(Arch::attention, nn::Cell::gru, pairs.train, l.seed());
     const auto& model = std::get<models::Transformer>(transformer.model());
     fmt::print("{} layers, {} heads, {} channels: {} parameters (lesson 4's GRU with attention: {})\n", model.config.layers, model.config.heads,
                model.config.channels, transformer.params().numel(), recurrent.params().numel());
     const TrainingReport report = learn_pairs(transformer, pairs, {.steps = l.budget(3000, 250), .seed = l.seed(), .quiet = true});
-    fmt::print("{:.0f} s for {} steps\n", report.seconds, report.steps);
+    const TrainingReport beside = learn_pairs(recurrent, pairs, {.steps = l.budget(100, 20), .seed = l.seed(), .quiet = true});
+    fmt::print("{:.1f} ms a step; the GRU with attention {:.1f} ms\n", 1e3 * report.seconds / double(report.steps), 1e3 * beside.seconds / double(beside.steps));
     l.picture("loss", lesson::loss_chart("A Transformer learns the same task", {lesson::loss_series("training", report.losses)}));
 
     l.heading("What the heads of its last layer look at as it writes");
