@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Installs what heed needs on Debian 12 and 13 and Ubuntu 24.04, and says nothing if it is all there.
-# Usage: scripts/deps.sh [PACKAGE...]   (further packages to install beside heed's)
+# Usage: scripts/deps.sh [--tests] [PACKAGE...]   (--tests: what only tests use, too; PACKAGE: to install beside heed's)
 set -euo pipefail
 
+# The King James text for the GPT: stories from the grammar take its place.
+optional=(bible-kjv bible-kjv-text)
+if [ "${1:-}" = --tests ]; then
+  shift
+  optional+=(python3-torch graphviz                       # to compare with, and to read graphs
+             chromium chromium-driver python3-selenium)  # to test pages in; without these the tests skip
+fi
 required=(build-essential cmake ninja-build pkg-config
           libopenblas-dev libfmt-dev libhwy-dev libcli11-dev nlohmann-json3-dev catch2 "$@")
-# The King James text for the GPT (stories from the grammar take its place), PyTorch to compare with, and a browser to test
-# pages in (without them, those tests skip).
-optional=(bible-kjv bible-kjv-text python3-torch chromium chromium-driver python3-selenium)
 
 missing() {
   local package

@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-release}
-scripts/deps.sh || exit 1
+scripts/deps.sh --tests || exit 1
 
 configure=(--preset "$preset")
 command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
