@@ -123,7 +123,7 @@ int main(int argc, char** argv) {
     fmt::print("{} sentences, cut off before their verb; the verb must agree with a subject 0 to {} words back.\n", train.size(), kFarthest - 1);
     fmt::print("Guess its number and its French gender, 4 classes. {} numbers of state, {} steps for each network.\n", kWidth, steps);
 
-    std::vector<Series> untrained, early_right, right, losses;
+    std::vector<Series> untrained, early_reach, early_right, right, losses;
     for (const auto& [name, cell, attend] : std::vector<std::tuple<std::string, nn::Cell, bool>>{
              {"RNN", nn::Cell::rnn_tanh, false}, {"LSTM", nn::Cell::lstm, false}, {"GRU", nn::Cell::gru, false}, {"GRU + attention", nn::Cell::gru, true}}) {
       Rng draws(l.seed() + 1);
@@ -133,7 +133,10 @@ int main(int argc, char** argv) {
       untrained.push_back(measure(reader, test, name).reach);
       std::vector<double> curve;
       for (int64_t step = 0; step < steps; ++step) {
-        if (step == early) early_right.push_back(measure(reader, test, name).right);
+        if (step == early) {
+          const Measured m = measure(reader, test, name);
+          early_reach.push_back(m.reach), early_right.push_back(m.right);
+        }
         const Batch b = batch_of(train, randint(0, std::ssize(train), {kBatch}, draws).to_vector<int64_t>());
         params.zero_grad();
         const Tensor loss = cross_entropy(reader(reader.embedding(b.words), b.lengths), b.labels);
@@ -146,8 +149,9 @@ int main(int argc, char** argv) {
       losses.push_back(lesson::loss_series(name, curve));
     }
 
-    l.heading("How strongly the answer depends on the subject, before any training");
-    lesson::print_table("|d logit / d subject|", untrained, kBucket, "{:.1e}");
+    l.heading("How strongly the answer depends on the subject: |d logit / d subject|");
+    lesson::print_table("untrained", untrained, kBucket, "{:.1e}");
+    lesson::print_table(fmt::format("after {} steps", early), early_reach, kBucket, "{:.1e}");
     l.picture("gradient", LineChart{"The gradient through time, untrained", "words between subject and verb", "|d logit / d subject|", untrained, false, true});
     l.heading("How often the subject is known (%), by words between it and the verb");
     fmt::print("(The commonest class alone makes up {:.0f}%.)\n", commonest(test));
@@ -159,6 +163,7 @@ int main(int argc, char** argv) {
     const auto vanished = [](const Series& s) { return s.y.front() / s.y.back(); };
     l.expect("RNN: the gradient falls from 0 - 3 to 16 - 19 words by a factor of", vanished(untrained[0]), 1e4, 1e8);
     l.expect("attention: the gradient falls by a factor of", vanished(untrained[3]), 3, 30);
+    l.expect(fmt::format("LSTM after {} steps: the gradient falls by a factor of", early), vanished(early_reach[1]), 0.1, l.quick() ? 1000 : 10);
     l.expect(fmt::format("RNN after {} steps: right at 16 - 19 words (%)", early), early_right[0].y.back(), 10, 75);
     l.expect(fmt::format("attention after {} steps: right at 16 - 19 words (%)", early), early_right[3].y.back(), l.quick() ? 50 : 80, 100);
     l.expect(fmt::format("attention after {} steps: right at 16 - 19 words (%)", steps), right[3].y.back(), 85, 100);
