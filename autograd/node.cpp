@@ -18,6 +18,7 @@ std::atomic<int64_t> live_nodes{0};
 struct Remains {
   std::vector<std::shared_ptr<Node>> inputs;
   std::function<Gradients(const Tensor&, const std::shared_ptr<Node>&)> backward;
+  std::shared_ptr<const Remake> remake;
 };
 thread_local std::vector<Remains>* burying = nullptr;
 
@@ -74,10 +75,12 @@ std::shared_ptr<Node> node_over(const Op& op, const Tensor& y, std::span<const T
 
 /// The twin's gradients as recorded ops. Each input gets a slot of its own, so that one tensor given twice counts twice,
 /// and the walk back from the twin's output ends at the slots.
-Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<Tensor>& inputs, const Tensor& g, Needs needs) {
+Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<Saved>& saved, const Tensor& g, Needs needs) {
   if (!twin)
     fail<GradError>(op, "no second derivative, as it was recorded without a twin; need create_graph = false, or a twin of recorded ops in "
                     "fused(...)");
+  std::vector<Tensor> inputs;
+  for (const Saved& x : saved) inputs.push_back(x.get());
   std::vector<Tensor> slots = inputs;
   std::vector<std::shared_ptr<Node>> targets;
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -110,15 +113,32 @@ Node::Node(const Op& o, const Tensor& output)
 
 Node::~Node() {
   live_nodes.fetch_sub(1, std::memory_order_relaxed);
-  if (backward || !inputs.empty()) bury({std::move(inputs), std::move(backward)});
+  if (backward || !inputs.empty()) bury({std::move(inputs), std::move(backward), std::move(remake)});
 }
 
 void Node::release() {
   freed = true;
-  bury({std::exchange(inputs, {}), std::exchange(backward, nullptr)});
+  bury({std::exchange(inputs, {}), std::exchange(backward, nullptr), std::exchange(remake, nullptr)});
 }
 
 int64_t Node::live() { return live_nodes.load(std::memory_order_relaxed); }
+
+// What is smaller stays in the caches, and is not worth the time.
+constexpr int64_t kWorthRemaking = int64_t{4} << 20;  // bytes
+
+Saved::Saved(const Tensor& x) : node_(x.node()) {
+  if (node_ && node_->remake && x.numel() * static_cast<int64_t>(size_of(x.dtype())) >= kWorthRemaking && x.is_contiguous())
+    remake_ = node_->remake;
+  else
+    kept_ = x;
+}
+
+Tensor Saved::get() const {
+  if (!remake_) return kept_;
+  Tensor x = (*remake_)();
+  x.set_node(node_);
+  return x;
+}
 
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
   y.set_node(nullptr);
@@ -160,16 +180,17 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
   return y;
 }
 
-Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin) {
+Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin, Remake remake) {
   y.set_node(nullptr);
   watch(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
   if (inputs.size() > kMaxFusedInputs) fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
   auto node = node_over(op, y, inputs);
   node->backward = [op, backward = std::move(backward), twin = std::move(twin), needs = needs_of(*node),
-                    inputs = std::move(inputs)](const Tensor& g, const std::shared_ptr<Node>&) {
-    return grad_enabled() ? differentiate_twin(op, twin, inputs, g, needs) : backward(g, needs);
+                    saved = std::vector<Saved>(inputs.begin(), inputs.end())](const Tensor& g, const std::shared_ptr<Node>&) {
+    return grad_enabled() ? differentiate_twin(op, twin, saved, g, needs) : backward(g, needs);
   };
+  if (remake) node->remake = std::make_shared<const Remake>(std::move(remake));
   y.set_node(std::move(node));
   return y;
 }

@@ -55,6 +55,8 @@ using Gradients = std::vector<Tensor>;
 using JointBackward = std::function<Gradients(const Tensor& g, Needs needs)>;
 /// The same computation from recorded ops: what a fused op means, and the way to its higher derivatives.
 using Twin = std::function<Tensor(Inputs)>;
+/// An op's output computed once more, bit for bit, from what its backward keeps anyway.
+using Remake = std::function<Tensor()>;
 
 /// One recorded op. Nodes are made in topological order: an input's id is smaller than its user's.
 struct Node {
@@ -71,6 +73,7 @@ struct Node {
   /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are recorded.
   std::function<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
   Tensor grad;                                // accumulated; leaves only
+  std::shared_ptr<const Remake> remake;       // null where it would cost more than the memory is worth
 
   Node(const Op& op, const Tensor& output);
   ~Node();
@@ -83,6 +86,20 @@ struct Node {
   static int64_t live();
 };
 
+/// What a backward pass will need: a tensor, or, if it is large and the op that made it can remake it, the way to it. So
+/// the activations between two products need not be kept.
+class Saved {
+ public:
+  explicit Saved(const Tensor& x);
+  /// The tensor, with its history.
+  Tensor get() const;
+
+ private:
+  Tensor kept_;
+  std::shared_ptr<Node> node_;
+  std::shared_ptr<const Remake> remake_;
+};
+
 /// Gives `y` a node that remembers each input with its formula, if recording is on and any of them needs a gradient.
 /// Formulas are written with recorded ops, so that they can be differentiated in turn. Throws GradError if y is neither f32
 /// nor f64.
@@ -92,7 +109,7 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
 
 /// Records an op whose forward and backward are kernels. `twin` computes the same from recorded ops; when the backward
 /// pass is itself recorded, the twin is differentiated in place of `backward`. A null twin says that there are no second
-/// derivatives: asking for one throws GradError.
-Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin);
+/// derivatives: asking for one throws GradError. `remake` is for ops that cost little beside the products around them.
+Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin, Remake remake = nullptr);
 
 }  // namespace heed::autograd

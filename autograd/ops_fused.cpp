@@ -89,11 +89,15 @@ Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc) {
 Tensor gelu(const Tensor& x0, Gelu form, Loc loc) {
   const Op op{"gelu", loc};
   check_floating(op, x0);
-  const Tensor x = contiguous(x0), y = empty_like(x);
-  dispatch_floating(x.dtype(), [&]<class T>() {
-    (form == Gelu::erf ? kernels::gelu<T> : kernels::gelu_tanh<T>)(x.data<T>(), y.mutable_data<T>(), x.numel());
-  });
-  return fused(op, y, {x0},
+  const Tensor x = contiguous(x0);
+  const auto forward = [x, form] {
+    const Tensor y = empty_like(x);
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      (form == Gelu::erf ? kernels::gelu<T> : kernels::gelu_tanh<T>)(x.data<T>(), y.mutable_data<T>(), x.numel());
+    });
+    return y;
+  };
+  return fused(op, forward(), {x0},
                [x, form](const Tensor& g0, Needs) -> Gradients {
                  const Tensor g = contiguous(g0), dx = empty_like(x);
                  dispatch_floating(x.dtype(), [&]<class T>() {
@@ -102,7 +106,7 @@ Tensor gelu(const Tensor& x0, Gelu form, Loc loc) {
                  });
                  return {dx};
                },
-               [form](Inputs in) { return reference::gelu(in[0], form); });
+               [form](Inputs in) { return reference::gelu(in[0], form); }, forward);
 }
 
 Tensor layer_norm(const Tensor& x0, const Tensor& weight, const Tensor& bias, double eps, Loc loc) {

@@ -79,18 +79,19 @@ Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc lo
   });
   std::vector<Tensor> inputs{x0, weight};
   if (bias.defined()) inputs.push_back(bias);
-  const auto backward = [x, w, rows, in, out](const Tensor& g0, Needs needs) {
+  const auto backward = [saved = Saved(x0.is_contiguous() ? x0 : x), shape = x.shape(), w, rows, in, out](const Tensor& g0, Needs needs) {
     const Tensor g = kernels::contiguous(g0);
     Gradients d(3);
-    dispatch_floating(x.dtype(), [&]<class T>() {
+    dispatch_floating(w.dtype(), [&]<class T>() {
       const int64_t ldx = std::max<int64_t>(1, in), ldg = std::max<int64_t>(1, out);
-      if (needs[0]) {
-        d[0] = empty_like(x);
-        kernels::gemm<T>(false, false, rows, in, out, T(1), g.data<T>(), ldg, w.data<T>(), ldx, T(0), d[0].mutable_data<T>(), ldx);
-      }
-      if (needs[1]) {
+      if (needs[1]) {  // first, so that an x made anew is gone before dx comes
+        const Tensor x_again = saved.get();
         d[1] = empty_like(w);
-        kernels::gemm<T>(true, false, out, in, rows, T(1), g.data<T>(), ldg, x.data<T>(), ldx, T(0), d[1].mutable_data<T>(), ldx);
+        kernels::gemm<T>(true, false, out, in, rows, T(1), g.data<T>(), ldg, x_again.data<T>(), ldx, T(0), d[1].mutable_data<T>(), ldx);
+      }
+      if (needs[0]) {
+        d[0] = empty(shape, w.dtype());
+        kernels::gemm<T>(false, false, rows, in, out, T(1), g.data<T>(), ldg, w.data<T>(), ldx, T(0), d[0].mutable_data<T>(), ldx);
       }
       if (needs[2]) {
         d[2] = empty({out}, g.dtype());
