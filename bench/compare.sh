@@ -21,25 +21,40 @@ done
 [ -f "$peers/gpt_torch.py" ] || { echo "compare.sh: no gpt_torch.py in $peers; need the folder of PyTorch programs, by --peers DIR" >&2; exit 1; }
 
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
-ninja -C $build bench_step > /dev/null
+ninja -C $build bench_step > "$build/compare.log" || { cat "$build/compare.log" >&2; echo "compare.sh: bench_step does not build" >&2; exit 1; }
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE  # an old setting would slow our products
+
+# run WHAT COMMAND...: its last line, the JSON; if it fails, its status and all that it said.
+run() {
+  local what=$1 status=0; shift
+  "$@" > "$scratch/out" 2> "$scratch/err" || status=$?
+  if [ $status -ne 0 ]; then
+    cat "$scratch/err" >&2
+    echo "compare.sh: $what ended with status $status: $*" >&2
+    exit 1
+  fi
+  tail -n 1 "$scratch/out"
+}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 
 steps_of() { case $1 in micro) echo 300 ;; cpu) echo 60 ;; baby|gpt2|long) echo 4 ;; *) echo 20 ;; esac; }
 ours() {
   case $1 in none|additive) model=seq2seq ;; *) model=gpt ;; esac
-  $build/bench/bench_step --model $model --config "$1" --threads 2 --steps "$(steps_of "$1")" --json 2> /dev/null
+  run "heed's step $1" $build/bench/bench_step --model $model --config "$1" --threads 2 --steps "$(steps_of "$1")" --json
 }
 theirs() {
   case $1 in
-    none|additive) /usr/bin/python3 "$peers/seq2seq_torch.py" --attention "$1" --threads 2 --steps "$(steps_of "$1")" ;;
-    *) /usr/bin/python3 "$peers/gpt_torch.py" --config "$1" --threads 2 --steps "$(steps_of "$1")" ;;
+    none|additive) run "PyTorch's step $1" /usr/bin/python3 "$peers/seq2seq_torch.py" --attention "$1" --threads 2 --steps "$(steps_of "$1")" ;;
+    *) run "PyTorch's step $1" /usr/bin/python3 "$peers/gpt_torch.py" --config "$1" --threads 2 --steps "$(steps_of "$1")" ;;
   esac
 }
 
 echo "| step | PyTorch ms | heed ms | ratio | efficiency | PyTorch MiB | heed MiB |"
 echo "|---|---|---|---|---|---|---|"
 for row in "${rows[@]}"; do
-  results=$(mktemp)
+  results=$scratch/results
+  : > "$results"
   for _ in $(seq "$pairs"); do
     ours "$row" >> "$results"
     theirs "$row" >> "$results"
@@ -54,5 +69,4 @@ print("| %s | %.3g | %.3g | %.2f | %.2f | %d | %d |" % (
     sys.argv[1], median(b["median_ms"] for b in theirs), median(a["median_ms"] for a in ours), ratio,
     median(a["efficiency"] for a in ours), max(b["peak_mib"] for b in theirs), max(a["peak_mib"] for a in ours)), flush=True)
 PY
-  rm -f "$results"
 done
