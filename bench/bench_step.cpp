@@ -108,8 +108,17 @@ double sgemm_gflop_per_s() {
   return best;
 }
 
-Workload workload(const std::string& model, const std::string& config, nn::Parameters& params, Rng& rng) {
-  if (model == "gpt" && kGpt.contains(config)) return gpt(kGpt.at(config), params, rng);
+/// What replaces a GPT's sizes, where it is above 0.
+struct Sizes { int64_t context = 0, layers = 0, channels = 0; };
+
+Workload workload(const std::string& model, const std::string& config, const Sizes& sizes, nn::Parameters& params, Rng& rng) {
+  if (model == "gpt" && kGpt.contains(config)) {
+    GptSize s = kGpt.at(config);
+    if (sizes.context > 0) s.T = sizes.context;
+    if (sizes.layers > 0) s.L = sizes.layers;
+    if (sizes.channels > 0) s.C = sizes.channels;
+    return gpt(s, params, rng);
+  }
   if (model == "seq2seq" && (config == "none" || config == "additive")) return seq2seq(config == "additive", params, rng);
   if (model == "transformer" && config == "small") return transformer(params, rng);
   throw CLI::ValidationError("--config", "no " + model + " is called " + config + "; there are gpt micro, cpu, baby, long, gpt2; seq2seq none, additive; transformer small");
@@ -122,8 +131,12 @@ int main(int argc, char** argv) {
   std::string model = "gpt", config = "cpu";
   int threads = num_threads(), steps = 30;
   bool json = false;
+  Sizes sizes;
   app.add_option("--model", model, "gpt, seq2seq or transformer")->check(CLI::IsMember({"gpt", "seq2seq", "transformer"}));
   app.add_option("--config", config, "gpt: micro cpu baby long gpt2; seq2seq: none additive; transformer: small");
+  app.add_option("--context", sizes.context, "of a gpt, in place of its config's")->check(CLI::PositiveNumber);
+  app.add_option("--layers", sizes.layers, "likewise")->check(CLI::PositiveNumber);
+  app.add_option("--channels", sizes.channels, "likewise")->check(CLI::PositiveNumber);
   app.add_option("--threads", threads, "threads")->check(CLI::PositiveNumber);
   app.add_option("--steps", steps, "timed steps, after 3 that warm up")->check(CLI::PositiveNumber);
   app.add_flag("--json", json, "print one JSON object on stdout; the profile goes to stderr");
@@ -132,7 +145,7 @@ int main(int argc, char** argv) {
     set_num_threads(threads);
     Rng rng(1);
     nn::Parameters params(rng);
-    Workload work = workload(model, config, params, rng);
+    Workload work = workload(model, config, sizes, params, rng);
     for (int i = 0; i < 3; ++i) step(work, params);
     const int64_t system_calls = memory_stats().system_calls;
     std::vector<double> ms;
