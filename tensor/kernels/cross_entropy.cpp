@@ -31,9 +31,10 @@ double total(const float* x, size_t n) {
   return sum(n, [=](auto at) HWY_ATTR { return at(x); });
 }
 
-/// dx = scale e^(x - lse) - constant part
-void weighted_softmax(const float* x, float lse, float scale, float less, float* dx, size_t n) {
-  const V shift = constant(lse), factor = constant(scale), rest = constant(less);
+/// dx = scale e^(x - lse) - less. What float loses of a large lse goes into the factor.
+void weighted_softmax(const float* x, double lse, float scale, float less, float* dx, size_t n) {
+  const float rounded = static_cast<float>(lse);
+  const V shift = constant(rounded), factor = constant(static_cast<float>(scale * std::exp(rounded - lse))), rest = constant(less);
   map(x, dx, n, [=](V v) HWY_ATTR { return hn::MulSub(exp_small(hn::Sub(v, shift)), factor, rest); });
 }
 
@@ -60,7 +61,7 @@ double log_sum_exp_of(const double* x, int64_t n) {
 double total_of(const float* x, int64_t n) { return HWY_DYNAMIC_DISPATCH(total)(x, static_cast<size_t>(n)); }
 double total_of(const double* x, int64_t n) { return std::accumulate(x, x + n, 0.0); }
 
-void weighted_softmax_of(const float* x, float lse, float scale, float less, float* dx, int64_t n) {
+void weighted_softmax_of(const float* x, double lse, float scale, float less, float* dx, int64_t n) {
   HWY_DYNAMIC_DISPATCH(weighted_softmax)(x, lse, scale, less, dx, static_cast<size_t>(n));
 }
 void weighted_softmax_of(const double* x, double lse, double scale, double less, double* dx, int64_t n) {
@@ -73,13 +74,13 @@ int64_t grain(int64_t V) { return std::max<int64_t>(1, 16384 / std::max<int64_t>
 }  // namespace
 
 template <class T>
-void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, T* lse) {
+void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* lse) {
   parallel_for(shape.N, grain(shape.V), [=](int64_t begin, int64_t end) {
     const double smoothing = shape.label_smoothing;
     for (int64_t i = begin; i < end; ++i) {
       const T* x = logits + i * shape.V;
       const double log_sum = log_sum_exp_of(x, shape.V);
-      lse[i] = static_cast<T>(log_sum);
+      lse[i] = log_sum;
       loss[i] = 0;
       if (targets[i] == shape.ignore_index) continue;
       double nats = log_sum - static_cast<double>(x[targets[i]]);
@@ -92,7 +93,7 @@ void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* ta
 }
 
 template <class T>
-void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const T* lse, T scale,
+void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse, T scale,
                             T* dlogits) {
   const T less = static_cast<T>(static_cast<double>(scale) * shape.label_smoothing / static_cast<double>(shape.V));
   const T hit = static_cast<T>(static_cast<double>(scale) * (1 - shape.label_smoothing));
@@ -109,9 +110,9 @@ void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const in
   });
 }
 
-template void cross_entropy(const CrossEntropy&, const float*, const int64_t*, float*, float*);
+template void cross_entropy(const CrossEntropy&, const float*, const int64_t*, float*, double*);
 template void cross_entropy(const CrossEntropy&, const double*, const int64_t*, double*, double*);
-template void cross_entropy_backward(const CrossEntropy&, const float*, const int64_t*, const float*, float, float*);
+template void cross_entropy_backward(const CrossEntropy&, const float*, const int64_t*, const double*, float, float*);
 template void cross_entropy_backward(const CrossEntropy&, const double*, const int64_t*, const double*, double, double*);
 
 }  // namespace heed::kernels

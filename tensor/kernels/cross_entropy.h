@@ -14,11 +14,11 @@ struct CrossEntropy {
 /// loss (N) in nats and lse (N) = log sum e^logits. Every target (N) is ignore_index or in [0, V): the caller has checked.
 /// lse is written for ignored rows too. Sums as in softmax.h. T: float or double.
 template <class T>
-void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, T* lse);
+void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* lse);
 
 /// dlogits (N, V) = scale (softmax(logits) - target distribution), overwritten; it may be logits itself.
 template <class T>
-void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const T* lse, T scale,
+void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse, T scale,
                             T* dlogits);
 
 }  // namespace heed::kernels
