@@ -42,6 +42,21 @@ Tensor summed_loss(const Tensor& logits, const Tensor& targets, const Tensor& le
   return cross_entropy(logits, kept) * lengths.sum().item<double>();
 }
 
+/// A translator's loss, over sources of 6 words and targets of 5, padded on either side.
+template <class Model>
+void check_translator(Setup& t, const Model& model) {
+  const Tensor source = t.tokens(6, {3, 5}), input = t.tokens(5, {3, 4}), target = t.tokens(5, {3, 9});
+  const Tensor source_lengths = tensor({5, 1, 3}), target_lengths = tensor({2, 4, 1});
+  const auto over_source = [&](const Tensor& x, const Tensor& lengths, const Tensor& rows) {
+    return summed_loss(model(x, lengths, index_select(input, 0, rows)), index_select(target, 0, rows), index_select(target_lengths, 0, rows));
+  };
+  const auto over_target = [&](const Tensor& x, const Tensor& lengths, const Tensor& rows) {
+    return summed_loss(model(index_select(source, 0, rows), index_select(source_lengths, 0, rows), x), index_select(target, 0, rows), lengths);
+  };
+  CHECK(effect_of_padding(t.params, source, source_lengths, over_source, {0, 5}) == "");
+  CHECK(effect_of_padding(t.params, input, target_lengths, over_target, {0, 4}) == "");
+}
+
 }  // namespace
 
 TEST_CASE("padding: the check notices a loss that reads on behind a row's end", "[padding]") {
@@ -111,16 +126,7 @@ TEST_CASE("padding: Seq2Seq, source and target, with and without attention", "[m
       Setup t;
       const models::Seq2Seq model(
           t.s, {.source_vocabulary = 6, .target_vocabulary = 5, .embedding = 3, .hidden = 4, .cell = cell, .attention = attention});
-      const Tensor source = t.tokens(6, {3, 5}), input = t.tokens(5, {3, 4}), target = t.tokens(5, {3, 9});
-      const Tensor source_lengths = tensor({5, 1, 3}), target_lengths = tensor({2, 4, 1});
-      const auto over_source = [&](const Tensor& x, const Tensor& lengths, const Tensor& rows) {
-        return summed_loss(model(x, lengths, index_select(input, 0, rows)), index_select(target, 0, rows), index_select(target_lengths, 0, rows));
-      };
-      const auto over_target = [&](const Tensor& x, const Tensor& lengths, const Tensor& rows) {
-        return summed_loss(model(index_select(source, 0, rows), index_select(source_lengths, 0, rows), x), index_select(target, 0, rows), lengths);
-      };
-      CHECK(effect_of_padding(t.params, source, source_lengths, over_source, {0, 5}) == "");
-      CHECK(effect_of_padding(t.params, input, target_lengths, over_target, {0, 4}) == "");
+      check_translator(t, model);
     }
 }
 
@@ -138,16 +144,7 @@ TEST_CASE("padding: Transformer, source and target", "[models][transformer][padd
                                           .dropout = 0,
                                           .pre_norm = pre_norm,
                                           .learned_positions = true});
-    const Tensor source = t.tokens(6, {3, 5}), input = t.tokens(5, {3, 4}), target = t.tokens(5, {3, 9});
-    const Tensor source_lengths = tensor({5, 1, 3}), target_lengths = tensor({2, 4, 1});
-    const auto over_source = [&](const Tensor& x, const Tensor& lengths, const Tensor& rows) {
-      return summed_loss(model(x, lengths, index_select(input, 0, rows)), index_select(target, 0, rows), index_select(target_lengths, 0, rows));
-    };
-    const auto over_target = [&](const Tensor& x, const Tensor& lengths, const Tensor& rows) {
-      return summed_loss(model(index_select(source, 0, rows), index_select(source_lengths, 0, rows), x), index_select(target, 0, rows), lengths);
-    };
-    CHECK(effect_of_padding(t.params, source, source_lengths, over_source, {0, 5}) == "");
-    CHECK(effect_of_padding(t.params, input, target_lengths, over_target, {0, 4}) == "");
+    check_translator(t, model);
   }
 }
 
