@@ -20,6 +20,7 @@ done
 [ ${#rows[@]} -gt 0 ] || rows=(micro cpu baby long gpt2 none additive)
 [ -f "$peers/gpt_torch.py" ] || { echo "compare.sh: no gpt_torch.py in $peers; need the folder of PyTorch programs, by --peers DIR" >&2; exit 1; }
 
+scripts/deps.sh python3-torch libbenchmark-dev
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
 ninja -C $build bench_step > "$build/compare.log" || { cat "$build/compare.log" >&2; echo "compare.sh: bench_step does not build" >&2; exit 1; }
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE  # an old setting would slow our products

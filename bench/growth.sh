@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:-build-bench}
+scripts/deps.sh libbenchmark-dev
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
 ninja -C "$build" --quiet bench_step
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE  # an old setting would slow our products

@@ -14,6 +14,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ ${#rows[@]} -gt 0 ] || rows=(micro cpu long gpt2 baby none additive)
+scripts/deps.sh libbenchmark-dev
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
 ninja -C $build --quiet bench_step
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-600}
 shift || true
 build=build-fuzz
+scripts/deps.sh clang libclang-rt-dev || exit 1
 cmake --preset fuzz >/dev/null && cmake --build $build --target fuzz -- --quiet || exit 1
 $build/tests/fuzz/seeds $build/seeds || exit 1
 
