@@ -1,4 +1,8 @@
 // Micro-benchmarks: what one op costs, and how fast the kernels run.
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
 #include <benchmark/benchmark.h>
 
 #include "heed.h"
@@ -7,14 +11,28 @@
 using namespace heed;
 
 namespace {
+std::atomic<int64_t> news{0};
+}
 
-/// x + y on 8 elements: all overhead. Counts the storages it makes.
+// Not inline: g++ would see free() meet a pointer from new, and take it for a mistake.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  news.fetch_add(1, std::memory_order_relaxed);
+  if (void* memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+/// x + y on 8 elements: all overhead. Counts the storages and the objects on the heap that it makes.
 void add_8(benchmark::State& state, bool recorded) {
   Tensor x = ones({8}), y = ones({8});
   if (recorded) x.set_requires_grad();
-  const int64_t before = memory_stats().allocations;
+  const int64_t storages = memory_stats().allocations, objects = news;
   for (auto _ : state) benchmark::DoNotOptimize(x + y);
-  state.counters["storages"] = double(memory_stats().allocations - before) / double(state.iterations());
+  state.counters["storages"] = double(memory_stats().allocations - storages) / double(state.iterations());
+  state.counters["objects"] = double(news - objects) / double(state.iterations());
 }
 BENCHMARK_CAPTURE(add_8, constant, false);
 BENCHMARK_CAPTURE(add_8, recorded, true);
