@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "tensor/tensor.h"
 
@@ -183,9 +183,9 @@ GradcheckReport gradgradcheck(const P& params, F loss_fn, const GradcheckOptions
 }  // namespace heed
 
 template <>
-struct fmt::formatter<heed::GradcheckReport> : fmt::formatter<std::string> {
-  template <class Context>
-  auto format(const heed::GradcheckReport& report, Context& context) const {
-    return fmt::formatter<std::string>::format(to_string(report), context);
+struct fmt::formatter<heed::GradcheckReport> {
+  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+  appender format(const heed::GradcheckReport& report, format_context& context) const {
+    return fmt::format_to(context.out(), "{}", to_string(report));
   }
 };

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <ostream>
 
+#include <fmt/ranges.h>
+
 #include "autograd/gradcheck.h"
 
 namespace heed {

@@ -1,4 +1,6 @@
 // Reductions over axes and running sums.
+#include <cmath>
+
 #include "autograd/check.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"

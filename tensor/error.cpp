@@ -8,4 +8,8 @@ std::string to_string(const Loc& where) {
   return fmt::format("[{}:{}]", file, where.line());
 }
 
+std::string compose_message(const Op& op, fmt::string_view format, fmt::format_args args) {
+  return fmt::format("{}: {}  {}", op.name, fmt::vformat(format, args), to_string(op.where));
+}
+
 }  // namespace heed

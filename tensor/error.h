@@ -49,6 +49,9 @@ struct Op {
 /// "[train.cpp:41]": the file without its folders, and the line.
 std::string to_string(const Loc& where);
 
+/// "op: message  [file:line]".
+std::string compose_message(const Op& op, fmt::string_view format, fmt::format_args args);
+
 /// A message for fail, checked against its arguments when compiled, and the line that it stands on.
 template <class... Args>
 struct Complaint {
@@ -61,8 +64,7 @@ struct Complaint {
 /// Throws E with "op: message  [file:line]".
 template <class E, class... Args>
 [[noreturn]] void fail(const Op& op, std::type_identity_t<Complaint<Args...>> complaint, Args&&... args) {
-  throw E(fmt::format("{}: {}  {}", op.name, fmt::format(complaint.format, std::forward<Args>(args)...), to_string(op.where)),
-          complaint.check);
+  throw E(compose_message(op, complaint.format, fmt::make_format_args(args...)), complaint.check);
 }
 
 }  // namespace heed

@@ -26,8 +26,5 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x);
 template <>
 struct fmt::formatter<heed::Tensor> {
   constexpr auto parse(format_parse_context& context) { return context.begin(); }
-  template <class Context>
-  auto format(const heed::Tensor& x, Context& context) const {
-    return fmt::format_to(context.out(), "{}", heed::to_string(x));
-  }
+  appender format(const heed::Tensor& x, format_context& context) const { return fmt::format_to(context.out(), "{}", heed::to_string(x)); }
 };

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include <fmt/ranges.h>
+
 namespace heed {
 
 Shape::Shape(std::span<const int64_t> sizes, Loc where) {
@@ -83,3 +85,7 @@ void check_sizes(const Op& op, const Shape& shape) {
 }
 
 }  // namespace heed
+
+fmt::appender fmt::formatter<heed::Shape>::format(const heed::Shape& shape, format_context& context) const {
+  return fmt::format_to(context.out(), "({})", fmt::join(shape.begin(), shape.end(), ", "));
+}

@@ -8,7 +8,6 @@
 #include <span>
 
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include "tensor/error.h"
 
@@ -72,10 +71,5 @@ void check_sizes(const Op& op, const Shape& shape);
 template <>
 struct fmt::formatter<heed::Shape> {
   constexpr auto parse(format_parse_context& context) { return context.begin(); }
-  template <class Context>
-  auto format(const heed::Shape& shape, Context& context) const {
-    return fmt::format_to(context.out(), "({})", fmt::join(shape.begin(), shape.end(), ", "));
-  }
+  appender format(const heed::Shape& shape, format_context& context) const;
 };
-template <>
-struct fmt::is_range<heed::Shape, char> : std::false_type {};

@@ -1,4 +1,6 @@
 // Joining, splitting, picking, triangles.
+#include <fmt/ranges.h>
+
 #include "tests/op_table.h"
 
 namespace heed::tests {

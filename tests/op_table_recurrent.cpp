@@ -1,4 +1,6 @@
 // Whole-sequence recurrent cells and additive attention.
+#include <fmt/ranges.h>
+
 #include "autograd/reference.h"
 #include "tests/op_table.h"
 

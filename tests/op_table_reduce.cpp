@@ -1,6 +1,8 @@
 // Reductions, and cumulative ones.
 #include <limits>
 
+#include <fmt/ranges.h>
+
 #include "tests/op_table.h"
 
 namespace heed::tests {

@@ -1,5 +1,7 @@
 // Cases of the book's chapters that it does not print: other seeds, widths, heads, batches and sizes, with the numbers
 // that PyTorch computes for them (tests/oracle/book.py).
+#include <fmt/ranges.h>
+
 #include "autograd/ops.h"
 #include "nn/attention.h"
 #include "nn/dropout.h"

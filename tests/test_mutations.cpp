@@ -2,6 +2,8 @@
 #include <map>
 #include <set>
 
+#include <fmt/ranges.h>
+
 #include "autograd/gradcheck.h"
 #include "autograd/node.h"
 #include "tests/op_run.h"

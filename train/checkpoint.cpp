@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include <fmt/ranges.h>
+
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "tensor/random.h"

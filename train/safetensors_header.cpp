@@ -4,6 +4,7 @@
 #include <limits>
 #include <set>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 namespace heed::train {

@@ -1,5 +1,6 @@
 // Line charts as SVG.
 #include <algorithm>
+#include <cmath>
 
 #include "train/atomic_file.h"
 #include "train/plot/axis.h"
