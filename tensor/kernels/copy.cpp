@@ -25,7 +25,7 @@ void copy_into(const Tensor& x, const Tensor& y) {
     T* out = y.mutable_data<T>();
     const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
     const int64_t to = nest.inner_stride(0), from = nest.inner_stride(1);
-    for_runs(nest, [&](const std::array<int64_t, 2>& at, int64_t n) {
+    nest.for_runs([&](const std::array<int64_t, 2>& at, int64_t n) {
       T* po = out + at[0];
       const T* pi = in + at[1];
       if (to == 1 && from == 1)
@@ -42,7 +42,7 @@ void add_into(const Tensor& x, const Tensor& y) {
     T* out = y.mutable_data<T>();
     const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
     const int64_t to = nest.inner_stride(0), from = nest.inner_stride(1);
-    for_runs(nest, [&](const std::array<int64_t, 2>& at, int64_t n) {
+    nest.for_runs([&](const std::array<int64_t, 2>& at, int64_t n) {
       T* po = out + at[0];
       const T* pi = in + at[1];
       if (to == 1 && from == 1)
@@ -65,7 +65,7 @@ void fill(const Tensor& y, double value) {
     const T v = static_cast<T>(value);
     const Nest<1> nest(y.shape(), {y.strides()});
     const int64_t step = nest.inner_stride(0);
-    for_runs(nest, [&](const std::array<int64_t, 1>& at, int64_t n) {
+    nest.for_runs([&](const std::array<int64_t, 1>& at, int64_t n) {
       for (int64_t i = 0; i < n; ++i) out[at[0] + i * step] = v;
     });
   });
@@ -79,7 +79,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     const Nest<4> nest(a.shape(), {y.strides(), condition.strides(), a.strides(), b.strides()});
     const int64_t sc = nest.inner_stride(1), sa = nest.inner_stride(2), sb = nest.inner_stride(3);
-    for_runs(nest, [&](const std::array<int64_t, 4>& at, int64_t n) {
+    nest.for_runs([&](const std::array<int64_t, 4>& at, int64_t n) {
       for (int64_t i = 0; i < n; ++i) out[at[0] + i] = pc[at[1] + i * sc] ? pa[at[2] + i * sa] : pb[at[3] + i * sb];
     });
   });

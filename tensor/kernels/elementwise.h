@@ -13,7 +13,7 @@ Tensor map_as(const Tensor& x, F f) {
   const In* in = x.data<In>();
   const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
   const int64_t step = nest.inner_stride(1);
-  for_runs(nest, [&](const std::array<int64_t, 2>& at, int64_t n) {
+  nest.for_runs([&](const std::array<int64_t, 2>& at, int64_t n) {
     Out* po = out + at[0];
     const In* pi = in + at[1];
     if (step == 1)
@@ -32,7 +32,7 @@ Tensor map2_as(const Tensor& a, const Tensor& b, F f) {
   const In *pa0 = a.data<In>(), *pb0 = b.data<In>();
   const Nest<3> nest(a.shape(), {y.strides(), a.strides(), b.strides()});
   const int64_t sa = nest.inner_stride(1), sb = nest.inner_stride(2);
-  for_runs(nest, [&](const std::array<int64_t, 3>& at, int64_t n) {
+  nest.for_runs([&](const std::array<int64_t, 3>& at, int64_t n) {
     Out* po = out + at[0];
     const In *pa = pa0 + at[1], *pb = pb0 + at[2];
     if (sa == 1 && sb == 1)

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <type_traits>
 
 #include "tensor/parallel.h"
 #include "tensor/tensor.h"
@@ -11,7 +12,22 @@ namespace heed::kernels {
 
 constexpr int64_t kGrain = 16384;  // elements below which a second thread costs more than it saves
 
-/// N operands walked together: axes of size 1 dropped, axes merged where every operand's strides allow it.
+/// Any callable f(offsets, n), by reference: the walk is compiled once, not for each kernel.
+template <int N>
+class Run {
+ public:
+  template <class F>
+  Run(F&& f)
+      : f_(const_cast<void*>(static_cast<const void*>(&f))),
+        call_([](void* g, const std::array<int64_t, N>& offsets, int64_t n) { (*static_cast<std::remove_reference_t<F>*>(g))(offsets, n); }) {}
+  void operator()(const std::array<int64_t, N>& offsets, int64_t n) const { call_(f_, offsets, n); }
+
+ private:
+  void* f_;
+  void (*call_)(void*, const std::array<int64_t, N>&, int64_t);
+};
+
+/// N operands walked together, 1 to 4: axes of size 1 dropped, axes merged where every operand's strides allow it.
 /// At least one axis is left; the last is the innermost.
 template <int N>
 struct Nest {
@@ -19,75 +35,18 @@ struct Nest {
   std::array<int64_t, kMaxRank> sizes{};
   std::array<std::array<int64_t, kMaxRank>, N> strides{};
 
-  Nest(const Shape& shape, const std::array<Strides, N>& given) {
-    for (int axis = 0; axis < shape.rank(); ++axis)
-      if (shape[axis] != 1) add(shape[axis], given, axis);
-    if (rank == 0) {
-      rank = 1;
-      sizes[0] = 1;
-    }
-  }
+  Nest(const Shape& shape, const std::array<Strides, N>& given);
   int64_t inner() const { return sizes[size_t(rank - 1)]; }
   int64_t inner_stride(int operand) const { return strides[size_t(operand)][size_t(rank - 1)]; }
   /// The number of innermost rows.
-  int64_t rows() const {
-    int64_t n = 1;
-    for (int i = 0; i + 1 < rank; ++i) n *= sizes[size_t(i)];
-    return n;
-  }
+  int64_t rows() const;
   /// Calls f(offsets, inner()) for the rows begin .. end - 1; offsets in elements, by operand.
-  template <class F>
-  void for_rows(int64_t begin, int64_t end, F&& f) const {
-    std::array<int64_t, kMaxRank> index{};
-    std::array<int64_t, N> offsets{};
-    int64_t rest = begin;
-    for (int i = rank - 2; i >= 0; --i) {
-      index[size_t(i)] = rest % sizes[size_t(i)];
-      rest /= sizes[size_t(i)];
-      for (size_t k = 0; k < N; ++k) offsets[k] += index[size_t(i)] * strides[k][size_t(i)];
-    }
-    for (int64_t row = begin; row < end; ++row) {
-      f(offsets, inner());
-      for (int i = rank - 2; i >= 0; --i) {
-        for (size_t k = 0; k < N; ++k) offsets[k] += strides[k][size_t(i)];
-        if (++index[size_t(i)] < sizes[size_t(i)]) break;
-        for (size_t k = 0; k < N; ++k) offsets[k] -= sizes[size_t(i)] * strides[k][size_t(i)];
-        index[size_t(i)] = 0;
-      }
-    }
-  }
+  void for_rows(int64_t begin, int64_t end, Run<N> f) const;
+  /// Calls f(offsets, n) for runs of n innermost elements that cover the nest, in parallel.
+  void for_runs(Run<N> f) const;
 
  private:
-  void add(int64_t size, const std::array<Strides, N>& given, int axis) {
-    if (rank > 0) {
-      bool merges = true;
-      for (size_t k = 0; k < N; ++k) merges &= strides[k][size_t(rank - 1)] == given[k][axis] * size;
-      if (merges) {
-        sizes[size_t(rank - 1)] *= size;
-        for (size_t k = 0; k < N; ++k) strides[k][size_t(rank - 1)] = given[k][axis];
-        return;
-      }
-    }
-    sizes[size_t(rank)] = size;
-    for (size_t k = 0; k < N; ++k) strides[k][size_t(rank)] = given[k][axis];
-    ++rank;
-  }
+  void add(int64_t size, const std::array<Strides, N>& given, int axis);
 };
-
-/// Calls body(offsets, n) for runs of n innermost elements that cover the nest, in parallel.
-template <int N, class F>
-void for_runs(const Nest<N>& nest, F&& body) {
-  const int64_t rows = nest.rows(), inner = nest.inner();
-  if (rows == 0 || inner == 0) return;
-  if (rows == 1) {
-    parallel_for(inner, kGrain, [&](int64_t begin, int64_t end) {
-      std::array<int64_t, N> offsets;
-      for (int k = 0; k < N; ++k) offsets[size_t(k)] = begin * nest.inner_stride(k);
-      body(offsets, end - begin);
-    });
-    return;
-  }
-  parallel_for(rows, std::max<int64_t>(1, kGrain / inner), [&](int64_t begin, int64_t end) { nest.for_rows(begin, end, body); });
-}
 
 }  // namespace heed::kernels
