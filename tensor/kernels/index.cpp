@@ -30,9 +30,10 @@ void for_gathered(const Tensor& index, int axis, const Shape& shape, F f) {
   const Nest<2> nest(index.shape(), {index.strides(), walked});
   if (index.numel() == 0) return;
   int64_t position = 0;
-  nest.for_rows(0, nest.rows(), [&](const std::array<int64_t, 2>& at, int64_t n) {
-    for (int64_t j = 0; j < n; ++j)
-      f(position++, at[1] + j * nest.inner_stride(1) + pi[at[0] + j * nest.inner_stride(0)] * strides[axis]);
+  nest.for_rows(0, nest.rows(), [&, axis_stride = strides[axis], sp = nest.inner_stride(0), sw = nest.inner_stride(1)](const auto& at, int64_t n) {
+    const int64_t start = position;
+    for (int64_t j = 0; j < n; ++j) f(start + j, at[1] + j * sw + pi[at[0] + j * sp] * axis_stride);
+    position = start + n;
   });
 }
 

@@ -48,46 +48,51 @@ Acc reduce_row(const T* x, int64_t n, int64_t stride, Acc initial, Combine combi
 
 /// Each kept element for itself: right where the reduced axes lie close in memory.
 template <class Acc, class T, class Out, class Combine>
-void reduce_rows(const T* x, Out* out, const Split& split, Acc initial, Combine combine) {
-  const Nest<1> kept(split.kept, {split.kept_strides});
-  const Nest<1> reduced(split.reduced, {split.reduced_strides});
-  const int64_t n = split.kept.numel(), work = std::max<int64_t>(1, split.reduced.numel());
-  const int64_t inner = kept.inner();
-  parallel_for(n, std::max<int64_t>(1, kGrain / work), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      int64_t base = 0;
-      kept.for_rows(i / inner, i / inner + 1, [&](const std::array<int64_t, 1>& at, int64_t) { base = at[0]; });
-      base += (i % inner) * kept.inner_stride(0);
-      Acc acc = initial;
-      reduced.for_rows(0, reduced.rows(), [&](const std::array<int64_t, 1>& at, int64_t m) {
-        acc = combine(acc, reduce_row<Acc>(x + base + at[0], m, reduced.inner_stride(0), initial, combine));
+void reduce_rows(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduced, Acc initial, Combine combine) {
+  const int64_t inner = kept.inner(), step = kept.inner_stride(0);
+  const int64_t n = reduced.inner(), stride = reduced.inner_stride(0), reduced_rows = reduced.rows();
+  const auto one = [=, &reduced](const T* px) {
+    if (reduced_rows == 1) return reduce_row<Acc>(px, n, stride, initial, combine);
+    Acc acc = initial;
+    reduced.for_rows(0, reduced_rows, [&](const std::array<int64_t, 1>& at, int64_t) {
+      acc = combine(acc, reduce_row<Acc>(px + at[0], n, stride, initial, combine));
+    });
+    return acc;
+  };
+  parallel_for(kept.rows() * inner, std::max<int64_t>(1, kGrain / (reduced_rows * n)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end;) {
+      const int64_t first = i % inner, last = std::min(inner, first + end - i);
+      Out* po = out + i - first;
+      kept.for_rows(i / inner, i / inner + 1, [=, &one](const std::array<int64_t, 1>& at, int64_t) {
+        for (int64_t j = first; j < last; ++j) po[j] = static_cast<Out>(one(x + at[0] + j * step));
       });
-      out[i] = static_cast<Out>(acc);
+      i += last - first;
     }
   });
 }
 
+/// acc[j] = combine(acc[j], ...) over n rows of `width` elements.
+template <class Acc, class T, class Combine>
+void reduce_block(const T* x, int64_t n, int64_t stride, Acc* __restrict acc, int64_t width, Combine combine) {
+  for (int64_t i = 0; i < n; ++i, x += stride)
+    for (int64_t j = 0; j < width; ++j) acc[j] = combine(acc[j], static_cast<Acc>(x[j]));
+}
+
 /// Blocks of neighbouring kept elements together: right where the kept axes lie close in memory (sums over leading axes).
 template <class Acc, class T, class Out, class Combine>
-void reduce_columns(const T* x, Out* out, const Split& split, Acc initial, Combine combine) {
+void reduce_columns(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduced, Acc initial, Combine combine) {
   constexpr int64_t kBlock = 128;
-  const Nest<1> kept(split.kept, {split.kept_strides});
-  const Nest<1> reduced(split.reduced, {split.reduced_strides});
   const int64_t inner = kept.inner(), blocks = (inner + kBlock - 1) / kBlock;
-  const int64_t work = kBlock * std::max<int64_t>(1, split.reduced.numel());
-  parallel_for(kept.rows() * blocks, std::max<int64_t>(1, kGrain / work), [&](int64_t begin, int64_t end) {
+  const int64_t n = reduced.inner(), stride = reduced.inner_stride(0), reduced_rows = reduced.rows();
+  parallel_for(kept.rows() * blocks, std::max<int64_t>(1, kGrain / (kBlock * reduced_rows * n)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t row = i / blocks, first = (i % blocks) * kBlock, width = std::min(kBlock, inner - first);
-      int64_t base = 0;
-      kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& at, int64_t) { base = at[0]; });
       Acc acc[kBlock];
       for (int64_t j = 0; j < width; ++j) acc[j] = initial;
-      const int64_t step = reduced.inner_stride(0);
-      reduced.for_rows(0, reduced.rows(), [&](const std::array<int64_t, 1>& at, int64_t m) {
-        for (int64_t k = 0; k < m; ++k) {
-          const T* px = x + base + first + at[0] + k * step;
-          for (int64_t j = 0; j < width; ++j) acc[j] = combine(acc[j], static_cast<Acc>(px[j]));
-        }
+      kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& base, int64_t) {
+        reduced.for_rows(0, reduced_rows, [=, &base, &acc](const std::array<int64_t, 1>& at, int64_t) {
+          reduce_block(x + base[0] + first + at[0], n, stride, acc, width, combine);
+        });
       });
       for (int64_t j = 0; j < width; ++j) out[row * inner + first + j] = static_cast<Out>(acc[j]);
     }
@@ -105,8 +110,8 @@ void reduce(const Tensor& x, Out* out, const Shape& axes, Acc initial, Combine c
   const Nest<1> kept(split.kept, {split.kept_strides});
   const Nest<1> reduced(split.reduced, {split.reduced_strides});
   const bool columns = kept.inner_stride(0) == 1 && kept.inner() > 1 && reduced.inner_stride(0) != 1;
-  if (columns) reduce_columns<Acc>(x.data<T>(), out, split, initial, combine);
-  else reduce_rows<Acc>(x.data<T>(), out, split, initial, combine);
+  if (columns) reduce_columns<Acc>(x.data<T>(), out, kept, reduced, initial, combine);
+  else reduce_rows<Acc>(x.data<T>(), out, kept, reduced, initial, combine);
 }
 
 template <class Less>
