@@ -135,19 +135,12 @@ HWY_INLINE void write_gradients(const RecurrentBackward<Real>& call, const LaneR
             [&](int64_t i) { return at(call.du_new, now.t, share.rows[i]); });
 }
 
+// All units of the share, one after the other.
 template <Cell cell, class Real>
-void run_step_backward(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
-                       const Lanes<Real>& a, Real* db) {
-  const Tag<Real> d;
-  const int64_t H = call.shape.H, B = call.shape.B, ld = share.ld, G = gates_of(cell) * H;
-  load_old_state(call, share, now, a);
-  if (cell == Cell::rnn_tanh || cell == Cell::rnn_relu)
-    to_lanes(
-        share, now.lanes, H, [&](int64_t i) { return at(call.out, now.t, share.rows[i]); }, a.state);
-  if (call.dout.data)
-    to_lanes(
-        share, now.lanes, H, [&](int64_t i) { return at(call.dout, now.t, share.rows[i]); }, a.dout);
+HWY_NOINLINE void step_units_backward(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
+                                      const Lanes<Real>& a) {
   constexpr bool kSaves = saved_columns(cell) > 0;
+  const int64_t H = call.shape.H, B = call.shape.B, ld = share.ld;
   const Real* saved = kSaves ? call.saved + now.t * saved_columns(cell) * H * B + share.first : nullptr;
   for (int64_t j = 0; j < H; ++j)
     for (int64_t i = 0; i < now.lanes; i += kLanes<Real>) {
@@ -156,11 +149,36 @@ void run_step_backward(const RecurrentBackward<Real>& call, const LaneRows& shar
                                      a.state + place, a.c_before + place, a.dh + place, a.dc + place,
                                      a.du + place, H * ld, a.dx_new + place, now.lanes - i});
     }
-  for (int64_t j = 0; db && j < G; ++j) {
+}
+
+// db += du, summed over the lanes.
+template <class Real>
+HWY_INLINE void add_bias_gradient(const RecurrentBackward<Real>& call, const LaneRows& share, int64_t lanes,
+                                  const Real* du, Real* db) {
+  const Tag<Real> d;
+  for (int64_t j = 0; j < gates_of(call.cell) * call.shape.H; ++j) {
     auto sum = hn::Zero(d);
-    for (int64_t i = 0; i < now.lanes; i += kLanes<Real>) sum = hn::Add(sum, hn::LoadU(d, a.du + j * ld + i));
+    for (int64_t i = 0; i < lanes; i += kLanes<Real>) sum = hn::Add(sum, hn::LoadU(d, du + j * share.ld + i));
     db[j] += hn::GetLane(hn::SumOfLanes(d, sum));
   }
+}
+
+template <class Real>
+void run_step_backward(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
+                       const Lanes<Real>& a, Real* db) {
+  const int64_t H = call.shape.H;
+  load_old_state(call, share, now, a);
+  if (call.cell == Cell::rnn_tanh || call.cell == Cell::rnn_relu)
+    to_lanes(share, now.lanes, H, [&](int64_t i) { return at(call.out, now.t, share.rows[i]); }, a.state);
+  if (call.dout.data)
+    to_lanes(share, now.lanes, H, [&](int64_t i) { return at(call.dout, now.t, share.rows[i]); }, a.dout);
+  switch (call.cell) {
+    case Cell::rnn_tanh: step_units_backward<Cell::rnn_tanh>(call, share, now, a); break;
+    case Cell::rnn_relu: step_units_backward<Cell::rnn_relu>(call, share, now, a); break;
+    case Cell::lstm: step_units_backward<Cell::lstm>(call, share, now, a); break;
+    case Cell::gru: step_units_backward<Cell::gru>(call, share, now, a); break;
+  }
+  if (db) add_bias_gradient(call, share, now.lanes, a.du, db);
   project_back(call, share, now.lanes, a);
   write_gradients(call, share, now, a);
 }
@@ -177,9 +195,9 @@ HWY_INLINE void write_zeros(const RecurrentBackward<Real>& call, const LaneRows&
   }
 }
 
-template <Cell cell, class Real>
+template <class Real>
 void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
-  const int64_t H = call.shape.H, size = H * share.ld, G = gates_of(cell), steps = steps_of(share);
+  const int64_t H = call.shape.H, size = H * share.ld, G = gates_of(call.cell), steps = steps_of(share);
   Lanes<Real> a;
   Real** const units[] = {&a.dh, &a.dc, &a.dout, &a.state, &a.c_before, &a.c_first, &a.dx_new};
   for (Real** x : units) *x = scratch, scratch += size;
@@ -189,38 +207,24 @@ void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& sha
   if (db) std::fill_n(db, G * H, Real(0));
   load_state(share, H, call.dlast.h, a.dh);
   load_state(share, H, call.dlast.c, a.dc);
-  if (cell == Cell::lstm) load_state(share, H, call.first.c, a.c_first);
+  if (call.cell == Cell::lstm) load_state(share, H, call.first.c, a.c_first);
   for (int64_t s = steps - 1; s >= 0; --s) {
     const int64_t t = call.reverse ? steps - 1 - s : s, before = s == 0 ? t : call.reverse ? t + 1 : t - 1;
     const int64_t lanes = running(share, t), going_on = s == 0 ? 0 : std::min(lanes, running(share, before));
-    run_step_backward<cell>(call, share, Moment{t, before, lanes, going_on}, a, db);
+    run_step_backward(call, share, Moment{t, before, lanes, going_on}, a, db);
   }
   for (int64_t t = 0; t < call.shape.T; ++t) write_zeros(call, share, t);
   store_state(share, H, a.dh, call.dfirst.h);
   store_state(share, H, a.dc, call.dfirst.c);
 }
 
-template <class Real>
-void run_any_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
-  switch (call.cell) {
-    case Cell::rnn_tanh:
-      return run_share_backward<Cell::rnn_tanh>(call, share, db, scratch);
-    case Cell::rnn_relu:
-      return run_share_backward<Cell::rnn_relu>(call, share, db, scratch);
-    case Cell::lstm:
-      return run_share_backward<Cell::lstm>(call, share, db, scratch);
-    case Cell::gru:
-      return run_share_backward<Cell::gru>(call, share, db, scratch);
-  }
-}
-
 void recurrent_backward_f32(const RecurrentBackward<float>& call, const LaneRows& share, float* db,
                             float* scratch) {
-  run_any_backward(call, share, db, scratch);
+  run_share_backward(call, share, db, scratch);
 }
 void recurrent_backward_f64(const RecurrentBackward<double>& call, const LaneRows& share, double* db,
                             double* scratch) {
-  run_any_backward(call, share, db, scratch);
+  run_share_backward(call, share, db, scratch);
 }
 
 }  // namespace HWY_NAMESPACE

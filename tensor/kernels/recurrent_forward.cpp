@@ -85,11 +85,11 @@ HWY_INLINE void project(const RecurrentForward<Real>& call, const LaneRows& shar
                               a.u + joined * ld, ld);
 }
 
+// All units of the share, one after the other.
 template <Cell cell, class Real>
-void run_step(const RecurrentForward<Real>& call, const LaneRows& share, int64_t t, int64_t lanes,
-              const Lanes<Real>& a) {
+HWY_NOINLINE void step_units(const RecurrentForward<Real>& call, const LaneRows& share, int64_t t, int64_t lanes,
+                             const Lanes<Real>& a) {
   const int64_t H = call.shape.H, B = call.shape.B, ld = share.ld;
-  project(call, share, t, lanes, a);
   Real* saved = call.saved ? call.saved + t * saved_columns(cell) * H * B + share.first : nullptr;
   for (int64_t j = 0; j < H; ++j)
     for (int64_t i = 0; i < lanes; i += kLanes<Real>) {
@@ -98,19 +98,31 @@ void run_step(const RecurrentForward<Real>& call, const LaneRows& share, int64_t
                             call.weights.b_hh ? call.weights.b_hh + j : nullptr, H, a.h + place, a.c + place,
                             saved ? saved + j * B + i : nullptr, H * B, lanes - i});
     }
-  to_rows(share, lanes, H, a.h, [&](int64_t i) { return at(call.out, t, share.rows[i]); });
 }
 
-template <Cell cell, class Real>
+template <class Real>
+void run_step(const RecurrentForward<Real>& call, const LaneRows& share, int64_t t, int64_t lanes,
+              const Lanes<Real>& a) {
+  project(call, share, t, lanes, a);
+  switch (call.cell) {
+    case Cell::rnn_tanh: step_units<Cell::rnn_tanh>(call, share, t, lanes, a); break;
+    case Cell::rnn_relu: step_units<Cell::rnn_relu>(call, share, t, lanes, a); break;
+    case Cell::lstm: step_units<Cell::lstm>(call, share, t, lanes, a); break;
+    case Cell::gru: step_units<Cell::gru>(call, share, t, lanes, a); break;
+  }
+  to_rows(share, lanes, call.shape.H, a.h, [&](int64_t i) { return at(call.out, t, share.rows[i]); });
+}
+
+template <class Real>
 void run_share(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch) {
-  const int64_t H = call.shape.H, size = H * share.ld, steps = steps_of(share);
-  const Lanes<Real> a{scratch, scratch + size, scratch + 2 * size, scratch + (2 + gates_of(cell)) * size};
+  const int64_t H = call.shape.H, size = H * share.ld, steps = steps_of(share), gates = gates_of(call.cell);
+  const Lanes<Real> a{scratch, scratch + size, scratch + 2 * size, scratch + (2 + gates) * size};
   load_state(share, H, call.first.h, a.h);
   load_state(share, H, call.first.c, a.c);
-  std::fill_n(a.u, (gates_of(cell) + 1) * size, Real(0));  // idle lanes too go through the arithmetic
+  std::fill_n(a.u, (gates + 1) * size, Real(0));  // idle lanes too go through the arithmetic
   for (int64_t s = 0; s < steps; ++s) {
     const int64_t t = call.reverse ? steps - 1 - s : s;
-    run_step<cell>(call, share, t, running(share, t), a);
+    run_step(call, share, t, running(share, t), a);
   }
   for (int64_t t = 0; t < call.shape.T; ++t)
     for (int64_t i = running(share, t); i < share.count; ++i)
@@ -119,25 +131,11 @@ void run_share(const RecurrentForward<Real>& call, const LaneRows& share, Real* 
   store_state(share, H, a.c, call.last.c);
 }
 
-template <class Real>
-void run_any(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch) {
-  switch (call.cell) {
-    case Cell::rnn_tanh:
-      return run_share<Cell::rnn_tanh>(call, share, scratch);
-    case Cell::rnn_relu:
-      return run_share<Cell::rnn_relu>(call, share, scratch);
-    case Cell::lstm:
-      return run_share<Cell::lstm>(call, share, scratch);
-    case Cell::gru:
-      return run_share<Cell::gru>(call, share, scratch);
-  }
-}
-
 void recurrent_f32(const RecurrentForward<float>& call, const LaneRows& share, float* scratch) {
-  run_any(call, share, scratch);
+  run_share(call, share, scratch);
 }
 void recurrent_f64(const RecurrentForward<double>& call, const LaneRows& share, double* scratch) {
-  run_any(call, share, scratch);
+  run_share(call, share, scratch);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -23,22 +23,29 @@ HWY_INLINE int64_t running(const LaneRows& share, int64_t t) {
 // Steps of the longest row.
 HWY_INLINE int64_t steps_of(const LaneRows& share) { return share.count > 0 ? share.lengths[0] : 0; }
 
+template <class Real>
+HWY_NOINLINE void rows_to_lanes(const Real* const* rows, int64_t lanes, int64_t width, Real* to, int64_t ld) {
+  transpose<Real>(lanes, width, [=](int64_t i) { return rows[i]; }, [=](int64_t j) { return to + j * ld; });
+}
+template <class Real>
+HWY_NOINLINE void lanes_to_rows(const Real* from, int64_t ld, int64_t width, int64_t lanes, Real* const* rows) {
+  transpose<Real>(width, lanes, [=](int64_t j) { return from + j * ld; }, [=](int64_t i) { return rows[i]; });
+}
+
 // to (width, ld): lane i gets the row that `from(i)` points to.
 template <class Real, class From>
 HWY_INLINE void to_lanes(const LaneRows& share, int64_t lanes, int64_t width, From from, Real* to) {
-  const Real* rows[kLargestShare];
+  const Real* rows[kLargestShare] = {};
   for (int64_t i = 0; i < lanes; ++i) rows[i] = from(i);
-  transpose<Real>(
-      lanes, width, [&](int64_t i) { return rows[i]; }, [&](int64_t j) { return to + j * share.ld; });
+  rows_to_lanes<Real>(rows, lanes, width, to, share.ld);
 }
 
 // The row that `to(i)` points to gets lane i of from (width, ld).
 template <class Real, class To>
 HWY_INLINE void to_rows(const LaneRows& share, int64_t lanes, int64_t width, const Real* from, To to) {
-  Real* rows[kLargestShare];
+  Real* rows[kLargestShare] = {};
   for (int64_t i = 0; i < lanes; ++i) rows[i] = to(i);
-  transpose<Real>(
-      width, lanes, [&](int64_t j) { return from + j * share.ld; }, [&](int64_t i) { return rows[i]; });
+  lanes_to_rows<Real>(from, share.ld, width, lanes, rows);
 }
 
 // A (B, H) state in lanes: 0 where there is none.
