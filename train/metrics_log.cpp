@@ -5,10 +5,10 @@
 #include <system_error>
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "train/atomic_file.h"
+#include "train/json.h"
 
 namespace heed::train {
 namespace {
@@ -18,7 +18,7 @@ std::string kept_lines(const std::filesystem::path& path, int64_t keep) {
   std::string kept;
   std::ifstream in(path);
   for (std::string line; keep > 0 && std::getline(in, line);) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
+    const Json json = parse_json(line);
     const auto step = json.is_object() ? json.find("step") : json.end();
     if (step != json.end() && step->is_number_integer() && step->get<int64_t>() <= keep) kept += line + "\n";
   }
@@ -39,9 +39,9 @@ MetricsLog::~MetricsLog() {
 }
 
 void MetricsLog::write(int64_t step, const Numbers& numbers) {
-  nlohmann::ordered_json json = {{"step", step}};
+  Json json = {{"step", step}};
   for (const auto& [name, number] : numbers) json[name] = number;
-  const std::string line = json.dump() + "\n";
+  const std::string line = dump_json(json) + "\n";
   const off_t before = ::lseek(descriptor_, 0, SEEK_END);
   const ssize_t written = ::write(descriptor_, line.data(), line.size());
   if (written == static_cast<ssize_t>(line.size())) return;

@@ -7,16 +7,14 @@
 #include <span>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
-
 #include "autograd/grad_mode.h"
 #include "train/atomic_file.h"
+#include "train/json.h"
 #include "train/page_template.h"
 
 namespace heed::train {
 namespace {
 
-using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
 std::string base64(std::span<const uint8_t> bytes) {
@@ -103,7 +101,7 @@ Json to_json(const Op& op, const PageExample& example) {
 /// JSON that may stand in a <script> element: nothing in it can end the element or open a comment, and what
 /// is not ASCII (U+2028 with it) is escaped.
 std::string script_data(const Json& json) {
-  const std::string dumped = json.dump(-1, ' ', true, Json::error_handler_t::replace);
+  const std::string dumped = dump_ascii(json);
   std::string text;
   text.reserve(dumped.size());
   for (const char c : dumped) {

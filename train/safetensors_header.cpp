@@ -5,7 +5,8 @@
 #include <set>
 
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
+
+#include "train/json.h"
 
 namespace heed::train {
 namespace {
@@ -18,7 +19,7 @@ constexpr const char* kMetadataKey = "__metadata__";
 
 /// Builds a Header from the parser's events. Only the one structure that the format knows is accepted, so nothing
 /// nests deeper than it should, and a key that comes twice is seen.
-class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
+class HeaderReader : public nlohmann::json_sax<Json> {
  public:
   Header header;
   std::string problem;  ///< why parsing stopped, as "what is wrong; need ..."
@@ -166,14 +167,14 @@ StoredType stored_type_of(DType dtype) {
 
 Header parse_header(const Op& op, const std::string& file, std::string_view json, uint64_t data_bytes) {
   HeaderReader reader;
-  const bool parsed = nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
+  const bool parsed = Json::sax_parse(json.begin(), json.end(), &reader);
   std::string problem = parsed ? check_cover(reader.header, data_bytes) : reader.problem;
   if (!problem.empty()) fail<FileError>(op, "'{}' is not a valid safetensors file: {}", file, problem);
   return std::move(reader.header);
 }
 
 std::string format_header(const Op& op, const Header& header) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  Json json = Json::object();
   if (!header.metadata.empty()) json[kMetadataKey] = header.metadata;
   for (const HeaderEntry& entry : header.entries) {
     if (entry.name.empty() || json.contains(entry.name) || entry.name == kMetadataKey)
@@ -184,8 +185,8 @@ std::string format_header(const Op& op, const Header& header) {
   }
   std::string text;
   try {
-    text = json.dump();
-  } catch (const nlohmann::json::exception&) {
+    text = dump_json(json);
+  } catch (const Json::exception&) {
     fail<ValueError>(op, "a tensor's name or the metadata is not valid UTF-8; need UTF-8");
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');

@@ -33,7 +33,7 @@ const Json& Config::value(const std::string& key) const {
 }
 
 void Config::refuse(const std::string& key, const std::string& need) const {
-  std::string shown = value(key).dump(-1, ' ', true, Json::error_handler_t::replace);
+  std::string shown = dump_ascii(value(key));
   if (shown.size() > 40) shown = shown.substr(0, 40) + "...";
   fail<FileError>({"model"}, "\"{}\" of '{}' is {}; need {}", key, file_, shown, need);
 }

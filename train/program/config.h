@@ -5,13 +5,10 @@
 #include <filesystem>
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "tensor/error.h"
+#include "train/json.h"
 
 namespace heed::train::program {
-
-using Json = nlohmann::ordered_json;
 
 /// A JSON object from a file that anybody may have written. All access throws FileError naming the file, the key and what was
 /// expected there.
@@ -28,7 +25,7 @@ class Config {
   size_t choice(const std::string& key, const std::vector<std::string>& names) const;
   /// An object within.
   Config at(const std::string& key) const;
-  std::string dump() const { return json_.dump(); }
+  std::string dump() const { return dump_json(json_); }
 
  private:
   Config(std::string file, Json json) : file_(std::move(file)), json_(std::move(json)) {}

@@ -115,7 +115,7 @@ void print_report(const TrainingReport& report, int64_t parameters, double val_l
                      {"seconds", report.seconds},
                      {"tokens_per_s", report.tokens_per_second},
                      {"peak_mib", peak_mib()}};
-  fmt::print("{}\n", json.dump());
+  fmt::print("{}\n", dump_json(json));
 }
 
 void check_length(const Corpus& corpus, const Run& run) {

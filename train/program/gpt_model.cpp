@@ -24,8 +24,8 @@ Json to_json(const GptTraining& t) {
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const Chars& chars, const GptTraining& training) {
   const Json json = {{"model", kKind}, {"heed", HEED_VERSION}, {"config", to_json(model)}, {"training", to_json(training)},
-                     {"tokenizer", Json::parse(chars.to_json())}};
-  write_file(directory / kConfigFile, json.dump(2) + "\n");
+                     {"tokenizer", parse_json(chars.to_json())}};
+  write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
   params.save(directory / kWeightsFile);
 }
 

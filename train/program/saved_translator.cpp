@@ -99,9 +99,9 @@ void SavedTranslator::save(const std::filesystem::path& directory) const {
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
                      {"training", training},
-                     {"source_words", Json::parse(source_words().to_json())},
-                     {"target_words", Json::parse(target_words().to_json())}};
-  write_file(directory / kConfigFile, json.dump(2) + "\n");
+                     {"source_words", parse_json(source_words().to_json())},
+                     {"target_words", parse_json(target_words().to_json())}};
+  write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
   params().save(directory / kWeightsFile);
 }
 

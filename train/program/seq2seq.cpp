@@ -94,7 +94,7 @@ void print_report(const TrainingReport& report, const SavedTranslator& translato
                      {"exact_match", scores.exact_match},
                      {"bleu", scores.bleu},
                      {"by_length", rows}};
-  fmt::print("{}\n", json.dump());
+  fmt::print("{}\n", dump_json(json));
 }
 
 /// Returns the exit code.

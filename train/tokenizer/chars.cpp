@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
 #include "train/atomic_file.h"
 #include "train/data/text.h"
 #include "train/data/utf8.h"
+#include "train/json.h"
 
 namespace heed::train {
 
@@ -82,12 +81,12 @@ std::string Chars::decode(std::span<const int64_t> ids, Loc where) const {
 }
 
 std::string Chars::to_json() const {
-  return nlohmann::json{{"type", "chars"}, {"characters", encode_utf8(characters_)}}.dump();
+  return dump_json({{"type", "chars"}, {"characters", encode_utf8(characters_)}});
 }
 
 Chars Chars::parse(std::string_view text, const std::string& from, const Op& op) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object() || json.value("type", nlohmann::json()) != "chars" ||
+  const Json json = parse_json(text);
+  if (json.is_discarded() || !json.is_object() || json.value("type", Json()) != "chars" ||
       !json.contains("characters") || !json["characters"].is_string())
     fail<FileError>(
         op, "{} holds no character vocabulary; need {{\"type\": \"chars\", \"characters\": \"...\"}}", from);

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
 #include "train/atomic_file.h"
 #include "train/data/text.h"
 #include "train/data/utf8.h"
+#include "train/json.h"
 
 namespace heed::train {
 
@@ -87,12 +86,12 @@ std::vector<std::string> Words::unknown(std::string_view sentence) const {
 }
 
 std::string Words::to_json() const {
-  return nlohmann::json{{"type", "words"}, {"words", std::vector(words_.begin() + 4, words_.end())}}.dump();
+  return dump_json({{"type", "words"}, {"words", std::vector(words_.begin() + 4, words_.end())}});
 }
 
 Words Words::parse(std::string_view text, const std::string& from, const Op& op) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object() || json.value("type", nlohmann::json()) != "words" ||
+  const Json json = parse_json(text);
+  if (json.is_discarded() || !json.is_object() || json.value("type", Json()) != "words" ||
       !json.contains("words") || !json["words"].is_array() || json["words"].empty())
     fail<FileError>(
         op,
