@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <ostream>
 
-#include <fmt/ranges.h>
-
 #include "autograd/gradcheck.h"
 
 namespace heed {
@@ -64,7 +62,10 @@ bool has(const CheckedInput& input, char mark) {
 }  // namespace
 
 std::string place(const std::string& name, const Shape& index) {
-  return index.rank() == 0 ? name : fmt::format("{}[{}]", name, fmt::join(index.begin(), index.end(), ", "));
+  if (index.rank() == 0) return name;
+  std::string text = fmt::format("{}", index);  // (2, 3)
+  text.front() = '[', text.back() = ']';
+  return name + text;
 }
 
 std::string to_string(const Derivative& d) {
@@ -76,7 +77,7 @@ std::string to_string(const Derivative& d) {
 std::string to_string(const GradcheckReport& report) {
   std::string text = fmt::format("{} {}: ", report.check, report ? "passed" : "failed");
   if (report) text += fmt::format("{} derivatives, largest relative error {:.1e}", report.compared, report.worst.error);
-  else text += fmt::format("{}", fmt::join(report.failures, "\n  "));
+  else text += join(report.failures, "\n  ");
   if (report.wrong > 0) text += fmt::format(" (this one by {:.1e}, relative)", report.worst.error);
   text += fmt::format(" [seed {}{}]", report.seed, report.reran ? ", a random projection differed" : "");
   if (!report.hint.empty()) text += "\n  hint: " + report.hint;

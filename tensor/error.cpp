@@ -8,6 +8,12 @@ std::string to_string(const Loc& where) {
   return fmt::format("[{}:{}]", file, where.line());
 }
 
+std::string join(std::span<const std::string> parts, std::string_view separator) {
+  std::string text;
+  for (const std::string& part : parts) (text += &part == parts.data() ? "" : separator) += part;
+  return text;
+}
+
 std::string compose_message(const Op& op, fmt::string_view format, fmt::format_args args) {
   return fmt::format("{}: {}  {}", op.name, fmt::vformat(format, args), to_string(op.where));
 }

@@ -1,6 +1,7 @@
 // Typed errors. Every message reads "op: what is wrong, both values, what would be right  [file:line]".
 #pragma once
 
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -51,6 +52,9 @@ std::string to_string(const Loc& where);
 
 /// "op: message  [file:line]".
 std::string compose_message(const Op& op, fmt::string_view format, fmt::format_args args);
+
+/// The parts with `separator` between them, for lists in messages.
+std::string join(std::span<const std::string> parts, std::string_view separator);
 
 /// A message for fail, checked against its arguments when compiled, and the line that it stands on.
 template <class... Args>

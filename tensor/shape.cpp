@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 namespace heed {
 
@@ -87,5 +87,7 @@ void check_sizes(const Op& op, const Shape& shape) {
 }  // namespace heed
 
 fmt::appender fmt::formatter<heed::Shape>::format(const heed::Shape& shape, format_context& context) const {
-  return fmt::format_to(context.out(), "({})", fmt::join(shape.begin(), shape.end(), ", "));
+  std::string text;
+  for (const int64_t& size : shape) (text += &size == shape.begin() ? "" : ", ") += std::to_string(size);
+  return fmt::format_to(context.out(), "({})", text);
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include <fmt/ranges.h>
-
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"
 #include "tensor/random.h"
@@ -16,7 +14,7 @@ namespace {
 std::string listed(const std::vector<std::string>& items) {
   constexpr size_t kShown = 4;
   const size_t shown = std::min(items.size(), kShown);
-  std::string text = fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<ptrdiff_t>(shown), ", "));
+  std::string text = join(std::span(items).first(shown), ", ");
   if (items.size() > shown) text += fmt::format(" and {} more", items.size() - shown);
   return text;
 }
@@ -49,7 +47,7 @@ class Fit {
     if (!unexpected_.empty()) problems.push_back("unexpected " + listed(unexpected_));
     if (!different_.empty()) problems.push_back("different " + listed(different_));
     if (!problems.empty())
-      fail<FileError>(op, "'{}' does not fit the model: {}; need every parameter once, in its shape", file, fmt::join(problems, "; "));
+      fail<FileError>(op, "'{}' does not fit the model: {}; need every parameter once, in its shape", file, join(problems, "; "));
   }
 
   /// (parameter, its new value)

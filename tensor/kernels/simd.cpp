@@ -5,8 +5,6 @@
 #include <hwy/highway.h>
 #include <hwy/targets.h>
 
-#include <fmt/ranges.h>
-
 namespace heed::kernels {
 namespace {
 
@@ -38,7 +36,7 @@ void use_simd_target(const std::string& name, Loc where) {
     hwy::GetChosenTarget().Update(target);
     return;
   }
-  fail<ValueError>({"use_simd_target", where}, "this machine has no \"{}\"; need one of {}", name, fmt::join(simd_targets(), ", "));
+  fail<ValueError>({"use_simd_target", where}, "this machine has no \"{}\"; need one of {}", name, join(simd_targets(), ", "));
 }
 
 }  // namespace heed::kernels
