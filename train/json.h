@@ -10,8 +10,13 @@ namespace heed::train {
 
 using Json = nlohmann::ordered_json;  ///< objects keep the order in which their keys were put
 
-/// A discarded value (is_discarded()) if the text is not JSON.
+constexpr int kDeepestJson = 16;  ///< levels: a deep value would exhaust the stack of what walks through it
+
+/// A discarded value (is_discarded()) if the text is not JSON, or nests deeper than kDeepestJson.
 Json parse_json(std::string_view text);
+
+/// Hands the values of the text to `events` as they come; false if it is not JSON, or `events` wants no more.
+bool parse_json(std::string_view text, nlohmann::json_sax<Json>& events);
 
 /// One line, or `indent` spaces a level. Throws Json::exception for text that is not UTF-8.
 std::string dump_json(const Json& json, int indent = -1);

@@ -4,8 +4,6 @@
 #include <limits>
 #include <set>
 
-#include <fmt/ranges.h>
-
 #include "train/json.h"
 
 namespace heed::train {
@@ -114,7 +112,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     Shape shape;
     for (const uint64_t size : sizes_) {
       if (size > std::numeric_limits<int64_t>::max() || __builtin_mul_overflow(count, size, &count))
-        return refuse("tensor '{}' of shape ({}) has more elements than can be counted", name_, fmt::join(sizes_, ", "));
+        return refuse("tensor '{}' of shape {} has more elements than can be counted", name_, dump_json(sizes_));
       shape.push_back(static_cast<int64_t>(size));
     }
     uint64_t bytes = 0;
@@ -167,7 +165,7 @@ StoredType stored_type_of(DType dtype) {
 
 Header parse_header(const Op& op, const std::string& file, std::string_view json, uint64_t data_bytes) {
   HeaderReader reader;
-  const bool parsed = Json::sax_parse(json.begin(), json.end(), &reader);
+  const bool parsed = parse_json(json, reader);
   std::string problem = parsed ? check_cover(reader.header, data_bytes) : reader.problem;
   if (!problem.empty()) fail<FileError>(op, "'{}' is not a valid safetensors file: {}", file, problem);
   return std::move(reader.header);

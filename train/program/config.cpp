@@ -3,32 +3,28 @@
 #include <cmath>
 #include <system_error>
 
-#include <fmt/ranges.h>
-
 #include "train/atomic_file.h"
 #include "train/data/text.h"
+#include "train/json.h"
 
 namespace heed::train::program {
 
-constexpr int kDeepest = 16;  // levels of a config.json: a deep one would exhaust the stack of what walks through it
+Config::Config(std::string file, Json json) : file_(std::move(file)), json_(std::make_shared<const Json>(std::move(json))) {}
 
 Config Config::read(const std::filesystem::path& directory) {
   const std::string file = (directory / kConfigFile).string();
   const Op op{"model"};
   if (!std::filesystem::is_directory(directory))
     fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
-  const auto not_too_deep = [&](int depth, Json::parse_event_t, Json&) {
-    if (depth > kDeepest) fail<FileError>(op, "'{}' nests more than {} levels; need what training wrote", file, kDeepest);
-    return true;
-  };
-  Json json = Json::parse(read_text(file), not_too_deep, false);
-  if (!json.is_object()) fail<FileError>(op, "'{}' is not a JSON object; need what training wrote", file);
+  Json json = parse_json(read_text(file));
+  if (!json.is_object())
+    fail<FileError>(op, "'{}' is not a JSON object of at most {} levels; need what training wrote", file, kDeepestJson);
   return {file, std::move(json)};
 }
 
 const Json& Config::value(const std::string& key) const {
-  const auto found = json_.find(key);
-  if (found == json_.end()) fail<FileError>({"model"}, "'{}' has no \"{}\"; need what training wrote", file_, key);
+  const auto found = json_->find(key);
+  if (found == json_->end()) fail<FileError>({"model"}, "'{}' has no \"{}\"; need what training wrote", file_, key);
   return *found;
 }
 
@@ -66,7 +62,7 @@ size_t Config::choice(const std::string& key, const std::vector<std::string>& na
   const Json& json = value(key);
   for (size_t i = 0; i < names.size(); ++i)
     if (json == names[i]) return i;
-  refuse(key, fmt::format("one of \"{}\"", fmt::join(names, "\", \"")));
+  refuse(key, fmt::format("one of \"{}\"", join(names, "\", \"")));
 }
 
 Config Config::at(const std::string& key) const {
@@ -74,6 +70,8 @@ Config Config::at(const std::string& key) const {
   if (!json.is_object()) refuse(key, "an object");
   return {file_, json};
 }
+
+std::string Config::dump() const { return dump_json(*json_); }
 
 void check_weights(const std::filesystem::path& directory, int64_t numbers) {
   const std::filesystem::path weights = directory / kWeightsFile;

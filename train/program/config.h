@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "tensor/error.h"
-#include "train/json.h"
 
 namespace heed::train::program {
 
@@ -25,15 +28,16 @@ class Config {
   size_t choice(const std::string& key, const std::vector<std::string>& names) const;
   /// An object within.
   Config at(const std::string& key) const;
-  std::string dump() const { return dump_json(json_); }
+  /// The whole, as one line.
+  std::string dump() const;
 
  private:
-  Config(std::string file, Json json) : file_(std::move(file)), json_(std::move(json)) {}
-  const Json& value(const std::string& key) const;
+  Config(std::string file, nlohmann::ordered_json json);
+  const nlohmann::ordered_json& value(const std::string& key) const;
   [[noreturn]] void refuse(const std::string& key, const std::string& need) const;
 
   std::string file_;
-  Json json_;
+  std::shared_ptr<const nlohmann::ordered_json> json_;
 };
 
 constexpr const char* kConfigFile = "config.json";

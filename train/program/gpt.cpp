@@ -1,18 +1,19 @@
-// `heed gpt train` and `heed gpt sample`.
+#include "train/program/gpt.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <memory>
 
 #include "autograd/grad_mode.h"
 #include "models/generate.h"
+#include "tensor/parallel.h"
 #include "train/atomic_file.h"
 #include "train/clip.h"
 #include "train/data/default_text.h"
 #include "train/data/text.h"
 #include "train/page_models.h"
-#include "train/program/commands.h"
 #include "train/program/gpt_model.h"
+#include "train/program/report.h"
 #include "train/program/usage.h"
 #include "train/progress.h"
 #include "train/trainer.h"
@@ -31,15 +32,6 @@ constexpr Preset kPresets[] = {
     {"micro", 2, 2, 32, 32, 4, 2000, 500, 0},
     {"cpu", 4, 4, 128, 64, 12, 2000, 500, 0},       // nanoGPT's README, "i only have a macbook"
     {"baby", 6, 6, 384, 256, 64, 5000, 250, 0.2},   // nanoGPT's config/train_shakespeare_char.py
-};
-
-/// What the command line says; a preset fills what it leaves out.
-struct TrainFlags {
-  std::string text, preset = "cpu", out = "out/gpt";
-  std::optional<int64_t> steps, batch, context, layers, heads, channels, threads;
-  std::optional<double> dropout, lr;
-  std::optional<uint64_t> seed;
-  bool json = false, resume = false;
 };
 
 /// Everything that decides a run.
@@ -67,7 +59,7 @@ std::string load_text(GptTraining& training) {
   return std::move(found.text);
 }
 
-Run new_run(const TrainFlags& flags) {
+Run new_run(const GptTrainFlags& flags) {
   const Preset& preset = preset_of(flags.preset);
   Run run;
   run.model = {.vocabulary = 1,  // known once the text is read
@@ -107,17 +99,6 @@ double validation_loss(const models::Gpt& gpt, const std::vector<TokenBatch>& wi
   return sum / count;
 }
 
-void print_report(const TrainingReport& report, int64_t parameters, double val_loss) {
-  const Json json = {{"parameters", parameters},
-                     {"steps", report.steps},
-                     {"train_loss", report.train_loss},
-                     {"val_loss", val_loss},
-                     {"seconds", report.seconds},
-                     {"tokens_per_s", report.tokens_per_second},
-                     {"peak_mib", peak_mib()}};
-  fmt::print("{}\n", dump_json(json));
-}
-
 void check_length(const Corpus& corpus, const Run& run) {
   const auto train = std::ssize(corpus.tokens(Part::train)), validation = std::ssize(corpus.tokens(Part::validation));
   if (train <= run.model.context || validation < 2)
@@ -125,9 +106,16 @@ void check_length(const Corpus& corpus, const Run& run) {
                     run.training.text_name, train, validation, run.model.context);
 }
 
-/// Returns the exit code.
-int train(const TrainFlags& flags) {
-  use_threads(flags.threads);
+}  // namespace
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : kPresets) names.emplace_back(preset.name);
+  return names;
+}
+
+int train_gpt(const GptTrainFlags& flags) {
+  if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::optional<Config> config;
   if (flags.resume) config = Config::read(directory);
@@ -173,49 +161,11 @@ int train(const TrainFlags& flags) {
   return 0;
 }
 
-void add_train(CLI::App& gpt, int& exit_code) {
-  const auto flags = std::make_shared<TrainFlags>();
-  std::vector<std::string> presets;
-  for (const Preset& preset : kPresets) presets.emplace_back(preset.name);
-  constexpr int64_t kMost = 1'000'000;
-
-  CLI::App* command = gpt.add_subcommand("train", "Train a GPT on the characters of a text");
-  const auto run = [&](const std::string& name, auto& value, const std::string& type, const CLI::Validator& valid, const std::string& help) {
-    command->add_option(name, value, help)->type_name(type)->check(valid)->group(kRunGroup);
-  };
-  command->add_option("--text", flags->text, "UTF-8 text; its last 10% validates (default: the King James Bible)")->type_name("FILE")->group(kRunGroup);
-  run("--preset", flags->preset, "micro|cpu|baby", one_of(presets), "sizes and steps for what is not given below (default: cpu)");
-  run("--steps", flags->steps, "N", whole_number(0), "updates");
-  run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step");
-  run("--context", flags->context, "N", whole_number(1, kMost), "characters that the model sees at once");
-  run("--layers", flags->layers, "N", whole_number(1, 1000), "blocks");
-  run("--heads", flags->heads, "N", whole_number(1, kMost), "attention heads of each block; must divide the channels");
-  run("--channels", flags->channels, "N", whole_number(1, kMost), "width");
-  run("--dropout", flags->dropout, "X", number(0, true, 1), "share of activations zeroed in training");
-  run("--lr", flags->lr, "X", number(0, false, INFINITY), "learning rate after warm-up; falls to a tenth (default: 0.001)");
-  run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
-  command->add_option("--threads", flags->threads, "at most so many at once (default: all cores)")->type_name("N")->check(whole_number(1, 1024));
-  command->add_option("--out", flags->out, "directory of the model (default: out/gpt)")->type_name("DIR");
-  command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
-  command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
-  command->callback([command, flags, &exit_code] {
-    if (flags->resume) check_resume(*command);
-    exit_code = train(*flags);
-  });
-}
-
 // --- sample --------------------------------------------------------------------------------------------------------
 
-constexpr int64_t kMostOnPage = 96;  // characters: more cannot be told apart in a matrix
+namespace {
 
-struct SampleFlags {
-  std::string model, prompt, page;
-  int64_t tokens = 500;
-  double temperature = 0.8;
-  std::optional<int64_t> top_k;
-  std::optional<double> top_p;
-  uint64_t seed = 1337;
-};
+constexpr int64_t kMostOnPage = 96;  // characters: more cannot be told apart in a matrix
 
 /// The prompt, or if there is none a line break (or else the first character), which is not printed.
 std::vector<int64_t> prompt_ids(const Chars& chars, const std::string& prompt) {
@@ -245,7 +195,9 @@ AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& tex
           .examples = {{.name = saved.chars.decode(ids), .unknown = {}, .maps = {attention_maps(saved.gpt, ids, names)}, .lanes = {}}}};
 }
 
-int sample(const SampleFlags& flags) {
+}  // namespace
+
+int sample_gpt(const GptSampleFlags& flags) {
   const SavedGpt saved(flags.model);
   const std::vector<int64_t> ids = prompt_ids(saved.chars, flags.prompt);
   std::optional<AtomicFile> page;
@@ -272,32 +224,6 @@ int sample(const SampleFlags& flags) {
     page->commit();
   }
   return 0;
-}
-
-void add_sample(CLI::App& gpt, int& exit_code) {
-  const auto flags = std::make_shared<SampleFlags>();
-  CLI::App* command = gpt.add_subcommand("sample", "Write with a trained GPT");
-  command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
-  command->add_option("--prompt", flags->prompt, "text to continue; only characters that the model knows")->type_name("TEXT");
-  const auto option = [&](const std::string& name, auto& value, const std::string& type, const CLI::Validator& valid, const std::string& help) {
-    command->add_option(name, value, help)->type_name(type)->check(valid);
-  };
-  option("--tokens", flags->tokens, "N", whole_number(0), "characters to write (default: 500)");
-  option("--temperature", flags->temperature, "X", number(0, true, INFINITY), "0: always the likeliest; 1: as learnt (default: 0.8)");
-  option("--top-k", flags->top_k, "K", whole_number(1), "only the K likeliest characters");
-  option("--top-p", flags->top_p, "P", number(0, false, 1), "only the likeliest characters, of probability P together");
-  option("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
-  command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")->type_name("FILE");
-  command->callback([flags, &exit_code] { exit_code = sample(*flags); });
-}
-
-}  // namespace
-
-void add_gpt(CLI::App& app, int& exit_code) {
-  CLI::App* gpt = app.add_subcommand("gpt", "Generative pretrained transformers, character by character");
-  require_command(*gpt);
-  add_train(*gpt, exit_code);
-  add_sample(*gpt, exit_code);
 }
 
 }  // namespace heed::train::program

@@ -1,6 +1,7 @@
 #include "train/program/gpt_model.h"
 
 #include "train/atomic_file.h"
+#include "train/json.h"
 
 namespace heed::train::program {
 namespace {

@@ -1,6 +1,7 @@
 #include "train/program/saved_translator.h"
 
 #include "train/atomic_file.h"
+#include "train/json.h"
 #include "train/page_models.h"
 #include "train/progress.h"
 

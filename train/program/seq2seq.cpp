@@ -1,11 +1,13 @@
-// `heed seq2seq train` and `heed seq2seq translate`.
+#include "train/program/seq2seq.h"
+
 #include <algorithm>
 #include <cstdio>
 
+#include "tensor/parallel.h"
 #include "train/alignment.h"
 #include "train/atomic_file.h"
 #include "train/page_models.h"
-#include "train/program/commands.h"
+#include "train/program/report.h"
 #include "train/program/saved_translator.h"
 #include "train/program/usage.h"
 #include "train/progress.h"
@@ -13,7 +15,6 @@
 namespace heed::train::program {
 namespace {
 
-constexpr int64_t kSteps = 3000;
 constexpr double kHeldOutShare = 0.05;      // of a file's sentences
 constexpr int64_t kMostHeldOut = 1'000;     // that are translated
 constexpr int64_t kMinFrequency = 2;        // of a file's words: rarer ones are unknown
@@ -22,13 +23,6 @@ constexpr int64_t kMostWords = 250;         // in a sentence
 constexpr const char* kHeldOutFile = "held_out.tsv";  // in the model directory: the pairs that training never saw
 
 // --- train ---------------------------------------------------------------------------------------------------------
-
-struct TrainFlags {
-  std::string pairs, out = "out/seq2seq", arch = "attention", cell = "gru";
-  std::optional<int64_t> steps, threads;
-  std::optional<uint64_t> seed;
-  bool json = false, resume = false;
-};
 
 PairSplit load_pairs(const std::string& file) {
   if (file.empty()) return grammar_pairs();
@@ -56,7 +50,7 @@ std::string tsv(std::span<const SentencePair> pairs) {
   return text;
 }
 
-TranslatorTraining new_training(const TrainFlags& flags, const PairSplit& split) {
+TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSplit& split) {
   const auto index = [](const std::vector<std::string>& names, const std::string& name) {
     return static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
   };
@@ -65,12 +59,12 @@ TranslatorTraining new_training(const TrainFlags& flags, const PairSplit& split)
   training.pair_count = std::ssize(split.train);
   training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
   training.cell = cell_at(index(cell_names(), flags.cell));
-  training.steps = flags.steps.value_or(kSteps);
+  training.steps = flags.steps.value_or(kTranslatorSteps);
   training.seed = flags.seed.value_or(training.seed);
   return training;
 }
 
-std::unique_ptr<SavedTranslator> new_translator(const TrainFlags& flags, const PairSplit& split) {
+std::unique_ptr<SavedTranslator> new_translator(const TranslatorTrainFlags& flags, const PairSplit& split) {
   const TranslatorTraining training = new_training(flags, split);
   const int64_t min_frequency = flags.pairs.empty() ? 1 : kMinFrequency;
   Words source = Words::from_sentences(side(split.train, &SentencePair::source), min_frequency);
@@ -79,27 +73,10 @@ std::unique_ptr<SavedTranslator> new_translator(const TrainFlags& flags, const P
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), config);
 }
 
-void print_report(const TrainingReport& report, const SavedTranslator& translator, const TranslationScores& scores) {
-  Json rows = Json::array();
-  for (const LengthRow& row : scores.rows)
-    rows.push_back({{"from", row.from}, {"to", row.to}, {"count", row.count}, {"exact_match", row.exact_match}, {"bleu", row.bleu}});
-  const Json json = {{"arch", arch_names()[static_cast<size_t>(translator.training().arch)]},
-                     {"parameters", translator.params().numel()},
-                     {"steps", report.steps},
-                     {"train_loss", report.train_loss},
-                     {"val_loss", report.evaluation[0].second},
-                     {"seconds", report.seconds},
-                     {"tokens_per_s", report.tokens_per_second},
-                     {"peak_mib", peak_mib()},
-                     {"exact_match", scores.exact_match},
-                     {"bleu", scores.bleu},
-                     {"by_length", rows}};
-  fmt::print("{}\n", dump_json(json));
-}
+}  // namespace
 
-/// Returns the exit code.
-int train(const TrainFlags& flags) {
-  use_threads(flags.threads);
+int train_translator(const TranslatorTrainFlags& flags) {
+  if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::unique_ptr<SavedTranslator> translator;
   if (flags.resume) translator = SavedTranslator::from_config(directory);
@@ -127,40 +104,13 @@ int train(const TrainFlags& flags) {
   fmt::print(stderr, "{} steps in {}; {} held-out sentences, translated greedily; saved in {}\n", report.steps, format_duration(report.seconds),
              split.held_out.size(), directory.string());
   fmt::print(stderr, "{}", format_scores(scores));
-  if (flags.json) print_report(report, *translator, scores);
+  if (flags.json) print_report(report, translator->params().numel(), arch_names()[static_cast<size_t>(training.arch)], scores);
   return 0;
-}
-
-void add_train(CLI::App& seq2seq, int& exit_code) {
-  const auto flags = std::make_shared<TrainFlags>();
-  CLI::App* command = seq2seq.add_subcommand("train", "Train a translator on sentence pairs");
-  const auto run = [&](const std::string& name, auto& value, const std::string& type, const CLI::Validator& valid, const std::string& help) {
-    command->add_option(name, value, help)->type_name(type)->check(valid)->group(kRunGroup);
-  };
-  command->add_option("--pairs", flags->pairs, "UTF-8 lines of source, tab, target (default: English and French from a grammar)")->type_name("FILE")->group(kRunGroup);
-  run("--arch", flags->arch, "rnn|attention|transformer", one_of(arch_names()),
-      "one vector for a sentence, attention over an RNN's states, or a Transformer (default: attention)");
-  run("--cell", flags->cell, "rnn|lstm|gru", one_of(cell_names()), "recurrent cell of rnn and attention (default: gru)");
-  run("--steps", flags->steps, "N", whole_number(0), fmt::format("updates (default: {})", kSteps));
-  run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
-  command->add_option("--threads", flags->threads, "at most so many at once (default: all cores)")->type_name("N")->check(whole_number(1, 1024));
-  command->add_option("--out", flags->out, "directory of the model (default: out/seq2seq)")->type_name("DIR");
-  command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
-  command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
-  command->callback([command, flags, &exit_code] {
-    if (flags->resume) check_resume(*command);
-    exit_code = train(*flags);
-  });
 }
 
 // --- translate -------------------------------------------------------------------------------------------------------
 
-struct TranslateFlags {
-  std::string model, page, beside;
-  int64_t beam = 1;
-  bool align = false;
-  std::vector<std::string> sentences;
-};
+namespace {
 
 std::vector<std::string> tokenized(std::span<const std::string> raw) {
   std::vector<std::string> sentences;
@@ -203,6 +153,8 @@ AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslato
   return page;
 }
 
+}  // namespace
+
 int translate(const TranslateFlags& flags) {
   if (flags.page.empty() && !flags.beside.empty()) fail<UsageError>({"seq2seq translate"}, "--beside is drawn in a page; need --page FILE too");
   const std::vector<std::string> sentences = tokenized(flags.sentences);
@@ -225,27 +177,6 @@ int translate(const TranslateFlags& flags) {
     page->commit();
   }
   return 0;
-}
-
-void add_translate(CLI::App& seq2seq, int& exit_code) {
-  const auto flags = std::make_shared<TranslateFlags>();
-  CLI::App* command = seq2seq.add_subcommand("translate", "Translate sentences with a trained translator");
-  command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
-  command->add_option("--beam", flags->beam, "translations kept while searching (default: 1, greedy)")->type_name("N")->check(whole_number(1, 1000));
-  command->add_flag("--align", flags->align, "draw where each word of the translation looked");
-  command->add_option("--page", flags->page, "write an HTML page that shows how, word by word, and all weights")->type_name("FILE");
-  command->add_option("--beside", flags->beside, "model without attention (--arch rnn) to show at work beside it in the page")->type_name("DIR");
-  command->add_option("sentence", flags->sentences, "sentences, each in quotes")->required()->type_name("SENTENCE");
-  command->callback([flags, &exit_code] { exit_code = translate(*flags); });
-}
-
-}  // namespace
-
-void add_seq2seq(CLI::App& app, int& exit_code) {
-  CLI::App* seq2seq = app.add_subcommand("seq2seq", "Translators: RNN encoder-decoder, attention, Transformer");
-  require_command(*seq2seq);
-  add_train(*seq2seq, exit_code);
-  add_translate(*seq2seq, exit_code);
 }
 
 }  // namespace heed::train::program

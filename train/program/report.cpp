@@ -1,0 +1,50 @@
+#include "train/program/report.h"
+
+#include <sys/resource.h>
+
+#include <fmt/core.h>
+
+#include "train/json.h"
+
+namespace heed::train::program {
+namespace {
+
+/// The most memory that this process has held, in MiB.
+double peak_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+}  // namespace
+
+void print_report(const TrainingReport& report, int64_t parameters, double val_loss) {
+  const Json json = {{"parameters", parameters},
+                     {"steps", report.steps},
+                     {"train_loss", report.train_loss},
+                     {"val_loss", val_loss},
+                     {"seconds", report.seconds},
+                     {"tokens_per_s", report.tokens_per_second},
+                     {"peak_mib", peak_mib()}};
+  fmt::print("{}\n", dump_json(json));
+}
+
+void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch, const TranslationScores& scores) {
+  Json rows = Json::array();
+  for (const LengthRow& row : scores.rows)
+    rows.push_back({{"from", row.from}, {"to", row.to}, {"count", row.count}, {"exact_match", row.exact_match}, {"bleu", row.bleu}});
+  const Json json = {{"arch", arch},
+                     {"parameters", parameters},
+                     {"steps", report.steps},
+                     {"train_loss", report.train_loss},
+                     {"val_loss", report.evaluation[0].second},
+                     {"seconds", report.seconds},
+                     {"tokens_per_s", report.tokens_per_second},
+                     {"peak_mib", peak_mib()},
+                     {"exact_match", scores.exact_match},
+                     {"bleu", scores.bleu},
+                     {"by_length", rows}};
+  fmt::print("{}\n", dump_json(json));
+}
+
+}  // namespace heed::train::program
