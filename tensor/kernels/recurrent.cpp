@@ -4,6 +4,7 @@
 #include <numeric>
 #include <vector>
 
+#include "tensor/kernels/flops.h"
 #include "tensor/kernels/gemm.h"
 #include "tensor/kernels/recurrent_tiles.h"
 #include "tensor/parallel.h"
@@ -43,6 +44,11 @@ struct Shares {
             (size + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple};
   }
 };
+
+// Of W_hh h in all steps, or of the gradient's way back through it.
+void count_hidden_flops(Cell cell, int64_t H, const Shares& shares) {
+  count_flops(2 * gates_of(cell) * H * H * std::reduce(shares.lengths.begin(), shares.lengths.end(), int64_t{0}));
+}
 
 template <class Real>
 struct Scratch {
@@ -89,6 +95,7 @@ void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates,
                const RecurrentOptions& options, Steps<Real> out, RecurrentState<Real> last, Real* saved) {
   const Shares shares(cell, shape, options);
   const RecurrentForward<Real> call{cell, shape, gates, weights, first, options.reverse, out, last, saved};
+  count_hidden_flops(cell, shape.H, shares);
   parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
     const Scratch<Real> scratch(forward_scratch(cell, shape.H));
     for (int64_t i = begin; i < end; ++i) run(call, shares.share(i), scratch.data());
@@ -111,6 +118,7 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentW
   if (dw_hh && is_gru) call.du_new = flat.view(room.data() + all, H);
 
   const Shares shares(cell, shape, options);
+  count_hidden_flops(cell, H, shares);
   const Scratch<Real> db(db_hh ? shares.count() * G : 0);
   Real* db_parts = db_hh ? db.data() : nullptr;
   parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
