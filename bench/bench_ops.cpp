@@ -6,6 +6,7 @@
 #include <benchmark/benchmark.h>
 
 #include "heed.h"
+#include "tensor/kernels/flops.h"
 #include "tensor/kernels/gemm.h"
 
 using namespace heed;
@@ -46,37 +47,135 @@ void gemm(benchmark::State& state) {
 // The products of the `cpu` GPT's forward pass, and a large one.
 BENCHMARK(gemm)->Args({768, 384, 128})->Args({768, 128, 128})->Args({768, 512, 128})->Args({768, 128, 512})->Args({768, 65, 128})->Args({1536, 1536, 1536})->UseRealTime();
 
+/// Times f, which makes or reads `elements` numbers; shows the GFLOP/s of its matrix products if it has any.
 template <class F>
-void elements(benchmark::State& state, F op) {
-  Rng rng(1);
-  const Tensor x = randn({state.range(0), 512}, rng);
-  const NoGrad guard;
-  for (auto _ : state) benchmark::DoNotOptimize(op(x));
-  state.SetItemsProcessed(state.iterations() * x.numel());
+void measure(benchmark::State& state, int64_t elements, F f) {
+  const int64_t before = kernels::flops();
+  for (auto _ : state) f();
+  const auto products = double(kernels::flops() - before);
+  if (products > 0) state.counters["GFLOP/s"] = benchmark::Counter(products * 1e-9, benchmark::Counter::kIsRate);
+  state.SetItemsProcessed(state.iterations() * elements);
 }
-BENCHMARK_CAPTURE(elements, exp, [](const Tensor& x) { return exp(x); })->Arg(768)->UseRealTime();
-BENCHMARK_CAPTURE(elements, tanh, [](const Tensor& x) { return tanh(x); })->Arg(768)->UseRealTime();
-BENCHMARK_CAPTURE(elements, gelu_erf, [](const Tensor& x) { return gelu(x); })->Arg(768)->UseRealTime();
-BENCHMARK_CAPTURE(elements, gelu_tanh, [](const Tensor& x) { return gelu(x, Gelu::tanh); })->Arg(768)->UseRealTime();
-BENCHMARK_CAPTURE(elements, softmax, [](const Tensor& x) { return softmax(x, -1); })->Arg(768)->UseRealTime();
-BENCHMARK_CAPTURE(elements, layer_norm, [](const Tensor& x) { return layer_norm(x); })->Arg(768)->UseRealTime();
-BENCHMARK_CAPTURE(elements, sum, [](const Tensor& x) { return x.sum(); })->Arg(768)->UseRealTime();
-BENCHMARK_CAPTURE(elements, add, [](const Tensor& x) { return x + x; })->Arg(768)->UseRealTime();
 
-/// Causal attention, forward and backward: (B, H, T, D).
-void attention(benchmark::State& state) {
-  Rng rng(1);
-  const Shape shape{state.range(0), state.range(1), state.range(2), state.range(3)};
-  Tensor q = randn(shape, rng), k = randn(shape, rng), v = randn(shape, rng);
-  q.set_requires_grad(), k.set_requires_grad(), v.set_requires_grad();
-  const Tensor g = randn(shape, rng);
-  for (auto _ : state) {
-    const Tensor y = scaled_dot_product_attention(q, k, v, {.causal = true});
-    benchmark::DoNotOptimize(grad({y}, {q, k, v}, {.seeds = {g}}));
-  }
+template <class F>
+void forward(const char* name, Tensor x, F op) {
+  benchmark::RegisterBenchmark(name, [=](benchmark::State& state) {
+    const NoGrad guard;
+    measure(state, x.numel(), [&] { benchmark::DoNotOptimize(op(x)); });
+  })->UseRealTime();
 }
-BENCHMARK(attention)->Args({12, 4, 64, 32})->Args({4, 6, 256, 64})->Args({1, 4, 4096, 32})->Args({1, 12, 512, 64})->Unit(benchmark::kMillisecond)->UseRealTime();
+
+/// Forward and backward, to all of `inputs`, of which the first is the size of the work.
+template <class F>
+void both_ways(const char* name, std::vector<Tensor> inputs, F op) {
+  for (Tensor& x : inputs) x.set_requires_grad();
+  benchmark::RegisterBenchmark(name, [=](benchmark::State& state) {
+    Rng rng(1);
+    const Tensor g = randn(op(inputs).shape(), rng);
+    measure(state, inputs[0].numel(), [&] { benchmark::DoNotOptimize(grad({op(inputs)}, inputs, {.seeds = {g}})); });
+  })->UseRealTime();
+}
+
+using List = std::vector<Tensor>;
+
+void add_elements() {
+  Rng rng(1);
+  const Tensor x = randn({768, 512}, rng), positive = abs(x) + 0.1, row = randn({512}, rng), above = gt(x, 0);
+  forward("add", x, [](const Tensor& t) { return t + t; });
+  forward("add_row", x, [=](const Tensor& t) { return t + row; });
+  forward("mul", x, [](const Tensor& t) { return t * t; });
+  forward("where", x, [=](const Tensor& t) { return where(above, t, x); });
+  forward("exp", x, [](const Tensor& t) { return exp(t); });
+  forward("log", positive, [](const Tensor& t) { return log(t); });
+  forward("sqrt", positive, [](const Tensor& t) { return sqrt(t); });
+  forward("sin", x, [](const Tensor& t) { return sin(t); });
+  forward("tanh", x, [](const Tensor& t) { return tanh(t); });
+  forward("sigmoid", x, [](const Tensor& t) { return sigmoid(t); });
+  forward("relu", x, [](const Tensor& t) { return relu(t); });
+  forward("gelu_erf", x, [](const Tensor& t) { return gelu(t); });
+  forward("gelu_tanh", x, [](const Tensor& t) { return gelu(t, Gelu::tanh); });
+  forward("transpose_copy", x, [](const Tensor& t) { return t.transpose(0, 1).contiguous(); });
+  forward("sum", x, [](const Tensor& t) { return t.sum(); });
+  forward("sum_columns", x, [](const Tensor& t) { return t.sum(0); });
+  forward("sum_rows", x, [](const Tensor& t) { return t.sum(1); });
+  forward("max_rows", x, [](const Tensor& t) { return t.max(1); });
+  forward("cumsum", x, [](const Tensor& t) { return cumsum(t, 1); });
+  forward("softmax", x, [](const Tensor& t) { return softmax(t, -1); });
+  forward("log_softmax", x, [](const Tensor& t) { return log_softmax(t, -1); });
+  forward("layer_norm", x, [](const Tensor& t) { return layer_norm(t); });
+  forward("randn", x, [](const Tensor& t) {
+    static Rng drawn(1);
+    return randn(t.shape(), drawn);
+  });
+}
+
+void add_both_ways() {
+  Rng rng(1);
+  const Tensor x = randn({768, 512}, rng), w = ones({512}), b = zeros({512});
+  both_ways("gelu_erf/backward", {x}, [](const List& in) { return gelu(in[0]); });
+  both_ways("softmax/backward", {x}, [](const List& in) { return softmax(in[0], -1); });
+  both_ways("layer_norm/backward", {x, w, b}, [](const List& in) { return layer_norm(in[0], in[1], in[2]); });
+  both_ways("rms_norm/backward", {x, w}, [](const List& in) { return rms_norm(in[0], in[1]); });
+  both_ways("dropout/backward", {x}, [](const List& in) {
+    static Rng drawn(1);
+    return dropout(in[0], 0.2, drawn);
+  });
+  both_ways("linear/backward", {x, randn({512, 512}, rng), b}, [](const List& in) { return linear(in[0], in[1], in[2]); });
+  const Tensor words = randint(0, 4000, {1280}, rng);
+  both_ways("cross_entropy/backward", {randn({1280, 4000}, rng)}, [=](const List& in) { return cross_entropy(in[0], words); });
+  both_ways("embedding/backward", {randn({4000, 256}, rng)}, [=](const List& in) { return embedding(in[0], words); });
+}
+
+/// Causal attention of (B, H, T, D).
+void add_attention(const char* name, const Shape& shape) {
+  Rng rng(1);
+  both_ways(name, {randn(shape, rng), randn(shape, rng), randn(shape, rng)},
+            [](const List& in) { return scaled_dot_product_attention(in[0], in[1], in[2], {.causal = true}); });
+}
+
+/// 20 steps of 64 rows and 256 units.
+void add_recurrent(const char* name, Cell cell, int64_t gates) {
+  Rng rng(1);
+  const int64_t T = 20, B = 64, H = 256;
+  both_ways(name, {randn({T, B, gates * H}, rng), randn({gates * H, H}, rng) / 16, zeros({gates * H})},
+            [=](const List& in) { return recurrent(cell, in[0], in[1], in[2]); });
+}
+
+/// 20 queries that each look at 20 source positions, of 64 rows and 256 units.
+void add_additive() {
+  Rng rng(1);
+  const int64_t B = 64, T = 20, S = 20, A = 256, D = 512;
+  both_ways("additive_attention/backward", {randn({B, T, A}, rng), randn({B, S, A}, rng), randn({A}, rng), randn({B, S, D}, rng)},
+            [](const List& in) { return additive_attention(in[0], in[1], in[2], in[3]); });
+}
+
+/// Clip and AdamW over 10 million numbers in matrices of 384 x 1536.
+void optimizer_step(benchmark::State& state) {
+  Rng rng(1);
+  nn::Parameters params(rng);
+  for (int i = 0; i < 17; ++i) params.root().param(std::to_string(i), {384, 1536}, nn::init::normal(0, 0.02));
+  Tensor sum = zeros({});
+  for (const auto& [name, p] : params) sum = sum + p.sum();
+  sum.backward();
+  train::AdamW adamw(params, {.lr = 1e-3});
+  measure(state, params.numel(), [&] { adamw.step(train::clip_scale(train::grad_norm(params), 1.0)); });
+}
+BENCHMARK(optimizer_step)->UseRealTime();
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  add_elements();
+  add_both_ways();
+  add_attention("attention/cpu", {12, 4, 64, 32});
+  add_attention("attention/baby", {4, 6, 256, 64});
+  add_attention("attention/long", {1, 4, 4096, 32});
+  add_attention("attention/gpt2", {1, 12, 512, 64});
+  add_recurrent("rnn/backward", Cell::rnn_tanh, 1);
+  add_recurrent("lstm/backward", Cell::lstm, 4);
+  add_recurrent("gru/backward", Cell::gru, 3);
+  add_additive();
+  benchmark::RunSpecifiedBenchmarks();
+}
