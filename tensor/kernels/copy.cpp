@@ -1,6 +1,8 @@
 #include "tensor/kernels/copy.h"
 
+#include <bit>
 #include <cstring>
+#include <type_traits>
 
 #include "tensor/kernels/elementwise.h"
 
@@ -71,6 +73,14 @@ void fill(const Tensor& y, double value) {
   });
 }
 
+/// first ? a : b by masks, not by a branch that a random condition would mislead.
+template <class T>
+T choose_bits(bool first, T a, T b) {
+  using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint8_t>>;
+  const Bits mask = static_cast<Bits>(Bits(0) - Bits(first));
+  return std::bit_cast<T>(static_cast<Bits>((std::bit_cast<Bits>(a) & mask) | (std::bit_cast<Bits>(b) & ~mask)));
+}
+
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   Tensor y = empty(a.shape(), a.dtype());
   dispatch(a.dtype(), [&]<class T>() {
@@ -79,8 +89,15 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     const Nest<4> nest(a.shape(), {y.strides(), condition.strides(), a.strides(), b.strides()});
     const int64_t sc = nest.inner_stride(1), sa = nest.inner_stride(2), sb = nest.inner_stride(3);
-    nest.for_runs([&](const std::array<int64_t, 4>& at, int64_t n) {
-      for (int64_t i = 0; i < n; ++i) out[at[0] + i] = pc[at[1] + i * sc] ? pa[at[2] + i * sa] : pb[at[3] + i * sb];
+    nest.for_runs([=](const std::array<int64_t, 4>& at, int64_t n) {
+      T* po = out + at[0];
+      const auto choose = [=](int64_t step_a, int64_t step_b, int64_t step_c) {
+        for (int64_t i = 0; i < n; ++i)
+          po[i] = choose_bits(pc[at[1] + i * step_c], pa[at[2] + i * step_a], pb[at[3] + i * step_b]);
+      };
+      if (sa == 1 && sb == 1 && sc == 1) choose(1, 1, 1);
+      else if (sa == 0 && sb == 1 && sc == 1) choose(0, 1, 1);
+      else choose(sa, sb, sc);
     });
   });
   return y;

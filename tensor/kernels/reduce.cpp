@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "tensor/kernels/elementwise.h"
 #include "tensor/view.h"
@@ -59,6 +60,18 @@ void reduce_rows(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduc
     });
     return acc;
   };
+  const int64_t blocks = (n + kGrain - 1) / kGrain;
+  if (kept.rows() * inner * reduced_rows == 1 && blocks > 1) {  // all to one: by blocks, the same at any number of threads
+    const auto partial = std::make_unique<Acc[]>(size_t(blocks));
+    parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        partial[size_t(i)] = reduce_row<Acc>(x + i * kGrain * stride, std::min(kGrain, n - i * kGrain), stride, initial, combine);
+    });
+    Acc acc = initial;
+    for (int64_t i = 0; i < blocks; ++i) acc = combine(acc, partial[size_t(i)]);
+    out[0] = static_cast<Out>(acc);
+    return;
+  }
   parallel_for(kept.rows() * inner, std::max<int64_t>(1, kGrain / (reduced_rows * n)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end;) {
       const int64_t first = i % inner, last = std::min(inner, first + end - i);
@@ -122,7 +135,7 @@ Tensor extreme(const Tensor& x, const Shape& axes, bool keepdim, Less less) {
     T initial = less(T(0), T(1)) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
     if constexpr (std::numeric_limits<T>::has_infinity)
       initial = less(T(0), T(1)) ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
-    reduce<T, T>(x, y.mutable_data<T>(), axes, initial, [less](T a, T b) { return a != a || less(a, b) ? a : b; });
+    reduce<T, T>(x, y.mutable_data<T>(), axes, initial, [less](T a, T b) { return (a != a) | less(a, b) ? a : b; });
   });
   return y;
 }
