@@ -116,6 +116,7 @@ class Walk {
   void pass_down(const Visit& visit, Tensor g) {
     Node& node = *visit.node;
     const InModule there(node.module, node.where);  // where what is recorded, or goes wrong, now belongs
+    const Tensor intact = detects_anomaly() ? g : Tensor();  // held, so that no formula writes over what the message tells of
     const Gradients down = [&] {
       const DetectAnomaly results_only(false);  // what the formula makes on its way is no result of this node
       const Profile::Suspended one_row;

@@ -140,6 +140,11 @@ Tensor Saved::get() const {
   return x;
 }
 
+Tensor room_for_gradient(const Tensor& g) {
+  if (g.storage().use_count() == 1 && g.is_contiguous() && !grad_enabled()) return g;
+  return empty_like(g);
+}
+
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
   y.set_node(nullptr);
   watch(op, y, inputs);
@@ -149,6 +154,7 @@ Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
 
   auto node = std::make_shared<Node>(op, y);
   std::vector<Formula> formulas;
+  node->inputs.reserve(inputs.size()), formulas.reserve(inputs.size());
   bool wants_output = false;
   for (const Input& input : inputs) {
     if (!input.tensor.node()) continue;

@@ -100,6 +100,10 @@ class Saved {
   std::shared_ptr<const Remake> remake_;
 };
 
+/// Where a kernel of a fused op's backward may write a gradient of g's shape, if it may write over what it reads: g itself
+/// where nothing else holds its elements, else a new tensor. To be called before anything else takes hold of g.
+Tensor room_for_gradient(const Tensor& g);
+
 /// Gives `y` a node that remembers each input with its formula, if recording is on and any of them needs a gradient.
 /// Formulas are written with recorded ops, so that they can be differentiated in turn. Throws GradError if y is neither f32
 /// nor f64.

@@ -65,7 +65,7 @@ Tensor along_rows(const Op& op, const Tensor& x0, int64_t axis0, RowKernel32 f, 
   else f(x.data<float>(), y.mutable_data<float>(), rows.count, rows.size);
   return fused(op, y, {x0},
                [y, rows, fb, db](const Tensor& g0, Needs) -> Gradients {
-                 const Tensor g = contiguous(g0), dx = empty_like(y);
+                 const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
                  if (y.dtype() == f64) db(g.data<double>(), y.data<double>(), dx.mutable_data<double>(), rows.count, rows.size);
                  else fb(g.data<float>(), y.data<float>(), dx.mutable_data<float>(), rows.count, rows.size);
                  return {dx};
@@ -99,7 +99,7 @@ Tensor gelu(const Tensor& x0, Gelu form, Loc loc) {
   };
   return fused(op, forward(), {x0},
                [x, form](const Tensor& g0, Needs) -> Gradients {
-                 const Tensor g = contiguous(g0), dx = empty_like(x);
+                 const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
                  dispatch_floating(x.dtype(), [&]<class T>() {
                    const auto backward = form == Gelu::erf ? kernels::gelu_backward<T> : kernels::gelu_tanh_backward<T>;
                    backward(g.data<T>(), x.data<T>(), dx.mutable_data<T>(), x.numel());
@@ -122,7 +122,7 @@ Tensor layer_norm(const Tensor& x0, const Tensor& weight, const Tensor& bias, do
   });
   return fused(op, y, {x0, weight, bias},
                [x, w, mean, rstd, rows](const Tensor& g0, Needs needs) -> Gradients {
-                 const Tensor g = contiguous(g0), dx = empty_like(x);
+                 const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
                  const Tensor dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor(), db = needs[2] ? empty({rows.size}, x.dtype()) : Tensor();
                  dispatch_floating(x.dtype(), [&]<class T>() {
                    kernels::layer_norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), mean.data<T>(), rstd.data<T>(),
@@ -145,7 +145,7 @@ Tensor rms_norm(const Tensor& x0, const Tensor& weight, double eps, Loc loc) {
   });
   return fused(op, y, {x0, weight},
                [x, w, rrms, rows](const Tensor& g0, Needs needs) -> Gradients {
-                 const Tensor g = contiguous(g0), dx = empty_like(x), dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor();
+                 const Tensor dx = room_for_gradient(g0), g = contiguous(g0), dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor();
                  dispatch_floating(x.dtype(), [&]<class T>() {
                    kernels::rms_norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), rrms.data<T>(), dx.mutable_data<T>(),
                                               mutable_or_null<T>(dw), rows.count, rows.size);

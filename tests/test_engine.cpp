@@ -13,6 +13,8 @@ using namespace heed;
 
 namespace {
 
+double max_difference(const Tensor& a, const Tensor& b) { return abs(a.detach() - b.detach()).max().item<double>(); }
+
 Tensor leaf(const NestedList& values) {
   Tensor x = tensor(values, f64);
   x.set_requires_grad();
@@ -359,6 +361,40 @@ TEST_CASE("ops: the documented gradients at ties and kinks", "[engine]") {
   CHECK(numbers(grad(abs(zero).sum(), zero)) == Numbers{0, 0});
   const Tensor ends = leaf({-1., 0., 1., 2.});
   CHECK(numbers(grad(clamp(ends, -1, 1).sum(), ends)) == Numbers{1, 1, 1, 0});
+}
+
+TEST_CASE("engine: kernels write over no gradient that somebody else holds", "[engine]") {
+  Rng rng(1);
+  const Tensor seed = randn({3, 8}, rng, f64), seed_before = seed.clone();
+  Tensor x = randn({3, 8}, rng, f64).set_requires_grad(), w = ones({8}, f64).set_requires_grad();
+  const std::vector<std::function<Tensor(const Tensor&)>> ops = {
+      [](const Tensor& t) { return gelu(t); }, [](const Tensor& t) { return softmax(t, -1); },
+      [](const Tensor& t) { return log_softmax(t, -1); }, [&](const Tensor& t) { return layer_norm(t, w); },
+      [&](const Tensor& t) { return rms_norm(t, w); }};
+  for (const auto& op : ops) {
+    const Tensor h = x * 2, y = op(h), z = op(y) + y, out = op(z) * 1;  // y's gradient comes from two users, out's from the seed
+    const GradOptions by_kernels{.seeds = {seed}, .retain_graph = true}, recorded{.seeds = {seed}, .create_graph = true};
+    const std::vector<Tensor> asked = {out, z, y, h, x};
+    const auto first = grad({out}, asked, by_kernels), second = grad({out}, asked, by_kernels), twins = grad({out}, asked, recorded);
+    for (size_t i = 0; i < asked.size(); ++i) {
+      INFO("gradient " << i);
+      CHECK(first[i].to_vector<double>() == second[i].to_vector<double>());
+      CHECK(max_difference(first[i], twins[i]) < 1e-12);
+    }
+    CHECK(seed.to_vector<double>() == seed_before.to_vector<double>());
+    out.backward(seed);
+    CHECK(seed.to_vector<double>() == seed_before.to_vector<double>());
+    CHECK(max_difference(x.grad(), first[4]) < 1e-15);
+    x.zero_grad();
+  }
+}
+
+TEST_CASE("engine: a gradient that nobody else holds is written over, so a pass needs no room for its successor", "[engine]") {
+  Tensor x = ones({64, 1024}).set_requires_grad();
+  const Tensor y = gelu(x * 1), seed = ones({64, 1024}), z = y * 1;
+  const int64_t before = memory_stats().allocated_bytes;
+  z.backward(seed);
+  CHECK(memory_stats().allocated_bytes - before == 2 * 64 * 1024 * 4);  // of the products by 1; gelu's is the first one's
 }
 
 TEST_CASE("engine: an op without a twin has its first derivative, and says how to get the second", "[engine]") {
