@@ -59,7 +59,6 @@ HWY_INLINE V gate_slope(V x, V z, V dz) {
   return hn::MulAdd(hn::Mul(x, gate), hn::Mul(rest, dz), gate);
 }
 
-HWY_INLINE V silu_slope(V x) { return gate_slope(bounded(x), x, constant(1.0f)); }
 /// Phi(x) + x phi(x)
 HWY_INLINE V gelu_slope(V x) {
   V gauss;

@@ -25,7 +25,7 @@ namespace heed::kernels {
 namespace {
 
 enum class Unary { exp, log, sqrt, rsqrt, sin, cos, tanh, erf, sigmoid, softplus, silu, gelu, gelu_tanh };
-enum class Gradient { tanh, sigmoid, softplus, silu, gelu, gelu_tanh };  // of g and the named function's input or output
+enum class Gradient { gelu, gelu_tanh };
 
 }  // namespace
 }  // namespace heed::kernels
@@ -92,14 +92,7 @@ void unary(Unary function, const float* x, float* y, size_t n) {
 }
 
 void gradient(Gradient function, const float* g, const float* z, float* dx, size_t n) {
-  const V one = constant(1.0f);
   switch (function) {
-    case Gradient::tanh:
-      return map(g, z, dx, n, [=](V d, V y) HWY_ATTR { return hn::Mul(d, hn::NegMulAdd(y, y, one)); });
-    case Gradient::sigmoid:
-      return map(g, z, dx, n, [=](V d, V y) HWY_ATTR { return hn::Mul(d, hn::Mul(y, hn::Sub(one, y))); });
-    case Gradient::softplus: return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, sigmoid(x)); });
-    case Gradient::silu: return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, silu_slope(x)); });
     case Gradient::gelu: return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, gelu_slope(x)); });
     case Gradient::gelu_tanh:
       return map(g, z, dx, n, [](V d, V x) HWY_ATTR { return hn::Mul(d, gelu_tanh_slope(x)); });
@@ -197,18 +190,6 @@ template <> void gelu_tanh(const double* x, double* y, int64_t n) {
   map(x, y, n, [](double v) { return finite_below(v) * sigmoid_of(gelu_tanh_gate(v)); });
 }
 
-template <> void tanh_backward(const float* g, const float* y, float* dx, int64_t n) {
-  apply(Gradient::tanh, g, y, dx, n);
-}
-template <> void sigmoid_backward(const float* g, const float* y, float* dx, int64_t n) {
-  apply(Gradient::sigmoid, g, y, dx, n);
-}
-template <> void softplus_backward(const float* g, const float* x, float* dx, int64_t n) {
-  apply(Gradient::softplus, g, x, dx, n);
-}
-template <> void silu_backward(const float* g, const float* x, float* dx, int64_t n) {
-  apply(Gradient::silu, g, x, dx, n);
-}
 template <> void gelu_backward(const float* g, const float* x, float* dx, int64_t n) {
   apply(Gradient::gelu, g, x, dx, n);
 }
@@ -216,26 +197,6 @@ template <> void gelu_tanh_backward(const float* g, const float* x, float* dx, i
   apply(Gradient::gelu_tanh, g, x, dx, n);
 }
 
-template <> void tanh_backward(const double* g0, const double* y0, double* dx, int64_t n) {
-  map(g0, y0, dx, n, [](double g, double y) {
-    return g * (1 - y * y);
-  });
-}
-template <> void sigmoid_backward(const double* g0, const double* y0, double* dx, int64_t n) {
-  map(g0, y0, dx, n, [](double g, double y) {
-    return g * y * (1 - y);
-  });
-}
-template <> void softplus_backward(const double* g0, const double* x0, double* dx, int64_t n) {
-  map(g0, x0, dx, n, [](double g, double x) {
-    return g * sigmoid_of(x);
-  });
-}
-template <> void silu_backward(const double* g0, const double* x0, double* dx, int64_t n) {
-  map(g0, x0, dx, n, [](double g, double x) {
-    return g * gate_slope(bounded(x), x, 1);
-  });
-}
 template <> void gelu_backward(const double* g0, const double* x0, double* dx, int64_t n) {
   map(g0, x0, dx, n, [](double g, double x) {
     const double phi = std::exp(-x * x / 2) * kSqrt2OverPi / 2;

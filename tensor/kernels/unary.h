@@ -29,11 +29,7 @@ template <class T> void gelu(const T* x, T* y, int64_t n);
 /// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 template <class T> void gelu_tanh(const T* x, T* y, int64_t n);
 
-// dx = g f'(x); those of tanh and sigmoid read the output y instead of x.
-template <class T> void tanh_backward(const T* g, const T* y, T* dx, int64_t n);
-template <class T> void sigmoid_backward(const T* g, const T* y, T* dx, int64_t n);
-template <class T> void softplus_backward(const T* g, const T* x, T* dx, int64_t n);
-template <class T> void silu_backward(const T* g, const T* x, T* dx, int64_t n);
+// dx = g f'(x)
 template <class T> void gelu_backward(const T* g, const T* x, T* dx, int64_t n);
 template <class T> void gelu_tanh_backward(const T* g, const T* x, T* dx, int64_t n);
 
