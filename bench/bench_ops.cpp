@@ -2,6 +2,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <string>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
@@ -47,13 +49,15 @@ void gemm(benchmark::State& state) {
 // The products of the `cpu` GPT's forward pass, and a large one.
 BENCHMARK(gemm)->Args({768, 384, 128})->Args({768, 128, 128})->Args({768, 512, 128})->Args({768, 128, 512})->Args({768, 65, 128})->Args({1536, 1536, 1536})->UseRealTime();
 
+using List = std::vector<Tensor>;
+
 /// Times f, which makes or reads `elements` numbers; shows the GFLOP/s of its matrix products if it has any.
 template <class F>
 void measure(benchmark::State& state, int64_t elements, F f) {
   const int64_t before = kernels::flops();
   for (auto _ : state) f();
-  const auto products = double(kernels::flops() - before);
-  if (products > 0) state.counters["GFLOP/s"] = benchmark::Counter(products * 1e-9, benchmark::Counter::kIsRate);
+  const auto flops = double(kernels::flops() - before);
+  if (flops > 0) state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsRate);
   state.SetItemsProcessed(state.iterations() * elements);
 }
 
@@ -65,9 +69,9 @@ void forward(const char* name, Tensor x, F op) {
   })->UseRealTime();
 }
 
-/// Forward and backward, to all of `inputs`, of which the first is the size of the work.
+/// "both/...": forward and backward, to all of `inputs`, of which the first is the size of the work.
 template <class F>
-void both_ways(const char* name, std::vector<Tensor> inputs, F op) {
+void both_ways(const char* name, List inputs, F op) {
   for (Tensor& x : inputs) x.set_requires_grad();
   benchmark::RegisterBenchmark(name, [=](benchmark::State& state) {
     Rng rng(1);
@@ -75,8 +79,6 @@ void both_ways(const char* name, std::vector<Tensor> inputs, F op) {
     measure(state, inputs[0].numel(), [&] { benchmark::DoNotOptimize(grad({op(inputs)}, inputs, {.seeds = {g}})); });
   })->UseRealTime();
 }
-
-using List = std::vector<Tensor>;
 
 void add_elements() {
   Rng rng(1);
@@ -94,6 +96,16 @@ void add_elements() {
   forward("relu", x, [](const Tensor& t) { return relu(t); });
   forward("gelu_erf", x, [](const Tensor& t) { return gelu(t); });
   forward("gelu_tanh", x, [](const Tensor& t) { return gelu(t, Gelu::tanh); });
+  forward("erf", x, [](const Tensor& t) { return erf(t); });
+  forward("silu", x, [](const Tensor& t) { return silu(t); });
+  forward("softplus", x, [](const Tensor& t) { return softplus(t); });
+  forward("cos", x, [](const Tensor& t) { return cos(t); });
+  forward("rsqrt", positive, [](const Tensor& t) { return rsqrt(t); });
+  forward("tril", x, [](const Tensor& t) { return tril(t); });
+  forward("flip", x, [](const Tensor& t) { return flip(t, 1); });
+  forward("cat", x, [](const Tensor& t) { return cat({t, t}, 1); });
+  forward("argmax", x, [](const Tensor& t) { return t.argmax(1); });
+  forward("logsumexp", x, [](const Tensor& t) { return logsumexp(t, 1); });
   forward("transpose_copy", x, [](const Tensor& t) { return t.transpose(0, 1).contiguous(); });
   forward("sum", x, [](const Tensor& t) { return t.sum(); });
   forward("sum_columns", x, [](const Tensor& t) { return t.sum(0); });
@@ -112,18 +124,23 @@ void add_elements() {
 void add_both_ways() {
   Rng rng(1);
   const Tensor x = randn({768, 512}, rng), w = ones({512}), b = zeros({512});
-  both_ways("gelu_erf/backward", {x}, [](const List& in) { return gelu(in[0]); });
-  both_ways("softmax/backward", {x}, [](const List& in) { return softmax(in[0], -1); });
-  both_ways("layer_norm/backward", {x, w, b}, [](const List& in) { return layer_norm(in[0], in[1], in[2]); });
-  both_ways("rms_norm/backward", {x, w}, [](const List& in) { return rms_norm(in[0], in[1]); });
-  both_ways("dropout/backward", {x}, [](const List& in) {
+  both_ways("both/gelu_erf", {x}, [](const List& in) { return gelu(in[0]); });
+  both_ways("both/gelu_tanh", {x}, [](const List& in) { return gelu(in[0], Gelu::tanh); });
+  both_ways("both/log_softmax", {x}, [](const List& in) { return log_softmax(in[0], -1); });
+  both_ways("both/matmul_batched", {randn({48, 64, 32}, rng), randn({48, 32, 64}, rng)}, [](const List& in) { return matmul(in[0], in[1]); });
+  const Tensor columns = randint(0, 512, {768, 64}, rng);
+  both_ways("both/gather", {x}, [=](const List& in) { return gather(in[0], 1, columns); });
+  both_ways("both/softmax", {x}, [](const List& in) { return softmax(in[0], -1); });
+  both_ways("both/layer_norm", {x, w, b}, [](const List& in) { return layer_norm(in[0], in[1], in[2]); });
+  both_ways("both/rms_norm", {x, w}, [](const List& in) { return rms_norm(in[0], in[1]); });
+  both_ways("both/dropout", {x}, [](const List& in) {
     static Rng drawn(1);
     return dropout(in[0], 0.2, drawn);
   });
-  both_ways("linear/backward", {x, randn({512, 512}, rng), b}, [](const List& in) { return linear(in[0], in[1], in[2]); });
+  both_ways("both/linear", {x, randn({512, 512}, rng), b}, [](const List& in) { return linear(in[0], in[1], in[2]); });
   const Tensor words = randint(0, 4000, {1280}, rng);
-  both_ways("cross_entropy/backward", {randn({1280, 4000}, rng)}, [=](const List& in) { return cross_entropy(in[0], words); });
-  both_ways("embedding/backward", {randn({4000, 256}, rng)}, [=](const List& in) { return embedding(in[0], words); });
+  both_ways("both/cross_entropy", {randn({1280, 4000}, rng)}, [=](const List& in) { return cross_entropy(in[0], words); });
+  both_ways("both/embedding", {randn({4000, 256}, rng)}, [=](const List& in) { return embedding(in[0], words); });
 }
 
 /// Causal attention of (B, H, T, D).
@@ -145,7 +162,7 @@ void add_recurrent(const char* name, Cell cell, int64_t gates) {
 void add_additive() {
   Rng rng(1);
   const int64_t B = 64, T = 20, S = 20, A = 256, D = 512;
-  both_ways("additive_attention/backward", {randn({B, T, A}, rng), randn({B, S, A}, rng), randn({A}, rng), randn({B, S, D}, rng)},
+  both_ways("both/additive_attention", {randn({B, T, A}, rng), randn({B, S, A}, rng), randn({A}, rng), randn({B, S, D}, rng)},
             [](const List& in) { return additive_attention(in[0], in[1], in[2], in[3]); });
 }
 
@@ -169,13 +186,14 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   add_elements();
   add_both_ways();
-  add_attention("attention/cpu", {12, 4, 64, 32});
-  add_attention("attention/baby", {4, 6, 256, 64});
-  add_attention("attention/long", {1, 4, 4096, 32});
-  add_attention("attention/gpt2", {1, 12, 512, 64});
-  add_recurrent("rnn/backward", Cell::rnn_tanh, 1);
-  add_recurrent("lstm/backward", Cell::lstm, 4);
-  add_recurrent("gru/backward", Cell::gru, 3);
+  add_attention("both/attention_cpu", {12, 4, 64, 32});
+  add_attention("both/attention_baby", {4, 6, 256, 64});
+  add_attention("both/attention_long", {1, 4, 4096, 32});
+  add_attention("both/attention_gpt2", {1, 12, 512, 64});
+  add_recurrent("both/rnn", Cell::rnn_tanh, 1);
+  add_recurrent("both/lstm", Cell::lstm, 4);
+  add_recurrent("both/gru", Cell::gru, 3);
   add_additive();
   benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
 }
