@@ -5,6 +5,7 @@
 #include <numeric>
 #include <optional>
 #include <random>
+#include <tuple>
 
 #include "autograd/difference.h"
 #include "autograd/engine.h"

@@ -141,8 +141,8 @@ Tensor Saved::get() const {
 }
 
 Tensor room_for_gradient(const Tensor& g) {
-  if (g.storage().use_count() == 1 && g.is_contiguous() && !grad_enabled()) return g;
-  return empty_like(g);
+  const bool whole = g.is_contiguous() && static_cast<size_t>(g.numel()) * size_of(g.dtype()) == g.storage()->bytes();
+  return whole && g.storage().use_count() == 1 && !grad_enabled() ? g : empty_like(g);
 }
 
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {

@@ -1,9 +1,12 @@
 // Recording: how a result remembers the inputs and formulas that its gradient needs.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
+#include <type_traits>
 #include <vector>
 
 #include "autograd/grad_mode.h"
@@ -101,7 +104,7 @@ class Saved {
 };
 
 /// Where a kernel of a fused op's backward may write a gradient of g's shape, if it may write over what it reads: g itself
-/// where nothing else holds its elements, else a new tensor. To be called before anything else takes hold of g.
+/// where it is all of a storage that nothing else holds, else a new tensor. To be called before anything else takes hold of g.
 Tensor room_for_gradient(const Tensor& g);
 
 /// Gives `y` a node that remembers each input with its formula, if recording is on and any of them needs a gradient.

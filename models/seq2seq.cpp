@@ -1,6 +1,7 @@
 #include "models/seq2seq.h"
 
 #include <memory>
+#include <tuple>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"

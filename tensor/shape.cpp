@@ -1,6 +1,7 @@
 #include "tensor/shape.h"
 
 #include <limits>
+#include <string>
 
 #include <fmt/core.h>
 

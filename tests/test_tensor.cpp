@@ -1,8 +1,13 @@
 #include "tensor/tensor.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 #include "autograd/ops.h"
 #include "tensor/format.h"
 #include "tensor/kernels/copy.h"
+#include "tensor/parallel.h"
 #include "tensor/random.h"
 #include "tests/catch.h"
 
@@ -152,6 +157,39 @@ TEST_CASE("reductions over any axes agree with loops, and accumulate f32 in f64"
   CHECK(full({20000000}, 0.1).sum().item<double>() == Approx(2000000.0).epsilon(1e-7));
   CHECK(zeros({0, 3}).sum(0).to_vector<float>() == std::vector<float>{0, 0, 0});
   CHECK(tensor({true, true, false}).sum().item<int64_t>() == 2);
+}
+
+TEST_CASE("reductions of a long row to one number: every element counts once, and the bits are the same at any number of threads",
+          "[tensor][kernels]") {
+  const int before = num_threads();
+  const int64_t n = 3 * 16384 + 5;  // blocks and a rest
+  Rng rng(1);
+  for (const DType dtype : {f32, f64, i64, boolean}) {
+    const Tensor x = dtype == boolean ? gt(rand({2 * n}, rng), 0.5) : (randn({2 * n}, rng) * 1000).to(dtype);
+    for (const Tensor& row : {x.narrow(0, 0, n), x.reshape({n, 2}).select(1, 1)}) {
+      CAPTURE(dtype == f32, dtype == f64, dtype == i64, row.is_contiguous());
+      const std::vector<double> values = row.to_vector<double>();
+      const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+      std::vector<double> found;
+      for (const int threads : {1, 2}) {
+        set_num_threads(threads);
+        CHECK(row.sum().item<double>() == Approx(sum).epsilon(1e-6));
+        CHECK(row.max().item<double>() == *std::max_element(values.begin(), values.end()));
+        CHECK(row.min().item<double>() == *std::min_element(values.begin(), values.end()));
+        found.push_back(row.sum().item<double>());
+      }
+      CHECK(found[0] == found[1]);
+    }
+  }
+  for (const int64_t place : {int64_t{0}, int64_t{16383}, int64_t{16384}, n - 1}) {
+    std::vector<float> values(static_cast<size_t>(n), 1.0f);
+    values[static_cast<size_t>(place)] = NAN;
+    const Tensor x = from_vector(values, {n});
+    CHECK(std::isnan(x.max().item<float>()));
+    CHECK(std::isnan(x.min().item<float>()));
+    CHECK(std::isnan(x.sum().item<float>()));
+  }
+  set_num_threads(before);
 }
 
 TEST_CASE("max, min and argmax: the first of equals, and NaN wins", "[tensor][kernels]") {

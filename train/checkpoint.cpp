@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "autograd/grad_mode.h"
 #include "autograd/ops.h"

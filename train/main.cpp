@@ -2,6 +2,7 @@
 // stderr. Exit code 0, 1 for an error, 2 for a command line that cannot be, 130 if Ctrl-C ended training (after saving).
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -9,9 +10,8 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
-#include "tensor/parallel.h"
 #include "train/program/gpt.h"
 #include "train/program/seq2seq.h"
 #include "train/program/usage.h"
@@ -30,7 +30,7 @@ void require_command(CLI::App& app) {
     if (!app.get_subcommands().empty()) return;
     std::vector<std::string> names;
     for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-    throw UsageError(fmt::format("need a command: {}", fmt::join(names, ", ")));
+    throw UsageError(fmt::format("need a command: {}", join(names, ", ")));
   });
 }
 
@@ -63,7 +63,7 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
   return CLI::Validator(
       [names](std::string& text) {
         if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
-        return fmt::format("need one of {}, not '{}'", fmt::join(names, ", "), text);
+        return fmt::format("need one of {}, not '{}'", join(names, ", "), text);
       },
       "");
 }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <istream>
 #include <numeric>
+#include <system_error>
 
 #include "autograd/grad_mode.h"
 #include "train/atomic_file.h"

@@ -15,6 +15,12 @@ constexpr StoredType kStoredTypes[] = {
 };
 constexpr const char* kMetadataKey = "__metadata__";
 
+std::string joined(const std::vector<uint64_t>& sizes) {
+  std::vector<std::string> texts;
+  for (const uint64_t size : sizes) texts.push_back(std::to_string(size));
+  return join(texts, ", ");
+}
+
 /// Builds a Header from the parser's events. Only the one structure that the format knows is accepted, so nothing
 /// nests deeper than it should, and a key that comes twice is seen.
 class HeaderReader : public nlohmann::json_sax<Json> {
@@ -112,12 +118,12 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     Shape shape;
     for (const uint64_t size : sizes_) {
       if (size > std::numeric_limits<int64_t>::max() || __builtin_mul_overflow(count, size, &count))
-        return refuse("tensor '{}' of shape {} has more elements than can be counted", name_, dump_json(sizes_));
+        return refuse("tensor '{}' of shape ({}) has more elements than can be counted", name_, joined(sizes_));
       shape.push_back(static_cast<int64_t>(size));
     }
     uint64_t bytes = 0;
     if (__builtin_mul_overflow(count, type_.size, &bytes) || bytes > std::numeric_limits<int64_t>::max())
-      return refuse("tensor '{}' of shape {} has more bytes than can be counted", name_, shape);
+      return refuse("tensor '{}' of shape ({}) has more bytes than can be counted", name_, shape);
     if (offsets_[1] < offsets_[0] || offsets_[1] - offsets_[0] != bytes)
       return refuse("tensor '{}' of shape {} and dtype {} needs {} bytes, but its data_offsets are [{}, {}]", name_, shape,
                     type_.name, bytes, offsets_[0], offsets_[1]);

@@ -1,6 +1,8 @@
 #include "tensor/kernels/copy.h"
 
+#include <array>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <type_traits>
 
@@ -73,6 +75,8 @@ void fill(const Tensor& y, double value) {
   });
 }
 
+namespace {
+
 /// first ? a : b by masks, not by a branch that a random condition would mislead.
 template <class T>
 T choose_bits(bool first, T a, T b) {
@@ -80,6 +84,8 @@ T choose_bits(bool first, T a, T b) {
   const Bits mask = static_cast<Bits>(Bits(0) - Bits(first));
   return std::bit_cast<T>(static_cast<Bits>((std::bit_cast<Bits>(a) & mask) | (std::bit_cast<Bits>(b) & ~mask)));
 }
+
+}  // namespace
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   Tensor y = empty(a.shape(), a.dtype());
@@ -97,6 +103,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
       };
       if (sa == 1 && sb == 1 && sc == 1) choose(1, 1, 1);
       else if (sa == 0 && sb == 1 && sc == 1) choose(0, 1, 1);
+      else if (sa == 1 && sb == 0 && sc == 1) choose(1, 0, 1);
       else choose(sa, sb, sc);
     });
   });

@@ -1,9 +1,11 @@
 #include "tensor/kernels/index.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "tensor/kernels/copy.h"
 #include "tensor/kernels/elementwise.h"
+#include "tensor/parallel.h"
 #include "tensor/view.h"
 
 namespace heed::kernels {

@@ -7,6 +7,8 @@
 #define HEED_KERNELS_RECURRENT_LANES_INL_H_
 #endif
 
+#include <algorithm>
+
 #include "tensor/kernels/recurrent_tiles.h"
 #include "tensor/kernels/tile-inl.h"
 

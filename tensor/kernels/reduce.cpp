@@ -1,10 +1,13 @@
 #include "tensor/kernels/reduce.h"
 
-#include <cmath>
+#include <algorithm>
+#include <array>
 #include <limits>
 #include <memory>
+#include <type_traits>
 
 #include "tensor/kernels/elementwise.h"
+#include "tensor/parallel.h"
 #include "tensor/view.h"
 
 namespace heed::kernels {
@@ -61,7 +64,7 @@ void reduce_rows(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduc
     return acc;
   };
   const int64_t blocks = (n + kGrain - 1) / kGrain;
-  if (kept.rows() * inner * reduced_rows == 1 && blocks > 1) {  // all to one: by blocks, the same at any number of threads
+  if (kept.rows() * inner * reduced_rows == 1 && blocks > 1) {  // one row to one number: by blocks, cut by n alone
     const auto partial = std::make_unique<Acc[]>(size_t(blocks));
     parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
@@ -135,7 +138,7 @@ Tensor extreme(const Tensor& x, const Shape& axes, bool keepdim, Less less) {
     T initial = less(T(0), T(1)) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
     if constexpr (std::numeric_limits<T>::has_infinity)
       initial = less(T(0), T(1)) ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
-    reduce<T, T>(x, y.mutable_data<T>(), axes, initial, [less](T a, T b) { return (a != a) | less(a, b) ? a : b; });
+    reduce<T, T>(x, y.mutable_data<T>(), axes, initial, [less](T a, T b) { return (a != a) | less(a, b) ? a : b; });  // |: no branch
   });
   return y;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tensor/parallel.h"
+
 namespace heed::kernels {
 
 template <int N>

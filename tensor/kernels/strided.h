@@ -5,18 +5,18 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "tensor/parallel.h"
 #include "tensor/tensor.h"
 
 namespace heed::kernels {
 
 constexpr int64_t kGrain = 16384;  // elements below which a second thread costs more than it saves
 
-/// Any callable f(offsets, n), by reference: the walk is compiled once, not for each kernel.
+/// Any callable f(offsets, n), by reference, which must outlive it: the walk is compiled once, not for each kernel.
 template <int N>
 class Run {
  public:
   template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Run>)
   Run(F&& f)
       : f_(const_cast<void*>(static_cast<const void*>(&f))),
         call_([](void* g, const std::array<int64_t, N>& offsets, int64_t n) { (*static_cast<std::remove_reference_t<F>*>(g))(offsets, n); }) {}

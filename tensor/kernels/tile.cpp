@@ -58,8 +58,8 @@ HWY_INLINE void product_of_columns(int64_t m, int64_t k, const Real* a, int64_t 
 }
 
 template <Stored kA, class Real>
-void tile_product(int64_t m, int64_t n, int64_t k, const Real* a, int64_t lda, const Real* b,
-                               int64_t ldb, bool add, Real* c, int64_t ldc) {
+void tile_product(int64_t m, int64_t n, int64_t k, const Real* a, int64_t lda, const Real* b, int64_t ldb, bool add, Real* c,
+                  int64_t ldc) {
   constexpr int64_t kPair = 2 * kLanes<Real>;
   int64_t j = 0;
   for (; j + kPair <= n; j += kPair) product_of_columns<2, kA>(m, k, a, lda, b + j, ldb, add, c + j, ldc);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+#include <span>
 
 #include "autograd/grad_mode.h"
 #include "models/generate.h"

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <span>
 
 #include "tensor/parallel.h"
 #include "train/alignment.h"

@@ -1,11 +1,11 @@
-// What the commands of the program share.
+// Command lines that ask for something impossible.
 #pragma once
 
 #include "tensor/error.h"
 
 namespace heed::train::program {
 
-/// A command line that asks for something impossible: the program ends with exit code 2.
+/// The program ends with exit code 2.
 class UsageError : public Error { using Error::Error; };
 
 }  // namespace heed::train::program
