@@ -138,7 +138,7 @@ Tensor extreme(const Tensor& x, const Shape& axes, bool keepdim, Less less) {
     T initial = less(T(0), T(1)) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
     if constexpr (std::numeric_limits<T>::has_infinity)
       initial = less(T(0), T(1)) ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
-    reduce<T, T>(x, y.mutable_data<T>(), axes, initial, [less](T a, T b) { return (a != a) | less(a, b) ? a : b; });  // |: no branch
+    reduce<T, T>(x, y.mutable_data<T>(), axes, initial, [less](T a, T b) { return ((a != a) | less(a, b)) ? a : b; });  // |: no branch
   });
   return y;
 }
