@@ -1,6 +1,7 @@
 // Gradient checks: what backward computes against central differences, in f64.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <iosfwd>
@@ -186,6 +187,7 @@ template <>
 struct fmt::formatter<heed::GradcheckReport> {
   constexpr auto parse(format_parse_context& context) { return context.begin(); }
   appender format(const heed::GradcheckReport& report, format_context& context) const {
-    return fmt::format_to(context.out(), "{}", to_string(report));
+    const std::string text = to_string(report);
+    return std::copy(text.begin(), text.end(), context.out());
   }
 };

@@ -1,6 +1,7 @@
 // Printing tensors as NumPy prints arrays, through fmt and through streams.
 #pragma once
 
+#include <algorithm>
 #include <iosfwd>
 #include <string>
 
@@ -26,5 +27,8 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x);
 template <>
 struct fmt::formatter<heed::Tensor> {
   constexpr auto parse(format_parse_context& context) { return context.begin(); }
-  appender format(const heed::Tensor& x, format_context& context) const { return fmt::format_to(context.out(), "{}", heed::to_string(x)); }
+  appender format(const heed::Tensor& x, format_context& context) const {
+    const std::string text = heed::to_string(x);
+    return std::copy(text.begin(), text.end(), context.out());
+  }
 };

@@ -88,7 +88,8 @@ void check_sizes(const Op& op, const Shape& shape) {
 }  // namespace heed
 
 fmt::appender fmt::formatter<heed::Shape>::format(const heed::Shape& shape, format_context& context) const {
-  std::string text;
+  std::string text = "(";
   for (const int64_t& size : shape) (text += &size == shape.begin() ? "" : ", ") += std::to_string(size);
-  return fmt::format_to(context.out(), "({})", text);
+  text += ")";
+  return std::copy(text.begin(), text.end(), context.out());
 }

@@ -38,7 +38,7 @@ void Progress::update(int64_t done, double loss, double tokens_per_second, doubl
   if (!last && now - last_ < (terminal_ ? std::chrono::steady_clock::duration(kRedraw) : kNextLine)) return;
   last_ = now;
   const double left = seconds / static_cast<double>(done - first_) * static_cast<double>(steps_ - done);
-  const std::string line = fmt::format("step {:>{}}/{}  loss {:.4f}  {} tokens/s  {} left", done, fmt::formatted_size("{}", steps_),
+  const std::string line = fmt::format("step {:>{}}/{}  loss {:.4f}  {} tokens/s  {} left", done, std::to_string(steps_).size(),
                                        steps_, loss, format_count(tokens_per_second), format_duration(left));
   erase();
   fmt::print(stream_, "{}{}", line, terminal_ ? "" : "\n");
