@@ -75,6 +75,26 @@ void check_resume(const CLI::App& command) {
       fail<UsageError>({"--resume"}, "{} is given too; need none, as the interrupted run goes on with its own", option->get_name());
 }
 
+/// An option of a kind (N, X, ...) whose text is checked.
+template <class Value>
+CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value, const std::string& type, const CLI::Validator& valid,
+                        const std::string& help) {
+  return command->add_option(name, value, help)->type_name(type)->check(valid);
+}
+
+/// The options that every training has after its own, and what runs it.
+template <class Flags>
+void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*train)(const Flags&), int& exit_code) {
+  add_option(command, "--threads", flags->threads, "N", whole_number(1, 1024), "at most so many at once (default: all cores)");
+  command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))->type_name("DIR");
+  command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
+  command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
+  command->callback([command, flags, train, &exit_code] {
+    if (flags->resume) check_resume(*command);
+    exit_code = train(*flags);
+  });
+}
+
 // --- heed gpt ------------------------------------------------------------------------------------------------------
 
 // Each command adds itself to the command line and runs when it is parsed there; exit_code becomes what the program ends with.
@@ -84,9 +104,7 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   constexpr int64_t kMost = 1'000'000;
 
   CLI::App* command = gpt.add_subcommand("train", "Train a GPT on the characters of a text");
-  const auto run = [&](const std::string& name, auto& value, const std::string& type, const CLI::Validator& valid, const std::string& help) {
-    command->add_option(name, value, help)->type_name(type)->check(valid)->group(kRunGroup);
-  };
+  const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
   command->add_option("--text", flags->text, "UTF-8 text; its last 10% validates (default: the King James Bible)")->type_name("FILE")->group(kRunGroup);
   run("--preset", flags->preset, "micro|cpu|baby", one_of(preset_names()), "sizes and steps for what is not given below (default: cpu)");
   run("--steps", flags->steps, "N", whole_number(0), "updates");
@@ -98,14 +116,7 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--dropout", flags->dropout, "X", number(0, true, 1), "share of activations zeroed in training");
   run("--lr", flags->lr, "X", number(0, false, INFINITY), "learning rate after warm-up; falls to a tenth (default: 0.001)");
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
-  command->add_option("--threads", flags->threads, "at most so many at once (default: all cores)")->type_name("N")->check(whole_number(1, 1024));
-  command->add_option("--out", flags->out, "directory of the model (default: out/gpt)")->type_name("DIR");
-  command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
-  command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
-  command->callback([command, flags, &exit_code] {
-    if (flags->resume) check_resume(*command);
-    exit_code = train_gpt(*flags);
-  });
+  end_training(command, flags, train_gpt, exit_code);
 }
 
 void add_gpt_sample(CLI::App& gpt, int& exit_code) {
@@ -113,14 +124,11 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   CLI::App* command = gpt.add_subcommand("sample", "Write with a trained GPT");
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   command->add_option("--prompt", flags->prompt, "text to continue; only characters that the model knows")->type_name("TEXT");
-  const auto option = [&](const std::string& name, auto& value, const std::string& type, const CLI::Validator& valid, const std::string& help) {
-    command->add_option(name, value, help)->type_name(type)->check(valid);
-  };
-  option("--tokens", flags->tokens, "N", whole_number(0), "characters to write (default: 500)");
-  option("--temperature", flags->temperature, "X", number(0, true, INFINITY), "0: always the likeliest; 1: as learnt (default: 0.8)");
-  option("--top-k", flags->top_k, "K", whole_number(1), "only the K likeliest characters");
-  option("--top-p", flags->top_p, "P", number(0, false, 1), "only the likeliest characters, of probability P together");
-  option("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
+  add_option(command, "--tokens", flags->tokens, "N", whole_number(0), "characters to write (default: 500)");
+  add_option(command, "--temperature", flags->temperature, "X", number(0, true, INFINITY), "0: always the likeliest; 1: as learnt (default: 0.8)");
+  add_option(command, "--top-k", flags->top_k, "K", whole_number(1), "only the K likeliest characters");
+  add_option(command, "--top-p", flags->top_p, "P", number(0, false, 1), "only the likeliest characters, of probability P together");
+  add_option(command, "--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
   command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")->type_name("FILE");
   command->callback([flags, &exit_code] { exit_code = sample_gpt(*flags); });
 }
@@ -137,30 +145,21 @@ void add_gpt(CLI::App& app, int& exit_code) {
 void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
   const auto flags = std::make_shared<TranslatorTrainFlags>();
   CLI::App* command = seq2seq.add_subcommand("train", "Train a translator on sentence pairs");
-  const auto run = [&](const std::string& name, auto& value, const std::string& type, const CLI::Validator& valid, const std::string& help) {
-    command->add_option(name, value, help)->type_name(type)->check(valid)->group(kRunGroup);
-  };
+  const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
   command->add_option("--pairs", flags->pairs, "UTF-8 lines of source, tab, target (default: English and French from a grammar)")->type_name("FILE")->group(kRunGroup);
   run("--arch", flags->arch, "rnn|attention|transformer", one_of(arch_names()),
       "one vector for a sentence, attention over an RNN's states, or a Transformer (default: attention)");
   run("--cell", flags->cell, "rnn|lstm|gru", one_of(cell_names()), "recurrent cell of rnn and attention (default: gru)");
   run("--steps", flags->steps, "N", whole_number(0), fmt::format("updates (default: {})", kTranslatorSteps));
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
-  command->add_option("--threads", flags->threads, "at most so many at once (default: all cores)")->type_name("N")->check(whole_number(1, 1024));
-  command->add_option("--out", flags->out, "directory of the model (default: out/seq2seq)")->type_name("DIR");
-  command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
-  command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
-  command->callback([command, flags, &exit_code] {
-    if (flags->resume) check_resume(*command);
-    exit_code = train_translator(*flags);
-  });
+  end_training(command, flags, train_translator, exit_code);
 }
 
 void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
   const auto flags = std::make_shared<TranslateFlags>();
   CLI::App* command = seq2seq.add_subcommand("translate", "Translate sentences with a trained translator");
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
-  command->add_option("--beam", flags->beam, "translations kept while searching (default: 1, greedy)")->type_name("N")->check(whole_number(1, 1000));
+  add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000), "translations kept while searching (default: 1, greedy)");
   command->add_flag("--align", flags->align, "draw where each word of the translation looked");
   command->add_option("--page", flags->page, "write an HTML page that shows how, word by word, and all weights")->type_name("FILE");
   command->add_option("--beside", flags->beside, "model without attention (--arch rnn) to show at work beside it in the page")->type_name("DIR");
