@@ -1,8 +1,8 @@
-#include "autograd/checkpoint.h"
+#include <heed/autograd/checkpoint.h>
 
 #include <unordered_set>
 
-#include "autograd/engine.h"
+#include <heed/autograd/engine.h>
 
 namespace heed {
 
@@ -33,7 +33,8 @@ Tensor stand_in(const std::shared_ptr<Node>& node) {
 
 }  // namespace
 
-Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, const std::vector<Tensor>& inputs, Rng* rng, Loc loc) {
+Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, const std::vector<Tensor>& inputs,
+                  Rng* rng, Loc loc) {
   const Op op{"checkpoint", loc};
   if (!grad_enabled()) return fn(inputs);
   const std::optional<Rng> before = rng ? std::optional(*rng) : std::nullopt;

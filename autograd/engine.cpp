@@ -1,12 +1,12 @@
-#include "autograd/engine.h"
+#include <heed/autograd/engine.h>
 
 #include <algorithm>
 #include <unordered_map>
 
-#include "autograd/anomaly.h"
-#include "autograd/ops.h"
-#include "autograd/profile.h"
-#include "tensor/kernels/copy.h"
+#include <heed/autograd/check/anomaly.h>
+#include <heed/autograd/check/profile.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/kernels/copy.h>
 
 namespace heed {
 
@@ -60,8 +60,8 @@ class Walk {
       }
       if (visit.target >= 0 && (stop_ || !below_needed(node))) continue;
       if (node.freed)
-        fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one", node.op,
-                        to_string(node.where));
+        fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one",
+                        node.op, to_string(node.where));
       pass_down(visit, std::move(g));
       if (!retain) node.release();
       visit.node = nullptr;
@@ -116,7 +116,8 @@ class Walk {
   void pass_down(const Visit& visit, Tensor g) {
     Node& node = *visit.node;
     const InModule there(node.module, node.where);  // where what is recorded, or goes wrong, now belongs
-    const Tensor intact = detects_anomaly() ? g : Tensor();  // held, so that no formula writes over what the message tells of
+    const Tensor intact =
+        detects_anomaly() ? g : Tensor();  // held, so that no formula writes over what the message tells of
     const Gradients down = [&] {
       const DetectAnomaly results_only(false);  // what the formula makes on its way is no result of this node
       const Profile::Suspended one_row;
@@ -127,14 +128,16 @@ class Walk {
       for (size_t i = 0; i < down.size(); ++i) check_gradient({node.op, node.where}, down[i], i, g);
     g = Tensor();
     if (down.size() != node.inputs.size())
-      fail<GradError>({node.op, node.where}, "backward returned {} gradients for {} inputs; need one each", down.size(), node.inputs.size());
+      fail<GradError>({node.op, node.where}, "backward returned {} gradients for {} inputs; need one each", down.size(),
+                      node.inputs.size());
     for (size_t i = 0; i < down.size(); ++i) {
       const NodePtr& input = node.inputs[i];
       if (!input || !down[i].defined() || at_.find(input.get()) == at_.end()) continue;
       if (!(down[i].shape() == input->shape))
         fail<ShapeError>({node.op, node.where}, "gradient {} has shape {}; need {}", i, down[i].shape(), input->shape);
       if (down[i].dtype() != input->dtype)
-        fail<DTypeError>({node.op, node.where}, "gradient {} is {}; need {}", i, name_of(down[i].dtype()), name_of(input->dtype));
+        fail<DTypeError>({node.op, node.where}, "gradient {} is {}; need {}", i, name_of(down[i].dtype()),
+                         name_of(input->dtype));
       add(input, down[i]);
     }
     if (Profile* profile = Profile::current()) profile->mark(std::string(node.op) + " backward");
@@ -146,8 +149,10 @@ class Walk {
     if (!grad_enabled() || !g.node()) return;
     for (size_t i = 0; i < down.size(); ++i)
       if (down[i].defined() && !down[i].node() && has_nonzero(down[i]))
-        fail<GradError>({node.op, node.where}, "no second derivative, as the formula of gradient {} is not made of recorded ops; need "
-                        "create_graph = false, such ops, or fused(...) with a twin", i);
+        fail<GradError>({node.op, node.where},
+                        "no second derivative, as the formula of gradient {} is not made of recorded ops; need "
+                        "create_graph = false, such ops, or fused(...) with a twin",
+                        i);
   }
 
   /// sum += g, in place where nothing else can see the sum.
@@ -156,10 +161,8 @@ class Walk {
       sum = g;
       return;
     }
-    if (!grad_enabled() && sum.storage().use_count() == 1 && sum.is_contiguous())
-      kernels::add_into(g, sum);
-    else
-      sum = sum + g;
+    if (!grad_enabled() && sum.storage().use_count() == 1 && sum.is_contiguous()) kernels::add_into(g, sum);
+    else sum = sum + g;
   }
 
   static void accumulate_leaf(Node& leaf, Tensor g, bool create_graph) {
@@ -179,11 +182,13 @@ Tensor seed_for(const Op& op, const std::vector<Tensor>& outputs, const GradOpti
   const Tensor& y = outputs[i];
   if (options.seeds.empty() || !options.seeds[i].defined()) {
     if (y.numel() != 1)
-      fail<GradError>(op, "output {} has shape {} and no seed; need a scalar, or a seed of shape {}", i, y.shape(), y.shape());
+      fail<GradError>(op, "output {} has shape {} and no seed; need a scalar, or a seed of shape {}", i, y.shape(),
+                      y.shape());
     return full(y.shape(), 1, y.dtype());
   }
   const Tensor& seed = options.seeds[i];
-  if (!(seed.shape() == y.shape())) fail<ShapeError>(op, "seed {} has shape {}; need the output's shape {}", i, seed.shape(), y.shape());
+  if (!(seed.shape() == y.shape()))
+    fail<ShapeError>(op, "seed {} has shape {}; need the output's shape {}", i, seed.shape(), y.shape());
   if (seed.dtype() != y.dtype())
     fail<DTypeError>(op, "seed {} is {}; need the output's dtype {}", i, name_of(seed.dtype()), name_of(y.dtype()));
   return seed;
@@ -191,17 +196,24 @@ Tensor seed_for(const Op& op, const std::vector<Tensor>& outputs, const GradOpti
 
 }  // namespace
 
-Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options, std::span<const NodePtr> targets, Through through) {
+Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options,
+                       std::span<const NodePtr> targets, Through through) {
   if (!options.seeds.empty() && options.seeds.size() != outputs.size())
-    fail<GradError>(op, "{} seeds for {} outputs; need one each, or none for scalars", options.seeds.size(), outputs.size());
+    fail<GradError>(op, "{} seeds for {} outputs; need one each, or none for scalars", options.seeds.size(),
+                    outputs.size());
   std::vector<Tensor> seeds;
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].defined() && !is_floating(outputs[i].dtype()))
-      fail<GradError>(op, "output {} is {}, which has no derivative (comparisons, argmax and .to({}) end the graph); need an f32 or f64 "
-                      "result", i, name_of(outputs[i].dtype()), name_of(outputs[i].dtype()));
+      fail<GradError>(op,
+                      "output {} is {}, which has no derivative (comparisons, argmax and .to({}) end the graph); need "
+                      "an f32 or f64 "
+                      "result",
+                      i, name_of(outputs[i].dtype()), name_of(outputs[i].dtype()));
     if (!outputs[i].node())
-      fail<GradError>(op, "output {} is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
-                      "need a result computed from a tensor with set_requires_grad()", i);
+      fail<GradError>(op,
+                      "output {} is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
+                      "need a result computed from a tensor with set_requires_grad()",
+                      i);
     seeds.push_back(seed_for(op, outputs, options, i));
   }
   const GradMode mode(options.create_graph);
@@ -213,14 +225,17 @@ Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const G
 
 }  // namespace autograd
 
-std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs, const GradOptions& options, Loc where) {
-  const Op op{"grad", where};
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options, Loc loc) {
+  const Op op{"grad", loc};
   if (inputs.empty()) fail<GradError>(op, "no inputs; need at least one tensor to differentiate by");
   std::vector<std::shared_ptr<autograd::Node>> targets;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].node()) fail<GradError>(op, "input {} does not require a gradient; need set_requires_grad() before it is used", i);
+    if (!inputs[i].node())
+      fail<GradError>(op, "input {} does not require a gradient; need set_requires_grad() before it is used", i);
     for (size_t k = 0; k < i; ++k)
-      if (inputs[k].node() == inputs[i].node()) fail<GradError>(op, "input {} is input {} again; need distinct inputs", i, k);
+      if (inputs[k].node() == inputs[i].node())
+        fail<GradError>(op, "input {} is input {} again; need distinct inputs", i, k);
     targets.push_back(inputs[i].node());
   }
   std::vector<Tensor> result = autograd::run_backward(op, outputs, options, targets);
@@ -229,54 +244,57 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   return result;
 }
 
-Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options, Loc where) {
-  return grad(std::vector{output}, std::vector{input}, options, where)[0];
+Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options, Loc loc) {
+  return grad(std::vector{output}, std::vector{input}, options, loc)[0];
 }
 
-void backward(const std::vector<Tensor>& outputs, const GradOptions& options, Loc where) {
-  autograd::run_backward({"backward", where}, outputs, options, {});
+void backward(const std::vector<Tensor>& outputs, const GradOptions& options, Loc loc) {
+  autograd::run_backward({"backward", loc}, outputs, options, {});
 }
 
-Tensor& Tensor::set_requires_grad(bool on, Loc where) {
-  const Op op{"set_requires_grad", where};
+Tensor& Tensor::set_requires_grad(bool on, Loc loc) {
+  const Op op{"set_requires_grad", loc};
   if (!defined()) fail<Error>(op, "the tensor is undefined; need one made by a factory or an op");
-  if (node_ && !node_->leaf) fail<GradError>(op, "the tensor was computed from others ({}); need a leaf, or detach() first", node_->op);
+  if (node_ && !node_->leaf)
+    fail<GradError>(op, "the tensor was computed from others ({}); need a leaf, or detach() first", node_->op);
   if (!on) {
     node_ = nullptr;
     return *this;
   }
   if (!is_floating(dtype_)) fail<DTypeError>(op, "{} has no gradient; need f32 or f64", name_of(dtype_));
   if (!node_) {
-    node_ = std::make_shared<autograd::Node>(Op{"leaf", where}, *this);
+    node_ = std::make_shared<autograd::Node>(Op{"leaf", loc}, *this);
     node_->leaf = true;
   }
   return *this;
 }
 
-const Tensor& Tensor::grad(Loc where) const {
+const Tensor& Tensor::grad(Loc loc) const {
   if (!node_ || !node_->leaf)
-    fail<GradError>({"grad", where}, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad()",
+    fail<GradError>({"grad", loc}, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad()",
                     node_ ? "the result of an op" : "a constant");
   return node_->grad;
 }
 
-void Tensor::set_grad(const Tensor& g, Loc where) const {
-  const Op op{"set_grad", where};
-  grad(where);
+void Tensor::set_grad(const Tensor& g, Loc loc) const {
+  const Op op{"set_grad", loc};
+  grad(loc);
   if (g.defined()) {
-    if (!(g.shape() == shape_)) fail<ShapeError>(op, "a gradient of shape {} for a tensor of shape {}; need equal shapes", g.shape(), shape_);
+    if (!(g.shape() == shape_))
+      fail<ShapeError>(op, "a gradient of shape {} for a tensor of shape {}; need equal shapes", g.shape(), shape_);
     if (g.dtype() != dtype_)
-      fail<DTypeError>(op, "a gradient of {} for a tensor of {}; need equal dtypes", name_of(g.dtype()), name_of(dtype_));
+      fail<DTypeError>(op, "a gradient of {} for a tensor of {}; need equal dtypes", name_of(g.dtype()),
+                       name_of(dtype_));
   }
   node_->grad = g;
 }
 
-void Tensor::zero_grad(Loc where) const { set_grad({}, where); }
+void Tensor::zero_grad(Loc loc) const { set_grad({}, loc); }
 
-void Tensor::backward(Loc where) const { autograd::run_backward({"backward", where}, {*this}, {}, {}); }
+void Tensor::backward(Loc loc) const { autograd::run_backward({"backward", loc}, {*this}, {}, {}); }
 
-void Tensor::backward(const Tensor& seed, bool retain_graph, Loc where) const {
-  autograd::run_backward({"backward", where}, {*this}, {.seeds = {seed}, .retain_graph = retain_graph}, {});
+void Tensor::backward(const Tensor& seed, bool retain_graph, Loc loc) const {
+  autograd::run_backward({"backward", loc}, {*this}, {.seeds = {seed}, .retain_graph = retain_graph}, {});
 }
 
 }  // namespace heed

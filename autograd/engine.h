@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "autograd/node.h"
+#include <heed/autograd/node.h>
 
 namespace heed {
 
@@ -17,13 +17,13 @@ struct GradOptions {
 /// An input that the outputs do not depend on gets zeros. Nothing is accumulated into grad().
 /// Throws GradError for an output without history, an input that does not require a gradient, a missing seed of a
 /// non-scalar, or a graph that an earlier backward freed; ShapeError and DTypeError for a seed that does not fit.
-std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs, const GradOptions& options = {},
-                         Loc where = Loc::current());
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const GradOptions& options = {}, Loc loc = Loc::current());
 /// The gradient of one output with respect to one input.
-Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {}, Loc where = Loc::current());
+Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {}, Loc loc = Loc::current());
 
 /// grad over every leaf below the outputs, accumulated into their grad().
-void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {}, Loc where = Loc::current());
+void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {}, Loc loc = Loc::current());
 
 namespace autograd {
 

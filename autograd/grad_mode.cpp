@@ -1,4 +1,4 @@
-#include "autograd/grad_mode.h"
+#include <heed/autograd/grad_mode.h>
 
 namespace heed {
 

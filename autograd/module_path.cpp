@@ -1,8 +1,8 @@
-#include "autograd/module_path.h"
+#include <heed/autograd/module_path.h>
 
 #include <algorithm>
 
-#include "autograd/node.h"
+#include <heed/autograd/node.h>
 
 namespace heed {
 
@@ -24,7 +24,7 @@ size_t shared_length(std::string_view a, std::string_view b) {
 namespace autograd {
 
 const ModulePath& current_module() { return *path_here; }
-Loc caller_or(Loc where) { return caller_here ? *caller_here : where; }
+Loc caller_or(Loc loc) { return caller_here ? *caller_here : loc; }
 
 void set_name(const Tensor& leaf, std::string name) {
   const auto shared = std::make_shared<const std::string>(std::move(name));
@@ -34,15 +34,15 @@ void set_name(const Tensor& leaf, std::string name) {
 
 }  // namespace autograd
 
-InModule::InModule(const Tensor& a, const Tensor& b, std::optional<Loc> where) : where_(where) {
+InModule::InModule(const Tensor& a, const Tensor& b, std::optional<Loc> loc) : where_(loc) {
   if (a.node() && b.node() && a.node()->name && b.node()->name)
     path_.emplace(a.node()->name, shared_length(*a.node()->name, *b.node()->name));
   enter();
 }
 
-InModule::InModule(autograd::ModulePath module, Loc where) : path_(std::move(module)), where_(where) { enter(); }
+InModule::InModule(autograd::ModulePath module, Loc loc) : path_(std::move(module)), where_(loc) { enter(); }
 
-InModule::InModule(Loc where) : where_(where) { enter(); }
+InModule::InModule(Loc loc) : where_(loc) { enter(); }
 
 void InModule::enter() {
   path_before_ = path_here;

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed {
 
@@ -28,7 +28,7 @@ class ModulePath {
 /// Of the ops that this thread records now.
 const ModulePath& current_module();
 /// The line that called the outermost module from outside, or `where` if no module computes.
-Loc caller_or(Loc where);
+Loc caller_or(Loc loc);
 
 /// Names a leaf. A parameter's name is that of its module, a dot, and its own: "h.0.attn.c_attn.weight".
 void set_name(const Tensor& leaf, std::string name);
@@ -46,11 +46,11 @@ void set_name(const Tensor& leaf, std::string name);
 /// `where`, if given, is the caller's line: graphs and anomalies name that of the outermost module.
 class InModule {
  public:
-  explicit InModule(const Tensor& parameter, std::optional<Loc> where = {}) : InModule(parameter, parameter, where) {}
-  InModule(const Tensor& a, const Tensor& b, std::optional<Loc> where = {});
-  InModule(autograd::ModulePath module, Loc where);
+  explicit InModule(const Tensor& parameter, std::optional<Loc> loc = {}) : InModule(parameter, parameter, loc) {}
+  InModule(const Tensor& a, const Tensor& b, std::optional<Loc> loc = {});
+  InModule(autograd::ModulePath module, Loc loc);
   /// A whole model, which has no name.
-  explicit InModule(Loc where);
+  explicit InModule(Loc loc);
   ~InModule();
   InModule(const InModule&) = delete;
   InModule& operator=(const InModule&) = delete;

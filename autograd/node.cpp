@@ -1,10 +1,10 @@
-#include "autograd/node.h"
+#include <heed/autograd/node.h>
 
 #include <atomic>
 
-#include "autograd/anomaly.h"
-#include "autograd/engine.h"
-#include "autograd/profile.h"
+#include <heed/autograd/check/anomaly.h>
+#include <heed/autograd/check/profile.h>
+#include <heed/autograd/engine.h>
 
 namespace heed::autograd {
 
@@ -75,9 +75,12 @@ std::shared_ptr<Node> node_over(const Op& op, const Tensor& y, std::span<const T
 
 /// The twin's gradients as recorded ops. Each input gets a slot of its own, so that one tensor given twice counts twice,
 /// and the walk back from the twin's output ends at the slots.
-Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<Saved>& saved, const Tensor& g, Needs needs) {
+Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<Saved>& saved, const Tensor& g,
+                             Needs needs) {
   if (!twin)
-    fail<GradError>(op, "no second derivative, as it was recorded without a twin; need create_graph = false, or a twin of recorded ops in "
+    fail<GradError>(op,
+                    "no second derivative, as it was recorded without a twin; need create_graph = false, or a twin of "
+                    "recorded ops in "
                     "fused(...)");
   std::vector<Tensor> inputs;
   for (const Saved& x : saved) inputs.push_back(x.get());
@@ -93,9 +96,10 @@ Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<S
   }
   const Tensor y = twin(slots);
   if (!(y.shape() == g.shape()) || y.dtype() != g.dtype())
-    fail<GradError>(op, "its twin gives {} {}, its forward {} {}; need a twin that computes the same", name_of(y.dtype()), y.shape(),
-                    name_of(g.dtype()), g.shape());
-  if (!y.node()) fail<GradError>(op, "its twin gives a constant; need one of recorded ops, which its second derivatives come from");
+    fail<GradError>(op, "its twin gives {} {}, its forward {} {}; need a twin that computes the same",
+                    name_of(y.dtype()), y.shape(), name_of(g.dtype()), g.shape());
+  if (!y.node())
+    fail<GradError>(op, "its twin gives a constant; need one of recorded ops, which its second derivatives come from");
   Gradients result(inputs.size());
   Gradients found = run_backward(op, {y}, {.seeds = {g}, .create_graph = true}, targets);
   for (size_t i = 0, k = 0; i < inputs.size(); ++i)
@@ -106,8 +110,14 @@ Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<S
 }  // namespace
 
 Node::Node(const Op& o, const Tensor& output)
-    : op(o.name), id(next_id.fetch_add(1, std::memory_order_relaxed)), where(caller_or(o.where)), module(current_module()), shape(output.shape()), dtype(output.dtype()) {
-  if (!is_floating(dtype)) fail<GradError>(o, "its result is {}, which has no derivative; need f32 or f64, or no record(...)", name_of(dtype));
+    : op(o.name),
+      id(next_id.fetch_add(1, std::memory_order_relaxed)),
+      where(caller_or(o.where)),
+      module(current_module()),
+      shape(output.shape()),
+      dtype(output.dtype()) {
+  if (!is_floating(dtype))
+    fail<GradError>(o, "its result is {}, which has no derivative; need f32 or f64, or no record(...)", name_of(dtype));
   live_nodes.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -127,10 +137,10 @@ int64_t Node::live() { return live_nodes.load(std::memory_order_relaxed); }
 constexpr int64_t kWorthRemaking = int64_t{4} << 20;  // bytes
 
 Saved::Saved(const Tensor& x) : node_(x.node()) {
-  if (node_ && node_->remake && x.numel() * static_cast<int64_t>(size_of(x.dtype())) >= kWorthRemaking && x.is_contiguous())
+  if (node_ && node_->remake && x.numel() * static_cast<int64_t>(size_of(x.dtype())) >= kWorthRemaking &&
+      x.is_contiguous())
     remake_ = node_->remake;
-  else
-    kept_ = x;
+  else kept_ = x;
 }
 
 Tensor Saved::get() const {
@@ -162,7 +172,8 @@ Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
     wants_output |= input.formula.wants_output();
     formulas.push_back(std::move(input.formula));
   }
-  node->backward = [formulas = std::move(formulas), saved = wants_output ? y : Tensor()](const Tensor& g, const std::shared_ptr<Node>& self) {
+  node->backward = [formulas = std::move(formulas), saved = wants_output ? y : Tensor()](
+                       const Tensor& g, const std::shared_ptr<Node>& self) {
     Tensor output = saved;
     if (output.defined() && grad_enabled()) output.set_node(self);
     Gradients result;
@@ -179,9 +190,8 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
   watch(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
   auto node = node_over(op, y, inputs);
-  node->backward = [backward = std::move(backward), needs = needs_of(*node)](const Tensor& g, const std::shared_ptr<Node>&) {
-    return backward(g, needs);
-  };
+  node->backward = [backward = std::move(backward), needs = needs_of(*node)](
+                       const Tensor& g, const std::shared_ptr<Node>&) { return backward(g, needs); };
   y.set_node(std::move(node));
   return y;
 }
@@ -190,10 +200,12 @@ Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward b
   y.set_node(nullptr);
   watch(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
-  if (inputs.size() > kMaxFusedInputs) fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
+  if (inputs.size() > kMaxFusedInputs)
+    fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
   auto node = node_over(op, y, inputs);
   node->backward = [op, backward = std::move(backward), twin = std::move(twin), needs = needs_of(*node),
-                    saved = std::vector<Saved>(inputs.begin(), inputs.end())](const Tensor& g, const std::shared_ptr<Node>&) {
+                    saved = std::vector<Saved>(inputs.begin(), inputs.end())](const Tensor& g,
+                                                                              const std::shared_ptr<Node>&) {
     return grad_enabled() ? differentiate_twin(op, twin, saved, g, needs) : backward(g, needs);
   };
   if (remake) node->remake = std::make_shared<const Remake>(std::move(remake));

@@ -9,9 +9,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "autograd/grad_mode.h"
-#include "autograd/module_path.h"
-#include "tensor/tensor.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/module_path.h>
+#include <heed/tensor/tensor.h>
 
 namespace heed::autograd {
 
@@ -31,12 +31,10 @@ constexpr size_t kMaxFusedInputs = 64;
 class Formula {
  public:
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, Formula>)
-  Formula(F f) : wants_output_(std::is_invocable_v<F&, const Tensor&, const Tensor&>) {
-    if constexpr (std::is_invocable_v<F&, const Tensor&, const Tensor&>)
-      call_ = std::move(f);
-    else
-      call_ = [f = std::move(f)](const Tensor& g, const Tensor&) { return f(g); };
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Formula>) Formula(F f)
+      : wants_output_(std::is_invocable_v<F&, const Tensor&, const Tensor&>) {
+    if constexpr (std::is_invocable_v<F&, const Tensor&, const Tensor&>) call_ = std::move(f);
+    else call_ = [f = std::move(f)](const Tensor& g, const Tensor&) { return f(g); };
   }
   Tensor operator()(const Tensor& g, const Tensor& y) const { return call_(g, y); }
   bool wants_output() const { return wants_output_; }
@@ -65,9 +63,9 @@ using Remake = std::function<Tensor()>;
 struct Node {
   const char* op;
   uint64_t id;
-  Loc where;                                  // the caller's line, that of the outermost module's call if any
-  ModulePath module;                          // that computed it, or that owns the parameter
-  Shape shape;                                // of the output, as of every gradient that arrives
+  Loc where;          // the caller's line, that of the outermost module's call if any
+  ModulePath module;  // that computed it, or that owns the parameter
+  Shape shape;        // of the output, as of every gradient that arrives
   DType dtype;
   bool leaf = false;
   std::shared_ptr<const std::string> name;    // of a parameter; else null
@@ -75,8 +73,8 @@ struct Node {
   std::vector<std::shared_ptr<Node>> inputs;  // null where no gradient is needed
   /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are recorded.
   std::function<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
-  Tensor grad;                                // accumulated; leaves only
-  std::shared_ptr<const Remake> remake;       // null where it would cost more than the memory is worth
+  Tensor grad;                           // accumulated; leaves only
+  std::shared_ptr<const Remake> remake;  // null where it would cost more than the memory is worth
 
   Node(const Op& op, const Tensor& output);
   ~Node();
@@ -117,6 +115,7 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
 /// Records an op whose forward and backward are kernels. `twin` computes the same from recorded ops; when the backward
 /// pass is itself recorded, the twin is differentiated in place of `backward`. A null twin says that there are no second
 /// derivatives: asking for one throws GradError. `remake` is for ops that cost little beside the products around them.
-Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin, Remake remake = nullptr);
+Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin,
+             Remake remake = nullptr);
 
 }  // namespace heed::autograd

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "tensor/kernels/recurrent.h"
-#include "tensor/tensor.h"
+#include <heed/tensor/kernels/recurrent.h>
+#include <heed/tensor/tensor.h>
 
 namespace heed {
 
@@ -21,18 +21,18 @@ struct Operand {
 };
 
 // --- arithmetic; add, sub, mul and neg also take i64 (which has no gradient) -----------------------------------------
-Tensor add(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor sub(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor mul(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor div(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor add(const Tensor& x, double s, Loc where = Loc::current());
-Tensor mul(const Tensor& x, double s, Loc where = Loc::current());
-Tensor div(const Tensor& x, double s, Loc where = Loc::current());
-Tensor div(double s, const Tensor& x, Loc where = Loc::current());
-Tensor neg(const Tensor& x, Loc where = Loc::current());
+Tensor add(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor sub(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor mul(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor div(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor add(const Tensor& x, double s, Loc loc = Loc::current());
+Tensor mul(const Tensor& x, double s, Loc loc = Loc::current());
+Tensor div(const Tensor& x, double s, Loc loc = Loc::current());
+Tensor div(double s, const Tensor& x, Loc loc = Loc::current());
+Tensor neg(const Tensor& x, Loc loc = Loc::current());
 /// x^p for a constant p, and a^b element by element (a > 0 where b's gradient is wanted).
-Tensor pow(const Tensor& x, double p, Loc where = Loc::current());
-Tensor pow(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor pow(const Tensor& x, double p, Loc loc = Loc::current());
+Tensor pow(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 
 inline Tensor operator+(const Operand& a, const Tensor& b) { return add(a.tensor, b, a.where); }
 inline Tensor operator-(const Operand& a, const Tensor& b) { return sub(a.tensor, b, a.where); }
@@ -49,82 +49,82 @@ inline Tensor operator/(double s, const Operand& a) { return div(s, a.tensor, a.
 inline Tensor operator-(const Operand& a) { return neg(a.tensor, a.where); }
 
 // --- element by element --------------------------------------------------------------------------------------------
-Tensor exp(const Tensor& x, Loc where = Loc::current());
-Tensor log(const Tensor& x, Loc where = Loc::current());
-Tensor sqrt(const Tensor& x, Loc where = Loc::current());
+Tensor exp(const Tensor& x, Loc loc = Loc::current());
+Tensor log(const Tensor& x, Loc loc = Loc::current());
+Tensor sqrt(const Tensor& x, Loc loc = Loc::current());
 /// 1 / sqrt(x)
-Tensor rsqrt(const Tensor& x, Loc where = Loc::current());
+Tensor rsqrt(const Tensor& x, Loc loc = Loc::current());
 /// Gradient 0 at 0. Also i64.
-Tensor abs(const Tensor& x, Loc where = Loc::current());
-Tensor sin(const Tensor& x, Loc where = Loc::current());
-Tensor cos(const Tensor& x, Loc where = Loc::current());
-Tensor tanh(const Tensor& x, Loc where = Loc::current());
+Tensor abs(const Tensor& x, Loc loc = Loc::current());
+Tensor sin(const Tensor& x, Loc loc = Loc::current());
+Tensor cos(const Tensor& x, Loc loc = Loc::current());
+Tensor tanh(const Tensor& x, Loc loc = Loc::current());
 /// 1 / (1 + e^-x)
-Tensor sigmoid(const Tensor& x, Loc where = Loc::current());
+Tensor sigmoid(const Tensor& x, Loc loc = Loc::current());
 /// The error function, 2 / sqrt(pi) times the integral of e^-t^2 from 0 to x.
-Tensor erf(const Tensor& x, Loc where = Loc::current());
+Tensor erf(const Tensor& x, Loc loc = Loc::current());
 /// max(x, 0); gradient 0 at 0.
-Tensor relu(const Tensor& x, Loc where = Loc::current());
+Tensor relu(const Tensor& x, Loc loc = Loc::current());
 enum class Gelu { erf, tanh };
 /// x Phi(x), exactly or by the tanh approximation of GPT-2 (Hendrycks and Gimpel 2016).
-Tensor gelu(const Tensor& x, Gelu form = Gelu::erf, Loc where = Loc::current());
+Tensor gelu(const Tensor& x, Gelu form = Gelu::erf, Loc loc = Loc::current());
 /// x sigmoid(x)
-Tensor silu(const Tensor& x, Loc where = Loc::current());
+Tensor silu(const Tensor& x, Loc loc = Loc::current());
 /// log(1 + e^x), without overflow.
-Tensor softplus(const Tensor& x, Loc where = Loc::current());
+Tensor softplus(const Tensor& x, Loc loc = Loc::current());
 /// The smaller and the larger of two; equal elements share the gradient half and half. Also i64.
-Tensor minimum(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor maximum(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor minimum(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor maximum(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 /// x moved into [low, high]; gradient 1 inside and at the ends, 0 outside. Throws ValueError if low > high.
-Tensor clamp(const Tensor& x, double low, double high, Loc where = Loc::current());
+Tensor clamp(const Tensor& x, double low, double high, Loc loc = Loc::current());
 /// a where condition (boolean) holds, else b.
-Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 /// x, with `value` where mask (boolean) holds.
-Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc where = Loc::current());
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc = Loc::current());
 
 // --- reductions beside the members of Tensor: axes empty means all -----------------------------------------------------
 /// Maximum and minimum over several axes; equal elements share the gradient evenly.
-Tensor amax(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc where = Loc::current());
-Tensor amin(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc where = Loc::current());
+Tensor amax(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc loc = Loc::current());
+Tensor amin(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc loc = Loc::current());
 /// log sum exp over one axis; -inf where every element is, or none is there.
-Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false, Loc where = Loc::current());
+Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false, Loc loc = Loc::current());
 /// Sums of the elements up to and including each. Also i64.
-Tensor cumsum(const Tensor& x, int64_t axis, Loc where = Loc::current());
+Tensor cumsum(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
 // --- products -------------------------------------------------------------------------------------------------------
 /// (..., m, k) x (..., k, n) -> (..., m, n), leading axes broadcast; vectors as in NumPy: (k) x (k) -> ().
-Tensor matmul(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor matmul(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 /// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out).
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Loc where = Loc::current());
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Loc loc = Loc::current());
 
 // --- joining, splitting, picking; cat, stack, split, index_select, gather, flip and tril take any dtype ------------------
 /// Tensors joined along an axis; all other sizes equal. Throws ValueError for none.
-Tensor cat(const std::vector<Tensor>& tensors, int64_t axis, Loc where = Loc::current());
+Tensor cat(const std::vector<Tensor>& tensors, int64_t axis, Loc loc = Loc::current());
 /// Tensors of one shape joined along a new axis.
-Tensor stack(const std::vector<Tensor>& tensors, int64_t axis, Loc where = Loc::current());
+Tensor stack(const std::vector<Tensor>& tensors, int64_t axis, Loc loc = Loc::current());
 /// Views of `size` elements each along an axis; the last may be shorter.
-std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis, Loc where = Loc::current());
+std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis, Loc loc = Loc::current());
 /// Views of the given sizes, which must add up.
-std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis, Loc where = Loc::current());
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis, Loc loc = Loc::current());
 /// y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis. index i64, of x's rank, no larger than x elsewhere.
-Tensor gather(const Tensor& x, int64_t axis, const Tensor& index, Loc where = Loc::current());
+Tensor gather(const Tensor& x, int64_t axis, const Tensor& index, Loc loc = Loc::current());
 /// Slices of x along an axis, in the order of index (n) i64.
-Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, Loc where = Loc::current());
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, Loc loc = Loc::current());
 /// Zeros of x's shape with g's slices added at index: index_select's gradient. `size` is x's size on the axis.
-Tensor index_add(const Tensor& g, int64_t axis, const Tensor& index, int64_t size, Loc where = Loc::current());
+Tensor index_add(const Tensor& g, int64_t axis, const Tensor& index, int64_t size, Loc loc = Loc::current());
 /// Zeros with g's elements added where gather took them: gather's gradient.
-Tensor scatter_add(const Tensor& g, int64_t axis, const Tensor& index, const Shape& shape, Loc where = Loc::current());
+Tensor scatter_add(const Tensor& g, int64_t axis, const Tensor& index, const Shape& shape, Loc loc = Loc::current());
 /// The last two axes' lower (upper) triangle: elements with column - row <= diagonal (>= diagonal); zeros elsewhere.
-Tensor tril(const Tensor& x, int64_t diagonal = 0, Loc where = Loc::current());
-Tensor triu(const Tensor& x, int64_t diagonal = 0, Loc where = Loc::current());
+Tensor tril(const Tensor& x, int64_t diagonal = 0, Loc loc = Loc::current());
+Tensor triu(const Tensor& x, int64_t diagonal = 0, Loc loc = Loc::current());
 /// Reversed along an axis.
-Tensor flip(const Tensor& x, int64_t axis, Loc where = Loc::current());
+Tensor flip(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 /// Summed to `shape`, from which x's shape can be broadcast: the gradient of broadcasting.
-Tensor sum_to(const Tensor& x, const Shape& shape, Loc where = Loc::current());
+Tensor sum_to(const Tensor& x, const Shape& shape, Loc loc = Loc::current());
 
 // --- probabilities and losses ------------------------------------------------------------------------------------------
-Tensor softmax(const Tensor& x, int64_t axis, Loc where = Loc::current());
-Tensor log_softmax(const Tensor& x, int64_t axis, Loc where = Loc::current());
+Tensor softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
+Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
 constexpr int64_t kIgnoreIndex = -1;
 struct CrossEntropyOptions {
@@ -135,42 +135,47 @@ struct CrossEntropyOptions {
 /// logits (..., V); targets (...) i64 in [0, V), or ignore_index to skip. Returns ().
 /// Throws ShapeError if the leading axes differ; IndexError naming the first bad target.
 /// If every target is skipped: loss 0, gradient 0.
-Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {}, Loc where = Loc::current());
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {},
+                     Loc loc = Loc::current());
 /// Mean of -log_probabilities[target]: (..., V) with (...) i64 -> ().
-Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, int64_t ignore_index = kIgnoreIndex, Loc where = Loc::current());
+Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, int64_t ignore_index = kIgnoreIndex,
+                Loc loc = Loc::current());
 /// Mean of (x - target)^2; equal shapes.
-Tensor mse_loss(const Tensor& x, const Tensor& target, Loc where = Loc::current());
+Tensor mse_loss(const Tensor& x, const Tensor& target, Loc loc = Loc::current());
 /// Mean of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)); equal shapes, t in [0, 1].
-Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Loc where = Loc::current());
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Loc loc = Loc::current());
 
 // --- layers ------------------------------------------------------------------------------------------------------------
 /// Rows of weight (V, C) by index (...) i64 -> (..., C). Throws IndexError naming the first bad index.
-Tensor embedding(const Tensor& weight, const Tensor& index, Loc where = Loc::current());
+Tensor embedding(const Tensor& weight, const Tensor& index, Loc loc = Loc::current());
 /// Each element zeroed with probability p, the rest scaled by 1 / (1 - p). p = 0 draws nothing. Throws ValueError outside [0, 1].
-Tensor dropout(const Tensor& x, double p, Rng& rng, Loc where = Loc::current());
+Tensor dropout(const Tensor& x, double p, Rng& rng, Loc loc = Loc::current());
 /// (x - mean) / sqrt(var + eps) * weight + bias over the last axis; weight, bias (C), each may be undefined.
-Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5, Loc where = Loc::current());
+Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5,
+                  Loc loc = Loc::current());
 /// x / sqrt(mean(x^2) + eps) * weight over the last axis; weight (C) or undefined.
-Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, double eps = 1e-6, Loc where = Loc::current());
+Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, double eps = 1e-6, Loc loc = Loc::current());
 
 struct AttentionOptions {
-  bool causal = false;          ///< query i sees keys 0 .. i (+ causal_offset)
-  int64_t causal_offset = 0;    ///< keys that precede the first query: with a cache, its length
-  Tensor mask = {};             ///< broadcasts to (..., T, S): boolean, true = may attend; or floating, added to the scores
-  double dropout = 0;           ///< of the weights; needs rng
+  bool causal = false;        ///< query i sees keys 0 .. i (+ causal_offset)
+  int64_t causal_offset = 0;  ///< keys that precede the first query: with a cache, its length
+  Tensor mask = {};    ///< broadcasts to (..., T, S): boolean, true = may attend; or floating, added to the scores
+  double dropout = 0;  ///< of the weights; needs rng
   Rng* rng = nullptr;
   std::optional<double> scale = {};  ///< of the scores; by default 1 / sqrt(D)
 };
 /// softmax(q k^T * scale + mask) v: q (..., T, D), k (..., S, D), v (..., S, E) -> (..., T, E).
 /// Memory grows with T, not T * S. A query that may attend to nothing gets zeros and gives no gradient.
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {},
-                                    Loc where = Loc::current());
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const AttentionOptions& options = {}, Loc loc = Loc::current());
 /// The same with the weights after dropout, (..., T, S), as second result.
 std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, const Tensor& k, const Tensor& v,
-                                                               const AttentionOptions& options = {}, Loc where = Loc::current());
+                                                               const AttentionOptions& options = {},
+                                                               Loc loc = Loc::current());
 /// Self-attention over a packed projection: qkv (B, T, 3 C), thirds q, k and v of `heads` heads each -> (B, T, C).
 /// Nothing is copied apart. options.mask must be undefined.
-Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options = {}, Loc where = Loc::current());
+Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options = {},
+                             Loc loc = Loc::current());
 
 /// RNN, LSTM and GRU by PyTorch's equations (tensor/kernels/recurrent.h).
 using kernels::Cell;
@@ -182,30 +187,31 @@ struct RecurrentSteps {
 /// and, each of which may be undefined, b_hh (G H), h0 and, of an LSTM, c0 (B, H); G is 1, LSTM 4, GRU 3.
 /// Returns (T + 1, B, H), an LSTM (T + 2, B, H): h after each step, 0 past a row's length; then h, and c, after each row's last.
 Tensor recurrent(Cell cell, const Tensor& gates, const Tensor& w_hh, const Tensor& b_hh = {}, const Tensor& h0 = {},
-                 const Tensor& c0 = {}, const RecurrentSteps& steps = {}, Loc where = Loc::current());
+                 const Tensor& c0 = {}, const RecurrentSteps& steps = {}, Loc loc = Loc::current());
 
 /// sum_s softmax_s(score . tanh(query + key_s)) value_s (Bahdanau et al. 2014): query (B, T, A) and keys (B, S, A) projected,
 /// score (A), values (B, S, D), mask boolean, true = may attend, broadcast to (B, T, S) -> (B, T, D).
 /// Memory grows with T * S, not T * S * A. A query that may attend to nothing gets zeros and gives no gradient.
 Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& values,
-                          const Tensor& mask = {}, Loc where = Loc::current());
+                          const Tensor& mask = {}, Loc loc = Loc::current());
 /// The same with the weights, (B, T, S), as second result.
 std::pair<Tensor, Tensor> additive_attention_weights(const Tensor& query, const Tensor& keys, const Tensor& score,
-                                                     const Tensor& values, const Tensor& mask = {}, Loc where = Loc::current());
+                                                     const Tensor& values, const Tensor& mask = {},
+                                                     Loc loc = Loc::current());
 
 // --- comparisons and logic: boolean results, without gradients -----------------------------------------------------------
-Tensor eq(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor ne(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor lt(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor le(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor gt(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor ge(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor eq(const Tensor& a, double s, Loc where = Loc::current());
-Tensor ne(const Tensor& a, double s, Loc where = Loc::current());
-Tensor lt(const Tensor& a, double s, Loc where = Loc::current());
-Tensor le(const Tensor& a, double s, Loc where = Loc::current());
-Tensor gt(const Tensor& a, double s, Loc where = Loc::current());
-Tensor ge(const Tensor& a, double s, Loc where = Loc::current());
+Tensor eq(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor ne(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor lt(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor le(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor gt(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor ge(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor eq(const Tensor& a, double s, Loc loc = Loc::current());
+Tensor ne(const Tensor& a, double s, Loc loc = Loc::current());
+Tensor lt(const Tensor& a, double s, Loc loc = Loc::current());
+Tensor le(const Tensor& a, double s, Loc loc = Loc::current());
+Tensor gt(const Tensor& a, double s, Loc loc = Loc::current());
+Tensor ge(const Tensor& a, double s, Loc loc = Loc::current());
 inline Tensor operator==(const Operand& a, const Operand& b) { return eq(a.tensor, b.tensor, a.where); }
 inline Tensor operator!=(const Operand& a, const Tensor& b) { return ne(a.tensor, b, a.where); }
 inline Tensor operator<(const Operand& a, const Tensor& b) { return lt(a.tensor, b, a.where); }
@@ -218,8 +224,8 @@ inline Tensor operator<(const Operand& a, double s) { return lt(a.tensor, s, a.w
 inline Tensor operator<=(const Operand& a, double s) { return le(a.tensor, s, a.where); }
 inline Tensor operator>(const Operand& a, double s) { return gt(a.tensor, s, a.where); }
 inline Tensor operator>=(const Operand& a, double s) { return ge(a.tensor, s, a.where); }
-Tensor logical_not(const Tensor& x, Loc where = Loc::current());
-Tensor logical_and(const Tensor& a, const Tensor& b, Loc where = Loc::current());
-Tensor logical_or(const Tensor& a, const Tensor& b, Loc where = Loc::current());
+Tensor logical_not(const Tensor& x, Loc loc = Loc::current());
+Tensor logical_and(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor logical_or(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 
 }  // namespace heed

@@ -12,7 +12,8 @@ using namespace heed;
 namespace {
 
 // nanoGPT's train_shakespeare_char, as in bench_step's "baby".
-constexpr models::GptConfig kBaby{.vocabulary = 65, .context = 256, .layers = 6, .heads = 6, .channels = 384, .bias = false, .gelu = Gelu::erf};
+constexpr models::GptConfig kBaby{
+    .vocabulary = 65, .context = 256, .layers = 6, .heads = 6, .channels = 384, .bias = false, .gelu = Gelu::erf};
 
 Tensor with_cache(const models::Gpt& gpt, int64_t tokens, Rng& rng) {
   return models::sample(gpt, zeros({1, 1}, i64), {.tokens = tokens, .temperature = 0}, rng);
@@ -52,10 +53,15 @@ int main(int argc, char** argv) {
     }
     return double(tokens) / best;
   };
-  const bool equal = with_cache(gpt, tokens, rng).to_vector<int64_t>() == without_cache(gpt, tokens).to_vector<int64_t>();
+  const bool equal =
+      with_cache(gpt, tokens, rng).to_vector<int64_t>() == without_cache(gpt, tokens).to_vector<int64_t>();
   const double cached = rate([&] { with_cache(gpt, tokens, rng); }), anew = rate([&] { without_cache(gpt, tokens); });
-  const nlohmann::ordered_json result = {{"config", "baby"}, {"threads", threads}, {"tokens", tokens}, {"cached_tokens_per_s", cached},
-                                         {"uncached_tokens_per_s", anew}, {"same_text", equal}};
+  const nlohmann::ordered_json result = {{"config", "baby"},
+                                         {"threads", threads},
+                                         {"tokens", tokens},
+                                         {"cached_tokens_per_s", cached},
+                                         {"uncached_tokens_per_s", anew},
+                                         {"same_text", equal}};
   fmt::print("{}\n", result.dump());
   return equal ? 0 : 1;
 }

@@ -7,9 +7,9 @@
 
 #include <benchmark/benchmark.h>
 
+#include <heed/tensor/kernels/flops.h>
+#include <heed/tensor/kernels/gemm.h>
 #include "heed.h"
-#include "tensor/kernels/flops.h"
-#include "tensor/kernels/gemm.h"
 
 using namespace heed;
 
@@ -43,11 +43,21 @@ BENCHMARK_CAPTURE(add_8, recorded, true);
 void gemm(benchmark::State& state) {
   const int64_t m = state.range(0), n = state.range(1), k = state.range(2);
   const Tensor a = ones({m, k}), b = ones({n, k}), c = empty({m, n});
-  for (auto _ : state) kernels::gemm<float>(false, true, m, n, k, 1, a.data<float>(), k, b.data<float>(), k, 0, c.mutable_data<float>(), n);
-  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * double(m * n * k), benchmark::Counter::kIsIterationInvariantRate);
+  for (auto _ : state)
+    kernels::gemm<float>(false, true, m, n, k, 1, a.data<float>(), k, b.data<float>(), k, 0, c.mutable_data<float>(),
+                         n);
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(2e-9 * double(m * n * k), benchmark::Counter::kIsIterationInvariantRate);
 }
 // The products of the `cpu` GPT's forward pass, and a large one.
-BENCHMARK(gemm)->Args({768, 384, 128})->Args({768, 128, 128})->Args({768, 512, 128})->Args({768, 128, 512})->Args({768, 65, 128})->Args({1536, 1536, 1536})->UseRealTime();
+BENCHMARK(gemm)
+    ->Args({768, 384, 128})
+    ->Args({768, 128, 128})
+    ->Args({768, 512, 128})
+    ->Args({768, 128, 512})
+    ->Args({768, 65, 128})
+    ->Args({1536, 1536, 1536})
+    ->UseRealTime();
 
 using List = std::vector<Tensor>;
 
@@ -127,7 +137,8 @@ void add_both_ways() {
   both_ways("both/gelu_erf", {x}, [](const List& in) { return gelu(in[0]); });
   both_ways("both/gelu_tanh", {x}, [](const List& in) { return gelu(in[0], Gelu::tanh); });
   both_ways("both/log_softmax", {x}, [](const List& in) { return log_softmax(in[0], -1); });
-  both_ways("both/matmul_batched", {randn({48, 64, 32}, rng), randn({48, 32, 64}, rng)}, [](const List& in) { return matmul(in[0], in[1]); });
+  both_ways("both/matmul_batched", {randn({48, 64, 32}, rng), randn({48, 32, 64}, rng)},
+            [](const List& in) { return matmul(in[0], in[1]); });
   const Tensor columns = randint(0, 512, {768, 64}, rng);
   both_ways("both/gather", {x}, [=](const List& in) { return gather(in[0], 1, columns); });
   both_ways("both/softmax", {x}, [](const List& in) { return softmax(in[0], -1); });
@@ -139,7 +150,8 @@ void add_both_ways() {
   });
   both_ways("both/linear", {x, randn({512, 512}, rng), b}, [](const List& in) { return linear(in[0], in[1], in[2]); });
   const Tensor words = randint(0, 4000, {1280}, rng);
-  both_ways("both/cross_entropy", {randn({1280, 4000}, rng)}, [=](const List& in) { return cross_entropy(in[0], words); });
+  both_ways("both/cross_entropy", {randn({1280, 4000}, rng)},
+            [=](const List& in) { return cross_entropy(in[0], words); });
   both_ways("both/embedding", {randn({4000, 256}, rng)}, [=](const List& in) { return embedding(in[0], words); });
 }
 
@@ -162,7 +174,8 @@ void add_recurrent(const char* name, Cell cell, int64_t gates) {
 void add_additive() {
   Rng rng(1);
   const int64_t B = 64, T = 20, S = 20, A = 256, D = 512;
-  both_ways("both/additive_attention", {randn({B, T, A}, rng), randn({B, S, A}, rng), randn({A}, rng), randn({B, S, D}, rng)},
+  both_ways("both/additive_attention",
+            {randn({B, T, A}, rng), randn({B, S, A}, rng), randn({A}, rng), randn({B, S, D}, rng)},
             [](const List& in) { return additive_attention(in[0], in[1], in[2], in[3]); });
 }
 

@@ -9,17 +9,19 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "autograd/profile.h"
+#include <heed/autograd/check/profile.h>
+#include <heed/tensor/kernels/gemm.h>
+#include <heed/tensor/parallel.h>
 #include "heed.h"
-#include "tensor/kernels/gemm.h"
-#include "tensor/parallel.h"
 
 using namespace heed;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
-double milliseconds_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
 
 int64_t peak_mib() {
   rusage usage{};
@@ -31,26 +33,34 @@ int64_t peak_mib() {
 struct Workload {
   std::function<Tensor()> loss;
   std::unique_ptr<train::Optimizer> optimizer;
-  double flops;     // of one step
-  int64_t tokens;   // of one step
+  double flops;    // of one step
+  int64_t tokens;  // of one step
 };
 
-struct GptSize { int64_t B, T, L, H, C, V; };
+struct GptSize {
+  int64_t B, T, L, H, C, V;
+};
 const std::map<std::string, GptSize> kGpt = {
-    {"micro", {4, 32, 2, 2, 32, 65}},      // all overhead: how dear is one op?
-    {"cpu", {12, 64, 4, 4, 128, 65}},      // nanoGPT's run for a laptop
-    {"baby", {64, 256, 6, 6, 384, 65}},    // nanoGPT's train_shakespeare_char
-    {"long", {1, 4096, 4, 4, 128, 65}},    // attention dominates
+    {"micro", {4, 32, 2, 2, 32, 65}},        // all overhead: how dear is one op?
+    {"cpu", {12, 64, 4, 4, 128, 65}},        // nanoGPT's run for a laptop
+    {"baby", {64, 256, 6, 6, 384, 65}},      // nanoGPT's train_shakespeare_char
+    {"long", {1, 4096, 4, 4, 128, 65}},      // attention dominates
     {"gpt2", {1, 512, 12, 12, 768, 50304}},  // GPT-2 124M, one short sequence
 };
 
 Workload gpt(GptSize s, nn::Parameters& params, Rng& rng) {
-  auto model = std::make_shared<models::Gpt>(
-      params.root(), models::GptConfig{.vocabulary = s.V, .context = s.T, .layers = s.L, .heads = s.H, .channels = s.C, .bias = false, .gelu = Gelu::erf});
+  auto model = std::make_shared<models::Gpt>(params.root(), models::GptConfig{.vocabulary = s.V,
+                                                                              .context = s.T,
+                                                                              .layers = s.L,
+                                                                              .heads = s.H,
+                                                                              .channels = s.C,
+                                                                              .bias = false,
+                                                                              .gelu = Gelu::erf});
   const Tensor x = randint(0, s.V, {s.B, s.T}, rng), y = randint(0, s.V, {s.B, s.T}, rng);
   const int64_t n = params.numel() - s.T * s.C;  // positions are no part of a product
   return {.loss = [model, x, y] { return cross_entropy((*model)(x), y); },
-          .optimizer = std::make_unique<train::AdamW>(params, train::AdamWOptions{.lr = 1e-3, .beta2 = 0.99, .weight_decay = 0.1}),
+          .optimizer = std::make_unique<train::AdamW>(
+              params, train::AdamWOptions{.lr = 1e-3, .beta2 = 0.99, .weight_decay = 0.1}),
           .flops = double((6 * n + 12 * s.L * s.C * s.T) * s.B * s.T),
           .tokens = s.B * s.T};
 }
@@ -61,7 +71,10 @@ constexpr int64_t kB = 64, kS = 20, kT = 20, kV = 4000;
 Workload seq2seq(bool attention, nn::Parameters& params, Rng& rng) {
   constexpr int64_t E = 128, H = 256;
   const int64_t D = attention ? 2 * H : H;
-  auto model = std::make_shared<models::Seq2Seq>(params.root(), models::Seq2SeqConfig{.source_vocabulary = kV, .target_vocabulary = kV, .embedding = E, .hidden = H, .attention = attention});
+  auto model = std::make_shared<models::Seq2Seq>(
+      params.root(),
+      models::Seq2SeqConfig{
+          .source_vocabulary = kV, .target_vocabulary = kV, .embedding = E, .hidden = H, .attention = attention});
   const Tensor x = randint(0, kV, {kB, kS}, rng), y = randint(0, kV, {kB, kT}, rng);
   const int64_t encoder = kS * (E * 3 * H + H * 3 * H) * (attention ? 2 : 1);
   const int64_t decoder = kT * ((E + D) * 3 * H + H * 3 * H + (H + D + E) * kV);
@@ -73,11 +86,19 @@ Workload seq2seq(bool attention, nn::Parameters& params, Rng& rng) {
 }
 
 Workload transformer(nn::Parameters& params, Rng& rng) {
-  const models::TransformerConfig c{.source_vocabulary = kV, .target_vocabulary = kV, .context = 64, .layers = 3, .heads = 4, .channels = 256, .feedforward = 1024, .dropout = 0};
+  const models::TransformerConfig c{.source_vocabulary = kV,
+                                    .target_vocabulary = kV,
+                                    .context = 64,
+                                    .layers = 3,
+                                    .heads = 4,
+                                    .channels = 256,
+                                    .feedforward = 1024,
+                                    .dropout = 0};
   auto model = std::make_shared<models::Transformer>(params.root(), c);
   const Tensor x = randint(0, kV, {kB, kS}, rng), y = randint(0, kV, {kB, kT}, rng);
   const int64_t C = c.channels, F = c.feedforward;
-  const int64_t layer = c.layers * (kS * (4 * C * C + 2 * C * F + 2 * kS * C) + kT * (6 * C * C + 2 * C * F + 2 * (kT + kS) * C) + kS * 2 * C * C);
+  const int64_t layer = c.layers * (kS * (4 * C * C + 2 * C * F + 2 * kS * C) +
+                                    kT * (6 * C * C + 2 * C * F + 2 * (kT + kS) * C) + kS * 2 * C * C);
   return {.loss = [model, x, y] { return cross_entropy((*model)(x, {}, y), y); },
           .optimizer = std::make_unique<train::Adam>(params, train::AdamOptions{.lr = 1e-3}),
           .flops = 6.0 * double(kB * (layer + kT * C * kV)),
@@ -102,16 +123,20 @@ double sgemm_gflop_per_s() {
   double best = 0;
   for (int i = 0; i < 12; ++i) {
     const auto start = Clock::now();
-    kernels::gemm<float>(false, true, n, n, n, 1, a.data<float>(), n, b.data<float>(), n, 0, c.mutable_data<float>(), n);
+    kernels::gemm<float>(false, true, n, n, n, 1, a.data<float>(), n, b.data<float>(), n, 0, c.mutable_data<float>(),
+                         n);
     best = std::max(best, 2e-6 * double(n * n * n) / milliseconds_since(start));
   }
   return best;
 }
 
 /// What replaces a GPT's sizes, where it is above 0.
-struct Sizes { int64_t context = 0, layers = 0, channels = 0; };
+struct Sizes {
+  int64_t context = 0, layers = 0, channels = 0;
+};
 
-Workload workload(const std::string& model, const std::string& config, const Sizes& sizes, nn::Parameters& params, Rng& rng) {
+Workload workload(const std::string& model, const std::string& config, const Sizes& sizes, nn::Parameters& params,
+                  Rng& rng) {
   if (model == "gpt" && kGpt.contains(config)) {
     GptSize s = kGpt.at(config);
     if (sizes.context > 0) s.T = sizes.context;
@@ -119,9 +144,12 @@ Workload workload(const std::string& model, const std::string& config, const Siz
     if (sizes.channels > 0) s.C = sizes.channels;
     return gpt(s, params, rng);
   }
-  if (model == "seq2seq" && (config == "none" || config == "additive")) return seq2seq(config == "additive", params, rng);
+  if (model == "seq2seq" && (config == "none" || config == "additive"))
+    return seq2seq(config == "additive", params, rng);
   if (model == "transformer" && config == "small") return transformer(params, rng);
-  throw CLI::ValidationError("--config", "no " + model + " is called " + config + "; there are gpt micro, cpu, baby, long, gpt2; seq2seq none, additive; transformer small");
+  throw CLI::ValidationError(
+      "--config", "no " + model + " is called " + config +
+                      "; there are gpt micro, cpu, baby, long, gpt2; seq2seq none, additive; transformer small");
 }
 
 }  // namespace
@@ -132,7 +160,8 @@ int main(int argc, char** argv) {
   int threads = num_threads(), steps = 30;
   bool json = false;
   Sizes sizes;
-  app.add_option("--model", model, "gpt, seq2seq or transformer")->check(CLI::IsMember({"gpt", "seq2seq", "transformer"}));
+  app.add_option("--model", model, "gpt, seq2seq or transformer")
+      ->check(CLI::IsMember({"gpt", "seq2seq", "transformer"}));
   app.add_option("--config", config, "gpt: micro cpu baby long gpt2; seq2seq: none additive; transformer: small");
   app.add_option("--context", sizes.context, "of a gpt, in place of its config's")->check(CLI::PositiveNumber);
   app.add_option("--layers", sizes.layers, "likewise")->check(CLI::PositiveNumber);
@@ -164,10 +193,17 @@ int main(int argc, char** argv) {
 
     const double sgemm = sgemm_gflop_per_s();
     const double ideal = work.flops / (sgemm * 1e6);
-    const nlohmann::ordered_json result = {
-        {"model", model}, {"config", config}, {"threads", threads}, {"median_ms", median}, {"min_ms", ms[0]},
-        {"tokens_per_s", double(work.tokens) / median * 1e3}, {"peak_mib", peak}, {"gflop_per_step", work.flops * 1e-9},
-        {"sgemm_gflop_per_s", sgemm}, {"efficiency", ideal / median}, {"memory_requests_after_step_3", asked}};
+    const nlohmann::ordered_json result = {{"model", model},
+                                           {"config", config},
+                                           {"threads", threads},
+                                           {"median_ms", median},
+                                           {"min_ms", ms[0]},
+                                           {"tokens_per_s", double(work.tokens) / median * 1e3},
+                                           {"peak_mib", peak},
+                                           {"gflop_per_step", work.flops * 1e-9},
+                                           {"sgemm_gflop_per_s", sgemm},
+                                           {"efficiency", ideal / median},
+                                           {"memory_requests_after_step_3", asked}};
     if (json) fmt::print("{}\n", result.dump());
     else fmt::print("{}\n", result.dump(2));
   } catch (const CLI::ParseError& error) {

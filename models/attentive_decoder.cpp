@@ -1,14 +1,14 @@
-#include "models/attentive_decoder.h"
+#include <heed/models/attentive_decoder.h>
 
 #include <algorithm>
 #include <span>
 #include <tuple>
 #include <utility>
 
-#include "autograd/node.h"
-#include "tensor/kernels/additive_attention.h"
-#include "tensor/kernels/copy.h"
-#include "tensor/kernels/gemm.h"
+#include <heed/autograd/node.h>
+#include <heed/tensor/kernels/additive_attention.h>
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/gemm.h>
 
 namespace heed::models {
 
@@ -68,8 +68,7 @@ struct Run {
   kernels::RecurrentShape step_shape() const { return {1, B, H}; }
   kernels::AdditiveShape attention_shape() const { return {B, 1, S, A, D}; }
   kernels::SourceMask source_mask() const {
-    return mask.defined() ? kernels::SourceMask{.allowed = mask.data<bool>(), .batch = S}
-                          : kernels::SourceMask{};
+    return mask.defined() ? kernels::SourceMask{.allowed = mask.data<bool>(), .batch = S} : kernels::SourceMask{};
   }
 
   /// Step t of a time-major array; null if there is none.
@@ -135,17 +134,15 @@ void forward(const Run& r, const Tensor& gates) {
   for (int64_t t = 0; t < T; ++t) {
     Real *query = r.at<Real>(r.queries, t), *out = r.at<Real>(r.out, t), *context = out + H;
     const Real* h = r.at<Real>(r.states, t);
-    kernels::gemm<Real>(false, true, B, A, H, 1, h, H, r.w_query.data<Real>(), r.w_query.strides()[0], 0,
-                        query, A);
-    kernels::additive_attention<Real>(r.attention_shape(), {query, A, A}, rows<Real>(r.keys),
-                                      r.score.data<Real>(), rows<Real>(r.values), r.source_mask(),
-                                      r.at<Real>(r.weights, t), {context, H + D, H + D});
+    kernels::gemm<Real>(false, true, B, A, H, 1, h, H, r.w_query.data<Real>(), r.w_query.strides()[0], 0, query, A);
+    kernels::additive_attention<Real>(r.attention_shape(), {query, A, A}, rows<Real>(r.keys), r.score.data<Real>(),
+                                      rows<Real>(r.values), r.source_mask(), r.at<Real>(r.weights, t),
+                                      {context, H + D, H + D});
     std::copy_n(r.at<Real>(gates, t), B * GH, x);
-    kernels::gemm<Real>(false, true, B, GH, D, 1, context, H + D, r.w_context.data<Real>(),
-                        r.w_context.strides()[0], 1, x, GH);
-    kernels::recurrent<Real>(r.cell, r.step_shape(), {x, B * GH, GH}, r.cell_weights<Real>(),
-                             r.before<Real>(t), {}, {out, B * (H + D), H + D},
-                             {r.at<Real>(r.states, t + 1), r.at<Real>(r.cells, t + 1)},
+    kernels::gemm<Real>(false, true, B, GH, D, 1, context, H + D, r.w_context.data<Real>(), r.w_context.strides()[0], 1,
+                        x, GH);
+    kernels::recurrent<Real>(r.cell, r.step_shape(), {x, B * GH, GH}, r.cell_weights<Real>(), r.before<Real>(t), {},
+                             {out, B * (H + D), H + D}, {r.at<Real>(r.states, t + 1), r.at<Real>(r.cells, t + 1)},
                              r.at<Real>(r.saved, t));
   }
 }
@@ -154,8 +151,7 @@ template <class Real>
 Gradients backward(const Run& r, const Tensor& g, Needs needs) {
   const auto [T, B, H, GH, A, D] = std::tuple(r.T, r.B, r.H, r.GH, r.A, r.D);
   const DType dtype = g.dtype();
-  const Tensor dgates = empty({T, B, GH}, dtype), dqueries = empty({T, B, A}, dtype),
-               dcontext = empty({B, D}, dtype);
+  const Tensor dgates = empty({T, B, GH}, dtype), dqueries = empty({T, B, A}, dtype), dcontext = empty({B, D}, dtype);
   const Tensor dw_hh = zeros(r.w_hh.shape(), dtype), db_hh = zeros({GH}, dtype);
   const Tensor dscore = zeros({A}, dtype), dkeys = zeros(r.keys.shape(), dtype),
                dvalues = zeros(r.values.shape(), dtype);
@@ -166,8 +162,7 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
 
   for (int64_t t = T - 1; t >= 0; --t) {
     const Real* dout = g.data<Real>() + t * B * (H + D);
-    Real *dgate = r.at<Real>(dgates, t), *dquery = r.at<Real>(dqueries, t),
-         *dctx = dcontext.mutable_data<Real>();
+    Real *dgate = r.at<Real>(dgates, t), *dquery = r.at<Real>(dqueries, t), *dctx = dcontext.mutable_data<Real>();
     kernels::recurrent_backward<Real>(r.cell, r.step_shape(), r.cell_weights<Real>(), r.before<Real>(t), {},
                                       {r.at<Real>(r.states, t + 1), B * H, H}, r.at<Real>(r.saved, t),
                                       {dout, B * (H + D), H + D}, {dh.data<Real>(), r.at<Real>(dc, 0)},
@@ -177,17 +172,14 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
                                        db_hh.mutable_data<Real>(),
                                        true});
     for (int64_t b = 0; b < B; ++b) std::copy_n(dout + b * (H + D) + H, D, dctx + b * D);
-    kernels::gemm<Real>(false, false, B, D, GH, 1, dgate, GH, r.w_context.data<Real>(),
-                        r.w_context.strides()[0], 1, dctx, D);
-    kernels::additive_attention_backward<Real>(r.attention_shape(), {r.at<Real>(r.queries, t), A, A},
-                                               rows<Real>(r.keys), r.score.data<Real>(), rows<Real>(r.values),
-                                               r.at<Real>(r.weights, t), {dctx, D, D}, nullptr,
-                                               {{dquery, A, A},
-                                                mutable_rows<Real>(dkeys),
-                                                dscore.mutable_data<Real>(),
-                                                mutable_rows<Real>(dvalues)});
-    kernels::gemm<Real>(false, false, B, H, A, 1, dquery, A, r.w_query.data<Real>(), r.w_query.strides()[0],
-                        1, dh_before.mutable_data<Real>(), H);
+    kernels::gemm<Real>(false, false, B, D, GH, 1, dgate, GH, r.w_context.data<Real>(), r.w_context.strides()[0], 1,
+                        dctx, D);
+    kernels::additive_attention_backward<Real>(
+        r.attention_shape(), {r.at<Real>(r.queries, t), A, A}, rows<Real>(r.keys), r.score.data<Real>(),
+        rows<Real>(r.values), r.at<Real>(r.weights, t), {dctx, D, D}, nullptr,
+        {{dquery, A, A}, mutable_rows<Real>(dkeys), dscore.mutable_data<Real>(), mutable_rows<Real>(dvalues)});
+    kernels::gemm<Real>(false, false, B, H, A, 1, dquery, A, r.w_query.data<Real>(), r.w_query.strides()[0], 1,
+                        dh_before.mutable_data<Real>(), H);
     std::swap(dh, dh_before);
     std::swap(dc, dc_before);
   }
@@ -195,8 +187,8 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
   Tensor dw_context, dw_query;
   if (needs[kContext]) {
     dw_context = empty({GH, D}, dtype);
-    kernels::gemm<Real>(true, false, GH, D, T * B, 1, dgates.data<Real>(), GH, r.out.data<Real>() + H, H + D,
-                        0, dw_context.mutable_data<Real>(), D);
+    kernels::gemm<Real>(true, false, GH, D, T * B, 1, dgates.data<Real>(), GH, r.out.data<Real>() + H, H + D, 0,
+                        dw_context.mutable_data<Real>(), D);
   }
   if (needs[kQuery]) {
     dw_query = empty({A, H}, dtype);
@@ -210,20 +202,17 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
 
 Tensor attentive_decoder(Cell cell, const AttentiveInputs& in) {
   const std::vector<Tensor> inputs = slots(in);
-  const bool recorded = grad_enabled() && std::any_of(inputs.begin(), inputs.end(),
-                                                      [](const Tensor& x) { return x.requires_grad(); });
+  const bool recorded =
+      grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
   const Run run = prepare(cell, in, recorded);
-  dispatch_floating(run.out.dtype(),
-                    [&]<class Real> { forward<Real>(run, kernels::contiguous(in.gates.detach())); });
+  dispatch_floating(run.out.dtype(), [&]<class Real> { forward<Real>(run, kernels::contiguous(in.gates.detach())); });
   return autograd::fused(
       {"attentive_decoder"}, run.out, inputs,
       [run](const Tensor& g, Needs needs) {
-        return dispatch_floating(
-            g.dtype(), [&]<class Real> { return backward<Real>(run, kernels::contiguous(g), needs); });
+        return dispatch_floating(g.dtype(),
+                                 [&]<class Real> { return backward<Real>(run, kernels::contiguous(g), needs); });
       },
-      [cell, mask = in.mask](autograd::Inputs x) {
-        return attentive_decoder_by_steps(cell, from_slots(x, mask));
-      });
+      [cell, mask = in.mask](autograd::Inputs x) { return attentive_decoder_by_steps(cell, from_slots(x, mask)); });
 }
 
 }  // namespace heed::models

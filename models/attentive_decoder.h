@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "autograd/ops.h"
+#include <heed/autograd/ops.h>
 
 namespace heed::models {
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed::models {
 
@@ -21,11 +21,10 @@ inline void check_tokens(const Op& op, const char* name, const Tensor& tokens) {
 /// Throws unless `lengths` has one length in [1, S] for each row of source (B, S). Undefined lengths: all S.
 inline void check_lengths(const Op& op, const Tensor& source, const Tensor& lengths) {
   if (!lengths.defined()) return;
-  if (lengths.dtype() != i64)
-    fail<DTypeError>(op, "source_lengths are {}; need i64", name_of(lengths.dtype()));
+  if (lengths.dtype() != i64) fail<DTypeError>(op, "source_lengths are {}; need i64", name_of(lengths.dtype()));
   if (lengths.shape() != Shape{source.size(0)})
-    fail<ShapeError>(op, "source_lengths have shape {}; need ({}), one for each row of source {}",
-                     lengths.shape(), source.size(0), source.shape());
+    fail<ShapeError>(op, "source_lengths have shape {}; need ({}), one for each row of source {}", lengths.shape(),
+                     source.size(0), source.shape());
   for (const int64_t length : lengths.to_vector<int64_t>())
     if (length < 1 || length > source.size(1))
       fail<ValueError>(op, "source length is {}; need 1 to {}", length, source.size(1));

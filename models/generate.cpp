@@ -1,4 +1,4 @@
-#include "models/generate.h"
+#include <heed/models/generate.h>
 
 #include <algorithm>
 #include <cmath>
@@ -7,10 +7,10 @@
 #include <span>
 #include <utility>
 
-#include "autograd/grad_mode.h"
-#include "autograd/ops.h"
-#include "models/check.h"
-#include "tensor/random.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/check.h>
+#include <heed/tensor/random.h>
 
 namespace heed::models {
 namespace {
@@ -56,28 +56,26 @@ void keep_top_p(std::span<Real> logits, double p) {
 }
 
 /// The next token of each row, (B) i64.
-Tensor draw(const Tensor& logits, const SampleOptions& options, Rng& rng, Loc where) {
+Tensor draw(const Tensor& logits, const SampleOptions& options, Rng& rng, Loc loc) {
   if (options.temperature == 0) return logits.argmax(-1);
-  const Tensor probabilities = sampling_probabilities(logits, options, where);
+  const Tensor probabilities = sampling_probabilities(logits, options, loc);
   const int64_t B = logits.size(0), V = logits.size(1);
   const Tensor tokens = empty({B}, i64);
   dispatch_floating(logits.dtype(), [&]<class Real> {
     for (int64_t b = 0; b < B; ++b)
-      rng.multinomial(tokens.mutable_data<int64_t>() + b, 1, probabilities.data<Real>() + b * V, V, false,
-                      where);
+      rng.multinomial(tokens.mutable_data<int64_t>() + b, 1, probabilities.data<Real>() + b * V, V, false, loc);
   });
   return tokens;
 }
 
 }  // namespace
 
-Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options, Loc where) {
-  const Op op{"sampling_probabilities", where};
+Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options, Loc loc) {
+  const Op op{"sampling_probabilities", loc};
   check(op, options);
   if (logits.rank() != 2 || logits.size(1) == 0)
     fail<ShapeError>(op, "logits have shape {}; need (B, V)", logits.shape());
-  if (!is_floating(logits.dtype()))
-    fail<DTypeError>(op, "logits are {}; need f32 or f64", name_of(logits.dtype()));
+  if (!is_floating(logits.dtype())) fail<DTypeError>(op, "logits are {}; need f32 or f64", name_of(logits.dtype()));
   const NoGrad no_grad;
   if (options.temperature == 0) return eq(arange(logits.size(1)), logits.argmax(-1, true)).to(logits.dtype());
   const Tensor scaled = logits.clone();
@@ -97,13 +95,12 @@ Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options
   return softmax(scaled, -1);
 }
 
-Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, Rng& rng, Loc where) {
-  const Op op{"sample", where};
+Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, Rng& rng, Loc loc) {
+  const Op op{"sample", loc};
   check(op, options);
   const int64_t context = gpt.config.context;
   const int64_t keep = options.keep == 0 ? context : options.keep;
-  if (keep < 1 || keep > context)
-    fail<ValueError>(op, "keep is {}; need 1 to {}, the context", keep, context);
+  if (keep < 1 || keep > context) fail<ValueError>(op, "keep is {}; need 1 to {}, the context", keep, context);
   check_tokens(op, "prompt", prompt);
 
   const NoGrad no_grad;
@@ -115,7 +112,7 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
   Tensor text = prompt, unread = last(prompt, context);
   GptCache cache = gpt.cache();
   for (int64_t i = 0; i < options.tokens; ++i) {
-    const Tensor next = draw(gpt.next(unread, cache, where), options, rng, where);
+    const Tensor next = draw(gpt.next(unread, cache, loc), options, rng, loc);
     text = cat({text, next.unsqueeze(1)}, 1);
     if (options.on_token && !options.on_token(next)) break;
     const bool full = cache.length() == context;
@@ -131,8 +128,7 @@ namespace {
 
 void check(const Op& op, const TranslateOptions& options) {
   if (options.beam < 1) fail<ValueError>(op, "beam {} keeps no sentence; need 1 or more", options.beam);
-  if (options.max_length < 1)
-    fail<ValueError>(op, "max_length {} leaves no room; need 1 or more", options.max_length);
+  if (options.max_length < 1) fail<ValueError>(op, "max_length {} leaves no room; need 1 or more", options.max_length);
   if (!(options.length_penalty >= 0))
     fail<ValueError>(op, "length_penalty is {}; need 0 or more", options.length_penalty);
   if (options.begin < 0 || options.end < 0)
@@ -181,8 +177,7 @@ class BeamSearch {
       advance(log_softmax(decoder_.step(tokens), -1).to(f64));
       const Step& step = steps_.back();
       tokens = from_vector(step.token, {std::ssize(step.token)});
-      if (!is_identity(step.parent, previous_rows()))
-        decoder_.select(from_vector(step.parent, tokens.shape()));
+      if (!is_identity(step.parent, previous_rows())) decoder_.select(from_vector(step.parent, tokens.shape()));
     }
     std::vector<Translation> translations;
     for (size_t i = 0; i < beams_.size(); ++i)
@@ -199,8 +194,7 @@ class BeamSearch {
   /// One step of every beam, from the (R, V) log probabilities of the next tokens.
   void advance(const Tensor& log_probabilities) {
     const int64_t V = log_probabilities.size(1), length = std::ssize(steps_) + 1;
-    if (options_.end >= V)
-      fail<ValueError>(op_, "end is {}; need a token of the model, 0 to {}", options_.end, V - 1);
+    if (options_.end >= V) fail<ValueError>(op_, "end is {}; need a token of the model, 0 to {}", options_.end, V - 1);
     Step step;
     if (decoder_.alignment) step.alignment = decoder_.alignment();
     int64_t row = 0;
@@ -222,19 +216,18 @@ class BeamSearch {
   }
 
   /// The likeliest `width` continuations of a beam, best first; of equals, the first row and token.
-  std::vector<Candidate> likeliest(const Beam& beam, int64_t first_row,
-                                   const Tensor& log_probabilities) const {
+  std::vector<Candidate> likeliest(const Beam& beam, int64_t first_row, const Tensor& log_probabilities) const {
     std::vector<Candidate> found;
     const int64_t V = log_probabilities.size(1);
     const double* p = log_probabilities.data<double>();
     for (int64_t r = 0; r < std::ssize(beam.open); ++r)
       for (int64_t token = 0; token < V; ++token) {
         const double sum = beam.open[static_cast<size_t>(r)] + p[r * V + token];
-        if (std::isnan(sum)) fail<ValueError>(op_, "the model's logits hold NaN at step {}; need numbers", steps_.size());
-        if (std::isinf(sum) || (std::ssize(found) == beam.width && sum <= found.back().log_probability))
-          continue;
-        const auto at = std::find_if(found.begin(), found.end(),
-                                     [&](const Candidate& c) { return c.log_probability < sum; });
+        if (std::isnan(sum))
+          fail<ValueError>(op_, "the model's logits hold NaN at step {}; need numbers", steps_.size());
+        if (std::isinf(sum) || (std::ssize(found) == beam.width && sum <= found.back().log_probability)) continue;
+        const auto at =
+            std::find_if(found.begin(), found.end(), [&](const Candidate& c) { return c.log_probability < sum; });
         found.insert(at, {sum, first_row + r, token});
         if (std::ssize(found) > beam.width) found.pop_back();
       }
@@ -252,8 +245,7 @@ class BeamSearch {
   /// Whether no open sentence can overtake the best one. Tokens only lower log P, and at the longest the
   /// penalty lifts the score most.
   bool is_decided(const Beam& beam, const std::vector<Candidate>& open) const {
-    return beam.best &&
-           (open.empty() || beam.best->score >= score(open.front().log_probability, options_.max_length));
+    return beam.best && (open.empty() || beam.best->score >= score(open.front().log_probability, options_.max_length));
   }
 
   Translation trace(const Ended& ended, int64_t source_length) const {
@@ -296,8 +288,8 @@ class BeamSearch {
 
 }  // namespace
 
-std::vector<Translation> translate(Decoder decoder, const TranslateOptions& options, Loc where) {
-  const Op op{"translate", where};
+std::vector<Translation> translate(Decoder decoder, const TranslateOptions& options, Loc loc) {
+  const Op op{"translate", loc};
   check(op, options);
   const NoGrad no_grad;
   const nn::EvalMode eval;

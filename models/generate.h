@@ -6,18 +6,17 @@
 #include <optional>
 #include <vector>
 
-#include "models/decoder.h"
-#include "models/gpt.h"
+#include <heed/models/decoder.h>
+#include <heed/models/gpt.h>
 
 namespace heed::models {
 
 struct SampleOptions {
-  int64_t tokens = 100;    ///< how many to write
-  double temperature = 1;  ///< logits are divided by it; 0 takes the likeliest token and draws nothing
+  int64_t tokens = 100;               ///< how many to write
+  double temperature = 1;             ///< logits are divided by it; 0 takes the likeliest token and draws nothing
   std::optional<int64_t> top_k = {};  ///< only the k likeliest tokens, and any equal to the last of them
-  std::optional<double> top_p =
-      {};            ///< only the likeliest tokens whose probabilities reach p together, in (0, 1]
-  int64_t keep = 0;  ///< tokens that stay in sight when the context is full; 0: as many as it holds
+  std::optional<double> top_p = {};   ///< only the likeliest tokens whose probabilities reach p together, in (0, 1]
+  int64_t keep = 0;                   ///< tokens that stay in sight when the context is full; 0: as many as it holds
   /// Called with each new token, (B) i64, as it is written; false stops.
   std::function<bool(const Tensor& tokens)> on_token = {};
 };
@@ -29,12 +28,11 @@ struct SampleOptions {
 /// less. Draws as PyTorch's multinomial does, one exponential for each of (B, V) a token. Throws ValueError
 /// for an option that makes no sense, ShapeError for an empty prompt, IndexError for a token that is not in
 /// the vocabulary.
-Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, Rng& rng,
-              Loc where = Loc::current());
+Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, Rng& rng, Loc loc = Loc::current());
 
 /// The distribution that `sample` draws from: logits (B, V) -> probabilities (B, V). Temperature first, then
 /// top_k, then top_p of what is left; the likeliest token always stays.
-Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options, Loc where = Loc::current());
+Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options, Loc loc = Loc::current());
 
 struct TranslateOptions {
   int64_t begin = 1;         ///< the token that every target sentence starts with
@@ -58,14 +56,13 @@ struct Translation {
 /// A sentence that ends leaves its beam one narrower, as in Bahdanau et al.'s program, so a beam of 1 is
 /// greedy search. A beam closes early once none of its open sentences can overtake the best one that ended.
 /// Throws ValueError for an option that makes no sense.
-std::vector<Translation> translate(Decoder decoder, const TranslateOptions& options = {},
-                                   Loc where = Loc::current());
+std::vector<Translation> translate(Decoder decoder, const TranslateOptions& options = {}, Loc loc = Loc::current());
 
 /// The same from a model (Seq2Seq or Transformer): source (B, S) i64, source_lengths (B) i64 in [1, S].
 template <class Model>
 std::vector<Translation> translate(const Model& model, const Tensor& source, const Tensor& source_lengths,
-                                   const TranslateOptions& options = {}, Loc where = Loc::current()) {
-  return translate(model.decoder(source, source_lengths, where), options, where);
+                                   const TranslateOptions& options = {}, Loc loc = Loc::current()) {
+  return translate(model.decoder(source, source_lengths, loc), options, loc);
 }
 
 }  // namespace heed::models

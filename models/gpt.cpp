@@ -1,15 +1,15 @@
-#include "models/gpt.h"
+#include <heed/models/gpt.h>
 
 #include <cmath>
 
-#include "models/check.h"
-#include "nn/init.h"
+#include <heed/models/check.h>
+#include <heed/nn/init.h>
 
 namespace heed::models {
 namespace {
 
-GptConfig checked(const GptConfig& c, Loc where) {
-  const Op op{"Gpt", where};
+GptConfig checked(const GptConfig& c, Loc loc) {
+  const Op op{"Gpt", loc};
   check_size(op, "vocabulary", c.vocabulary);
   check_size(op, "context", c.context);
   check_size(op, "layers", c.layers);
@@ -33,8 +33,8 @@ int64_t parameter_count(const GptConfig& c) {
   const int64_t C = c.channels, bias = c.bias ? 1 : 0;
   const auto linear_count = [&](int64_t in, int64_t out) { return in * out + bias * out; };
   const int64_t norm = C + bias * C;
-  const int64_t block = 2 * norm + linear_count(C, 3 * C) + linear_count(C, C) + linear_count(C, 4 * C) +
-                        linear_count(4 * C, C);
+  const int64_t block =
+      2 * norm + linear_count(C, 3 * C) + linear_count(C, C) + linear_count(C, 4 * C) + linear_count(4 * C, C);
   const int64_t table = c.vocabulary * C;
   return (c.tied ? 1 : 2) * table + c.context * C + c.layers * block + norm;
 }
@@ -44,9 +44,9 @@ GptMlp::GptMlp(nn::Scope s, const GptConfig& c)
       c_proj(s / "c_proj", 4 * c.channels, c.channels, c.bias),
       form(c.gelu) {}
 
-Tensor GptMlp::operator()(const Tensor& x, Loc where) const {
-  const InModule here(c_fc.weight, c_proj.weight, where);
-  return c_proj(gelu(c_fc(x, where), form));
+Tensor GptMlp::operator()(const Tensor& x, Loc loc) const {
+  const InModule here(c_fc.weight, c_proj.weight, loc);
+  return c_proj(gelu(c_fc(x, loc), form));
 }
 
 GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
@@ -56,15 +56,15 @@ GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
       mlp(s / "mlp", c),
       dropout(s, c.dropout) {}
 
-Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache, Loc where) const {
-  const InModule here(ln_1.weight, ln_2.weight, where);
-  const Tensor read = ln_1(x, where);
-  const Tensor y = x + dropout(cache ? attn.extend(read, *cache, where) : attn(read, where));
+Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache, Loc loc) const {
+  const InModule here(ln_1.weight, ln_2.weight, loc);
+  const Tensor read = ln_1(x, loc);
+  const Tensor y = x + dropout(cache ? attn.extend(read, *cache, loc) : attn(read, loc));
   return y + dropout(mlp(ln_2(y)));
 }
 
-Gpt::Gpt(nn::Scope s, const GptConfig& c, Loc where)
-    : config(checked(c, where)),
+Gpt::Gpt(nn::Scope s, const GptConfig& c, Loc loc)
+    : config(checked(c, loc)),
       wte(s / "wte", c.vocabulary, c.channels),
       wpe(s / "wpe", c.context, c.channels),
       dropout(s, c.dropout),
@@ -82,8 +82,7 @@ Gpt::Gpt(nn::Scope s, const GptConfig& c, Loc where)
   normal(wte.weight, s.rng());
   normal(wpe.weight, s.rng());
   for (const GptBlock& block : h)
-    for (const nn::Linear* layer :
-         {&block.attn.c_attn, &block.attn.c_proj, &block.mlp.c_fc, &block.mlp.c_proj}) {
+    for (const nn::Linear* layer : {&block.attn.c_attn, &block.attn.c_proj, &block.mlp.c_fc, &block.mlp.c_proj}) {
       normal(layer->weight, s.rng());
       if (c.bias) nn::init::zeros()(layer->bias, s.rng());
     }
@@ -105,22 +104,22 @@ Tensor Gpt::embed(const Op& op, const Tensor& tokens, int64_t start) const {
   return dropout(wpe(wte(tokens, op.where), start, op.where));
 }
 
-Tensor Gpt::operator()(const Tensor& tokens, Loc where) const {
-  const InModule here(where);
-  Tensor x = embed({"Gpt", where}, tokens, 0);
+Tensor Gpt::operator()(const Tensor& tokens, Loc loc) const {
+  const InModule here(loc);
+  Tensor x = embed({"Gpt", loc}, tokens, 0);
   for (const GptBlock& block : h) x = block(x);
   return linear(ln_f(x), lm_head);
 }
 
-Tensor Gpt::next(const Tensor& tokens, GptCache& cache, Loc where) const {
-  const InModule here(where);
-  Tensor x = embed({"Gpt", where}, tokens, cache.length());
+Tensor Gpt::next(const Tensor& tokens, GptCache& cache, Loc loc) const {
+  const InModule here(loc);
+  Tensor x = embed({"Gpt", loc}, tokens, cache.length());
   for (size_t i = 0; i < h.size(); ++i) x = h[i](x, &cache.layers[i]);
   return linear(ln_f(x.select(1, -1)), lm_head);
 }
 
-Tensor Gpt::attention_weights(const Tensor& tokens, int64_t layer, Loc where) const {
-  const Op op{"Gpt.attention_weights", where};
+Tensor Gpt::attention_weights(const Tensor& tokens, int64_t layer, Loc loc) const {
+  const Op op{"Gpt.attention_weights", loc};
   const int i = normalize_axis(op, layer, static_cast<int>(h.size()));
   Tensor x = embed(op, tokens, 0);
   for (int below = 0; below < i; ++below) x = h[static_cast<size_t>(below)](x);
@@ -128,8 +127,8 @@ Tensor Gpt::attention_weights(const Tensor& tokens, int64_t layer, Loc where) co
   return block.attn.weights(block.ln_1(x));
 }
 
-std::vector<Tensor> Gpt::attention_weights(const Tensor& tokens, Loc where) const {
-  Tensor x = embed({"Gpt.attention_weights", where}, tokens, 0);
+std::vector<Tensor> Gpt::attention_weights(const Tensor& tokens, Loc loc) const {
+  Tensor x = embed({"Gpt.attention_weights", loc}, tokens, 0);
   std::vector<Tensor> looks;
   for (const GptBlock& block : h) {
     looks.push_back(block.attn.weights(block.ln_1(x)));

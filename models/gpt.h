@@ -5,13 +5,13 @@
 
 #include <vector>
 
-#include "autograd/ops.h"
-#include "nn/attention.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/linear.h"
-#include "nn/norm.h"
-#include "nn/position.h"
+#include <heed/autograd/ops.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/linear.h>
+#include <heed/nn/norm.h>
+#include <heed/nn/position.h>
 
 namespace heed::models {
 
@@ -38,7 +38,7 @@ struct GptMlp {
 
   GptMlp(nn::Scope s, const GptConfig& config);
   /// (B, T, C) -> (B, T, C)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 struct GptBlock {
@@ -50,7 +50,7 @@ struct GptBlock {
 
   GptBlock(nn::Scope s, const GptConfig& config);
   /// (B, T, C) -> (B, T, C). With a cache, x follows the steps in it, and joins them.
-  Tensor operator()(const Tensor& x, nn::KeyValueCache* cache = nullptr, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, nn::KeyValueCache* cache = nullptr, Loc loc = Loc::current()) const;
 };
 
 /// What a Gpt remembers of the tokens it has read: keys and values of each layer.
@@ -72,24 +72,24 @@ struct Gpt {
   Tensor lm_head;  ///< (V, C); wte.weight itself if tied
 
   /// Throws ValueError for a size below 1, heads that do not divide channels, or dropout outside [0, 1].
-  Gpt(nn::Scope s, const GptConfig& config, Loc where = Loc::current());
+  Gpt(nn::Scope s, const GptConfig& config, Loc loc = Loc::current());
 
   /// tokens (B, T) i64, 1 <= T <= context -> logits (B, T, V) of the token after each.
   /// Throws ShapeError for another rank or a T out of range, IndexError for a token outside the vocabulary.
-  Tensor operator()(const Tensor& tokens, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& tokens, Loc loc = Loc::current()) const;
 
   /// An empty cache.
   GptCache cache() const { return {std::vector<nn::KeyValueCache>(h.size())}; }
   /// Reads tokens (B, T) i64 that follow those in the cache, and takes them in -> logits (B, V) of the next
   /// token. Equal to the last column of the whole forward pass. Throws as that does; the cached tokens count
   /// as context.
-  Tensor next(const Tensor& tokens, GptCache& cache, Loc where = Loc::current()) const;
+  Tensor next(const Tensor& tokens, GptCache& cache, Loc loc = Loc::current()) const;
 
   /// What the heads of a layer look at: tokens (B, T) -> (B, H, T, T), rows are queries. Negative layers
   /// count from the end; throws IndexError.
-  Tensor attention_weights(const Tensor& tokens, int64_t layer, Loc where = Loc::current()) const;
+  Tensor attention_weights(const Tensor& tokens, int64_t layer, Loc loc = Loc::current()) const;
   /// The same of every layer, from one pass: each (B, H, T, T).
-  std::vector<Tensor> attention_weights(const Tensor& tokens, Loc where = Loc::current()) const;
+  std::vector<Tensor> attention_weights(const Tensor& tokens, Loc loc = Loc::current()) const;
 
  private:
   /// Tokens (B, T) whose first stands at `start` -> (B, T, C), what the first block reads.

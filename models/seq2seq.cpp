@@ -1,18 +1,18 @@
-#include "models/seq2seq.h"
+#include <heed/models/seq2seq.h>
 
 #include <memory>
 #include <tuple>
 
-#include "autograd/grad_mode.h"
-#include "autograd/ops.h"
-#include "models/check.h"
-#include "nn/mask.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/check.h>
+#include <heed/nn/mask.h>
 
 namespace heed::models {
 namespace {
 
-Seq2SeqConfig checked(const Seq2SeqConfig& c, Loc where) {
-  const Op op{"Seq2Seq", where};
+Seq2SeqConfig checked(const Seq2SeqConfig& c, Loc loc) {
+  const Op op{"Seq2Seq", loc};
   check_size(op, "source_vocabulary", c.source_vocabulary);
   check_size(op, "target_vocabulary", c.target_vocabulary);
   check_size(op, "embedding", c.embedding);
@@ -26,17 +26,15 @@ int64_t state_width(const Seq2SeqConfig& c) { return c.attention ? 2 * c.hidden 
 
 }  // namespace
 
-Seq2Seq::Seq2Seq(nn::Scope s, const Seq2SeqConfig& c, Loc where)
-    : config(checked(c, where)),
+Seq2Seq::Seq2Seq(nn::Scope s, const Seq2SeqConfig& c, Loc loc)
+    : config(checked(c, loc)),
       source_embedding(s / "source_embedding", c.source_vocabulary, c.embedding),
       target_embedding(s / "target_embedding", c.target_vocabulary, c.embedding),
-      encoder(s / "encoder", c.cell, c.embedding, c.hidden,
-              {.batch_first = true, .bidirectional = c.attention}),
+      encoder(s / "encoder", c.cell, c.embedding, c.hidden, {.batch_first = true, .bidirectional = c.attention}),
       bridge(s / "bridge", c.hidden, c.hidden),
       bridge_cell(c.cell == nn::Cell::lstm ? std::optional(nn::Linear(s / "bridge_cell", c.hidden, c.hidden))
                                            : std::nullopt),
-      attention(c.attention ? std::optional(
-                                  nn::AdditiveAttention(s / "attention", c.hidden, state_width(c), c.hidden))
+      attention(c.attention ? std::optional(nn::AdditiveAttention(s / "attention", c.hidden, state_width(c), c.hidden))
                             : std::nullopt),
       cell(s / "decoder", c.cell, c.embedding + state_width(c), c.hidden),
       output(s / "output", c.hidden + state_width(c) + c.embedding, c.target_vocabulary),
@@ -97,9 +95,9 @@ Tensor Seq2Seq::fixed_context_states(const Tensor& context, const AttentiveInput
 }
 
 Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                           Loc where) const {
-  const InModule here(where);
-  const Op op{"Seq2Seq", where};
+                           Loc loc) const {
+  const InModule here(loc);
+  const Op op{"Seq2Seq", loc};
   const Encoded encoded = encode(op, source, source_lengths);
   const Tensor embedded = embed_target(op, source, decoder_input);
   const AttentiveInputs in = decoder_inputs(encoded, embedded);
@@ -109,15 +107,15 @@ Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, c
 }
 
 Tensor Seq2Seq::alignment(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                          Loc where) const {
-  const Op op{"Seq2Seq.alignment", where};
+                          Loc loc) const {
+  const Op op{"Seq2Seq.alignment", loc};
   if (!attention) fail<ValueError>(op, "this model has no attention; need config.attention = true");
-  return states(source, source_lengths, decoder_input, where).weights;
+  return states(source, source_lengths, decoder_input, loc).weights;
 }
 
 Seq2SeqStates Seq2Seq::states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                              Loc where) const {
-  const Op op{"Seq2Seq.states", where};
+                              Loc loc) const {
+  const Op op{"Seq2Seq.states", loc};
   Seq2SeqStates all;
   const Encoded encoded = encode(op, source, source_lengths, &all.encoder);
   const AttentiveInputs in = decoder_inputs(encoded, embed_target(op, source, decoder_input));
@@ -134,7 +132,7 @@ Seq2SeqStates Seq2Seq::states(const Tensor& source, const Tensor& source_lengths
   return all;
 }
 
-Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc where) const {
+Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc loc) const {
   struct State {
     Encoded source;
     nn::RecurrentState state;
@@ -143,11 +141,11 @@ Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc
   const NoGrad no_grad;
   const nn::EvalMode eval;
   const auto now = std::make_shared<State>();
-  now->source = encode({"Seq2Seq", where}, source, source_lengths);
+  now->source = encode({"Seq2Seq", loc}, source, source_lengths);
   now->state = now->source.first;
 
-  const auto step = [this, now, where](const Tensor& tokens) {
-    const Tensor embedded = target_embedding(tokens, where);
+  const auto step = [this, now, loc](const Tensor& tokens) {
+    const Tensor embedded = target_embedding(tokens, loc);
     Tensor context = now->source.context;
     if (attention)
       std::tie(context, now->weights) =

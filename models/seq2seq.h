@@ -8,13 +8,13 @@
 #include <optional>
 #include <vector>
 
-#include "models/attentive_decoder.h"
-#include "models/decoder.h"
-#include "nn/attention.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/linear.h"
-#include "nn/rnn.h"
+#include <heed/models/attentive_decoder.h>
+#include <heed/models/decoder.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/linear.h>
+#include <heed/nn/rnn.h>
 
 namespace heed::models {
 
@@ -56,26 +56,26 @@ struct Seq2Seq {
   nn::Dropout dropout;
 
   /// Throws ValueError for a size below 1 or dropout outside [0, 1].
-  Seq2Seq(nn::Scope s, const Seq2SeqConfig& config, Loc where = Loc::current());
+  Seq2Seq(nn::Scope s, const Seq2SeqConfig& config, Loc loc = Loc::current());
 
   /// Teacher forcing: source (B, S) i64; source_lengths (B) i64 in [1, S], undefined for all S; decoder_input
   /// (B, T) i64, the target shifted right behind a begin token -> logits (B, T, V). What stands behind a
   /// source's length has no effect. Throws ShapeError for shapes that do not fit, ValueError for a length,
   /// IndexError for a token out of range.
   Tensor operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                    Loc where = Loc::current()) const;
+                    Loc loc = Loc::current()) const;
 
   /// Where in the source each decoder step looks: (B, T, S). Throws ValueError for a model without attention.
   Tensor alignment(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                   Loc where = Loc::current()) const;
+                   Loc loc = Loc::current()) const;
 
   /// The hidden states on the way to those logits.
   Seq2SeqStates states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                       Loc where = Loc::current()) const;
+                       Loc loc = Loc::current()) const;
 
   /// Reads the source sentences and is ready to write: for translate(). Records no gradient. The model must
   /// outlive it.
-  Decoder decoder(const Tensor& source, const Tensor& source_lengths, Loc where = Loc::current()) const;
+  Decoder decoder(const Tensor& source, const Tensor& source_lengths, Loc loc = Loc::current()) const;
 
  private:
   /// All that the decoder needs of a batch of source sentences.
@@ -87,8 +87,7 @@ struct Seq2Seq {
     nn::RecurrentState first;  // (B, H)
   };
   /// `states` gets the encoder's, (B, S, D).
-  Encoded encode(const Op& op, const Tensor& source, const Tensor& source_lengths,
-                 Tensor* states = nullptr) const;
+  Encoded encode(const Op& op, const Tensor& source, const Tensor& source_lengths, Tensor* states = nullptr) const;
   /// decoder_input (B, T) -> (T, B, E): steps are the first axis inside the decoder.
   Tensor embed_target(const Op& op, const Tensor& source, const Tensor& decoder_input) const;
   AttentiveInputs decoder_inputs(const Encoded& source, const Tensor& embedded) const;

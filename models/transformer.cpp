@@ -1,20 +1,20 @@
-#include "models/transformer.h"
+#include <heed/models/transformer.h>
 
 #include <cmath>
 #include <memory>
 
-#include "autograd/grad_mode.h"
-#include "autograd/ops.h"
-#include "models/check.h"
-#include "nn/init.h"
-#include "nn/mask.h"
-#include "nn/position.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/check.h>
+#include <heed/nn/init.h>
+#include <heed/nn/mask.h>
+#include <heed/nn/position.h>
 
 namespace heed::models {
 namespace {
 
-TransformerConfig checked(const TransformerConfig& c, Loc where) {
-  const Op op{"Transformer", where};
+TransformerConfig checked(const TransformerConfig& c, Loc loc) {
+  const Op op{"Transformer", loc};
   check_size(op, "source_vocabulary", c.source_vocabulary);
   check_size(op, "target_vocabulary", c.target_vocabulary);
   check_size(op, "context", c.context);
@@ -26,8 +26,8 @@ TransformerConfig checked(const TransformerConfig& c, Loc where) {
     fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", c.heads, c.channels);
   nn::check_probability(op, c.dropout);
   if (c.shared_embedding && c.source_vocabulary != c.target_vocabulary)
-    fail<ValueError>(op, "vocabularies of {} and {} cannot share an embedding; need equal ones",
-                     c.source_vocabulary, c.target_vocabulary);
+    fail<ValueError>(op, "vocabularies of {} and {} cannot share an embedding; need equal ones", c.source_vocabulary,
+                     c.target_vocabulary);
   return c;
 }
 
@@ -62,8 +62,7 @@ Tensor padding_mask(const Tensor& source, const Tensor& lengths) {
 }
 
 void draw_again(const nn::MultiHeadAttention& attention, Rng& rng) {
-  for (const nn::Linear* layer :
-       {&attention.W_query, &attention.W_key, &attention.W_value, &attention.out_proj})
+  for (const nn::Linear* layer : {&attention.W_query, &attention.W_key, &attention.W_value, &attention.out_proj})
     nn::init::xavier_uniform()(layer->weight, rng);
 }
 
@@ -87,9 +86,7 @@ FeedForward::FeedForward(nn::Scope s, const TransformerConfig& c)
       linear2(s / "linear2", c.feedforward, c.channels),
       dropout(s, c.dropout) {}
 
-Tensor FeedForward::operator()(const Tensor& x, Loc where) const {
-  return linear2(dropout(relu(linear1(x, where))));
-}
+Tensor FeedForward::operator()(const Tensor& x, Loc loc) const { return linear2(dropout(relu(linear1(x, loc)))); }
 
 EncoderLayer::EncoderLayer(nn::Scope s, const TransformerConfig& c)
     : self_attn(attention(s / "self_attn", c, false)),
@@ -97,14 +94,13 @@ EncoderLayer::EncoderLayer(nn::Scope s, const TransformerConfig& c)
       feedforward(s, c),
       norm2(s / "norm2", c) {}
 
-Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks,
-                                Loc where) const {
-  const InModule here(norm1.norm.weight, norm2.norm.weight, where);
+Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks, Loc loc) const {
+  const InModule here(norm1.norm.weight, norm2.norm.weight, loc);
   const auto attend = [&](const Tensor& y) {
-    if (looks) looks->push_back(self_attn.weights(y, mask, where));
-    return self_attn(y, mask, where);
+    if (looks) looks->push_back(self_attn.weights(y, mask, loc));
+    return self_attn(y, mask, loc);
   };
-  const Tensor attended = norm1(x, attend, where);
+  const Tensor attended = norm1(x, attend, loc);
   return norm2(attended, feedforward);
 }
 
@@ -117,29 +113,28 @@ DecoderLayer::DecoderLayer(nn::Scope s, const TransformerConfig& c)
       norm3(s / "norm3", c) {}
 
 Tensor DecoderLayer::operator()(const Tensor& x, const nn::KeyValueCache& memory, const Tensor& mask,
-                                nn::KeyValueCache* past, TransformerAttention* looks, Loc where) const {
-  const InModule here(norm1.norm.weight, norm2.norm.weight, where);
+                                nn::KeyValueCache* past, TransformerAttention* looks, Loc loc) const {
+  const InModule here(norm1.norm.weight, norm2.norm.weight, loc);
   const auto read_target = [&](const Tensor& y) {
-    if (looks && !past) looks->decoder.push_back(self_attn.weights(y, {}, where));
-    return past ? self_attn.extend(y, *past, where) : self_attn(y, {}, where);
+    if (looks && !past) looks->decoder.push_back(self_attn.weights(y, {}, loc));
+    return past ? self_attn.extend(y, *past, loc) : self_attn(y, {}, loc);
   };
   const auto read_source = [&](const Tensor& y) {
-    if (looks) looks->cross.push_back(cross_attn.attend_weights(y, memory, mask, where));
-    return cross_attn.attend(y, memory, mask, where);
+    if (looks) looks->cross.push_back(cross_attn.attend_weights(y, memory, mask, loc));
+    return cross_attn.attend(y, memory, mask, loc);
   };
-  const Tensor informed = norm2(norm1(x, read_target, where), read_source);
+  const Tensor informed = norm2(norm1(x, read_target, loc), read_source);
   return norm3(informed, feedforward);
 }
 
 // --- the model
 // ----------------------------------------------------------------------------------------------------
 
-Transformer::Transformer(nn::Scope s, const TransformerConfig& c, Loc where)
-    : config(checked(c, where)),
+Transformer::Transformer(nn::Scope s, const TransformerConfig& c, Loc loc)
+    : config(checked(c, loc)),
       source_embedding(s / "source_embedding", c.source_vocabulary, c.channels),
-      target_embedding(c.shared_embedding
-                           ? source_embedding
-                           : nn::Embedding(s / "target_embedding", c.target_vocabulary, c.channels)),
+      target_embedding(c.shared_embedding ? source_embedding
+                                          : nn::Embedding(s / "target_embedding", c.target_vocabulary, c.channels)),
       source_positions(positions(s / "source_positions", c)),
       target_positions(positions(s / "target_positions", c)),
       dropout(s, c.dropout),
@@ -150,10 +145,8 @@ Transformer::Transformer(nn::Scope s, const TransformerConfig& c, Loc where)
     encoder_norm.emplace(s / "encoder" / "norm", c.channels);
     decoder_norm.emplace(s / "decoder" / "norm", c.channels);
   }
-  if (c.tied_output)
-    (s / "output").tie("weight", target_embedding.weight);
-  else
-    output.emplace(s / "output", c.channels, c.target_vocabulary, false);
+  if (c.tied_output) (s / "output").tie("weight", target_embedding.weight);
+  else output.emplace(s / "output", c.channels, c.target_vocabulary, false);
 
   embedding_init(c)(source_embedding.weight, s.rng());
   if (!c.shared_embedding) embedding_init(c)(target_embedding.weight, s.rng());
@@ -174,8 +167,8 @@ void Transformer::check_input(const Op& op, const Tensor& source, const Tensor& 
   check_lengths(op, source, source_lengths);
 }
 
-Tensor Transformer::embed(const Op& op, const nn::Embedding& table, const Tensor& position_table,
-                          const Tensor& tokens, int64_t start) const {
+Tensor Transformer::embed(const Op& op, const nn::Embedding& table, const Tensor& position_table, const Tensor& tokens,
+                          int64_t start) const {
   const int64_t T = tokens.size(1);
   if (start + T > config.context)
     fail<ShapeError>(op, "{} tokens exceed the context; need at most {}", start + T, config.context);
@@ -183,8 +176,7 @@ Tensor Transformer::embed(const Op& op, const nn::Embedding& table, const Tensor
   return dropout(x + position_table.narrow(0, start, T));
 }
 
-Tensor Transformer::encode(const Op& op, const Tensor& source, const Tensor& mask,
-                           std::vector<Tensor>* looks) const {
+Tensor Transformer::encode(const Op& op, const Tensor& source, const Tensor& mask, std::vector<Tensor>* looks) const {
   Tensor x = embed(op, source_embedding, source_positions, source, 0);
   for (const EncoderLayer& layer : encoder_layers) x = layer(x, mask, looks);
   return encoder_norm ? (*encoder_norm)(x) : x;
@@ -197,15 +189,15 @@ Tensor Transformer::logits(const Tensor& x) const {
   return output ? (*output)(y) : linear(y, target_embedding.weight);
 }
 
-Tensor Transformer::operator()(const Tensor& source, const Tensor& source_lengths,
-                               const Tensor& decoder_input, Loc where) const {
-  return forward({"Transformer", where}, source, source_lengths, decoder_input, nullptr);
+Tensor Transformer::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                               Loc loc) const {
+  return forward({"Transformer", loc}, source, source_lengths, decoder_input, nullptr);
 }
 
 TransformerAttention Transformer::attention_weights(const Tensor& source, const Tensor& source_lengths,
-                                                    const Tensor& decoder_input, Loc where) const {
+                                                    const Tensor& decoder_input, Loc loc) const {
   TransformerAttention looks;
-  forward({"Transformer", where}, source, source_lengths, decoder_input, &looks);
+  forward({"Transformer", loc}, source, source_lengths, decoder_input, &looks);
   return looks;
 }
 
@@ -217,20 +209,19 @@ Tensor Transformer::forward(const Op& op, const Tensor& source, const Tensor& so
   const Tensor mask = padding_mask(source, source_lengths);
   const Tensor memory = encode(op, source, mask, looks ? &looks->encoder : nullptr);
   Tensor x = embed(op, target_embedding, target_positions, decoder_input, 0);
-  for (const DecoderLayer& layer : decoder_layers)
-    x = layer(x, layer.cross_attn.project(memory), mask, nullptr, looks);
+  for (const DecoderLayer& layer : decoder_layers) x = layer(x, layer.cross_attn.project(memory), mask, nullptr, looks);
   if (looks) looks->memory = memory, looks->result = normed(x);
   return logits(x);
 }
 
-Decoder Transformer::decoder(const Tensor& source, const Tensor& source_lengths, Loc where) const {
+Decoder Transformer::decoder(const Tensor& source, const Tensor& source_lengths, Loc loc) const {
   struct State {
     std::vector<nn::KeyValueCache> past, memory;  // layer by layer
     Tensor mask;                                  // (R, 1, S)
     TransformerAttention looks;                   // of the last layer and step
     int64_t length = 0;
   };
-  const Op op{"Transformer", where};
+  const Op op{"Transformer", loc};
   check_input(op, source, source_lengths);
   const NoGrad no_grad;
   const nn::EvalMode eval;

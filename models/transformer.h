@@ -6,12 +6,12 @@
 #include <optional>
 #include <vector>
 
-#include "models/decoder.h"
-#include "nn/attention.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/linear.h"
-#include "nn/norm.h"
+#include <heed/models/decoder.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/linear.h>
+#include <heed/nn/norm.h>
 
 namespace heed::models {
 
@@ -23,9 +23,9 @@ struct TransformerConfig {
   int64_t layers = 6;     ///< of the encoder, and of the decoder
   int64_t heads = 8;      ///< must divide channels
   int64_t channels = 512;
-  int64_t feedforward = 2048;  ///< width inside each layer
-  double dropout = 0.1;        ///< of embeddings, attention weights and what each sublayer adds
-  bool pre_norm = false;       ///< x + f(norm(x)) and a norm at the end; else norm(x + f(x)) as in the paper
+  int64_t feedforward = 2048;      ///< width inside each layer
+  double dropout = 0.1;            ///< of embeddings, attention weights and what each sublayer adds
+  bool pre_norm = false;           ///< x + f(norm(x)) and a norm at the end; else norm(x + f(x)) as in the paper
   bool learned_positions = false;  ///< else sinusoidal
   bool tied_output = true;         ///< the output layer is the table of target embeddings; else `output`
   bool shared_embedding = false;   ///< both languages use one table; the vocabularies must be equal
@@ -40,8 +40,8 @@ struct Residual {
   Residual(nn::Scope s, const TransformerConfig& config);
   /// x (B, T, C), sublayer (B, T, C) -> (B, T, C)
   template <class Sublayer>
-  Tensor operator()(const Tensor& x, const Sublayer& sublayer, Loc where = Loc::current()) const {
-    return pre_norm ? x + dropout(sublayer(norm(x, where))) : norm(x + dropout(sublayer(x)));
+  Tensor operator()(const Tensor& x, const Sublayer& sublayer, Loc loc = Loc::current()) const {
+    return pre_norm ? x + dropout(sublayer(norm(x, loc))) : norm(x + dropout(sublayer(x)));
   }
 };
 
@@ -52,7 +52,7 @@ struct FeedForward {
 
   FeedForward(nn::Scope s, const TransformerConfig& config);
   /// (B, T, C) -> (B, T, C)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 /// What each layer's heads look at, first layer first; rows are queries. And what comes of it.
@@ -73,7 +73,7 @@ struct EncoderLayer {
   EncoderLayer(nn::Scope s, const TransformerConfig& config);
   /// x (B, S, C), mask (B, 1, S) or undefined -> (B, S, C). `looks` gets the weights, (B, H, S, S).
   Tensor operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks = nullptr,
-                    Loc where = Loc::current()) const;
+                    Loc loc = Loc::current()) const;
 };
 
 struct DecoderLayer {
@@ -89,7 +89,7 @@ struct DecoderLayer {
   /// With `past`, x follows the steps in it, and joins them. `looks` gets the weights of both attentions.
   Tensor operator()(const Tensor& x, const nn::KeyValueCache& memory, const Tensor& mask,
                     nn::KeyValueCache* past = nullptr, TransformerAttention* looks = nullptr,
-                    Loc where = Loc::current()) const;
+                    Loc loc = Loc::current()) const;
 };
 
 /// As in the paper, the projections of the attentions and the output layer have no bias.
@@ -110,31 +110,30 @@ struct Transformer {
 
   /// Throws ValueError for a size below 1, heads that do not divide channels, dropout outside [0, 1], or a
   /// shared embedding of unequal vocabularies.
-  Transformer(nn::Scope s, const TransformerConfig& config, Loc where = Loc::current());
+  Transformer(nn::Scope s, const TransformerConfig& config, Loc loc = Loc::current());
 
   /// Teacher forcing: source (B, S) i64; source_lengths (B) i64 in [1, S], undefined for all S; decoder_input
   /// (B, T) i64, the target shifted right behind a begin token -> logits (B, T, V). What stands behind a
   /// source's length has no effect. Throws ShapeError for shapes that do not fit or exceed the context,
   /// ValueError for a length, IndexError for a token out of range.
   Tensor operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                    Loc where = Loc::current()) const;
+                    Loc loc = Loc::current()) const;
 
   /// What the heads look at on the way to those logits.
   TransformerAttention attention_weights(const Tensor& source, const Tensor& source_lengths,
-                                         const Tensor& decoder_input, Loc where = Loc::current()) const;
+                                         const Tensor& decoder_input, Loc loc = Loc::current()) const;
 
   /// Reads the source sentences and is ready to write: for translate(). Its alignment is the mean over heads
   /// of the last layer's cross attention. Records no gradient. The model must outlive it.
-  Decoder decoder(const Tensor& source, const Tensor& source_lengths, Loc where = Loc::current()) const;
+  Decoder decoder(const Tensor& source, const Tensor& source_lengths, Loc loc = Loc::current()) const;
 
  private:
   void check_input(const Op& op, const Tensor& source, const Tensor& source_lengths) const;
   Tensor embed(const Op& op, const nn::Embedding& table, const Tensor& positions, const Tensor& tokens,
                int64_t start) const;
-  Tensor forward(const Op& op, const Tensor& source, const Tensor& source_lengths,
-                 const Tensor& decoder_input, TransformerAttention* looks) const;
-  Tensor encode(const Op& op, const Tensor& source, const Tensor& mask,
-                std::vector<Tensor>* looks = nullptr) const;
+  Tensor forward(const Op& op, const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                 TransformerAttention* looks) const;
+  Tensor encode(const Op& op, const Tensor& source, const Tensor& mask, std::vector<Tensor>* looks = nullptr) const;
   Tensor normed(const Tensor& x) const;
   Tensor logits(const Tensor& x) const;
 };

@@ -7,27 +7,27 @@
 
 #include <utility>
 
-#include "nn/linear.h"
+#include <heed/nn/linear.h>
 
 namespace heed::nn {
 
 /// softmax(X X^T) X: nothing is trained.
 struct SimplifiedSelfAttention {
   /// (..., T, C) -> (..., T, C)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
   /// (..., T, C) -> (..., T, T)
-  Tensor weights(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor weights(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 /// softmax(Q K^T / sqrt(d_out)) V with Q = W_query x, K = W_key x, V = W_value x.
 struct SelfAttention {
   Linear W_query, W_key, W_value;
 
-  SelfAttention(Scope s, int64_t d_in, int64_t d_out, bool qkv_bias = false, Loc where = Loc::current());
+  SelfAttention(Scope s, int64_t d_in, int64_t d_out, bool qkv_bias = false, Loc loc = Loc::current());
   /// (..., T, d_in) -> (..., T, d_out)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
   /// (..., T, d_in) -> (..., T, T)
-  Tensor weights(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor weights(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 /// Self-attention where no query sees a later key, with dropout of the weights.
@@ -37,11 +37,11 @@ struct CausalAttention {
   Rng* rng;
 
   CausalAttention(Scope s, int64_t d_in, int64_t d_out, double dropout = 0, bool qkv_bias = false,
-                  Loc where = Loc::current());
+                  Loc loc = Loc::current());
   /// (..., T, d_in) -> (..., T, d_out)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
   /// (..., T, d_in) -> (..., T, T), lower triangular
-  Tensor weights(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor weights(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 struct MultiHeadOptions {
@@ -67,29 +67,27 @@ struct MultiHeadAttention {
   double dropout;
   Rng* rng;
 
-  MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int64_t heads,
-                     const MultiHeadOptions& options = {}, Loc where = Loc::current());
+  MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int64_t heads, const MultiHeadOptions& options = {},
+                     Loc loc = Loc::current());
   /// Self-attention: (B, T, d_in) -> (B, T, d_out). A mask broadcasts to (B, T, T), or (B, H, T, T).
-  Tensor operator()(const Tensor& x, const Tensor& mask = {}, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, const Tensor& mask = {}, Loc loc = Loc::current()) const;
   /// (B, T, d_in) -> (B, H, T, T)
-  Tensor weights(const Tensor& x, const Tensor& mask = {}, Loc where = Loc::current()) const;
+  Tensor weights(const Tensor& x, const Tensor& mask = {}, Loc loc = Loc::current()) const;
   /// Cross-attention: x (B, T, d_in), context (B, S, d_context) -> (B, T, d_out).
   /// A mask broadcasts to (B, T, S), or (B, H, T, S); for padded contexts, length_mask(...).unsqueeze(1).
-  Tensor cross(const Tensor& x, const Tensor& context, const Tensor& mask = {},
-               Loc where = Loc::current()) const;
+  Tensor cross(const Tensor& x, const Tensor& context, const Tensor& mask = {}, Loc loc = Loc::current()) const;
   /// -> (B, H, T, S)
-  Tensor cross_weights(const Tensor& x, const Tensor& context, const Tensor& mask = {},
-                       Loc where = Loc::current()) const;
+  Tensor cross_weights(const Tensor& x, const Tensor& context, const Tensor& mask = {}, Loc loc = Loc::current()) const;
 
   /// Cross-attention in two halves, so that a decoder projects its context only once.
-  KeyValueCache project(const Tensor& context, Loc where = Loc::current()) const;
+  KeyValueCache project(const Tensor& context, Loc loc = Loc::current()) const;
   Tensor attend(const Tensor& x, const KeyValueCache& projected, const Tensor& mask = {},
-                Loc where = Loc::current()) const;
+                Loc loc = Loc::current()) const;
   /// (B, T, d_in) -> (B, H, T, S)
   Tensor attend_weights(const Tensor& x, const KeyValueCache& projected, const Tensor& mask = {},
-                        Loc where = Loc::current()) const;
+                        Loc loc = Loc::current()) const;
   /// Self-attention of steps that follow those in `cache`, which takes them in.
-  Tensor extend(const Tensor& x, KeyValueCache& cache, Loc where = Loc::current()) const;
+  Tensor extend(const Tensor& x, KeyValueCache& cache, Loc loc = Loc::current()) const;
 };
 
 /// GPT-2's form of causal multi-head self-attention: one product makes Q, K and V. Parameters c_attn.weight
@@ -102,13 +100,13 @@ struct CausalSelfAttention {
   Rng* rng;
 
   CausalSelfAttention(Scope s, int64_t channels, int64_t heads, double dropout = 0, bool bias = true,
-                      Loc where = Loc::current());
+                      Loc loc = Loc::current());
   /// (B, T, C) -> (B, T, C)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
   /// (B, T, C) -> (B, H, T, T)
-  Tensor weights(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor weights(const Tensor& x, Loc loc = Loc::current()) const;
   /// Steps that follow those in `cache`, which takes them in: (B, T, C) -> (B, T, C).
-  Tensor extend(const Tensor& x, KeyValueCache& cache, Loc where = Loc::current()) const;
+  Tensor extend(const Tensor& x, KeyValueCache& cache, Loc loc = Loc::current()) const;
 };
 
 /// A query's context is the mean of the values under softmax_s(v . tanh(W query + U value_s)).
@@ -118,24 +116,21 @@ struct AdditiveAttention {
   Linear U;  ///< of values: (width, value_width)
   Tensor v;  ///< (width)
 
-  AdditiveAttention(Scope s, int64_t query_width, int64_t value_width, int64_t width,
-                    Loc where = Loc::current());
+  AdditiveAttention(Scope s, int64_t query_width, int64_t value_width, int64_t width, Loc loc = Loc::current());
   /// U value_s, computed once a sentence: (B, S, value_width) -> (B, S, width).
-  Tensor keys(const Tensor& values, Loc where = Loc::current()) const;
+  Tensor keys(const Tensor& values, Loc loc = Loc::current()) const;
   /// One decoder step: query (B, query_width), keys (B, S, width), values (B, S, value_width), mask (B, S)
   /// if any -> context (B, value_width). A row that sees nothing gets zeros.
   Tensor step(const Tensor& query, const Tensor& keys, const Tensor& values, const Tensor& mask = {},
-              Loc where = Loc::current()) const;
+              Loc loc = Loc::current()) const;
   /// The same with the weights, (B, S), as second result.
   std::pair<Tensor, Tensor> step_weights(const Tensor& query, const Tensor& keys, const Tensor& values,
-                                         const Tensor& mask = {}, Loc where = Loc::current()) const;
+                                         const Tensor& mask = {}, Loc loc = Loc::current()) const;
   /// All queries at once: (B, T, query_width), values (B, S, value_width), mask broadcast to (B, T, S)
   /// -> (B, T, value_width).
-  Tensor operator()(const Tensor& query, const Tensor& values, const Tensor& mask = {},
-                    Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& query, const Tensor& values, const Tensor& mask = {}, Loc loc = Loc::current()) const;
   /// -> (B, T, S)
-  Tensor weights(const Tensor& query, const Tensor& values, const Tensor& mask = {},
-                 Loc where = Loc::current()) const;
+  Tensor weights(const Tensor& query, const Tensor& values, const Tensor& mask = {}, Loc loc = Loc::current()) const;
 };
 
 }  // namespace heed::nn

@@ -1,6 +1,6 @@
-#include "nn/dropout.h"
+#include <heed/nn/dropout.h>
 
-#include "autograd/ops.h"
+#include <heed/autograd/ops.h>
 
 namespace heed::nn {
 
@@ -9,11 +9,9 @@ double check_probability(const Op& op, double p) {
   return p;
 }
 
-Dropout::Dropout(Scope s, double probability, Loc where)
-    : p(check_probability({"Dropout", where}, probability)), rng(&s.rng()) {}
+Dropout::Dropout(Scope s, double probability, Loc loc)
+    : p(check_probability({"Dropout", loc}, probability)), rng(&s.rng()) {}
 
-Tensor Dropout::operator()(const Tensor& x, Loc where) const {
-  return training() ? dropout(x, p, *rng, where) : x;
-}
+Tensor Dropout::operator()(const Tensor& x, Loc loc) const { return training() ? dropout(x, p, *rng, loc) : x; }
 
 }  // namespace heed::nn

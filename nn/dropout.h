@@ -1,7 +1,7 @@
 // Dropout: Srivastava et al. 2014.
 #pragma once
 
-#include "nn/scope.h"
+#include <heed/nn/scope.h>
 
 namespace heed::nn {
 
@@ -12,8 +12,8 @@ struct Dropout {
   Rng* rng;
 
   /// Throws ValueError unless 0 <= p <= 1.
-  Dropout(Scope s, double p, Loc where = Loc::current());
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Dropout(Scope s, double p, Loc loc = Loc::current());
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 /// Throws ValueError unless 0 <= p <= 1; returns p.

@@ -1,8 +1,8 @@
-#include "nn/embedding.h"
+#include <heed/nn/embedding.h>
 
-#include "autograd/node.h"
-#include "autograd/ops.h"
-#include "nn/init.h"
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/init.h>
 
 namespace heed::nn {
 
@@ -18,23 +18,22 @@ Init normal_but(std::optional<int64_t> row) {
 
 }  // namespace
 
-Embedding::Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64_t> padding, Loc where)
+Embedding::Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64_t> padding, Loc loc)
     : padding_idx(padding) {
-  const Op op{"Embedding", where};
-  if (tokens < 1 || width < 1)
-    fail<ValueError>(op, "{} tokens of width {}; need at least 1 of each", tokens, width);
+  const Op op{"Embedding", loc};
+  if (tokens < 1 || width < 1) fail<ValueError>(op, "{} tokens of width {}; need at least 1 of each", tokens, width);
   if (padding && (*padding < 0 || *padding >= tokens))
     fail<IndexError>(op, "padding_idx is {}; need a token in [0, {})", *padding, tokens);
-  weight = s.param("weight", {tokens, width}, normal_but(padding), where);
+  weight = s.param("weight", {tokens, width}, normal_but(padding), loc);
 }
 
-Tensor Embedding::operator()(const Tensor& index, Loc where) const {
-  const InModule here(weight, where);
-  const Tensor y = embedding(weight, index, where);
+Tensor Embedding::operator()(const Tensor& index, Loc loc) const {
+  const InModule here(weight, loc);
+  const Tensor y = embedding(weight, index, loc);
   if (!padding_idx) return y;
   // The identity, but for a gradient that skips padding.
   const Tensor is_padding = eq(index, static_cast<double>(*padding_idx)).unsqueeze(-1);
-  return autograd::record({"embedding", where}, y.detach(),
+  return autograd::record({"embedding", loc}, y.detach(),
                           {{y, [is_padding](const Tensor& g) { return masked_fill(g, is_padding, 0); }}});
 }
 

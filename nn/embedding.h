@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "nn/scope.h"
+#include <heed/nn/scope.h>
 
 namespace heed::nn {
 
@@ -12,10 +12,9 @@ struct Embedding {
   Tensor weight;                       ///< (tokens, width)
   std::optional<int64_t> padding_idx;  ///< a token whose row starts at 0 and gets no gradient
 
-  Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64_t> padding_idx = {},
-            Loc where = Loc::current());
+  Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64_t> padding_idx = {}, Loc loc = Loc::current());
   /// (...) i64 -> (..., width). Throws IndexError naming the first index outside [0, tokens).
-  Tensor operator()(const Tensor& index, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& index, Loc loc = Loc::current()) const;
 };
 
 }  // namespace heed::nn

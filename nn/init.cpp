@@ -1,9 +1,9 @@
-#include "nn/init.h"
+#include <heed/nn/init.h>
 
 #include <cmath>
 
-#include "tensor/kernels/copy.h"
-#include "tensor/random.h"
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/random.h>
 
 namespace heed::nn::init {
 
@@ -64,27 +64,30 @@ Init trunc_normal(double mean, double std, double low, double high) {
   };
 }
 
-Init kaiming_uniform(double slope, Loc where) {
-  return [slope, where](const Tensor& x, Rng& rng) {
-    const double bound = std::sqrt(3.0) * kaiming_std(x, {"kaiming_uniform", where}, slope);
+Init kaiming_uniform(double slope, Loc loc) {
+  return [slope, loc](const Tensor& x, Rng& rng) {
+    const double bound = std::sqrt(3.0) * kaiming_std(x, {"kaiming_uniform", loc}, slope);
     fill_uniform(x, rng, -bound, bound);
   };
 }
 
-Init kaiming_normal(double slope, Loc where) {
-  return
-      [slope, where](const Tensor& x, Rng& rng) { fill_normal(x, rng, 0, kaiming_std(x, {"kaiming_normal", where}, slope)); };
+Init kaiming_normal(double slope, Loc loc) {
+  return [slope, loc](const Tensor& x, Rng& rng) {
+    fill_normal(x, rng, 0, kaiming_std(x, {"kaiming_normal", loc}, slope));
+  };
 }
 
-Init xavier_uniform(double gain, Loc where) {
-  return [gain, where](const Tensor& x, Rng& rng) {
-    const double bound = std::sqrt(3.0) * xavier_std(x, {"xavier_uniform", where}, gain);
+Init xavier_uniform(double gain, Loc loc) {
+  return [gain, loc](const Tensor& x, Rng& rng) {
+    const double bound = std::sqrt(3.0) * xavier_std(x, {"xavier_uniform", loc}, gain);
     fill_uniform(x, rng, -bound, bound);
   };
 }
 
-Init xavier_normal(double gain, Loc where) {
-  return [gain, where](const Tensor& x, Rng& rng) { fill_normal(x, rng, 0, xavier_std(x, {"xavier_normal", where}, gain)); };
+Init xavier_normal(double gain, Loc loc) {
+  return [gain, loc](const Tensor& x, Rng& rng) {
+    fill_normal(x, rng, 0, xavier_std(x, {"xavier_normal", loc}, gain));
+  };
 }
 
 }  // namespace heed::nn::init

@@ -1,7 +1,7 @@
 // First values of parameters, drawn as PyTorch draws them: the same seed gives the same weights.
 #pragma once
 
-#include "nn/scope.h"
+#include <heed/nn/scope.h>
 
 namespace heed::nn::init {
 
@@ -20,12 +20,12 @@ Init normal(double mean = 0, double std = 1);
 Init trunc_normal(double mean = 0, double std = 1, double low = -2, double high = 2);
 /// U(-b, b), b = sqrt(3) gain / sqrt(in), gain = sqrt(2 / (1 + slope^2)): He et al. 2015. Slope sqrt(5),
 /// PyTorch's default for Linear, gives b = 1 / sqrt(in).
-Init kaiming_uniform(double slope = 0, Loc where = Loc::current());
+Init kaiming_uniform(double slope = 0, Loc loc = Loc::current());
 /// N(0, gain^2 / in), same gain.
-Init kaiming_normal(double slope = 0, Loc where = Loc::current());
+Init kaiming_normal(double slope = 0, Loc loc = Loc::current());
 /// U(-b, b), b = gain sqrt(6 / (in + out)): Glorot and Bengio 2010.
-Init xavier_uniform(double gain = 1, Loc where = Loc::current());
+Init xavier_uniform(double gain = 1, Loc loc = Loc::current());
 /// N(0, 2 gain^2 / (in + out)).
-Init xavier_normal(double gain = 1, Loc where = Loc::current());
+Init xavier_normal(double gain = 1, Loc loc = Loc::current());
 
 }  // namespace heed::nn::init

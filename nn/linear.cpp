@@ -1,9 +1,9 @@
-#include "nn/linear.h"
+#include <heed/nn/linear.h>
 
 #include <cmath>
 
-#include "autograd/ops.h"
-#include "nn/init.h"
+#include <heed/autograd/ops.h>
+#include <heed/nn/init.h>
 
 namespace heed::nn {
 
@@ -15,16 +15,16 @@ void check_sizes(const Op& op, int64_t in, int64_t out) {
 
 }  // namespace
 
-Linear::Linear(Scope s, int64_t in, int64_t out, bool with_bias, Loc where) {
-  check_sizes({"Linear", where}, in, out);
-  weight = s.param("weight", {out, in}, init::kaiming_uniform(std::sqrt(5.0)), where);
+Linear::Linear(Scope s, int64_t in, int64_t out, bool with_bias, Loc loc) {
+  check_sizes({"Linear", loc}, in, out);
+  weight = s.param("weight", {out, in}, init::kaiming_uniform(std::sqrt(5.0)), loc);
   const double bound = 1 / std::sqrt(static_cast<double>(in));
-  if (with_bias) bias = s.param("bias", {out}, init::uniform(-bound, bound), where);
+  if (with_bias) bias = s.param("bias", {out}, init::uniform(-bound, bound), loc);
 }
 
-Tensor Linear::operator()(const Tensor& x, Loc where) const {
-  const InModule here(weight, where);
-  return linear(x, weight, bias, where);
+Tensor Linear::operator()(const Tensor& x, Loc loc) const {
+  const InModule here(weight, loc);
+  return linear(x, weight, bias, loc);
 }
 
 }  // namespace heed::nn

@@ -1,7 +1,7 @@
 // The affine map.
 #pragma once
 
-#include "nn/scope.h"
+#include <heed/nn/scope.h>
 
 namespace heed::nn {
 
@@ -10,9 +10,9 @@ struct Linear {
   Tensor weight;  ///< (out, in), also where GPT-2's published files have (in, out)
   Tensor bias;    ///< (out), undefined without bias
 
-  Linear(Scope s, int64_t in, int64_t out, bool bias = true, Loc where = Loc::current());
+  Linear(Scope s, int64_t in, int64_t out, bool bias = true, Loc loc = Loc::current());
   /// (..., in) -> (..., out)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 }  // namespace heed::nn

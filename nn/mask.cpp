@@ -1,18 +1,18 @@
-#include "nn/mask.h"
+#include <heed/nn/mask.h>
 
-#include "autograd/ops.h"
+#include <heed/autograd/ops.h>
 
 namespace heed::nn {
 
-Tensor length_mask(const Tensor& lengths, int64_t T, Loc where) {
-  const Op op{"length_mask", where};
+Tensor length_mask(const Tensor& lengths, int64_t T, Loc loc) {
+  const Op op{"length_mask", loc};
   if (lengths.rank() != 1) fail<ShapeError>(op, "lengths has shape {}; need (B)", lengths.shape());
   if (lengths.dtype() != i64) fail<DTypeError>(op, "lengths is {}; need i64", name_of(lengths.dtype()));
   for (const int64_t length : lengths.to_vector<int64_t>())
     if (length < 0 || length > T) fail<ValueError>(op, "a length of {}; need 0 to {}", length, T);
-  return lt(arange(T), lengths.unsqueeze(1), where);
+  return lt(arange(T), lengths.unsqueeze(1), loc);
 }
 
-Tensor causal_mask(int64_t T, Loc where) { return le(arange(T), arange(T).unsqueeze(1), where); }
+Tensor causal_mask(int64_t T, Loc loc) { return le(arange(T), arange(T).unsqueeze(1), loc); }
 
 }  // namespace heed::nn

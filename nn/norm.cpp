@@ -1,7 +1,7 @@
-#include "nn/norm.h"
+#include <heed/nn/norm.h>
 
-#include "autograd/ops.h"
-#include "nn/init.h"
+#include <heed/autograd/ops.h>
+#include <heed/nn/init.h>
 
 namespace heed::nn {
 
@@ -14,25 +14,25 @@ void check(const Op& op, int64_t width, double eps) {
 
 }  // namespace
 
-LayerNorm::LayerNorm(Scope s, int64_t width, bool with_bias, double epsilon, Loc where) : eps(epsilon) {
-  check({"LayerNorm", where}, width, eps);
-  weight = s.param("weight", {width}, init::ones(), where);
-  if (with_bias) bias = s.param("bias", {width}, init::zeros(), where);
+LayerNorm::LayerNorm(Scope s, int64_t width, bool with_bias, double epsilon, Loc loc) : eps(epsilon) {
+  check({"LayerNorm", loc}, width, eps);
+  weight = s.param("weight", {width}, init::ones(), loc);
+  if (with_bias) bias = s.param("bias", {width}, init::zeros(), loc);
 }
 
-Tensor LayerNorm::operator()(const Tensor& x, Loc where) const {
-  const InModule here(weight, where);
-  return layer_norm(x, weight, bias, eps, where);
+Tensor LayerNorm::operator()(const Tensor& x, Loc loc) const {
+  const InModule here(weight, loc);
+  return layer_norm(x, weight, bias, eps, loc);
 }
 
-RMSNorm::RMSNorm(Scope s, int64_t width, double epsilon, Loc where) : eps(epsilon) {
-  check({"RMSNorm", where}, width, eps);
-  weight = s.param("weight", {width}, init::ones(), where);
+RMSNorm::RMSNorm(Scope s, int64_t width, double epsilon, Loc loc) : eps(epsilon) {
+  check({"RMSNorm", loc}, width, eps);
+  weight = s.param("weight", {width}, init::ones(), loc);
 }
 
-Tensor RMSNorm::operator()(const Tensor& x, Loc where) const {
-  const InModule here(weight, where);
-  return rms_norm(x, weight, eps, where);
+Tensor RMSNorm::operator()(const Tensor& x, Loc loc) const {
+  const InModule here(weight, loc);
+  return rms_norm(x, weight, eps, loc);
 }
 
 }  // namespace heed::nn

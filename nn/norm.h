@@ -1,7 +1,7 @@
 // Normalisation over the last axis.
 #pragma once
 
-#include "nn/scope.h"
+#include <heed/nn/scope.h>
 
 namespace heed::nn {
 
@@ -11,9 +11,9 @@ struct LayerNorm {
   Tensor bias;    ///< (width), undefined without bias
   double eps;
 
-  LayerNorm(Scope s, int64_t width, bool bias = true, double eps = 1e-5, Loc where = Loc::current());
+  LayerNorm(Scope s, int64_t width, bool bias = true, double eps = 1e-5, Loc loc = Loc::current());
   /// (..., width) -> (..., width)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 /// x / sqrt(mean(x^2) + eps) * weight: Zhang and Sennrich 2019. Starts at weight 1.
@@ -21,9 +21,9 @@ struct RMSNorm {
   Tensor weight;  ///< (width)
   double eps;
 
-  RMSNorm(Scope s, int64_t width, double eps = 1e-6, Loc where = Loc::current());
+  RMSNorm(Scope s, int64_t width, double eps = 1e-6, Loc loc = Loc::current());
   /// (..., width) -> (..., width)
-  Tensor operator()(const Tensor& x, Loc where = Loc::current()) const;
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 }  // namespace heed::nn

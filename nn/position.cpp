@@ -1,9 +1,9 @@
-#include "nn/position.h"
+#include <heed/nn/position.h>
 
 #include <cmath>
 
-#include "autograd/ops.h"
-#include "nn/init.h"
+#include <heed/autograd/ops.h>
+#include <heed/nn/init.h>
 
 namespace heed::nn {
 
@@ -28,34 +28,32 @@ Tensor sinusoids(int64_t start, int64_t length, int64_t width, DType dtype) {
 
 }  // namespace
 
-Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype, Loc where) {
-  const Op op{"sinusoidal_positions", where};
-  if (length < 0 || width < 1)
-    fail<ValueError>(op, "length {}, width {}; need at least 0 and 1", length, width);
+Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype, Loc loc) {
+  const Op op{"sinusoidal_positions", loc};
+  if (length < 0 || width < 1) fail<ValueError>(op, "length {}, width {}; need at least 0 and 1", length, width);
   if (!is_floating(dtype)) fail<DTypeError>(op, "dtype is {}; need f32 or f64", name_of(dtype));
   return sinusoids(0, length, width, dtype);
 }
 
-Tensor SinusoidalPosition::operator()(const Tensor& x, int64_t start, Loc where) const {
-  check_steps({"SinusoidalPosition", where}, x, start);
-  return add(x, sinusoids(start, x.size(-2), x.size(-1), x.dtype()), where);
+Tensor SinusoidalPosition::operator()(const Tensor& x, int64_t start, Loc loc) const {
+  check_steps({"SinusoidalPosition", loc}, x, start);
+  return add(x, sinusoids(start, x.size(-2), x.size(-1), x.dtype()), loc);
 }
 
-LearnedPosition::LearnedPosition(Scope s, int64_t length, int64_t width, Loc where) {
+LearnedPosition::LearnedPosition(Scope s, int64_t length, int64_t width, Loc loc) {
   if (length < 1 || width < 1)
-    fail<ValueError>({"LearnedPosition", where}, "{} positions of width {}; need at least 1 of each", length,
-                     width);
-  weight = s.param("weight", {length, width}, init::normal(), where);
+    fail<ValueError>({"LearnedPosition", loc}, "{} positions of width {}; need at least 1 of each", length, width);
+  weight = s.param("weight", {length, width}, init::normal(), loc);
 }
 
-Tensor LearnedPosition::operator()(const Tensor& x, int64_t start, Loc where) const {
-  const InModule here(weight, where);
-  const Op op{"LearnedPosition", where};
+Tensor LearnedPosition::operator()(const Tensor& x, int64_t start, Loc loc) const {
+  const InModule here(weight, loc);
+  const Op op{"LearnedPosition", loc};
   check_steps(op, x, start);
   const int64_t T = x.size(-2), length = weight.size(0);
   if (start + T > length)
     fail<ShapeError>(op, "{} steps from {} on leave the {} positions; need start + T <= {}", T, start, length, length);
-  return add(x, weight.narrow(0, start, T), where);
+  return add(x, weight.narrow(0, start, T), loc);
 }
 
 }  // namespace heed::nn

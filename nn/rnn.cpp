@@ -1,11 +1,11 @@
-#include "nn/rnn.h"
+#include <heed/nn/rnn.h>
 
 #include <cmath>
 
-#include "autograd/ops.h"
-#include "nn/dropout.h"
-#include "nn/init.h"
-#include "nn/mask.h"
+#include <heed/autograd/ops.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/init.h>
+#include <heed/nn/mask.h>
 
 namespace heed::nn {
 
@@ -13,12 +13,9 @@ namespace {
 
 const char* name_of(Cell cell) {
   switch (cell) {
-    case Cell::lstm:
-      return "LSTM";
-    case Cell::gru:
-      return "GRU";
-    default:
-      return "RNN";
+    case Cell::lstm: return "LSTM";
+    case Cell::gru: return "GRU";
+    default: return "RNN";
   }
 }
 
@@ -30,8 +27,7 @@ void check_sizes(const Op& op, int64_t in, int64_t hidden) {
 
 void check_input(const Op& op, const Tensor& x, int rank, int64_t in, const char* axes) {
   if (!x.defined()) fail<Error>(op, "x is undefined; need ({}, {})", axes, in);
-  if (x.rank() != rank || x.size(-1) != in)
-    fail<ShapeError>(op, "x has shape {}; need ({}, {})", x.shape(), axes, in);
+  if (x.rank() != rank || x.size(-1) != in) fail<ShapeError>(op, "x has shape {}; need ({}, {})", x.shape(), axes, in);
 }
 
 void check_state(const Op& op, Cell cell, const RecurrentState& state, const Shape& shape) {
@@ -43,82 +39,79 @@ void check_state(const Op& op, Cell cell, const RecurrentState& state, const Sha
     fail<ValueError>(op, "state.c is given; need none, as only an LSTM has a cell state");
 }
 
-Tensor slice(const Tensor& states, int64_t index) {
-  return states.defined() ? states.select(0, index) : Tensor();
-}
+Tensor slice(const Tensor& states, int64_t index) { return states.defined() ? states.select(0, index) : Tensor(); }
 
 // All steps of one direction of one layer; y and gates are (T, B, ...), the state is (B, H).
 RecurrentOutput run(Cell cell, const RecurrentWeights& w, const Tensor& gates, const RecurrentState& first,
-                    const RecurrentSteps& steps, Loc where) {
+                    const RecurrentSteps& steps, Loc loc) {
   const int64_t T = gates.size(0);
-  const Tensor packed = recurrent(cell, gates, w.weight_hh, w.bias_hh, first.h, first.c, steps, where);
-  return {packed.narrow(0, 0, T),
-          {packed.select(0, T), cell == Cell::lstm ? packed.select(0, T + 1) : Tensor()}};
+  const Tensor packed = recurrent(cell, gates, w.weight_hh, w.bias_hh, first.h, first.c, steps, loc);
+  return {packed.narrow(0, 0, T), {packed.select(0, T), cell == Cell::lstm ? packed.select(0, T + 1) : Tensor()}};
 }
 
 }  // namespace
 
-RecurrentWeights::RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias,
-                                   const std::string& suffix, Loc where) {
-  check_sizes({name_of(cell), where}, in, hidden);
+RecurrentWeights::RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias, const std::string& suffix,
+                                   Loc loc) {
+  check_sizes({name_of(cell), loc}, in, hidden);
   const int64_t rows = kernels::gates_of(cell) * hidden;
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const Init draw = init::uniform(-bound, bound);
-  weight_ih = s.param("weight_ih" + suffix, {rows, in}, draw, where);
-  weight_hh = s.param("weight_hh" + suffix, {rows, hidden}, draw, where);
+  weight_ih = s.param("weight_ih" + suffix, {rows, in}, draw, loc);
+  weight_hh = s.param("weight_hh" + suffix, {rows, hidden}, draw, loc);
   if (!bias) return;
-  bias_ih = s.param("bias_ih" + suffix, {rows}, draw, where);
-  bias_hh = s.param("bias_hh" + suffix, {rows}, draw, where);
+  bias_ih = s.param("bias_ih" + suffix, {rows}, draw, loc);
+  bias_hh = s.param("bias_hh" + suffix, {rows}, draw, loc);
 }
 
 // --- one step
 // -----------------------------------------------------------------------------------------------------
 
-RecurrentCell::RecurrentCell(Scope s, Cell kind, int64_t in, int64_t hidden, bool bias, Loc where)
-    : cell(kind), weights(s, kind, in, hidden, bias, "", where) {}
+RecurrentCell::RecurrentCell(Scope s, Cell kind, int64_t in, int64_t hidden, bool bias, Loc loc)
+    : cell(kind), weights(s, kind, in, hidden, bias, "", loc) {}
 
-RNNCell::RNNCell(Scope s, int64_t in, int64_t hidden, bool bias, Nonlinearity f, Loc where)
-    : RecurrentCell(s, rnn_cell(f), in, hidden, bias, where) {}
-LSTMCell::LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias, Loc where)
-    : RecurrentCell(s, Cell::lstm, in, hidden, bias, where) {}
-GRUCell::GRUCell(Scope s, int64_t in, int64_t hidden, bool bias, Loc where)
-    : RecurrentCell(s, Cell::gru, in, hidden, bias, where) {}
+RNNCell::RNNCell(Scope s, int64_t in, int64_t hidden, bool bias, Nonlinearity f, Loc loc)
+    : RecurrentCell(s, rnn_cell(f), in, hidden, bias, loc) {}
+LSTMCell::LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias, Loc loc)
+    : RecurrentCell(s, Cell::lstm, in, hidden, bias, loc) {}
+GRUCell::GRUCell(Scope s, int64_t in, int64_t hidden, bool bias, Loc loc)
+    : RecurrentCell(s, Cell::gru, in, hidden, bias, loc) {}
 
-RecurrentState RecurrentCell::operator()(const Tensor& x, const RecurrentState& state, Loc where) const {
-  const InModule here(weights.weight_ih, where);
-  const Op op{name_of(cell), where};
+RecurrentState RecurrentCell::operator()(const Tensor& x, const RecurrentState& state, Loc loc) const {
+  const InModule here(weights.weight_ih, loc);
+  const Op op{name_of(cell), loc};
   check_input(op, x, 2, weights.weight_ih.size(1), "B");
   check_state(op, cell, state, {x.size(0), weights.weight_hh.size(1)});
-  const Tensor gates = linear(x, weights.weight_ih, weights.bias_ih, where).unsqueeze(0);
-  return run(cell, weights, gates, state, {}, where).state;
+  const Tensor gates = linear(x, weights.weight_ih, weights.bias_ih, loc).unsqueeze(0);
+  return run(cell, weights, gates, state, {}, loc).state;
 }
 
 // --- whole sequences
 // ----------------------------------------------------------------------------------------------
 
-Recurrent::Recurrent(Scope s, Cell kind, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc where)
+Recurrent::Recurrent(Scope s, Cell kind, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc loc)
     : cell(kind), hidden(size), options(chosen), rng(&s.rng()) {
-  const Op op{name_of(cell), where};
+  const Op op{name_of(cell), loc};
   if (options.num_layers < 1) fail<ValueError>(op, "{} layers; need at least 1", options.num_layers);
   check_probability(op, options.dropout);
   for (int64_t layer = 0; layer < options.num_layers; ++layer)
     for (int64_t direction = 0; direction < directions(); ++direction) {
       const std::string suffix = fmt::format("_l{}{}", layer, direction ? "_reverse" : "");
-      weights.emplace_back(s, cell, layer ? directions() * hidden : in, hidden, options.bias, suffix, where);
+      weights.emplace_back(s, cell, layer ? directions() * hidden : in, hidden, options.bias, suffix, loc);
     }
 }
 
-RNN::RNN(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Nonlinearity f, Loc where)
-    : Recurrent(s, rnn_cell(f), in, size, chosen, where) {}
-LSTM::LSTM(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc where)
-    : Recurrent(s, Cell::lstm, in, size, chosen, where) {}
-GRU::GRU(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc where)
-    : Recurrent(s, Cell::gru, in, size, chosen, where) {}
+RNN::RNN(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Nonlinearity f, Loc loc)
+    : Recurrent(s, rnn_cell(f), in, size, chosen, loc) {}
+LSTM::LSTM(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc loc)
+    : Recurrent(s, Cell::lstm, in, size, chosen, loc) {}
+GRU::GRU(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc loc)
+    : Recurrent(s, Cell::gru, in, size, chosen, loc) {}
 
 RecurrentOutput Recurrent::operator()(const Tensor& x, const RecurrentState& first, const Tensor& lengths,
-                                      Loc where) const {
-  const InModule here(weights[0].weight_ih, where);
-  const Op op{name_of(cell), where};
+                                      Loc loc) const {
+  const InModule here(weights[0].weight_ih, loc);
+  const Op op{name_of(cell), loc};
   check_input(op, x, 3, weights[0].weight_ih.size(1), options.batch_first ? "B, T" : "T, B");
   const int time = options.batch_first ? 1 : 0;
   const int64_t T = x.size(time), B = x.size(1 - time), D = directions();
@@ -128,31 +121,29 @@ RecurrentOutput Recurrent::operator()(const Tensor& x, const RecurrentState& fir
 
   Tensor y = x;
   if (lengths.defined()) {
-    if (!(lengths.shape() == Shape{B}))
-      fail<ShapeError>(op, "lengths have shape {}; need ({})", lengths.shape(), B);
+    if (!(lengths.shape() == Shape{B})) fail<ShapeError>(op, "lengths have shape {}; need ({})", lengths.shape(), B);
     // Not even a NaN in the padding may reach the gradients, as it would through 0 * NaN in the projection's.
-    const Tensor padding = logical_not(length_mask(lengths, T, where));  // (B, T)
-    y = masked_fill(x, (time ? padding : padding.transpose(0, 1)).unsqueeze(2), 0, where);
+    const Tensor padding = logical_not(length_mask(lengths, T, loc));  // (B, T)
+    y = masked_fill(x, (time ? padding : padding.transpose(0, 1)).unsqueeze(2), 0, loc);
   }
   std::vector<Tensor> h, c;
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
     // Drawn in the order of (T, B, ...) either way, as PyTorch does.
-    if (layer && training()) y = swapped(dropout(swapped(y), options.dropout, *rng, where));
+    if (layer && training()) y = swapped(dropout(swapped(y), options.dropout, *rng, loc));
     std::vector<Tensor> outputs;
     for (int64_t d = 0; d < D; ++d) {
       const int64_t index = layer * D + d;
       const RecurrentWeights& w = weights[static_cast<size_t>(index)];
-      const Tensor gates = swapped(linear(y, w.weight_ih, w.bias_ih, where));
+      const Tensor gates = swapped(linear(y, w.weight_ih, w.bias_ih, loc));
       const RecurrentState before{slice(first.h, index), slice(first.c, index)};
-      const RecurrentOutput result =
-          run(cell, w, gates, before, {.reverse = d == 1, .lengths = lengths}, where);
+      const RecurrentOutput result = run(cell, w, gates, before, {.reverse = d == 1, .lengths = lengths}, loc);
       outputs.push_back(swapped(result.y));
       h.push_back(result.state.h);
       c.push_back(result.state.c);
     }
-    y = D == 1 ? outputs[0] : cat(outputs, 2, where);
+    y = D == 1 ? outputs[0] : cat(outputs, 2, loc);
   }
-  return {y, {stack(h, 0, where), cell == Cell::lstm ? stack(c, 0, where) : Tensor()}};
+  return {y, {stack(h, 0, loc), cell == Cell::lstm ? stack(c, 0, loc) : Tensor()}};
 }
 
 }  // namespace heed::nn

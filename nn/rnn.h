@@ -6,8 +6,8 @@
 
 #include <vector>
 
-#include "nn/scope.h"
-#include "tensor/kernels/recurrent.h"
+#include <heed/nn/scope.h>
+#include <heed/tensor/kernels/recurrent.h>
 
 namespace heed::nn {
 
@@ -31,8 +31,7 @@ struct RecurrentWeights {
   Tensor bias_hh;    ///< (G H), undefined without bias
 
   /// Draws all four from U(-1/sqrt(H), 1/sqrt(H)), named weight_ih + suffix and so on.
-  RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias, const std::string& suffix,
-                   Loc where);
+  RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias, const std::string& suffix, Loc loc);
 };
 
 /// One step. Throws ShapeError naming x or state if it does not fit.
@@ -40,23 +39,22 @@ struct RecurrentCell {
   Cell cell;
   RecurrentWeights weights;
 
-  RecurrentCell(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias = true, Loc where = Loc::current());
+  RecurrentCell(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias = true, Loc loc = Loc::current());
   /// x (B, in) and the state before -> the state after.
-  RecurrentState operator()(const Tensor& x, const RecurrentState& state = {},
-                            Loc where = Loc::current()) const;
+  RecurrentState operator()(const Tensor& x, const RecurrentState& state = {}, Loc loc = Loc::current()) const;
 };
 
 enum class Nonlinearity { tanh, relu };
 
 struct RNNCell : RecurrentCell {
   RNNCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Nonlinearity f = Nonlinearity::tanh,
-          Loc where = Loc::current());
+          Loc loc = Loc::current());
 };
 struct LSTMCell : RecurrentCell {
-  LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Loc where = Loc::current());
+  LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Loc loc = Loc::current());
 };
 struct GRUCell : RecurrentCell {
-  GRUCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Loc where = Loc::current());
+  GRUCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Loc loc = Loc::current());
 };
 
 struct RecurrentOptions {
@@ -85,23 +83,23 @@ struct Recurrent {
   Rng* rng;
 
   Recurrent(Scope s, Cell cell, int64_t in, int64_t hidden, const RecurrentOptions& options = {},
-            Loc where = Loc::current());
+            Loc loc = Loc::current());
   /// x (T, B, in), or (B, T, in) if batch_first.
   /// Throws ShapeError naming x, state or lengths if it does not fit.
   RecurrentOutput operator()(const Tensor& x, const RecurrentState& first = {}, const Tensor& lengths = {},
-                             Loc where = Loc::current()) const;
+                             Loc loc = Loc::current()) const;
   int64_t directions() const { return options.bidirectional ? 2 : 1; }
 };
 
 struct RNN : Recurrent {
-  RNN(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {},
-      Nonlinearity f = Nonlinearity::tanh, Loc where = Loc::current());
+  RNN(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Nonlinearity f = Nonlinearity::tanh,
+      Loc loc = Loc::current());
 };
 struct LSTM : Recurrent {
-  LSTM(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Loc where = Loc::current());
+  LSTM(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Loc loc = Loc::current());
 };
 struct GRU : Recurrent {
-  GRU(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Loc where = Loc::current());
+  GRU(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Loc loc = Loc::current());
 };
 
 }  // namespace heed::nn

@@ -1,4 +1,4 @@
-#include "nn/scope.h"
+#include <heed/nn/scope.h>
 
 #include <algorithm>
 #include <numeric>
@@ -31,8 +31,8 @@ thread_local bool is_training = true;
 
 }  // namespace
 
-Parameters::Parameters(Rng& rng, DType dtype, Loc where) : rng_(rng), dtype_(dtype) {
-  if (!is_floating(dtype)) fail<DTypeError>({"Parameters", where}, "dtype is {}; need f32 or f64", name_of(dtype));
+Parameters::Parameters(Rng& rng, DType dtype, Loc loc) : rng_(rng), dtype_(dtype) {
+  if (!is_floating(dtype)) fail<DTypeError>({"Parameters", loc}, "dtype is {}; need f32 or f64", name_of(dtype));
 }
 
 Scope Parameters::root() { return {this, ""}; }
@@ -51,9 +51,10 @@ const Tensor* Parameters::find(std::string_view name) const {
   return nullptr;
 }
 
-const Tensor& Parameters::at(std::string_view name, Loc where) const {
+const Tensor& Parameters::at(std::string_view name, Loc loc) const {
   const Tensor* found = find(name);
-  if (!found) fail<ValueError>({"Parameters", where}, "no parameter \"{}\"; need a name of this store: {}", name, closest(name));
+  if (!found)
+    fail<ValueError>({"Parameters", loc}, "no parameter \"{}\"; need a name of this store: {}", name, closest(name));
   return *found;
 }
 
@@ -65,8 +66,7 @@ std::string Parameters::closest(std::string_view name) const {
   if (entries_.empty()) return "there are none";
   std::vector<std::pair<size_t, std::string_view>> names;
   for (const auto& [own, tensor] : entries_) names.emplace_back(edit_distance(name, own), own);
-  std::stable_sort(names.begin(), names.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string text = "the closest of " + std::to_string(names.size()) + " names:";
   for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i)
     text += fmt::format("{} {}", i ? "," : "", names[i].second);
@@ -89,20 +89,20 @@ std::string Scope::full_name(const Op& op, std::string_view name) const {
   return (*this / ChildName(name, op.where)).prefix_;
 }
 
-Tensor Scope::param(std::string_view name, const Shape& shape, const Init& init, Loc where) const {
-  const Op op{"param", where};
+Tensor Scope::param(std::string_view name, const Shape& shape, const Init& init, Loc loc) const {
+  const Op op{"param", loc};
   std::string full = full_name(op, name);
   store_->check_free(op, full);
-  Tensor tensor = empty(shape, store_->dtype_, where);
+  Tensor tensor = empty(shape, store_->dtype_, loc);
   init(tensor, store_->rng_);
-  tensor.set_requires_grad(true, where);
+  tensor.set_requires_grad(true, loc);
   autograd::set_name(tensor, full);
   store_->entries_.emplace_back(std::move(full), tensor);
   return tensor;
 }
 
-void Scope::tie(std::string_view name, const Tensor& parameter, Loc where) const {
-  const Op op{"tie", where};
+void Scope::tie(std::string_view name, const Tensor& parameter, Loc loc) const {
+  const Op op{"tie", loc};
   std::string full = full_name(op, name);
   store_->check_free(op, full);
   for (const auto& [original, tensor] : store_->entries_)
@@ -110,8 +110,7 @@ void Scope::tie(std::string_view name, const Tensor& parameter, Loc where) const
       store_->aliases_.emplace_back(std::move(full), original);
       return;
     }
-  fail<ValueError>(op, "the tensor for \"{}\" is no parameter of this store; need one that param() returned",
-                   full);
+  fail<ValueError>(op, "the tensor for \"{}\" is no parameter of this store; need one that param() returned", full);
 }
 
 bool training() { return is_training; }

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/module_path.h"
-#include "tensor/tensor.h"
+#include <heed/autograd/module_path.h>
+#include <heed/tensor/tensor.h>
 
 namespace heed::nn {
 
@@ -35,7 +35,7 @@ class Parameters {
 
   /// Parameters draw their first values from `rng`, which must outlive the modules (dropout draws from it
   /// too). dtype f32 or f64; throws DTypeError.
-  explicit Parameters(Rng& rng, DType dtype = f32, Loc where = Loc::current());
+  explicit Parameters(Rng& rng, DType dtype = f32, Loc loc = Loc::current());
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
 
@@ -53,15 +53,15 @@ class Parameters {
   /// The parameter of that name or alias; null if there is none.
   const Tensor* find(std::string_view name) const;
   /// The same; throws ValueError naming the closest names.
-  const Tensor& at(std::string_view name, Loc where = Loc::current()) const;
+  const Tensor& at(std::string_view name, Loc loc = Loc::current()) const;
   /// Second names of tied parameters: (alias, name).
   const std::vector<std::pair<std::string, std::string>>& aliases() const { return aliases_; }
 
   void zero_grad() const;
 
-  /// Writes all to, and reads all from, a safetensors file (train/checkpoint.h, where both are defined).
-  void save(const std::string& path, Loc where = Loc::current()) const;
-  void load(const std::string& path, Loc where = Loc::current());
+  /// Writes all to, and reads all from, a safetensors file (train/training_state.h, where both are defined).
+  void save(const std::string& path, Loc loc = Loc::current()) const;
+  void load(const std::string& path, Loc loc = Loc::current());
 
  private:
   friend class Scope;
@@ -84,10 +84,10 @@ class Scope {
   Scope operator/(int64_t index) const;
 
   /// Creates, fills, names and registers one parameter. Throws ValueError if the name is taken or malformed.
-  Tensor param(std::string_view name, const Shape& shape, const Init& init, Loc where = Loc::current()) const;
+  Tensor param(std::string_view name, const Shape& shape, const Init& init, Loc loc = Loc::current()) const;
   /// Gives `parameter`, made in this store, a second name.
   /// Throws ValueError if it is not there or the name is taken.
-  void tie(std::string_view name, const Tensor& parameter, Loc where = Loc::current()) const;
+  void tie(std::string_view name, const Tensor& parameter, Loc loc = Loc::current()) const;
 
   Rng& rng() const { return store_->rng_; }
   DType dtype() const { return store_->dtype_; }

@@ -1,4 +1,4 @@
-#include "tensor/cores.h"
+#include <heed/tensor/cores.h>
 
 #include <ctime>
 

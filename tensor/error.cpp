@@ -1,11 +1,11 @@
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed {
 
-std::string to_string(const Loc& where) {
-  std::string_view file = where.file_name();
+std::string to_string(const Loc& loc) {
+  std::string_view file = loc.file_name();
   if (const auto slash = file.find_last_of('/'); slash != file.npos) file.remove_prefix(slash + 1);
-  return fmt::format("[{}:{}]", file, where.line());
+  return fmt::format("[{}:{}]", file, loc.line());
 }
 
 std::string join(std::span<const std::string> parts, std::string_view separator) {

@@ -15,7 +15,9 @@ namespace heed {
 /// As std::source_location, which clang before 16 does not have.
 class Loc {
  public:
-  static constexpr Loc current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) { return {file, line}; }
+  static constexpr Loc current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
+    return {file, line};
+  }
   constexpr const char* file_name() const { return file_; }
   constexpr unsigned line() const { return line_; }
 
@@ -34,12 +36,24 @@ class Error : public std::runtime_error {
  private:
   Loc check_;
 };
-class ShapeError : public Error { using Error::Error; };   ///< sizes or ranks that do not fit
-class DTypeError : public Error { using Error::Error; };   ///< an element type that the op does not take
-class IndexError : public Error { using Error::Error; };   ///< an index or axis out of range
-class ValueError : public Error { using Error::Error; };   ///< a number or option that makes no sense
-class GradError : public Error { using Error::Error; };    ///< a gradient that cannot be had
-class FileError : public Error { using Error::Error; };    ///< a file that is absent, unreadable, or not what it says
+class ShapeError : public Error {
+  using Error::Error;
+};  ///< sizes or ranks that do not fit
+class DTypeError : public Error {
+  using Error::Error;
+};  ///< an element type that the op does not take
+class IndexError : public Error {
+  using Error::Error;
+};  ///< an index or axis out of range
+class ValueError : public Error {
+  using Error::Error;
+};  ///< a number or option that makes no sense
+class GradError : public Error {
+  using Error::Error;
+};  ///< a gradient that cannot be had
+class FileError : public Error {
+  using Error::Error;
+};  ///< a file that is absent, unreadable, or not what it says
 
 /// The name of a running op and where it was called from: what errors and recorded nodes carry.
 struct Op {
@@ -48,7 +62,7 @@ struct Op {
 };
 
 /// "[train.cpp:41]": the file without its folders, and the line.
-std::string to_string(const Loc& where);
+std::string to_string(const Loc& loc);
 
 /// "op: message  [file:line]".
 std::string compose_message(const Op& op, fmt::string_view format, fmt::format_args args);

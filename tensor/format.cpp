@@ -1,9 +1,9 @@
-#include "tensor/format.h"
+#include <heed/tensor/format.h>
 
 #include <cmath>
 #include <ostream>
 
-#include "tensor/view.h"
+#include <heed/tensor/view.h>
 
 namespace heed {
 
@@ -101,7 +101,9 @@ class Printer {
     }
   }
   static std::string plain(double v, DType dtype) {
-    return dtype == boolean ? (v != 0 ? "True" : "False") : dtype == i64 ? fmt::format("{}", static_cast<int64_t>(v)) : "";
+    return dtype == boolean ? (v != 0 ? "True" : "False")
+           : dtype == i64   ? fmt::format("{}", static_cast<int64_t>(v))
+                            : "";
   }
   std::string element(const Tensor& x) const {
     if (spelling_) return (*spelling_)(x.item<double>());

@@ -7,7 +7,7 @@
 
 #include <fmt/core.h>
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed {
 

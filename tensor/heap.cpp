@@ -1,4 +1,4 @@
-#include "tensor/heap.h"
+#include <heed/tensor/heap.h>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,8 +29,7 @@ void give_back(std::byte* data, size_t bytes) { madvise(data, bytes, MADV_DONTNE
 
 bool Region::reserve(size_t need, size_t wish) {
   need += kChunk;  // lost to alignment
-  for (size_t bytes = std::max(need, wish); bytes >= need;
-       bytes = bytes > need ? std::max(need, bytes / 2) : 0) {
+  for (size_t bytes = std::max(need, wish); bytes >= need; bytes = bytes > need ? std::max(need, bytes / 2) : 0) {
     void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) continue;
     const auto address = reinterpret_cast<uintptr_t>(p);
@@ -70,10 +69,8 @@ Taken SmallHeap::allocate(size_t bytes) {
   Slab* slab = with_room_[size_class];
   if (!slab && !(slab = open(size_class, fresh))) return {};
   auto* block = static_cast<std::byte*>(slab->free);
-  if (block)
-    slab->free = *reinterpret_cast<void**>(block);
-  else
-    block = slab->data + block_bytes * slab->cut++;
+  if (block) slab->free = *reinterpret_cast<void**>(block);
+  else block = slab->data + block_bytes * slab->cut++;
   if (++slab->live == slab->capacity) unlink(slab);
   return {block, slab, block_bytes, fresh};
 }
@@ -83,8 +80,7 @@ size_t SmallHeap::release(std::byte* data, void* home) {
   *reinterpret_cast<void**>(data) = slab->free;
   slab->free = data;
   if (slab->live-- == slab->capacity) link(slab);
-  if (slab->live == 0 &&
-      (slab->previous || slab->next)) {  // the last one stays open, or one block could thrash
+  if (slab->live == 0 && (slab->previous || slab->next)) {  // the last one stays open, or one block could thrash
     unlink(slab);
     empty_.push_back(slab);
   }

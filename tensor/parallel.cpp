@@ -1,4 +1,4 @@
-#include "tensor/parallel.h"
+#include <heed/tensor/parallel.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,10 +18,10 @@
 #include <immintrin.h>
 #endif
 
-#include "tensor/cores.h"
-#include "tensor/error.h"
-#include "tensor/kernels/gemm.h"
-#include "tensor/kernels/simd.h"
+#include <heed/tensor/cores.h>
+#include <heed/tensor/error.h>
+#include <heed/tensor/kernels/gemm.h>
+#include <heed/tensor/kernels/simd.h>
 
 namespace heed {
 namespace {
@@ -125,8 +125,7 @@ class Pool {
     }
     {
       InsideGuard guard;
-      while (work_on_one(kFront)) {
-      }
+      while (work_on_one(kFront)) {}
     }
     wait_for_workers();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
@@ -275,8 +274,8 @@ State& state() {
 
 int num_threads() { return state().threads.load(std::memory_order_relaxed); }
 
-void set_num_threads(int threads, Loc where) {
-  if (threads < 1) fail<ValueError>({"set_num_threads", where}, "{} threads; need at least 1", threads);
+void set_num_threads(int threads, Loc loc) {
+  if (threads < 1) fail<ValueError>({"set_num_threads", loc}, "{} threads; need at least 1", threads);
   State& s = state();
   if (threads == s.threads) return;
   std::lock_guard lock(s.mutex);

@@ -5,14 +5,14 @@
 #include <string>
 #include <type_traits>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed {
 
 /// Threads that kernels may use, the caller included. At first: the machine's cores.
 int num_threads();
 /// Sets it; throws ValueError below 1. Takes effect at the next kernel. Not to be called from inside parallel_for.
-void set_num_threads(int threads, Loc where = Loc::current());
+void set_num_threads(int threads, Loc loc = Loc::current());
 
 /// What the numbers are computed on: threads, instruction set, BLAS. "2 threads, AVX3, OpenBLAS 0.3.21 (pthreads build), ..."
 std::string cpu_report();
@@ -29,7 +29,10 @@ void run(int64_t n, int64_t grain, Body body, void* context);
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F&& f) {
   parallel_detail::run(
-      n, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<std::remove_reference_t<F>*>(context))(begin, end); },
+      n, grain,
+      [](void* context, int64_t begin, int64_t end) {
+        (*static_cast<std::remove_reference_t<F>*>(context))(begin, end);
+      },
       const_cast<void*>(static_cast<const void*>(&f)));
 }
 

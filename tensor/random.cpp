@@ -1,4 +1,4 @@
-#include "tensor/random.h"
+#include <heed/tensor/random.h>
 
 #include <algorithm>
 #include <bit>
@@ -9,7 +9,7 @@
 #include <numeric>
 #include <utility>
 
-#include "tensor/kernels/random.h"
+#include <heed/tensor/kernels/random.h>
 
 namespace heed {
 namespace {
@@ -115,8 +115,8 @@ void Rng::fill(uint32_t* out, int64_t n) {
 // --- Real numbers
 
 template <class T>
-void Rng::uniform(T* out, int64_t n, double from, double to, Loc where) {
-  const Op op{"uniform", where};
+void Rng::uniform(T* out, int64_t n, double from, double to, Loc loc) {
+  const Op op{"uniform", loc};
   check_count(op, n);
   const T low = static_cast<T>(from), high = static_cast<T>(to);
   if (!(from <= to) || !std::isfinite(high - low)) {
@@ -146,8 +146,8 @@ double Rng::normal_double() {
 }
 
 template <class T>
-void Rng::normal(T* out, int64_t n, double mean, double std, Loc where) {
-  const Op op{"normal", where};
+void Rng::normal(T* out, int64_t n, double mean, double std, Loc loc) {
+  const Op op{"normal", loc};
   check_count(op, n);
   if (!(std >= 0) || !std::isfinite(std) || !std::isfinite(mean)) {
     fail<ValueError>(op, "mean {} and std {}; need finite numbers and std >= 0", mean, std);
@@ -165,15 +165,17 @@ void Rng::normal(T* out, int64_t n, double mean, double std, Loc where) {
 }
 
 template <class T>
-void Rng::trunc_normal(T* out, int64_t n, double mean, double std, double low, double high, Loc where) {
-  const Op op{"trunc_normal", where};
+void Rng::trunc_normal(T* out, int64_t n, double mean, double std, double low, double high, Loc loc) {
+  const Op op{"trunc_normal", loc};
   check_count(op, n);
   if (!(std > 0) || !(low < high)) {
     fail<ValueError>(op, "std {} within [{}, {}]; need std > 0 and low < high", std, low, high);
   }
   const double from = 2 * normal_cdf((low - mean) / std) - 1;
   const double to = 2 * normal_cdf((high - mean) / std) - 1;
-  if (!(from < to)) fail<ValueError>(op, "no part of normal({}, {}) falls in [{}, {}]; need an interval nearer to the mean", mean, std, low, high);
+  if (!(from < to))
+    fail<ValueError>(op, "no part of normal({}, {}) falls in [{}, {}]; need an interval nearer to the mean", mean, std,
+                     low, high);
   uniform(out, n, from, to);
   for (int64_t i = 0; i < n; ++i) {
     const T x = erfinv(out[i]) * static_cast<T>(std * std::numbers::sqrt2) + static_cast<T>(mean);
@@ -182,11 +184,10 @@ void Rng::trunc_normal(T* out, int64_t n, double mean, double std, double low, d
 }
 
 template <class T>
-void Rng::exponential(T* out, int64_t n, double lambda, Loc where) {
-  const Op op{"exponential", where};
+void Rng::exponential(T* out, int64_t n, double lambda, Loc loc) {
+  const Op op{"exponential", loc};
   check_count(op, n);
-  if (!(lambda > 0) || std::isinf(lambda))
-    fail<ValueError>(op, "rate lambda {}; need a finite number > 0", lambda);
+  if (!(lambda > 0) || std::isinf(lambda)) fail<ValueError>(op, "rate lambda {}; need a finite number > 0", lambda);
   double u[kChunk / 2];
   for (int64_t i = 0; i < n; i += kChunk / 2) {
     const int64_t some = std::min(kChunk / 2, n - i);
@@ -197,28 +198,27 @@ void Rng::exponential(T* out, int64_t n, double lambda, Loc where) {
 
 // --- Integers
 
-void Rng::randint(int64_t* out, int64_t n, int64_t low, int64_t high, Loc where) {
-  const Op op{"randint", where};
+void Rng::randint(int64_t* out, int64_t n, int64_t low, int64_t high, Loc loc) {
+  const Op op{"randint", loc};
   check_count(op, n);
   if (high <= low) fail<ValueError>(op, "no integer in [{}, {}); need low < high", low, high);
   const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
   for (int64_t i = 0; i < n; ++i) {
-    const uint64_t r =
-        range < uint64_t{1} << 32 ? random() % static_cast<uint32_t>(range) : random64() % range;
+    const uint64_t r = range < uint64_t{1} << 32 ? random() % static_cast<uint32_t>(range) : random64() % range;
     out[i] = static_cast<int64_t>(r + static_cast<uint64_t>(low));
   }
 }
 
-std::vector<int64_t> Rng::randperm(int64_t n, Loc where) {
-  check_count({"randperm", where}, n);
+std::vector<int64_t> Rng::randperm(int64_t n, Loc loc) {
+  check_count({"randperm", loc}, n);
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   for (int64_t i = 0; i + 1 < n; ++i) std::swap(order[i], order[i + random() % (n - i)]);
   return order;
 }
 
-std::vector<int64_t> Rng::epoch_order(int64_t n, Loc where) {
-  check_count({"epoch_order", where}, n);
+std::vector<int64_t> Rng::epoch_order(int64_t n, Loc loc) {
+  check_count({"epoch_order", loc}, n);
   random64();
   // PyTorch's seed is this modulo 2^63, of which the generator takes 32 bits.
   return Rng(random64()).randperm(n);
@@ -227,8 +227,8 @@ std::vector<int64_t> Rng::epoch_order(int64_t n, Loc where) {
 // --- Choices
 
 template <class T>
-void Rng::bernoulli(T* out, int64_t n, double p, Loc where) {
-  const Op op{"bernoulli", where};
+void Rng::bernoulli(T* out, int64_t n, double p, Loc loc) {
+  const Op op{"bernoulli", loc};
   check_count(op, n);
   check_probability(op, p);
   uint32_t words[kChunk];
@@ -246,8 +246,8 @@ void Rng::bernoulli(T* out, int64_t n, double p, Loc where) {
 }
 
 template <class T>
-void Rng::bernoulli(T* out, const T* p, int64_t n, Loc where) {
-  const Op op{"bernoulli", where};
+void Rng::bernoulli(T* out, const T* p, int64_t n, Loc loc) {
+  const Op op{"bernoulli", loc};
   check_count(op, n);
   for (int64_t i = 0; i < n; ++i) check_probability(op, p[i]);
   T u[kChunk];
@@ -259,13 +259,13 @@ void Rng::bernoulli(T* out, const T* p, int64_t n, Loc where) {
 }
 
 template <class T>
-void Rng::multinomial(int64_t* out, int64_t samples, const T* weights, int64_t categories, bool replacement,
-                      Loc where) {
-  const Op op{"multinomial", where};
+void Rng::multinomial(int64_t* out, int64_t samples, const T* weights, int64_t categories, bool replacement, Loc loc) {
+  const Op op{"multinomial", loc};
   if (samples < 1) fail<ValueError>(op, "cannot draw {} samples; need at least 1", samples);
   const int64_t possible = check_weights(op, weights, categories);
   if (!replacement && samples > possible) {
-    fail<ValueError>(op, "cannot draw {} samples without replacement; need at most {}, the categories with positive weight",
+    fail<ValueError>(op,
+                     "cannot draw {} samples without replacement; need at most {}, the categories with positive weight",
                      samples, possible);
   }
   if (replacement && samples > 1) {
@@ -277,8 +277,8 @@ void Rng::multinomial(int64_t* out, int64_t samples, const T* weights, int64_t c
     up_to.back() = 1;
     for (int64_t i = 0; i < samples; ++i) {
       const double u = uniform_double();
-      out[i] = std::lower_bound(up_to.begin(), up_to.end(), u, [](T share, double v) { return share < v; }) -
-               up_to.begin();
+      out[i] =
+          std::lower_bound(up_to.begin(), up_to.end(), u, [](T share, double v) { return share < v; }) - up_to.begin();
     }
     return;
   }
@@ -303,13 +303,11 @@ std::vector<int64_t> Rng::state() const {
   return state;
 }
 
-void Rng::set_state(std::span<const int64_t> state, Loc where) {
-  const Op op{"set_state", where};
-  if (state.size() != kWords + 3)
-    fail<ValueError>(op, "state of {} numbers; need {}", state.size(), kWords + 3);
+void Rng::set_state(std::span<const int64_t> state, Loc loc) {
+  const Op op{"set_state", loc};
+  if (state.size() != kWords + 3) fail<ValueError>(op, "state of {} numbers; need {}", state.size(), kWords + 3);
   for (int i = 0; i < kWords; ++i) {
-    if (state[i] < 0 || state[i] > UINT32_MAX)
-      fail<ValueError>(op, "word {} is {}; need 32 bits", i, state[i]);
+    if (state[i] < 0 || state[i] > UINT32_MAX) fail<ValueError>(op, "word {} is {}; need 32 bits", i, state[i]);
   }
   const int64_t position = state[kWords], has_normal = state[kWords + 1];
   if (position < 0 || position > kWords || has_normal < 0 || has_normal > 1) {

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed {
 
@@ -34,60 +34,60 @@ class Rng {
   /// Uniform in [from, to]; `to` itself only by rounding. float: 24 random bits, one word each; double: 53
   /// bits, two. Throws ValueError if from > to or either is not finite.
   template <class T>
-  void uniform(T* out, int64_t n, double from = 0, double to = 1, Loc where = Loc::current());
+  void uniform(T* out, int64_t n, double from = 0, double to = 1, Loc loc = Loc::current());
 
   /// Normal. From 16 elements on: n uniforms, by Box and Muller in blocks of 16, and 16 uniforms more if 16
   /// does not divide n. Fewer: in double, four words for every two numbers, of which the second may wait in
   /// the generator for the next call with fewer than 16. Throws ValueError if std < 0 or either parameter is
   /// not finite.
   template <class T>
-  void normal(T* out, int64_t n, double mean = 0, double std = 1, Loc where = Loc::current());
+  void normal(T* out, int64_t n, double mean = 0, double std = 1, Loc loc = Loc::current());
 
   /// Normal within [low, high] of a normal with `mean` and `std`, by inversion. Draws as uniform.
   /// Throws ValueError if std <= 0, low >= high, or the interval is so far out that nothing falls in it.
   template <class T>
   void trunc_normal(T* out, int64_t n, double mean = 0, double std = 1, double low = -2, double high = 2,
-                    Loc where = Loc::current());
+                    Loc loc = Loc::current());
 
   /// Exponential with rate lambda. Two words each. Throws ValueError if lambda <= 0.
   template <class T>
-  void exponential(T* out, int64_t n, double lambda = 1, Loc where = Loc::current());
+  void exponential(T* out, int64_t n, double lambda = 1, Loc loc = Loc::current());
 
   /// Integers in [low, high). One word each, or two if the range has 2^32 values or more. Throws ValueError
   /// if high <= low.
-  void randint(int64_t* out, int64_t n, int64_t low, int64_t high, Loc where = Loc::current());
+  void randint(int64_t* out, int64_t n, int64_t low, int64_t high, Loc loc = Loc::current());
 
   /// 0 .. n - 1 in random order. n - 1 words.
-  std::vector<int64_t> randperm(int64_t n, Loc where = Loc::current());
+  std::vector<int64_t> randperm(int64_t n, Loc loc = Loc::current());
 
   /// 1 with probability p, else 0. Two words each, also if p is 0 or 1. T: bool, int64_t, float, double.
   /// The keep mask of dropout with probability q is bernoulli(mask, n, 1 - q). Throws ValueError if p is not
   /// in [0, 1].
   template <class T>
-  void bernoulli(T* out, int64_t n, double p, Loc where = Loc::current());
+  void bernoulli(T* out, int64_t n, double p, Loc loc = Loc::current());
 
   /// The same with a probability for each element: n of `p`. One word each (float) or two (double).
   template <class T>
-  void bernoulli(T* out, const T* p, int64_t n, Loc where = Loc::current());
+  void bernoulli(T* out, const T* p, int64_t n, Loc loc = Loc::current());
 
   /// `samples` indices in [0, categories), with probability proportional to the weights. One sample, or any
   /// number without replacement: two words for each category. More with replacement: two words for each
   /// sample. Throws ValueError if samples < 1, a weight is negative or not finite, all are 0, or fewer than
   /// `samples` are not 0 and `replacement` is false.
   template <class T>
-  void multinomial(int64_t* out, int64_t samples, const T* weights, int64_t categories,
-                   bool replacement = false, Loc where = Loc::current());
+  void multinomial(int64_t* out, int64_t samples, const T* weights, int64_t categories, bool replacement = false,
+                   Loc loc = Loc::current());
 
   /// The order in which PyTorch's DataLoader(shuffle=True) visits n samples in the next epoch. Four words,
   /// whatever n: two that the iterator keeps for its workers, and two that seed a generator of the
   /// permutation.
-  std::vector<int64_t> epoch_order(int64_t n, Loc where = Loc::current());
+  std::vector<int64_t> epoch_order(int64_t n, Loc loc = Loc::current());
 
   /// All that the next draws depend on, to store beside a model: 624 words, the position among them, whether
   /// a normal is waiting, and its bits.
   std::vector<int64_t> state() const;
   /// Continues where state() was taken. Throws ValueError if it cannot have come from state().
-  void set_state(std::span<const int64_t> state, Loc where = Loc::current());
+  void set_state(std::span<const int64_t> state, Loc loc = Loc::current());
   /// Whether both will draw the same from now on.
   bool operator==(const Rng&) const = default;
 

@@ -1,4 +1,4 @@
-#include "tensor/shape.h"
+#include <heed/tensor/shape.h>
 
 #include <limits>
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace heed {
 
-Shape::Shape(std::span<const int64_t> sizes, Loc where) {
-  if (sizes.size() > kMaxRank) fail<ShapeError>({"Shape", where}, "{} axes; need at most {}", sizes.size(), kMaxRank);
+Shape::Shape(std::span<const int64_t> sizes, Loc loc) {
+  if (sizes.size() > kMaxRank) fail<ShapeError>({"Shape", loc}, "{} axes; need at most {}", sizes.size(), kMaxRank);
   std::copy(sizes.begin(), sizes.end(), sizes_.begin());
   rank_ = static_cast<int>(sizes.size());
 }
@@ -19,10 +19,11 @@ Shape Shape::filled(int rank, int64_t value) {
   return shape;
 }
 
-void Shape::push_back(int64_t size, Loc where) { insert(rank_, size, where); }
+void Shape::push_back(int64_t size, Loc loc) { insert(rank_, size, loc); }
 
-void Shape::insert(int at, int64_t size, Loc where) {
-  if (rank_ == kMaxRank) fail<ShapeError>({"Shape", where}, "one axis more than the {} of {}; need at most {}", rank_, *this, kMaxRank);
+void Shape::insert(int at, int64_t size, Loc loc) {
+  if (rank_ == kMaxRank)
+    fail<ShapeError>({"Shape", loc}, "one axis more than the {} of {}; need at most {}", rank_, *this, kMaxRank);
   std::copy_backward(sizes_.begin() + at, sizes_.begin() + rank_, sizes_.begin() + rank_ + 1);
   sizes_[static_cast<size_t>(at)] = size;
   ++rank_;
@@ -56,7 +57,8 @@ Shape normalize_axes(const Op& op, std::span<const int64_t> axes, int rank) {
     const int normal = normalize_axis(op, axis, rank);
     int at = 0;
     while (at < result.rank() && result[at] < normal) ++at;
-    if (at < result.rank() && result[at] == normal) fail<ValueError>(op, "axis {} is given twice; need distinct axes", axis);
+    if (at < result.rank() && result[at] == normal)
+      fail<ValueError>(op, "axis {} is given twice; need distinct axes", axis);
     result.insert(at, normal);
   }
   return result;
@@ -70,7 +72,8 @@ Shape broadcast_shapes(const Op& op, const Shape& a, const Shape& b, const char*
     const int ia = i - (rank - a.rank()), ib = i - (rank - b.rank());
     const int64_t na = ia < 0 ? 1 : a[ia], nb = ib < 0 ? 1 : b[ib];
     if (na != nb && na != 1 && nb != 1)
-      fail<ShapeError>(op, "{} {} and {} do not broadcast; need equal sizes or 1 on every axis, aligned at the right", what, a, b);
+      fail<ShapeError>(op, "{} {} and {} do not broadcast; need equal sizes or 1 on every axis, aligned at the right",
+                       what, a, b);
     result[i] = na == 1 ? nb : na;
   }
   return result;

@@ -9,7 +9,7 @@
 
 #include <fmt/core.h>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed {
 
@@ -20,9 +20,9 @@ class Shape {
  public:
   Shape() = default;
   /// Throws ShapeError for more than kMaxRank sizes.
-  Shape(std::initializer_list<int64_t> sizes, Loc where = Loc::current())
-      : Shape(std::span<const int64_t>(sizes.begin(), sizes.size()), where) {}
-  explicit Shape(std::span<const int64_t> sizes, Loc where = Loc::current());
+  Shape(std::initializer_list<int64_t> sizes, Loc loc = Loc::current())
+      : Shape(std::span<const int64_t>(sizes.begin(), sizes.size()), loc) {}
+  explicit Shape(std::span<const int64_t> sizes, Loc loc = Loc::current());
   /// `rank` entries, all equal to `value`.
   static Shape filled(int rank, int64_t value);
 
@@ -33,8 +33,8 @@ class Shape {
   int64_t back() const { return sizes_[static_cast<size_t>(rank_ - 1)]; }
   const int64_t* begin() const { return sizes_.data(); }
   const int64_t* end() const { return sizes_.data() + rank_; }
-  void push_back(int64_t size, Loc where = Loc::current());
-  void insert(int at, int64_t size, Loc where = Loc::current());
+  void push_back(int64_t size, Loc loc = Loc::current());
+  void insert(int at, int64_t size, Loc loc = Loc::current());
   void erase(int at);
   /// The product of the entries; 1 for rank 0.
   int64_t numel() const {

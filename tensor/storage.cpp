@@ -1,11 +1,11 @@
-#include "tensor/storage.h"
+#include <heed/tensor/storage.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <mutex>
 
-#include "tensor/error.h"
-#include "tensor/heap.h"
+#include <heed/tensor/error.h>
+#include <heed/tensor/heap.h>
 
 namespace heed {
 namespace {
@@ -25,7 +25,7 @@ constexpr size_t kMost = SIZE_MAX / 4;  // no machine has more, and rounding up 
 
 class Allocator {
  public:
-  Taken allocate(size_t bytes, const Loc& where) {
+  Taken allocate(size_t bytes, const Loc& loc) {
     std::lock_guard lock(mutex_);
     Taken taken = take(bytes);
     if (!taken.data) {
@@ -33,8 +33,9 @@ class Allocator {
       taken = take(bytes);
     }
     if (!taken.data) {
-      fail<Error>(Op{"Storage::allocate", where},
-                  "the system refused {} bytes; {} bytes are in use by tensors, need fewer or smaller ones", bytes, live_);
+      fail<Error>(Op{"Storage::allocate", loc},
+                  "the system refused {} bytes; {} bytes are in use by tensors, need fewer or smaller ones", bytes,
+                  live_);
     }
     ++allocations_;
     allocated_ += static_cast<int64_t>(taken.bytes);
@@ -125,12 +126,12 @@ Allocator& allocator() {
 
 }  // namespace
 
-std::shared_ptr<Storage> Storage::allocate(size_t bytes, Loc where) {
-  return std::make_shared<Storage>(Token{}, bytes, where);
+std::shared_ptr<Storage> Storage::allocate(size_t bytes, Loc loc) {
+  return std::make_shared<Storage>(Token{}, bytes, loc);
 }
 
-Storage::Storage(Token, size_t bytes, const Loc& where) : bytes_(bytes) {
-  const Taken taken = allocator().allocate(bytes, where);
+Storage::Storage(Token, size_t bytes, const Loc& loc) : bytes_(bytes) {
+  const Taken taken = allocator().allocate(bytes, loc);
   data_ = taken.data;
   home_ = taken.home;
 }

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed {
 
@@ -18,9 +18,9 @@ class Storage {
 
  public:
   /// `bytes` uninitialised bytes; 0 is fine. Throws Error when the system has no more memory to give.
-  static std::shared_ptr<Storage> allocate(size_t bytes, Loc where = Loc::current());
+  static std::shared_ptr<Storage> allocate(size_t bytes, Loc loc = Loc::current());
 
-  Storage(Token, size_t bytes, const Loc& where);
+  Storage(Token, size_t bytes, const Loc& loc);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -39,13 +39,13 @@ class Storage {
 /// What the allocator of this process holds, over all threads. Bytes count blocks as rounded up by the
 /// allocator.
 struct MemoryStats {
-  int64_t live_bytes;    ///< in storages that exist now
-  int64_t peak_bytes;    ///< the most that live_bytes was, since the start or reset_peak_memory()
-  int64_t cached_bytes;  ///< free, and kept for the next storages
-  int64_t system_bytes;  ///< held from the system now: live_bytes + cached_bytes
-  int64_t system_calls;  ///< times that the system had to give memory: 0 a step once a training loop has
-                         ///< warmed up
-  int64_t allocations;   ///< storages made since the start
+  int64_t live_bytes;       ///< in storages that exist now
+  int64_t peak_bytes;       ///< the most that live_bytes was, since the start or reset_peak_memory()
+  int64_t cached_bytes;     ///< free, and kept for the next storages
+  int64_t system_bytes;     ///< held from the system now: live_bytes + cached_bytes
+  int64_t system_calls;     ///< times that the system had to give memory: 0 a step once a training loop has
+                            ///< warmed up
+  int64_t allocations;      ///< storages made since the start
   int64_t allocated_bytes;  ///< in all of them together
 };
 

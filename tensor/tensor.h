@@ -9,15 +9,17 @@
 #include <span>
 #include <vector>
 
-#include "tensor/dtype.h"
-#include "tensor/error.h"
-#include "tensor/shape.h"
-#include "tensor/storage.h"
+#include <heed/tensor/dtype.h>
+#include <heed/tensor/error.h>
+#include <heed/tensor/shape.h>
+#include <heed/tensor/storage.h>
 
 namespace heed {
 
 class Rng;
-namespace autograd { struct Node; }  // a tensor may have a history; what that is, autograd/ knows
+namespace autograd {
+struct Node;
+}  // namespace autograd
 
 using Axes = std::initializer_list<int64_t>;
 
@@ -45,111 +47,113 @@ class Tensor {
   int rank() const { return shape_.rank(); }
   int64_t numel() const { return shape_.numel(); }
   /// The size of one axis; negative counts from the end.
-  int64_t size(int64_t axis, Loc where = Loc::current()) const { return shape_[normalize_axis({"size", where}, axis, rank())]; }
+  int64_t size(int64_t axis, Loc loc = Loc::current()) const {
+    return shape_[normalize_axis({"size", loc}, axis, rank())];
+  }
   bool is_contiguous() const;
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
   // --- its elements -----------------------------------------------------------------------------------------------
   /// The first element. Throws DTypeError if T is not this dtype. The elements follow by strides().
   template <class T>
-  const T* data(Loc where = Loc::current()) const {
-    check_access(dtype_of<T>(), where);
+  const T* data(Loc loc = Loc::current()) const {
+    check_access(dtype_of<T>(), loc);
     return reinterpret_cast<const T*>(storage_->data()) + offset_;
   }
   /// As data, to write. Only what owns the tensor may do so: kernels on their fresh outputs, optimisers on parameters.
   template <class T>
-  T* mutable_data(Loc where = Loc::current()) const {
-    check_access(dtype_of<T>(), where);
+  T* mutable_data(Loc loc = Loc::current()) const {
+    check_access(dtype_of<T>(), loc);
     return reinterpret_cast<T*>(storage_->data()) + offset_;
   }
   /// The only element, converted to T. Throws ShapeError if there are more or none.
   template <class T>
-  T item(Loc where = Loc::current()) const {
-    return static_cast<T>(dtype_ == i64 ? static_cast<T>(item_i64(where)) : static_cast<T>(item_f64(where)));
+  T item(Loc loc = Loc::current()) const {
+    return static_cast<T>(dtype_ == i64 ? static_cast<T>(item_i64(loc)) : static_cast<T>(item_f64(loc)));
   }
   /// One element, converted to T; negative indices count from the end. Throws IndexError.
   template <class T>
-  T at(std::initializer_list<int64_t> index, Loc where = Loc::current()) const {
-    return element(index, where).item<T>(where);
+  T at(std::initializer_list<int64_t> index, Loc loc = Loc::current()) const {
+    return element(index, loc).item<T>(loc);
   }
   /// All elements in row-major order, converted to T.
   template <class T>
-  std::vector<T> to_vector(Loc where = Loc::current()) const;
+  std::vector<T> to_vector(Loc loc = Loc::current()) const;
 
   // --- its history (autograd/) ------------------------------------------------------------------------------------
   /// Whether gradients flow to it: it is a leaf that asked for them, or was computed from one.
   bool requires_grad() const { return node_ != nullptr; }
   /// Makes this a leaf whose gradient backward() accumulates; false turns it off. f32 and f64 only. Returns *this.
   /// Throws GradError on a tensor that was computed from others.
-  Tensor& set_requires_grad(bool on = true, Loc where = Loc::current());
+  Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current());
   /// The gradient that backward() accumulated; undefined if none.
-  const Tensor& grad(Loc where = Loc::current()) const;
+  const Tensor& grad(Loc loc = Loc::current()) const;
   /// Replaces it; an undefined `g` forgets it. Throws GradError if this is not a leaf, ShapeError if g does not fit.
-  void set_grad(const Tensor& g, Loc where = Loc::current()) const;
-  void zero_grad(Loc where = Loc::current()) const;
+  void set_grad(const Tensor& g, Loc loc = Loc::current()) const;
+  void zero_grad(Loc loc = Loc::current()) const;
   /// Gradients of this scalar, accumulated into every leaf it came from.
-  void backward(Loc where = Loc::current()) const;
+  void backward(Loc loc = Loc::current()) const;
   /// The same with a seed of this tensor's shape; `retain_graph` allows a second pass.
-  void backward(const Tensor& seed, bool retain_graph = false, Loc where = Loc::current()) const;
+  void backward(const Tensor& seed, bool retain_graph = false, Loc loc = Loc::current()) const;
   /// The same values without the history.
   Tensor detach() const;
   const std::shared_ptr<autograd::Node>& node() const { return node_; }
   void set_node(std::shared_ptr<autograd::Node> node) { node_ = std::move(node); }
 
   // --- differentiable members (autograd/ops_*.cpp); see autograd/ops.h for the rest -----------------------------------
-  Tensor to(DType dtype, Loc where = Loc::current()) const;
+  Tensor to(DType dtype, Loc loc = Loc::current()) const;
   /// Itself if its elements already lie in row-major order, else a copy that does.
-  Tensor contiguous(Loc where = Loc::current()) const;
+  Tensor contiguous(Loc loc = Loc::current()) const;
   /// A contiguous copy in storage of its own.
-  Tensor clone(Loc where = Loc::current()) const;
+  Tensor clone(Loc loc = Loc::current()) const;
 
   /// The same elements in another shape; one size may be -1. A view where strides allow it, else a copy.
-  Tensor reshape(const Shape& shape, Loc where = Loc::current()) const;
+  Tensor reshape(const Shape& shape, Loc loc = Loc::current()) const;
   /// Axes first..last merged into one; both may be negative.
-  Tensor flatten(int64_t first = 0, int64_t last = -1, Loc where = Loc::current()) const;
-  Tensor transpose(int64_t a, int64_t b, Loc where = Loc::current()) const;
+  Tensor flatten(int64_t first = 0, int64_t last = -1, Loc loc = Loc::current()) const;
+  Tensor transpose(int64_t a, int64_t b, Loc loc = Loc::current()) const;
   /// The last two axes swapped.
-  Tensor mT(Loc where = Loc::current()) const;
-  Tensor permute(const Shape& axes, Loc where = Loc::current()) const;
+  Tensor mT(Loc loc = Loc::current()) const;
+  Tensor permute(const Shape& axes, Loc loc = Loc::current()) const;
   /// Elements start .. start + length - 1 of one axis.
-  Tensor narrow(int64_t axis, int64_t start, int64_t length, Loc where = Loc::current()) const;
+  Tensor narrow(int64_t axis, int64_t start, int64_t length, Loc loc = Loc::current()) const;
   /// One index of one axis, which goes.
-  Tensor select(int64_t axis, int64_t index, Loc where = Loc::current()) const;
+  Tensor select(int64_t axis, int64_t index, Loc loc = Loc::current()) const;
   /// select(0, index).
   Tensor operator[](Index index) const;
   /// Broadcast to `shape` with stride 0; -1 keeps a size.
-  Tensor expand(const Shape& shape, Loc where = Loc::current()) const;
+  Tensor expand(const Shape& shape, Loc loc = Loc::current()) const;
   /// Without axis `axis`, which must have size 1.
-  Tensor squeeze(int64_t axis, Loc where = Loc::current()) const;
+  Tensor squeeze(int64_t axis, Loc loc = Loc::current()) const;
   /// Without any axis of size 1.
-  Tensor squeeze(Loc where = Loc::current()) const;
-  Tensor unsqueeze(int64_t axis, Loc where = Loc::current()) const;
+  Tensor squeeze(Loc loc = Loc::current()) const;
+  Tensor unsqueeze(int64_t axis, Loc loc = Loc::current()) const;
 
   /// Reductions over all elements, one axis, or several; keepdim leaves size 1 in their place.
   /// sum and mean of f32 accumulate pairwise. var divides by n - 1, or by n if not `unbiased`.
-  Tensor sum(Loc where = Loc::current()) const;
-  Tensor sum(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
-  Tensor sum(Axes axes, bool keepdim = false, Loc where = Loc::current()) const;
-  Tensor mean(Loc where = Loc::current()) const;
-  Tensor mean(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
-  Tensor mean(Axes axes, bool keepdim = false, Loc where = Loc::current()) const;
-  Tensor var(Loc where = Loc::current()) const;
-  Tensor var(int64_t axis, bool keepdim = false, bool unbiased = true, Loc where = Loc::current()) const;
-  Tensor max(Loc where = Loc::current()) const;
-  Tensor max(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
-  Tensor min(Loc where = Loc::current()) const;
-  Tensor min(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
+  Tensor sum(Loc loc = Loc::current()) const;
+  Tensor sum(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor sum(Axes axes, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor mean(Loc loc = Loc::current()) const;
+  Tensor mean(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor mean(Axes axes, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor var(Loc loc = Loc::current()) const;
+  Tensor var(int64_t axis, bool keepdim = false, bool unbiased = true, Loc loc = Loc::current()) const;
+  Tensor max(Loc loc = Loc::current()) const;
+  Tensor max(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor min(Loc loc = Loc::current()) const;
+  Tensor min(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
   /// i64; the first of equals. Over all elements it is the index in row-major order. Not differentiable.
-  Tensor argmax(Loc where = Loc::current()) const;
-  Tensor argmax(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
-  Tensor argmin(Loc where = Loc::current()) const;
-  Tensor argmin(int64_t axis, bool keepdim = false, Loc where = Loc::current()) const;
+  Tensor argmax(Loc loc = Loc::current()) const;
+  Tensor argmax(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor argmin(Loc loc = Loc::current()) const;
+  Tensor argmin(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
 
  private:
-  void check_access(DType asked, Loc where) const;
-  Tensor element(std::span<const int64_t> index, Loc where) const;
-  double item_f64(Loc where) const;
-  int64_t item_i64(Loc where) const;
+  void check_access(DType asked, Loc loc) const;
+  Tensor element(std::span<const int64_t> index, Loc loc) const;
+  double item_f64(Loc loc) const;
+  int64_t item_i64(Loc loc) const;
 
   std::shared_ptr<Storage> storage_;
   Shape shape_;
@@ -158,6 +162,8 @@ class Tensor {
   DType dtype_ = f32;
   std::shared_ptr<autograd::Node> node_;  // null: a constant
 };
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// Nested braces of numbers: {{1, 2}, {3, 4}}.
 class NestedList {
@@ -185,49 +191,50 @@ class NestedList {
 
 /// tensor({{1., 2.}, {3., 4.}}) has shape (2, 2). Without a dtype: boolean if all are bool, i64 if all are integers, else f32.
 /// Throws ShapeError for ragged lists.
-Tensor tensor(const NestedList& values, std::optional<DType> dtype = {}, Loc where = Loc::current());
+Tensor tensor(const NestedList& values, std::optional<DType> dtype = {}, Loc loc = Loc::current());
 /// A copy of `values` in row-major order. Throws ShapeError if the count is not shape.numel().
 template <class T>
-Tensor from_vector(const std::vector<T>& values, const Shape& shape, Loc where = Loc::current());
+Tensor from_vector(const std::vector<T>& values, const Shape& shape, Loc loc = Loc::current());
 
 /// Uninitialised elements: for kernels that write every one of them.
-Tensor empty(const Shape& shape, DType dtype = f32, Loc where = Loc::current());
-Tensor zeros(const Shape& shape, DType dtype = f32, Loc where = Loc::current());
-Tensor ones(const Shape& shape, DType dtype = f32, Loc where = Loc::current());
-Tensor full(const Shape& shape, double value, DType dtype = f32, Loc where = Loc::current());
+Tensor empty(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
+Tensor zeros(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
+Tensor ones(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
+Tensor full(const Shape& shape, double value, DType dtype = f32, Loc loc = Loc::current());
 /// A rank-0 tensor.
-Tensor scalar(double value, DType dtype = f32, Loc where = Loc::current());
+Tensor scalar(double value, DType dtype = f32, Loc loc = Loc::current());
 inline Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
 inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
 inline Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
 /// start, start + step, ... below end (above, for a negative step), shape (n): i64 from integers, else f32.
-Tensor arange(int64_t end, DType dtype = i64, Loc where = Loc::current());
-Tensor arange(std::floating_point auto end, DType dtype = f32, Loc where = Loc::current());
-Tensor arange(std::integral auto start, std::integral auto end, Loc where = Loc::current());
+Tensor arange(int64_t end, DType dtype = i64, Loc loc = Loc::current());
+Tensor arange(std::floating_point auto end, DType dtype = f32, Loc loc = Loc::current());
+Tensor arange(std::integral auto start, std::integral auto end, Loc loc = Loc::current());
 Tensor arange(std::integral auto start, std::integral auto end, std::integral auto step, DType dtype = i64,
-              Loc where = Loc::current());
-Tensor arange(double start, double end, double step = 1, DType dtype = f32, Loc where = Loc::current());
-Tensor eye(int64_t n, DType dtype = f32, Loc where = Loc::current());
+              Loc loc = Loc::current());
+Tensor arange(double start, double end, double step = 1, DType dtype = f32, Loc loc = Loc::current());
+Tensor eye(int64_t n, DType dtype = f32, Loc loc = Loc::current());
 
-inline Tensor arange(std::floating_point auto end, DType dtype, Loc where) {
-  return arange(0.0, static_cast<double>(end), 1.0, dtype, where);
+inline Tensor arange(std::floating_point auto end, DType dtype, Loc loc) {
+  return arange(0.0, static_cast<double>(end), 1.0, dtype, loc);
 }
-inline Tensor arange(std::integral auto start, std::integral auto end, Loc where) {
-  return arange(static_cast<double>(start), static_cast<double>(end), 1.0, i64, where);
+inline Tensor arange(std::integral auto start, std::integral auto end, Loc loc) {
+  return arange(static_cast<double>(start), static_cast<double>(end), 1.0, i64, loc);
 }
-inline Tensor arange(std::integral auto start, std::integral auto end, std::integral auto step, DType dtype, Loc where) {
-  return arange(static_cast<double>(start), static_cast<double>(end), static_cast<double>(step), dtype, where);
+inline Tensor arange(std::integral auto start, std::integral auto end, std::integral auto step, DType dtype, Loc loc) {
+  return arange(static_cast<double>(start), static_cast<double>(end), static_cast<double>(step), dtype, loc);
 }
 
 /// Draws in row-major order, as PyTorch does from the same seed. f32 or f64.
-Tensor rand(const Shape& shape, Rng& rng, DType dtype = f32, Loc where = Loc::current());
-Tensor randn(const Shape& shape, Rng& rng, DType dtype = f32, Loc where = Loc::current());
+Tensor rand(const Shape& shape, Rng& rng, DType dtype = f32, Loc loc = Loc::current());
+Tensor randn(const Shape& shape, Rng& rng, DType dtype = f32, Loc loc = Loc::current());
 /// i64 in [low, high).
-Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc where = Loc::current());
+Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc loc = Loc::current());
 /// i64 (n): a permutation of 0 .. n - 1.
-Tensor randperm(int64_t n, Rng& rng, Loc where = Loc::current());
+Tensor randperm(int64_t n, Rng& rng, Loc loc = Loc::current());
 /// i64 (..., samples): for each row of weights (..., n) f32 or f64, indices drawn with probability proportional to them;
 /// Rng::multinomial row by row. `softmax(logits, -1)` draws the next token.
-Tensor multinomial(const Tensor& weights, int64_t samples, Rng& rng, bool replacement = false, Loc where = Loc::current());
+Tensor multinomial(const Tensor& weights, int64_t samples, Rng& rng, bool replacement = false,
+                   Loc loc = Loc::current());
 
 }  // namespace heed

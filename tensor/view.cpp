@@ -1,4 +1,4 @@
-#include "tensor/view.h"
+#include <heed/tensor/view.h>
 
 namespace heed::view {
 
@@ -17,16 +17,19 @@ Shape resolve(const Op& op, const Tensor& x, const Shape& shape) {
       unknown = i;
       continue;
     }
-    if (shape[i] < 0) fail<ShapeError>(op, "size {} in shape {}; need sizes of at least 0, and at most one -1", shape[i], shape);
+    if (shape[i] < 0)
+      fail<ShapeError>(op, "size {} in shape {}; need sizes of at least 0, and at most one -1", shape[i], shape);
     known *= shape[i];
   }
   const int64_t n = x.numel();
   if (unknown >= 0) {
     if (known == 0 || n % known != 0)
-      fail<ShapeError>(op, "{} elements of shape {} do not divide into shape {}; need a multiple of {}", n, x.shape(), shape, known);
+      fail<ShapeError>(op, "{} elements of shape {} do not divide into shape {}; need a multiple of {}", n, x.shape(),
+                       shape, known);
     result[unknown] = n / known;
   } else if (known != n) {
-    fail<ShapeError>(op, "{} elements of shape {} do not fit shape {}, which holds {}; need equal counts", n, x.shape(), shape, known);
+    fail<ShapeError>(op, "{} elements of shape {} do not fit shape {}, which holds {}; need equal counts", n, x.shape(),
+                     shape, known);
   }
   return result;
 }
@@ -83,8 +86,8 @@ Tensor permute(const Tensor& x, const Shape& axes) {
 Tensor narrow(const Op& op, const Tensor& x, int axis, int64_t start, int64_t length) {
   const int64_t size = x.shape()[axis];
   if (start < 0 || length < 0 || start > size - length)
-    fail<IndexError>(op, "start {} with length {} leaves axis {} of shape {}; need 0 <= start and start + length <= {}", start, length,
-                     axis, x.shape(), size);
+    fail<IndexError>(op, "start {} with length {} leaves axis {} of shape {}; need 0 <= start and start + length <= {}",
+                     start, length, axis, x.shape(), size);
   Shape shape = x.shape();
   shape[axis] = length;
   return of(x, shape, x.strides(), x.offset() + start * x.strides()[axis]);
@@ -93,7 +96,8 @@ Tensor narrow(const Op& op, const Tensor& x, int axis, int64_t start, int64_t le
 Tensor select(const Op& op, const Tensor& x, int axis, int64_t index) {
   const int64_t size = x.shape()[axis];
   if (index < -size || index >= size)
-    fail<IndexError>(op, "index {} is out of range for axis {} of shape {}; need {} <= index < {}", index, axis, x.shape(), -size, size);
+    fail<IndexError>(op, "index {} is out of range for axis {} of shape {}; need {} <= index < {}", index, axis,
+                     x.shape(), -size, size);
   if (index < 0) index += size;
   Shape shape = x.shape();
   Strides strides = x.strides();
@@ -104,14 +108,16 @@ Tensor select(const Op& op, const Tensor& x, int axis, int64_t index) {
 
 Tensor expand(const Op& op, const Tensor& x, const Shape& shape) {
   const int extra = shape.rank() - x.rank();
-  if (extra < 0) fail<ShapeError>(op, "cannot expand {} to the lower rank of {}; need at least rank {}", x.shape(), shape, x.rank());
+  if (extra < 0)
+    fail<ShapeError>(op, "cannot expand {} to the lower rank of {}; need at least rank {}", x.shape(), shape, x.rank());
   Shape sizes = shape;
   Strides strides = Shape::filled(shape.rank(), 0);
   for (int i = 0; i < shape.rank(); ++i) {
     const int64_t have = i < extra ? 1 : x.shape()[i - extra];
     if (shape[i] == -1 && i >= extra) sizes[i] = have;
     else if (shape[i] < 0 || (have != 1 && have != shape[i]))
-      fail<ShapeError>(op, "cannot expand {} to {}: axis {} has size {}; need 1 or {}", x.shape(), shape, i, have, shape[i]);
+      fail<ShapeError>(op, "cannot expand {} to {}: axis {} has size {}; need 1 or {}", x.shape(), shape, i, have,
+                       shape[i]);
     if (have == sizes[i] && i >= extra) strides[i] = x.strides()[i - extra];
   }
   return of(x, sizes, strides, x.offset());

@@ -1,7 +1,7 @@
 // Views without history: the same storage under other shapes and strides. Every function checks and names `op`.
 #pragma once
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed::view {
 

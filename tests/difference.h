@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed {
 

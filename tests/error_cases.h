@@ -6,7 +6,7 @@
 #include <typeinfo>
 #include <vector>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed::tests {
 
@@ -19,8 +19,8 @@ struct ErrorCase {
 
 /// The call throws E, and no type derived from it, with that message.
 template <class E>
-ErrorCase refuses(std::string message, std::function<void()> call, Loc where = Loc::current()) {
-  return {std::move(message), std::move(call), [](const Error& e) { return typeid(e) == typeid(E); }, where};
+ErrorCase refuses(std::string message, std::function<void()> call, Loc loc = Loc::current()) {
+  return {std::move(message), std::move(call), [](const Error& e) { return typeid(e) == typeid(E); }, loc};
 }
 
 std::vector<ErrorCase> op_errors();

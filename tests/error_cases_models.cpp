@@ -1,12 +1,12 @@
 // Models of sizes that make no sense, inputs that do not fit them, and ways of writing that lead nowhere.
 #include <cmath>
 
-#include "models/generate.h"
-#include "models/gpt.h"
-#include "models/seq2seq.h"
-#include "models/transformer.h"
-#include "tensor/random.h"
-#include "tests/error_cases.h"
+#include <heed/models/generate.h>
+#include <heed/models/gpt.h>
+#include <heed/models/seq2seq.h>
+#include <heed/models/transformer.h>
+#include <heed/tensor/random.h>
+#include "error_cases.h"
 
 namespace heed::tests {
 namespace {
@@ -14,9 +14,15 @@ namespace {
 using models::Gpt, models::Seq2Seq, models::Transformer;
 
 constexpr models::GptConfig kGpt{.vocabulary = 5, .context = 4, .layers = 1, .heads = 2, .channels = 4};
-constexpr models::Seq2SeqConfig kSeq2Seq{.source_vocabulary = 5, .target_vocabulary = 5, .embedding = 2, .hidden = 2, .attention = false};
-constexpr models::TransformerConfig kTransformer{
-    .source_vocabulary = 5, .target_vocabulary = 5, .context = 4, .layers = 1, .heads = 2, .channels = 4, .feedforward = 4};
+constexpr models::Seq2SeqConfig kSeq2Seq{
+    .source_vocabulary = 5, .target_vocabulary = 5, .embedding = 2, .hidden = 2, .attention = false};
+constexpr models::TransformerConfig kTransformer{.source_vocabulary = 5,
+                                                 .target_vocabulary = 5,
+                                                 .context = 4,
+                                                 .layers = 1,
+                                                 .heads = 2,
+                                                 .channels = 4,
+                                                 .feedforward = 4};
 
 /// A call that gets a model in a fresh store.
 template <class Model, class Config, class F>
@@ -28,11 +34,17 @@ std::function<void()> with(const Config& config, F f) {
   };
 }
 template <class F>
-std::function<void()> gpt(F f) { return with<Gpt>(kGpt, f); }
+std::function<void()> gpt(F f) {
+  return with<Gpt>(kGpt, f);
+}
 template <class F>
-std::function<void()> seq2seq(F f) { return with<Seq2Seq>(kSeq2Seq, f); }
+std::function<void()> seq2seq(F f) {
+  return with<Seq2Seq>(kSeq2Seq, f);
+}
 template <class F>
-std::function<void()> transformer(F f) { return with<Transformer>(kTransformer, f); }
+std::function<void()> transformer(F f) {
+  return with<Transformer>(kTransformer, f);
+}
 
 Tensor tokens(const Shape& shape) { return zeros(shape, i64); }
 
@@ -58,37 +70,55 @@ std::vector<ErrorCase> sizes() {
                           root([=](nn::Scope s) { Transformer(s, odd_heads); })),
       refuses<ValueError>("Transformer: vocabularies of 5 and 6 cannot share an embedding; need equal ones",
                           root([=](nn::Scope s) { Transformer(s, unequal); })),
-      refuses<ValueError>("Seq2Seq: hidden is -1; need 1 or more", root([](nn::Scope s) { Seq2Seq(s, {.hidden = -1}); })),
+      refuses<ValueError>("Seq2Seq: hidden is -1; need 1 or more",
+                          root([](nn::Scope s) { Seq2Seq(s, {.hidden = -1}); })),
   };
 }
 
 std::vector<ErrorCase> inputs() {
   return {
-      refuses<ShapeError>("Gpt: tokens has shape (4); need (B, T) with at least one token", gpt([](const Gpt& m) { m(tokens({4})); })),
-      refuses<ShapeError>("Gpt: 5 tokens exceed the context; need at most 4", gpt([](const Gpt& m) { m(tokens({1, 5})); })),
+      refuses<ShapeError>("Gpt: tokens has shape (4); need (B, T) with at least one token",
+                          gpt([](const Gpt& m) { m(tokens({4})); })),
+      refuses<ShapeError>("Gpt: 5 tokens exceed the context; need at most 4", gpt([](const Gpt& m) {
+                            m(tokens({1, 5}));
+                          })),
       refuses<IndexError>("Gpt.attention_weights: axis 1 is out of range for rank 1; need -1 <= axis < 1",
-                          gpt([](const Gpt& m) { m.attention_weights(tokens({1, 2}), 1); })),
-      refuses<IndexError>("embedding: index 5 is out of range; need 0 <= index < 5", gpt([](const Gpt& m) { m(tensor({{5}})); })),
+                          gpt([](const Gpt& m) {
+                            m.attention_weights(tokens({1, 2}), 1);
+                          })),
+      refuses<IndexError>("embedding: index 5 is out of range; need 0 <= index < 5",
+                          gpt([](const Gpt& m) { m(tensor({{5}})); })),
       refuses<ShapeError>("Transformer: 5 tokens exceed the context; need at most 4",
-                          transformer([](const Transformer& m) { m(tokens({1, 5}), {}, tokens({1, 2})); })),
-      refuses<DTypeError>("Seq2Seq: source_lengths are f32; need i64",
-                          seq2seq([](const Seq2Seq& m) { m(tokens({1, 2}), ones({1}), tokens({1, 2})); })),
+                          transformer([](const Transformer& m) {
+                            m(tokens({1, 5}), {}, tokens({1, 2}));
+                          })),
+      refuses<DTypeError>("Seq2Seq: source_lengths are f32; need i64", seq2seq([](const Seq2Seq& m) {
+                            m(tokens({1, 2}), ones({1}), tokens({1, 2}));
+                          })),
       refuses<ShapeError>("Seq2Seq: source_lengths have shape (2); need (1), one for each row of source (1, 2)",
-                          seq2seq([](const Seq2Seq& m) { m(tokens({1, 2}), tensor({1, 2}), tokens({1, 2})); })),
-      refuses<ValueError>("Transformer: source length is 3; need 1 to 2",
-                          transformer([](const Transformer& m) { m(tokens({1, 2}), tensor({3}), tokens({1, 2})); })),
-      refuses<ShapeError>("Seq2Seq: source (1, 2) and decoder_input (2, 2) differ in their first size, the batch; need equal ones",
-                          seq2seq([](const Seq2Seq& m) { m(tokens({1, 2}), {}, tokens({2, 2})); })),
+                          seq2seq([](const Seq2Seq& m) {
+                            m(tokens({1, 2}), tensor({1, 2}), tokens({1, 2}));
+                          })),
+      refuses<ValueError>("Transformer: source length is 3; need 1 to 2", transformer([](const Transformer& m) {
+                            m(tokens({1, 2}), tensor({3}), tokens({1, 2}));
+                          })),
+      refuses<ShapeError>(
+          "Seq2Seq: source (1, 2) and decoder_input (2, 2) differ in their first size, the batch; need equal ones",
+          seq2seq([](const Seq2Seq& m) {
+            m(tokens({1, 2}), {}, tokens({2, 2}));
+          })),
       refuses<ValueError>("Seq2Seq.alignment: this model has no attention; need config.attention = true",
-                          seq2seq([](const Seq2Seq& m) { m.alignment(tokens({1, 2}), {}, tokens({1, 2})); })),
+                          seq2seq([](const Seq2Seq& m) {
+                            m.alignment(tokens({1, 2}), {}, tokens({1, 2}));
+                          })),
   };
 }
 
 std::vector<ErrorCase> samples() {
-  const auto write = [](const models::SampleOptions& options, Loc where = Loc::current()) {
+  const auto write = [](const models::SampleOptions& options, Loc loc = Loc::current()) {
     gpt([&](const Gpt& m) {
       Rng rng(1);
-      models::sample(m, tokens({1, 1}), options, rng, where);
+      models::sample(m, tokens({1, 1}), options, rng, loc);
     })();
   };
   return {
@@ -101,16 +131,20 @@ std::vector<ErrorCase> samples() {
       refuses<ShapeError>("sampling_probabilities: logits have shape (3); need (B, V)",
                           [] { models::sampling_probabilities(ones({3}), {}); }),
       refuses<DTypeError>("sampling_probabilities: logits are i64; need f32 or f64",
-                          [] { models::sampling_probabilities(tokens({1, 3}), {}); }),
+                          [] {
+                            models::sampling_probabilities(tokens({1, 3}), {});
+                          }),
       refuses<ValueError>("sampling_probabilities: the logits of row 0 hold NaN; need numbers",
-                          [] { models::sampling_probabilities(full({1, 3}, NAN), {}); }),
+                          [] {
+                            models::sampling_probabilities(full({1, 3}, NAN), {});
+                          }),
   };
 }
 
 std::vector<ErrorCase> translations() {
-  const auto write = [](const models::TranslateOptions& options, double logit = 0, Loc where = Loc::current()) {
+  const auto write = [](const models::TranslateOptions& options, double logit = 0, Loc loc = Loc::current()) {
     const auto step = [=](const Tensor& last) { return full({last.size(0), 4}, logit); };
-    models::translate({{1}, step, [](const Tensor&) {}}, options, where);
+    models::translate({{1}, step, [](const Tensor&) {}}, options, loc);
   };
   return {
       refuses<ValueError>("translate: beam 0 keeps no sentence; need 1 or more", [=] { write({.beam = 0}); }),

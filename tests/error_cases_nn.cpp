@@ -1,16 +1,16 @@
 // Modules of sizes that make no sense, and inputs that do not fit them.
-#include "autograd/ops.h"
-#include "nn/attention.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/init.h"
-#include "nn/linear.h"
-#include "nn/mask.h"
-#include "nn/norm.h"
-#include "nn/position.h"
-#include "nn/rnn.h"
-#include "tensor/random.h"
-#include "tests/error_cases.h"
+#include <heed/autograd/ops.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/init.h>
+#include <heed/nn/linear.h>
+#include <heed/nn/mask.h>
+#include <heed/nn/norm.h>
+#include <heed/nn/position.h>
+#include <heed/nn/rnn.h>
+#include <heed/tensor/random.h>
+#include "error_cases.h"
 
 namespace heed::tests {
 namespace {
@@ -37,72 +37,93 @@ std::vector<ErrorCase> names() {
                           }),
       refuses<ValueError>("param: \"a.\" is no name; need text that neither begins nor ends with a dot",
                           in_store([](Scope s) { s.param("a.", {1}, nn::init::zeros()); })),
-      refuses<ValueError>("param: the name \"w\" is taken; need a new one, or another scope",
-                          in_store([](Scope s) {
+      refuses<ValueError>("param: the name \"w\" is taken; need a new one, or another scope", in_store([](Scope s) {
                             s.param("w", {1}, nn::init::zeros());
                             s.param("w", {1}, nn::init::zeros());
                           })),
       refuses<ValueError>("tie: the tensor for \"w\" is no parameter of this store; need one that param() returned",
                           in_store([](Scope s) { s.tie("w", real({1})); })),
-      refuses<ValueError>("Parameters: no parameter \"wait\"; need a name of this store: the closest of 1 names: weight",
-                          [] {
-                            Rng rng(1);
-                            nn::Parameters params(rng);
-                            params.root().param("weight", {1}, nn::init::zeros());
-                            params.at("wait");
-                          }),
+      refuses<ValueError>(
+          "Parameters: no parameter \"wait\"; need a name of this store: the closest of 1 names: weight",
+          [] {
+            Rng rng(1);
+            nn::Parameters params(rng);
+            params.root().param("weight", {1}, nn::init::zeros());
+            params.at("wait");
+          }),
   };
 }
 
 std::vector<ErrorCase> sizes() {
   return {
-      refuses<ValueError>("Linear: 0 -> 3 features; need at least 1 of each", in_store([](Scope s) { nn::Linear(s, 0, 3); })),
-      refuses<ValueError>("Embedding: 4 tokens of width 0; need at least 1 of each", in_store([](Scope s) { nn::Embedding(s, 4, 0); })),
-      refuses<IndexError>("Embedding: padding_idx is 4; need a token in [0, 4)", in_store([](Scope s) { nn::Embedding(s, 4, 2, 4); })),
+      refuses<ValueError>("Linear: 0 -> 3 features; need at least 1 of each",
+                          in_store([](Scope s) { nn::Linear(s, 0, 3); })),
+      refuses<ValueError>("Embedding: 4 tokens of width 0; need at least 1 of each",
+                          in_store([](Scope s) { nn::Embedding(s, 4, 0); })),
+      refuses<IndexError>("Embedding: padding_idx is 4; need a token in [0, 4)",
+                          in_store([](Scope s) { nn::Embedding(s, 4, 2, 4); })),
       refuses<ValueError>("LayerNorm: width is 0; need at least 1", in_store([](Scope s) { nn::LayerNorm(s, 0); })),
       refuses<ValueError>("RMSNorm: eps is -1; need at least 0", in_store([](Scope s) { nn::RMSNorm(s, 2, -1); })),
-      refuses<ValueError>("Dropout: dropout is 1.5; need a probability in [0, 1]", in_store([](Scope s) { nn::Dropout(s, 1.5); })),
+      refuses<ValueError>("Dropout: dropout is 1.5; need a probability in [0, 1]",
+                          in_store([](Scope s) { nn::Dropout(s, 1.5); })),
       refuses<ValueError>("LSTM: 0 -> 3 units; need at least 1 of each", in_store([](Scope s) { nn::LSTM(s, 0, 3); })),
-      refuses<ValueError>("GRU: 0 layers; need at least 1", in_store([](Scope s) { nn::GRU(s, 2, 3, {.num_layers = 0}); })),
+      refuses<ValueError>("GRU: 0 layers; need at least 1",
+                          in_store([](Scope s) { nn::GRU(s, 2, 3, {.num_layers = 0}); })),
       refuses<ValueError>("MultiHeadAttention: 3 heads do not divide 4 channels; need channels % heads == 0",
                           in_store([](Scope s) { nn::MultiHeadAttention(s, 4, 4, 3); })),
       refuses<ShapeError>("xavier_uniform: the weight has shape (3); need (out, in, ...)",
                           in_store([](Scope s) { s.param("w", {3}, nn::init::xavier_uniform()); })),
       refuses<ValueError>("LearnedPosition: 0 positions of width 2; need at least 1 of each",
                           in_store([](Scope s) { nn::LearnedPosition(s, 0, 2); })),
-      refuses<ValueError>("sinusoidal_positions: length -1, width 2; need at least 0 and 1", [] { nn::sinusoidal_positions(-1, 2); }),
-      refuses<DTypeError>("sinusoidal_positions: dtype is i64; need f32 or f64", [] { nn::sinusoidal_positions(2, 2, i64); }),
+      refuses<ValueError>("sinusoidal_positions: length -1, width 2; need at least 0 and 1",
+                          [] { nn::sinusoidal_positions(-1, 2); }),
+      refuses<DTypeError>("sinusoidal_positions: dtype is i64; need f32 or f64",
+                          [] { nn::sinusoidal_positions(2, 2, i64); }),
   };
 }
 
 std::vector<ErrorCase> inputs() {
   const auto lstm = [](auto f) { return in_store([f](Scope s) { f(nn::LSTM(s, 2, 3)); }); };
   return {
-      refuses<ShapeError>("SinusoidalPosition: x has shape (2); need (..., T, width)", [] { nn::SinusoidalPosition{}(real({2})); }),
-      refuses<ValueError>("SinusoidalPosition: start is -1; need at least 0", [] { nn::SinusoidalPosition{}(real({2, 2}), -1); }),
+      refuses<ShapeError>("SinusoidalPosition: x has shape (2); need (..., T, width)",
+                          [] { nn::SinusoidalPosition{}(real({2})); }),
+      refuses<ValueError>("SinusoidalPosition: start is -1; need at least 0",
+                          [] {
+                            nn::SinusoidalPosition{}(real({2, 2}), -1);
+                          }),
       refuses<ShapeError>("LearnedPosition: 3 steps from 2 on leave the 4 positions; need start + T <= 4",
-                          in_store([](Scope s) { nn::LearnedPosition(s, 4, 2)(real({3, 2}), 2); })),
+                          in_store([](Scope s) {
+                            nn::LearnedPosition(s, 4, 2)(real({3, 2}), 2);
+                          })),
       refuses<ShapeError>("length_mask: lengths has shape (1, 1); need (B)", [] { nn::length_mask(tensor({{1}}), 2); }),
       refuses<DTypeError>("length_mask: lengths is f32; need i64", [] { nn::length_mask(real({1}), 2); }),
       refuses<ValueError>("length_mask: a length of 3; need 0 to 2", [] { nn::length_mask(tensor({3}), 2); }),
       refuses<Error>("LSTM: x is undefined; need (T, B, 2)", lstm([](const nn::LSTM& m) { m(Tensor()); })),
-      refuses<ShapeError>("LSTM: x has shape (4, 1, 3); need (T, B, 2)", lstm([](const nn::LSTM& m) { m(real({4, 1, 3})); })),
-      refuses<ShapeError>("LSTM: state.h has shape (1, 2, 3); need (1, 1, 3)",
-                          lstm([](const nn::LSTM& m) { m(real({4, 1, 2}), {.h = real({1, 2, 3})}); })),
-      refuses<ShapeError>("LSTM: state.c has shape (3); need (1, 1, 3)",
-                          lstm([](const nn::LSTM& m) { m(real({4, 1, 2}), {.c = real({3})}); })),
-      refuses<ValueError>("GRU: state.c is given; need none, as only an LSTM has a cell state",
-                          in_store([](Scope s) { nn::GRU(s, 2, 3)(real({4, 1, 2}), {.c = real({1, 1, 3})}); })),
-      refuses<ShapeError>("LSTM: lengths have shape (2); need (1)",
-                          lstm([](const nn::LSTM& m) { m(real({4, 1, 2}), {}, tensor({1, 2})); })),
-      refuses<ShapeError>("MultiHeadAttention: x has shape (2, 4); need (B, T, d_in)",
-                          in_store([](Scope s) { nn::MultiHeadAttention(s, 4, 4, 2)(real({2, 4})); })),
+      refuses<ShapeError>("LSTM: x has shape (4, 1, 3); need (T, B, 2)", lstm([](const nn::LSTM& m) {
+                            m(real({4, 1, 3}));
+                          })),
+      refuses<ShapeError>("LSTM: state.h has shape (1, 2, 3); need (1, 1, 3)", lstm([](const nn::LSTM& m) {
+                            m(real({4, 1, 2}), {.h = real({1, 2, 3})});
+                          })),
+      refuses<ShapeError>("LSTM: state.c has shape (3); need (1, 1, 3)", lstm([](const nn::LSTM& m) {
+                            m(real({4, 1, 2}), {.c = real({3})});
+                          })),
+      refuses<ValueError>("GRU: state.c is given; need none, as only an LSTM has a cell state", in_store([](Scope s) {
+                            nn::GRU(s, 2, 3)(real({4, 1, 2}), {.c = real({1, 1, 3})});
+                          })),
+      refuses<ShapeError>("LSTM: lengths have shape (2); need (1)", lstm([](const nn::LSTM& m) {
+                            m(real({4, 1, 2}), {}, tensor({1, 2}));
+                          })),
+      refuses<ShapeError>("MultiHeadAttention: x has shape (2, 4); need (B, T, d_in)", in_store([](Scope s) {
+                            nn::MultiHeadAttention(s, 4, 4, 2)(real({2, 4}));
+                          })),
       refuses<Error>("MultiHeadAttention: x is undefined; need (B, T, d_in)",
                      in_store([](Scope s) { nn::MultiHeadAttention(s, 4, 4, 2)(Tensor()); })),
-      refuses<ShapeError>("MultiHeadAttention: mask has shape (1, 1, 1, 2, 2); need one that broadcasts to (B, T, S) or (B, H, T, S)",
-                          in_store([](Scope s) {
-                            nn::MultiHeadAttention(s, 4, 4, 2)(real({1, 2, 4}), ones({1, 1, 1, 2, 2}, boolean));
-                          })),
+      refuses<ShapeError>(
+          "MultiHeadAttention: mask has shape (1, 1, 1, 2, 2); need one that broadcasts to (B, T, S) or (B, H, T, S)",
+          in_store([](Scope s) {
+            nn::MultiHeadAttention(s, 4, 4, 2)(real({1, 2, 4}), ones({1, 1, 1, 2, 2}, boolean));
+          })),
   };
 }
 

@@ -1,7 +1,7 @@
 // Wrong calls of ops and of Tensor's differentiable members.
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tests/error_cases.h"
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include "error_cases.h"
 
 namespace heed::tests {
 namespace {
@@ -12,10 +12,16 @@ Tensor flags(const Shape& shape) { return zeros(shape, boolean); }
 
 std::vector<ErrorCase> elementwise() {
   return {
-      refuses<ShapeError>("add: shapes (2, 3) and (4) do not broadcast; need equal sizes or 1 on every axis, aligned at the right",
-                          [] { add(real({2, 3}), real({4})); }),
-      refuses<ShapeError>("mul: shapes (2, 3) and (3, 2) do not broadcast; need equal sizes or 1 on every axis, aligned at the right",
-                          [] { real({2, 3}) * real({3, 2}); }),
+      refuses<ShapeError>(
+          "add: shapes (2, 3) and (4) do not broadcast; need equal sizes or 1 on every axis, aligned at the right",
+          [] {
+            add(real({2, 3}), real({4}));
+          }),
+      refuses<ShapeError>(
+          "mul: shapes (2, 3) and (3, 2) do not broadcast; need equal sizes or 1 on every axis, aligned at the right",
+          [] {
+            real({2, 3}) * real({3, 2});
+          }),
       refuses<DTypeError>("sub: dtypes differ: f32 and f64; need equal dtypes, cast one with .to()",
                           [] { real({2}) - ones({2}, f64); }),
       refuses<DTypeError>("add: input is boolean; need f32, f64 or i64", [] { add(flags({2}), flags({2})); }),
@@ -27,53 +33,118 @@ std::vector<ErrorCase> elementwise() {
       refuses<ValueError>("clamp: low 1 and high -1; need low <= high", [] { clamp(real({2}), 1, -1); }),
       refuses<DTypeError>("where: the condition is f32; need boolean", [] { where(real({2}), real({2}), real({2})); }),
       refuses<DTypeError>("masked_fill: the mask is i64; need boolean", [] { masked_fill(real({2}), whole({2}), 0); }),
-      refuses<ShapeError>("masked_fill: the mask (2, 3) does not broadcast to (3); need sizes of 1 or equal, aligned at the right",
-                          [] { masked_fill(real({3}), flags({2, 3}), 0); }),
-      refuses<DTypeError>("eq: dtypes differ: f32 and i64; need equal dtypes, cast one with .to()", [] { (void)(real({2}) == whole({2})); }),
+      refuses<ShapeError>(
+          "masked_fill: the mask (2, 3) does not broadcast to (3); need sizes of 1 or equal, aligned at the right",
+          [] {
+            masked_fill(real({3}), flags({2, 3}), 0);
+          }),
+      refuses<DTypeError>("eq: dtypes differ: f32 and i64; need equal dtypes, cast one with .to()",
+                          [] { (void)(real({2}) == whole({2})); }),
       refuses<DTypeError>("logical_not: the input is f32; need boolean", [] { logical_not(real({2})); }),
   };
 }
 
 std::vector<ErrorCase> reductions() {
   return {
-      refuses<IndexError>("sum: axis 2 is out of range for rank 2; need -2 <= axis < 2", [] { real({2, 3}).sum(2); }),
-      refuses<IndexError>("mean: axis -3 is out of range for rank 2; need -2 <= axis < 2", [] { real({2, 3}).mean(-3); }),
-      refuses<ValueError>("sum: axis -1 is given twice; need distinct axes", [] { real({2, 3}).sum({1, -1}); }),
-      refuses<ShapeError>("max: shape (0, 3) has no elements to reduce; need at least 1", [] { real({0, 3}).max(0); }),
-      refuses<ShapeError>("argmax: shape (2, 0) has no elements to reduce; need at least 1", [] { real({2, 0}).argmax(); }),
+      refuses<IndexError>("sum: axis 2 is out of range for rank 2; need -2 <= axis < 2",
+                          [] {
+                            real({2, 3}).sum(2);
+                          }),
+      refuses<IndexError>("mean: axis -3 is out of range for rank 2; need -2 <= axis < 2",
+                          [] {
+                            real({2, 3}).mean(-3);
+                          }),
+      refuses<ValueError>("sum: axis -1 is given twice; need distinct axes",
+                          [] {
+                            real({2, 3}).sum({1, -1});
+                          }),
+      refuses<ShapeError>("max: shape (0, 3) has no elements to reduce; need at least 1",
+                          [] {
+                            real({0, 3}).max(0);
+                          }),
+      refuses<ShapeError>("argmax: shape (2, 0) has no elements to reduce; need at least 1",
+                          [] {
+                            real({2, 0}).argmax();
+                          }),
       refuses<DTypeError>("mean: input is i64; need f32 or f64", [] { whole({2}).mean(); }),
-      refuses<IndexError>("logsumexp: axis 1 is out of range for rank 1; need -1 <= axis < 1", [] { logsumexp(real({2}), 1); }),
-      refuses<IndexError>("cumsum: axis 0 of a tensor of rank 0, which has no axes; need rank 1 or more", [] { cumsum(real({}), 0); }),
+      refuses<IndexError>("logsumexp: axis 1 is out of range for rank 1; need -1 <= axis < 1",
+                          [] { logsumexp(real({2}), 1); }),
+      refuses<IndexError>("cumsum: axis 0 of a tensor of rank 0, which has no axes; need rank 1 or more",
+                          [] { cumsum(real({}), 0); }),
   };
 }
 
 std::vector<ErrorCase> views() {
   return {
-      refuses<ShapeError>("reshape: 6 elements of shape (2, 3) do not fit shape (4, 2), which holds 8; need equal counts",
-                          [] { real({2, 3}).reshape({4, 2}); }),
+      refuses<ShapeError>(
+          "reshape: 6 elements of shape (2, 3) do not fit shape (4, 2), which holds 8; need equal counts",
+          [] {
+            real({2, 3}).reshape({4, 2});
+          }),
       refuses<ShapeError>("reshape: 6 elements of shape (2, 3) do not divide into shape (4, -1); need a multiple of 4",
-                          [] { real({2, 3}).reshape({4, -1}); }),
+                          [] {
+                            real({2, 3}).reshape({4, -1});
+                          }),
       refuses<ShapeError>("reshape: size -2 in shape (-2, 3); need sizes of at least 0, and at most one -1",
-                          [] { real({2, 3}).reshape({-2, 3}); }),
-      refuses<ValueError>("flatten: first axis 1 comes after last axis 0; need first <= last", [] { real({2, 3}).flatten(1, 0); }),
-      refuses<IndexError>("transpose: axis 2 is out of range for rank 2; need -2 <= axis < 2", [] { real({2, 3}).transpose(0, 2); }),
+                          [] {
+                            real({2, 3}).reshape({-2, 3});
+                          }),
+      refuses<ValueError>("flatten: first axis 1 comes after last axis 0; need first <= last",
+                          [] {
+                            real({2, 3}).flatten(1, 0);
+                          }),
+      refuses<IndexError>("transpose: axis 2 is out of range for rank 2; need -2 <= axis < 2",
+                          [] {
+                            real({2, 3}).transpose(0, 2);
+                          }),
       refuses<ShapeError>("mT: input has shape (3); need rank 2 or more", [] { real({3}).mT(); }),
-      refuses<ShapeError>("permute: 1 axes for shape (2, 3); need 2", [] { real({2, 3}).permute({0}); }),
-      refuses<ValueError>("permute: axis 0 is given twice; need distinct axes", [] { real({2, 3}).permute({0, 0}); }),
-      refuses<IndexError>("narrow: start 2 with length 2 leaves axis 1 of shape (2, 3); need 0 <= start and start + length <= 3",
-                          [] { real({2, 3}).narrow(1, 2, 2); }),
+      refuses<ShapeError>("permute: 1 axes for shape (2, 3); need 2",
+                          [] {
+                            real({2, 3}).permute({0});
+                          }),
+      refuses<ValueError>("permute: axis 0 is given twice; need distinct axes",
+                          [] {
+                            real({2, 3}).permute({0, 0});
+                          }),
+      refuses<IndexError>(
+          "narrow: start 2 with length 2 leaves axis 1 of shape (2, 3); need 0 <= start and start + length <= 3",
+          [] {
+            real({2, 3}).narrow(1, 2, 2);
+          }),
       refuses<IndexError>("select: index 3 is out of range for axis 1 of shape (2, 3); need -3 <= index < 3",
-                          [] { real({2, 3}).select(1, 3); }),
+                          [] {
+                            real({2, 3}).select(1, 3);
+                          }),
       refuses<ShapeError>("expand: cannot expand (2, 3) to (4, 3): axis 0 has size 2; need 1 or 4",
-                          [] { real({2, 3}).expand({4, 3}); }),
-      refuses<ShapeError>("expand: cannot expand (2, 3) to the lower rank of (3); need at least rank 2", [] { real({2, 3}).expand({3}); }),
-      refuses<ShapeError>("squeeze: axis 1 of shape (2, 3) has size 3; need 1", [] { real({2, 3}).squeeze(1); }),
-      refuses<IndexError>("unsqueeze: axis 4 is out of range for rank 3; need -3 <= axis < 3", [] { real({2, 3}).unsqueeze(4); }),
-      refuses<ShapeError>("unsqueeze: shape (1, 1, 1, 1, 1, 1, 1, 1) has no room for one more axis; need rank 7 or less",
-                          [] { real({1, 1, 1, 1, 1, 1, 1, 1}).unsqueeze(0); }),
-      refuses<IndexError>("select: index 2 is out of range for axis 0 of shape (2, 3); need -2 <= index < 2", [] { real({2, 3})[2]; }),
-      refuses<ShapeError>("sum_to: (2, 3) was not broadcast from (2); need sizes that are equal or 1, aligned at the right",
-                          [] { sum_to(real({2, 3}), {2}); }),
+                          [] {
+                            real({2, 3}).expand({4, 3});
+                          }),
+      refuses<ShapeError>("expand: cannot expand (2, 3) to the lower rank of (3); need at least rank 2",
+                          [] {
+                            real({2, 3}).expand({3});
+                          }),
+      refuses<ShapeError>("squeeze: axis 1 of shape (2, 3) has size 3; need 1",
+                          [] {
+                            real({2, 3}).squeeze(1);
+                          }),
+      refuses<IndexError>("unsqueeze: axis 4 is out of range for rank 3; need -3 <= axis < 3",
+                          [] {
+                            real({2, 3}).unsqueeze(4);
+                          }),
+      refuses<ShapeError>(
+          "unsqueeze: shape (1, 1, 1, 1, 1, 1, 1, 1) has no room for one more axis; need rank 7 or less",
+          [] {
+            real({1, 1, 1, 1, 1, 1, 1, 1}).unsqueeze(0);
+          }),
+      refuses<IndexError>("select: index 2 is out of range for axis 0 of shape (2, 3); need -2 <= index < 2",
+                          [] {
+                            real({2, 3})[2];
+                          }),
+      refuses<ShapeError>(
+          "sum_to: (2, 3) was not broadcast from (2); need sizes that are equal or 1, aligned at the right",
+          [] {
+            sum_to(real({2, 3}), {2});
+          }),
   };
 }
 
@@ -81,24 +152,47 @@ std::vector<ErrorCase> joins_and_picks() {
   return {
       refuses<ValueError>("cat: no tensors to join; need at least one", [] { cat({}, 0); }),
       refuses<ShapeError>("cat: shapes (2, 3) and (2, 4) do not join along axis 0; need equal sizes elsewhere",
-                          [] { cat({real({2, 3}), real({2, 4})}, 0); }),
+                          [] {
+                            cat({real({2, 3}), real({2, 4})}, 0);
+                          }),
       refuses<DTypeError>("cat: dtypes differ: f32 and i64; need equal dtypes, cast one with .to()",
-                          [] { cat({real({2}), whole({2})}, 0); }),
-      refuses<ShapeError>("cat: input has shape (); need rank 1 or more", [] { cat({real({}), real({})}, 0); }),
+                          [] {
+                            cat({real({2}), whole({2})}, 0);
+                          }),
+      refuses<ShapeError>("cat: input has shape (); need rank 1 or more",
+                          [] {
+                            cat({real({}), real({})}, 0);
+                          }),
       refuses<ValueError>("stack: no tensors to join; need at least one", [] { stack({}, 0); }),
-      refuses<ShapeError>("stack: shapes (2) and (3) differ; need equal shapes", [] { stack({real({2}), real({3})}, 0); }),
+      refuses<ShapeError>("stack: shapes (2) and (3) differ; need equal shapes",
+                          [] {
+                            stack({real({2}), real({3})}, 0);
+                          }),
       refuses<ValueError>("split: size 0; need at least 1", [] { split(real({4}), int64_t{0}, 0); }),
       refuses<ShapeError>("split: sizes add up to 3 but axis 0 of shape (4) has 4; need equal totals",
-                          [] { split(real({4}), std::vector<int64_t>{1, 2}, 0); }),
+                          [] {
+                            split(real({4}), std::vector<int64_t>{1, 2}, 0);
+                          }),
       refuses<ValueError>("split: size -1 is negative; need sizes of at least 0",
-                          [] { split(real({4}), std::vector<int64_t>{5, -1}, 0); }),
-      refuses<IndexError>("gather: index 3 is out of range; need 0 <= index < 3", [] { gather(real({3}), 0, tensor({0, 3})); }),
-      refuses<ShapeError>("gather: the index (2, 3) does not fit (2, 2) along axis 0; need equal ranks, and no other size larger",
-                          [] { gather(real({2, 2}), 0, whole({2, 3})); }),
+                          [] {
+                            split(real({4}), std::vector<int64_t>{5, -1}, 0);
+                          }),
+      refuses<IndexError>("gather: index 3 is out of range; need 0 <= index < 3",
+                          [] {
+                            gather(real({3}), 0, tensor({0, 3}));
+                          }),
+      refuses<ShapeError>(
+          "gather: the index (2, 3) does not fit (2, 2) along axis 0; need equal ranks, and no other size larger",
+          [] {
+            gather(real({2, 2}), 0, whole({2, 3}));
+          }),
       refuses<DTypeError>("gather: the index is f32; need i64", [] { gather(real({3}), 0, real({3})); }),
       refuses<IndexError>("index_select: index -1 is out of range; need 0 <= index < 3",
                           [] { index_select(real({3}), 0, tensor({-1})); }),
-      refuses<ShapeError>("index_select: the index has shape (1, 1); need rank 1", [] { index_select(real({3}), 0, whole({1, 1})); }),
+      refuses<ShapeError>("index_select: the index has shape (1, 1); need rank 1",
+                          [] {
+                            index_select(real({3}), 0, whole({1, 1}));
+                          }),
       refuses<ValueError>("index_add: size -1; need at least 0", [] { index_add(real({3}), 0, whole({3}), -1); }),
       refuses<ShapeError>("index_add: the index (2) does not fit axis 0 of (3); need (3)",
                           [] { index_add(real({3}), 0, whole({2}), 5); }),
@@ -110,92 +204,177 @@ std::vector<ErrorCase> joins_and_picks() {
 std::vector<ErrorCase> products_and_losses() {
   return {
       refuses<ShapeError>("matmul: inner dimensions differ: (2, 3) x (4, 5); need a.shape[-1] == b.shape[-2]",
-                          [] { matmul(real({2, 3}), real({4, 5})); }),
-      refuses<ShapeError>("matmul: the first input has shape (); need rank 1 or more", [] { matmul(real({}), real({2})); }),
-      refuses<ShapeError>("matmul: leading axes (2) and (3) do not broadcast; need equal sizes or 1 on every axis, aligned at the right",
-                          [] { matmul(real({2, 4, 5}), real({3, 5, 4})); }),
+                          [] {
+                            matmul(real({2, 3}), real({4, 5}));
+                          }),
+      refuses<ShapeError>("matmul: the first input has shape (); need rank 1 or more",
+                          [] { matmul(real({}), real({2})); }),
+      refuses<ShapeError>("matmul: leading axes (2) and (3) do not broadcast; need equal sizes or 1 on every axis, "
+                          "aligned at the right",
+                          [] {
+                            matmul(real({2, 4, 5}), real({3, 5, 4}));
+                          }),
       refuses<ShapeError>("linear: the weight (4, 5) does not fit the input (2, 3); need (out, 3)",
-                          [] { linear(real({2, 3}), real({4, 5})); }),
-      refuses<ShapeError>("linear: the bias has shape (3); need (4)", [] { linear(real({2, 3}), real({4, 3}), real({3})); }),
-      refuses<IndexError>("softmax: axis 1 is out of range for rank 1; need -1 <= axis < 1", [] { softmax(real({3}), 1); }),
+                          [] {
+                            linear(real({2, 3}), real({4, 5}));
+                          }),
+      refuses<ShapeError>("linear: the bias has shape (3); need (4)",
+                          [] {
+                            linear(real({2, 3}), real({4, 3}), real({3}));
+                          }),
+      refuses<IndexError>("softmax: axis 1 is out of range for rank 1; need -1 <= axis < 1",
+                          [] { softmax(real({3}), 1); }),
       refuses<ShapeError>("cross_entropy: targets have shape (3) and logits (2, 3); need targets of shape (2)",
-                          [] { cross_entropy(real({2, 3}), whole({3})); }),
+                          [] {
+                            cross_entropy(real({2, 3}), whole({3}));
+                          }),
       refuses<IndexError>("cross_entropy: target 3 at 1 is out of range; need 0 <= target < 3, or -1 to skip",
-                          [] { cross_entropy(real({2, 3}), tensor({0, 3})); }),
+                          [] {
+                            cross_entropy(real({2, 3}), tensor({0, 3}));
+                          }),
       refuses<ValueError>("cross_entropy: label_smoothing 1; need 0 <= label_smoothing < 1",
-                          [] { cross_entropy(real({1, 3}), whole({1}), {.label_smoothing = 1}); }),
+                          [] {
+                            cross_entropy(real({1, 3}), whole({1}), {.label_smoothing = 1});
+                          }),
       refuses<ShapeError>("nll_loss: targets have shape (3) and log_probabilities (2, 3); need targets of shape (2)",
-                          [] { nll_loss(real({2, 3}), whole({3})); }),
+                          [] {
+                            nll_loss(real({2, 3}), whole({3}));
+                          }),
       refuses<IndexError>("nll_loss: target 7 is out of range; need 0 <= target < 3, or -1 to skip",
-                          [] { nll_loss(real({1, 3}), tensor({7})); }),
-      refuses<ShapeError>("mse_loss: shapes (2) and (3) differ; need equal shapes", [] { mse_loss(real({2}), real({3})); }),
+                          [] {
+                            nll_loss(real({1, 3}), tensor({7}));
+                          }),
+      refuses<ShapeError>("mse_loss: shapes (2) and (3) differ; need equal shapes",
+                          [] { mse_loss(real({2}), real({3})); }),
       refuses<ShapeError>("binary_cross_entropy_with_logits: shapes (2) and (2, 1) differ; need equal shapes",
-                          [] { binary_cross_entropy_with_logits(real({2}), real({2, 1})); }),
+                          [] {
+                            binary_cross_entropy_with_logits(real({2}), real({2, 1}));
+                          }),
   };
 }
 
 std::vector<ErrorCase> layers() {
   const AttentionOptions masked{.mask = flags({1, 5})};
   return {
-      refuses<IndexError>("embedding: index 4 is out of range; need 0 <= index < 4", [] { embedding(real({4, 2}), tensor({1, 4})); }),
-      refuses<ShapeError>("embedding: the weight has shape (4); need (V, C)", [] { embedding(real({4}), tensor({1})); }),
-      refuses<DTypeError>("embedding: the index is f32; need i64", [] { embedding(real({4, 2}), real({1})); }),
+      refuses<IndexError>("embedding: index 4 is out of range; need 0 <= index < 4",
+                          [] {
+                            embedding(real({4, 2}), tensor({1, 4}));
+                          }),
+      refuses<ShapeError>("embedding: the weight has shape (4); need (V, C)",
+                          [] { embedding(real({4}), tensor({1})); }),
+      refuses<DTypeError>("embedding: the index is f32; need i64",
+                          [] {
+                            embedding(real({4, 2}), real({1}));
+                          }),
       refuses<ValueError>("dropout: probability 1.5; need 0 <= p <= 1",
                           [] {
                             Rng rng(1);
                             dropout(real({2}), 1.5, rng);
                           }),
       refuses<ShapeError>("layer_norm: the weight has shape (2); need (3), the input's last axis",
-                          [] { layer_norm(real({2, 3}), real({2})); }),
+                          [] {
+                            layer_norm(real({2, 3}), real({2}));
+                          }),
       refuses<ShapeError>("layer_norm: input has shape (); need rank 1 or more", [] { layer_norm(real({})); }),
       refuses<ShapeError>("rms_norm: the weight has shape (1, 3); need (3), the input's last axis",
-                          [] { rms_norm(real({2, 3}), real({1, 3})); }),
-      refuses<ShapeError>("scaled_dot_product_attention: q (2, 3) and k (2, 4) differ in width; need q.shape[-1] == k.shape[-1]",
-                          [] { scaled_dot_product_attention(real({2, 3}), real({2, 4}), real({2, 3})); }),
-      refuses<ShapeError>("scaled_dot_product_attention: k (2, 3) and v (4, 3) differ in length; need k.shape[-2] == v.shape[-2]",
-                          [] { scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({4, 3})); }),
-      refuses<ShapeError>("scaled_dot_product_attention: the mask (1, 5) does not broadcast to (2, 2); need sizes of 1 or equal, "
-                          "aligned at the right",
-                          [=] { scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), masked); }),
+                          [] {
+                            rms_norm(real({2, 3}), real({1, 3}));
+                          }),
+      refuses<ShapeError>(
+          "scaled_dot_product_attention: q (2, 3) and k (2, 4) differ in width; need q.shape[-1] == k.shape[-1]",
+          [] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 4}), real({2, 3}));
+          }),
+      refuses<ShapeError>(
+          "scaled_dot_product_attention: k (2, 3) and v (4, 3) differ in length; need k.shape[-2] == v.shape[-2]",
+          [] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({4, 3}));
+          }),
+      refuses<ShapeError>(
+          "scaled_dot_product_attention: the mask (1, 5) does not broadcast to (2, 2); need sizes of 1 or equal, "
+          "aligned at the right",
+          [=] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), masked);
+          }),
       refuses<ValueError>("scaled_dot_product_attention: dropout 1; need 0 <= dropout < 1",
-                          [] { scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.dropout = 1}); }),
+                          [] {
+                            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.dropout = 1});
+                          }),
       refuses<ValueError>("scaled_dot_product_attention: dropout 0.5 without a generator; need options.rng",
-                          [] { scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.dropout = 0.5}); }),
-      refuses<ShapeError>("packed_self_attention: the input (1, 2, 9) does not split into q, k and v of 2 heads; need (B, T, 3 C) "
-                          "with C a multiple of 2",
-                          [] { packed_self_attention(real({1, 2, 9}), 2); }),
+                          [] {
+                            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.dropout = 0.5});
+                          }),
+      refuses<ShapeError>(
+          "packed_self_attention: the input (1, 2, 9) does not split into q, k and v of 2 heads; need (B, T, 3 C) "
+          "with C a multiple of 2",
+          [] {
+            packed_self_attention(real({1, 2, 9}), 2);
+          }),
       refuses<ValueError>("packed_self_attention: a mask; need none (causal alone), or scaled_dot_product_attention",
-                          [=] { packed_self_attention(real({1, 2, 12}), 2, masked); }),
+                          [=] {
+                            packed_self_attention(real({1, 2, 12}), 2, masked);
+                          }),
   };
 }
 
 std::vector<ErrorCase> recurrent_and_additive() {
   const auto run = [](const Shape& gates, const Shape& w_hh, const Tensor& c0, const Tensor& lengths,
-                      Loc where = Loc::current()) {
-    recurrent(Cell::gru, real(gates), real(w_hh), {}, {}, c0, {.lengths = lengths}, where);
+                      Loc loc = Loc::current()) {
+    recurrent(Cell::gru, real(gates), real(w_hh), {}, {}, c0, {.lengths = lengths}, loc);
   };
   const auto attend = [](const Shape& query, const Shape& keys, const Shape& score, const Shape& values,
-                         Loc where = Loc::current()) {
-    additive_attention(real(query), real(keys), real(score), real(values), {}, where);
+                         Loc loc = Loc::current()) {
+    additive_attention(real(query), real(keys), real(score), real(values), {}, loc);
   };
   return {
-      refuses<ShapeError>("recurrent: w_hh has shape (4, 2); need (3 H, H)", [=] { run({2, 1, 6}, {4, 2}, {}, {}); }),
-      refuses<ShapeError>("recurrent: gates have shape (2, 1, 5); need (T, B, 6)", [=] { run({2, 1, 5}, {6, 2}, {}, {}); }),
-      refuses<ShapeError>("recurrent: c0 has shape (3, 2); need (1, 2)", [=] { run({2, 1, 6}, {6, 2}, real({3, 2}), {}); }),
-      refuses<ValueError>("recurrent: c0 is given; need none, as only an LSTM has a cell state", [=] { run({2, 1, 6}, {6, 2}, real({1, 2}), {}); }),
-      refuses<ValueError>("recurrent: a length of 3; need 0 to 2", [=] { run({2, 1, 6}, {6, 2}, {}, tensor({3})); }),
-      refuses<DTypeError>("recurrent: lengths is f32; need i64", [=] { run({2, 1, 6}, {6, 2}, {}, real({1})); }),
+      refuses<ShapeError>("recurrent: w_hh has shape (4, 2); need (3 H, H)",
+                          [=] {
+                            run({2, 1, 6}, {4, 2}, {}, {});
+                          }),
+      refuses<ShapeError>("recurrent: gates have shape (2, 1, 5); need (T, B, 6)",
+                          [=] {
+                            run({2, 1, 5}, {6, 2}, {}, {});
+                          }),
+      refuses<ShapeError>("recurrent: c0 has shape (3, 2); need (1, 2)",
+                          [=] {
+                            run({2, 1, 6}, {6, 2}, real({3, 2}), {});
+                          }),
+      refuses<ValueError>("recurrent: c0 is given; need none, as only an LSTM has a cell state",
+                          [=] {
+                            run({2, 1, 6}, {6, 2}, real({1, 2}), {});
+                          }),
+      refuses<ValueError>("recurrent: a length of 3; need 0 to 2",
+                          [=] {
+                            run({2, 1, 6}, {6, 2}, {}, tensor({3}));
+                          }),
+      refuses<DTypeError>("recurrent: lengths is f32; need i64",
+                          [=] {
+                            run({2, 1, 6}, {6, 2}, {}, real({1}));
+                          }),
       refuses<ShapeError>("additive_attention: query has shape (2, 3); need (B, T, A)",
-                          [=] { attend({2, 3}, {1, 2, 3}, {3}, {1, 2, 3}); }),
+                          [=] {
+                            attend({2, 3}, {1, 2, 3}, {3}, {1, 2, 3});
+                          }),
       refuses<ShapeError>("additive_attention: keys have shape (2, 3); need (B, S, A)",
-                          [=] { attend({1, 2, 3}, {2, 3}, {3}, {1, 2, 3}); }),
+                          [=] {
+                            attend({1, 2, 3}, {2, 3}, {3}, {1, 2, 3});
+                          }),
       refuses<ShapeError>("additive_attention: values have shape (2, 3); need (B, S, D)",
-                          [=] { attend({1, 2, 3}, {1, 2, 3}, {3}, {2, 3}); }),
+                          [=] {
+                            attend({1, 2, 3}, {1, 2, 3}, {3}, {2, 3});
+                          }),
       refuses<ShapeError>("additive_attention: query (1, 2, 3) and keys (1, 2, 4) do not fit; need equal B and A",
-                          [=] { attend({1, 2, 3}, {1, 2, 4}, {3}, {1, 2, 3}); }),
+                          [=] {
+                            attend({1, 2, 3}, {1, 2, 4}, {3}, {1, 2, 3});
+                          }),
       refuses<ShapeError>("additive_attention: keys (1, 2, 3) and values (1, 4, 3) do not fit; need equal B and S",
-                          [=] { attend({1, 2, 3}, {1, 2, 3}, {3}, {1, 4, 3}); }),
-      refuses<ShapeError>("additive_attention: score has shape (4); need (3)", [=] { attend({1, 2, 3}, {1, 2, 3}, {4}, {1, 2, 3}); }),
+                          [=] {
+                            attend({1, 2, 3}, {1, 2, 3}, {3}, {1, 4, 3});
+                          }),
+      refuses<ShapeError>("additive_attention: score has shape (4); need (3)",
+                          [=] {
+                            attend({1, 2, 3}, {1, 2, 3}, {4}, {1, 2, 3});
+                          }),
   };
 }
 
@@ -203,7 +382,8 @@ std::vector<ErrorCase> recurrent_and_additive() {
 
 std::vector<ErrorCase> op_errors() {
   std::vector<ErrorCase> all;
-  for (auto part : {elementwise, reductions, views, joins_and_picks, products_and_losses, layers, recurrent_and_additive})
+  for (auto part :
+       {elementwise, reductions, views, joins_and_picks, products_and_losses, layers, recurrent_and_additive})
     for (ErrorCase& one : part()) all.push_back(std::move(one));
   return all;
 }

@@ -1,39 +1,55 @@
 // Wrong factories, shapes, elements and draws; and gradients that cannot be had.
 #include <cmath>
 
-#include "autograd/anomaly.h"
-#include "autograd/engine.h"
-#include "autograd/gradcheck.h"
-#include "autograd/graph.h"
-#include "autograd/node.h"
-#include "autograd/ops.h"
-#include "tensor/kernels/simd.h"
-#include "tensor/parallel.h"
-#include "tensor/random.h"
-#include "tests/error_cases.h"
+#include <heed/autograd/check/anomaly.h>
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/check/graph.h>
+#include <heed/autograd/engine.h>
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/kernels/simd.h>
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/random.h>
+#include "error_cases.h"
 
 namespace heed::tests {
 namespace {
 
 std::vector<ErrorCase> factories_and_elements() {
   return {
-      refuses<ShapeError>("zeros: size -1 in shape (2, -1) is negative; need sizes of at least 0", [] { zeros({2, -1}); }),
-      refuses<ShapeError>("empty: shape (4611686018427387904, 4) has more elements than memory can address; need a smaller shape",
-                          [] { empty({int64_t{1} << 62, 4}); }),
-      refuses<ShapeError>("Shape: 9 axes; need at most 8", [] { zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}); }),
+      refuses<ShapeError>("zeros: size -1 in shape (2, -1) is negative; need sizes of at least 0",
+                          [] {
+                            zeros({2, -1});
+                          }),
+      refuses<ShapeError>(
+          "empty: shape (4611686018427387904, 4) has more elements than memory can address; need a smaller shape",
+          [] {
+            empty({int64_t{1} << 62, 4});
+          }),
+      refuses<ShapeError>("Shape: 9 axes; need at most 8",
+                          [] {
+                            zeros({1, 1, 1, 1, 1, 1, 1, 1, 1});
+                          }),
       refuses<ShapeError>("Shape: one axis more than the 8 of (1, 1, 1, 1, 1, 1, 1, 1); need at most 8",
                           [] { tensor({{{{{{{{{1.}}}}}}}}}); }),
-      refuses<Error>("Storage::allocate: the system refused 2305843009213693952 bytes; * bytes are in use by tensors, need fewer or "
+      refuses<Error>("Storage::allocate: the system refused 2305843009213693952 bytes; * bytes are in use by tensors, "
+                     "need fewer or "
                      "smaller ones",
                      [] { empty({int64_t{1} << 58}, f64); }),
       refuses<ValueError>("eye: n is -1; need at least 0", [] { eye(-1); }),
       refuses<ShapeError>("tensor: the list is ragged: item 0 has shape (2), item 1 has shape (1); need equal shapes",
-                          [] { tensor({{1, 2}, {3}}); }),
+                          [] {
+                            tensor({{1, 2}, {3}});
+                          }),
       refuses<ShapeError>("from_vector: 3 values do not fill shape (2, 2); need 4",
-                          [] { from_vector(std::vector<float>{1, 2, 3}, {2, 2}); }),
-      refuses<ValueError>("arange: start 0, end 1, step 0; need finite numbers and a step other than 0", [] { arange(0., 1., 0.); }),
-      refuses<DTypeError>("data: elements read as f64 but the tensor is f32; need data of the same type, or .to(f64) first",
-                          [] { ones({2}).data<double>(); }),
+                          [] {
+                            from_vector(std::vector<float>{1, 2, 3}, {2, 2});
+                          }),
+      refuses<ValueError>("arange: start 0, end 1, step 0; need finite numbers and a step other than 0",
+                          [] { arange(0., 1., 0.); }),
+      refuses<DTypeError>(
+          "data: elements read as f64 but the tensor is f32; need data of the same type, or .to(f64) first",
+          [] { ones({2}).data<double>(); }),
       refuses<Error>("Tensor: an undefined tensor has no elements; need one made by a factory or an op",
                      [] { Tensor().data<float>(); }),
       refuses<Error>("item: an undefined tensor has no elements; need one made by a factory or an op",
@@ -41,9 +57,16 @@ std::vector<ErrorCase> factories_and_elements() {
       refuses<Error>("to_vector: an undefined tensor has no elements; need one made by a factory or an op",
                      [] { Tensor().to_vector<float>(); }),
       refuses<ShapeError>("item: shape (2) has 2 elements; need exactly 1", [] { ones({2}).item<float>(); }),
-      refuses<IndexError>("at: 1 indices for shape (2, 2); need 2", [] { ones({2, 2}).at<float>({0}); }),
-      refuses<IndexError>("size: axis 2 is out of range for rank 2; need -2 <= axis < 2", [] { ones({2, 2}).size(2); }),
-      refuses<IndexError>("size: axis -1 of a tensor of rank 0, which has no axes; need rank 1 or more", [] { scalar(1).size(-1); }),
+      refuses<IndexError>("at: 1 indices for shape (2, 2); need 2",
+                          [] {
+                            ones({2, 2}).at<float>({0});
+                          }),
+      refuses<IndexError>("size: axis 2 is out of range for rank 2; need -2 <= axis < 2",
+                          [] {
+                            ones({2, 2}).size(2);
+                          }),
+      refuses<IndexError>("size: axis -1 of a tensor of rank 0, which has no axes; need rank 1 or more",
+                          [] { scalar(1).size(-1); }),
   };
 }
 
@@ -57,10 +80,13 @@ std::vector<ErrorCase> random_tensors() {
   return {
       refuses<DTypeError>("rand: dtype is i64; need f32 or f64", with([](Rng& rng) { rand({2}, rng, i64); })),
       refuses<DTypeError>("randn: dtype is boolean; need f32 or f64", with([](Rng& rng) { randn({2}, rng, boolean); })),
-      refuses<ShapeError>("randn: size -2 in shape (-2) is negative; need sizes of at least 0", with([](Rng& rng) { randn({-2}, rng); })),
+      refuses<ShapeError>("randn: size -2 in shape (-2) is negative; need sizes of at least 0",
+                          with([](Rng& rng) { randn({-2}, rng); })),
       refuses<ValueError>("randperm: n is -1; need at least 0", with([](Rng& rng) { randperm(-1, rng); })),
-      refuses<ValueError>("multinomial: weights are i64 (3); need (..., n), f32 or f64", with([](Rng& rng) { multinomial(arange(3), 1, rng); })),
-      refuses<ValueError>("randint: no integer in [3, 3); need low < high", with([](Rng& rng) { randint(3, 3, {2}, rng); })),
+      refuses<ValueError>("multinomial: weights are i64 (3); need (..., n), f32 or f64",
+                          with([](Rng& rng) { multinomial(arange(3), 1, rng); })),
+      refuses<ValueError>("randint: no integer in [3, 3); need low < high",
+                          with([](Rng& rng) { randint(3, 3, {2}, rng); })),
   };
 }
 
@@ -72,48 +98,65 @@ std::vector<ErrorCase> draws() {
       f(rng, out);
     };
   };
-  const auto pick = [](const std::vector<float>& weights, int64_t samples, bool replacement = false, Loc where = Loc::current()) {
+  const auto pick = [](const std::vector<float>& weights, int64_t samples, bool replacement = false,
+                       Loc loc = Loc::current()) {
     Rng rng(1);
     int64_t out[4];
-    rng.multinomial(out, samples, weights.data(), int64_t(weights.size()), replacement, where);
+    rng.multinomial(out, samples, weights.data(), int64_t(weights.size()), replacement, loc);
   };
-  const auto restore = [](size_t size, size_t at, int64_t value, Loc where = Loc::current()) {
+  const auto restore = [](size_t size, size_t at, int64_t value, Loc loc = Loc::current()) {
     Rng rng(1);
     std::vector<int64_t> state = rng.state();
     state.resize(size);
     if (at < size) state[at] = value;
-    rng.set_state(state, where);
+    rng.set_state(state, loc);
   };
   return {
-      refuses<ValueError>("uniform: cannot draw -1 numbers; need n >= 0", with([](Rng& rng, float* out) { rng.uniform(out, -1); })),
+      refuses<ValueError>("uniform: cannot draw -1 numbers; need n >= 0",
+                          with([](Rng& rng, float* out) { rng.uniform(out, -1); })),
       refuses<ValueError>("uniform: from 1 to 0 is not an interval; need finite from <= to",
                           with([](Rng& rng, float* out) { rng.uniform(out, 2, 1, 0); })),
       refuses<ValueError>("normal: mean 0 and std -1; need finite numbers and std >= 0",
                           with([](Rng& rng, float* out) { rng.normal(out, 2, 0, -1); })),
       refuses<ValueError>("trunc_normal: std 0 within [-2, 2]; need std > 0 and low < high",
                           with([](Rng& rng, float* out) { rng.trunc_normal(out, 2, 0, 0); })),
-      refuses<ValueError>("trunc_normal: no part of normal(0, 1) falls in [50, 60]; need an interval nearer to the mean",
-                          with([](Rng& rng, float* out) { rng.trunc_normal(out, 2, 0, 1, 50, 60); })),
+      refuses<ValueError>(
+          "trunc_normal: no part of normal(0, 1) falls in [50, 60]; need an interval nearer to the mean",
+          with([](Rng& rng, float* out) { rng.trunc_normal(out, 2, 0, 1, 50, 60); })),
       refuses<ValueError>("exponential: rate lambda 0; need a finite number > 0",
                           with([](Rng& rng, float* out) { rng.exponential(out, 2, 0); })),
-      refuses<ValueError>("bernoulli: probability is 2; need 0 to 1", with([](Rng& rng, float* out) { rng.bernoulli(out, 2, 2); })),
-      refuses<ValueError>("multinomial: weight -1 of category 1; need a finite number >= 0", [=] { pick({1, -1}, 1); }),
-      refuses<ValueError>("multinomial: none of 3 weights is positive; need at least one", [=] { pick({0, 0, 0}, 1); }),
+      refuses<ValueError>("bernoulli: probability is 2; need 0 to 1",
+                          with([](Rng& rng, float* out) { rng.bernoulli(out, 2, 2); })),
+      refuses<ValueError>("multinomial: weight -1 of category 1; need a finite number >= 0",
+                          [=] {
+                            pick({1, -1}, 1);
+                          }),
+      refuses<ValueError>("multinomial: none of 3 weights is positive; need at least one",
+                          [=] {
+                            pick({0, 0, 0}, 1);
+                          }),
       refuses<ValueError>("multinomial: cannot draw 0 samples; need at least 1", [=] { pick({1}, 0); }),
-      refuses<ValueError>("multinomial: cannot draw 3 samples without replacement; need at most 1, the categories with positive weight",
-                          [=] { pick({1, 0, 0, 0}, 3); }),
+      refuses<ValueError>(
+          "multinomial: cannot draw 3 samples without replacement; need at most 1, the categories with positive weight",
+          [=] {
+            pick({1, 0, 0, 0}, 3);
+          }),
       refuses<ValueError>("multinomial: the 2 weights add up to infinity; need a finite sum",
-                          [=] { pick({3e38f, 3e38f}, 2, true); }),
+                          [=] {
+                            pick({3e38f, 3e38f}, 2, true);
+                          }),
       refuses<ValueError>("set_state: state of 600 numbers; need 627", [=] { restore(600, 600, 0); }),
       refuses<ValueError>("set_state: word 3 is -1; need 32 bits", [=] { restore(627, 3, -1); }),
-      refuses<ValueError>("set_state: position 700 and flag 0; need 0 to 624, and 0 or 1", [=] { restore(627, 624, 700); }),
+      refuses<ValueError>("set_state: position 700 and flag 0; need 0 to 624, and 0 or 1",
+                          [=] { restore(627, 624, 700); }),
   };
 }
 
 std::vector<ErrorCase> settings() {
   return {
       refuses<ValueError>("set_num_threads: 0 threads; need at least 1", [] { set_num_threads(0); }),
-      refuses<ValueError>("use_simd_target: this machine has no \"ABACUS\"; need one of *", [] { kernels::use_simd_target("ABACUS"); }),
+      refuses<ValueError>("use_simd_target: this machine has no \"ABACUS\"; need one of *",
+                          [] { kernels::use_simd_target("ABACUS"); }),
   };
 }
 
@@ -131,22 +174,26 @@ std::vector<ErrorCase> tensor_errors() {
 std::vector<ErrorCase> engine_errors() {
   using autograd::Gradients, autograd::Needs;
   const auto twice = [](const Tensor& x) { return x * 2; };
-  const auto custom = [](autograd::Formula formula, Loc where = Loc::current()) {
-    return autograd::record({"custom", where}, ones({}, f64), {{leaf({2}), std::move(formula)}});
+  const auto custom = [](autograd::Formula formula, Loc loc = Loc::current()) {
+    return autograd::record({"custom", loc}, ones({}, f64), {{leaf({2}), std::move(formula)}});
   };
-  const auto twice_derived = [](autograd::Twin twin, Loc where = Loc::current()) {
+  const auto twice_derived = [](autograd::Twin twin, Loc loc = Loc::current()) {
     const Tensor x = leaf({});
     const auto backward = [x](const Tensor& g, Needs) { return Gradients{g * x * x * 3}; };
-    grad(autograd::fused({"cube", where}, (x * x * x).detach(), {x}, backward, std::move(twin)), x, {.create_graph = true});
+    grad(autograd::fused({"cube", loc}, (x * x * x).detach(), {x}, backward, std::move(twin)), x,
+         {.create_graph = true});
   };
   return {
-      refuses<GradError>("backward: output 0 is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
-                         "need a result computed from a tensor with set_requires_grad()",
-                         [] { ones({}).backward(); }),
+      refuses<GradError>(
+          "backward: output 0 is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
+          "need a result computed from a tensor with set_requires_grad()",
+          [] { ones({}).backward(); }),
       refuses<GradError>("backward: output 0 has shape (2) and no seed; need a scalar, or a seed of shape (2)",
                          [] { leaf({2}).backward(); }),
-      refuses<ShapeError>("backward: seed 0 has shape (3); need the output's shape (2)", [] { leaf({2}).backward(ones({3}, f64)); }),
-      refuses<DTypeError>("backward: seed 0 is f32; need the output's dtype f64", [] { leaf({2}).backward(ones({2})); }),
+      refuses<ShapeError>("backward: seed 0 has shape (3); need the output's shape (2)",
+                          [] { leaf({2}).backward(ones({3}, f64)); }),
+      refuses<DTypeError>("backward: seed 0 is f32; need the output's dtype f64",
+                          [] { leaf({2}).backward(ones({2})); }),
       refuses<GradError>("grad: 2 seeds for 1 outputs; need one each, or none for scalars",
                          [] {
                            const Tensor x = leaf({});
@@ -163,21 +210,25 @@ std::vector<ErrorCase> engine_errors() {
                          }),
       refuses<Error>("set_requires_grad: the tensor is undefined; need one made by a factory or an op",
                      [] { Tensor().set_requires_grad(); }),
-      refuses<DTypeError>("set_requires_grad: i64 has no gradient; need f32 or f64", [] { arange(3).set_requires_grad(); }),
+      refuses<DTypeError>("set_requires_grad: i64 has no gradient; need f32 or f64",
+                          [] { arange(3).set_requires_grad(); }),
       refuses<GradError>("set_requires_grad: the tensor was computed from others (exp); need a leaf, or detach() first",
                          [] { exp(leaf({2})).set_requires_grad(); }),
-      refuses<GradError>("grad: only leaves keep gradients, and this is a constant; need a tensor with set_requires_grad()",
-                         [] { ones({2}).grad(); }),
+      refuses<GradError>(
+          "grad: only leaves keep gradients, and this is a constant; need a tensor with set_requires_grad()",
+          [] { ones({2}).grad(); }),
       refuses<ShapeError>("set_grad: a gradient of shape (3) for a tensor of shape (2); need equal shapes",
                           [] { leaf({2}).set_grad(ones({3}, f64)); }),
-      refuses<DTypeError>("set_grad: a gradient of f32 for a tensor of f64; need equal dtypes", [] { leaf({2}).set_grad(ones({2})); }),
-      refuses<GradError>("backward: the graph at exp ([error_cases_tensor.cpp:*]) was freed by an earlier backward; need retain_graph "
-                         "in that one",
-                         [] {
-                           const Tensor y = exp(leaf({}));
-                           y.backward();
-                           y.backward();
-                         }),
+      refuses<DTypeError>("set_grad: a gradient of f32 for a tensor of f64; need equal dtypes",
+                          [] { leaf({2}).set_grad(ones({2})); }),
+      refuses<GradError>(
+          "backward: the graph at exp ([error_cases_tensor.cpp:*]) was freed by an earlier backward; need retain_graph "
+          "in that one",
+          [] {
+            const Tensor y = exp(leaf({}));
+            y.backward();
+            y.backward();
+          }),
       refuses<GradError>("custom: backward returned 1 gradients for 2 inputs; need one each",
                          [] {
                            const Tensor x = leaf({2});
@@ -188,10 +239,12 @@ std::vector<ErrorCase> engine_errors() {
                           [=] { custom([](const Tensor&) { return ones({3}, f64); }).backward(); }),
       refuses<DTypeError>("custom: gradient 0 is f32; need f64",
                           [=] { custom([](const Tensor&) { return ones({2}); }).backward(); }),
-      refuses<GradError>("backward: output 0 is boolean, which has no derivative (comparisons, argmax and .to(boolean) end the graph); "
+      refuses<GradError>("backward: output 0 is boolean, which has no derivative (comparisons, argmax and .to(boolean) "
+                         "end the graph); "
                          "need an f32 or f64 result",
                          [] { gt(leaf({}), 0).backward(); }),
-      refuses<GradError>("backward: output 0 is i64, which has no derivative (comparisons, argmax and .to(i64) end the graph); need an "
+      refuses<GradError>("backward: output 0 is i64, which has no derivative (comparisons, argmax and .to(i64) end the "
+                         "graph); need an "
                          "f32 or f64 result",
                          [] { leaf({3}).argmax().backward(); }),
       refuses<GradError>("custom: its result is i64, which has no derivative; need f32 or f64, or no record(...)",
@@ -199,30 +252,35 @@ std::vector<ErrorCase> engine_errors() {
                            const auto zero = [](const Tensor& g) { return g * 0; };
                            autograd::record({"custom"}, arange(2), {{leaf({2}), zero}});
                          }),
-      refuses<GradError>("cube: no second derivative, as it was recorded without a twin; need create_graph = false, or a twin of recorded "
+      refuses<GradError>("cube: no second derivative, as it was recorded without a twin; need create_graph = false, or "
+                         "a twin of recorded "
                          "ops in fused(...)",
                          [=] { twice_derived(nullptr); }),
       refuses<GradError>("cube: its twin gives f64 (2), its forward f64 (); need a twin that computes the same",
                          [=] { twice_derived([](autograd::Inputs in) { return in[0] * ones({2}, f64); }); }),
-      refuses<GradError>("cube: its twin gives a constant; need one of recorded ops, which its second derivatives come from",
-                         [=] { twice_derived([](autograd::Inputs in) { return in[0].detach(); }); }),
-      refuses<GradError>("kernel: no second derivative, as the formula of gradient 0 is not made of recorded ops; need create_graph = "
-                         "false, such ops, or fused(...) with a twin",
-                         [=] {
-                           const Tensor x = leaf({});
-                           const auto behind_its_back = [](const Tensor& g) { return g.detach(); };
-                           const Tensor y = autograd::record({"kernel"}, x.detach(), {{x, behind_its_back}});
-                           grad(y * y, x, {.create_graph = true});
-                         }),
+      refuses<GradError>(
+          "cube: its twin gives a constant; need one of recorded ops, which its second derivatives come from",
+          [=] { twice_derived([](autograd::Inputs in) { return in[0].detach(); }); }),
+      refuses<GradError>(
+          "kernel: no second derivative, as the formula of gradient 0 is not made of recorded ops; need create_graph = "
+          "false, such ops, or fused(...) with a twin",
+          [=] {
+            const Tensor x = leaf({});
+            const auto behind_its_back = [](const Tensor& g) { return g.detach(); };
+            const Tensor y = autograd::record({"kernel"}, x.detach(), {{x, behind_its_back}});
+            grad(y * y, x, {.create_graph = true});
+          }),
       refuses<ValueError>("custom: 65 inputs; need at most 64",
                           [] {
                             const std::vector<Tensor> many(65, leaf({}));
-                            autograd::fused({"custom"}, ones({}, f64), many, [](const Tensor&, Needs) { return Gradients(65); },
-                                            [](autograd::Inputs in) { return in[0]; });
+                            autograd::fused(
+                                {"custom"}, ones({}, f64), many, [](const Tensor&, Needs) { return Gradients(65); },
+                                [](autograd::Inputs in) { return in[0]; });
                           }),
-      refuses<GradError>("dot: the output is a constant: nothing was recorded; need a result computed from a tensor with "
-                         "set_requires_grad()",
-                         [] { graph::dot(ones({2})); }),
+      refuses<GradError>(
+          "dot: the output is a constant: nothing was recorded; need a result computed from a tensor with "
+          "set_requires_grad()",
+          [] { graph::dot(ones({2})); }),
       refuses<AnomalyError>("log: the result (2) has 1 NaN and 0 infinities, first at (1); the inputs are *",
                             [] {
                               const DetectAnomaly guard;
@@ -233,28 +291,35 @@ std::vector<ErrorCase> engine_errors() {
                               const DetectAnomaly guard;
                               sqrt(zeros({2}, f64).set_requires_grad()).narrow(0, 0, 1).sum().backward();
                             }),
-      refuses<DTypeError>("gradcheck: input 0 is f32, whose rounding (1e-7) hides errors below 1% of a derivative; need f64: use .to(f64)",
+      refuses<DTypeError>("gradcheck: input 0 is f32, whose rounding (1e-7) hides errors below 1% of a derivative; "
+                          "need f64: use .to(f64)",
                           [=] { gradcheck(twice, ones({2})); }),
       refuses<ValueError>("gradcheck: input 0[1] is inf; need finite values to take differences",
-                          [=] { gradcheck(twice, tensor({1., HUGE_VAL}, f64)); }),
+                          [=] {
+                            gradcheck(twice, tensor({1., HUGE_VAL}, f64));
+                          }),
       refuses<ValueError>("gradgradcheck: eps = 0, atol = 1e-08, rtol = 1e-06; need all above 0",
                           [=] { gradgradcheck(twice, ones({2}, f64), {.eps = 0}); }),
       refuses<ValueError>("gradcheck: elements = -1; need 0 for all, or a count",
                           [=] { gradcheck(twice, ones({2}, f64), {.elements = -1}); }),
-      refuses<ValueError>("gradcheck: none of the 1 inputs is f64; need one to differentiate by", [=] { gradcheck(twice, arange(2)); }),
+      refuses<ValueError>("gradcheck: none of the 1 inputs is f64; need one to differentiate by",
+                          [=] { gradcheck(twice, arange(2)); }),
       refuses<ValueError>("gradgradcheck: 2 inputs for a function of 1; need equal counts",
-                          [=] { gradgradcheck(twice, {ones({2}, f64), ones({2}, f64)}); }),
-      refuses<DTypeError>("gradcheck: the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64",
-                          [] { gradcheck([](const Tensor& x) { return x.to(f32); }, ones({2}, f64)); }),
+                          [=] {
+                            gradgradcheck(twice, {ones({2}, f64), ones({2}, f64)});
+                          }),
+      refuses<DTypeError>(
+          "gradcheck: the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64",
+          [] { gradcheck([](const Tensor& x) { return x.to(f32); }, ones({2}, f64)); }),
       refuses<ValueError>("gradcheck: input 0 is undefined; need a tensor", [=] { gradcheck(twice, Tensor()); }),
       refuses<GradError>("gradcheck: w was computed from other tensors (exp); need a leaf",
                          [] {
-                           const autograd::NamedTensors params{{"w", exp(leaf({2}))}};
+                           const NamedTensors params{{"w", exp(leaf({2}))}};
                            gradcheck(params, [&] { return params[0].second.sum(); });
                          }),
       refuses<ValueError>("gradcheck: none of the 1 tensors is f64 and requires a gradient; need one",
                           [] {
-                            const autograd::NamedTensors params{{"w", ones({2}, f64)}};
+                            const NamedTensors params{{"w", ones({2}, f64)}};
                             gradcheck(params, [&] { return params[0].second.sum(); });
                           }),
   };

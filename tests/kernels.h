@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/kernels/simd.h"
-#include "tests/catch.h"
+#include <heed/tensor/kernels/simd.h>
+#include "catch.h"
 
 namespace heed {
 
@@ -51,7 +51,8 @@ double worst_error(const std::vector<T>& actual, const std::vector<double>& expe
   for (size_t i = 0; i < expected.size(); ++i) {
     const double a = static_cast<double>(actual[i]), e = expected[i];
     if (close(a, e, 0, 0)) continue;
-    if (std::isnan(a) || std::isnan(e) || std::isinf(a) || std::isinf(e)) return std::numeric_limits<double>::infinity();
+    if (std::isnan(a) || std::isnan(e) || std::isinf(a) || std::isinf(e))
+      return std::numeric_limits<double>::infinity();
     worst = std::max(worst, std::abs(a - e) / std::max(std::abs(e), floor));
   }
   return worst;

@@ -4,8 +4,8 @@
 #endif
 #include <cstdio>
 
-#include "autograd/node.h"
-#include "tests/catch.h"
+#include <heed/autograd/node.h>
+#include "catch.h"
 
 namespace {
 
@@ -30,7 +30,8 @@ class LiveNodes : public Listener {
     const int64_t left = heed::autograd::Node::live() - before_;
     if (left != 0) {
       ++leaking_tests;
-      std::fprintf(stderr, "FAILED: %s\n  left %lld recorded nodes alive; need 0\n", name_of(stats).c_str(), static_cast<long long>(left));
+      std::fprintf(stderr, "FAILED: %s\n  left %lld recorded nodes alive; need 0\n", name_of(stats).c_str(),
+                   static_cast<long long>(left));
     }
     Listener::testCaseEnded(stats);
   }

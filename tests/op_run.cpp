@@ -1,9 +1,9 @@
-#include "tests/op_run.h"
+#include "op_run.h"
 
 #include <cmath>
 
-#include "autograd/engine.h"
-#include "autograd/gradcheck.h"
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/engine.h>
 
 namespace heed::tests {
 namespace {
@@ -49,7 +49,9 @@ struct Leaves {
 
 }  // namespace
 
-uint64_t seed_of(const OpRecord& record, const Sample& sample) { return hash(record.declares + "/" + sample.name) % 1000000; }
+uint64_t seed_of(const OpRecord& record, const Sample& sample) {
+  return hash(record.declares + "/" + sample.name) % 1000000;
+}
 
 List seeds_for(const List& outputs, uint64_t seed) {
   Draw draw(seed);
@@ -95,7 +97,8 @@ std::string difference(const Tensor& a, const Tensor& b, double tolerance) {
     const double d = std::isfinite(x[i] - y[i]) ? std::abs(x[i] - y[i]) : HUGE_VAL;
     if (d <= tolerance * size || d <= worst) continue;
     worst = d;
-    text = fmt::format("element {} of {}: {} and {}, which differ by {:.2g} of the largest; allowed {:.2g}", i, b.shape(), x[i], y[i], d / size, tolerance);
+    text = fmt::format("element {} of {}: {} and {}, which differ by {:.2g} of the largest; allowed {:.2g}", i,
+                       b.shape(), x[i], y[i], d / size, tolerance);
   }
   return text;
 }

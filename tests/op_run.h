@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "tests/catch.h"
-#include "tests/op_table.h"
+#include "catch.h"
+#include "op_table.h"
 
 namespace heed::tests {
 

@@ -1,4 +1,4 @@
-#include "tests/op_table.h"
+#include "op_table.h"
 
 namespace heed::tests {
 
@@ -34,8 +34,8 @@ Tensor Draw::mask(const Shape& shape, double p) {
 const std::vector<OpRecord>& op_table() {
   static const std::vector<OpRecord> table = [] {
     std::vector<OpRecord> all;
-    for (auto part : {elementwise_records, reduction_records, product_records, view_records, index_records, loss_records,
-                      layer_records, recurrent_records, comparison_records})
+    for (auto part : {elementwise_records, reduction_records, product_records, view_records, index_records,
+                      loss_records, layer_records, recurrent_records, comparison_records})
       for (OpRecord& record : part()) all.push_back(std::move(record));
     return all;
   }();

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "autograd/ops.h"
+#include <heed/autograd/ops.h>
 
 namespace heed::tests {
 
@@ -47,11 +47,11 @@ Function listed(F f) {
 
 struct Sample {
   std::string name;
-  Inputs inputs;      ///< f64 ones are differentiated
+  Inputs inputs;  ///< f64 ones are differentiated
   Function fn;
-  std::string torch;   ///< the same in Python, of the list x, for tests/oracle/ops.py
-  std::string no_torch = {};  ///< why it is not compared with PyTorch
-  Function twin = {};  ///< from simpler ops; absent for ops that are not fused
+  std::string torch;            ///< the same in Python, of the list x, for tests/oracle/ops.py
+  std::string no_torch = {};    ///< why it is not compared with PyTorch
+  Function twin = {};           ///< from simpler ops; absent for ops that are not fused
   double f32_tolerance = 2e-6;  ///< of values and gradients, relative to the tensor's largest or 1: some 16 roundings
   std::string f32_reason = {};  ///< where it is not the default
 };

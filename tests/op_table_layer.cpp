@@ -1,7 +1,7 @@
 // Embedding, dropout, norms and attention.
-#include "autograd/reference.h"
-#include "tensor/random.h"
-#include "tests/op_table.h"
+#include <heed/autograd/ops/reference.h>
+#include <heed/tensor/random.h>
+#include "op_table.h"
 
 namespace heed::tests {
 namespace {
@@ -10,8 +10,12 @@ std::vector<OpRecord> lookups_and_dropout() {
   std::vector<OpRecord> all;
   OpRecord e{"embedding(weight, index)"};
   const auto rows = [&](const std::string& what, const Shape& weight, const Shape& index) {
-    e.sample(what, [=](Draw& d) { return List{d.real(weight), d.integers(0, weight[0], index)}; },
-             [](const List& x) { return embedding(x[0], x[1]); }, "F.embedding(x[1], x[0])");
+    e.sample(
+        what,
+        [=](Draw& d) {
+          return List{d.real(weight), d.integers(0, weight[0], index)};
+        },
+        [](const List& x) { return embedding(x[0], x[1]); }, "F.embedding(x[1], x[0])");
   };
   rows("(5, 3) at (4)", {5, 3}, {4});
   rows("(4, 3) at (2, 3), some repeated", {4, 3}, {2, 3});
@@ -23,12 +27,13 @@ std::vector<OpRecord> lookups_and_dropout() {
 
   OpRecord d{"dropout(x, p, rng)"};
   const auto drop = [&](const Shape& shape, double p) {
-    d.sample(fmt::format("{} with p = {}", shape, p), [=](Draw& draw) { return List{draw.real(shape)}; },
-             [p](const List& x) {
-               Rng rng(11);
-               return dropout(x[0], p, rng);
-             },
-             fmt::format("dropout(x[0], {}, 11)", p));
+    d.sample(
+        fmt::format("{} with p = {}", shape, p), [=](Draw& draw) { return List{draw.real(shape)}; },
+        [p](const List& x) {
+          Rng rng(11);
+          return dropout(x[0], p, rng);
+        },
+        fmt::format("dropout(x[0], {}, 11)", p));
   };
   drop({3, 4}, 0.5);
   drop({37}, 0.1);
@@ -48,16 +53,19 @@ std::vector<OpRecord> norms() {
     const auto fn = [=](auto f) {
       return [=](const List& x) { return f(x[0], weight ? x[1] : Tensor(), bias ? x.back() : Tensor(), 1e-5); };
     };
-    l.sample(what,
-             [=](Draw& d) {
-               List x{d.real(shape, low, high)};
-               if (weight) x.push_back(d.real({n}));
-               if (bias) x.push_back(d.real({n}));
-               return x;
-             },
-             fn([](const Tensor& x, const Tensor& w, const Tensor& b, double eps) { return layer_norm(x, w, b, eps); }),
-             fmt::format("layer_norm(x[0], {}, {})", weight ? "x[1]" : "None", bias ? "x[-1]" : "None"));
-    l.twin(fn([](const Tensor& x, const Tensor& w, const Tensor& b, double eps) { return reference::layer_norm(x, w, b, eps); }));
+    l.sample(
+        what,
+        [=](Draw& d) {
+          List x{d.real(shape, low, high)};
+          if (weight) x.push_back(d.real({n}));
+          if (bias) x.push_back(d.real({n}));
+          return x;
+        },
+        fn([](const Tensor& x, const Tensor& w, const Tensor& b, double eps) { return layer_norm(x, w, b, eps); }),
+        fmt::format("layer_norm(x[0], {}, {})", weight ? "x[1]" : "None", bias ? "x[-1]" : "None"));
+    l.twin(fn([](const Tensor& x, const Tensor& w, const Tensor& b, double eps) {
+      return reference::layer_norm(x, w, b, eps);
+    }));
   };
   layer("(3, 4)", {3, 4}, true, true, -2, 2);
   layer("(2, 2, 5), no bias", {2, 2, 5}, true, false, -2, 2);
@@ -76,9 +84,13 @@ std::vector<OpRecord> norms() {
   const auto rms = [&](const std::string& what, const Shape& shape, bool weight, double high) {
     const int64_t n = shape.back();
     const auto fn = [=](auto f) { return [=](const List& x) { return f(x[0], weight ? x[1] : Tensor(), 1e-6); }; };
-    r.sample(what, [=](Draw& d) { return weight ? List{d.real(shape, -high, high), d.real({n})} : List{d.real(shape, -high, high)}; },
-             fn([](const Tensor& x, const Tensor& w, double eps) { return rms_norm(x, w, eps); }),
-             fmt::format("x[0] * torch.rsqrt(x[0].square().mean(-1, keepdim=True) + 1e-6){}", weight ? " * x[1]" : ""));
+    r.sample(
+        what,
+        [=](Draw& d) {
+          return weight ? List{d.real(shape, -high, high), d.real({n})} : List{d.real(shape, -high, high)};
+        },
+        fn([](const Tensor& x, const Tensor& w, double eps) { return rms_norm(x, w, eps); }),
+        fmt::format("x[0] * torch.rsqrt(x[0].square().mean(-1, keepdim=True) + 1e-6){}", weight ? " * x[1]" : ""));
     r.twin(fn([](const Tensor& x, const Tensor& w, double eps) { return reference::rms_norm(x, w, eps); }));
   };
   rms("(3, 4)", {3, 4}, true, 2);
@@ -142,19 +154,27 @@ std::vector<Attention> attention_cases() {
   };
   for (const double p : {0.3, 0.0})
     cases.push_back({fmt::format("dropout {}", p), q, k, v, {.dropout = p}, Attention::none, 5});
-  cases.push_back({"dropout, causal, heads", {2, 3, 2}, {2, 3, 2}, {2, 3, 2}, {.causal = true, .dropout = 0.4}, Attention::none, 6});
+  cases.push_back({"dropout, causal, heads",
+                   {2, 3, 2},
+                   {2, 3, 2},
+                   {2, 3, 2},
+                   {.causal = true, .dropout = 0.4},
+                   Attention::none,
+                   6});
   return cases;
 }
 
 /// For scores near 100: rounded by 1e-5, which exp hands on and the scale of 30 multiplies in the gradients.
 void allow_large_scores(OpRecord& r, const Attention& a) {
-  if (a.options.scale.value_or(1) >= 30) r.f32_within(2e-4, "scores near 100 are rounded by 1e-5, and gradients are 30 times that");
+  if (a.options.scale.value_or(1) >= 30)
+    r.f32_within(2e-4, "scores near 100 are rounded by 1e-5, and gradients are 30 times that");
 }
 
 std::vector<OpRecord> attentions() {
   std::vector<OpRecord> all;
   for (const bool weights : {false, true}) {
-    OpRecord r{weights ? "scaled_dot_product_attention_weights(q, k, v, options)" : "scaled_dot_product_attention(q, k, v, options)"};
+    OpRecord r{weights ? "scaled_dot_product_attention_weights(q, k, v, options)"
+                       : "scaled_dot_product_attention(q, k, v, options)"};
     for (const Attention& a : attention_cases()) {
       const auto options_for = [a](const List& x, Rng& rng) {
         AttentionOptions o = a.options;
@@ -165,21 +185,23 @@ std::vector<OpRecord> attentions() {
       const auto inputs = [a](Draw& d) { return attention_inputs(a, d); };
       const std::string torch = attention_torch(a, weights);
       if (weights) {
-        r.sample(a.what, inputs,
-                 [=](const List& x) {
-                   Rng rng(a.seed);
-                   return scaled_dot_product_attention_weights(x[0], x[1], x[2], options_for(x, rng));
-                 },
-                 torch);
+        r.sample(
+            a.what, inputs,
+            [=](const List& x) {
+              Rng rng(a.seed);
+              return scaled_dot_product_attention_weights(x[0], x[1], x[2], options_for(x, rng));
+            },
+            torch);
         allow_large_scores(r, a);
         continue;
       }
-      r.sample(a.what, inputs,
-               [=](const List& x) {
-                 Rng rng(a.seed);
-                 return scaled_dot_product_attention(x[0], x[1], x[2], options_for(x, rng));
-               },
-               torch);
+      r.sample(
+          a.what, inputs,
+          [=](const List& x) {
+            Rng rng(a.seed);
+            return scaled_dot_product_attention(x[0], x[1], x[2], options_for(x, rng));
+          },
+          torch);
       allow_large_scores(r, a);
       if (a.options.dropout == 0)
         r.twin([=](const List& x) {
@@ -211,15 +233,20 @@ std::vector<OpRecord> packed_attentions() {
            Packed{"no steps", 1, 0, 4, 2},
            Packed{"no rows", 0, 2, 4, 2},
        }) {
-    r.sample(p.what, [p](Draw& d) { return List{d.real({p.B, p.T, 3 * p.C})}; },
-             [p](const List& x) {
-               Rng rng(p.seed);
-               AttentionOptions o = p.options;
-               if (o.dropout > 0) o.rng = &rng;
-               return packed_self_attention(x[0], p.heads, o);
-             },
-             fmt::format("packed_attention(x[0], {}, causal={}, scale={}, p={}, seed={})", p.heads, p.options.causal ? "True" : "False",
-                         p.options.scale ? fmt::format("{}", *p.options.scale) : "None", p.options.dropout, p.seed));
+    r.sample(
+        p.what,
+        [p](Draw& d) {
+          return List{d.real({p.B, p.T, 3 * p.C})};
+        },
+        [p](const List& x) {
+          Rng rng(p.seed);
+          AttentionOptions o = p.options;
+          if (o.dropout > 0) o.rng = &rng;
+          return packed_self_attention(x[0], p.heads, o);
+        },
+        fmt::format("packed_attention(x[0], {}, causal={}, scale={}, p={}, seed={})", p.heads,
+                    p.options.causal ? "True" : "False", p.options.scale ? fmt::format("{}", *p.options.scale) : "None",
+                    p.options.dropout, p.seed));
     if (p.options.dropout == 0)
       r.twin([p](const List& x) { return reference::packed_self_attention(x[0], p.heads, p.options, {}); });
   }

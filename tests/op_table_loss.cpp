@@ -1,8 +1,8 @@
 // Softmax and losses.
 #include <limits>
 
-#include "autograd/reference.h"
-#include "tests/op_table.h"
+#include <heed/autograd/ops/reference.h>
+#include "op_table.h"
 
 namespace heed::tests {
 namespace {
@@ -15,11 +15,14 @@ std::vector<OpRecord> softmaxes() {
   for (const bool log : {false, true}) {
     OpRecord r{log ? "log_softmax(x, axis)" : "softmax(x, axis)"};
     const auto f = [log](const Tensor& x, int64_t axis) { return log ? log_softmax(x, axis) : softmax(x, axis); };
-    const auto twin = [log](const Tensor& x, int64_t axis) { return log ? reference::log_softmax(x, axis) : reference::softmax(x, axis); };
+    const auto twin = [log](const Tensor& x, int64_t axis) {
+      return log ? reference::log_softmax(x, axis) : reference::softmax(x, axis);
+    };
     const std::string torch = log ? "torch.log_softmax" : "torch.softmax";
     const auto add = [&](const std::string& what, const Shape& shape, int64_t axis, double size) {
-      r.sample(fmt::format("{} {} along {}", what, shape, axis), [=](Draw& d) { return List{d.real(shape, -size, size)}; },
-               [=](const List& x) { return f(x[0], axis); }, fmt::format("{}(x[0], {})", torch, axis));
+      r.sample(
+          fmt::format("{} {} along {}", what, shape, axis), [=](Draw& d) { return List{d.real(shape, -size, size)}; },
+          [=](const List& x) { return f(x[0], axis); }, fmt::format("{}(x[0], {})", torch, axis));
       r.twin([=](const List& x) { return twin(x[0], axis); });
       if (size >= 1000) r.f32_within(1e-4, "logits near 1000 are rounded by 6e-5, which exp hands on");
     };
@@ -31,10 +34,20 @@ std::vector<OpRecord> softmaxes() {
     add("no rows", {0, 4}, 1, 2);
     add("no classes", {3, 0}, 1, 2);
     add("large logits", {3, 4}, 1, 1000);
-    r.sample("equal logits", [](Draw&) { return List{full({2, 3}, 7, f64)}; }, [=](const List& x) { return f(x[0], 1); }, torch + "(x[0], 1)");
+    r.sample(
+        "equal logits",
+        [](Draw&) {
+          return List{full({2, 3}, 7, f64)};
+        },
+        [=](const List& x) { return f(x[0], 1); }, torch + "(x[0], 1)");
     if (!log)
-      r.sample("some at -inf", [](Draw& d) { return List{d.real({3, 4}), tensor({true, false, true, false})}; },
-               [=](const List& x) { return f(masked_fill(x[0], x[1], -kInfinity), 1); }, "torch.softmax(x[0].masked_fill(x[1], -math.inf), 1)");
+      r.sample(
+          "some at -inf",
+          [](Draw& d) {
+            return List{d.real({3, 4}), tensor({true, false, true, false})};
+          },
+          [=](const List& x) { return f(masked_fill(x[0], x[1], -kInfinity), 1); },
+          "torch.softmax(x[0].masked_fill(x[1], -math.inf), 1)");
     all.push_back(r);
   }
   return all;
@@ -42,13 +55,17 @@ std::vector<OpRecord> softmaxes() {
 
 OpRecord cross_entropies() {
   OpRecord r{"cross_entropy(logits, targets, options)"};
-  const auto add = [&](const std::string& what, const Shape& logits, Tensor targets, const CrossEntropyOptions& options, double size,
-                       bool torch_agrees = true) {
+  const auto add = [&](const std::string& what, const Shape& logits, Tensor targets, const CrossEntropyOptions& options,
+                       double size, bool torch_agrees = true) {
     const int64_t rows = targets.numel(), classes = logits.back();
-    r.sample(what, [=](Draw& d) { return List{d.real(logits, -size, size), targets}; },
-             [=](const List& x) { return cross_entropy(x[0], x[1], options); },
-             fmt::format("F.cross_entropy(x[0].reshape({}, {}), x[1].reshape(-1), ignore_index={}, label_smoothing={})", rows, classes,
-                         options.ignore_index, options.label_smoothing));
+    r.sample(
+        what,
+        [=](Draw& d) {
+          return List{d.real(logits, -size, size), targets};
+        },
+        [=](const List& x) { return cross_entropy(x[0], x[1], options); },
+        fmt::format("F.cross_entropy(x[0].reshape({}, {}), x[1].reshape(-1), ignore_index={}, label_smoothing={})",
+                    rows, classes, options.ignore_index, options.label_smoothing));
     r.twin([=](const List& x) { return reference::cross_entropy(x[0], x[1], options); });
     if (!torch_agrees) r.without_torch(kNoTarget);
   };
@@ -70,9 +87,16 @@ OpRecord cross_entropies() {
 std::vector<OpRecord> losses() {
   std::vector<OpRecord> all{cross_entropies()};
   OpRecord nll{"nll_loss(log_probabilities, targets, ignore_index)"};
-  const auto add = [&](const std::string& what, const Shape& shape, Tensor targets, int64_t ignore, bool torch_agrees = true) {
-    nll.sample(what, [=](Draw& d) { return List{d.real(shape, -3, 0), targets}; }, [=](const List& x) { return nll_loss(x[0], x[1], ignore); },
-               fmt::format("F.nll_loss(x[0].reshape({}, {}), x[1].reshape(-1), ignore_index={})", targets.numel(), shape.back(), ignore));
+  const auto add = [&](const std::string& what, const Shape& shape, Tensor targets, int64_t ignore,
+                       bool torch_agrees = true) {
+    nll.sample(
+        what,
+        [=](Draw& d) {
+          return List{d.real(shape, -3, 0), targets};
+        },
+        [=](const List& x) { return nll_loss(x[0], x[1], ignore); },
+        fmt::format("F.nll_loss(x[0].reshape({}, {}), x[1].reshape(-1), ignore_index={})", targets.numel(),
+                    shape.back(), ignore));
     if (!torch_agrees) nll.without_torch(kNoTarget);
   };
   add("ordinary (3, 4)", {3, 4}, tensor({1, 0, 3}), -1);
@@ -89,12 +113,21 @@ std::vector<OpRecord> losses() {
   OpRecord mse{"mse_loss(x, target)"};
   OpRecord bce{"binary_cross_entropy_with_logits(x, target)"};
   for (const Shape& shape : {Shape{3, 4}, Shape{2, 1, 3}, Shape{}, Shape{1}, Shape{37}}) {
-    mse.sample(fmt::format("{}", shape), pair(shape, -2, 2), [](const List& x) { return mse_loss(x[0], x[1]); }, "F.mse_loss(x[0], x[1])");
-    bce.sample(fmt::format("{}", shape), pair(shape, 0.1, 0.9), [](const List& x) { return binary_cross_entropy_with_logits(x[0], x[1]); },
-               "F.binary_cross_entropy_with_logits(x[0], x[1])");
+    mse.sample(
+        fmt::format("{}", shape), pair(shape, -2, 2), [](const List& x) { return mse_loss(x[0], x[1]); },
+        "F.mse_loss(x[0], x[1])");
+    bce.sample(
+        fmt::format("{}", shape), pair(shape, 0.1, 0.9),
+        [](const List& x) { return binary_cross_entropy_with_logits(x[0], x[1]); },
+        "F.binary_cross_entropy_with_logits(x[0], x[1])");
   }
-  bce.sample("large logits", [](Draw& d) { return List{d.real({6}, -500, 500), d.real({6}, 0.1, 0.9)}; },
-             [](const List& x) { return binary_cross_entropy_with_logits(x[0], x[1]); }, "F.binary_cross_entropy_with_logits(x[0], x[1])");
+  bce.sample(
+      "large logits",
+      [](Draw& d) {
+        return List{d.real({6}, -500, 500), d.real({6}, 0.1, 0.9)};
+      },
+      [](const List& x) { return binary_cross_entropy_with_logits(x[0], x[1]); },
+      "F.binary_cross_entropy_with_logits(x[0], x[1])");
   all.push_back(mse);
   all.push_back(bce);
   return all;

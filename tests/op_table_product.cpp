@@ -1,6 +1,6 @@
 // Matrix products.
-#include "autograd/reference.h"
-#include "tests/op_table.h"
+#include <heed/autograd/ops/reference.h>
+#include "op_table.h"
 
 namespace heed::tests {
 
@@ -8,8 +8,12 @@ std::vector<OpRecord> product_records() {
   std::vector<OpRecord> all;
   OpRecord m{"matmul(a, b)"};
   const auto product = [&](const std::string& what, const Shape& a, const Shape& b) {
-    m.sample(fmt::format("{} {} x {}", what, a, b), [=](Draw& d) { return List{d.real(a), d.real(b)}; },
-             [](const List& x) { return matmul(x[0], x[1]); }, "x[0] @ x[1]");
+    m.sample(
+        fmt::format("{} {} x {}", what, a, b),
+        [=](Draw& d) {
+          return List{d.real(a), d.real(b)};
+        },
+        [](const List& x) { return matmul(x[0], x[1]); }, "x[0] @ x[1]");
   };
   product("matrices", {2, 3}, {3, 4});
   product("batches", {2, 2, 3}, {2, 3, 2});
@@ -26,16 +30,29 @@ std::vector<OpRecord> product_records() {
   product("no terms in a batch", {2, 2, 0}, {0, 3});
   product("no rows", {0, 3}, {3, 2});
   product("no batch", {0, 2, 3}, {0, 3, 2});
-  m.sample("a transposed operand", [](Draw& d) { return List{d.real({3, 4}), d.real({2, 4})}; },
-           [](const List& x) { return matmul(x[0], x[1].mT()); }, "x[0] @ x[1].mT");
-  m.sample("a matrix with its own transpose", [](Draw& d) { return List{d.real({3, 4})}; },
-           [](const List& x) { return matmul(x[0], x[0].mT()); }, "x[0] @ x[0].mT");
+  m.sample(
+      "a transposed operand",
+      [](Draw& d) {
+        return List{d.real({3, 4}), d.real({2, 4})};
+      },
+      [](const List& x) { return matmul(x[0], x[1].mT()); }, "x[0] @ x[1].mT");
+  m.sample(
+      "a matrix with its own transpose",
+      [](Draw& d) {
+        return List{d.real({3, 4})};
+      },
+      [](const List& x) { return matmul(x[0], x[0].mT()); }, "x[0] @ x[0].mT");
   all.push_back(m);
 
   OpRecord l{"linear(x, weight, bias)"};
   const auto layer = [&](const std::string& what, const Shape& x, int64_t in, int64_t out, bool bias) {
-    l.sample(what, [=](Draw& d) { return bias ? List{d.real(x), d.real({out, in}), d.real({out})} : List{d.real(x), d.real({out, in})}; },
-             [=](const List& t) { return linear(t[0], t[1], bias ? t[2] : Tensor()); }, bias ? "F.linear(x[0], x[1], x[2])" : "F.linear(x[0], x[1])");
+    l.sample(
+        what,
+        [=](Draw& d) {
+          return bias ? List{d.real(x), d.real({out, in}), d.real({out})} : List{d.real(x), d.real({out, in})};
+        },
+        [=](const List& t) { return linear(t[0], t[1], bias ? t[2] : Tensor()); },
+        bias ? "F.linear(x[0], x[1], x[2])" : "F.linear(x[0], x[1])");
     l.twin([=](const List& t) { return reference::linear(t[0], t[1], bias ? t[2] : Tensor()); });
   };
   layer("(2, 3) to 4", {2, 3}, 3, 4, true);

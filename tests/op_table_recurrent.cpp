@@ -1,8 +1,8 @@
 // Whole-sequence recurrent cells and additive attention.
 #include <fmt/ranges.h>
 
-#include "autograd/reference.h"
-#include "tests/op_table.h"
+#include <heed/autograd/ops/reference.h>
+#include "op_table.h"
 
 namespace heed::tests {
 namespace {
@@ -30,12 +30,14 @@ struct Run {
   template <class F>
   Tensor call(F f, const List& x) const {
     size_t next = 2;
-    const Tensor b_hh = bias ? x[next++] : Tensor(), h0 = start ? x[next++] : Tensor(), c0 = has_cell_state() ? x[next] : Tensor();
+    const Tensor b_hh = bias ? x[next++] : Tensor(), h0 = start ? x[next++] : Tensor(),
+                 c0 = has_cell_state() ? x[next] : Tensor();
     return f(cell, x[0], x[1], b_hh, h0, c0, steps());
   }
   std::string torch(const char* name) const {
     int next = 2;
-    const std::string b = bias ? fmt::format("x[{}]", next++) : "None", h = start ? fmt::format("x[{}]", next++) : "None";
+    const std::string b = bias ? fmt::format("x[{}]", next++) : "None",
+                      h = start ? fmt::format("x[{}]", next++) : "None";
     return fmt::format("recurrent('{}', x[0], x[1], {}, {}, {}, reverse={}, lengths={})", name, b, h,
                        has_cell_state() ? fmt::format("x[{}]", next) : "None", reverse ? "True" : "False",
                        lengths.empty() ? "None" : fmt::format("[{}]", fmt::join(lengths, ", ")));
@@ -44,7 +46,10 @@ struct Run {
 
 OpRecord recurrent_record() {
   OpRecord r{"recurrent(cell, gates, w_hh, b_hh, h0, c0, steps)"};
-  for (const auto& [name, cell] : {std::pair{"rnn_tanh", Cell::rnn_tanh}, {"rnn_relu", Cell::rnn_relu}, {"lstm", Cell::lstm}, {"gru", Cell::gru}}) {
+  for (const auto& [name, cell] : {std::pair{"rnn_tanh", Cell::rnn_tanh},
+                                   {"rnn_relu", Cell::rnn_relu},
+                                   {"lstm", Cell::lstm},
+                                   {"gru", Cell::gru}}) {
     const std::string c = std::string(name) + ", ";
     for (const Run& run : {
              Run{c + "4 steps of 2 rows", cell, 4, 2, 3},
@@ -59,8 +64,9 @@ OpRecord recurrent_record() {
              Run{c + "no steps", cell, 0, 2, 2, true, true},
              Run{c + "no rows", cell, 2, 0, 2},
          }) {
-      r.sample(run.what, [run](Draw& d) { return run.inputs(d); },
-               [run](const List& x) { return run.call([](auto&&... a) { return recurrent(a...); }, x); }, run.torch(name));
+      r.sample(
+          run.what, [run](Draw& d) { return run.inputs(d); },
+          [run](const List& x) { return run.call([](auto&&... a) { return recurrent(a...); }, x); }, run.torch(name));
       r.twin([run](const List& x) { return run.call([](auto&&... a) { return reference::recurrent(a...); }, x); });
     }
   }
@@ -102,11 +108,15 @@ std::vector<OpRecord> additive_records() {
     };
     const auto mask_of = [](const List& x) { return x.size() > 4 ? x[4] : Tensor(); };
     const std::string torch = fmt::format("additive(x[0], x[1], x[2], x[3], {}", a.mask.rank() > 0 ? "x[4]" : "None");
-    context.sample(a.what, inputs, [=](const List& x) { return additive_attention(x[0], x[1], x[2], x[3], mask_of(x)); }, torch + ")");
-    context.twin([=](const List& x) { return matmul(reference::additive_weights(x[0], x[1], x[2], mask_of(x)), x[3]); });
+    context.sample(
+        a.what, inputs, [=](const List& x) { return additive_attention(x[0], x[1], x[2], x[3], mask_of(x)); },
+        torch + ")");
+    context.twin(
+        [=](const List& x) { return matmul(reference::additive_weights(x[0], x[1], x[2], mask_of(x)), x[3]); });
     if (a.size > 100) context.f32_within(1e-4, "scores of 300 carry f32 rounding of 3e-5 into the weights");
-    weights.sample(a.what, inputs, [=](const List& x) { return additive_attention_weights(x[0], x[1], x[2], x[3], mask_of(x)); },
-                   torch + ", weights=True)");
+    weights.sample(
+        a.what, inputs, [=](const List& x) { return additive_attention_weights(x[0], x[1], x[2], x[3], mask_of(x)); },
+        torch + ", weights=True)");
     if (a.size > 100) weights.f32_within(1e-4, "scores of 300 carry f32 rounding of 3e-5 into the weights");
   }
   return {context, weights};

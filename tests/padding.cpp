@@ -1,10 +1,10 @@
-#include "tests/padding.h"
+#include "padding.h"
 
 #include <cmath>
 
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "tests/difference.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include "difference.h"
 
 namespace heed::tests {
 namespace {
@@ -15,7 +15,8 @@ constexpr double kSame = 1e-12;  // f64: the same sums in another order, values 
 using Result = std::vector<std::pair<std::string, Tensor>>;
 
 /// x's own gradient comes last, if it has one.
-Result evaluate(const nn::Parameters& params, const Tensor& x0, const Tensor& lengths, const LossOfRows& loss, const Tensor& rows) {
+Result evaluate(const nn::Parameters& params, const Tensor& x0, const Tensor& lengths, const LossOfRows& loss,
+                const Tensor& rows) {
   Tensor x = x0.detach();
   std::vector<Tensor> leaves;
   for (const auto& [name, p] : params) leaves.push_back(p);
@@ -33,7 +34,8 @@ Result evaluate(const nn::Parameters& params, const Tensor& x0, const Tensor& le
 std::string compare(const Result& a, const Result& b, double tolerance, const std::string& why) {
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
     const double d = largest_difference(a[i].second, b[i].second);
-    if (!(d <= tolerance * (1 + largest(a[i].second)))) return fmt::format("{} changes {} by {:.3g}", why, a[i].first, d);
+    if (!(d <= tolerance * (1 + largest(a[i].second))))
+      return fmt::format("{} changes {} by {:.3g}", why, a[i].first, d);
   }
   return "";
 }
@@ -47,8 +49,8 @@ Tensor padding_of(const Tensor& x, const Tensor& lengths) {
 
 }  // namespace
 
-std::string effect_of_padding(const nn::Parameters& params, const Tensor& x, const Tensor& lengths, const LossOfRows& loss,
-                              const std::vector<double>& fillers) {
+std::string effect_of_padding(const nn::Parameters& params, const Tensor& x, const Tensor& lengths,
+                              const LossOfRows& loss, const std::vector<double>& fillers) {
   const int64_t B = x.size(0);
   const Tensor rows = arange(B), padding = padding_of(x, lengths);
   const bool has_gradient = is_floating(x.dtype());
@@ -74,8 +76,9 @@ std::string effect_of_padding(const nn::Parameters& params, const Tensor& x, con
     const int64_t length = lengths.at<int64_t>({b});
     Result one = evaluate(params, x.narrow(0, b, 1).narrow(1, 0, length), tensor({length}), loss, tensor({b}));
     if (has_gradient) {
-      const std::string own = compare({{fmt::format("the gradient of row {}", b), plain.back().second.narrow(0, b, 1).narrow(1, 0, length)}},
-                                      {one.back()}, kSame, "company");
+      const std::string own = compare(
+          {{fmt::format("the gradient of row {}", b), plain.back().second.narrow(0, b, 1).narrow(1, 0, length)}},
+          {one.back()}, kSame, "company");
       if (!own.empty()) return own;
       one.pop_back();
     }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/scope.h"
+#include <heed/nn/scope.h>
 
 namespace heed::tests {
 
@@ -17,7 +17,7 @@ using LossOfRows = std::function<Tensor(const Tensor& x, const Tensor& lengths, 
 /// - of other contents behind the lengths, each of `fillers` in turn: to the last bit;
 /// - of a batch with three more steps of padding, and of the rows one by one, without any: but for rounding.
 /// Gradients by what stands in the padding must be 0. Returns what differs, in words; "" if nothing does.
-std::string effect_of_padding(const nn::Parameters& params, const Tensor& x, const Tensor& lengths, const LossOfRows& loss,
-                              const std::vector<double>& fillers);
+std::string effect_of_padding(const nn::Parameters& params, const Tensor& x, const Tensor& lengths,
+                              const LossOfRows& loss, const std::vector<double>& fillers);
 
 }  // namespace heed::tests

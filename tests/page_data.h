@@ -1,4 +1,4 @@
-// What a browser reads from a page of train/page.h.
+// What a browser reads from a page of train/show/page.h.
 #pragma once
 
 #include <string>
@@ -17,8 +17,6 @@ inline std::string page_script_data(const std::string& html) {
   return between(html, R"(<script type="application/json" id="data">)", "</script>");
 }
 
-inline nlohmann::json page_data(const std::string& html) {
-  return nlohmann::json::parse(page_script_data(html));
-}
+inline nlohmann::json page_data(const std::string& html) { return nlohmann::json::parse(page_script_data(html)); }
 
 }  // namespace heed::tests

@@ -11,8 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tensor/tensor.h"
-#include "tests/catch.h"
+#include <heed/tensor/tensor.h>
+#include "catch.h"
 
 namespace heed::tests {
 
@@ -55,14 +55,12 @@ inline json find_case(const json& file, const std::string& id) {
 /// Nested lists of numbers, in which "-inf" may stand for itself.
 inline Tensor tensor_of(const json& lists, DType dtype = f32) {
   Shape shape;
-  for (const json* level = &lists; level->is_array(); level = &level->front())
-    shape.push_back(int64_t(level->size()));
+  for (const json* level = &lists; level->is_array(); level = &level->front()) shape.push_back(int64_t(level->size()));
   std::vector<double> values;
   const auto walk = [&](const auto& self, const json& item) -> void {
     if (item.is_array())
       for (const json& inner : item) self(self, inner);
-    else
-      values.push_back(item.is_string() ? -INFINITY : item.get<double>());
+    else values.push_back(item.is_string() ? -INFINITY : item.get<double>());
   };
   walk(walk, lists);
   return from_vector(values, shape).to(dtype);
@@ -74,10 +72,8 @@ inline void require_close(const Tensor& x, const Tensor& expected, double atol) 
   const std::vector<double> got = x.to_vector<double>(), want = expected.to_vector<double>();
   for (size_t i = 0; i < got.size(); ++i) {
     INFO("element " << i << ": " << got[i] << ", expected " << want[i]);
-    if (std::isinf(want[i]))
-      REQUIRE(got[i] == want[i]);
-    else
-      REQUIRE(std::abs(got[i] - want[i]) <= atol);
+    if (std::isinf(want[i])) REQUIRE(got[i] == want[i]);
+    else REQUIRE(std::abs(got[i] - want[i]) <= atol);
   }
 }
 inline void require_close(const Tensor& x, const json& expected, double atol) {

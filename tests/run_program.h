@@ -8,7 +8,7 @@
 
 #include <sys/wait.h>
 
-#include "tests/temporary_directory.h"
+#include "temporary_directory.h"
 
 namespace heed::tests {
 
@@ -23,12 +23,14 @@ struct Finished {
 };
 
 /// `heed ARGUMENTS` in a shell, where `before` ran first ("ulimit -f 1;"). Its working directory is `directory`.
-inline Finished run_program(const std::filesystem::path& directory, const std::string& arguments, const std::string& before = "") {
+inline Finished run_program(const std::filesystem::path& directory, const std::string& arguments,
+                            const std::string& before = "") {
   const std::filesystem::path out = directory / ".stdout", err = directory / ".stderr";
-  const std::string command = "cd '" + directory.string() + "' && { " + before + " '" HEED_PROGRAM "' " + arguments + " ; } >'" + out.string() +
-                              "' 2>'" + err.string() + "' </dev/null";
+  const std::string command = "cd '" + directory.string() + "' && { " + before + " '" HEED_PROGRAM "' " + arguments +
+                              " ; } >'" + out.string() + "' 2>'" + err.string() + "' </dev/null";
   const int status = std::system(command.c_str());
-  const Finished finished{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(out), content_of(err)};
+  const Finished finished{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(out),
+                          content_of(err)};
   std::filesystem::remove(out);
   std::filesystem::remove(err);
   return finished;

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <string>
 
-#include "tests/temporary_directory.h"
+#include "temporary_directory.h"
 
 namespace heed::tests {
 

@@ -1,15 +1,15 @@
-#include "autograd/anomaly.h"
+#include <heed/autograd/check/anomaly.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/module_path.h"
-#include "autograd/ops.h"
-#include "models/gpt.h"
-#include "nn/init.h"
-#include "nn/linear.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/autograd/module_path.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/gpt.h>
+#include <heed/nn/init.h>
+#include <heed/nn/linear.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 using Catch::Matchers::EndsWith;
@@ -97,19 +97,22 @@ TEST_CASE("anomaly: the module is named, forward and backward", "[anomaly]") {
   fill(root.inner.bias, 0);
   const Tensor loss = root(x).sum();
   const DetectAnomaly detect;
-  CHECK_THROWS_WITH(loss.backward(), StartsWith("sqrt in blocks.3: its gradient 0, (1, 2), has 0 NaN and 2 infinities"));
+  CHECK_THROWS_WITH(loss.backward(),
+                    StartsWith("sqrt in blocks.3: its gradient 0, (1, 2), has 0 NaN and 2 infinities"));
 }
 
 TEST_CASE("anomaly: within a model of heed's, the caller's own line is named", "[anomaly]") {
   const Overflowing model;
   const DetectAnomaly detect;
   const std::string line = fmt::format("[test_anomaly.cpp:{}]", __LINE__ + 1);
-  CHECK_THROWS_WITH(model.gpt(model.tokens), StartsWith("linear in h.1.mlp.c_proj: the result (1, 3, 4) has ") && EndsWith(line));
+  CHECK_THROWS_WITH(model.gpt(model.tokens),
+                    StartsWith("linear in h.1.mlp.c_proj: the result (1, 3, 4) has ") && EndsWith(line));
 }
 
 TEST_CASE("anomaly: a gradient's message names the line of the forward pass, not that of backward()", "[anomaly]") {
   const Overflowing model;
-  fill(model.gpt.h[1].mlp.c_fc.bias, -1e30f);  // gelu gives 0: the loss is finite, the gradient of its infinite weights' input is not
+  fill(model.gpt.h[1].mlp.c_fc.bias,
+       -1e30f);  // gelu gives 0: the loss is finite, the gradient of its infinite weights' input is not
   fill(model.gpt.h[1].mlp.c_proj.weight, 3e38f);
   const std::string line = fmt::format("[test_anomaly.cpp:{}]", __LINE__ + 1);
   const Tensor loss = model.gpt(model.tokens).sum() * 1e3;

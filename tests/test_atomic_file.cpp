@@ -1,19 +1,19 @@
-#include "train/atomic_file.h"
+#include <heed/tensor/io/atomic_file.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include <csignal>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <csignal>
 
-#include "tests/catch.h"
-#include "tests/temporary_directory.h"
+#include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
-using train::AtomicFile;
-using train::write_file;
+using heed::AtomicFile;
+using heed::write_file;
 
 namespace {
 
@@ -69,7 +69,8 @@ TEST_CASE("atomic file: a full disk leaves the old file and no rest, and is said
   write_file(directory / "a", "old");
   {
     const SmallDisk full(1000);
-    CHECK_THROWS_WITH(write_file(directory / "a", std::string(100'000, 'x')), Contains("cannot write") && Contains("too large"));
+    CHECK_THROWS_WITH(write_file(directory / "a", std::string(100'000, 'x')),
+                      Contains("cannot write") && Contains("too large"));
   }
   CHECK(content(directory / "a") == "old");
   CHECK(files_in(directory.path()) == 1);
@@ -77,7 +78,8 @@ TEST_CASE("atomic file: a full disk leaves the old file and no rest, and is said
 
 TEST_CASE("atomic file: a directory that is absent is named", "[files]") {
   const tests::TemporaryDirectory directory;
-  CHECK_THROWS_WITH(AtomicFile(directory / "no" / "file"), Contains("no/file") && Contains("No such file or directory"));
+  CHECK_THROWS_WITH(AtomicFile(directory / "no" / "file"),
+                    Contains("no/file") && Contains("No such file or directory"));
   CHECK_THROWS_AS(AtomicFile(directory / "no" / "file"), FileError);
 }
 
@@ -103,6 +105,7 @@ TEST_CASE("atomic file: new files get the permissions that the umask leaves", "[
   const mode_t before = umask(0027);
   write_file(directory / "a", "x");
   umask(before);
-  CHECK(std::filesystem::status(directory / "a").permissions() ==
-        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write | std::filesystem::perms::group_read));
+  CHECK(
+      std::filesystem::status(directory / "a").permissions() ==
+      (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write | std::filesystem::perms::group_read));
 }

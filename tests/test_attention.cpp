@@ -1,11 +1,11 @@
 // The attentions: each against its formula, and what masks hide is hidden from gradients too.
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "autograd/reference.h"
-#include "nn/attention.h"
-#include "nn/mask.h"
-#include "tensor/random.h"
-#include "tests/reference_files.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/autograd/ops/reference.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/mask.h>
+#include <heed/tensor/random.h>
+#include "reference_files.h"
 
 using namespace heed;
 using heed::tests::require_close;
@@ -43,8 +43,7 @@ TEST_CASE("attention: a causal row has no weight on later keys", "[nn][attention
   for (const Tensor& w : {one.weights(x), many.weights(x)}) REQUIRE(same_bits(triu(w, 1), zeros_like(w)));
 }
 
-TEST_CASE("multi-head attention: the heads are causal attentions side by side, then out_proj",
-          "[nn][attention]") {
+TEST_CASE("multi-head attention: the heads are causal attentions side by side, then out_proj", "[nn][attention]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
   const nn::MultiHeadAttention many(params.root() / "many", 6, 4, 2, {.causal = true, .qkv_bias = true});
@@ -52,9 +51,8 @@ TEST_CASE("multi-head attention: the heads are causal attentions side by side, t
   std::vector<Tensor> outputs;
   for (int64_t h = 0; h < 2; ++h) {
     nn::CausalAttention head(params.root() / "head" / h, 6, 2, 0, true);
-    for (auto [to, from] : {std::pair{&head.W_query, &many.W_query},
-                            {&head.W_key, &many.W_key},
-                            {&head.W_value, &many.W_value}}) {
+    for (auto [to, from] :
+         {std::pair{&head.W_query, &many.W_query}, {&head.W_key, &many.W_key}, {&head.W_value, &many.W_value}}) {
       to->weight = from->weight.narrow(0, 2 * h, 2);
       to->bias = from->bias.narrow(0, 2 * h, 2);
     }
@@ -79,8 +77,7 @@ TEST_CASE("packed attention: c_attn is W_query, W_key and W_value one above the 
   const Tensor x = randn({2, 5, 6}, rng, f64);
   require_close(packed(x), apart(x), kSame);
   require_close(packed.weights(x), apart.weights(x), kSame);
-  std::vector<Tensor> leaves{packed.c_attn.weight, packed.c_attn.bias, packed.c_proj.weight,
-                             packed.c_proj.bias};
+  std::vector<Tensor> leaves{packed.c_attn.weight, packed.c_attn.bias, packed.c_proj.weight, packed.c_proj.bias};
   const std::vector<Tensor> a = grad({(packed(x) * packed(x)).sum()}, leaves),
                             b = grad({(apart(x) * apart(x)).sum()}, leaves);
   for (size_t i = 0; i < leaves.size(); ++i) require_close(a[i], b[i], 1e-11);
@@ -100,8 +97,7 @@ TEST_CASE("cross-attention: masked context positions have no effect and get no g
   const Tensor d = grad(y.sum(), changed);
   REQUIRE(same_bits(masked_fill(d, logical_not(hidden), 0), zeros_like(d)));
   // The second row alone, cut to its length.
-  require_close(y.narrow(0, 1, 1),
-                attention.cross(x.narrow(0, 1, 1), context.narrow(0, 1, 1).narrow(1, 0, 2)), kSame);
+  require_close(y.narrow(0, 1, 1), attention.cross(x.narrow(0, 1, 1), context.narrow(0, 1, 1).narrow(1, 0, 2)), kSame);
   require_close(attention.attend(x, attention.project(context), mask), y, kSame);
   REQUIRE(attention.cross_weights(x, context, mask).shape() == Shape{2, 2, 5, 4});
 }
@@ -147,24 +143,20 @@ TEST_CASE("additive attention: the fused op equals its twin, values and gradient
       for (Tensor& x : in) x.set_requires_grad();
       // The second row sees nothing at all.
       const Tensor mask = masked ? nn::length_mask(tensor({3, 0}), 4).unsqueeze(1) : Tensor();
-      const Tensor alpha = reference::additive_weights(in[0], in[1], in[2], mask),
-                   twin = matmul(alpha, in[3]);
+      const Tensor alpha = reference::additive_weights(in[0], in[1], in[2], mask), twin = matmul(alpha, in[3]);
       const Tensor seed = randn(twin.shape(), rng, f64), weight_seed = randn(alpha.shape(), rng, f64);
-      std::vector<Tensor> got{additive_attention(in[0], in[1], in[2], in[3], mask)}, expected{twin},
-          seeds{seed};
+      std::vector<Tensor> got{additive_attention(in[0], in[1], in[2], in[3], mask)}, expected{twin}, seeds{seed};
       if (weights) {
         const auto [context, w] = additive_attention_weights(in[0], in[1], in[2], in[3], mask);
         got = {context, w}, expected.push_back(alpha), seeds.push_back(weight_seed);
       }
       for (size_t i = 0; i < got.size(); ++i) require_close(got[i], expected[i], kSame);
-      const std::vector<Tensor> dx = grad(got, in, {.seeds = seeds}),
-                                dtwin = grad(expected, in, {.seeds = seeds});
+      const std::vector<Tensor> dx = grad(got, in, {.seeds = seeds}), dtwin = grad(expected, in, {.seeds = seeds});
       for (size_t i = 0; i < in.size(); ++i) require_close(dx[i], dtwin[i], kSame);
     }
 }
 
-TEST_CASE("additive attention: a step is one query of the whole, with keys computed once",
-          "[nn][attention]") {
+TEST_CASE("additive attention: a step is one query of the whole, with keys computed once", "[nn][attention]") {
   Rng rng(4);
   nn::Parameters params(rng, f64);
   const nn::AdditiveAttention attention(params.root(), 5, 6, 7);
@@ -190,12 +182,10 @@ TEST_CASE("attention: inputs that do not fit are named", "[nn][attention][errors
   nn::Parameters params(rng);
   REQUIRE_THROWS_WITH(nn::MultiHeadAttention(params.root() / "a", 6, 6, 4),
                       Contains("4 heads do not divide 6 channels"));
-  REQUIRE_THROWS_WITH(nn::CausalSelfAttention(params.root() / "b", 6, 4),
-                      Contains("4 heads do not divide 6 channels"));
+  REQUIRE_THROWS_WITH(nn::CausalSelfAttention(params.root() / "b", 6, 4), Contains("4 heads do not divide 6 channels"));
   REQUIRE_THROWS_AS(nn::CausalAttention(params.root() / "c", 6, 4, -0.1), ValueError);
   const nn::MultiHeadAttention many(params.root() / "d", 6, 4, 2);
-  REQUIRE_THROWS_WITH(many(zeros({5, 6})),
-                      Contains("has shape (5, 6); need (B, ") && Contains("test_attention.cpp"));
+  REQUIRE_THROWS_WITH(many(zeros({5, 6})), Contains("has shape (5, 6); need (B, ") && Contains("test_attention.cpp"));
   const nn::AdditiveAttention additive(params.root() / "e", 5, 6, 7);
   const Tensor values = zeros({2, 4, 6});
   REQUIRE_THROWS_WITH(additive.step(zeros({2, 1, 5}), additive.keys(values), values),

@@ -1,11 +1,11 @@
 #include <string>
 #include <vector>
 
-#include "autograd/engine.h"
-#include "models/attentive_decoder.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/difference.h"
+#include <heed/autograd/engine.h>
+#include <heed/models/attentive_decoder.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "difference.h"
 
 using namespace heed;
 using models::attentive_decoder, models::attentive_decoder_by_steps, models::AttentiveInputs;
@@ -35,16 +35,14 @@ AttentiveInputs random_inputs(Cell cell, bool masked, Rng& rng) {
 }
 
 std::vector<Tensor> leaves(const AttentiveInputs& in) {
-  std::vector<Tensor> all{in.gates, in.w_context, in.w_hh,   in.b_hh, in.w_query,
-                          in.score, in.keys,      in.values, in.h0};
+  std::vector<Tensor> all{in.gates, in.w_context, in.w_hh, in.b_hh, in.w_query, in.score, in.keys, in.values, in.h0};
   if (in.c0.defined()) all.push_back(in.c0);
   return all;
 }
 
 }  // namespace
 
-TEST_CASE("attentive_decoder: values, gradients and second gradients are those of single steps",
-          "[models][seq2seq]") {
+TEST_CASE("attentive_decoder: values, gradients and second gradients are those of single steps", "[models][seq2seq]") {
   for (const Cell cell : {Cell::rnn_tanh, Cell::rnn_relu, Cell::lstm, Cell::gru})
     for (const bool masked : {false, true}) {
       INFO("cell " << static_cast<int>(cell) << (masked ? ", masked" : ""));

@@ -1,14 +1,14 @@
 // The numbers that a book prints, from the same seeds: attention_chapter.json and first_steps.json say which.
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "nn/attention.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/mask.h"
-#include "nn/norm.h"
-#include "nn/scope.h"
-#include "tensor/random.h"
-#include "tests/reference_files.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/mask.h>
+#include <heed/nn/norm.h>
+#include <heed/nn/scope.h>
+#include <heed/tensor/random.h>
+#include "reference_files.h"
 
 using namespace heed;
 using heed::tests::find_case;

@@ -1,12 +1,12 @@
 // The first numbers that the book prints: embeddings, small networks, their training. From first_steps.json.
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "nn/attention.h"
-#include "nn/embedding.h"
-#include "nn/norm.h"
-#include "nn/scope.h"
-#include "tensor/random.h"
-#include "tests/reference_files.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/norm.h>
+#include <heed/nn/scope.h>
+#include <heed/tensor/random.h>
+#include "reference_files.h"
 
 using namespace heed;
 using heed::tests::find_case;
@@ -57,8 +57,7 @@ TEST_CASE("book 2.7: an embedding's first weights and rows", "[book]") {
   nn::Parameters params(rng);
   const nn::Embedding embedding(params.root(), 6, 3);
   require_close(embedding.weight, find_case(*file, "embedding_weight")["expected"]["weight"], kPrinted);
-  require_close(embedding(tensor({2, 3, 5, 1})), find_case(*file, "embedding_lookup")["expected"]["rows"],
-                kPrinted);
+  require_close(embedding(tensor({2, 3, 5, 1})), find_case(*file, "embedding_lookup")["expected"]["rows"], kPrinted);
 }
 
 TEST_CASE("book A.3 and A.4: a logistic loss and its gradients", "[book]") {

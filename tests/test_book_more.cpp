@@ -2,13 +2,13 @@
 // that PyTorch computes for them (tests/oracle/book.py).
 #include <fmt/ranges.h>
 
-#include "autograd/ops.h"
-#include "nn/attention.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/scope.h"
-#include "tensor/random.h"
-#include "tests/reference_files.h"
+#include <heed/autograd/ops.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/scope.h>
+#include <heed/tensor/random.h>
+#include "reference_files.h"
 
 using namespace heed;
 using heed::tests::json;
@@ -26,8 +26,10 @@ struct Comparison {
   void operator()(const std::string& name, const Tensor& x) {
     INFO(name);
     REQUIRE(cases.contains(name));
-    REQUIRE(cases[name]["shape"].get<std::vector<int64_t>>() == std::vector<int64_t>(x.shape().begin(), x.shape().end()));
-    const std::vector<double> got = x.detach().to_vector<double>(), want = cases[name]["values"].get<std::vector<double>>();
+    REQUIRE(cases[name]["shape"].get<std::vector<int64_t>>() ==
+            std::vector<int64_t>(x.shape().begin(), x.shape().end()));
+    const std::vector<double> got = x.detach().to_vector<double>(),
+                              want = cases[name]["values"].get<std::vector<double>>();
     int64_t wrong = 0;
     for (size_t i = 0; i < got.size(); ++i) wrong += !(std::abs(got[i] - want[i]) <= kTol);
     CHECK(wrong == 0);
@@ -54,7 +56,8 @@ void single_heads(Comparison& compare, uint64_t seed, int64_t d_in, int64_t d_ou
   for (const double dropout : {0.0, 0.1, 0.5}) {
     const Tensor batch = randn({3, 6, d_in}, rng);
     nn::Parameters params(rng);
-    compare(fmt::format("causal {} {:g}", name, dropout), nn::CausalAttention(params.root(), d_in, d_out, dropout)(batch));
+    compare(fmt::format("causal {} {:g}", name, dropout),
+            nn::CausalAttention(params.root(), d_in, d_out, dropout)(batch));
   }
 }
 
@@ -92,7 +95,8 @@ void draws(Comparison& compare, uint64_t seed) {
   for (const Shape& shape : {Shape{6, 6}, Shape{1}, Shape{2, 3, 5}, Shape{4, 12, 10, 10}}) {
     Rng rng(seed);
     nn::Parameters none(rng);
-    compare(fmt::format("dropout {} {}", seed, fmt::join(shape.begin(), shape.end(), "x")), nn::Dropout(none.root(), 0.3)(ones(shape)));
+    compare(fmt::format("dropout {} {}", seed, fmt::join(shape.begin(), shape.end(), "x")),
+            nn::Dropout(none.root(), 0.3)(ones(shape)));
   }
   for (const int64_t n : {1, 5, 10, 1000}) {
     Rng rng(seed);
@@ -111,12 +115,15 @@ TEST_CASE("book: other cases of its chapters give PyTorch's numbers too", "[book
   if (!answer) return;
   Comparison compare{*answer};
   for (const uint64_t seed : {uint64_t{123}, uint64_t{789}, uint64_t{42}, (uint64_t{1} << 31) + 5})
-    for (const auto& [d_in, d_out] : {std::pair{3, 2}, std::pair{3, 5}, std::pair{16, 8}}) single_heads(compare, seed, d_in, d_out);
+    for (const auto& [d_in, d_out] : {std::pair{3, 2}, std::pair{3, 5}, std::pair{16, 8}})
+      single_heads(compare, seed, d_in, d_out);
   for (const uint64_t seed : {123, 789})
-    for (const auto& [d_in, d_out, heads] : {std::array{3, 2, 2}, std::array{3, 4, 2}, std::array{3, 6, 3}, std::array{24, 24, 8}})
+    for (const auto& [d_in, d_out, heads] :
+         {std::array{3, 2, 2}, std::array{3, 4, 2}, std::array{3, 6, 3}, std::array{24, 24, 8}})
       many_heads(compare, seed, d_in, d_out, heads);
   gpt2_sizes(compare);
   for (const uint64_t seed : {123, 1}) draws(compare, seed);
   REQUIRE(size_t(compare.used) == answer->size());
-  WARN("numbers equal to PyTorch's: " << compare.equal << " of " << compare.compared << ", in " << compare.used << " cases");
+  WARN("numbers equal to PyTorch's: " << compare.equal << " of " << compare.compared << ", in " << compare.used
+                                      << " cases");
 }

@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <set>
 
-#include "tests/catch.h"
-#include "tests/temp_file.h"
-#include "train/data/text.h"
-#include "train/tokenizer/bpe.h"
+#include <heed/train/data/text.h>
+#include <heed/train/data/tokenizer/bpe.h>
+#include "catch.h"
+#include "temp_file.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -35,9 +35,8 @@ std::string cut(const std::string& text) {
 }  // namespace
 
 TEST_CASE("bpe: text is cut as GPT-2 cuts it", "[tokenizer]") {
-  CHECK(
-      cut("I'll say   it's 1,234 don't--they've\t gone...  \n\nEnd \n") ==
-      "[I]['ll][ say][  ][ it]['s][ 1][,][234][ don]['t][--][they]['ve][\t][ gone][...][  \n][\n][End][ \n]");
+  CHECK(cut("I'll say   it's 1,234 don't--they've\t gone...  \n\nEnd \n") ==
+        "[I]['ll][ say][  ][ it]['s][ 1][,][234][ don]['t][--][they]['ve][\t][ gone][...][  \n][\n][End][ \n]");
   CHECK(cut("Où est l'été ? 12½€ «voilà»") == "[Où][ est][ l]['][été][ ?][ 12½][€][ «][voilà][»]");
   CHECK(cut("  a") == "[ ][ a]");
   CHECK(cut("a  ") == "[a][  ]");
@@ -53,8 +52,7 @@ TEST_CASE("bpe: training learns the reference's merges in its order", "[tokenize
   const Bpe bpe = Bpe::train(kText, 280);
   CHECK(bpe.size() == 280);
   CHECK(bpe.to_merges() == kMerges);
-  CHECK(bpe.encode("the cats that jumped on it") ==
-        Ids{279, 274, 82, 259, 257, 275, 268, 68, 67, 277, 220, 266});
+  CHECK(bpe.encode("the cats that jumped on it") == Ids{279, 274, 82, 259, 257, 275, 268, 68, 67, 277, 220, 266});
   CHECK(bpe.encode("été: 😀\n") == Ids{127, 102, 83, 127, 102, 25, 220, 172, 253, 246, 222, 198});
 }
 
@@ -92,9 +90,8 @@ TEST_CASE("bpe: a merges file loads as it was", "[tokenizer]") {
 }
 
 TEST_CASE("bpe: what is no merge is refused with its line", "[tokenizer]") {
-  CHECK_THROWS_WITH(
-      Bpe::from_merges("t h\nx\n"),
-      Contains("merges:2: \"x\" is no merge; need two tokens that are bytes or earlier merges"));
+  CHECK_THROWS_WITH(Bpe::from_merges("t h\nx\n"),
+                    Contains("merges:2: \"x\" is no merge; need two tokens that are bytes or earlier merges"));
   CHECK_THROWS_WITH(Bpe::from_merges("th e\n"), Contains("merges:1: \"th e\" is no merge"));
   CHECK_THROWS_WITH(Bpe::from_merges("t h e\n"), Contains("merges:1"));
   CHECK_THROWS_WITH(Bpe::from_merges("t \n"), Contains("merges:1"));

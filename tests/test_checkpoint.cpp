@@ -1,13 +1,13 @@
-#include "train/checkpoint.h"
+#include <heed/train/training_state.h>
 
 #include <filesystem>
 
-#include "autograd/ops.h"
-#include "nn/init.h"
-#include "nn/linear.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/temporary_directory.h"
+#include <heed/autograd/ops.h>
+#include <heed/nn/init.h>
+#include <heed/nn/linear.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 
@@ -63,26 +63,27 @@ TEST_CASE("parameters: loading says what is missing, unexpected or different, an
   const tests::TemporaryDirectory directory;
   Model model(1);
   const std::vector<double> before = model.values();
-  const auto refuses = [&](const train::NamedTensors& tensors, const std::string& why) {
-    train::save_safetensors(directory / "file", tensors);
+  const auto refuses = [&](const NamedTensors& tensors, const std::string& why) {
+    save_safetensors(directory / "file", tensors);
     CHECK_THROWS_WITH(model.params.load(directory / "file"), Contains(why));
     CHECK_THROWS_AS(model.params.load(directory / "file"), FileError);
-    CHECK_THROWS_WITH(model.params.load(directory / "file"), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__)));
+    const auto load = [&] { model.params.load(directory / "file"); };
+    CHECK_THROWS_WITH(load(), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__ - 1)));
     CHECK(model.values() == before);
   };
-  const train::NamedTensors good(model.params.begin(), model.params.end());
-  train::NamedTensors less(good.begin(), good.end() - 1);
+  const NamedTensors good(model.params.begin(), model.params.end());
+  NamedTensors less(good.begin(), good.end() - 1);
   refuses(less, "missing 'second.bias' (2)");
-  train::NamedTensors more = good;
+  NamedTensors more = good;
   more.emplace_back("third.bias", ones({7}));
   refuses(more, "unexpected 'third.bias' (7)");
-  train::NamedTensors other = good;
+  NamedTensors other = good;
   other[0].second = ones({4, 5});
   refuses(other, "different 'first.weight' (4, 5), not (4, 3)");
-  train::NamedTensors integers = good;
+  NamedTensors integers = good;
   integers[1].second = tensor({1, 2, 3, 4});
   refuses(integers, "different 'first.bias' i64, not f32");
-  train::NamedTensors doubles = good;
+  NamedTensors doubles = good;
   doubles[1].second = ones({4}, f64);
   refuses(doubles, "different 'first.bias' f64, not f32");
 }
@@ -93,13 +94,13 @@ TEST_CASE("parameters: a tied parameter may come under either name, and must agr
   nn::Parameters params(rng);
   const Tensor w = params.root().param("table", {2}, nn::init::zeros());
   params.root().tie("head", w);
-  train::save_safetensors(directory / "alias", {{"head", tensor({1.0, 2.0})}});
+  save_safetensors(directory / "alias", {{"head", tensor({1.0, 2.0})}});
   params.load(directory / "alias");
   CHECK(w.to_vector<double>() == std::vector<double>{1, 2});
-  train::save_safetensors(directory / "both", {{"head", tensor({3.0, 4.0})}, {"table", tensor({3.0, 4.0})}});
+  save_safetensors(directory / "both", {{"head", tensor({3.0, 4.0})}, {"table", tensor({3.0, 4.0})}});
   params.load(directory / "both");
   CHECK(w.to_vector<double>() == std::vector<double>{3, 4});
-  train::save_safetensors(directory / "torn", {{"head", tensor({5.0, 6.0})}, {"table", tensor({5.0, 7.0})}});
+  save_safetensors(directory / "torn", {{"head", tensor({5.0, 6.0})}, {"table", tensor({5.0, 7.0})}});
   CHECK_THROWS_WITH(params.load(directory / "torn"), Contains("'head', which is tied to 'table' but has other values"));
   CHECK(w.to_vector<double>() == std::vector<double>{3, 4});
 }
@@ -125,6 +126,7 @@ TEST_CASE("training state: a file of something else is refused", "[checkpoint]")
   Model model(1);
   train::AdamW adam(model.params);
   model.params.save(directory / "weights");
-  CHECK_THROWS_WITH(train::load_training(directory / "weights", model.params, adam, model.rng), Contains("weights") && Contains("not a training state"));
+  CHECK_THROWS_WITH(train::load_training(directory / "weights", model.params, adam, model.rng),
+                    Contains("weights") && Contains("not a training state"));
   CHECK_THROWS_AS(train::load_training(directory / "absent", model.params, adam, model.rng), FileError);
 }

@@ -1,10 +1,10 @@
 #include <cmath>
 
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "train/clip.h"
-#include "train/schedule.h"
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include <heed/train/clip.h>
+#include <heed/train/schedule.h>
+#include "catch.h"
 
 using namespace heed;
 

@@ -1,18 +1,18 @@
 // Compositions, up to whole models: every parameter by name against central differences.
 #include <set>
 
-#include "autograd/engine.h"
-#include "autograd/gradcheck.h"
-#include "autograd/ops.h"
-#include "models/gpt.h"
-#include "models/seq2seq.h"
-#include "models/transformer.h"
-#include "nn/attention.h"
-#include "nn/mask.h"
-#include "nn/rnn.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/difference.h"
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/gpt.h>
+#include <heed/models/seq2seq.h>
+#include <heed/models/transformer.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/mask.h>
+#include <heed/nn/rnn.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "difference.h"
 
 using namespace heed;
 using nn::Cell;
@@ -48,8 +48,8 @@ struct Setup {
     size_t i = 0;
     for (const auto& [name, p] : params) CHECK(report.inputs[i++].name == name);
     zero_rows_are_none(loss);
-    fmt::print(stderr, "gradcheck: {}: {} parameters, {} derivatives, largest relative error {:.1e}\n", what, params.size(), report.compared,
-               report.worst.error);
+    fmt::print(stderr, "gradcheck: {}: {} parameters, {} derivatives, largest relative error {:.1e}\n", what,
+               params.size(), report.compared, report.worst.error);
   }
 
   template <class F>
@@ -66,7 +66,9 @@ struct Setup {
 };
 
 /// A sum with unequal weights, so that errors cannot cancel.
-Tensor weighted_sum(const Tensor& y) { return (y * sin(arange(1., 1 + double(y.numel()), 1., f64)).reshape(y.shape())).sum(); }
+Tensor weighted_sum(const Tensor& y) {
+  return (y * sin(arange(1., 1 + double(y.numel()), 1., f64)).reshape(y.shape())).sum();
+}
 
 }  // namespace
 
@@ -89,7 +91,8 @@ TEST_CASE("composite: LSTM and GRU through 4 steps of a padded batch", "[gradche
 TEST_CASE("composite: additive attention over padded values", "[gradcheck][composite][attention]") {
   Setup t;
   const nn::AdditiveAttention attention(t.s, 3, 4, 5);
-  const Tensor query = t.input({2, 3, 3}), values = t.input({2, 4, 4}), mask = nn::length_mask(tensor({4, 2}), 4).unsqueeze(1);
+  const Tensor query = t.input({2, 3, 3}), values = t.input({2, 4, 4}),
+               mask = nn::length_mask(tensor({4, 2}), 4).unsqueeze(1);
   t.check_all("additive attention, padded", [&] { return weighted_sum(attention(query, values, mask)); });
   REQUIRE(gradcheck([&](const Tensor& q, const Tensor& v) { return attention(q, v, mask); }, {query, values}));
 }
@@ -113,7 +116,8 @@ TEST_CASE("composite: a tied embedding gets the gradients of both its uses", "[g
   };
   t.check_all("tied embedding", [&] { return loss_with(table.weight, table.weight); });
 
-  const Tensor in = table.weight.detach().clone().set_requires_grad(), out = table.weight.detach().clone().set_requires_grad();
+  const Tensor in = table.weight.detach().clone().set_requires_grad(),
+               out = table.weight.detach().clone().set_requires_grad();
   const std::vector<Tensor> apart = grad({loss_with(in, out)}, {in, out});
   const Tensor tied = grad(loss_with(table.weight, table.weight), table.weight);
   CHECK(largest(apart[0]) > 1e-4);
@@ -133,13 +137,15 @@ TEST_CASE("composite: one GPT block, first and second derivatives", "[gradcheck]
   const GradcheckReport second = gradgradcheck(t.params, loss, {.elements = kEvery});
   REQUIRE(second);
   REQUIRE(std::ssize(second.inputs) == t.params.size() + 1);  // and the cotangent
-  fmt::print(stderr, "gradgradcheck: GPT block: {} derivatives, largest relative error {:.1e}\n", second.compared, second.worst.error);
+  fmt::print(stderr, "gradgradcheck: GPT block: {} derivatives, largest relative error {:.1e}\n", second.compared,
+             second.worst.error);
 }
 
 TEST_CASE("composite: Gpt, tied and not, each parameter by name", "[gradcheck][composite][gpt]") {
   for (const bool tied : {true, false}) {
     Setup t;
-    const models::Gpt gpt(t.s, {.vocabulary = 7, .context = 5, .layers = 2, .heads = 2, .channels = 4, .dropout = 0.1, .tied = tied});
+    const models::Gpt gpt(
+        t.s, {.vocabulary = 7, .context = 5, .layers = 2, .heads = 2, .channels = 4, .dropout = 0.1, .tied = tied});
     const Tensor x = t.tokens(7, {2, 5}), y = t.tokens(7, {2, 5});
     t.check_all(tied ? "Gpt" : "Gpt, not tied", [&] { return cross_entropy(gpt(x), y); });
   }
@@ -156,13 +162,16 @@ TEST_CASE("composite: Seq2Seq, with and without attention, each parameter by nam
                                         .cell = cell,
                                         .attention = attention,
                                         .dropout = 0.1});
-      const Tensor source = t.tokens(6, {2, 4}), input = t.tokens(5, {2, 3}), lengths = tensor({4, 2}), target = tensor({{1, 4, 2}, {3, 0, -1}});
-      const std::string what = fmt::format("Seq2Seq, {}, {} attention", cell == Cell::lstm ? "LSTM" : "GRU", attention ? "with" : "without");
+      const Tensor source = t.tokens(6, {2, 4}), input = t.tokens(5, {2, 3}), lengths = tensor({4, 2}),
+                   target = tensor({{1, 4, 2}, {3, 0, -1}});
+      const std::string what =
+          fmt::format("Seq2Seq, {}, {} attention", cell == Cell::lstm ? "LSTM" : "GRU", attention ? "with" : "without");
       t.check_all(what.c_str(), [&] { return cross_entropy(model(source, lengths, input), target); });
     }
 }
 
-TEST_CASE("composite: Transformer, norms first and last, each parameter by name", "[gradcheck][composite][transformer]") {
+TEST_CASE("composite: Transformer, norms first and last, each parameter by name",
+          "[gradcheck][composite][transformer]") {
   for (const bool pre_norm : {true, false}) {
     Setup t;
     const models::Transformer model(t.s, {.source_vocabulary = 6,
@@ -175,7 +184,8 @@ TEST_CASE("composite: Transformer, norms first and last, each parameter by name"
                                           .dropout = 0.1,
                                           .pre_norm = pre_norm,
                                           .learned_positions = true});
-    const Tensor source = t.tokens(6, {2, 4}), input = t.tokens(5, {2, 3}), lengths = tensor({4, 2}), target = tensor({{1, 4, 2}, {3, 0, -1}});
+    const Tensor source = t.tokens(6, {2, 4}), input = t.tokens(5, {2, 3}), lengths = tensor({4, 2}),
+                 target = tensor({{1, 4, 2}, {3, 0, -1}});
     // A hundredfold, as some gradients behind all those norms are small.
     t.check_all(pre_norm ? "Transformer, norms first" : "Transformer, norms last",
                 [&] { return 100 * cross_entropy(model(source, lengths, input), target, {.label_smoothing = 0.1}); });

@@ -1,8 +1,8 @@
 // The corpus of a GPT: splits, batches, windows.
 #include <set>
 
-#include "tests/catch.h"
-#include "train/data/corpus.h"
+#include <heed/train/data/corpus.h>
+#include "catch.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -84,9 +84,9 @@ TEST_CASE("corpus: windows predict every token of the split but the first exactl
 TEST_CASE("corpus: a text too short for the context is refused", "[data]") {
   const Corpus corpus = Corpus::from_text("a short text for a long context");  // 31: 27 and 4
   Rng rng(1);
-  CHECK_THROWS_WITH(corpus.batch(2, 27, rng),
-                    Contains("the training split has 27 tokens; a context of 27 needs at least 28") &&
-                        Contains("test_corpus.cpp"));
+  CHECK_THROWS_WITH(
+      corpus.batch(2, 27, rng),
+      Contains("the training split has 27 tokens; a context of 27 needs at least 28") && Contains("test_corpus.cpp"));
   CHECK(corpus.batch(2, 26, rng).x.size(1) == 26);
   CHECK_THROWS_WITH(corpus.batch(0, 4, rng), Contains("batch is 0 and context 4; need at least 1"));
   CHECK_THROWS_WITH(corpus.windows(4, -1), Contains("batch is 4 and context -1"));

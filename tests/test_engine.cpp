@@ -2,13 +2,13 @@
 #include <cmath>
 #include <functional>
 
-#include "autograd/checkpoint.h"
-#include "autograd/engine.h"
-#include "autograd/gradcheck.h"
-#include "autograd/node.h"
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/checkpoint.h>
+#include <heed/autograd/engine.h>
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -128,8 +128,7 @@ TEST_CASE("grad: higher derivatives reach through fused ops", "[engine]") {
   };
   const Tensor fused = third([](const Tensor& t) { return softmax(t, 0); });
   const Tensor composed = third([](const Tensor& t) { return exp(t) / exp(t).sum(); });
-  for (int64_t i = 0; i < 3; ++i)
-    CHECK(fused.at<double>({i}) == Approx(composed.at<double>({i})).epsilon(1e-11));
+  for (int64_t i = 0; i < 3; ++i) CHECK(fused.at<double>({i}) == Approx(composed.at<double>({i})).epsilon(1e-11));
 }
 
 TEST_CASE("grad: accumulates nothing, and gives zeros for what the output does not depend on", "[engine]") {
@@ -256,8 +255,8 @@ TEST_CASE("record: a gradient of another shape or dtype is refused, naming the o
   };
   const Tensor x = leaf({1., 2.});
   const Tensor wide = record("wide", x, [](const Tensor&) { return ones({3}, f64); });
-  CHECK_THROWS_WITH(wide.sum().backward(), Contains("wide: gradient 0 has shape (3); need (2)") &&
-                                               Contains("[test_engine.cpp:"));
+  CHECK_THROWS_WITH(wide.sum().backward(),
+                    Contains("wide: gradient 0 has shape (3); need (2)") && Contains("[test_engine.cpp:"));
   const Tensor narrow = record("narrow", x, [](const Tensor&) { return ones({2}); });
   CHECK_THROWS_AS(narrow.sum().backward(), DTypeError);
   const Tensor few = autograd::record({"few"}, ones({2}, f64), {x, x},
@@ -334,8 +333,7 @@ TEST_CASE("checkpoint: backward draws the same numbers again, and leaves the gen
   CHECK(rng.random() == after.random());
   const Tensor kept = dropout(ones({50}, f64), 0.5, same);
   const Tensor expected = grad((exp(x) * x * kept).sum(), x);
-  for (int64_t i = 0; i < 50; ++i)
-    CHECK(x.grad().at<double>({i}) == Approx(expected.at<double>({i})).epsilon(1e-13));
+  for (int64_t i = 0; i < 50; ++i) CHECK(x.grad().at<double>({i}) == Approx(expected.at<double>({i})).epsilon(1e-13));
   Rng fresh(3);
   const auto drop = [&](const std::vector<Tensor>& in) { return dropout(in[0] * in[0], 0.3, fresh); };
   CHECK(gradcheck([&](const Tensor& t) { return checkpoint(drop, {t}, &fresh); }, x.detach(), {.rng = &fresh}));
@@ -370,7 +368,8 @@ TEST_CASE("engine: kernels write over no gradient that somebody else holds", "[e
     const double tolerance = dtype == f32 ? 2e-5 : 1e-12;
     const int64_t C = 37;  // vectors and a rest
     const Tensor seed = randn({3, C}, rng, dtype), seed_before = seed.clone();
-    Tensor x = randn({3, C}, rng, dtype).set_requires_grad(), w = randn({C}, rng, dtype).set_requires_grad(), b = zeros({C}, dtype).set_requires_grad();
+    Tensor x = randn({3, C}, rng, dtype).set_requires_grad(), w = randn({C}, rng, dtype).set_requires_grad(),
+           b = zeros({C}, dtype).set_requires_grad();
     const std::vector<std::pair<const char*, std::function<Tensor(const Tensor&)>>> ops = {
         {"gelu", [](const Tensor& t) { return gelu(t); }},
         {"softmax", [](const Tensor& t) { return softmax(t, -1); }},
@@ -399,23 +398,27 @@ TEST_CASE("engine: kernels write over no gradient that somebody else holds", "[e
   }
 }
 
-TEST_CASE("engine: a gradient that nobody else holds is written over, so a pass needs no room for its successor", "[engine]") {
+TEST_CASE("engine: a gradient that nobody else holds is written over, so a pass needs no room for its successor",
+          "[engine]") {
   Tensor x = ones({64, 1024}).set_requires_grad();
   const Tensor y = gelu(x * 1), seed = ones({64, 1024}), z = y * 1;
   const int64_t before = memory_stats().allocated_bytes;
   z.backward(seed);
-  CHECK(memory_stats().allocated_bytes - before == 2 * 64 * 1024 * 4);  // of the products by 1; gelu's is the first one's
+  CHECK(memory_stats().allocated_bytes - before ==
+        2 * 64 * 1024 * 4);  // of the products by 1; gelu's is the first one's
 }
 
 TEST_CASE("engine: an op without a twin has its first derivative, and says how to get the second", "[engine]") {
   Tensor x = tensor({2.0}, f64);
   x.set_requires_grad();
   const auto cube = [&] {
-    return autograd::fused({"cube"}, (x * x * x).detach(), {x},
-                           [x](const Tensor& g, autograd::Needs) { return autograd::Gradients{g * x * x * 3}; }, nullptr);
+    return autograd::fused(
+        {"cube"}, (x * x * x).detach(), {x},
+        [x](const Tensor& g, autograd::Needs) { return autograd::Gradients{g * x * x * 3}; }, nullptr);
   };
   CHECK(grad(cube(), x).item<double>() == 12);
-  CHECK_THROWS_WITH(grad(cube(), x, {.create_graph = true}), Contains("cube: no second derivative") && Contains("create_graph = false"));
+  CHECK_THROWS_WITH(grad(cube(), x, {.create_graph = true}),
+                    Contains("cube: no second derivative") && Contains("create_graph = false"));
 }
 
 TEST_CASE("engine: a formula that hides from the graph is noticed unless what it hides is zero", "[engine]") {
@@ -424,7 +427,10 @@ TEST_CASE("engine: a formula that hides from the graph is noticed unless what it
   const auto hidden = [&](double slope) {
     return autograd::record({"hidden"}, x.detach(), {{x, [slope](const Tensor& g) { return (g * slope).detach(); }}});
   };
-  const auto second = [&](double slope) { const Tensor y = hidden(slope); return grad(y * y, x, {.create_graph = true}); };
+  const auto second = [&](double slope) {
+    const Tensor y = hidden(slope);
+    return grad(y * y, x, {.create_graph = true});
+  };
   CHECK_THROWS_WITH(second(1), Contains("hidden: no second derivative"));
   CHECK(second(0).item<double>() == 0);
   CHECK_NOTHROW(grad(hidden(1) * 3, x));

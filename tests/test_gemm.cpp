@@ -3,9 +3,9 @@
 #include <random>
 #include <vector>
 
-#include "tensor/kernels/gemm.h"
-#include "tensor/parallel.h"
-#include "tests/catch.h"
+#include <heed/tensor/kernels/gemm.h>
+#include <heed/tensor/parallel.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -62,8 +62,15 @@ void check_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T a
 TEMPLATE_TEST_CASE("gemm: equals the definition for every transpose, size and beta", "[gemm]", float, double) {
   for (const bool trans_a : {false, true})
     for (const bool trans_b : {false, true})
-      for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1}, {3, 5, 4}, {1, 300, 70}, {300, 1, 70}, {17, 33, 0},
-                                    {33, 17, 9}, {200, 130, 65}, {65, 384, 128}, {768, 65, 40}})
+      for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
+                                    {3, 5, 4},
+                                    {1, 300, 70},
+                                    {300, 1, 70},
+                                    {17, 33, 0},
+                                    {33, 17, 9},
+                                    {200, 130, 65},
+                                    {65, 384, 128},
+                                    {768, 65, 40}})
         for (const auto& [alpha, beta] : {std::pair<TestType, TestType>{1, 0}, {1, 1}, {0.5, -2}})
           check_gemm<TestType>(trans_a, trans_b, m, n, k, alpha, beta);
 }

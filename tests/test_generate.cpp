@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "autograd/grad_mode.h"
-#include "autograd/ops.h"
-#include "models/generate.h"
-#include "models/seq2seq.h"
-#include "models/transformer.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/difference.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/generate.h>
+#include <heed/models/seq2seq.h>
+#include <heed/models/transformer.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "difference.h"
 
 using namespace heed;
 using models::Decoder, models::TranslateOptions, models::Translation, models::translate;
@@ -29,8 +29,7 @@ struct ToyGpt {
   Gpt gpt{params.root(), kToy};
   ToyGpt() {
     for (const auto& [name, parameter] : params)
-      for (double& x : std::span(parameter.mutable_data<double>(), static_cast<size_t>(parameter.numel())))
-        x *= 10;
+      for (double& x : std::span(parameter.mutable_data<double>(), static_cast<size_t>(parameter.numel()))) x *= 10;
   }
 };
 
@@ -68,8 +67,7 @@ Decoder scripted(const std::map<std::vector<int64_t>, std::vector<double>>& next
   };
   const auto select = [=](const Tensor& rows) {
     std::vector<std::vector<int64_t>> chosen;
-    for (const int64_t row : rows.to_vector<int64_t>())
-      chosen.push_back(prefixes->at(static_cast<size_t>(row)));
+    for (const int64_t row : rows.to_vector<int64_t>()) chosen.push_back(prefixes->at(static_cast<size_t>(row)));
     *prefixes = chosen;
   };
   const auto alignment = [=] {
@@ -91,8 +89,7 @@ Decoder scripted(const std::map<std::vector<int64_t>, std::vector<double>>& next
 const std::map<std::vector<int64_t>, std::vector<double>> kTrap{
     {{}, {0, 0, 0.6, 0.4}}, {{kA}, {0, 0.4, 0.3, 0.3}}, {{kB}, {0, 0.9, 0.1, 0}}};
 
-constexpr TranslateOptions kOptions{
-    .begin = kBegin, .end = kEnd, .max_length = 6, .beam = 1, .length_penalty = 0};
+constexpr TranslateOptions kOptions{.begin = kBegin, .end = kEnd, .max_length = 6, .beam = 1, .length_penalty = 0};
 
 TranslateOptions with_beam(int64_t beam, double length_penalty = 0) {
   TranslateOptions options = kOptions;
@@ -131,9 +128,8 @@ TEST_CASE("sampling_probabilities: temperature, top_k and top_p keep what they s
 TEST_CASE("sample: cached generation draws what whole forward passes draw, beyond the context too",
           "[models][generate]") {
   ToyGpt toy;
-  for (const SampleOptions& options : {SampleOptions{.tokens = 12},
-                                       {.tokens = 12, .top_k = 3},
-                                       {.tokens = 12, .temperature = 0.7, .top_p = 0.8}}) {
+  for (const SampleOptions& options :
+       {SampleOptions{.tokens = 12}, {.tokens = 12, .top_k = 3}, {.tokens = 12, .temperature = 0.7, .top_p = 0.8}}) {
     const Tensor prompt = randint(0, 11, {3, 2}, toy.rng);
     Rng a(7), b(7);
     const Tensor text = sample(toy.gpt, prompt, options, a);
@@ -162,8 +158,7 @@ TEST_CASE("sample: with keep, a full context goes on from its last tokens", "[mo
   const NoGrad no_grad;
   // The context is full when tokens 0 .. 5 have been read; then 5 and 6 are read anew, then 7 ...
   for (const auto& [first, n] : std::vector<std::pair<int64_t, int64_t>>{{0, 6}, {5, 7}, {5, 8}, {5, 11}})
-    CHECK(text.at<int64_t>({0, n}) ==
-          toy.gpt(text.narrow(1, first, n - first)).select(1, -1).argmax().item<int64_t>());
+    CHECK(text.at<int64_t>({0, n}) == toy.gpt(text.narrow(1, first, n - first)).select(1, -1).argmax().item<int64_t>());
 }
 
 TEST_CASE("sample: a long prompt is read from its last `context` tokens", "[models][generate]") {
@@ -192,8 +187,8 @@ TEST_CASE("sample: options that make no sense say so", "[models][generate][error
   ToyGpt toy;
   Rng rng(1);
   const auto run = [&](const SampleOptions& options) { sample(toy.gpt, tensor({{1}}), options, rng); };
-  CHECK_THROWS_WITH(run({.top_k = 0}), Contains("sample: top_k 0 leaves no token; need 1 or more") &&
-                                           Contains("test_generate.cpp"));
+  CHECK_THROWS_WITH(run({.top_k = 0}),
+                    Contains("sample: top_k 0 leaves no token; need 1 or more") && Contains("test_generate.cpp"));
   CHECK_THROWS_AS(run({.top_k = -1}), ValueError);
   CHECK_THROWS_WITH(run({.top_p = 0}), Contains("top_p is 0; need above 0, up to 1"));
   CHECK_THROWS_AS(run({.top_p = 1.01}), ValueError);
@@ -204,10 +199,8 @@ TEST_CASE("sample: options that make no sense say so", "[models][generate][error
   CHECK_THROWS_WITH(run({.keep = 7}), Contains("keep is 7; need 1 to 6"));
   CHECK_THROWS_AS(run({.keep = -1}), ValueError);
   CHECK_THROWS_AS(sample(toy.gpt, zeros({1, 0}, i64), {}, rng), ShapeError);
-  CHECK_THROWS_WITH(sample(toy.gpt, tensor({{11}}), {}, rng),
-                    Contains("11") && Contains("test_generate.cpp"));
-  CHECK_THROWS_WITH(sampling_probabilities(tensor({{0., std::nan("")}}), {}),
-                    Contains("the logits of row 0 hold NaN"));
+  CHECK_THROWS_WITH(sample(toy.gpt, tensor({{11}}), {}, rng), Contains("11") && Contains("test_generate.cpp"));
+  CHECK_THROWS_WITH(sampling_probabilities(tensor({{0., std::nan("")}}), {}), Contains("the logits of row 0 hold NaN"));
 }
 
 // --- search
@@ -233,8 +226,7 @@ TEST_CASE("translate: a wide beam finds what trying every sentence finds", "[mod
       std::vector<int64_t> tokens;
     } best;
     const double alpha = trial % 3 * 0.5;
-    const std::function<void(std::vector<int64_t>, double)> visit = [&](std::vector<int64_t> prefix,
-                                                                        double log_p) {
+    const std::function<void(std::vector<int64_t>, double)> visit = [&](std::vector<int64_t> prefix, double log_p) {
       std::vector<double> p{0, rng.uniform_double(), rng.uniform_double(), rng.uniform_double()};
       if (prefix.size() == 4) p = {0, 1, 0, 0};
       const double total = p[1] + p[2] + p[3];
@@ -258,10 +250,8 @@ TEST_CASE("translate: a wide beam finds what trying every sentence finds", "[mod
 }
 
 TEST_CASE("translate: the length penalty lets longer sentences win", "[models][generate]") {
-  const std::map<std::vector<int64_t>, std::vector<double>> next{{{}, {0, 0.5, 0.5, 0}},
-                                                                 {{kA}, {0, 0.1, 0, 0.9}},
-                                                                 {{kA, kB}, {0, 0.1, 0.9, 0}},
-                                                                 {{kA, kB, kA}, {0, 1, 0, 0}}};
+  const std::map<std::vector<int64_t>, std::vector<double>> next{
+      {{}, {0, 0.5, 0.5, 0}}, {{kA}, {0, 0.1, 0, 0.9}}, {{kA, kB}, {0, 0.1, 0.9, 0}}, {{kA, kB, kA}, {0, 1, 0, 0}}};
   CHECK(translate(scripted(next), with_beam(3, 0)).front().tokens.empty());
   const Translation longer = translate(scripted(next), with_beam(3, 1)).front();
   CHECK(longer.tokens == std::vector<int64_t>{kA, kB, kA});
@@ -269,8 +259,7 @@ TEST_CASE("translate: the length penalty lets longer sentences win", "[models][g
   CHECK(longer.score == Approx(std::log(0.5 * 0.9 * 0.9) / (9 / 6.0)));
 }
 
-TEST_CASE("translate: each token's alignment is that of its own prefix, however the beam moved",
-          "[models][generate]") {
+TEST_CASE("translate: each token's alignment is that of its own prefix, however the beam moved", "[models][generate]") {
   const std::map<std::vector<int64_t>, std::vector<double>> next{{{}, {0, 0, 0.6, 0.4}},
                                                                  {{kA}, {0, 0.1, 0.5, 0.4}},
                                                                  {{kB}, {0, 0, 1, 0}},
@@ -279,8 +268,7 @@ TEST_CASE("translate: each token's alignment is that of its own prefix, however 
   const Translation found = translate(scripted(next), with_beam(3)).front();
   REQUIRE(found.tokens == std::vector<int64_t>{kB, kA, kB});
   REQUIRE(found.alignment.shape() == Shape{3, 5});
-  CHECK(largest_difference(found.alignment, tensor({{0, 0, 0, 0, 0}, {kB, 1, 0, 0, 0}, {kA, 2, 0, 0, 0}})) ==
-        0);
+  CHECK(largest_difference(found.alignment, tensor({{0, 0, 0, 0, 0}, {kB, 1, 0, 0, 0}, {kA, 2, 0, 0, 0}})) == 0);
 }
 
 TEST_CASE("translate: a sentence that finds no end is cut off at max_length", "[models][generate]") {
@@ -302,8 +290,7 @@ TEST_CASE("translate: a sentence that finds no end is cut off at max_length", "[
   }
 }
 
-TEST_CASE("translate: beam 1 writes the likeliest token of the whole forward pass each time",
-          "[models][generate]") {
+TEST_CASE("translate: beam 1 writes the likeliest token of the whole forward pass each time", "[models][generate]") {
   Rng rng(5);
   nn::Parameters params(rng, f64);
   const models::Seq2Seq rnn(params.root() / "rnn",
@@ -365,9 +352,8 @@ TEST_CASE("translate: a batch gives what each sentence alone gives", "[models][g
 }
 
 TEST_CASE("translate: options that make no sense say so", "[models][generate][errors]") {
-  CHECK_THROWS_WITH(
-      translate(scripted(kTrap), with_beam(0)),
-      Contains("translate: beam 0 keeps no sentence; need 1 or more") && Contains("test_generate.cpp"));
+  CHECK_THROWS_WITH(translate(scripted(kTrap), with_beam(0)),
+                    Contains("translate: beam 0 keeps no sentence; need 1 or more") && Contains("test_generate.cpp"));
   CHECK_THROWS_AS(translate(scripted(kTrap), with_beam(-3)), ValueError);
   CHECK_THROWS_AS(translate(scripted(kTrap), with_beam(1, -0.5)), ValueError);
   CHECK_THROWS_AS(translate(scripted(kTrap), with_beam(1, std::nan(""))), ValueError);
@@ -376,8 +362,7 @@ TEST_CASE("translate: options that make no sense say so", "[models][generate][er
   CHECK_THROWS_WITH(translate(scripted(kTrap), options), Contains("max_length 0"));
   options = kOptions;
   options.end = 4;
-  CHECK_THROWS_WITH(translate(scripted(kTrap), options),
-                    Contains("end is 4; need a token of the model, 0 to 3"));
+  CHECK_THROWS_WITH(translate(scripted(kTrap), options), Contains("end is 4; need a token of the model, 0 to 3"));
   options.end = -1;
   CHECK_THROWS_AS(translate(scripted(kTrap), options), ValueError);
   const double nan = std::nan("");

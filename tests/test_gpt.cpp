@@ -1,12 +1,12 @@
 #include <string>
 #include <vector>
 
-#include "autograd/engine.h"
-#include "models/gpt.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/difference.h"
-#include "train/optimizer.h"
+#include <heed/autograd/engine.h>
+#include <heed/models/gpt.h>
+#include <heed/tensor/random.h>
+#include <heed/train/optimizer.h>
+#include "catch.h"
+#include "difference.h"
 
 using namespace heed;
 using models::Gpt, models::GptConfig;
@@ -31,12 +31,11 @@ TEST_CASE("gpt: parameters carry GPT-2's names and shapes", "[models][gpt]") {
   GptConfig config = kToy;
   config.layers = 1;
   const Gpt gpt(params.root(), config);
-  CHECK(names(params) ==
-        std::vector<std::string>{"wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.ln_1.bias",
-                                 "h.0.attn.c_attn.weight", "h.0.attn.c_attn.bias", "h.0.attn.c_proj.weight",
-                                 "h.0.attn.c_proj.bias", "h.0.ln_2.weight", "h.0.ln_2.bias",
-                                 "h.0.mlp.c_fc.weight", "h.0.mlp.c_fc.bias", "h.0.mlp.c_proj.weight",
-                                 "h.0.mlp.c_proj.bias", "ln_f.weight", "ln_f.bias"});
+  CHECK(names(params) == std::vector<std::string>{
+                             "wte.weight", "wpe.weight", "h.0.ln_1.weight", "h.0.ln_1.bias", "h.0.attn.c_attn.weight",
+                             "h.0.attn.c_attn.bias", "h.0.attn.c_proj.weight", "h.0.attn.c_proj.bias",
+                             "h.0.ln_2.weight", "h.0.ln_2.bias", "h.0.mlp.c_fc.weight", "h.0.mlp.c_fc.bias",
+                             "h.0.mlp.c_proj.weight", "h.0.mlp.c_proj.bias", "ln_f.weight", "ln_f.bias"});
   CHECK(params.at("h.0.attn.c_attn.weight").shape() == Shape{48, 16});
   CHECK(params.at("h.0.mlp.c_fc.weight").shape() == Shape{64, 16});
   CHECK(params.at("lm_head.weight").storage() == params.at("wte.weight").storage());
@@ -133,12 +132,10 @@ TEST_CASE("gpt: attention weights of a layer are a causal distribution, and thos
   // The layer by hand, from those weights.
   const models::GptBlock &below = gpt.h[0], &block = gpt.h[1];
   const Tensor x = below(gpt.wpe(gpt.wte(tokens)));
-  const Tensor values =
-      block.attn.c_attn(block.ln_1(x)).narrow(-1, 32, 16).reshape({2, 6, 2, 8}).transpose(1, 2);
+  const Tensor values = block.attn.c_attn(block.ln_1(x)).narrow(-1, 32, 16).reshape({2, 6, 2, 8}).transpose(1, 2);
   const Tensor mixed = matmul(weights, values).transpose(1, 2).reshape({2, 6, 16});
   const Tensor y = x + block.attn.c_proj(mixed);
-  CHECK(largest_difference(gpt(tokens), linear(gpt.ln_f(y + block.mlp(block.ln_2(y))), gpt.lm_head)) <
-        kF64Tol);
+  CHECK(largest_difference(gpt(tokens), linear(gpt.ln_f(y + block.mlp(block.ln_2(y))), gpt.lm_head)) < kF64Tol);
 }
 
 TEST_CASE("gpt: dropout acts in training alone", "[models][gpt]") {

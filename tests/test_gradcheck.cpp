@@ -3,13 +3,13 @@
 #include <utility>
 #include <vector>
 
-#include "autograd/engine.h"
-#include "autograd/gradcheck.h"
-#include "autograd/gradcheck_catch.h"
-#include "autograd/node.h"
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/check/gradcheck_catch.h>
+#include <heed/autograd/engine.h>
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 using autograd::record;
@@ -26,11 +26,13 @@ Tensor with_gradient(const Tensor& x, F f, G formula) {
 
 /// x^2, whose gradient is off by `error` at element `at`.
 Tensor square_wrong_at(const Tensor& x, int64_t at, double error) {
-  return with_gradient(x, [](double v) { return v * v; }, [x, at, error](const Tensor& g) {
-    Tensor extra = zeros(x.shape(), f64);
-    extra.mutable_data<double>()[at] = error;
-    return g * (x * 2 + extra);
-  });
+  return with_gradient(
+      x, [](double v) { return v * v; },
+      [x, at, error](const Tensor& g) {
+        Tensor extra = zeros(x.shape(), f64);
+        extra.mutable_data<double>()[at] = error;
+        return g * (x * 2 + extra);
+      });
 }
 
 Tensor draws(const Shape& shape, uint64_t seed = 3) {
@@ -46,7 +48,8 @@ TEST_CASE("gradcheck: passes right gradients of one, two and many inputs, and of
   REQUIRE(gradcheck([](const std::vector<Tensor>& x) { return cat(x, 0); }, {draws({2}), draws({3}), draws({1})}));
   REQUIRE(gradcheck([](const Tensor& x) { return std::vector<Tensor>{sin(x), x.sum()}; }, draws({3})));
   REQUIRE(gradcheck([](const Tensor& x) { return std::pair(sin(x), x.argmax()); }, draws({3})));
-  REQUIRE(gradcheck([](const Tensor& x, const Tensor& y) { return cross_entropy(x, y); }, {draws({2, 3}), tensor({0, 2})}));
+  REQUIRE(
+      gradcheck([](const Tensor& x, const Tensor& y) { return cross_entropy(x, y); }, {draws({2, 3}), tensor({0, 2})}));
   REQUIRE(gradgradcheck([](const Tensor& a, const Tensor& b) { return tanh(a) * b; }, {draws({2, 3}), draws({3}, 4)}));
 }
 
@@ -77,14 +80,15 @@ TEST_CASE("gradcheck: small checks show both Jacobians", "[gradcheck]") {
   CHECK_THAT(to_string(report), Contains("numeric Jacobian by input 0"));
 }
 
-TEST_CASE("gradcheck: fast mode passes with one comparison per input, and reruns to name a wrong element", "[gradcheck]") {
+TEST_CASE("gradcheck: fast mode passes with one comparison per input, and reruns to name a wrong element",
+          "[gradcheck]") {
   const GradcheckReport passed = gradcheck([](const Tensor& x) { return sin(x); }, draws({50}), {.fast = true});
   REQUIRE(passed);
   CHECK(passed.compared == 1);
   CHECK_FALSE(passed.reran);
   for (const int64_t size : {50, 5000}) {
-    const GradcheckReport failed =
-        gradcheck([&](const Tensor& x) { return square_wrong_at(x, size - 9, 0.01).sum(); }, draws({size}), {.fast = true});
+    const GradcheckReport failed = gradcheck([&](const Tensor& x) { return square_wrong_at(x, size - 9, 0.01).sum(); },
+                                             draws({size}), {.fast = true});
     REQUIRE_FALSE(failed);
     CHECK(failed.reran);
     CHECK(failed.wrong == 1);
@@ -92,7 +96,8 @@ TEST_CASE("gradcheck: fast mode passes with one comparison per input, and reruns
   }
 }
 
-TEST_CASE("gradcheck: a kink is reported and no failure, unless the gradient lies outside of its two slopes", "[gradcheck]") {
+TEST_CASE("gradcheck: a kink is reported and no failure, unless the gradient lies outside of its two slopes",
+          "[gradcheck]") {
   const Tensor x = tensor({-1., 0., 2.}, f64);
   const GradcheckReport report = gradcheck([](const Tensor& t) { return relu(t); }, x);
   REQUIRE(report);
@@ -100,7 +105,9 @@ TEST_CASE("gradcheck: a kink is reported and no failure, unless the gradient lie
   CHECK((report.nonsmooth[0].index == Shape{1}));
   CHECK_THAT(to_string(report), Contains("not smooth: input 0[1]"));
   const auto wrong = [](const Tensor& t) {
-    return with_gradient(t, [](double v) { return std::max(v, 0.0); }, [t](const Tensor& g) { return g * where(lt(t, 0.), t * 0, t * 0 + 1.5); });
+    return with_gradient(
+        t, [](double v) { return std::max(v, 0.0); },
+        [t](const Tensor& g) { return g * where(lt(t, 0.), t * 0, t * 0 + 1.5); });
   };
   const GradcheckReport failed = gradcheck(wrong, x);
   REQUIRE_FALSE(failed);
@@ -127,7 +134,8 @@ TEST_CASE("gradcheck: the step fits tiny, huge and bounded inputs", "[gradcheck]
   CHECK(gradcheck([](const Tensor& x) { return log_softmax(x, 0); }, tensor({1e4, -1e4, 1e4 - 1}, f64)));
 }
 
-TEST_CASE("gradcheck: a function that draws is checked with its generator frozen, and left where it was", "[gradcheck]") {
+TEST_CASE("gradcheck: a function that draws is checked with its generator frozen, and left where it was",
+          "[gradcheck]") {
   Rng rng(5);
   const auto drop = [&](const Tensor& x) { return dropout(x, 0.5, rng); };
   const GradcheckReport loose = gradcheck(drop, draws({20}));
@@ -141,9 +149,11 @@ TEST_CASE("gradcheck: a function that draws is checked with its generator frozen
 
 TEST_CASE("gradcheck: refuses f32 with the reason, and what has no derivative", "[gradcheck]") {
   const auto f = [](const Tensor& x) { return x * 2; };
-  CHECK_THROWS_WITH(gradcheck(f, ones({2})), Contains("input 0 is f32, whose rounding") && Contains("use .to(f64)") && Contains("[test_gradcheck.cpp:"));
+  CHECK_THROWS_WITH(gradcheck(f, ones({2})), Contains("input 0 is f32, whose rounding") && Contains("use .to(f64)") &&
+                                                 Contains("[test_gradcheck.cpp:"));
   CHECK_THROWS_AS(gradcheck(f, ones({2})), DTypeError);
-  CHECK_THROWS_WITH(gradcheck([](const Tensor& x) { return x.to(f32); }, ones({2}, f64)), Contains("gives f32 from f64 inputs"));
+  CHECK_THROWS_WITH(gradcheck([](const Tensor& x) { return x.to(f32); }, ones({2}, f64)),
+                    Contains("gives f32 from f64 inputs"));
   CHECK_THROWS_WITH(gradcheck(f, tensor({1., HUGE_VAL}, f64)), Contains("input 0[1] is inf"));
   CHECK_THROWS_WITH(gradcheck(f, tensor({1, 2})), Contains("none of the 1 inputs is f64"));
   CHECK_THROWS_WITH(gradcheck(f, ones({2}, f64), {.eps = 0}), Contains("eps = 0"));
@@ -153,17 +163,22 @@ TEST_CASE("gradcheck: refuses f32 with the reason, and what has no derivative", 
 TEST_CASE("gradcheck: catches a backward that changes, and one that is not linear in its gradient", "[gradcheck]") {
   int calls = 0;
   const auto restless = [&](const Tensor& x) {
-    return with_gradient(x, [](double v) { return v; }, [&](const Tensor& g) { return g * (1 + 1e-12 * ++calls); });
+    return with_gradient(
+        x, [](double v) { return v; }, [&](const Tensor& g) { return g * (1 + 1e-12 * ++calls); });
   };
   CHECK_THAT(to_string(gradcheck(restless, draws({3}))), Contains("it must give the same twice"));
-  const auto squared = [](const Tensor& x) { return with_gradient(x, [](double v) { return v; }, [](const Tensor& g) { return g * g; }); };
+  const auto squared = [](const Tensor& x) {
+    return with_gradient(
+        x, [](double v) { return v; }, [](const Tensor& g) { return g * g; });
+  };
   CHECK_THAT(to_string(gradcheck(squared, draws({3}))), Contains("not linear in the gradient g that arrives"));
 }
 
 TEST_CASE("gradcheck: a gradient of NaN or infinity is wrong", "[gradcheck]") {
   for (const double bad : {std::nan(""), HUGE_VAL}) {
     const auto f = [bad](const Tensor& x) {
-      return with_gradient(x, [](double v) { return v; }, [bad](const Tensor& g) { return g * bad; });
+      return with_gradient(
+          x, [](double v) { return v; }, [bad](const Tensor& g) { return g * bad; });
     };
     CHECK_FALSE(gradcheck(f, draws({3})));
     CHECK_FALSE(gradcheck(f, draws({3}), {.fast = true}));
@@ -171,7 +186,8 @@ TEST_CASE("gradcheck: a gradient of NaN or infinity is wrong", "[gradcheck]") {
 }
 
 TEST_CASE("gradcheck: a detached input is caught, a constant output is fine", "[gradcheck]") {
-  const GradcheckReport report = gradcheck([](const Tensor& a, const Tensor& b) { return a * b.detach(); }, {draws({3}), draws({3}, 4)});
+  const GradcheckReport report =
+      gradcheck([](const Tensor& a, const Tensor& b) { return a * b.detach(); }, {draws({3}), draws({3}, 4)});
   REQUIRE_FALSE(report);
   CHECK(report.worst.input == "input 1");
   CHECK(report.worst.analytic == 0);
@@ -182,7 +198,8 @@ TEST_CASE("gradcheck: a detached input is caught, a constant output is fine", "[
 
 TEST_CASE("gradgradcheck: catches a wrong second derivative behind a right first one", "[gradcheck]") {
   const auto cube = [](const Tensor& x) {  // its backward computes 3 x^2 where nothing is recorded
-    return with_gradient(x, [](double v) { return v * v * v; }, [x](const Tensor& g) { return g * (x * x).detach() * 3; });
+    return with_gradient(
+        x, [](double v) { return v * v * v; }, [x](const Tensor& g) { return g * (x * x).detach() * 3; });
   };
   REQUIRE(gradcheck(cube, draws({3})));
   const GradcheckReport report = gradgradcheck(cube, draws({3}));
@@ -192,15 +209,19 @@ TEST_CASE("gradgradcheck: catches a wrong second derivative behind a right first
 
 TEST_CASE("gradgradcheck: catches a fused backward that differs from its twin", "[gradcheck]") {
   const auto off = [](const Tensor& x) {
-    return autograd::fused({"off"}, (x * x).detach(), {x}, [x](const Tensor& g, autograd::Needs) { return autograd::Gradients{g * x * 2.001}; },
-                           [](autograd::Inputs in) { return in[0] * in[0]; });
+    return autograd::fused(
+        {"off"}, (x * x).detach(), {x},
+        [x](const Tensor& g, autograd::Needs) { return autograd::Gradients{g * x * 2.001}; },
+        [](autograd::Inputs in) { return in[0] * in[0]; });
   };
   CHECK_THAT(to_string(gradgradcheck(off, draws({3}))), Contains("when recorded, but"));
 }
 
 TEST_CASE("gradcheck: checks every named parameter of a loss, and names the wrong one", "[gradcheck]") {
-  std::vector<std::pair<std::string, Tensor>> params{
-      {"encoder.weight", draws({40, 30}, 1)}, {"encoder.bias", draws({40}, 2)}, {"decoder.attention.v", draws({5}, 3)}, {"frozen", draws({2}, 4)}};
+  std::vector<std::pair<std::string, Tensor>> params{{"encoder.weight", draws({40, 30}, 1)},
+                                                     {"encoder.bias", draws({40}, 2)},
+                                                     {"decoder.attention.v", draws({5}, 3)},
+                                                     {"frozen", draws({2}, 4)}};
   for (size_t i = 0; i < 3; ++i) params[i].second.set_requires_grad();
   const Tensor x = draws({3, 30}, 9);
   const auto before = params[0].second.to_vector<double>();
@@ -216,7 +237,8 @@ TEST_CASE("gradcheck: checks every named parameter of a loss, and names the wron
 
   const GradcheckReport failed = gradcheck(params, [&] { return loss(0.01, 3); });
   REQUIRE_FALSE(failed);
-  CHECK_THAT(to_string(failed), Contains("decoder.attention.v[3]") && Contains(": analytic ") && Contains(", numeric "));
+  CHECK_THAT(to_string(failed),
+             Contains("decoder.attention.v[3]") && Contains(": analytic ") && Contains(", numeric "));
 }
 
 TEST_CASE("gradcheck: finds one wrong element in a large parameter", "[gradcheck]") {
@@ -242,5 +264,6 @@ TEST_CASE("HasRightGradients: matches a function at inputs, and describes what w
   CHECK_THAT(wrong, !HasRightGradients(draws({3})));
   const GradientMatcher matcher = HasRightGradients(draws({3}));
   CHECK_FALSE(matcher.match(wrong));
-  CHECK_THAT(matcher.describe(), Contains("has right gradients: gradcheck failed: input 0[1] -> output 0[1]: analytic "));
+  CHECK_THAT(matcher.describe(),
+             Contains("has right gradients: gradcheck failed: input 0[1] -> output 0[1]: analytic "));
 }

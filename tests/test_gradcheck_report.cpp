@@ -1,11 +1,11 @@
 // What a person reads when a gradient is wrong.
 #include <cmath>
 
-#include "autograd/gradcheck.h"
-#include "autograd/node.h"
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -14,10 +14,10 @@ namespace {
 /// x^2, whose gradient is off by `error` at element `at`.
 Tensor square_wrong_at(const Tensor& x, int64_t at, double error) {
   return autograd::record({"square"}, (x * x).detach(), {{x, [x, at, error](const Tensor& g) {
-                            const Tensor extra = zeros(x.shape(), f64);
-                            extra.mutable_data<double>()[at] = error;
-                            return g * (x * 2 + extra);
-                          }}});
+                                                            const Tensor extra = zeros(x.shape(), f64);
+                                                            extra.mutable_data<double>()[at] = error;
+                                                            return g * (x * 2 + extra);
+                                                          }}});
 }
 
 /// f(x), with `formula` as its gradient.
@@ -36,8 +36,9 @@ Tensor draws(const Shape& shape, uint64_t seed = 3) {
 }  // namespace
 
 TEST_CASE("gradcheck report: one wrong element of a (4, 5) input, in full", "[gradcheck]") {
-  CHECK(to_string(gradcheck([](const Tensor& x) { return square_wrong_at(x, 13, 0.01); }, tenths())) ==
-        R"(gradcheck failed: input 0[2, 3] -> output 0[2, 3]: analytic 2.810, numeric 2.800; 1 of 400 derivatives is wrong (this one by 3.5e-03, relative) [seed 0]
+  CHECK(
+      to_string(gradcheck([](const Tensor& x) { return square_wrong_at(x, 13, 0.01); }, tenths())) ==
+      R"(gradcheck failed: input 0[2, 3] -> output 0[2, 3]: analytic 2.810, numeric 2.800; 1 of 400 derivatives is wrong (this one by 3.5e-03, relative) [seed 0]
   hint: one element alone is wrong: a wrong index, an edge, or a value that is treated apart?
   input 0 (4, 5): x wrong, ~ not smooth, . right
     . . . . .
@@ -57,8 +58,9 @@ TEST_CASE("gradcheck report: one wrong element of a (4, 5) input, in full", "[gr
 }
 
 TEST_CASE("gradcheck report: one wrong element of a loss over a (4, 5) input shows both gradients", "[gradcheck]") {
-  CHECK(to_string(gradcheck([](const Tensor& x) { return square_wrong_at(x, 0, -0.1).sum(); }, tenths(), {.seed = 5})) ==
-        R"(gradcheck failed: input 0[0, 0]: analytic 0.1000, numeric 0.2000; 1 of 20 derivatives is wrong (this one by 4.8e-01, relative) [seed 5]
+  CHECK(
+      to_string(gradcheck([](const Tensor& x) { return square_wrong_at(x, 0, -0.1).sum(); }, tenths(), {.seed = 5})) ==
+      R"(gradcheck failed: input 0[0, 0]: analytic 0.1000, numeric 0.2000; 1 of 20 derivatives is wrong (this one by 4.8e-01, relative) [seed 5]
   hint: one element alone is wrong: a wrong index, an edge, or a value that is treated apart?
   input 0 (4, 5): x wrong, ~ not smooth, . right
     x . . . .
@@ -78,8 +80,9 @@ TEST_CASE("gradcheck report: one wrong element of a loss over a (4, 5) input sho
 }
 
 TEST_CASE("gradcheck report: small Jacobians are shown whole", "[gradcheck]") {
-  CHECK(to_string(gradcheck([](const Tensor& x) { return square_wrong_at(x, 1, 0.5); }, tensor({1., -2.}, f64))) ==
-        R"(gradcheck failed: input 0[1] -> output 0[1]: analytic -3.500, numeric -4.000; 1 of 4 derivatives is wrong (this one by 1.2e-01, relative) [seed 0]
+  CHECK(
+      to_string(gradcheck([](const Tensor& x) { return square_wrong_at(x, 1, 0.5); }, tensor({1., -2.}, f64))) ==
+      R"(gradcheck failed: input 0[1] -> output 0[1]: analytic -3.500, numeric -4.000; 1 of 4 derivatives is wrong (this one by 1.2e-01, relative) [seed 0]
   hint: one element alone is wrong: a wrong index, an edge, or a value that is treated apart?
   input 0 (2): x wrong, ~ not smooth, . right
     . x
@@ -91,7 +94,8 @@ TEST_CASE("gradcheck report: small Jacobians are shown whole", "[gradcheck]") {
               0          -4)");
 }
 
-TEST_CASE("gradcheck report: fast mode ends with the same report, and says why it looked at every element", "[gradcheck]") {
+TEST_CASE("gradcheck report: fast mode ends with the same report, and says why it looked at every element",
+          "[gradcheck]") {
   const auto f = [](const Tensor& x) { return square_wrong_at(x, 13, 0.01); };
   std::string fast = to_string(gradcheck(f, tenths(), {.fast = true}));
   const std::string why = ", a random projection differed";
@@ -104,17 +108,18 @@ TEST_CASE("gradcheck report: a module's wrong gradient is one line with the para
   std::vector<std::pair<std::string, Tensor>> params{{"decoder.attention.v", tensor({0.3, -0.2, 0.1, 0.06505}, f64)},
                                                      {"decoder.weight", draws({40, 30})}};
   for (auto& [name, tensor] : params) tensor.set_requires_grad();
-  const GradcheckReport report = gradcheck(params, [&] {
-    return square_wrong_at(params[0].second, 3, -0.0067).sum() + sin(params[1].second).sum();
-  });
-  CHECK_THAT(to_string(report), Contains("gradcheck failed: decoder.attention.v[3]: analytic 0.1234, numeric 0.1301; 1 of "));
+  const GradcheckReport report = gradcheck(
+      params, [&] { return square_wrong_at(params[0].second, 3, -0.0067).sum() + sin(params[1].second).sum(); });
+  CHECK_THAT(to_string(report),
+             Contains("gradcheck failed: decoder.attention.v[3]: analytic 0.1234, numeric 0.1301; 1 of "));
   CHECK_THAT(to_string(report), !Contains("by decoder.weight"));  // nothing to see there
 }
 
 TEST_CASE("gradcheck report: a large parameter's wrong element shows the loss's own derivative", "[gradcheck]") {
   std::vector<std::pair<std::string, Tensor>> params{{"wte.weight", full({50, 40}, 0.25, f64)}};
   params[0].second.set_requires_grad();
-  const GradcheckReport report = gradcheck(params, [&] { return square_wrong_at(params[0].second, 1234, 0.125).sum(); });
+  const GradcheckReport report =
+      gradcheck(params, [&] { return square_wrong_at(params[0].second, 1234, 0.125).sum(); });
   CHECK_THAT(to_string(report), Contains("wte.weight[30, 34]: analytic 0.6250, numeric 0.5000; 1 of "));
 }
 
@@ -122,10 +127,14 @@ TEST_CASE("gradcheck report: the hint names what the wrong derivatives have in c
   const auto hint = [](auto f, const Tensor& x) { return gradcheck(f, x).hint; };
   const Tensor x = draws({4, 3});
   CHECK(hint([](const Tensor& t) { return exp(t); }, x).empty());
-  CHECK_THAT(hint([](const Tensor& t) { return with_formula(exp(t), t, [t](const Tensor& g) { return neg(g * exp(t)); }); }, x),
-             Contains("opposite sign"));
-  CHECK_THAT(hint([](const Tensor& t) { return with_formula(t.mean(), t, [t](const Tensor& g) { return g * ones_like(t); }); }, x),
-             Contains("is 12 times the numeric value"));
+  CHECK_THAT(
+      hint([](const Tensor& t) { return with_formula(exp(t), t, [t](const Tensor& g) { return neg(g * exp(t)); }); },
+           x),
+      Contains("opposite sign"));
+  CHECK_THAT(
+      hint([](const Tensor& t) { return with_formula(t.mean(), t, [t](const Tensor& g) { return g * ones_like(t); }); },
+           x),
+      Contains("is 12 times the numeric value"));
   CHECK_THAT(hint([](const Tensor& t) { return t.detach() * 2; }, x), Contains("is the input detached"));
   const Tensor two_rows = tensor({{1.}, {0.}, {1.}, {0.}}, f64);
   CHECK_THAT(hint([&](const Tensor& t) { return with_formula(t * two_rows, t, [](const Tensor& g) { return g; }); }, x),
@@ -133,5 +142,6 @@ TEST_CASE("gradcheck report: the hint names what the wrong derivatives have in c
   CHECK_THAT(hint([](const Tensor& t) { return with_formula(t * 1, t, [](const Tensor& g) { return g / 0.0; }); }, x),
              Contains("no finite number"));
   // Two faults at once have nothing in common.
-  CHECK(hint([](const Tensor& t) { return with_formula(t * t, t, [t](const Tensor& g) { return g * t * t * 3; }); }, x).empty());
+  CHECK(hint([](const Tensor& t) { return with_formula(t * t, t, [t](const Tensor& g) { return g * t * t * 3; }); }, x)
+            .empty());
 }

@@ -3,9 +3,9 @@
 #include <map>
 #include <set>
 
-#include "tests/catch.h"
-#include "train/data/lexicon.h"
-#include "train/tokenizer/words.h"
+#include <heed/train/data/grammar/lexicon.h>
+#include <heed/train/data/tokenizer/words.h>
+#include "catch.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -54,8 +54,7 @@ TEST_CASE("grammar: French sentences keep the rules that hold for every one of t
   }
 }
 
-TEST_CASE("grammar: a sentence has one translation, clean words, and as many commas on both sides",
-          "[grammar]") {
+TEST_CASE("grammar: a sentence has one translation, clean words, and as many commas on both sides", "[grammar]") {
   std::map<std::string, std::string> translation;
   for (const ParsedPair& parsed : sample()) {
     const auto& [source, target] = parsed.pair;
@@ -64,8 +63,7 @@ TEST_CASE("grammar: a sentence has one translation, clean words, and as many com
     for (const std::string& side : {source, target}) {
       REQUIRE(side.find("  ") == side.npos);
       REQUIRE(side.find(", ,") == side.npos);
-      REQUIRE_FALSE(
-          (is_in(side.substr(0, 1), {" ", ","}) || is_in(side.substr(side.size() - 1), {" ", ","})));
+      REQUIRE_FALSE((is_in(side.substr(0, 1), {" ", ","}) || is_in(side.substr(side.size() - 1), {" ", ","})));
     }
     REQUIRE(std::count(source.begin(), source.end(), ',') == std::count(target.begin(), target.end(), ','));
   }
@@ -130,8 +128,7 @@ TEST_CASE("grammar: the alignment links every word but an article that de swallo
     std::set<int64_t> from, to;
     for (auto [i, j] : parsed.parse.alignment) from.insert(i), to.insert(j);
     INFO(parsed.pair.source << "\n" << parsed.pair.target);
-    for (int64_t i = 0; i < std::ssize(source); ++i)
-      REQUIRE((from.count(i) || is_in(source[i], {"some", "any"})));
+    for (int64_t i = 0; i < std::ssize(source); ++i) REQUIRE((from.count(i) || is_in(source[i], {"some", "any"})));
     REQUIRE(to.size() == target.size());
   }
 }
@@ -178,9 +175,9 @@ TEST_CASE("grammar: training and test sentences never meet", "[grammar]") {
 
 TEST_CASE("grammar: options that contradict each other or ask too much are refused", "[grammar]") {
   Rng rng(1);
-  CHECK_THROWS_WITH(Grammar::pairs(1, {.min_words = 9, .max_words = 8}, rng),
-                    Contains("min_words is 9 and max_words 8; need 1 <= min_words <= max_words") &&
-                        Contains("test_grammar.cpp"));
+  CHECK_THROWS_WITH(
+      Grammar::pairs(1, {.min_words = 9, .max_words = 8}, rng),
+      Contains("min_words is 9 and max_words 8; need 1 <= min_words <= max_words") && Contains("test_grammar.cpp"));
   CHECK_THROWS_WITH(Grammar::pairs(1, {.min_depth = 3, .max_depth = 2}, rng),
                     Contains("min_depth is 3 and max_depth 2"));
   CHECK_THROWS_WITH(Grammar::pairs(1, {.min_distance = -1}, rng), Contains("min_distance is -1"));
@@ -219,8 +216,7 @@ TEST_CASE("grammar: stories are paragraphs of English as people write it", "[gra
   CHECK(stories.size() < 22000);
   CHECK(stories.ends_with(".\n"));
   CHECK(stories.find("\n\n") != stories.npos);
-  for (const char* never : {" ,", " .", " '", "  ", "..", "\n\n\n", ",."})
-    CHECK(stories.find(never) == stories.npos);
+  for (const char* never : {" ,", " .", " '", "  ", "..", "\n\n\n", ",."}) CHECK(stories.find(never) == stories.npos);
   for (size_t i = 0; i < stories.size(); i = std::min(stories.find("\n\n", i), stories.size() - 2) + 2)
     REQUIRE((stories[i] >= 'A' && stories[i] <= 'Z'));
   CHECK(Grammar::stories(0, a).empty());

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "tests/catch.h"
-#include "train/data/grammar_tree.h"
+#include <heed/train/data/grammar/tree.h>
+#include "catch.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -20,8 +20,7 @@ int64_t fresh_id() {
 
 template <class T>
 const T& named(const std::vector<T>& all, std::string_view T::*name, std::string_view wanted) {
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const T& item) { return item.*name == wanted; });
+  const auto found = std::find_if(all.begin(), all.end(), [&](const T& item) { return item.*name == wanted; });
   REQUIRE(found != all.end());
   return *found;
 }
@@ -41,8 +40,7 @@ std::unique_ptr<Phrase> the(std::string_view noun) { return phrase(Determiner::t
 std::unique_ptr<Phrase> all_the(std::string_view noun) { return phrase(Determiner::the, kMany, noun); }
 
 /// "sleep", "talk to", "be" with an adjective in `predicate`, or "be" with a place.
-Clause says(std::unique_ptr<Phrase> subject, std::string_view verb, Tense tense,
-            Polarity polarity = Polarity::plain) {
+Clause says(std::unique_ptr<Phrase> subject, std::string_view verb, Tense tense, Polarity polarity = Polarity::plain) {
   Clause made{.id = fresh_id(), .tense = tense, .polarity = polarity};
   if (subject) made.agreement = subject->agreement();
   made.subject = std::move(subject);
@@ -73,8 +71,7 @@ Clause is(std::unique_ptr<Phrase> subject, std::string_view adjective, Tense ten
   made.predicate = &named(lexicon::adjectives(), &Adjective::english, adjective);
   return made;
 }
-std::unique_ptr<Phrase> who(std::unique_ptr<Phrase> head, Clause clause, bool object_gap = false,
-                            bool commas = false) {
+std::unique_ptr<Phrase> who(std::unique_ptr<Phrase> head, Clause clause, bool object_gap = false, bool commas = false) {
   clause.person = head->noun->kind & lexicon::kPerson;
   clause.antecedent = head->agreement();
   if (!object_gap) clause.agreement = clause.antecedent;
@@ -111,49 +108,43 @@ TEST_CASE("grammar: relative clauses nest between subject and verb", "[grammar]"
         "le chat qui était assis sur le tapis , qui était à côté du chien , a sauté");
   // Two clauses that end together share one comma; none ends the sentence.
   auto tree = who(the("tree"), is(nullptr, "green", Tense::past), false, true);
-  auto house =
-      who(the("house"), at(says(nullptr, "be", Tense::past), "behind", std::move(tree)), false, true);
+  auto house = who(the("house"), at(says(nullptr, "be", Tense::past), "behind", std::move(tree)), false, true);
   check(at(says(the("bee"), "be", Tense::past), "in", std::move(house)),
         "the bee was in the house , which was behind the tree , which was green",
         "l' abeille était dans la maison , qui était derrière l' arbre , qui était vert");
 }
 
 TEST_CASE("grammar: negation wraps the finite verb", "[grammar]") {
-  check(says(the("cat"), "jump", Tense::past, Polarity::negated), "the cat did not jump",
-        "le chat n' a pas sauté");
+  check(says(the("cat"), "jump", Tense::past, Polarity::negated), "the cat did not jump", "le chat n' a pas sauté");
   check(says(all_the("dog"), "sleep", Tense::present, Polarity::negated), "the dogs do not sleep",
         "les chiens ne dorment pas");
-  check(says(the("dog"), "run", Tense::future, Polarity::never), "the dog will never run",
-        "le chien ne courra jamais");
+  check(says(the("dog"), "run", Tense::future, Polarity::never), "the dog will never run", "le chien ne courra jamais");
   check(says(the("cow"), "arrive", Tense::past, Polarity::never), "the cow never arrived",
         "la vache n' est jamais arrivée");
   check(says(the("cow"), "sing", Tense::past_progressive, Polarity::negated), "the cow was not singing",
         "la vache ne chantait pas");
   check(is(the("king"), "tired", Tense::present, Polarity::often), "the king is often tired",
         "le roi est souvent fatigué");
-  check(says(the("king"), "fall", Tense::past, Polarity::always), "the king always fell",
-        "le roi est toujours tombé");
+  check(says(the("king"), "fall", Tense::past, Polarity::always), "the king always fell", "le roi est toujours tombé");
 }
 
 TEST_CASE("grammar: the object of a negated verb takes de", "[grammar]") {
   const auto sees = [](Polarity polarity, std::unique_ptr<Phrase> object) {
     return with_object(says(the("boy"), "see", Tense::present, polarity), std::move(object));
   };
-  check(sees(Polarity::plain, phrase(Determiner::a, kOne, "tree")), "the boy sees a tree",
-        "le garçon voit un arbre");
+  check(sees(Polarity::plain, phrase(Determiner::a, kOne, "tree")), "the boy sees a tree", "le garçon voit un arbre");
   check(sees(Polarity::negated, phrase(Determiner::a, kOne, "tree")), "the boy does not see a tree",
         "le garçon ne voit pas d' arbre");
   check(sees(Polarity::never, phrase(Determiner::a, kMany, "cat")), "the boy never sees any cats",
         "le garçon ne voit jamais de chats");
-  check(sees(Polarity::negated, the("tree")), "the boy does not see the tree",
-        "le garçon ne voit pas l' arbre");
+  check(sees(Polarity::negated, the("tree")), "the boy does not see the tree", "le garçon ne voit pas l' arbre");
 }
 
 TEST_CASE("grammar: adjectives agree, and most of them follow the noun", "[grammar]") {
   check(is(phrase(Determiner::the, kMany, "mouse", "old", "white"), "happy", Tense::present),
         "the old white mice are happy", "les vieilles souris blanches sont heureuses");
-  check(is(phrase(Determiner::a, kOne, "tree", "beautiful"), "green", Tense::past),
-        "a beautiful tree was green", "un bel arbre était vert");
+  check(is(phrase(Determiner::a, kOne, "tree", "beautiful"), "green", Tense::past), "a beautiful tree was green",
+        "un bel arbre était vert");
   check(is(phrase(Determiner::these, kOne, "man", "old"), "sad", Tense::future), "this old man will be sad",
         "ce vieil homme sera triste");
   check(is(phrase(Determiner::a, kMany, "flower", "small", "red"), "beautiful", Tense::present),
@@ -179,16 +170,12 @@ TEST_CASE("grammar: a plural is masculine if either part is", "[grammar]") {
 TEST_CASE("grammar: articles and possessives elide and follow the noun that they stand before", "[grammar]") {
   check(says(the("actress"), "sleep", Tense::past), "the actress slept", "l' actrice a dormi");
   check(says(the("hero"), "sleep", Tense::past), "the hero slept", "le héros a dormi");  // no silent h
-  check(says(phrase(Determiner::my, kOne, "bee"), "sleep", Tense::past), "my bee slept",
-        "mon abeille a dormi");
+  check(says(phrase(Determiner::my, kOne, "bee"), "sleep", Tense::past), "my bee slept", "mon abeille a dormi");
   check(says(phrase(Determiner::my, kOne, "bee", "small"), "sleep", Tense::past), "my small bee slept",
         "ma petite abeille a dormi");
-  check(says(phrase(Determiner::her, kOne, "dog"), "sleep", Tense::past), "her dog slept",
-        "son chien a dormi");
-  check(says(phrase(Determiner::his, kOne, "cow"), "sleep", Tense::past), "his cow slept",
-        "sa vache a dormi");
-  check(says(phrase(Determiner::these, kOne, "bird"), "sleep", Tense::past), "this bird slept",
-        "cet oiseau a dormi");
+  check(says(phrase(Determiner::her, kOne, "dog"), "sleep", Tense::past), "her dog slept", "son chien a dormi");
+  check(says(phrase(Determiner::his, kOne, "cow"), "sleep", Tense::past), "his cow slept", "sa vache a dormi");
+  check(says(phrase(Determiner::these, kOne, "bird"), "sleep", Tense::past), "this bird slept", "cet oiseau a dormi");
   check(says(phrase(Determiner::all, kMany, "cow"), "sleep", Tense::past), "all the cows slept",
         "toutes les vaches ont dormi");
   check(says(phrase(Determiner::many, kMany, "bird"), "sleep", Tense::past), "many birds slept",
@@ -204,8 +191,7 @@ TEST_CASE("grammar: de and à contract with le and les, but not with l'", "[gram
   check(needs(the("tree")), "the king needs the tree", "le roi a besoin de l' arbre");
   check(needs(the("table")), "the king needs the table", "le roi a besoin de la table");
   check(needs(phrase(Determiner::a, kOne, "bed")), "the king needs a bed", "le roi a besoin d' un lit");
-  check(needs(phrase(Determiner::a, kMany, "bird")), "the king needs some birds",
-        "le roi a besoin d' oiseaux");
+  check(needs(phrase(Determiner::a, kMany, "bird")), "the king needs some birds", "le roi a besoin d' oiseaux");
   const auto talks = [](std::unique_ptr<Phrase> object) {
     return with_object(says(the("king"), "talk to", Tense::past), std::move(object));
   };
@@ -226,15 +212,14 @@ TEST_CASE("grammar: the king's cat is the cat of the king", "[grammar]") {
         "le jardin du chien de mon actrice est petit");
 }
 
-TEST_CASE(
-    "grammar: the participle agrees with the subject behind être, with the object that stands before avoir",
-    "[grammar]") {
+TEST_CASE("grammar: the participle agrees with the subject behind être, with the object that stands before avoir",
+          "[grammar]") {
   check(says(all_the("woman"), "come back", Tense::past), "the women came back", "les femmes sont revenues");
   check(with_object(says(the("woman"), "go to", Tense::past), the("garden")), "the woman went to the garden",
         "la femme est allée au jardin");
   auto mice = who(all_the("mouse"), says(the("cat"), "see", Tense::past, Polarity::negated), true);
-  check(says(std::move(mice), "sleep", Tense::past_progressive),
-        "the mice that the cat did not see were sleeping", "les souris que le chat n' a pas vues dormaient");
+  check(says(std::move(mice), "sleep", Tense::past_progressive), "the mice that the cat did not see were sleeping",
+        "les souris que le chat n' a pas vues dormaient");
   Clause sees_her = says(the("dog"), "see", Tense::past);
   sees_her.object_pronoun = Pronoun::she;
   check(std::move(sees_her), "the dog saw her", "le chien l' a vue");
@@ -272,10 +257,9 @@ TEST_CASE("grammar: it is il or elle by its antecedent", "[grammar]") {
 }
 
 TEST_CASE("grammar: is hungry and is afraid are said with avoir", "[grammar]") {
-  check(is(the("cow"), "hungry", Tense::present, Polarity::negated), "the cow is not hungry",
-        "la vache n' a pas faim");
-  check(is(phrase(Determiner::the, kOne, "cow", "", "hungry"), "tired", Tense::past),
-        "the hungry cow was tired", "la vache affamée était fatiguée");
+  check(is(the("cow"), "hungry", Tense::present, Polarity::negated), "the cow is not hungry", "la vache n' a pas faim");
+  check(is(phrase(Determiner::the, kOne, "cow", "", "hungry"), "tired", Tense::past), "the hungry cow was tired",
+        "la vache affamée était fatiguée");
   check(with_object(says(all_the("cow"), "be afraid of", Tense::future), all_the("bee")),
         "the cows will be afraid of the bees", "les vaches auront peur des abeilles");
 }

@@ -1,19 +1,19 @@
-#include "autograd/graph.h"
+#include <heed/autograd/check/graph.h>
 
 #include <cstdlib>
 #include <fstream>
 
-#include "autograd/checkpoint.h"
-#include "autograd/engine.h"
-#include "autograd/grad_mode.h"
-#include "autograd/node.h"
-#include "autograd/ops.h"
-#include "models/gpt.h"
-#include "models/transformer.h"
-#include "nn/linear.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/temporary_directory.h"
+#include <heed/autograd/checkpoint.h>
+#include <heed/autograd/engine.h>
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/gpt.h>
+#include <heed/models/transformer.h>
+#include <heed/nn/linear.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 
@@ -60,7 +60,8 @@ int graphviz(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("graph: every op and leaf is drawn once, with shape, dtype and bytes, and an edge for each input", "[graph]") {
+TEST_CASE("graph: every op and leaf is drawn once, with shape, dtype and bytes, and an edge for each input",
+          "[graph]") {
   const Tensor a = leaf({2, 3}), b = leaf({3}, f64);
   const Tensor y = (a.to(f64) * b).sum();
   const std::string text = graph::dot(y, {.names = {{"a", a}, {"loss", y}}});
@@ -83,7 +84,8 @@ TEST_CASE("graph: what a GPT's block computes stands in the frames of its module
   Rng rng(1);
   nn::Parameters params(rng);
   const std::string text = graph::dot(gpt_loss(rng, params, 1));
-  for (const char* module : {"wte", "wpe", "h.0", "h.0.ln_1", "h.0.attn", "h.0.attn.c_attn", "h.0.attn.c_proj", "h.0.mlp", "ln_f"}) {
+  for (const char* module :
+       {"wte", "wpe", "h.0", "h.0.ln_1", "h.0.attn", "h.0.attn.c_attn", "h.0.attn.c_proj", "h.0.mlp", "ln_f"}) {
     INFO(module);
     CHECK(count(text, fmt::format("label=\"{}\";", module)) == 1);
   }
@@ -91,7 +93,7 @@ TEST_CASE("graph: what a GPT's block computes stands in the frames of its module
   CHECK(count(frame(text, "h.0.attn"), "\"linear\\n") == 2);
   CHECK(count(frame(text, "h.0.attn"), "\"packed_self_attention\\n") == 1);
   CHECK(count(frame(text, "h.0.mlp"), "\"gelu\\n") == 1);
-  CHECK(count(frame(text, "h.0"), "\"add\\n") == 2);       // of the residual stream
+  CHECK(count(frame(text, "h.0"), "\"add\\n") == 2);  // of the residual stream
   CHECK(count(frame(text, "wpe"), "\"add\\n") == 1);
   CHECK(count(frame(text, "h.0.attn.c_attn"), "\"weight\\nf32 (24, 8), 768 B\"") == 1);
   CHECK(frame(text, "wte").find("linear") == std::string::npos);  // the tied output layer is not where its table is
@@ -101,8 +103,14 @@ TEST_CASE("graph: what a GPT's block computes stands in the frames of its module
 TEST_CASE("graph: a Transformer's layers are framed, encoder and decoder apart", "[graph]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const models::Transformer model(params.root(), {.source_vocabulary = 5, .target_vocabulary = 5, .context = 4, .layers = 2,
-                                                  .heads = 2, .channels = 4, .feedforward = 8, .dropout = 0});
+  const models::Transformer model(params.root(), {.source_vocabulary = 5,
+                                                  .target_vocabulary = 5,
+                                                  .context = 4,
+                                                  .layers = 2,
+                                                  .heads = 2,
+                                                  .channels = 4,
+                                                  .feedforward = 8,
+                                                  .dropout = 0});
   const Tensor tokens = randint(0, 5, {2, 3}, rng);
   const std::string text = graph::dot(model(tokens, {}, tokens).sum());
   for (const char* layer : {"encoder.layers.0", "encoder.layers.1", "decoder.layers.1"}) {
@@ -164,7 +172,8 @@ TEST_CASE("module path: what the names of two parameters share up to a dot; guar
   Rng rng(1);
   nn::Parameters params(rng);
   const nn::Scope s = params.root() / "net";
-  const Tensor a = s.param("layers.1.w", {1}, [](const Tensor&, Rng&) {}), b = s.param("layers.10.w", {1}, [](const Tensor&, Rng&) {});
+  const Tensor a = s.param("layers.1.w", {1}, [](const Tensor&, Rng&) {}),
+               b = s.param("layers.10.w", {1}, [](const Tensor&, Rng&) {});
   const auto path = [] { return std::string(autograd::current_module().view()); };
   CHECK(path() == "");
   {

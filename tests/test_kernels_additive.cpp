@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "tensor/kernels/additive_attention.h"
-#include "tensor/kernels/simd.h"
-#include "tensor/parallel.h"
-#include "tests/catch.h"
+#include <heed/tensor/kernels/additive_attention.h>
+#include <heed/tensor/kernels/simd.h>
+#include <heed/tensor/parallel.h>
+#include "catch.h"
 
 using namespace heed;
 using namespace heed::kernels;
@@ -28,9 +28,7 @@ struct Array {
     view = {data.data(), n * (w + gap), w + gap};
     if (time_major) view.batch = w + gap, view.row = b * (w + gap);
   }
-  Real& operator()(int64_t b, int64_t i, int64_t d) const {
-    return view.data[b * view.batch + i * view.row + d];
-  }
+  Real& operator()(int64_t b, int64_t i, int64_t d) const { return view.data[b * view.batch + i * view.row + d]; }
   Rows<const Real> read() const { return {view.data, view.batch, view.row}; }
   template <class F>
   void each(F f) const {
@@ -90,8 +88,8 @@ struct Problem {
                        context.view);
   }
   void backward() {
-    additive_attention_backward<Real>(shape, query.read(), keys.read(), score.data(), values.read(),
-                                      weights.data(), dcontext.read(), dweights.data(),
+    additive_attention_backward<Real>(shape, query.read(), keys.read(), score.data(), values.read(), weights.data(),
+                                      dcontext.read(), dweights.data(),
                                       {dquery.view, dkeys.view, dscore.data(), dvalues.view});
   }
   double loss() {
@@ -147,8 +145,7 @@ struct Twin {
     }
     for (int64_t j = 0; j < s.S; ++j)
       for (int64_t a = 0; a < s.A; ++a) {
-        const double ds = w[j] * (dw[j] - mean),
-                     dx = ds * double(p.score[a]) * (1 - hidden[j][a] * hidden[j][a]);
+        const double ds = w[j] * (dw[j] - mean), dx = ds * double(p.score[a]) * (1 - hidden[j][a] * hidden[j][a]);
         dscore[a] += ds * hidden[j][a];
         dquery(b, t, a) += dx;
         dkeys(b, j, a) += dx;
@@ -200,8 +197,8 @@ void check_against_twin(Problem<Real>& p) {
 const std::vector<AdditiveShape> kShapes{{1, 1, 1, 1, 1},   {2, 1, 5, 8, 6},     {3, 2, 20, 32, 64},
                                          {2, 3, 33, 17, 5}, {4, 1, 20, 64, 130}, {1, 2, 7, 3, 259}};
 
-TEMPLATE_TEST_CASE("additive attention: equals its naive twin, forward and backward", "[kernels][attention]",
-                   float, double) {
+TEMPLATE_TEST_CASE("additive attention: equals its naive twin, forward and backward", "[kernels][attention]", float,
+                   double) {
   for (const auto& shape : kShapes)
     for (const int64_t gap : {0, 3})
       for (const bool time_major : {false, true}) {
@@ -210,8 +207,7 @@ TEMPLATE_TEST_CASE("additive attention: equals its naive twin, forward and backw
       }
 }
 
-TEMPLATE_TEST_CASE("additive attention: lengths and masks hide positions", "[kernels][attention]", float,
-                   double) {
+TEMPLATE_TEST_CASE("additive attention: lengths and masks hide positions", "[kernels][attention]", float, double) {
   for (const auto& shape : kShapes)
     for (const bool per_query : {false, true}) {
       Problem<TestType> p(shape);
@@ -236,8 +232,7 @@ TEMPLATE_TEST_CASE("additive attention: a query that sees nothing gets zeros and
   for (int64_t s = 0; s < 9; ++s) CHECK(p.weights[2 * 9 + s] == 0);
 }
 
-TEST_CASE("additive attention: what lies beyond a length changes nothing, not even as NaN",
-          "[kernels][attention]") {
+TEST_CASE("additive attention: what lies beyond a length changes nothing, not even as NaN", "[kernels][attention]") {
   Problem<float> clean({2, 1, 12, 16, 16}), dirty({2, 1, 12, 16, 16});
   for (auto* p : {&clean, &dirty}) p->limit({12, 5});
   for (int64_t s = 5; s < 12; ++s)
@@ -272,18 +267,15 @@ TEST_CASE("additive attention: gradients equal central differences", "[kernels][
   check(p.query, p.dquery);
   check(p.keys, p.dkeys);
   check(p.values, p.dvalues);
-  for (size_t a = 0; a < p.score.size(); ++a)
-    CHECK(std::abs(difference(p.score[a]) - p.dscore[a]) < kGradTolerance);
+  for (size_t a = 0; a < p.score.size(); ++a) CHECK(std::abs(difference(p.score[a]) - p.dscore[a]) < kGradTolerance);
 }
 
-TEST_CASE("additive attention: gradients of keys, values and score add up over steps",
-          "[kernels][attention]") {
+TEST_CASE("additive attention: gradients of keys, values and score add up over steps", "[kernels][attention]") {
   Problem<double> once({2, 1, 6, 8, 8}), twice({2, 1, 6, 8, 8});
   once.forward(), once.backward();
   twice.forward(), twice.backward(), twice.backward();
   once.dkeys.each([&](double x, auto... at) { CHECK(twice.dkeys(at...) == Approx(2 * x).margin(1e-14)); });
-  once.dvalues.each(
-      [&](double x, auto... at) { CHECK(twice.dvalues(at...) == Approx(2 * x).margin(1e-14)); });
+  once.dvalues.each([&](double x, auto... at) { CHECK(twice.dvalues(at...) == Approx(2 * x).margin(1e-14)); });
   for (size_t a = 0; a < 8; ++a) CHECK(twice.dscore[a] == Approx(2 * once.dscore[a]).margin(1e-14));
   CHECK(twice.dquery.data == once.dquery.data);
 }
@@ -299,8 +291,7 @@ TEST_CASE("additive attention: gradients that are not wanted can be left out", "
   CHECK(none.dquery.data == all.dquery.data);
 }
 
-TEMPLATE_TEST_CASE("additive attention: scores of 1e4 do not overflow", "[kernels][attention]", float,
-                   double) {
+TEMPLATE_TEST_CASE("additive attention: scores of 1e4 do not overflow", "[kernels][attention]", float, double) {
   Problem<TestType> p({2, 1, 9, 16, 4});
   // tanh of 0, 20, 40 ... is 0 or 1 to the last bit, and whole numbers add up exactly
   for (TestType& x : p.score) x = std::round(x * 10000);
@@ -339,8 +330,7 @@ TEMPLATE_TEST_CASE("additive attention: threads do not change a bit, and strange
 }
 
 TEST_CASE("additive attention: sizes of 0 are no work", "[kernels][attention]") {
-  for (const AdditiveShape& s :
-       std::vector<AdditiveShape>{{0, 1, 3, 4, 4}, {2, 0, 3, 4, 4}, {2, 1, 0, 4, 4}}) {
+  for (const AdditiveShape& s : std::vector<AdditiveShape>{{0, 1, 3, 4, 4}, {2, 0, 3, 4, 4}, {2, 1, 0, 4, 4}}) {
     Problem<double> p(s);
     p.forward();
     p.backward();

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "tensor/kernels/attention.h"
-#include "tensor/kernels/simd.h"
-#include "tensor/parallel.h"
-#include "tests/catch.h"
+#include <heed/tensor/kernels/attention.h>
+#include <heed/tensor/kernels/simd.h>
+#include <heed/tensor/parallel.h>
+#include "catch.h"
 
 using namespace heed;
 using namespace heed::kernels;
@@ -116,8 +116,8 @@ struct Problem {
   }
   void forward() { attention(shape, q.read(), k.read(), v.read(), options, out.view, lse.data()); }
   void backward() {
-    attention_backward(shape, {q.read(), k.read(), v.read(), out.read(), dout.read(), lse.data()}, options,
-                       dq.view, dk.view, dv.view, dbias_view);
+    attention_backward(shape, {q.read(), k.read(), v.read(), out.read(), dout.read(), lse.data()}, options, dq.view,
+                       dk.view, dv.view, dbias_view);
   }
   double loss() {
     forward();
@@ -132,8 +132,7 @@ void each_weight(const Problem<Real>& p, F f) {
   for (int64_t b = 0; b < p.shape.B; ++b)
     for (int64_t h = 0; h < p.shape.H; ++h)
       for (int64_t i = 0; i < p.shape.T; ++i)
-        for (int64_t j = 0; j < p.shape.S; ++j)
-          f(b, h, i, j, ((b * p.shape.H + h) * p.shape.T + i) * p.shape.S + j);
+        for (int64_t j = 0; j < p.shape.S; ++j) f(b, h, i, j, ((b * p.shape.H + h) * p.shape.T + i) * p.shape.S + j);
 }
 
 // The naive twin: every (B, H, T, S) array in full, in f64, by the formulas of the textbook.
@@ -152,9 +151,7 @@ struct Twin {
     for (auto* x : {&out, &dq, &dk, &dv}) std::fill(x->data.begin(), x->data.end(), 0.0);
     weights.resize(s.B * s.H * s.T * s.S);
     dropped = dscores = weights;
-    each_weight(p, [&](int64_t b, int64_t h, int64_t i, int64_t j, int64_t at) {
-      weights[at] = score(p, b, h, i, j);
-    });
+    each_weight(p, [&](int64_t b, int64_t h, int64_t i, int64_t j, int64_t at) { weights[at] = score(p, b, h, i, j); });
     for (int64_t row = 0; row < s.B * s.H * s.T; ++row) lse.push_back(softmax(&weights[row * s.S], s.S));
     each_weight(p, [&](int64_t b, int64_t h, int64_t i, int64_t j, int64_t at) {
       const double factor = p.keep ? (p.keep[at] ? double(p.options.keep_scale) : 0) : 1;
@@ -162,12 +159,10 @@ struct Twin {
       for (int64_t d = 0; d < s.Dv; ++d) {
         out(b, h, i, d) += dropped[at] * double(p.v(b, h, j, d));
         dv(b, h, j, d) += dropped[at] * double(p.dout(b, h, i, d));
-        dscores[at] +=
-            factor * double(p.v(b, h, j, d)) * double(p.dout(b, h, i, d));  // the weights' gradient so far
+        dscores[at] += factor * double(p.v(b, h, j, d)) * double(p.dout(b, h, i, d));  // the weights' gradient so far
       }
     });
-    for (int64_t row = 0; row < s.B * s.H * s.T; ++row)
-      softmax_gradient(&weights[row * s.S], &dscores[row * s.S], s.S);
+    for (int64_t row = 0; row < s.B * s.H * s.T; ++row) softmax_gradient(&weights[row * s.S], &dscores[row * s.S], s.S);
     dbias.assign(p.bias.size(), 0);
     each_weight(p, [&](int64_t b, int64_t h, int64_t i, int64_t j, int64_t at) {
       const auto& m = p.options.bias;
@@ -187,8 +182,7 @@ struct Twin {
     double sum = 0;
     for (int64_t d = 0; d < p.shape.D; ++d) sum += double(p.q(b, h, i, d)) * double(p.k(b, h, j, d));
     const auto& m = o.bias;
-    return double(o.scale) * sum +
-           (m.data ? double(m.data[b * m.batch + h * m.head + i * m.query + j * m.key]) : 0);
+    return double(o.scale) * sum + (m.data ? double(m.data[b * m.batch + h * m.head + i * m.query + j * m.key]) : 0);
   }
   static double softmax(double* x, int64_t n) {
     double top = -kInfinity, sum = 0;
@@ -247,13 +241,12 @@ void check_against_twin(Problem<Real>& p, double tolerance = kTolerance<Real>) {
   CHECK(distance(weights, twin.dropped) < tolerance);
 }
 
-const std::vector<AttentionShape> kShapes{
-    {1, 1, 1, 1, 1, 1},   {2, 3, 5, 7, 4, 6},      {1, 2, 64, 64, 32, 32}, {2, 2, 65, 63, 16, 20},
-    {1, 1, 33, 1, 8, 8},  {1, 2, 3, 150, 17, 33},  {1, 1, 150, 3, 5, 2},   {1, 1, 131, 257, 64, 48},
-    {3, 1, 16, 16, 1, 1}, {1, 3, 129, 129, 40, 40}};
+const std::vector<AttentionShape> kShapes{{1, 1, 1, 1, 1, 1},      {2, 3, 5, 7, 4, 6},       {1, 2, 64, 64, 32, 32},
+                                          {2, 2, 65, 63, 16, 20},  {1, 1, 33, 1, 8, 8},      {1, 2, 3, 150, 17, 33},
+                                          {1, 1, 150, 3, 5, 2},    {1, 1, 131, 257, 64, 48}, {3, 1, 16, 16, 1, 1},
+                                          {1, 3, 129, 129, 40, 40}};
 
-TEMPLATE_TEST_CASE("attention: equals its naive twin, forward and backward", "[kernels][attention]", float,
-                   double) {
+TEMPLATE_TEST_CASE("attention: equals its naive twin, forward and backward", "[kernels][attention]", float, double) {
   for (const auto& shape : kShapes)
     for (const Layout layout : {Layout::contiguous, Layout::merged, Layout::packed}) {
       Problem<TestType> plain(shape, layout);
@@ -264,8 +257,8 @@ TEMPLATE_TEST_CASE("attention: equals its naive twin, forward and backward", "[k
     }
 }
 
-TEMPLATE_TEST_CASE("attention: causal with an offset, either sign, equals its twin", "[kernels][attention]",
-                   float, double) {
+TEMPLATE_TEST_CASE("attention: causal with an offset, either sign, equals its twin", "[kernels][attention]", float,
+                   double) {
   for (const auto& shape : kShapes)
     for (const int64_t offset : {-70, -3, 2, 40, 1000}) {
       Problem<TestType> p(shape);
@@ -275,35 +268,32 @@ TEMPLATE_TEST_CASE("attention: causal with an offset, either sign, equals its tw
     }
 }
 
-TEMPLATE_TEST_CASE("attention: a boolean mask broadcasts over any dimension", "[kernels][attention]", float,
-                   double) {
+TEMPLATE_TEST_CASE("attention: a boolean mask broadcasts over any dimension", "[kernels][attention]", float, double) {
   for (const auto& s : kShapes)
     for (int broadcast = 0; broadcast < 16; ++broadcast) {
       Problem<TestType> p(s, Layout::packed);
       CAPTURE(broadcast);
-      p.mask(broadcast & 1 ? 1 : s.B, broadcast & 2 ? 1 : s.H, broadcast & 4 ? 1 : s.T,
-             broadcast & 8 ? 1 : s.S, 0.4);
+      p.mask(broadcast & 1 ? 1 : s.B, broadcast & 2 ? 1 : s.H, broadcast & 4 ? 1 : s.T, broadcast & 8 ? 1 : s.S, 0.4);
       p.options.causal = broadcast % 3 == 0;
       check_against_twin(p);
     }
 }
 
-TEMPLATE_TEST_CASE("attention: an additive mask broadcasts, and so does its gradient", "[kernels][attention]",
-                   float, double) {
+TEMPLATE_TEST_CASE("attention: an additive mask broadcasts, and so does its gradient", "[kernels][attention]", float,
+                   double) {
   for (const auto& s : kShapes)
     for (int broadcast = 0; broadcast < 16; ++broadcast) {
       Problem<TestType> p(s, Layout::merged);
       CAPTURE(broadcast);
-      p.add_bias(broadcast & 1 ? 1 : s.B, broadcast & 2 ? 1 : s.H, broadcast & 4 ? 1 : s.T,
-                 broadcast & 8 ? 1 : s.S);
+      p.add_bias(broadcast & 1 ? 1 : s.B, broadcast & 2 ? 1 : s.H, broadcast & 4 ? 1 : s.T, broadcast & 8 ? 1 : s.S);
       p.options.causal = broadcast % 3 == 0;
       // a broadcast gradient sums as many terms as the mask is spread over
       check_against_twin(p, kTolerance<TestType> * 10);
     }
 }
 
-TEMPLATE_TEST_CASE("attention: dropout, masks and causality together equal the twin", "[kernels][attention]",
-                   float, double) {
+TEMPLATE_TEST_CASE("attention: dropout, masks and causality together equal the twin", "[kernels][attention]", float,
+                   double) {
   for (const auto& s : kShapes) {
     Problem<TestType> p(s, Layout::packed);
     p.dropout(0.25);
@@ -362,8 +352,7 @@ TEMPLATE_TEST_CASE("attention: a query that sees nothing gives 0, and takes and 
   CHECK(p.lse[3] == -std::numeric_limits<TestType>::infinity());
 }
 
-TEMPLATE_TEST_CASE("attention: everything hidden gives zeros everywhere", "[kernels][attention]", float,
-                   double) {
+TEMPLATE_TEST_CASE("attention: everything hidden gives zeros everywhere", "[kernels][attention]", float, double) {
   Problem<TestType> p({2, 1, 9, 11, 4, 4});
   p.options.causal = true;
   p.options.offset = -20;
@@ -372,8 +361,8 @@ TEMPLATE_TEST_CASE("attention: everything hidden gives zeros everywhere", "[kern
   for (const auto* x : {&p.out, &p.dq, &p.dk, &p.dv}) x->each([](TestType e, auto...) { CHECK(e == 0); });
 }
 
-TEMPLATE_TEST_CASE("attention: logits of 1e4 neither overflow nor lose the distribution",
-                   "[kernels][attention]", float, double) {
+TEMPLATE_TEST_CASE("attention: logits of 1e4 neither overflow nor lose the distribution", "[kernels][attention]", float,
+                   double) {
   Problem<TestType> p({1, 2, 37, 41, 8, 8});
   p.q.each([](TestType& x, auto...) { x *= 4096; });  // powers of two: exact in f32
   p.k.each([](TestType& x, auto...) { x = std::round(x * 4); });
@@ -401,8 +390,7 @@ TEMPLATE_TEST_CASE("attention: sizes of 0 are no work", "[kernels][attention]", 
   no_keys.dq.each([](TestType e, auto...) { CHECK(e == 0); });
 }
 
-TEMPLATE_TEST_CASE("attention: writes its views and nothing around them", "[kernels][attention]", float,
-                   double) {
+TEMPLATE_TEST_CASE("attention: writes its views and nothing around them", "[kernels][attention]", float, double) {
   Problem<TestType> p({2, 3, 21, 35, 5, 9}, Layout::packed);
   p.forward();
   p.backward();
@@ -429,8 +417,8 @@ TEMPLATE_TEST_CASE("attention: one query after a cache of keys equals the last r
   });
 }
 
-TEMPLATE_TEST_CASE("attention: every instruction set of the machine gives the twin's numbers",
-                   "[kernels][attention]", float, double) {
+TEMPLATE_TEST_CASE("attention: every instruction set of the machine gives the twin's numbers", "[kernels][attention]",
+                   float, double) {
   const std::string best = simd_target();
   for (const std::string& target : simd_targets()) {
     CAPTURE(target);
@@ -451,12 +439,11 @@ TEST_CASE("attention: NaN in a query or a visible key comes out as NaN", "[kerne
   p.q(0, 0, 5, 2) = std::nanf("");
   p.k(0, 0, 20, 1) = std::nanf("");
   p.forward();
-  p.out.each(
-      [](float y, int64_t, int64_t, int64_t i, int64_t) { CHECK(std::isnan(y) == (i == 5 || i >= 20)); });
+  p.out.each([](float y, int64_t, int64_t, int64_t i, int64_t) { CHECK(std::isnan(y) == (i == 5 || i >= 20)); });
 }
 
-TEMPLATE_TEST_CASE("attention: the same call gives the same bits, on one thread and on more",
-                   "[kernels][attention]", float, double) {
+TEMPLATE_TEST_CASE("attention: the same call gives the same bits, on one thread and on more", "[kernels][attention]",
+                   float, double) {
   const int threads = num_threads();
   for (const int n : {1, 2, 3}) {
     set_num_threads(n);

@@ -1,8 +1,8 @@
 #include <limits>
 #include <memory>
 
-#include "tensor/kernels/fused.h"
-#include "tests/kernels.h"
+#include <heed/tensor/kernels/fused.h>
+#include "kernels.h"
 
 using namespace heed;
 
@@ -19,7 +19,8 @@ TEMPLATE_TEST_CASE("fused kernels: add_bias adds to every row", "[kernels][fused
   });
 }
 
-TEMPLATE_TEST_CASE("fused kernels: dropout scales what is kept and zeroes the rest, NaN included", "[kernels][fused]", float, double) {
+TEMPLATE_TEST_CASE("fused kernels: dropout scales what is kept and zeroes the rest, NaN included", "[kernels][fused]",
+                   float, double) {
   using T = TestType;
   on_every_simd_target([&] {
     for (const int64_t n : kSizes) {

@@ -1,5 +1,5 @@
-#include "tensor/kernels/optimizer.h"
-#include "tests/kernels.h"
+#include <heed/tensor/kernels/optimizer.h>
+#include "kernels.h"
 
 using namespace heed;
 using kernels::AdamSlot;
@@ -11,7 +11,9 @@ namespace {
 
 // Some roundings a step; in f32 the moments' cancel for a few elements.
 template <class T>
-constexpr double tolerance() { return std::is_same_v<T, float> ? 1e-6 : 1e-14; }
+constexpr double tolerance() {
+  return std::is_same_v<T, float> ? 1e-6 : 1e-14;
+}
 
 /// PyTorch's loop for one element, in f64.
 struct AdamTwin {
@@ -23,7 +25,8 @@ struct AdamTwin {
     else g += s.weight_decay * p;
     m = m * s.beta1 + (1 - s.beta1) * g;
     v = v * s.beta2 + (1 - s.beta2) * g * g;
-    const double correction1 = 1 - std::pow(s.beta1, double(s.step)), correction2 = 1 - std::pow(s.beta2, double(s.step));
+    const double correction1 = 1 - std::pow(s.beta1, double(s.step)),
+                 correction2 = 1 - std::pow(s.beta2, double(s.step));
     p -= s.lr / correction1 * m / (std::sqrt(v) / std::sqrt(correction2) + s.eps);
   }
 };
@@ -45,7 +48,8 @@ const std::vector<int64_t> kParameterSizes = {0, 1, 17, 4095, 4096, 4097, 20'000
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("adam kernel: several steps on several parameters equal the formula", "[kernels][optimizer]", float, double) {
+TEMPLATE_TEST_CASE("adam kernel: several steps on several parameters equal the formula", "[kernels][optimizer]", float,
+                   double) {
   using T = TestType;
   on_every_simd_target([&] {
     for (const bool decoupled : {false, true}) {
@@ -57,8 +61,14 @@ TEMPLATE_TEST_CASE("adam kernel: several steps on several parameters equal the f
       }
       for (int step = 1; step <= 5; ++step) {
         std::vector<AdamSlot<T>> slots;
-        const AdamStep options{.lr = 0.01, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1, .step = step,
-                               .grad_scale = 0.5, .decoupled_decay = decoupled};
+        const AdamStep options{.lr = 0.01,
+                               .beta1 = 0.9,
+                               .beta2 = 0.95,
+                               .eps = 1e-8,
+                               .weight_decay = 0.1,
+                               .step = step,
+                               .grad_scale = 0.5,
+                               .decoupled_decay = decoupled};
         for (size_t k = 0; k < p.size(); ++k) {
           g[k] = normal<T>(kParameterSizes[k], 100 + step);
           for (size_t i = 0; i < g[k].size(); ++i) twins[k][i].step(double(g[k][i]), options);
@@ -93,8 +103,13 @@ TEMPLATE_TEST_CASE("sgd kernel: equals the formula for every option", "[kernels]
           std::vector<T> p = normal<T>(n, 2), b(n);
           std::vector<SgdTwin> twins(p.begin(), p.end());
           for (int step = 0; step < 4; ++step) {
-            const SgdStep options{.lr = 0.1, .momentum = momentum, .dampening = dampening, .weight_decay = 0.01,
-                                  .nesterov = nesterov, .first = step == 0, .grad_scale = 2};
+            const SgdStep options{.lr = 0.1,
+                                  .momentum = momentum,
+                                  .dampening = dampening,
+                                  .weight_decay = 0.01,
+                                  .nesterov = nesterov,
+                                  .first = step == 0,
+                                  .grad_scale = 2};
             const auto g = normal<T>(n, 200 + step);
             for (int64_t i = 0; i < n; ++i) twins[i].step(double(g[i]), options);
             const std::vector<SgdSlot<T>> slots = {{p.data(), g.data(), momentum != 0 ? b.data() : nullptr, n}};

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "tensor/kernels/recurrent.h"
-#include "tensor/kernels/simd.h"
-#include "tensor/parallel.h"
-#include "tests/catch.h"
+#include <heed/tensor/kernels/recurrent.h>
+#include <heed/tensor/kernels/simd.h>
+#include <heed/tensor/parallel.h>
+#include "catch.h"
 
 using namespace heed;
 using namespace heed::kernels;
@@ -37,9 +37,7 @@ struct Sequence {
     view = {data.data(), (B + extra) * (w + gap), w + gap};
     if (layout == Layout::batch_major) view.step = w, view.row = T * w;
   }
-  Real& operator()(int64_t t, int64_t b, int64_t j) const {
-    return view.data[t * view.step + b * view.row + j];
-  }
+  Real& operator()(int64_t t, int64_t b, int64_t j) const { return view.data[t * view.step + b * view.row + j]; }
   Steps<const Real> read() const { return {view.data, view.step, view.row}; }
   template <class F>
   void each(F f) const {
@@ -105,13 +103,9 @@ struct Problem {
                     {hn.data(), cell == Cell::lstm ? cn.data() : nullptr}, saved.data());
   }
   void backward(bool accumulate = false) {
-    recurrent_backward<Real>(cell, shape, {w.data(), bias.data()}, first(), options, out.read(), saved.data(),
-                             dout.read(), dlast(),
-                             {dgates.view,
-                              {dh0.data(), cell == Cell::lstm ? dc0.data() : nullptr},
-                              dw.data(),
-                              db.data(),
-                              accumulate});
+    recurrent_backward<Real>(
+        cell, shape, {w.data(), bias.data()}, first(), options, out.read(), saved.data(), dout.read(), dlast(),
+        {dgates.view, {dh0.data(), cell == Cell::lstm ? dc0.data() : nullptr}, dw.data(), db.data(), accumulate});
   }
   double loss() {
     forward();
@@ -181,12 +175,8 @@ struct Twin {
     for (int64_t j = 0; j < H; ++j) {
       const int64_t a = j, f = H + j, g = 2 * H + j, o = 3 * H + j;
       switch (p.cell) {
-        case Cell::rnn_tanh:
-          s.h_new[j] = std::tanh(x(a) + s.u[a]);
-          break;
-        case Cell::rnn_relu:
-          s.h_new[j] = std::max(x(a) + s.u[a], 0.0);
-          break;
+        case Cell::rnn_tanh: s.h_new[j] = std::tanh(x(a) + s.u[a]); break;
+        case Cell::rnn_relu: s.h_new[j] = std::max(x(a) + s.u[a], 0.0); break;
         case Cell::lstm:
           for (const int64_t k : {a, f, o}) s.gate[k] = sigmoid(x(k) + s.u[k]);
           s.gate[g] = std::tanh(x(g) + s.u[g]);
@@ -209,15 +199,10 @@ struct Twin {
       const double dy = dh0[b * H + j] + double(p.dout(s.t, b, j)), y = s.h_new[j];
       const int64_t a = j, f = H + j, g = 2 * H + j, o = 3 * H + j;
       switch (p.cell) {
-        case Cell::rnn_tanh:
-          du[a] = dy * (1 - y * y);
-          break;
-        case Cell::rnn_relu:
-          du[a] = y > 0 ? dy : 0;
-          break;
+        case Cell::rnn_tanh: du[a] = dy * (1 - y * y); break;
+        case Cell::rnn_relu: du[a] = y > 0 ? dy : 0; break;
         case Cell::lstm: {
-          const double tanh_c = std::tanh(s.c_new[j]),
-                       dc = dc0[b * H + j] + dy * s.gate[o] * (1 - tanh_c * tanh_c);
+          const double tanh_c = std::tanh(s.c_new[j]), dc = dc0[b * H + j] + dy * s.gate[o] * (1 - tanh_c * tanh_c);
           du[a] = dc * s.gate[g] * s.gate[a] * (1 - s.gate[a]);
           du[f] = dc * s.c[j] * s.gate[f] * (1 - s.gate[f]);
           du[g] = dc * s.gate[a] * (1 - s.gate[g] * s.gate[g]);
@@ -297,8 +282,8 @@ void check_against_twin(Problem<Real>& p) {
 const std::vector<RecurrentShape> kShapes{{1, 1, 1},  {3, 2, 5},   {7, 17, 16}, {5, 33, 24},
                                           {4, 64, 9}, {11, 5, 37}, {1, 40, 33}};
 
-TEMPLATE_TEST_CASE("recurrent: every cell equals its naive twin, forward and backward",
-                   "[kernels][recurrent]", float, double) {
+TEMPLATE_TEST_CASE("recurrent: every cell equals its naive twin, forward and backward", "[kernels][recurrent]", float,
+                   double) {
   for (const Cell cell : kCells)
     for (const auto& shape : kShapes)
       for (const Layout layout : {Layout::time_major, Layout::batch_major, Layout::wide}) {
@@ -308,8 +293,8 @@ TEMPLATE_TEST_CASE("recurrent: every cell equals its naive twin, forward and bac
       }
 }
 
-TEMPLATE_TEST_CASE("recurrent: rows of any length, in both directions, equal the twin",
-                   "[kernels][recurrent]", float, double) {
+TEMPLATE_TEST_CASE("recurrent: rows of any length, in both directions, equal the twin", "[kernels][recurrent]", float,
+                   double) {
   for (const Cell cell : kCells)
     for (const auto& shape : kShapes)
       for (const Layout layout : {Layout::time_major, Layout::batch_major})
@@ -394,8 +379,7 @@ TEMPLATE_TEST_CASE("recurrent: a row alone gives the bits that it gives in a bat
         alone.dcn = state(batch.dcn);
         alone.forward(), alone.backward();
         alone.out.each([&](TestType y, int64_t t, int64_t, int64_t j) { CHECK(y == batch.out(t, b, j)); });
-        alone.dgates.each(
-            [&](TestType y, int64_t t, int64_t, int64_t j) { CHECK(y == batch.dgates(t, b, j)); });
+        alone.dgates.each([&](TestType y, int64_t t, int64_t, int64_t j) { CHECK(y == batch.dgates(t, b, j)); });
         CHECK(alone.hn == state(batch.hn));
         CHECK(alone.dh0 == state(batch.dh0));
       }
@@ -413,8 +397,8 @@ TEMPLATE_TEST_CASE("recurrent: absent states and bias are zeros, and unwanted re
     zeros.forward(), zeros.backward();
     absent.dout.each([](TestType& x, auto...) { x = 0; });
     absent.dout(2, 1, 3) = 1;
-    recurrent<TestType>(cell, absent.shape, absent.gates.read(), {absent.w.data(), nullptr}, {}, {},
-                        absent.out.view, {}, absent.saved.data());
+    recurrent<TestType>(cell, absent.shape, absent.gates.read(), {absent.w.data(), nullptr}, {}, {}, absent.out.view,
+                        {}, absent.saved.data());
     recurrent_backward<TestType>(cell, absent.shape, {absent.w.data(), nullptr}, {}, {}, absent.out.read(),
                                  absent.saved.data(), absent.dout.read(), {}, {.dgates = absent.dgates.view});
     CHECK(zeros.out.data == absent.out.data);
@@ -443,8 +427,7 @@ TEST_CASE("recurrent: nothing saved gives the same outputs", "[kernels][recurren
   }
 }
 
-TEST_CASE("recurrent: gradients of the weights add up over decoder steps when asked",
-          "[kernels][recurrent]") {
+TEST_CASE("recurrent: gradients of the weights add up over decoder steps when asked", "[kernels][recurrent]") {
   for (const Cell cell : kCells) {
     Problem<double> p(cell, {1, 5, 6});
     p.forward(), p.backward();
@@ -455,8 +438,8 @@ TEST_CASE("recurrent: gradients of the weights add up over decoder steps when as
   }
 }
 
-TEMPLATE_TEST_CASE("recurrent: steps run one by one are the sequence run at once", "[kernels][recurrent]",
-                   float, double) {
+TEMPLATE_TEST_CASE("recurrent: steps run one by one are the sequence run at once", "[kernels][recurrent]", float,
+                   double) {
   for (const Cell cell : kCells) {
     Problem<TestType> whole(cell, {4, 3, 18});
     whole.forward();
@@ -464,8 +447,8 @@ TEMPLATE_TEST_CASE("recurrent: steps run one by one are the sequence run at once
     for (int64_t t = 0; t < 4; ++t) {
       Sequence<TestType> out(1, 3, 18, Layout::time_major);
       const Steps<const TestType> gates{&whole.gates(t, 0, 0), whole.gates.view.step, whole.gates.view.row};
-      recurrent<TestType>(cell, {1, 3, 18}, gates, {whole.w.data(), whole.bias.data()}, {h.data(), c.data()},
-                          {}, out.view, {h.data(), c.data()}, nullptr);
+      recurrent<TestType>(cell, {1, 3, 18}, gates, {whole.w.data(), whole.bias.data()}, {h.data(), c.data()}, {},
+                          out.view, {h.data(), c.data()}, nullptr);
       out.each([&](TestType y, int64_t, int64_t b, int64_t j) { CHECK(y == whole.out(t, b, j)); });
     }
     CHECK(h == whole.hn);
@@ -486,8 +469,7 @@ TEST_CASE("recurrent: no steps and no rows are no work", "[kernels][recurrent]")
   }
 }
 
-TEMPLATE_TEST_CASE("recurrent: gates of 1e4 saturate and stay finite", "[kernels][recurrent]", float,
-                   double) {
+TEMPLATE_TEST_CASE("recurrent: gates of 1e4 saturate and stay finite", "[kernels][recurrent]", float, double) {
   for (const Cell cell : {Cell::rnn_tanh, Cell::lstm, Cell::gru}) {
     Problem<TestType> p(cell, {3, 4, 5});
     p.gates.each([](TestType& x, auto...) { x *= 10000; });
@@ -522,8 +504,8 @@ TEMPLATE_TEST_CASE("recurrent: writes its views and nothing around them; threads
   }
 }
 
-TEMPLATE_TEST_CASE("recurrent: every instruction set of the machine gives the twin's numbers",
-                   "[kernels][recurrent]", float, double) {
+TEMPLATE_TEST_CASE("recurrent: every instruction set of the machine gives the twin's numbers", "[kernels][recurrent]",
+                   float, double) {
   const std::string best = simd_target();
   for (const std::string& target : simd_targets()) {
     CAPTURE(target);

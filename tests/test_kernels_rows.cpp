@@ -1,12 +1,12 @@
 // Kernels over the rows of an array: softmax and its relatives, cross-entropy, norms, sums.
 #include <algorithm>
 
-#include "tensor/kernels/cross_entropy.h"
-#include "tensor/kernels/norm.h"
-#include "tensor/kernels/softmax.h"
-#include "tensor/kernels/sums.h"
-#include "tensor/parallel.h"
-#include "tests/kernels.h"
+#include <heed/tensor/kernels/cross_entropy.h>
+#include <heed/tensor/kernels/norm.h>
+#include <heed/tensor/kernels/softmax.h>
+#include <heed/tensor/kernels/sums.h>
+#include <heed/tensor/parallel.h>
+#include "kernels.h"
 
 using namespace heed;
 
@@ -17,12 +17,16 @@ constexpr double kInf = std::numeric_limits<double>::infinity(), kNaN = std::num
 constexpr double kF32 = 6e-6, kF64 = 2e-14;
 
 template <class T>
-constexpr double tolerance() { return std::is_same_v<T, float> ? kF32 : kF64; }
+constexpr double tolerance() {
+  return std::is_same_v<T, float> ? kF32 : kF64;
+}
 
 const std::vector<int64_t> kRowCounts = {0, 1, 3, 70};
 
 template <class T>
-std::vector<double> exact(const std::vector<T>& x) { return {x.begin(), x.end()}; }
+std::vector<double> exact(const std::vector<T>& x) {
+  return {x.begin(), x.end()};
+}
 
 /// The definition, in f64.
 std::vector<double> softmax_of(const std::vector<double>& x, int64_t n) {
@@ -45,14 +49,16 @@ double log_sum_exp_of(const double* x, int64_t n) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("log_softmax: a large maximum takes no digits from small results", "[kernels][softmax]", float, double) {
+TEMPLATE_TEST_CASE("log_softmax: a large maximum takes no digits from small results", "[kernels][softmax]", float,
+                   double) {
   using T = TestType;
   on_every_simd_target([&] {
     const std::vector<T> x = {T(1e4), T(1e4 - 10), T(1e4 - 12)};  // whole numbers, exact in f32
     std::vector<T> y(3);
     kernels::log_softmax(x.data(), y.data(), 1, 3);
     const double rest = std::log1p(std::exp(-10.) + std::exp(-12.));
-    for (size_t i = 0; i < 3; ++i) CHECK(y[i] == Approx(double(x[i] - x[0]) - rest).epsilon(sizeof(T) == 4 ? 4e-3 : 1e-10));
+    for (size_t i = 0; i < 3; ++i)
+      CHECK(y[i] == Approx(double(x[i] - x[0]) - rest).epsilon(sizeof(T) == 4 ? 4e-3 : 1e-10));
   });
 }
 
@@ -96,12 +102,12 @@ TEMPLATE_TEST_CASE("softmax kernels: infinities, NaN and huge elements", "[kerne
     for (const int64_t n : {3, 17, 40}) {
       const T inf = std::numeric_limits<T>::infinity(), nan = std::numeric_limits<T>::quiet_NaN();
       std::vector<T> x(6 * n, T(1));
-      std::fill_n(x.begin(), n, -inf);                              // 0: nothing but -inf
-      x[n + 1] = inf;                                               // 1: one +inf
-      x[2 * n + 1] = nan;                                           // 2: one NaN
-      std::fill_n(x.begin() + 3 * n, n, -inf), x[3 * n + 2] = 5;    // 3: one finite
-      x[4 * n + 2] = T(1e30);                                       // 4: one huge
-      std::fill_n(x.begin() + 5 * n, n, T(-1e30));                  // 5: all hugely negative
+      std::fill_n(x.begin(), n, -inf);                            // 0: nothing but -inf
+      x[n + 1] = inf;                                             // 1: one +inf
+      x[2 * n + 1] = nan;                                         // 2: one NaN
+      std::fill_n(x.begin() + 3 * n, n, -inf), x[3 * n + 2] = 5;  // 3: one finite
+      x[4 * n + 2] = T(1e30);                                     // 4: one huge
+      std::fill_n(x.begin() + 5 * n, n, T(-1e30));                // 5: all hugely negative
       std::vector<T> y(6 * n), lse(6);
       kernels::softmax(x.data(), y.data(), 6, n);
       kernels::logsumexp(x.data(), lse.data(), 6, n);
@@ -116,7 +122,8 @@ TEMPLATE_TEST_CASE("softmax kernels: infinities, NaN and huge elements", "[kerne
   CHECK(empty == -std::numeric_limits<T>::infinity());
 }
 
-TEMPLATE_TEST_CASE("cross_entropy kernels: loss and gradient equal their definitions", "[kernels][loss]", float, double) {
+TEMPLATE_TEST_CASE("cross_entropy kernels: loss and gradient equal their definitions", "[kernels][loss]", float,
+                   double) {
   using T = TestType;
   on_every_simd_target([&] {
     for (const int64_t V : {1, 5, 16, 65, 1025, 3000})
@@ -179,7 +186,8 @@ struct NormGradients {
 };
 
 NormGradients norm_gradients(const std::vector<double>& g, const std::vector<double>& x, const std::vector<double>& w,
-                             const std::vector<double>& mean, const std::vector<double>& rstd, bool centered, int64_t C) {
+                             const std::vector<double>& mean, const std::vector<double>& rstd, bool centered,
+                             int64_t C) {
   NormGradients out{std::vector<double>(x.size()), std::vector<double>(C), std::vector<double>(C)};
   for (size_t r = 0; r < mean.size(); ++r) {
     double q_mean = 0, qh_mean = 0;
@@ -189,8 +197,8 @@ NormGradients norm_gradients(const std::vector<double>& g, const std::vector<dou
       out.dweight[j] += g[r * C + j] * h, out.dbias[j] += g[r * C + j];
     }
     for (int64_t j = 0; j < C; ++j)
-      out.dx[r * C + j] = rstd[r] * (g[r * C + j] * w[j] - (centered ? q_mean : 0) -
-                                     (x[r * C + j] - mean[r]) * rstd[r] * qh_mean);
+      out.dx[r * C + j] =
+          rstd[r] * (g[r * C + j] * w[j] - (centered ? q_mean : 0) - (x[r * C + j] - mean[r]) * rstd[r] * qh_mean);
   }
   return out;
 }
@@ -225,7 +233,8 @@ TEMPLATE_TEST_CASE("norm kernels: values and gradients equal the formulas", "[ke
         CHECK(worst_error(rstd, s, 1e-3) <= tolerance<T>());
         // With one column rstd is 316 and x - mean cancels: only its own rounding is left to compare.
         const double floor = C == 1 ? 300 * 300 : std::sqrt(double(rows + 1)) * 2;
-        kernels::layer_norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), dx.data(), dw.data(), db.data(), rows, C);
+        kernels::layer_norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), dx.data(), dw.data(),
+                                     db.data(), rows, C);
         const NormGradients expected = norm_gradients(gd, xd, wd, m, s, true, C);
         CHECK(worst_error(dx, expected.dx, floor) <= tolerance<T>());
         CHECK(worst_error(dw, expected.dweight, floor) <= tolerance<T>());
@@ -246,15 +255,20 @@ TEST_CASE("norm kernels: absent weight, bias and gradients are 1, 0 and not writ
   const int64_t rows = 70, C = 40;
   const auto x = normal<float>(rows * C, 8), g = normal<float>(rows * C, 9);
   const std::vector<float> ones(C, 1), zeros(C, 0);
-  std::vector<float> y(rows * C), y0(rows * C), mean(rows), rstd(rows), dx(rows * C), dx0(rows * C), dw(C), db(C), dw0(C), db0(C);
+  std::vector<float> y(rows * C), y0(rows * C), mean(rows), rstd(rows), dx(rows * C), dx0(rows * C), dw(C), db(C),
+      dw0(C), db0(C);
   kernels::layer_norm<float>(x.data(), nullptr, nullptr, 1e-5, y.data(), mean.data(), rstd.data(), rows, C);
   kernels::layer_norm<float>(x.data(), ones.data(), zeros.data(), 1e-5, y0.data(), mean.data(), rstd.data(), rows, C);
   CHECK(y == y0);
-  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), dx.data(), dw.data(), db.data(), rows, C);
-  kernels::layer_norm_backward<float>(g.data(), x.data(), ones.data(), mean.data(), rstd.data(), dx0.data(), nullptr, nullptr, rows, C);
+  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), dx.data(), dw.data(),
+                                      db.data(), rows, C);
+  kernels::layer_norm_backward<float>(g.data(), x.data(), ones.data(), mean.data(), rstd.data(), dx0.data(), nullptr,
+                                      nullptr, rows, C);
   CHECK(dx == dx0);
-  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, dw0.data(), nullptr, rows, C);
-  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, nullptr, db0.data(), rows, C);
+  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, dw0.data(),
+                                      nullptr, rows, C);
+  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, nullptr,
+                                      db0.data(), rows, C);
   CHECK(dw == dw0);
   CHECK(db == db0);
 }
@@ -309,7 +323,8 @@ TEST_CASE("row kernels: the same bits at any number of threads", "[kernels]") {
     const auto keep = [&](const std::vector<float>& v) { all.insert(all.end(), v.begin(), v.end()); };
     kernels::layer_norm<float>(x.data(), w.data(), nullptr, 1e-5, y.data(), mean.data(), rstd.data(), rows, C);
     keep(y);
-    kernels::layer_norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), y.data(), dw.data(), db.data(), rows, C);
+    kernels::layer_norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), y.data(), dw.data(), db.data(),
+                                 rows, C);
     keep(y), keep(dw), keep(db);
     kernels::sum_rows(x.data(), db.data(), rows, C);
     keep(db);

@@ -1,8 +1,8 @@
 #include <functional>
 
-#include "tensor/kernels/unary.h"
-#include "tensor/parallel.h"
-#include "tests/kernels.h"
+#include <heed/tensor/kernels/unary.h>
+#include <heed/tensor/parallel.h>
+#include "kernels.h"
 
 using namespace heed;
 using heed::kernels::simd_targets;
@@ -52,7 +52,8 @@ std::vector<float> hard_numbers() {
     for (const double m : {1.0, 1.2345, 1.9999999})
       for (const double sign : {-1.0, 1.0}) x.push_back(static_cast<float>(sign * std::ldexp(m, e)));
   for (double v = -110; v < 95; v += 0.0371) x.push_back(static_cast<float>(v));
-  for (const float v : {0.0f, -0.0f, 1.0f, -1.0f, 87.33f, 88.7228f, 88.73f, -87.33f, -103.9f, -104.5f, 9.01f, 9.03f, 39001.0f, 3e38f})
+  for (const float v :
+       {0.0f, -0.0f, 1.0f, -1.0f, 87.33f, 88.7228f, 88.73f, -87.33f, -103.9f, -104.5f, 9.01f, 9.03f, 39001.0f, 3e38f})
     x.push_back(v);
   return x;
 }
@@ -119,7 +120,8 @@ TEST_CASE("unary kernels: a value's result depends on neither its place nor the 
         CHECK(part.front() == -77);
         CHECK(part.back() == -77);
         bool equal = true;
-        for (int64_t i = 0; i < n; ++i) equal &= part[i + 1] == all[i + 3] || (std::isnan(part[i + 1]) && std::isnan(all[i + 3]));
+        for (int64_t i = 0; i < n; ++i)
+          equal &= part[i + 1] == all[i + 3] || (std::isnan(part[i + 1]) && std::isnan(all[i + 3]));
         CHECK(equal);
       }
     }

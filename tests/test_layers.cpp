@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/catch.h"
+#include "catch.h"
 
 namespace {
 
@@ -21,7 +21,7 @@ int floor_of(const std::string& folder) {
 
 /// What is wrong with the includes of one file of `folder`.
 std::vector<std::string> wrong_includes(std::istream& in, const std::string& folder) {
-  static const std::regex include("^\\s*#\\s*include\\s*\"([^\"/]*)/?([^\"]*)\"");
+  static const std::regex include("^\\s*#\\s*include\\s*(?:\"|<heed/)([^\">/]*)/?([^\">]*)[\">]");
   std::vector<std::string> wrong;
   for (std::string line; std::getline(in, line);) {
     std::smatch match;
@@ -37,7 +37,8 @@ std::vector<std::string> wrong_includes(std::istream& in, const std::string& fol
 TEST_CASE("layers: no folder includes from one above it, and every include starts at the root", "[layers]") {
   size_t files = 0;
   for (const std::string& folder : kFolders)
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(HEED_SOURCE_DIR) / folder)) {
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(std::filesystem::path(HEED_SOURCE_DIR) / folder)) {
       if (entry.path().extension() != ".h" && entry.path().extension() != ".cpp") continue;
       ++files;
       std::ifstream in(entry.path());
@@ -48,8 +49,8 @@ TEST_CASE("layers: no folder includes from one above it, and every include start
 }
 
 TEST_CASE("layers: the check finds an upward include and one from the own folder", "[layers]") {
-  std::istringstream upward("#include <vector>\n#include \"tensor/tensor.h\"\n#include \"nn/linear.h\"\n");
-  CHECK(wrong_includes(upward, "autograd") == std::vector<std::string>{"#include \"nn/linear.h\""});
+  std::istringstream upward("#include <vector>\n#include <heed/tensor/tensor.h>\n#include <heed/nn/linear.h>\n");
+  CHECK(wrong_includes(upward, "autograd") == std::vector<std::string>{"#include <heed/nn/linear.h>"});
   std::istringstream beside("#include \"linear.h\"");
   CHECK(wrong_includes(beside, "nn").size() == 1);
 }
@@ -58,12 +59,13 @@ TEST_CASE("layers: heed.h brings every module, and what the README names", "[lay
   const std::filesystem::path root(HEED_SOURCE_DIR);
   std::ifstream in(root / "heed.h");
   const std::string all((std::istreambuf_iterator<char>(in)), {});
-  std::vector<std::string> needed = {"autograd/anomaly.h", "autograd/gradcheck.h", "autograd/profile.h"};
+  std::vector<std::string> needed = {"autograd/check/anomaly.h", "autograd/check/gradcheck.h",
+                                     "autograd/check/profile.h"};
   for (const auto& entry : std::filesystem::directory_iterator(root / "nn"))
     if (entry.path().extension() == ".h") needed.push_back("nn/" + entry.path().filename().string());
   CHECK(needed.size() > 10);
   for (const std::string& header : needed) {
     CAPTURE(header);
-    CHECK(all.find("#include \"" + header + "\"") != std::string::npos);
+    CHECK(all.find("#include <heed/" + header + ">") != std::string::npos);
   }
 }

@@ -3,8 +3,8 @@
 #include <map>
 #include <regex>
 
-#include "tests/reference_files.h"
-#include "tests/temporary_directory.h"
+#include "reference_files.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 using heed::tests::json;
@@ -14,7 +14,8 @@ namespace {
 /// What a lesson prints in its quick form.
 std::string output_of(const std::string& lesson) {
   const tests::TemporaryDirectory directory;
-  FILE* pipe = popen(("'" HEED_LESSONS "/" + lesson + "' --quick --out '" + directory.path().string() + "'").c_str(), "r");
+  FILE* pipe =
+      popen(("'" HEED_LESSONS "/" + lesson + "' --quick --out '" + directory.path().string() + "'").c_str(), "r");
   REQUIRE(pipe != nullptr);
   std::string text;
   char buffer[1 << 16];
@@ -31,7 +32,8 @@ std::vector<std::vector<double>> tensors(const std::string& output, const std::s
     const std::string body = output.substr(at + start.size(), output.find(")\n", at) - at - start.size());
     static const std::regex number("-?(inf|[0-9]+\\.[0-9]{4})");
     std::vector<double> values;
-    for (std::sregex_iterator it(body.begin(), body.end(), number), none; it != none; ++it) values.push_back(std::stod(it->str()));
+    for (std::sregex_iterator it(body.begin(), body.end(), number), none; it != none; ++it)
+      values.push_back(std::stod(it->str()));
     found.push_back(std::move(values));
   }
   return found;
@@ -44,7 +46,8 @@ TEST_CASE("book: lessons 5 to 8 print its numbers, digit by digit", "[book][less
   if (!file) return;
   const std::map<std::string, std::string> names = {{"a_at", "a @ a.transpose(2, 3)"}, {"out", "dropout(ones)"}};
   std::string output;
-  for (const char* lesson : {"05_simplified_self_attention", "06_self_attention", "07_causal_attention", "08_multi_head_attention"})
+  for (const char* lesson :
+       {"05_simplified_self_attention", "06_self_attention", "07_causal_attention", "08_multi_head_attention"})
     output += output_of(lesson);
   int64_t equal = 0, compared = 0;
   for (const json& one : file->at("cases"))

@@ -1,17 +1,19 @@
-#include "autograd/node.h"
-#include "models/gpt.h"
-#include "tensor/random.h"
-#include "tensor/storage.h"
-#include "tests/catch.h"
-#include "train/clip.h"
-#include "train/optimizer.h"
+#include <heed/autograd/node.h>
+#include <heed/models/gpt.h>
+#include <heed/tensor/random.h>
+#include <heed/tensor/storage.h>
+#include <heed/train/clip.h>
+#include <heed/train/optimizer.h>
+#include "catch.h"
 
 using namespace heed;
 
-TEST_CASE("training: peak memory is flat over 1,000 steps, and the system is asked for nothing more", "[train][memory]") {
+TEST_CASE("training: peak memory is flat over 1,000 steps, and the system is asked for nothing more",
+          "[train][memory]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const models::Gpt gpt(params.root(), {.vocabulary = 17, .context = 16, .layers = 2, .heads = 2, .channels = 16, .dropout = 0.1});
+  const models::Gpt gpt(params.root(),
+                        {.vocabulary = 17, .context = 16, .layers = 2, .heads = 2, .channels = 16, .dropout = 0.1});
   train::AdamW optimizer(params);
   const auto step = [&] {
     const Tensor x = randint(0, 17, {4, 16}, rng);

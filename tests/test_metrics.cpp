@@ -2,8 +2,8 @@
 // tokenize='none' on the same sentences.
 #include <cmath>
 
-#include "tests/catch.h"
-#include "train/metrics.h"
+#include <heed/train/data/metrics.h>
+#include "catch.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -16,8 +16,7 @@ constexpr double kRounding = 1e-10;  // a few operations on doubles near 100
 // The sentences of Papineni et al. 2002, section 2.
 const std::string kGuide =
     "it is a guide to action which ensures that the military always obeys the commands of the party";
-const std::string kTroops =
-    "it is to insure the troops forever hearing the activity guidebook that party direct";
+const std::string kTroops = "it is to insure the troops forever hearing the activity guidebook that party direct";
 const Sentences kReferences = {
     "it is a guide to action that ensures that the military will forever heed party commands",
     "it is the guiding principle which guarantees the military forces always being under the command of the "
@@ -43,9 +42,8 @@ TEST_CASE("bleu: a perfect translation scores 100", "[metrics]") {
 
 TEST_CASE("bleu: repeated words count no more often than a reference has them", "[metrics]") {
   // Papineni et al. 2002, example 2: 2 of 7.
-  const BleuScore score =
-      bleu_of({"the the the the the the the"},
-              std::vector<Sentences>{{"the cat is on the mat", "there is a cat on the mat"}});
+  const BleuScore score = bleu_of({"the the the the the the the"},
+                                  std::vector<Sentences>{{"the cat is on the mat", "there is a cat on the mat"}});
   CHECK(score.precisions[0] == Approx(2.0 / 7));
   CHECK(score.bleu == 0);
 }
@@ -67,16 +65,15 @@ TEST_CASE("bleu: counts are summed over the corpus before they are divided", "[m
   CHECK(both.bleu == Approx(30.435372613055613).epsilon(kRounding));  // sacrebleu
   CHECK(both.candidate_words == 32);
   CHECK(both.reference_words == 34);
-  const BleuScore french = bleu_of(
-      {"le chat noir dort sur le tapis", "la souris a vu les chats", "elle ne dort pas"},
-      Sentences{"le chat noir dort sous le lit", "la souris que le chat a vue dort", "elle ne dort pas"});
+  const BleuScore french =
+      bleu_of({"le chat noir dort sur le tapis", "la souris a vu les chats", "elle ne dort pas"},
+              Sentences{"le chat noir dort sous le lit", "la souris que le chat a vue dort", "elle ne dort pas"});
   CHECK(french.bleu == Approx(37.62564403974402).epsilon(kRounding));  // sacrebleu
 }
 
 TEST_CASE("bleu: candidates that are too short pay exp(1 - r/c)", "[metrics]") {
-  const BleuScore score =
-      bleu_of({"les petits chats dorment", "le roi a besoin du livre"},
-              Sentences{"les petits chats dorment toujours ici", "le roi a besoin du livre rouge"});
+  const BleuScore score = bleu_of({"les petits chats dorment", "le roi a besoin du livre"},
+                                  Sentences{"les petits chats dorment toujours ici", "le roi a besoin du livre rouge"});
   CHECK(score.brevity_penalty == Approx(std::exp(1 - 13.0 / 10)).epsilon(kRounding));
   CHECK(score.bleu == Approx(74.08182206817182).epsilon(kRounding));  // sacrebleu; every n-gram is right
 }
@@ -122,8 +119,7 @@ TEST_CASE("metrics: scores by length fall into the source's bucket", "[metrics]"
 
 TEST_CASE("metrics: counts that differ are refused", "[metrics]") {
   const Sentences one = {"a"}, two = {"a", "b"};
-  CHECK_THROWS_WITH(bleu_of(one, two),
-                    Contains("there are 1 candidates and 2 references; need one for each"));
+  CHECK_THROWS_WITH(bleu_of(one, two), Contains("there are 1 candidates and 2 references; need one for each"));
   CHECK_THROWS_AS(exact_match(one, two), ValueError);
   CHECK_THROWS_WITH(by_length(two, one, one, 5), Contains("there are 2 sources and 1 candidates"));
   CHECK_THROWS_WITH(by_length(one, one, one, 0), Contains("width is 0; need at least 1"));

@@ -9,15 +9,15 @@
 
 #include <unistd.h>
 
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "models/gpt.h"
-#include "models/seq2seq.h"
-#include "models/transformer.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/difference.h"
-#include "train/safetensors.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/gpt.h>
+#include <heed/models/seq2seq.h>
+#include <heed/models/transformer.h>
+#include <heed/tensor/io/safetensors.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "difference.h"
 
 using namespace heed;
 using nn::Cell;
@@ -32,16 +32,15 @@ constexpr double kF32Tol = 1e-5, kF64Tol = 1e-12;
 /// model.
 struct Case {
   std::string name;
-  std::string config;  // JSON
-  std::function<std::function<Tensor()>(nn::Parameters&, train::NamedTensors& inputs, Rng&)>
-      build;  // -> its logits
+  std::string config;                                                                         // JSON
+  std::function<std::function<Tensor()>(nn::Parameters&, NamedTensors& inputs, Rng&)> build;  // -> its logits
   double label_smoothing = 0;
   double growth = 1;  // of the weights, from where they start
 };
 
 constexpr int64_t B = 3, S = 7, T = 6, V = 13;
 
-void add_pairs(train::NamedTensors& inputs, Rng& rng) {
+void add_pairs(NamedTensors& inputs, Rng& rng) {
   Tensor target = randint(0, V, {B, T}, rng);
   target.mutable_data<int64_t>()[T - 1] = kIgnoreIndex;  // a shorter sentence
   inputs = {{"source", randint(0, V, {B, S}, rng)},
@@ -51,10 +50,9 @@ void add_pairs(train::NamedTensors& inputs, Rng& rng) {
 }
 
 Case gpt_case(const std::string& name, const models::GptConfig& config) {
-  const std::string json = fmt::format(R"("model": "gpt", "layers": {}, "heads": {}, "tanh": {})",
-                                       config.layers, config.heads, config.gelu == Gelu::tanh);
-  return {name, json,
-          [config](nn::Parameters& params, train::NamedTensors& inputs, Rng& rng) -> std::function<Tensor()> {
+  const std::string json = fmt::format(R"("model": "gpt", "layers": {}, "heads": {}, "tanh": {})", config.layers,
+                                       config.heads, config.gelu == Gelu::tanh);
+  return {name, json, [config](nn::Parameters& params, NamedTensors& inputs, Rng& rng) -> std::function<Tensor()> {
             const auto model = std::make_shared<models::Gpt>(params.root(), config);
             inputs = {{"tokens", randint(0, V, {B, T}, rng)}, {"target", randint(0, V, {B, T}, rng)}};
             return [model, tokens = inputs[0].second] { return (*model)(tokens); };
@@ -62,9 +60,8 @@ Case gpt_case(const std::string& name, const models::GptConfig& config) {
 }
 
 template <class Model, class Config>
-std::function<std::function<Tensor()>(nn::Parameters&, train::NamedTensors&, Rng&)> translator(
-    const Config& config) {
-  return [config](nn::Parameters& params, train::NamedTensors& inputs, Rng& rng) -> std::function<Tensor()> {
+std::function<std::function<Tensor()>(nn::Parameters&, NamedTensors&, Rng&)> translator(const Config& config) {
+  return [config](nn::Parameters& params, NamedTensors& inputs, Rng& rng) -> std::function<Tensor()> {
     const auto model = std::make_shared<Model>(params.root(), config);
     add_pairs(inputs, rng);
     return [model, inputs] { return (*model)(inputs[0].second, inputs[1].second, inputs[2].second); };
@@ -91,8 +88,7 @@ Case transformer_case(const std::string& name, models::TransformerConfig config,
   config.channels = 16;
   config.feedforward = 24;
   config.dropout = 0;
-  return {name,
-          fmt::format(R"("model": "transformer", "layers": 2, "heads": 2, "pre_norm": {})", config.pre_norm),
+  return {name, fmt::format(R"("model": "transformer", "layers": 2, "heads": 2, "pre_norm": {})", config.pre_norm),
           translator<models::Transformer>(config), label_smoothing};
 }
 
@@ -113,15 +109,13 @@ std::vector<Case> all_cases() {
 
 bool has_torch() {
   static const bool found = std::system("/usr/bin/python3 -c 'import torch' > /dev/null 2>&1") == 0;
-  if (!found)
-    WARN("skipped: /usr/bin/python3 cannot import torch; install python3-torch to compare with PyTorch");
+  if (!found) WARN("skipped: /usr/bin/python3 cannot import torch; install python3-torch to compare with PyTorch");
   return found;
 }
 
 /// A folder of its own, removed with everything in it.
 struct TemporaryFolder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / fmt::format("heed-models-{}", getpid());
+  std::filesystem::path path = std::filesystem::temp_directory_path() / fmt::format("heed-models-{}", getpid());
   TemporaryFolder() { std::filesystem::create_directories(path); }
   ~TemporaryFolder() { std::filesystem::remove_all(path); }
 };
@@ -133,10 +127,10 @@ void ask_oracle(const TemporaryFolder& folder) {
 }
 
 /// One case in one dtype: logits, loss and gradients by name, as the oracle's answer has them.
-train::NamedTensors step(const Case& c, DType dtype, const std::filesystem::path& file) {
+NamedTensors step(const Case& c, DType dtype, const std::filesystem::path& file) {
   Rng rng(42);
   nn::Parameters params(rng, dtype);
-  train::NamedTensors inputs, written;
+  NamedTensors inputs, written;
   const auto forward = c.build(params, inputs, rng);
   // Biases and gains leave their symmetric start. So do an RNN's weights: there tanh is so nearly linear that
   // the gradient of additive attention's W is what is left of sums that cancel (PyTorch's own f32 is then
@@ -145,20 +139,18 @@ train::NamedTensors step(const Case& c, DType dtype, const std::filesystem::path
     const Tensor& parameter = entry.second;
     const double noise = parameter.rank() == 1 ? 0.3 : 0;
     const Tensor moved = parameter.detach() * c.growth + randn(parameter.shape(), rng, dtype) * noise;
-    dispatch_floating(dtype, [&]<class Real> {
-      std::copy_n(moved.data<Real>(), moved.numel(), parameter.mutable_data<Real>());
-    });
+    dispatch_floating(
+        dtype, [&]<class Real> { std::copy_n(moved.data<Real>(), moved.numel(), parameter.mutable_data<Real>()); });
   }
   for (const auto& [name, parameter] : params) written.emplace_back(name, parameter.detach());
   for (const auto& [name, input] : inputs) written.emplace_back("input." + name, input);
-  train::save_safetensors(
-      file, written,
-      {{"config", fmt::format(R"({{{}, "label_smoothing": {}}})", c.config, c.label_smoothing)}});
+  save_safetensors(file, written,
+                   {{"config", fmt::format(R"({{{}, "label_smoothing": {}}})", c.config, c.label_smoothing)}});
 
   const Tensor logits = forward();
   const Tensor loss = cross_entropy(logits, inputs.back().second, {.label_smoothing = c.label_smoothing});
   loss.backward();
-  train::NamedTensors results{{"loss", loss.detach()}, {"logits", logits.detach()}};
+  NamedTensors results{{"loss", loss.detach()}, {"logits", logits.detach()}};
   for (const auto& [name, parameter] : params) results.emplace_back(name, parameter.grad());
   return results;
 }
@@ -168,7 +160,7 @@ train::NamedTensors step(const Case& c, DType dtype, const std::filesystem::path
 TEST_CASE("models: loss and every gradient of one step agree with PyTorch", "[models][torch]") {
   if (!has_torch()) return;
   const TemporaryFolder folder;
-  std::vector<std::pair<std::string, train::NamedTensors>> ours;
+  std::vector<std::pair<std::string, NamedTensors>> ours;
   for (const Case& c : all_cases())
     for (const DType dtype : {f32, f64}) {
       const std::string name = c.name + "-" + name_of(dtype);
@@ -177,7 +169,7 @@ TEST_CASE("models: loss and every gradient of one step agree with PyTorch", "[mo
   ask_oracle(folder);
 
   for (const auto& [name, results] : ours) {
-    const train::Safetensors answer = train::load_safetensors(folder.path / (name + ".answer"));
+    const Safetensors answer = load_safetensors(folder.path / (name + ".answer"));
     REQUIRE(answer.tensors.size() == results.size());
     for (size_t i = 0; i < results.size(); ++i) {
       INFO(name << ": " << results[i].first);
@@ -199,13 +191,12 @@ TEST_CASE("gpt: a seed draws the weights that nanoGPT draws from it", "[models][
   for (const bool tied : {true, false}) {
     const models::GptConfig config{
         .vocabulary = 65, .context = 16, .layers = 2, .heads = 2, .channels = 32, .tied = tied};
-    train::save_safetensors(
-        file, {},
-        {{"config", fmt::format(R"({{"model": "gpt-start", "seed": 1337, "vocabulary": 65, "context": 16,
+    save_safetensors(file, {},
+                     {{"config", fmt::format(R"({{"model": "gpt-start", "seed": 1337, "vocabulary": 65, "context": 16,
         "layers": 2, "channels": 32, "bias": true, "tied": {}}})",
-                                tied)}});
+                                             tied)}});
     ask_oracle(folder);
-    const train::Safetensors nanogpt = train::load_safetensors(folder.path / "start.answer");
+    const Safetensors nanogpt = load_safetensors(folder.path / "start.answer");
     Rng rng(1337);
     nn::Parameters params(rng);
     const models::Gpt gpt(params.root(), config);

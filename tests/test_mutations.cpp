@@ -4,9 +4,9 @@
 
 #include <fmt/ranges.h>
 
-#include "autograd/gradcheck.h"
-#include "autograd/node.h"
-#include "tests/op_run.h"
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/node.h>
+#include "op_run.h"
 
 using namespace heed;
 using namespace heed::tests;
@@ -58,13 +58,17 @@ const Fault kFaults[] = {
     {"sign", [](Gradients d, const Context& c) { return d[c.slot] = d[c.slot] * -1, d; }},
     {"factor 2", [](Gradients d, const Context& c) { return d[c.slot] = d[c.slot] * 2, d; }},
     {"missing term", [](Gradients d, const Context& c) { return d[c.slot] = d[c.slot] * 0, d; }},
-    {"half a sum", [](Gradients d, const Context& c) { return d[c.slot] = c.right(first_half(c.g), c.self)[c.slot], d; }},
+    {"half a sum",
+     [](Gradients d, const Context& c) { return d[c.slot] = c.right(first_half(c.g), c.self)[c.slot], d; }},
     {"transposed",
      [](Gradients d, const Context& c) {
        if (d[c.slot].rank() >= 2) d[c.slot] = d[c.slot].mT().reshape(d[c.slot].shape());
        return d;
      }},
-    {"reversed", [](Gradients d, const Context& c) { return d[c.slot] = flip(d[c.slot].reshape({-1}), 0).reshape(d[c.slot].shape()), d; }},
+    {"reversed",
+     [](Gradients d, const Context& c) {
+       return d[c.slot] = flip(d[c.slot].reshape({-1}), 0).reshape(d[c.slot].shape()), d;
+     }},
     {"another input's",
      [](Gradients d, const Context& c) {
        for (size_t i = 0; i < d.size(); ++i)
@@ -103,14 +107,16 @@ struct Count {
 
 }  // namespace
 
-TEST_CASE("mutations: gradcheck catches every fault in every gradient formula, fast mode too", "[gradcheck][mutations]") {
+TEST_CASE("mutations: gradcheck catches every fault in every gradient formula, fast mode too",
+          "[gradcheck][mutations]") {
   std::map<std::string, std::map<std::string, Count>> table;  // op of the formula, fault
   std::set<std::string> without_fault;
   for (const OpRecord& record : op_table())
     if (record.differentiable) without_fault.insert(record.declares);
   for_each_sample([&](const OpRecord& record, const Sample& sample, const List& x) {
     if (!record.differentiable) return;
-    const List right = evaluate(sample.fn, x).gradients, outputs = sample.fn(leaves_at(x, 1, 0)), others = sample.fn(leaves_at(x, 1.07, 0.02));
+    const List right = evaluate(sample.fn, x).gradients, outputs = sample.fn(leaves_at(x, 1, 0)),
+               others = sample.fn(leaves_at(x, 1.07, 0.02));
     const std::vector<NodePtr> nodes = formulas_of(outputs), stale = formulas_of(others);
     if (nodes.size() != stale.size()) return;  // the graph depends on the values
     for (size_t at = 0; at < nodes.size(); ++at)
@@ -135,13 +141,15 @@ TEST_CASE("mutations: gradcheck catches every fault in every gradient formula, f
     fmt::print(stderr, "\n{:40}", op);
     for (const Fault& fault : kFaults) {
       const auto it = faults.find(fault.name);
-      fmt::print(stderr, "{:>16}", it == faults.end() ? "-" : fmt::format("{} / {}", it->second.caught, it->second.injected));
+      fmt::print(stderr, "{:>16}",
+                 it == faults.end() ? "-" : fmt::format("{} / {}", it->second.caught, it->second.injected));
       if (it == faults.end()) continue;
       injected += it->second.injected;
       caught += it->second.caught;
     }
   }
-  fmt::print(stderr, "\nmutations: {} injected into the formulas of {} ops, {} caught\n", injected, table.size(), caught);
+  fmt::print(stderr, "\nmutations: {} injected into the formulas of {} ops, {} caught\n", injected, table.size(),
+             caught);
   CHECK(injected > 2000);
   CHECK(caught == injected);
   INFO("ops without any fault: " << fmt::format("{}", fmt::join(without_fault, "; ")));

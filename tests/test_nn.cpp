@@ -1,16 +1,16 @@
 // Parameters and their names, first values, and the small modules.
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/init.h"
-#include "nn/linear.h"
-#include "nn/mask.h"
-#include "nn/norm.h"
-#include "nn/position.h"
-#include "nn/scope.h"
-#include "tensor/random.h"
-#include "tests/reference_files.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/init.h>
+#include <heed/nn/linear.h>
+#include <heed/nn/mask.h>
+#include <heed/nn/norm.h>
+#include <heed/nn/position.h>
+#include <heed/nn/scope.h>
+#include <heed/tensor/random.h>
+#include "reference_files.h"
 
 using namespace heed;
 using heed::tests::require_close;
@@ -54,8 +54,8 @@ TEST_CASE("parameters: an unknown name is answered with the closest ones", "[nn]
   const nn::Linear a(params.root() / "encoder", 2, 3), b(params.root() / "decoder", 2, 3),
       c(params.root() / "out_head", 2, 3);
   REQUIRE(params.find("encoder.weigth") == nullptr);
-  REQUIRE_THROWS_WITH(params.at("encoder.weigth"), Contains("no parameter \"encoder.weigth\"") &&
-                                                       Contains("encoder.weight, decoder.weight"));
+  REQUIRE_THROWS_WITH(params.at("encoder.weigth"),
+                      Contains("no parameter \"encoder.weigth\"") && Contains("encoder.weight, decoder.weight"));
   REQUIRE_THROWS_WITH(nn::Parameters(rng).at("x"), Contains("there are none"));
   REQUIRE_THROWS_AS(nn::Parameters(rng, i64), DTypeError);
 }
@@ -210,8 +210,7 @@ TEST_CASE("positions: learned ones are added, and end", "[nn][position]") {
   nn::Parameters params(rng);
   const nn::LearnedPosition position(params.root(), 10, 4);
   require_close(position(zeros({2, 3, 4}), 7)[0], position.weight.narrow(0, 7, 3), 0);
-  REQUIRE_THROWS_WITH(position(zeros({2, 3, 4}), 8),
-                      Contains("3 steps from 8 on") && Contains("10 positions"));
+  REQUIRE_THROWS_WITH(position(zeros({2, 3, 4}), 8), Contains("3 steps from 8 on") && Contains("10 positions"));
 }
 
 TEST_CASE("masks: true where a step counts", "[nn][mask]") {

@@ -1,15 +1,15 @@
 // Every module's gradients, of parameters and inputs, first and second, against central differences.
-#include "autograd/gradcheck.h"
-#include "autograd/ops.h"
-#include "nn/attention.h"
-#include "nn/dropout.h"
-#include "nn/embedding.h"
-#include "nn/mask.h"
-#include "nn/norm.h"
-#include "nn/position.h"
-#include "nn/rnn.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/embedding.h>
+#include <heed/nn/mask.h>
+#include <heed/nn/norm.h>
+#include <heed/nn/position.h>
+#include <heed/nn/rnn.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -72,7 +72,8 @@ TEST_CASE("gradcheck: dropout, with its mask drawn anew from the same state", "[
   t.check([&](const Tensor& x) { return dropout(x * x); }, {t.input({3, 4})}, {.rng = &t.rng});
 }
 
-TEST_CASE("gradcheck: the generator of the parameters' store is frozen unasked, and left where it was", "[nn][gradcheck]") {
+TEST_CASE("gradcheck: the generator of the parameters' store is frozen unasked, and left where it was",
+          "[nn][gradcheck]") {
   Setup t;
   const nn::Linear linear(t.s / "linear", 4, 3);
   const nn::Dropout dropout(t.s, 0.5);
@@ -138,8 +139,7 @@ TEST_CASE("gradcheck: self- and causal attention, and their weights", "[nn][atte
       {t.input({3, 3})}, {.rng = &t.rng});
 }
 
-TEST_CASE("gradcheck: multi-head attention, causal with dropout, and cross with a mask",
-          "[nn][attention][gradcheck]") {
+TEST_CASE("gradcheck: multi-head attention, causal with dropout, and cross with a mask", "[nn][attention][gradcheck]") {
   Setup t;
   const nn::MultiHeadAttention self(t.s / "self", 3, 4, 2, {.causal = true, .dropout = 0.3});
   const nn::MultiHeadAttention cross(t.s / "cross", 3, 4, 2, {.d_context = 2});
@@ -157,8 +157,7 @@ TEST_CASE("gradcheck: packed causal self-attention", "[nn][attention][gradcheck]
   t.check([&](const Tensor& x) { return attention(x); }, {t.input({2, 3, 4})}, {.rng = &t.rng});
 }
 
-TEST_CASE("gradcheck: additive attention and its weights, one row without any position",
-          "[nn][attention][gradcheck]") {
+TEST_CASE("gradcheck: additive attention and its weights, one row without any position", "[nn][attention][gradcheck]") {
   Setup t;
   const nn::AdditiveAttention attention(t.s, 2, 3, 3);
   const Tensor mask = nn::length_mask(tensor({2, 0}), 3).unsqueeze(1);

@@ -1,12 +1,12 @@
 // Modules against PyTorch's, through tests/oracle/nn.py: weights and inputs come from the same seed.
 #include <sstream>
 
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "nn/init.h"
-#include "nn/rnn.h"
-#include "tensor/random.h"
-#include "tests/reference_files.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/init.h>
+#include <heed/nn/rnn.h>
+#include <heed/tensor/random.h>
+#include "reference_files.h"
 
 using namespace heed;
 using heed::tests::json;

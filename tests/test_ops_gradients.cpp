@@ -1,7 +1,7 @@
 // Every record of the op table: first and second derivatives.
-#include "autograd/gradcheck.h"
-#include "autograd/node.h"
-#include "tests/op_run.h"
+#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/node.h>
+#include "op_run.h"
 
 using namespace heed;
 using namespace heed::tests;
@@ -12,18 +12,18 @@ namespace {
 struct Tally {
   int64_t samples = 0, derivatives = 0;
   double worst = 0;
-  std::string where;
+  std::string loc;
 
   void add(const OpRecord& record, const Sample& sample, const GradcheckReport& report) {
     ++samples;
     derivatives += report.compared;
     if (report.worst.error <= worst) return;
     worst = report.worst.error;
-    where = fmt::format("{}, {}", record.declares, sample.name);
+    loc = fmt::format("{}, {}", record.declares, sample.name);
   }
   void print(const char* check) const {
-    fmt::print(stderr, "{}: {} ops in the table, {} samples, {} derivatives, largest relative error {:.1e} ({})\n", check, op_table().size(), samples,
-               derivatives, worst, where);
+    fmt::print(stderr, "{}: {} ops in the table, {} samples, {} derivatives, largest relative error {:.1e} ({})\n",
+               check, op_table().size(), samples, derivatives, worst, loc);
   }
 };
 
@@ -51,11 +51,13 @@ void check_all(const char* name, F check) {
 }  // namespace
 
 TEST_CASE("ops: gradients equal central differences", "[ops][gradcheck]") {
-  check_all("gradcheck", [](const Function& f, const List& x, const GradcheckOptions& o) { return gradcheck(f, x, o); });
+  check_all("gradcheck",
+            [](const Function& f, const List& x, const GradcheckOptions& o) { return gradcheck(f, x, o); });
 }
 
 TEST_CASE("ops: second gradients equal central differences of the first", "[ops][gradcheck]") {
-  check_all("gradgradcheck", [](const Function& f, const List& x, const GradcheckOptions& o) { return gradgradcheck(f, x, o); });
+  check_all("gradgradcheck",
+            [](const Function& f, const List& x, const GradcheckOptions& o) { return gradgradcheck(f, x, o); });
 }
 
 TEST_CASE("ops: fast gradient checks agree with the full ones", "[ops][gradcheck]") {

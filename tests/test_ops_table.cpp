@@ -4,7 +4,7 @@
 #include <set>
 #include <sstream>
 
-#include "tests/op_run.h"
+#include "op_run.h"
 
 using namespace heed;
 using namespace heed::tests;
@@ -19,7 +19,7 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-/// "f(a, b)" for each declaration of a function that returns tensors, with the names of all parameters but `where`.
+/// "f(a, b)" for each declaration of a function that returns tensors, with the names of all parameters but `loc`.
 std::set<std::string> declarations(std::string header, const std::string& prefix) {
   header = std::regex_replace(header, std::regex(R"(//[^\n]*)"), "");
   header = std::regex_replace(header, std::regex(R"( = (\{\}|Loc::current\(\))|<[^<>]*>)"), "");
@@ -32,7 +32,7 @@ std::set<std::string> declarations(std::string header, const std::string& prefix
       std::smatch name;
       parameter = parameter.substr(0, parameter.find('='));
       REQUIRE(std::regex_search(parameter, name, std::regex(R"((\w+)\s*$)")));
-      if (name[1] != "where") names += (names.empty() ? "" : ", ") + name[1].str();
+      if (name[1] != "loc") names += (names.empty() ? "" : ", ") + name[1].str();
     }
     found.insert(prefix + (*it)[1].str() + "(" + names + ")");
   }
@@ -41,7 +41,8 @@ std::set<std::string> declarations(std::string header, const std::string& prefix
 
 }  // namespace
 
-TEST_CASE("op table: every op of autograd/ops.h and every differentiable member of Tensor has a record, and no other", "[ops]") {
+TEST_CASE("op table: every op of autograd/ops.h and every differentiable member of Tensor has a record, and no other",
+          "[ops]") {
   std::set<std::string> declared = declarations(text_of("autograd/ops.h"), "");
   const std::string header = text_of("tensor/tensor.h");
   const size_t first = header.find("// --- differentiable members"), last = header.find(" private:", first);

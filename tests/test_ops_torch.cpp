@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/op_run.h"
-#include "tests/temporary_directory.h"
-#include "train/safetensors.h"
+#include <heed/tensor/io/safetensors.h>
+#include "op_run.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 using namespace heed::tests;
@@ -28,7 +28,7 @@ List defined_ones(const List& tensors) {
 }
 
 /// `tensors` as PREFIX0, PREFIX1, ... of `file`.
-void put(train::NamedTensors& file, const std::string& prefix, const List& tensors, DType dtype) {
+void put(NamedTensors& file, const std::string& prefix, const List& tensors, DType dtype) {
   size_t count = 0;
   for (const Tensor& t : cast(defined_ones(tensors), dtype)) file.emplace_back(fmt::format("{}{}", prefix, count++), t);
 }
@@ -45,7 +45,7 @@ List answered(const Answers& answers, const std::string& prefix) {
 /// The largest difference so far, relative as in difference().
 struct Worst {
   double value = 0;
-  std::string where = {};
+  std::string loc = {};
 
   void add(const List& a, const List& b, const std::string& place) {
     for (size_t k = 0; k < std::min(a.size(), b.size()); ++k) {
@@ -53,7 +53,7 @@ struct Worst {
       double size = 1;
       for (const double v : y) size = std::isfinite(v) ? std::max(size, std::abs(v)) : size;
       for (size_t i = 0; i < std::min(x.size(), y.size()); ++i)
-        if (const double d = std::abs(x[i] - y[i]) / size; std::isfinite(d) && d > value) value = d, where = place;
+        if (const double d = std::abs(x[i] - y[i]) / size; std::isfinite(d) && d > value) value = d, loc = place;
     }
   }
 };
@@ -61,7 +61,7 @@ struct Worst {
 /// Hands all samples to PyTorch in both dtypes, and reads what it made of them.
 Answers ask_torch() {
   const TemporaryDirectory directory;
-  train::NamedTensors file;
+  NamedTensors file;
   nlohmann::json samples = nlohmann::json::array();
   size_t index = 0;
   for_each_sample([&](const OpRecord& record, const Sample& sample, const List& drawn) {
@@ -79,12 +79,12 @@ Answers ask_torch() {
       samples.push_back({{"name", name}, {"torch", sample.torch}, {"op", record.declares}});
     }
   });
-  train::save_safetensors(directory / "cases", file, {{"samples", samples.dump()}});
+  save_safetensors(directory / "cases", file, {{"samples", samples.dump()}});
   const std::string command = fmt::format("/usr/bin/python3 {}/tests/oracle/ops.py {} {}", HEED_SOURCE_DIR,
                                           (directory / "cases").string(), (directory / "answers").string());
   REQUIRE(std::system(command.c_str()) == 0);
   Answers answers;
-  for (const auto& [name, tensor] : train::load_safetensors(directory / "answers").tensors) answers.emplace(name, tensor);
+  for (const auto& [name, tensor] : load_safetensors(directory / "answers").tensors) answers.emplace(name, tensor);
   return answers;
 }
 
@@ -130,8 +130,10 @@ TEST_CASE("torch: every op agrees with PyTorch in value, gradient and second gra
       if (dtype == f64) check("second gradients", own, second);  // in f32 too few digits are left to tell
     }
   });
-  fmt::print(stderr, "torch: {} of {} ops compared, in {} samples; largest difference {:.1e} in f64 ({}), {:.1e} in f32 ({})\n",
-             compared.size(), op_table().size(), samples, worst[f64].value, worst[f64].where, worst[f32].value, worst[f32].where);
+  fmt::print(stderr,
+             "torch: {} of {} ops compared, in {} samples; largest difference {:.1e} in f64 ({}), {:.1e} in f32 ({})\n",
+             compared.size(), op_table().size(), samples, worst[f64].value, worst[f64].loc, worst[f32].value,
+             worst[f32].loc);
   for (const std::string& reason : left_out) fmt::print(stderr, "torch: left out: {}\n", reason);
   CHECK(compared.size() == op_table().size());
   CHECK(left_out.size() <= 3);

@@ -1,7 +1,7 @@
 // Every record of the op table: the same values and gradients in every precision, layout and mode.
-#include "autograd/engine.h"
-#include "autograd/node.h"
-#include "tests/op_run.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/node.h>
+#include "op_run.h"
 
 using namespace heed;
 using namespace heed::tests;
@@ -24,9 +24,15 @@ Tensor spread(const Tensor& x) {
 }
 
 const Layout kLayouts[] = {
-    {"transposed", [](const Tensor& x) { return x.rank() < 2 ? spread(x) : x.transpose(0, -1).contiguous().transpose(0, -1).detach(); }},
+    {"transposed",
+     [](const Tensor& x) {
+       return x.rank() < 2 ? spread(x) : x.transpose(0, -1).contiguous().transpose(0, -1).detach();
+     }},
     {"in steps of two", [](const Tensor& x) { return spread(x).detach(); }},
-    {"behind an offset", [](const Tensor& x) { return stack({x, x, x}, 0).detach().select(0, 1); }},
+    {"behind an offset",
+     [](const Tensor& x) {
+       return stack({x, x, x}, 0).detach().select(0, 1);
+     }},
 };
 
 }  // namespace
@@ -82,7 +88,8 @@ TEST_CASE("ops: values are the same to the bit with and without recording", "[op
     }
     CHECK(difference(recorded, plain, 0) == "");
     for (const Tensor& y : plain)  // what returns its input as it is keeps the input's history
-      CHECK((!y.requires_grad() || std::any_of(leaves.begin(), leaves.end(), [&](const Tensor& leaf) { return leaf.node() == y.node(); })));
+      CHECK((!y.requires_grad() ||
+             std::any_of(leaves.begin(), leaves.end(), [&](const Tensor& leaf) { return leaf.node() == y.node(); })));
     for (const Tensor& y : recorded)
       if (!record.differentiable || !is_floating(y.dtype())) CHECK_FALSE(y.requires_grad());
     leaves.clear();

@@ -1,4 +1,4 @@
-#include "train/optimizer.h"
+#include <heed/train/optimizer.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,10 +8,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 using train::Adam;
@@ -31,7 +31,8 @@ nn::Init constant_values(std::vector<double> values) {
 struct Net {
   Rng rng{0};
   nn::Parameters params{rng, f64};
-  Tensor w0 = params.root().param("0.weight", {3, 2}, constant_values({-0.2109, -0.4976, -0.1413, -0.3420, -0.2524, 0.6976}));
+  Tensor w0 =
+      params.root().param("0.weight", {3, 2}, constant_values({-0.2109, -0.4976, -0.1413, -0.3420, -0.2524, 0.6976}));
   Tensor b0 = params.root().param("0.bias", {3}, constant_values({-0.1085, -0.2979, 0.6892}));
   Tensor w2 = params.root().param("2.weight", {1, 3}, constant_values({-0.0508, -0.3941, -0.2843}));
   Tensor b2 = params.root().param("2.bias", {1}, constant_values({-0.0711}));
@@ -106,7 +107,8 @@ TEST_CASE("optimizers follow PyTorch's trajectories for 1001 steps in f64", "[op
         for (const double v : parameter) expected.push_back(v);
       const std::vector<double> got = net.values();
       REQUIRE(got.size() == expected.size());
-      for (size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(expected[i]).epsilon(kTolerance).margin(kTolerance));
+      for (size_t i = 0; i < got.size(); ++i)
+        CHECK(got[i] == Approx(expected[i]).epsilon(kTolerance).margin(kTolerance));
     }
   }
 }
@@ -178,7 +180,7 @@ TEST_CASE("optimizers: a state of something else is refused by name", "[optimize
   SGD sgd(net.params, {.momentum = 0.9});
   CHECK_THROWS_WITH(adam.load_state(sgd.state()), Contains("no 'exp_avg.0.weight'"));
   CHECK_THROWS_AS(adam.load_state(other.state()), ShapeError);
-  train::NamedTensors more = adam.state();
+  NamedTensors more = adam.state();
   more.emplace_back("extra", ones({1}));
   CHECK_THROWS_WITH(adam.load_state(more), Contains("10 tensors; need the 9"));
 }

@@ -1,16 +1,16 @@
 // Padding never changes a loss or a gradient: layers and models over rows of different lengths.
 #include <cmath>
 
-#include "autograd/ops.h"
-#include "models/gpt.h"
-#include "models/seq2seq.h"
-#include "models/transformer.h"
-#include "nn/attention.h"
-#include "nn/mask.h"
-#include "nn/rnn.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/padding.h"
+#include <heed/autograd/ops.h>
+#include <heed/models/gpt.h>
+#include <heed/models/seq2seq.h>
+#include <heed/models/transformer.h>
+#include <heed/nn/attention.h>
+#include <heed/nn/mask.h>
+#include <heed/nn/rnn.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "padding.h"
 
 using namespace heed;
 using heed::tests::effect_of_padding;
@@ -48,10 +48,12 @@ void check_translator(Setup& t, const Model& model) {
   const Tensor source = t.tokens(6, {3, 5}), input = t.tokens(5, {3, 4}), target = t.tokens(5, {3, 9});
   const Tensor source_lengths = tensor({5, 1, 3}), target_lengths = tensor({2, 4, 1});
   const auto over_source = [&](const Tensor& x, const Tensor& lengths, const Tensor& rows) {
-    return summed_loss(model(x, lengths, index_select(input, 0, rows)), index_select(target, 0, rows), index_select(target_lengths, 0, rows));
+    return summed_loss(model(x, lengths, index_select(input, 0, rows)), index_select(target, 0, rows),
+                       index_select(target_lengths, 0, rows));
   };
   const auto over_target = [&](const Tensor& x, const Tensor& lengths, const Tensor& rows) {
-    return summed_loss(model(index_select(source, 0, rows), index_select(source_lengths, 0, rows), x), index_select(target, 0, rows), lengths);
+    return summed_loss(model(index_select(source, 0, rows), index_select(source_lengths, 0, rows), x),
+                       index_select(target, 0, rows), lengths);
   };
   CHECK(effect_of_padding(t.params, source, source_lengths, over_source, {0, 5}) == "");
   CHECK(effect_of_padding(t.params, input, target_lengths, over_target, {0, 4}) == "");
@@ -63,22 +65,31 @@ TEST_CASE("padding: the check notices a loss that reads on behind a row's end", 
   Setup t;
   const nn::Linear linear(t.s, 2, 2);
   const Tensor x = t.input({3, 4, 2}), lengths = tensor({4, 1, 2});
-  const auto effect = [&](auto loss, const std::vector<double>& fillers) { return effect_of_padding(t.params, x, lengths, loss, fillers); };
+  const auto effect = [&](auto loss, const std::vector<double>& fillers) {
+    return effect_of_padding(t.params, x, lengths, loss, fillers);
+  };
   const auto masked = [](const Tensor& y, const Tensor& n) {
     return masked_fill(y, le(n.unsqueeze(1), arange(y.size(1))).unsqueeze(2), 0);
   };
-  CHECK(effect([&](const Tensor& in, const Tensor& n, const Tensor&) { return masked(linear(masked(in, n)), n).sum(); }, kNumbers).empty());
+  CHECK(effect([&](const Tensor& in, const Tensor& n, const Tensor&) { return masked(linear(masked(in, n)), n).sum(); },
+               kNumbers)
+            .empty());
   // No mask at all; one behind the layer, whose weights still see NaN; a mean, which counts padding; a row that sees others.
   CHECK_THAT(effect([&](const Tensor& in, const Tensor&, const Tensor&) { return linear(in).sum(); }, {7}),
              Contains("7 in the padding changes the loss"));
-  CHECK_THAT(effect([&](const Tensor& in, const Tensor& n, const Tensor&) { return masked(linear(in), n).sum(); }, kNumbers),
-             Contains("nan in the padding changes the gradient of weight"));
-  CHECK_THAT(effect([&](const Tensor& in, const Tensor& n, const Tensor&) { return masked(linear(masked(in, n)), n).mean(); }, {0}),
-             Contains("more padding changes the loss"));
-  CHECK_THAT(effect([&](const Tensor& in, const Tensor& n, const Tensor&) {
-               const Tensor y = masked(linear(masked(in, n)), n);
-               return (y.sum() * y.sum()).sum();
-             }, {0}),
+  CHECK_THAT(
+      effect([&](const Tensor& in, const Tensor& n, const Tensor&) { return masked(linear(in), n).sum(); }, kNumbers),
+      Contains("nan in the padding changes the gradient of weight"));
+  CHECK_THAT(
+      effect([&](const Tensor& in, const Tensor& n, const Tensor&) { return masked(linear(masked(in, n)), n).mean(); },
+             {0}),
+      Contains("more padding changes the loss"));
+  CHECK_THAT(effect(
+                 [&](const Tensor& in, const Tensor& n, const Tensor&) {
+                   const Tensor y = masked(linear(masked(in, n)), n);
+                   return (y.sum() * y.sum()).sum();
+                 },
+                 {0}),
              Contains("company"));
 }
 
@@ -87,7 +98,8 @@ TEST_CASE("padding: recurrent layers, deep and both ways", "[nn][rnn][padding]")
     for (const bool bidirectional : {false, true}) {
       INFO("cell " << int(cell) << (bidirectional ? ", both ways" : ""));
       Setup t;
-      const nn::Recurrent layer(t.s, cell, 3, 4, {.num_layers = 2, .batch_first = true, .bidirectional = bidirectional});
+      const nn::Recurrent layer(t.s, cell, 3, 4,
+                                {.num_layers = 2, .batch_first = true, .bidirectional = bidirectional});
       const auto loss = [&](const Tensor& x, const Tensor& lengths, const Tensor&) {
         const auto [y, last] = layer(x, {}, lengths);
         const Tensor sum = weighted_sum(y) + weighted_sum(last.h);
@@ -124,8 +136,12 @@ TEST_CASE("padding: Seq2Seq, source and target, with and without attention", "[m
     for (const bool attention : {true, false}) {
       INFO("cell " << int(cell) << (attention ? ", with attention" : ""));
       Setup t;
-      const models::Seq2Seq model(
-          t.s, {.source_vocabulary = 6, .target_vocabulary = 5, .embedding = 3, .hidden = 4, .cell = cell, .attention = attention});
+      const models::Seq2Seq model(t.s, {.source_vocabulary = 6,
+                                        .target_vocabulary = 5,
+                                        .embedding = 3,
+                                        .hidden = 4,
+                                        .cell = cell,
+                                        .attention = attention});
       check_translator(t, model);
     }
 }

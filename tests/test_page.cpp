@@ -4,20 +4,19 @@
 
 #include <nlohmann/json.hpp>
 
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/difference.h"
-#include "tests/page_data.h"
-#include "tests/run_program.h"
-#include "train/page.h"
-#include "train/page_models.h"
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include <heed/train/show/page.h>
+#include <heed/train/show/page_models.h>
+#include "catch.h"
+#include "difference.h"
+#include "page_data.h"
+#include "run_program.h"
 
 using namespace heed;
 using nlohmann::json;
 using tests::between, tests::page_data;
-using train::AttentionMaps, train::AttentionPage, train::PageExample, train::PageLane,
-    train::TranslatedSentence;
+using train::AttentionMaps, train::AttentionPage, train::PageExample, train::PageLane, train::TranslatedSentence;
 
 namespace {
 
@@ -48,9 +47,8 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 AttentionPage page_of(std::vector<std::string> tokens, std::vector<Tensor> layers,
                       const std::string& title = "A title") {
   return {.title = title,
-          .examples = {
-              {.name = "one",
-               .maps = {{.name = "self", .queries = tokens, .keys = tokens, .layers = std::move(layers)}}}}};
+          .examples = {{.name = "one",
+                        .maps = {{.name = "self", .queries = tokens, .keys = tokens, .layers = std::move(layers)}}}}};
 }
 
 constexpr models::GptConfig kGpt{.vocabulary = 11, .context = 9, .layers = 3, .heads = 2, .channels = 16};
@@ -74,8 +72,7 @@ const std::string kHostile = "<script>alert(1)</script><!--&amp;\"'\xE2\x80\xA8\
 
 }  // namespace
 
-TEST_CASE("page: whatever a token contains, the page's data give it back and nothing ends the script",
-          "[page]") {
+TEST_CASE("page: whatever a token contains, the page's data give it back and nothing ends the script", "[page]") {
   const std::vector<std::string> tokens = {kHostile, "]]>", "\\u003c", "é€😀", "", "\n"};
   const std::string html = train::page_html(page_of(tokens, {ones({1, 6, 6})}, kHostile));
   CHECK(page_data(html)["examples"][0]["maps"][0]["queries"].get<std::vector<std::string>>() == tokens);
@@ -87,8 +84,7 @@ TEST_CASE("page: whatever a token contains, the page's data give it back and not
   CHECK(between(html, "<title>", "</title>") == train::escape_html(kHostile));
 }
 
-TEST_CASE("page: bytes that are not UTF-8 become U+FFFD, so that pieces of characters can be tokens",
-          "[page]") {
+TEST_CASE("page: bytes that are not UTF-8 become U+FFFD, so that pieces of characters can be tokens", "[page]") {
   const std::string html = train::page_html(page_of({"\xC3", "\xA9"}, {ones({1, 2, 2})}));
   CHECK(page_data(html)["examples"][0]["maps"][0]["keys"][0] == "\xEF\xBF\xBD");
 }
@@ -110,30 +106,25 @@ TEST_CASE("page: it needs nothing from outside", "[page]") {
   CHECK_THAT(html, Contains("default-src 'none'"));
   CHECK_FALSE(std::regex_search(html, std::regex("(src|href|url)\\s*[=(]\\s*[\"']?(https?:)?//")));
   CHECK_FALSE(std::regex_search(html, std::regex("@import|fetch\\(|XMLHttpRequest|\\bimport\\s")));
-  for (const char* mark : {"{{style}}", "{{script}}", "{{title}}", "{{data}}"})
-    CHECK_THAT(html, !Contains(mark));
+  for (const char* mark : {"{{style}}", "{{script}}", "{{title}}", "{{data}}"}) CHECK_THAT(html, !Contains(mark));
 }
 
 TEST_CASE("page: weights keep every bit, f64 is rounded to f32", "[page]") {
   Rng rng(3);
-  const Tensor single = softmax(randn({2, 5, 5}, rng) * 9, -1),
-               twice = softmax(randn({3, 5, 5}, rng, f64), -1);
-  const json maps = page_data(
-      train::page_html(page_of({"a", "b", "c", "d", "e"}, {single, twice})))["examples"][0]["maps"][0];
+  const Tensor single = softmax(randn({2, 5, 5}, rng) * 9, -1), twice = softmax(randn({3, 5, 5}, rng, f64), -1);
+  const json maps =
+      page_data(train::page_html(page_of({"a", "b", "c", "d", "e"}, {single, twice})))["examples"][0]["maps"][0];
   CHECK(same_bits(tensor_of(maps["layers"][0]), single));
   CHECK(same_bits(tensor_of(maps["layers"][1]), twice));
-  CHECK(same_bits(
-      tensor_of(page_data(train::page_html(page_of(
-          {"a", "b"}, {single.narrow(1, 1, 2).narrow(2, 3, 2)})))["examples"][0]["maps"][0]["layers"][0]),
-      single.narrow(1, 1, 2).narrow(2, 3, 2)));
+  CHECK(same_bits(tensor_of(page_data(train::page_html(page_of(
+                      {"a", "b"}, {single.narrow(1, 1, 2).narrow(2, 3, 2)})))["examples"][0]["maps"][0]["layers"][0]),
+                  single.narrow(1, 1, 2).narrow(2, 3, 2)));
 }
 
-TEST_CASE("page: numbers that do not fit the tokens, or are not finite, are refused by name",
-          "[page][errors]") {
+TEST_CASE("page: numbers that do not fit the tokens, or are not finite, are refused by name", "[page][errors]") {
   const auto html = [](const AttentionPage& page) { return train::page_html(page); };
   CHECK_THROWS_WITH(html({.title = "empty"}), Contains("page 'empty' has no example"));
-  CHECK_THROWS_WITH(html({.title = "t", .examples = {{.name = "bare"}}}),
-                    Contains("'bare' has no attention"));
+  CHECK_THROWS_WITH(html({.title = "t", .examples = {{.name = "bare"}}}), Contains("'bare' has no attention"));
   CHECK_THROWS_WITH(html(page_of({}, {ones({1, 1, 1})})), Contains("0 queries"));
   CHECK_THROWS_WITH(html(page_of({"a"}, {})), Contains("0 layers"));
   CHECK_THROWS_WITH(html(page_of({"a", "b"}, {ones({1, 2, 3})})),
@@ -143,8 +134,7 @@ TEST_CASE("page: numbers that do not fit the tokens, or are not finite, are refu
   CHECK_THROWS_AS(html(page_of({"a"}, {ones({1, 1, 1}, i64)})), DTypeError);
   CHECK_THROWS_WITH(html(page_of({"a"}, {full({1, 1, 1}, NAN)})), Contains("'self'") && Contains("nan"));
   AttentionPage page = page_of({"a"}, {ones({1, 1, 1})});
-  page.examples[0].lanes = {
-      {.name = "lane", .source = {"a"}, .written = {"x", "y"}, .weights = ones({2, 3})}};
+  page.examples[0].lanes = {{.name = "lane", .source = {"a"}, .written = {"x", "y"}, .weights = ones({2, 3})}};
   CHECK_THROWS_WITH(html(page), Contains("'lane'") && Contains("(2, 3)") && Contains("(2, 1)"));
   page.examples[0].lanes[0].weights = {};
   page.examples[0].lanes[0].states = ones({2, 4});
@@ -181,11 +171,9 @@ TEST_CASE("page: a Seq2Seq's map and lane are its alignment and states", "[page]
   for (const bool attention : {true, false}) {
     Rng rng(1);
     nn::Parameters params(rng);
-    const models::Seq2Seq model(params.root(), {.source_vocabulary = 9,
-                                                .target_vocabulary = 8,
-                                                .embedding = 6,
-                                                .hidden = 8,
-                                                .attention = attention});
+    const models::Seq2Seq model(
+        params.root(),
+        {.source_vocabulary = 9, .target_vocabulary = 8, .embedding = 6, .hidden = 8, .attention = attention});
     const Tensor source = tensor({{4, 5, 6, 7}}), input = tensor({{1, 4, 6}});
     const PageLane lane = train::page_lane(model, sentence());
     CHECK(lane.written == std::vector<std::string>{"x", "y", "<eos>"});

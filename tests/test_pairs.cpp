@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <set>
 
-#include "tests/catch.h"
-#include "tests/temp_file.h"
-#include "train/data/pairs.h"
+#include <heed/train/data/pairs.h>
+#include "catch.h"
+#include "temp_file.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -33,8 +33,7 @@ Words words_of(const std::vector<SentencePair>& pairs, std::string SentencePair:
 
 }  // namespace
 
-TEST_CASE("read_pairs: source, tab, target; line ends, blank lines and further columns do not matter",
-          "[data]") {
+TEST_CASE("read_pairs: source, tab, target; line ends, blank lines and further columns do not matter", "[data]") {
   const TempFile file("\xEF\xBB\xBFGo.\tVa !\r\n\r\n  \nI see.\tJe comprends.\tCC-BY 2.0\n Run! \t Cours ! ");
   CHECK(read_pairs(file.path) ==
         std::vector<SentencePair>{{"Go.", "Va !"}, {"I see.", "Je comprends."}, {"Run!", "Cours !"}});
@@ -43,8 +42,8 @@ TEST_CASE("read_pairs: source, tab, target; line ends, blank lines and further c
 TEST_CASE("read_pairs: a line that is no pair is named with its number", "[data]") {
   const TempFile no_tab("a\tb\n\nc d\n"), no_source("a\tb\n\tb\n"), no_target("a\t \r\n"),
       no_target_but_more("a\t\tb\n"), blank("\n \r\n"), latin("a\tb\nc\tv\xE9lo\n"), empty("");
-  CHECK_THROWS_WITH(read_pairs(no_tab.path), Contains("read_pairs: " + no_tab.path +
-                                                      ":3: no tab in \"c d\"; need source, tab, target"));
+  CHECK_THROWS_WITH(read_pairs(no_tab.path),
+                    Contains("read_pairs: " + no_tab.path + ":3: no tab in \"c d\"; need source, tab, target"));
   CHECK_THROWS_WITH(read_pairs(no_source.path), Contains(":2: the source is empty"));
   CHECK_THROWS_WITH(read_pairs(no_target.path), Contains(":1: the target is empty"));
   CHECK_THROWS_WITH(read_pairs(no_target_but_more.path), Contains(":1: the target is empty"));
@@ -91,16 +90,13 @@ TEST_CASE("split_pairs: no source is on both sides, and the seed decides", "[dat
 }
 
 TEST_CASE("pairs: a batch is padded, begins with <bos>, ends with <eos>", "[data]") {
-  const std::vector<SentencePair> pairs = {
-      {"the cat", "le chat dort"}, {"the", "le"}, {"a dog sleeps", "dort"}};
-  const Words source = words_of(pairs, &SentencePair::source),
-              target = words_of(pairs, &SentencePair::target);
+  const std::vector<SentencePair> pairs = {{"the cat", "le chat dort"}, {"the", "le"}, {"a dog sleeps", "dort"}};
+  const Words source = words_of(pairs, &SentencePair::source), target = words_of(pairs, &SentencePair::target);
   const PairSet set(pairs, source, target);
   const Ids rows = {1, 0};
   const PairBatch b = set.batch(rows);
   CHECK(b.source.shape() == Shape{2, 2});
-  CHECK(b.source.to_vector<int64_t>() ==
-        Ids{source.id("the"), Words::kPad, source.id("the"), source.id("cat")});
+  CHECK(b.source.to_vector<int64_t>() == Ids{source.id("the"), Words::kPad, source.id("the"), source.id("cat")});
   CHECK(b.source_length.to_vector<int64_t>() == Ids{1, 2});
   const int64_t le = target.id("le"), chat = target.id("chat"), dort = target.id("dort");
   CHECK(b.decoder_input.shape() == Shape{2, 4});
@@ -111,9 +107,8 @@ TEST_CASE("pairs: a batch is padded, begins with <bos>, ends with <eos>", "[data
   CHECK_THROWS_AS(set.batch({}), ValueError);
 }
 
-TEST_CASE(
-    "pairs: an epoch has every pair once, alike lengths together, in an order that the generator decides",
-    "[data]") {
+TEST_CASE("pairs: an epoch has every pair once, alike lengths together, in an order that the generator decides",
+          "[data]") {
   const auto pairs = lengths_1_to(50);
   const PairSet set(pairs, words_of(pairs, &SentencePair::source), words_of(pairs, &SentencePair::target));
   Rng a(1), b(1);
@@ -142,15 +137,13 @@ TEST_CASE(
 TEST_CASE("pairs: unknown words become <unk>, empty pairs are refused", "[data]") {
   const std::vector<SentencePair> pairs = {{"the cat", "le chat"}}, other = {{"the dog", "le chien"}},
                                   bad = {{"the", " "}};
-  const Words source = words_of(pairs, &SentencePair::source),
-              target = words_of(pairs, &SentencePair::target);
+  const Words source = words_of(pairs, &SentencePair::source), target = words_of(pairs, &SentencePair::target);
   const PairSet set(other, source, target);
   const Ids rows = {0};
   CHECK(set.batch(rows).source.at<int64_t>({0, 1}) == Words::kUnk);
   CHECK(set.batch(rows).targets.at<int64_t>({0, 1}) == Words::kUnk);
   CHECK_THROWS_WITH(PairSet({}, source, target), Contains("there are no pairs"));
-  CHECK_THROWS_WITH(PairSet(bad, source, target),
-                    Contains("pair 0 is \"the\" and \" \"; need words on both sides"));
+  CHECK_THROWS_WITH(PairSet(bad, source, target), Contains("pair 0 is \"the\" and \" \"; need words on both sides"));
 }
 
 TEST_CASE("pairs: the Tatoeba sample reads, tokenizes and splits", "[data]") {

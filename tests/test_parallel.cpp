@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tensor/error.h"
-#include "tensor/kernels/gemm.h"
-#include "tensor/kernels/simd.h"
-#include "tensor/parallel.h"
-#include "tests/catch.h"
+#include <heed/tensor/error.h>
+#include <heed/tensor/kernels/gemm.h>
+#include <heed/tensor/kernels/simd.h>
+#include <heed/tensor/parallel.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -83,9 +83,9 @@ TEST_CASE("parallel_for: ranges depend on n, grain and the number of threads alo
 
 TEST_CASE("parallel_for: small work stays on the calling thread", "[parallel]") {
   Threads guard(4);
-  std::thread::id where;
-  parallel_for(100, 60, [&](int64_t, int64_t) { where = std::this_thread::get_id(); });
-  CHECK(where == std::this_thread::get_id());
+  std::thread::id loc;
+  parallel_for(100, 60, [&](int64_t, int64_t) { loc = std::this_thread::get_id(); });
+  CHECK(loc == std::this_thread::get_id());
 }
 
 TEST_CASE("parallel_for: an exception reaches the caller and the pool goes on", "[parallel]") {
@@ -126,8 +126,7 @@ TEST_CASE("parallel_for: works while other threads keep every core busy", "[para
   std::vector<std::thread> others;
   for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency(); ++i)
     others.emplace_back([&] {
-      while (!stop) {
-      }
+      while (!stop) {}
     });
   for (int i = 0; i < 100; ++i) CHECK(sum_to(200'000 + i) == (199'999 + i) * (200'000LL + i) / 2);
   stop = true;
@@ -158,6 +157,7 @@ TEST_CASE("set_num_threads: refuses numbers below 1", "[parallel]") {
 
 TEST_CASE("cpu_report: names the threads, the instruction set and the BLAS", "[parallel]") {
   Threads guard(3);
-  CHECK_THAT(cpu_report(), Contains("3 threads") && Contains(kernels::simd_target()) && Contains(kernels::blas_report()));
+  CHECK_THAT(cpu_report(),
+             Contains("3 threads") && Contains(kernels::simd_target()) && Contains(kernels::blas_report()));
   CHECK_THAT(kernels::blas_report(), Contains("OpenBLAS") && Contains(" build), kernels for "));
 }

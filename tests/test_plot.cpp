@@ -3,13 +3,13 @@
 #include <fstream>
 #include <regex>
 
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/temporary_directory.h"
-#include "train/plot.h"
-#include "train/plot/axis.h"
-#include "train/plot/svg.h"
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include <heed/train/show/plot.h>
+#include <heed/train/show/plot/axis.h>
+#include <heed/train/show/plot/svg.h>
+#include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -54,7 +54,8 @@ bool well_formed(const std::string& xml) {
 std::vector<double> attributes(const std::string& svg, const std::string& class_name, const std::string& attribute) {
   std::vector<double> values;
   const std::regex element("<[a-z]+ class=\"" + class_name + "\"[^>]* " + attribute + "=\"([-0-9.]+)\"");
-  for (std::sregex_iterator it(svg.begin(), svg.end(), element), none; it != none; ++it) values.push_back(std::stod((*it)[1]));
+  for (std::sregex_iterator it(svg.begin(), svg.end(), element), none; it != none; ++it)
+    values.push_back(std::stod((*it)[1]));
   return values;
 }
 
@@ -64,9 +65,11 @@ TEST_CASE("plot: ticks are at round numbers, and their labels say so", "[plot]")
   CHECK(make_axis(0, 500, false, 6, false).labels == std::vector<std::string>{"0", "100", "200", "300", "400", "500"});
   CHECK(make_axis(1.53, 4.4, false, 5, true).labels == std::vector<std::string>{"1", "2", "3", "4", "5"});
   CHECK(make_axis(-0.25, 0.25, false, 5, false).labels == std::vector<std::string>{"-0.2", "-0.1", "0", "0.1", "0.2"});
-  CHECK(make_axis(0, 20000, false, 4, false).labels == std::vector<std::string>{"0", "5,000", "10,000", "15,000", "20,000"});
+  CHECK(make_axis(0, 20000, false, 4, false).labels ==
+        std::vector<std::string>{"0", "5,000", "10,000", "15,000", "20,000"});
   CHECK(make_axis(1, 1000, true, 5, true).labels == std::vector<std::string>{"1", "10", "100", "1,000"});
-  CHECK(make_axis(1e-9, 1, true, 5, true).labels == std::vector<std::string>{"10⁻¹⁰", "10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²", "1"});
+  CHECK(make_axis(1e-9, 1, true, 5, true).labels ==
+        std::vector<std::string>{"10⁻¹⁰", "10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²", "1"});
   CHECK(make_axis(3, 40, true, 5, false).labels == std::vector<std::string>{"5", "10", "20"});
   const Axis constant = make_axis(2, 2, false, 4, true);
   CHECK(constant.low < 2);
@@ -82,7 +85,8 @@ TEST_CASE("plot: an axis maps its ends to 0 and 1, logarithms by ratio", "[plot]
 TEST_CASE("plot: ticks of any span lie on the axis, a few of them, in order", "[plot]") {
   Rng rng(7);
   for (int i = 0; i < 300; ++i) {
-    const double low = std::exp(20 * rng.uniform_double() - 10), high = low * (1 + std::exp(8 * rng.uniform_double() - 4));
+    const double low = std::exp(20 * rng.uniform_double() - 10),
+                 high = low * (1 + std::exp(8 * rng.uniform_double() - 4));
     for (const bool log : {false, true})
       for (const bool rounded : {false, true}) {
         const Axis axis = make_axis(low, high, log, 6, rounded);
@@ -124,7 +128,8 @@ TEST_CASE("plot: several lines have a legend and colours of their own, dashed wh
 }
 
 TEST_CASE("plot: a heatmap's cells are as dark as their values, in two colours around 0", "[plot]") {
-  const std::string picture = svg(Heatmap{"W", "key", "query", {"a", "b"}, {"c", "d"}, tensor({{0.0, 0.5}, {0.25, 1.0}})});
+  const std::string picture =
+      svg(Heatmap{"W", "key", "query", {"a", "b"}, {"c", "d"}, tensor({{0.0, 0.5}, {0.25, 1.0}})});
   REQUIRE(well_formed(picture));
   const std::vector<double> dark = attributes(picture, "more", "fill-opacity");
   REQUIRE(dark.size() >= 4);
@@ -170,7 +175,8 @@ TEST_CASE("plot: Python's XML reader takes the pictures", "[plot]") {
   save_svg(directory / "b.svg", Heatmap{"<>", "", "", {"<b>", "&"}, {}, ones({3, 2})});
   for (const char* name : {"a.svg", "b.svg"})
     CHECK(std::system(("/usr/bin/python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' " +
-                       (directory / name).string()).c_str()) == 0);
+                       (directory / name).string())
+                          .c_str()) == 0);
 }
 
 TEST_CASE("plot: both settings of the reader have colours, and nothing comes from elsewhere", "[plot]") {
@@ -211,17 +217,23 @@ TEST_CASE("plot: a heatmap in the terminal tells its scale, and which values are
 
 TEST_CASE("plot: what cannot be drawn is refused in one sentence", "[plot]") {
   using Catch::Matchers::Contains;
-  CHECK_THROWS_WITH(svg(LineChart{"Loss", "", "", {}}), Contains("chart 'Loss' has no series; need at least one  [test_plot.cpp"));
-  CHECK_THROWS_WITH(text(LineChart{"", "", "", {{"a", {1, 2}, {1}}}}), Contains("series 'a' has 2 x and 1 y; need as many of each"));
+  CHECK_THROWS_WITH(svg(LineChart{"Loss", "", "", {}}),
+                    Contains("chart 'Loss' has no series; need at least one  [test_plot.cpp"));
+  CHECK_THROWS_WITH(text(LineChart{"", "", "", {{"a", {1, 2}, {1}}}}),
+                    Contains("series 'a' has 2 x and 1 y; need as many of each"));
   CHECK_THROWS_WITH(svg(LineChart{"", "", "", {{"a", {}, {}}}}), Contains("series 'a' has no points"));
-  CHECK_THROWS_WITH(svg(LineChart{"", "", "", {line("a", {1, NAN})}}), Contains("point 1 of series 'a' is (1, nan); need finite numbers"));
-  CHECK_THROWS_WITH(svg(LineChart{"", "", "", {line("a", {1, 0})}, false, true}), Contains("a logarithmic axis needs numbers above 0"));
-  CHECK_THROWS_WITH(svg(Heatmap{"W", "", "", {}, {}, Tensor()}), Contains("values of shape none; need (rows, columns)"));
+  CHECK_THROWS_WITH(svg(LineChart{"", "", "", {line("a", {1, NAN})}}),
+                    Contains("point 1 of series 'a' is (1, nan); need finite numbers"));
+  CHECK_THROWS_WITH(svg(LineChart{"", "", "", {line("a", {1, 0})}, false, true}),
+                    Contains("a logarithmic axis needs numbers above 0"));
+  CHECK_THROWS_WITH(svg(Heatmap{"W", "", "", {}, {}, Tensor()}),
+                    Contains("values of shape none; need (rows, columns)"));
   CHECK_THROWS_WITH(svg(Heatmap{"W", "", "", {}, {}, ones({3})}), Contains("values of shape (3)"));
   CHECK_THROWS_WITH(svg(Heatmap{"W", "", "", {}, {}, ones({0, 3})}), Contains("values of shape (0, 3)"));
   CHECK_THROWS_WITH(svg(Heatmap{"", "", "", {"a"}, {}, ones({2, 2})}), Contains("2 columns, which 1 labels name"));
   CHECK_THROWS_WITH(text(Heatmap{"", "", "", {}, {"a"}, ones({2, 2})}), Contains("2 rows, which 1 labels name"));
-  CHECK_THROWS_WITH(svg(Heatmap{"", "", "", {}, {}, full({1, 2}, -INFINITY)}), Contains("value (0, 0) of heatmap '' is -inf"));
+  CHECK_THROWS_WITH(svg(Heatmap{"", "", "", {}, {}, full({1, 2}, -INFINITY)}),
+                    Contains("value (0, 0) of heatmap '' is -inf"));
   CHECK_THROWS_WITH(svg(Heatmap{"", "", "", {}, {}, ones({1, 2}), 1, 1}), Contains("run from 1 to 1"));
   CHECK_THROWS_WITH(text(LineChart{"", "", "", {line("a", {1})}}, 10), Contains("10 columns and 16 lines are too few"));
 }

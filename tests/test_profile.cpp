@@ -1,7 +1,7 @@
-#include "autograd/profile.h"
+#include <heed/autograd/check/profile.h>
 
-#include "autograd/ops.h"
-#include "tests/catch.h"
+#include <heed/autograd/ops.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -21,10 +21,13 @@ TEST_CASE("Profile: counts the products inside a recurrent layer, for the steps 
   const int64_t T = 3, B = 2, H = 4;
   const Tensor gates = ones({T, B, 3 * H}), w_hh = ones({3 * H, H}).set_requires_grad();
   Profile profile;
-  recurrent(Cell::gru, gates, w_hh, {}, {}, {}, {.lengths = from_vector(std::vector<int64_t>{3, 1}, {B})}).sum().backward();
+  recurrent(Cell::gru, gates, w_hh, {}, {}, {}, {.lengths = from_vector(std::vector<int64_t>{3, 1}, {B})})
+      .sum()
+      .backward();
   const int64_t steps = 3 + 1, product = 2 * 3 * H * H;
   CHECK(profile.rows().at("recurrent").flops == steps * product);
-  CHECK(profile.rows().at("recurrent backward").flops == steps * product + T * B * product);  // dw takes resting rows too
+  CHECK(profile.rows().at("recurrent backward").flops ==
+        steps * product + T * B * product);  // dw takes resting rows too
 }
 
 TEST_CASE("Profile: a suspended profile counts nothing", "[profile]") {

@@ -3,9 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/catch.h"
-#include "tests/page_data.h"
-#include "tests/run_program.h"
+#include "catch.h"
+#include "page_data.h"
+#include "run_program.h"
 
 using namespace heed;
 using tests::Finished;
@@ -26,10 +26,13 @@ struct Workplace : TemporaryDirectory {
       pairs << "cat number " << i << "\tchat numéro " << i << "\n";
     }
   }
-  Finished run(const std::string& arguments, const std::string& before = "") const { return run_program(path(), arguments, before); }
+  Finished run(const std::string& arguments, const std::string& before = "") const {
+    return run_program(path(), arguments, before);
+  }
   std::set<std::string> files_in(const std::string& directory) const {
     std::set<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path() / directory)) names.insert(entry.path().filename());
+    for (const auto& entry : std::filesystem::directory_iterator(path() / directory))
+      names.insert(entry.path().filename());
     return names;
   }
 };
@@ -45,8 +48,8 @@ TEST_CASE("heed: help and version go to stdout", "[program]") {
   const Finished help = place.run("gpt train --help");
   CHECK(help.exit_code == 0);
   CHECK(help.err.empty());
-  for (const char* flag : {"--text", "--preset", "--steps", "--batch", "--context", "--layers", "--heads", "--channels", "--dropout", "--lr",
-                           "--seed", "--threads", "--out", "--json"})
+  for (const char* flag : {"--text", "--preset", "--steps", "--batch", "--context", "--layers", "--heads", "--channels",
+                           "--dropout", "--lr", "--seed", "--threads", "--out", "--json"})
     CHECK_THAT(help.out, Contains(flag));
 }
 
@@ -56,7 +59,8 @@ TEST_CASE("heed gpt train: one JSON object on stdout, three files in the directo
   INFO(trained.err);
   REQUIRE(trained.exit_code == 0);
   const auto report = nlohmann::json::parse(trained.out);
-  for (const char* key : {"parameters", "steps", "train_loss", "val_loss", "seconds", "tokens_per_s", "peak_mib"}) CHECK(report[key].is_number());
+  for (const char* key : {"parameters", "steps", "train_loss", "val_loss", "seconds", "tokens_per_s", "peak_mib"})
+    CHECK(report[key].is_number());
   CHECK(report["steps"] == 20);
   CHECK(report["val_loss"] > 0);
   CHECK(place.files_in("model") == kModelFiles);
@@ -93,7 +97,8 @@ TEST_CASE("heed seq2seq: each architecture trains, reports by length, and transl
     INFO(trained.err);
     REQUIRE(trained.exit_code == 0);
     const auto report = nlohmann::json::parse(trained.out);
-    for (const char* key : {"parameters", "steps", "train_loss", "val_loss", "seconds", "tokens_per_s", "peak_mib", "exact_match", "bleu"})
+    for (const char* key : {"parameters", "steps", "train_loss", "val_loss", "seconds", "tokens_per_s", "peak_mib",
+                            "exact_match", "bleu"})
       CHECK(report[key].is_number());
     REQUIRE(report["by_length"].size() == 1);
     CHECK(report["by_length"][0]["count"] == 5);
@@ -103,13 +108,16 @@ TEST_CASE("heed seq2seq: each architecture trains, reports by length, and transl
     CHECK(translated.exit_code == 0);
     CHECK(std::count(translated.out.begin(), translated.out.end(), '\n') == 2);
   }
-  CHECK_THAT(place.run("seq2seq translate --model attention --align 'cat number 7'").out, Contains("█") || Contains("▒") || Contains("░"));
+  CHECK_THAT(place.run("seq2seq translate --model attention --align 'cat number 7'").out,
+             Contains("█") || Contains("▒") || Contains("░"));
   CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
 }
 
-TEST_CASE("heed seq2seq translate --page: one file with all sentences, the model at work, and one beside it", "[program][page]") {
+TEST_CASE("heed seq2seq translate --page: one file with all sentences, the model at work, and one beside it",
+          "[program][page]") {
   const Workplace place;
-  for (const std::string arch : {"rnn", "attention", "transformer"}) REQUIRE(place.run(kTinyTranslator + "--arch " + arch + " --out " + arch).exit_code == 0);
+  for (const std::string arch : {"rnn", "attention", "transformer"})
+    REQUIRE(place.run(kTinyTranslator + "--arch " + arch + " --out " + arch).exit_code == 0);
   const auto page = [&](const std::string& arguments) {
     const Finished finished = place.run("seq2seq translate " + arguments + " --page page.html");
     INFO(finished.err);
@@ -128,14 +136,15 @@ TEST_CASE("heed seq2seq translate --page: one file with all sentences, the model
   CHECK(alone["maps"].size() == 3);
   CHECK(alone["maps"][0]["layers"].size() == 2);
   CHECK(alone["maps"][0]["layers"][0]["shape"][0] == 4);
-  CHECK(alone["lanes"][1]["written"].empty());  // a scheme
+  CHECK(alone["lanes"][1]["written"].empty());     // a scheme
   CHECK(place.files_in(".").size() == 3 + 2 + 1);  // three models, their text and pairs, the page
 }
 
 TEST_CASE("heed gpt sample --page: every layer and head over the end of the text", "[program][page]") {
   const Workplace place;
   REQUIRE(place.run(kTinyGpt + "--out model").exit_code == 0);
-  const Finished finished = place.run("gpt sample --model model --prompt 'the cat' --tokens 40 --seed 1 --page page.html");
+  const Finished finished =
+      place.run("gpt sample --model model --prompt 'the cat' --tokens 40 --seed 1 --page page.html");
   INFO(finished.err);
   REQUIRE(finished.exit_code == 0);
   CHECK(finished.out == place.run("gpt sample --model model --prompt 'the cat' --tokens 40 --seed 1").out);
@@ -150,7 +159,8 @@ TEST_CASE("heed gpt sample --page: every layer and head over the end of the text
 TEST_CASE("heed seq2seq train: each cell has the parameters of its gates", "[program]") {
   const Workplace place;
   const auto parameters = [&](const std::string& cell) {
-    const Finished trained = place.run("seq2seq train --pairs pairs --steps 0 --threads 1 --json --arch rnn --cell " + cell + " --out " + cell);
+    const Finished trained = place.run("seq2seq train --pairs pairs --steps 0 --threads 1 --json --arch rnn --cell " +
+                                       cell + " --out " + cell);
     INFO(trained.err);
     REQUIRE(trained.exit_code == 0);
     return nlohmann::json::parse(trained.out)["parameters"].get<int64_t>();
@@ -165,8 +175,9 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
   const Workplace place;
   const auto check = [&](const std::string& train, const std::string& resume, const std::set<std::string>& files) {
     REQUIRE(place.run(train + " --out whole").exit_code == 0);
-    const Finished cut = place.run(train + " --out cut & pid=$!; while [ ! -s cut/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid",
-                                   "set -m;");
+    const Finished cut = place.run(
+        train + " --out cut & pid=$!; while [ ! -s cut/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid",
+        "set -m;");
     INFO(cut.err);
     REQUIRE(cut.exit_code == 130);
     CHECK_THAT(cut.err, Contains("saved") && Contains("--resume --out cut"));

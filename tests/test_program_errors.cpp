@@ -4,8 +4,8 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
-#include "tests/catch.h"
-#include "tests/run_program.h"
+#include "catch.h"
+#include "run_program.h"
 
 using namespace heed;
 using tests::Finished;
@@ -22,7 +22,9 @@ struct BadInput {
   std::string sentence;  // part of it
 };
 
-void write(const std::filesystem::path& path, const std::string& content) { std::ofstream(path, std::ios::binary) << content; }
+void write(const std::filesystem::path& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
 
 std::string repeated(const std::string& text, int times) {
   std::string all;
@@ -49,7 +51,9 @@ struct Workplace : TemporaryDirectory {
     write(*this / "one-pair", "a cat\tun chat\n");
     write(*this / "long-pair", numbered_pairs() + repeated("very ", 300) + "long\ttrès long\n");
   }
-  Finished run(const std::string& arguments, const std::string& before = "") const { return run_program(path(), arguments, before); }
+  Finished run(const std::string& arguments, const std::string& before = "") const {
+    return run_program(path(), arguments, before);
+  }
 
   void refuses(const std::vector<BadInput>& inputs) const {
     for (const BadInput& input : inputs) {
@@ -59,7 +63,8 @@ struct Workplace : TemporaryDirectory {
       CHECK(finished.out.empty());
       CHECK(finished.err.starts_with("heed: "));
       CHECK_THAT(finished.err, Contains(input.sentence));
-      CHECK(std::count(finished.err.begin(), finished.err.end(), '\n') == (input.exit_code == kUsage ? 2 : 1));  // usage says where help is
+      CHECK(std::count(finished.err.begin(), finished.err.end(), '\n') ==
+            (input.exit_code == kUsage ? 2 : 1));  // usage says where help is
       CHECK_FALSE(std::filesystem::exists(*this / "out"));
     }
   }
@@ -142,7 +147,8 @@ TEST_CASE("heed: files that are missing, empty or not what they should be are na
       {"gpt train --text . --out out", kError, "is a directory"},
       {"gpt train --text empty --out out", kError, "\"empty\" is empty"},
       {"gpt train --text latin1 --out out", kError, "not UTF-8: byte 3 "},
-      {"gpt train --text short --out out", kError, "short is too short: 14 characters to train on and 2 to validate on; need more than the context, 64"},
+      {"gpt train --text short --out out", kError,
+       "short is too short: 14 characters to train on and 2 to validate on; need more than the context, 64"},
       {"seq2seq train --pairs absent --out out", kError, "cannot read \"absent\""},
       {"seq2seq train --pairs empty --out out", kError, "\"empty\" is empty"},
       {"seq2seq train --pairs latin1 --out out", kError, "UTF-8"},
@@ -162,15 +168,32 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
   using Json = nlohmann::json;
   const std::string weights = tests::content_of(place / "good/model.safetensors");
   place.refuses({
-      {place.spoil("truncated", [&](const Path& d) { write(d / "model.safetensors", weights.substr(0, weights.size() - 1)); }), kError, "truncated"},
-      {place.spoil("longer", [&](const Path& d) { write(d / "model.safetensors", weights + "x"); }), kError, "1 bytes follow"},
-      {place.spoil("header", [&](const Path& d) { write(d / "model.safetensors", "\xff\xff\xff\xff\xff\xff\xff\x7f" + weights.substr(8)); }), kError, "claim a header"},
-      {place.spoil("no-weights", [&](const Path& d) { std::filesystem::remove(d / "model.safetensors"); }), kError, "model.safetensors' does not exist"},
-      {place.spoil("no-config", [&](const Path& d) { std::filesystem::remove(d / "config.json"); }), kError, "config.json"},
-      {place.spoil("half-config", [&](const Path& d) { write(d / "config.json", "{\"model\": \"gpt\""); }), kError, "not a JSON object"},
-      {place.spoil("deep-config", [&](const Path& d) { write(d / "config.json", repeated("[", 1'000'000)); }), kError, "is not a JSON object of at most 16 levels"},
-      {place.spoil("deep-value", [&](const Path& d) { write(d / "config.json", "{\"model\": " + repeated("[", 1'000'000) + repeated("]", 1'000'000) + "}"); }), kError, "is not a JSON object of at most 16 levels"},
-      {place.spoil_config("4-TB", [](Json& c) { c["config"]["channels"] = 1'000'000, c["config"]["layers"] = 1000; }), kError, "describes a model of at least 12"},
+      {place.spoil("truncated",
+                   [&](const Path& d) { write(d / "model.safetensors", weights.substr(0, weights.size() - 1)); }),
+       kError, "truncated"},
+      {place.spoil("longer", [&](const Path& d) { write(d / "model.safetensors", weights + "x"); }), kError,
+       "1 bytes follow"},
+      {place.spoil("header",
+                   [&](const Path& d) {
+                     write(d / "model.safetensors", "\xff\xff\xff\xff\xff\xff\xff\x7f" + weights.substr(8));
+                   }),
+       kError, "claim a header"},
+      {place.spoil("no-weights", [&](const Path& d) { std::filesystem::remove(d / "model.safetensors"); }), kError,
+       "model.safetensors' does not exist"},
+      {place.spoil("no-config", [&](const Path& d) { std::filesystem::remove(d / "config.json"); }), kError,
+       "config.json"},
+      {place.spoil("half-config", [&](const Path& d) { write(d / "config.json", "{\"model\": \"gpt\""); }), kError,
+       "not a JSON object"},
+      {place.spoil("deep-config", [&](const Path& d) { write(d / "config.json", repeated("[", 1'000'000)); }), kError,
+       "is not a JSON object of at most 16 levels"},
+      {place.spoil("deep-value",
+                   [&](const Path& d) {
+                     write(d / "config.json",
+                           "{\"model\": " + repeated("[", 1'000'000) + repeated("]", 1'000'000) + "}");
+                   }),
+       kError, "is not a JSON object of at most 16 levels"},
+      {place.spoil_config("4-TB", [](Json& c) { c["config"]["channels"] = 1'000'000, c["config"]["layers"] = 1000; }),
+       kError, "describes a model of at least 12"},
       {place.spoil_config("layers", [](Json& c) { c["config"]["layers"] = 3; }), kError, "missing"},
       {place.spoil_config("channels", [](Json& c) { c["config"]["channels"] = 64; }), kError, "different"},
       {place.spoil_config("negative", [](Json& c) { c["config"]["channels"] = -64; }), kError, "\"channels\""},
@@ -180,17 +203,32 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
       {place.spoil_config("vocabulary", [](Json& c) { c["config"]["vocabulary"] = 5; }), kError, "5"},
       {place.spoil_config("no-tokenizer", [](Json& c) { c.erase("tokenizer"); }), kError, "no \"tokenizer\""},
       {place.spoil_config("tokenizer", [](Json& c) { c["tokenizer"]["characters"] = "aab"; }), kError, "characters"},
-      {place.spoil_translator("big-rnn", [](Json& c) { c["config"]["hidden"] = 1'000'000; }), kError, "describes a model of at least"},
-      {place.spoil_translator("big-transformer", [](Json& c) {
-         c["training"]["arch"] = "transformer";
-         c["config"] = {{"context", 1}, {"layers", 1000}, {"heads", 1}, {"channels", 1'000'000}, {"feedforward", 1'000'000},
-                        {"dropout", 0}, {"pre_norm", true}, {"learned_positions", false}, {"tied_output", true}};
-       }), kError, "describes a model of at least"},
-      {place.spoil_translator("long-transformer", [](Json& c) {
-         c["training"]["arch"] = "transformer";
-         c["config"] = {{"context", 1'000'000}, {"layers", 1}, {"heads", 1}, {"channels", 1000}, {"feedforward", 1},
-                        {"dropout", 0}, {"pre_norm", true}, {"learned_positions", false}, {"tied_output", true}};
-       }), kError, "\"context\" of 'long-transformer/config.json' is 1000000; need a whole number from 1 to 100000"},
+      {place.spoil_translator("big-rnn", [](Json& c) { c["config"]["hidden"] = 1'000'000; }), kError,
+       "describes a model of at least"},
+      {place.spoil_translator("big-transformer",
+                              [](Json& c) {
+                                c["training"]["arch"] = "transformer";
+                                c["config"] = {{"context", 1},
+                                               {"layers", 1000},
+                                               {"heads", 1},
+                                               {"channels", 1'000'000},
+                                               {"feedforward", 1'000'000},
+                                               {"dropout", 0},
+                                               {"pre_norm", true},
+                                               {"learned_positions", false},
+                                               {"tied_output", true}};
+                              }),
+       kError, "describes a model of at least"},
+      {place.spoil_translator("long-transformer",
+                              [](Json& c) {
+                                c["training"]["arch"] = "transformer";
+                                c["config"] = {{"context", 1'000'000}, {"layers", 1},
+                                               {"heads", 1},           {"channels", 1000},
+                                               {"feedforward", 1},     {"dropout", 0},
+                                               {"pre_norm", true},     {"learned_positions", false},
+                                               {"tied_output", true}};
+                              }),
+       kError, "\"context\" of 'long-transformer/config.json' is 1000000; need a whole number from 1 to 100000"},
       {"gpt sample --model translator", kError, "\"model\""},
       {"seq2seq translate --model good 'a cat'", kError, "\"model\""},
       {"gpt train --resume --out good", kError, "training.safetensors' does not exist"},
@@ -224,7 +262,8 @@ TEST_CASE("heed: a page that cannot be is refused before anything is said", "[pr
   INFO(full.err);
   CHECK(full.exit_code == kError);
   CHECK_THAT(full.err, Contains("cannot write 'page.html'"));
-  for (const auto& entry : std::filesystem::directory_iterator(place.path())) CHECK_FALSE(entry.path().filename().string().starts_with("page.html"));
+  for (const auto& entry : std::filesystem::directory_iterator(place.path()))
+    CHECK_FALSE(entry.path().filename().string().starts_with("page.html"));
 }
 
 TEST_CASE("heed: a directory that cannot be written is said before training", "[program][errors]") {
@@ -241,12 +280,14 @@ TEST_CASE("heed: a full disk ends training in one sentence and leaves no file ha
   const Workplace place;
   REQUIRE(place.run("gpt train --text text --preset micro --steps 2 --out model").exit_code == 0);
   const std::string weights = tests::content_of(place / "model/model.safetensors");
-  const Finished full = place.run("gpt train --text text --preset micro --steps 3 --out model", "ulimit -f 8; trap '' XFSZ;");
+  const Finished full =
+      place.run("gpt train --text text --preset micro --steps 3 --out model", "ulimit -f 8; trap '' XFSZ;");
   INFO(full.err);
   CHECK(full.exit_code == kError);
   CHECK_THAT(full.err, Contains("heed: ") && Contains("cannot write") && Contains("model.safetensors"));
   CHECK(tests::content_of(place / "model/model.safetensors") == weights);
-  for (const auto& entry : std::filesystem::directory_iterator(place / "model")) CHECK(entry.path().extension() != ".tmp");
+  for (const auto& entry : std::filesystem::directory_iterator(place / "model"))
+    CHECK(entry.path().extension() != ".tmp");
 }
 
 TEST_CASE("heed: a loss that is not finite stops with the step and the op that made it", "[program][errors]") {

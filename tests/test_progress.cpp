@@ -1,10 +1,10 @@
-#include "train/progress.h"
+#include <heed/train/show/progress.h>
 
 #include <cstdio>
 
-#include "tensor/tensor.h"
-#include "tests/catch.h"
-#include "train/alignment.h"
+#include <heed/tensor/tensor.h>
+#include <heed/train/show/alignment.h>
+#include "catch.h"
 
 using namespace heed;
 

@@ -10,9 +10,9 @@
 #include <random>
 #include <vector>
 
-#include "tensor/kernels/random.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/tensor/kernels/random.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -35,8 +35,7 @@ std::vector<uint8_t> mask(Rng& rng, int64_t n, double p) {
   rng.bernoulli(keep.get(), n, p);
   return std::vector<uint8_t>(keep.get(), keep.get() + n);
 }
-std::vector<int64_t> multinomial(Rng& rng, const std::vector<double>& weights, int64_t samples,
-                                 bool replacement) {
+std::vector<int64_t> multinomial(Rng& rng, const std::vector<double>& weights, int64_t samples, bool replacement) {
   std::vector<int64_t> out(static_cast<size_t>(std::max<int64_t>(samples, 0)));
   rng.multinomial(out.data(), samples, weights.data(), static_cast<int64_t>(weights.size()), replacement);
   return out;
@@ -78,11 +77,10 @@ TEST_CASE("Rng: the words are those of std::mt19937, drawn one by one or in bulk
 TEST_CASE("Rng: gives the numbers of torch.manual_seed(123)", "[random]") {
   // Printed by PyTorch 1.13.1 on x86: torch.manual_seed(123), then one call for each line.
   Rng rng(123);
-  CHECK(uniform<float>(rng, 4) == std::vector<float>{0.29611194133758545f, 0.516562283039093f,
-                                                     0.2516707181930542f, 0.6885567903518677f});
+  CHECK(uniform<float>(rng, 4) ==
+        std::vector<float>{0.29611194133758545f, 0.516562283039093f, 0.2516707181930542f, 0.6885567903518677f});
   rng.seed(123);
-  CHECK(normal<float>(rng, 3) ==
-        std::vector<float>{-0.11146711558103561f, 0.12036294490098953f, -0.3696345090866089f});
+  CHECK(normal<float>(rng, 3) == std::vector<float>{-0.11146711558103561f, 0.12036294490098953f, -0.3696345090866089f});
   CHECK(normal<float>(rng, 2) ==
         std::vector<float>{-0.2404179722070694f, -1.1969243288040161f});  // the first one waited
   rng.seed(123);
@@ -95,8 +93,7 @@ TEST_CASE("Rng: gives the numbers of torch.manual_seed(123)", "[random]") {
   rng.randint(below_100, 5, 0, 100);
   CHECK(std::vector<int64_t>(below_100, below_100 + 5) == std::vector<int64_t>{54, 11, 21, 66, 21});
   rng.seed(123);
-  CHECK(mask(rng, 12, 0.5) ==
-        std::vector<uint8_t>{1, 1, 0, 1, 1, 0, 0, 0, 0, 1, 0, 1});  // torch.nn.Dropout(0.5)
+  CHECK(mask(rng, 12, 0.5) == std::vector<uint8_t>{1, 1, 0, 1, 1, 0, 0, 0, 0, 1, 0, 1});  // torch.nn.Dropout(0.5)
   rng.seed(123);
   CHECK(rng.epoch_order(6) == std::vector<int64_t>{0, 3, 2, 5, 4, 1});
 }
@@ -115,8 +112,7 @@ TEST_CASE("Rng: every instruction set gives the same bits as plain loops", "[ran
     for (const float x : uniform<float>(rng, n, -0.3, 0.7)) {
       REQUIRE(x == std::fma(static_cast<float>(words() & 0xffffff) * 0x1p-24f, 0.7f - -0.3f, -0.3f));
     }
-    for (const double x : uniform<double>(rng, n, -0.3, 0.7))
-      REQUIRE(x == std::fma(bits53(), 0.7 - -0.3, -0.3));
+    for (const double x : uniform<double>(rng, n, -0.3, 0.7)) REQUIRE(x == std::fma(bits53(), 0.7 - -0.3, -0.3));
     for (const uint8_t keep : mask(rng, n, 0.9)) REQUIRE(keep == (bits53() < 0.9));
     REQUIRE(rng.random() == words());
   });
@@ -271,9 +267,7 @@ TEST_CASE("Rng: draws as many words as its documentation says", "[random]") {
 TEST_CASE("Rng: masks of p = 0 and p = 1 are constant, and others hit their probability", "[random]") {
   Rng rng(2);
   constexpr int64_t n = 100000;
-  const auto ones = [](const std::vector<uint8_t>& m) {
-    return std::accumulate(m.begin(), m.end(), int64_t{0});
-  };
+  const auto ones = [](const std::vector<uint8_t>& m) { return std::accumulate(m.begin(), m.end(), int64_t{0}); };
   CHECK(ones(mask(rng, n, 0)) == 0);
   CHECK(ones(mask(rng, n, 1)) == n);
   CHECK(std::abs(ones(mask(rng, n, 0.3)) - 30000) < 725);  // five standard deviations
@@ -329,13 +323,11 @@ TEST_CASE("Rng: multinomial never takes a category of weight 0, and no category 
 TEST_CASE("Rng: says what is wrong with an argument, and draws nothing", "[random]") {
   Rng rng(6);
   const Rng before = rng;
-  constexpr double kNan = std::numeric_limits<double>::quiet_NaN(),
-                   kInf = std::numeric_limits<double>::infinity();
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN(), kInf = std::numeric_limits<double>::infinity();
   float f[4];
   bool b[4];
   int64_t q[4];
-  CHECK_THROWS_WITH(rng.uniform(f, -1),
-                    Contains("uniform: cannot draw -1 numbers") && Contains("test_random.cpp"));
+  CHECK_THROWS_WITH(rng.uniform(f, -1), Contains("uniform: cannot draw -1 numbers") && Contains("test_random.cpp"));
   CHECK_THROWS_WITH(rng.uniform(f, 4, 2, 1), Contains("from 2 to 1 is not an interval"));
   CHECK_THROWS_AS(rng.uniform(f, 4, 0, kInf), ValueError);
   CHECK_THROWS_AS(rng.uniform(f, 4, -1e300, 1e300), ValueError);  // not finite in float
@@ -345,8 +337,7 @@ TEST_CASE("Rng: says what is wrong with an argument, and draws nothing", "[rando
   CHECK_THROWS_AS(rng.normal(f, -4), ValueError);
   CHECK_THROWS_AS(rng.trunc_normal(f, 4, 0, 0), ValueError);
   CHECK_THROWS_AS(rng.trunc_normal(f, 4, 0, 1, 2, -2), ValueError);
-  CHECK_THROWS_WITH(rng.trunc_normal(f, 4, 0, 1, 50, 60),
-                    Contains("no part of normal(0, 1) falls in [50, 60]"));
+  CHECK_THROWS_WITH(rng.trunc_normal(f, 4, 0, 1, 50, 60), Contains("no part of normal(0, 1) falls in [50, 60]"));
   CHECK_THROWS_AS(rng.exponential(f, 4, 0), ValueError);
   CHECK_THROWS_WITH(rng.randint(q, 4, 3, 3), Contains("no integer in [3, 3); need low < high"));
   CHECK_THROWS_AS(rng.randperm(-1), ValueError);
@@ -357,8 +348,7 @@ TEST_CASE("Rng: says what is wrong with an argument, and draws nothing", "[rando
   CHECK_THROWS_AS(rng.bernoulli(f, p, 4), ValueError);
   CHECK_THROWS_WITH(multinomial(rng, {0, 0}, 1, false), Contains("none of 2 weights is positive"));
   CHECK_THROWS_AS(multinomial(rng, {}, 1, false), ValueError);
-  CHECK_THROWS_WITH(multinomial(rng, {1, 0, 2}, 3, false),
-                    Contains("3 samples without replacement; need at most 2"));
+  CHECK_THROWS_WITH(multinomial(rng, {1, 0, 2}, 3, false), Contains("3 samples without replacement; need at most 2"));
   CHECK_THROWS_WITH(multinomial(rng, {1, -1}, 1, false), Contains("weight -1 of category 1"));
   CHECK_THROWS_AS(multinomial(rng, {1, kInf}, 1, true), ValueError);
   CHECK_THROWS_AS(multinomial(rng, {1e308, 1e308}, 2, true), ValueError);

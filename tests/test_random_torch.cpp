@@ -11,8 +11,8 @@
 
 #include <fmt/core.h>
 
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -59,8 +59,7 @@ Values bernoulli_each(Rng& rng) {
 }
 Values multinomial(Rng& rng, int64_t samples, bool replacement) {
   constexpr float weights[] = {0.1f, 0, 0.5f, 3, 0.25f, 1};
-  return drawn<int64_t>(samples,
-                        [&](int64_t* out) { rng.multinomial(out, samples, weights, 6, replacement); });
+  return drawn<int64_t>(samples, [&](int64_t* out) { rng.multinomial(out, samples, weights, 6, replacement); });
 }
 Values both_signs(Rng& rng, int64_t n, double bound) { return uniform<float>(rng, n, -bound, bound); }
 
@@ -80,8 +79,7 @@ Values random63(Rng& rng) {
 }
 
 constexpr double kExact = 0;
-constexpr double kLog =
-    4.5e-16;  // two units in the last place: PyTorch 1.13 takes log(1 - u), later ones log1p(-u)
+constexpr double kLog = 4.5e-16;  // two units in the last place: PyTorch 1.13 takes log(1 - u), later ones log1p(-u)
 
 struct Row {
   const char* name;
@@ -111,9 +109,7 @@ const Row kRows[] = {
        return joined({a, b, c, d, e, f, g, h, i});
      }},
     {"linear_w", kExact,
-     [](Rng& rng, int64_t) {
-       return both_signs(rng, 15, std::sqrt(3.0) * (std::sqrt(2.0 / 6) / std::sqrt(3.0)));
-     }},
+     [](Rng& rng, int64_t) { return both_signs(rng, 15, std::sqrt(3.0) * (std::sqrt(2.0 / 6) / std::sqrt(3.0))); }},
     {"linear_b", kExact,
      [](Rng& rng, int64_t) {
        uniform<float>(rng, 15);
@@ -127,8 +123,7 @@ const Row kRows[] = {
        return both_signs(rng, 18 * 6, std::sqrt(3.0) * std::sqrt(2.0 / (6 + 18)));
      }},
     {"randint10", kExact, [](Rng& rng, int64_t) { return randint(rng, 20, 0, 10); }},
-    {"randint_wide", kExact,
-     [](Rng& rng, int64_t) { return randint(rng, 20, -(int64_t{1} << 40), int64_t{1} << 40); }},
+    {"randint_wide", kExact, [](Rng& rng, int64_t) { return randint(rng, 20, -(int64_t{1} << 40), int64_t{1} << 40); }},
     {"random64", kExact, [](Rng& rng, int64_t) { return random63(rng); }},
     {"bern_t", kExact, [](Rng& rng, int64_t) { return bernoulli_each<float>(rng); }},
     {"bern_t_d", kExact, [](Rng& rng, int64_t) { return bernoulli_each<double>(rng); }},
@@ -186,8 +181,7 @@ TEST_CASE("Rng: agrees with torch.manual_seed, row by row", "[random][torch]") {
     uint64_t seed = 0;
     int64_t n = 0;
     words >> name >> seed >> n;
-    const auto row =
-        std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.name == name; });
+    const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.name == name; });
     INFO("row " << name << ", seed " << seed << ", n " << n);
     REQUIRE(row != std::end(kRows));
     Rng rng(seed);
@@ -199,16 +193,14 @@ TEST_CASE("Rng: agrees with torch.manual_seed, row by row", "[random][torch]") {
       const double theirs = std::strtod(word.c_str(), nullptr);
       ++score.values;
       score.equal += ours[i] == theirs;
-      if (ours[i] != theirs)
-        score.maxrel = std::max(score.maxrel, std::abs(ours[i] - theirs) / std::abs(theirs));
+      if (ours[i] != theirs) score.maxrel = std::max(score.maxrel, std::abs(ours[i] - theirs) / std::abs(theirs));
     }
     REQUIRE(i == ours.size());
   }
   std::string table;
   for (const Row& row : kRows) {
     const Score& s = scores[row.name];
-    table += fmt::format("{:14} values {:7} bit-equal {:7} maxrel {:.3g}\n", row.name, s.values, s.equal,
-                         s.maxrel);
+    table += fmt::format("{:14} values {:7} bit-equal {:7} maxrel {:.3g}\n", row.name, s.values, s.equal, s.maxrel);
   }
   INFO(table);
   for (const Row& row : kRows) {

@@ -1,9 +1,9 @@
 // RNN, GRU and LSTM against the values and gradients in recurrent.json (PyTorch 1.13.1).
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "nn/rnn.h"
-#include "tensor/random.h"
-#include "tests/reference_files.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/rnn.h>
+#include <heed/tensor/random.h>
+#include "reference_files.h"
 
 using namespace heed;
 using heed::tests::json;

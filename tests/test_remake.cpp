@@ -1,9 +1,9 @@
 // Large activations that backward computes once more instead of keeping them.
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "tensor/random.h"
-#include "tensor/storage.h"
-#include "tests/catch.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/random.h>
+#include <heed/tensor/storage.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -27,7 +27,8 @@ constexpr float kTol = 5e-4f;  // sums of 1,024 products in f32, in another orde
 
 }  // namespace
 
-TEST_CASE("linear: a large activation under it is remade in backward, with the gradients of one that is kept", "[engine][memory]") {
+TEST_CASE("linear: a large activation under it is remade in backward, with the gradients of one that is kept",
+          "[engine][memory]") {
   Rng rng(1);
   const Tensor u = randn({kRows, kWide}, rng).set_requires_grad(), w = randn({8, kWide}, rng).set_requires_grad();
   const Tensor g = randn({kRows, 8}, rng);

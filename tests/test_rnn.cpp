@@ -1,10 +1,10 @@
 // RNN, LSTM and GRU: the fused op and its twin, cells and layers, padded batches.
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "autograd/reference.h"
-#include "nn/rnn.h"
-#include "tensor/random.h"
-#include "tests/reference_files.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/autograd/ops/reference.h>
+#include <heed/nn/rnn.h>
+#include <heed/tensor/random.h>
+#include "reference_files.h"
 
 using namespace heed;
 using heed::tests::require_close;
@@ -15,9 +15,7 @@ namespace {
 constexpr Cell kCells[] = {Cell::rnn_tanh, Cell::rnn_relu, Cell::lstm, Cell::gru};
 constexpr double kSame = 1e-12;  // f64, a few hundred operations
 
-Tensor leaf(const Shape& shape, Rng& rng, DType dtype = f64) {
-  return randn(shape, rng, dtype).set_requires_grad();
-}
+Tensor leaf(const Shape& shape, Rng& rng, DType dtype = f64) { return randn(shape, rng, dtype).set_requires_grad(); }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   return a.shape() == b.shape() && a.to_vector<double>() == b.to_vector<double>();
@@ -34,9 +32,8 @@ struct Padded {
 
 Tensor loss_of(const nn::RecurrentOutput& out) {
   // Unequal weights, so that errors of opposite sign cannot cancel.
-  Tensor loss =
-      (out.y * cos(arange(0, double(out.y.numel()), 1, out.y.dtype()).reshape(out.y.shape()))).sum() +
-      (out.state.h * out.state.h).sum();
+  Tensor loss = (out.y * cos(arange(0, double(out.y.numel()), 1, out.y.dtype()).reshape(out.y.shape()))).sum() +
+                (out.state.h * out.state.h).sum();
   return out.state.c.defined() ? loss + sin(out.state.c).sum() : loss;
 }
 
@@ -48,8 +45,7 @@ TEST_CASE("recurrent: the fused op equals its twin, values and gradients", "[ops
     for (const bool reverse : {false, true})
       for (const bool lengths : {false, true})
         for (const bool full : {false, true}) {
-          INFO("cell " << int(cell) << ", reverse " << reverse << ", lengths " << lengths << ", all inputs "
-                       << full);
+          INFO("cell " << int(cell) << ", reverse " << reverse << ", lengths " << lengths << ", all inputs " << full);
           Rng rng(5);
           const int64_t G = kernels::gates_of(cell);
           std::vector<Tensor> in{leaf({T, B, G * H}, rng), leaf({G * H, H}, rng)};
@@ -167,8 +163,7 @@ TEST_CASE("recurrent: the backward direction is the forward one on the reversed 
   }
 }
 
-TEST_CASE("padding: a padded row gives what the row alone gives, and so do its gradients",
-          "[nn][rnn][padding]") {
+TEST_CASE("padding: a padded row gives what the row alone gives, and so do its gradients", "[nn][rnn][padding]") {
   const std::vector<int64_t> lengths{4, 7, 1, 5};
   for (const Cell kind : kCells) {
     INFO("cell " << int(kind));
@@ -191,15 +186,13 @@ TEST_CASE("padding: a padded row gives what the row alone gives, and so do its g
     for (int64_t b = 0; b < 4; ++b) {
       const auto [alone, last] = m.layer(x.narrow(1, b, 1).narrow(0, 0, lengths[size_t(b)]));
       const std::vector<Tensor> row = grad({(alone * alone).sum() + last.h.sum()}, parameters);
-      for (size_t i = 0; i < row.size(); ++i)
-        b ? void(apart[i] = apart[i] + row[i]) : apart.push_back(row[i]);
+      for (size_t i = 0; i < row.size(); ++i) b ? void(apart[i] = apart[i] + row[i]) : apart.push_back(row[i]);
     }
     for (size_t i = 0; i < together.size(); ++i) require_close(together[i], apart[i], kSame);
   }
 }
 
-TEST_CASE("padding: what stands there changes no bit, not even as NaN, and gets gradient 0",
-          "[nn][rnn][padding]") {
+TEST_CASE("padding: what stands there changes no bit, not even as NaN, and gets gradient 0", "[nn][rnn][padding]") {
   const Tensor lengths = tensor({4, 7, 0, 5});
   for (const Cell kind : kCells)
     for (const bool batch_first : {false, true})
@@ -264,8 +257,7 @@ TEST_CASE("recurrent: inputs that do not fit are named", "[nn][rnn][errors]") {
   const Tensor x = zeros({6, 2, 3});
   REQUIRE_THROWS_WITH(lstm(zeros({6, 2, 5})),
                       Contains("LSTM: x has shape (6, 2, 5); need (T, B, 3)") && Contains("test_rnn.cpp"));
-  REQUIRE_THROWS_WITH(gru(x, {zeros({1, 3, 4})}),
-                      Contains("GRU: state.h has shape (1, 3, 4); need (1, 2, 4)"));
+  REQUIRE_THROWS_WITH(gru(x, {zeros({1, 3, 4})}), Contains("GRU: state.h has shape (1, 3, 4); need (1, 2, 4)"));
   REQUIRE_THROWS_WITH(gru(x, {{}, zeros({1, 2, 4})}), Contains("only an LSTM has a cell state"));
   REQUIRE_THROWS_WITH(gru(x, {}, tensor({6})), Contains("lengths have shape (1); need (2)"));
   REQUIRE_THROWS_WITH(gru(x, {}, tensor({6, 7})), Contains("a length of 7; need 0 to 6"));

@@ -1,4 +1,4 @@
-#include "train/safetensors.h"
+#include <heed/tensor/io/safetensors.h>
 
 #include <cmath>
 #include <filesystem>
@@ -7,20 +7,20 @@
 
 #include <nlohmann/json.hpp>
 
-#include "autograd/ops.h"
-#include "tests/catch.h"
-#include "tests/temporary_directory.h"
+#include <heed/autograd/ops.h>
+#include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
-using train::load_safetensors;
-using train::Safetensors;
-using train::save_safetensors;
+using heed::load_safetensors;
+using heed::Safetensors;
+using heed::save_safetensors;
 
 namespace {
 
 Safetensors read_bytes(const std::string& bytes) {
   std::istringstream in(bytes);
-  return train::read_safetensors(in, bytes.size(), "bytes");
+  return read_safetensors(in, bytes.size(), "bytes");
 }
 
 /// A file of `header` and `data`, with the header's length in front.
@@ -49,23 +49,24 @@ TEST_CASE("safetensors: every vector of the format's own tests is accepted or re
     INFO(vector["test"].get<std::string>());
     const std::string bytes = from_hex(vector["hex"]);
     REQUIRE(bytes.size() == vector["len"].get<size_t>());
-    if (vector["expect_error"].is_null())
-      CHECK_NOTHROW(read_bytes(bytes));
-    else
-      CHECK_THROWS_AS(read_bytes(bytes), FileError);
+    if (vector["expect_error"].is_null()) CHECK_NOTHROW(read_bytes(bytes));
+    else CHECK_THROWS_AS(read_bytes(bytes), FileError);
   }
 }
 
-TEST_CASE("safetensors: what is written is read back, in order, with names, types, shapes and metadata", "[safetensors]") {
+TEST_CASE("safetensors: what is written is read back, in order, with names, types, shapes and metadata",
+          "[safetensors]") {
   const tests::TemporaryDirectory directory;
   const Tensor x = tensor({{1.5, -2.0}, {3.25, 1e-30}}), wide = tensor({1.0, M_PI}, f64);
   const Tensor counts = tensor({int64_t{1} << 62, int64_t{-7}}), flags = tensor({true, false, true});
   const Tensor transposed = x.transpose(0, 1), none = zeros({0, 3}), one = scalar(42);
-  save_safetensors(directory / "a", {{"flags", flags}, {"x", x}, {"é", wide}, {"n", counts}, {"x'", transposed}, {"none", none}, {"one", one}},
-                   {{"format", "pt"}, {"note", "déjà \"vu\""}});
+  save_safetensors(
+      directory / "a",
+      {{"flags", flags}, {"x", x}, {"é", wide}, {"n", counts}, {"x'", transposed}, {"none", none}, {"one", one}},
+      {{"format", "pt"}, {"note", "déjà \"vu\""}});
   const Safetensors file = load_safetensors(directory / "a");
   REQUIRE(file.tensors.size() == 7);
-  CHECK(file.metadata == train::Metadata{{"format", "pt"}, {"note", "déjà \"vu\""}});
+  CHECK(file.metadata == Metadata{{"format", "pt"}, {"note", "déjà \"vu\""}});
   const auto check = [&](size_t i, const char* name, const Tensor& wrote) {
     INFO(name);
     CHECK(file.tensors[i].first == name);
@@ -99,7 +100,8 @@ TEST_CASE("safetensors: every tensor lies at a multiple of its element size", "[
 
 TEST_CASE("safetensors: narrow types of other writers become f32 and i64", "[safetensors]") {
   const auto values = [](const std::string& dtype, const std::string& data, int64_t count) {
-    const std::string header = fmt::format(R"({{"x":{{"dtype":"{}","shape":[{}],"data_offsets":[0,{}]}}}})", dtype, count, data.size());
+    const std::string header =
+        fmt::format(R"({{"x":{{"dtype":"{}","shape":[{}],"data_offsets":[0,{}]}}}})", dtype, count, data.size());
     return read_bytes(file_of(header, data)).tensors[0].second;
   };
   // 1, -2, 2^-24 (subnormal), 65504 (the largest), infinity
@@ -121,7 +123,9 @@ TEST_CASE("safetensors: a lying file is refused with what is wrong", "[safetenso
     CHECK_THROWS_WITH(read_bytes(bytes), Contains(why));
     CHECK_THROWS_AS(read_bytes(bytes), FileError);
   };
-  const auto tensor_of = [](const std::string& name, const std::string& rest) { return "\"" + name + "\":{" + rest + "}"; };
+  const auto tensor_of = [](const std::string& name, const std::string& rest) {
+    return "\"" + name + "\":{" + rest + "}";
+  };
   const std::string x = tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[0,4])");
   const std::string four(4, '\0');
   refuses("1234567", "has 7 bytes");
@@ -130,23 +134,39 @@ TEST_CASE("safetensors: a lying file is refused with what is wrong", "[safetenso
   refuses(file_of("{" + x + "," + x + "}", four), "'x' twice");
   refuses(file_of("{" + x + "} {", four), "not JSON");
   refuses(file_of("[" + x + "]", four), "unexpected value");
-  refuses(file_of("{" + x + "," + tensor_of("y", R"("dtype":"F32","shape":[1],"data_offsets":[2,6])") + "}", four + four), "before the end");
-  refuses(file_of("{" + x + "," + tensor_of("y", R"("dtype":"F32","shape":[1],"data_offsets":[8,12])") + "}", four + four + four), "after the end");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[4,8])") + "}", four + four), "after the end");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[4,0])") + "}", four), "data_offsets are [4, 0]");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[2],"data_offsets":[0,4])") + "}", four), "needs 8 bytes");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])") + "}", four), "the number -1");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])") + "}", four), "the number 1.0");
+  refuses(
+      file_of("{" + x + "," + tensor_of("y", R"("dtype":"F32","shape":[1],"data_offsets":[2,6])") + "}", four + four),
+      "before the end");
+  refuses(file_of("{" + x + "," + tensor_of("y", R"("dtype":"F32","shape":[1],"data_offsets":[8,12])") + "}",
+                  four + four + four),
+          "after the end");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[4,8])") + "}", four + four),
+          "after the end");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[4,0])") + "}", four),
+          "data_offsets are [4, 0]");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[2],"data_offsets":[0,4])") + "}", four),
+          "needs 8 bytes");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[-1],"data_offsets":[0,4])") + "}", four),
+          "the number -1");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1.0],"data_offsets":[0,4])") + "}", four),
+          "the number 1.0");
   refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1e999],"data_offsets":[0,4])") + "}", four), "");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])") + "}"), "more elements");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])") + "}"),
+          "more elements");
   refuses(file_of("{" + tensor_of("x", R"("dtype":"F8","shape":[1],"data_offsets":[0,1])") + "}", "1"), "dtype 'F8'");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])") + "}", four), "more than 8 axes");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[0,2,4])") + "}", four), "more than 2 data_offsets");
+  refuses(
+      file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])") + "}", four),
+      "more than 8 axes");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[0,2,4])") + "}", four),
+          "more than 2 data_offsets");
   refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[4])") + "}", four), "incomplete");
   refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1])") + "}", four), "incomplete");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4])") + "}", four), "dtype twice");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"extra":1)") + "}", four), "unknown field 'extra'");
-  refuses(file_of("{" + tensor_of("x", R"("dtype":"BOOL","shape":[1],"data_offsets":[0,1])") + "}", "\x02"), "byte above 1");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4])") + "}", four),
+          "dtype twice");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1],"data_offsets":[0,4],"extra":1)") + "}", four),
+          "unknown field 'extra'");
+  refuses(file_of("{" + tensor_of("x", R"("dtype":"BOOL","shape":[1],"data_offsets":[0,1])") + "}", "\x02"),
+          "byte above 1");
   refuses(file_of(R"({"__metadata__":{"a":1}})"), "unexpected value");
   refuses(file_of(R"({"__metadata__":{"a":"1","a":"2"}})"), "'a' twice");
   refuses(file_of(R"({"__metadata__":{"a":{"b":"c"}}})"), "unexpected value");

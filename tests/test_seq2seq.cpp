@@ -1,13 +1,13 @@
 #include <string>
 #include <vector>
 
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "models/seq2seq.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/difference.h"
-#include "train/optimizer.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/seq2seq.h>
+#include <heed/tensor/random.h>
+#include <heed/train/optimizer.h>
+#include "catch.h"
+#include "difference.h"
 
 using namespace heed;
 using models::Seq2Seq, models::Seq2SeqConfig;
@@ -89,8 +89,7 @@ TEST_CASE("seq2seq: alignments are distributions over the words of each source",
   Rng rng(1);
   nn::Parameters params(rng, f64);
   const Seq2Seq model(params.root(), kToy);
-  const Tensor weights =
-      model.alignment(randint(0, 9, {2, 5}, rng), tensor({5, 2}), randint(0, 7, {2, 4}, rng));
+  const Tensor weights = model.alignment(randint(0, 9, {2, 5}, rng), tensor({5, 2}), randint(0, 7, {2, 4}, rng));
   REQUIRE(weights.shape() == Shape{2, 4, 5});
   CHECK(largest(weights.sum(-1) - 1) < kF64Tol);
   CHECK(largest(weights[1].narrow(1, 2, 3)) == 0);
@@ -102,8 +101,7 @@ TEST_CASE("seq2seq: writing step by step gives the logits of teacher forcing", "
       Rng rng(1);
       nn::Parameters params(rng, f64);
       const Seq2Seq model(params.root(), toy(cell, attention));
-      const Tensor source = randint(0, 9, {3, 5}, rng), lengths = tensor({5, 2, 4}),
-                   input = randint(0, 7, {3, 4}, rng);
+      const Tensor source = randint(0, 9, {3, 5}, rng), lengths = tensor({5, 2, 4}), input = randint(0, 7, {3, 4}, rng);
       const NoGrad no_grad;
       const Tensor whole = model(source, lengths, input);
       models::Decoder decoder = model.decoder(source, lengths);
@@ -181,8 +179,7 @@ TEST_CASE("seq2seq: configs and inputs that make no sense say so", "[models][seq
   CHECK_THROWS_AS(model(source, tensor({0, 3}), input), ValueError);
   CHECK_THROWS_WITH(model(source, tensor({3}), input), Contains("source_lengths have shape (1); need (2)"));
   CHECK_THROWS_AS(model(source, tensor({3., 3.}), input), DTypeError);
-  CHECK_THROWS_WITH(model(source, {}, zeros({3, 4}, i64)),
-                    Contains("source (2, 3) and decoder_input (3, 4) differ"));
+  CHECK_THROWS_WITH(model(source, {}, zeros({3, 4}, i64)), Contains("source (2, 3) and decoder_input (3, 4) differ"));
   CHECK_THROWS_AS(model(zeros({3}, i64), {}, input), ShapeError);
   CHECK_THROWS_AS(model(full({2, 3}, 9, i64), {}, input), IndexError);
   CHECK_THROWS_WITH(model(source, {}, full({2, 4}, 7, i64)), Contains("7") && Contains("test_seq2seq.cpp"));

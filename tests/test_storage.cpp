@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include "tensor/error.h"
-#include "tensor/heap.h"
-#include "tensor/storage.h"
-#include "tests/catch.h"
+#include <heed/tensor/error.h>
+#include <heed/tensor/heap.h>
+#include <heed/tensor/storage.h>
+#include "catch.h"
 
 using namespace heed;
 using Blocks = std::vector<std::shared_ptr<Storage>>;
@@ -99,8 +99,7 @@ TEST_CASE("Storage: blocks are 64-byte aligned, writable to the last byte, and d
   }
   for (size_t i = 0; i < blocks.size(); ++i) {
     const std::byte* begin = blocks[i]->data();
-    CHECK(std::all_of(begin, begin + blocks[i]->bytes(),
-                      [i](std::byte b) { return b == static_cast<std::byte>(i); }));
+    CHECK(std::all_of(begin, begin + blocks[i]->bytes(), [i](std::byte b) { return b == static_cast<std::byte>(i); }));
   }
 }
 
@@ -118,13 +117,11 @@ TEST_CASE("Storage: any order of allocating, freeing and releasing keeps blocks 
       auto block = Storage::allocate(bytes);
       const auto next = live.lower_bound(block->data());
       if (next != live.end()) REQUIRE(block->data() + std::max(bytes, size_t{1}) <= next->first);
-      if (next != live.begin())
-        REQUIRE(std::prev(next)->first + std::prev(next)->second->bytes() <= block->data());
+      if (next != live.begin()) REQUIRE(std::prev(next)->first + std::prev(next)->second->bytes() <= block->data());
       if (bytes > 0) block->data()[0] = block->data()[bytes - 1] = std::byte{1};
       live[block->data()] = block;
     } else {
-      auto it =
-          live.lower_bound(std::next(live.begin(), random() % std::min<size_t>(live.size(), 50))->first);
+      auto it = live.lower_bound(std::next(live.begin(), random() % std::min<size_t>(live.size(), 50))->first);
       live.erase(it);
     }
     if (i % 5000 == 4999) release_cached_memory();
@@ -147,8 +144,7 @@ TEST_CASE("SmallHeap: a size class holds what is asked and wastes at most an eig
     if (block < bytes || block % 64 != 0 || block >= bytes + std::max(size_t{64}, bytes / 8 + 1)) {
       FAIL(bytes << " bytes in a block of " << block);
     }
-    if (bytes > 1 && SmallHeap::class_of(bytes) < SmallHeap::class_of(bytes - 1))
-      FAIL("class falls at " << bytes);
+    if (bytes > 1 && SmallHeap::class_of(bytes) < SmallHeap::class_of(bytes - 1)) FAIL("class falls at " << bytes);
   }
   CHECK(SmallHeap::class_of(0) == 0);
   CHECK(SmallHeap::class_bytes(SmallHeap::class_of(SmallHeap::kMost)) == SmallHeap::kMost);
@@ -166,8 +162,7 @@ TEST_CASE("Storage: a training step after the second asks the system for nothing
   CHECK(memory_stats().system_calls == calls);
 }
 
-TEST_CASE("Storage: resident memory stays within an eighth and 32 MiB of the peak of live bytes",
-          "[storage]") {
+TEST_CASE("Storage: resident memory stays within an eighth and 32 MiB of the peak of live bytes", "[storage]") {
   if (!kRssIsOurs) return;
   release_cached_memory();
   reset_peak_memory();
@@ -181,8 +176,7 @@ TEST_CASE("Storage: resident memory stays within an eighth and 32 MiB of the pea
   }
   const auto now = memory_stats();
   const int64_t peak = now.peak_bytes - before.live_bytes;
-  INFO("peak " << peak / kMiB << " MiB, held " << now.system_bytes / kMiB << " MiB, resident " << rss / kMiB
-               << " MiB");
+  INFO("peak " << peak / kMiB << " MiB, held " << now.system_bytes / kMiB << " MiB, resident " << rss / kMiB << " MiB");
   REQUIRE(peak > 300 * kMiB);  // else 32 MiB would hide everything
   CHECK(now.system_bytes <= now.peak_bytes + now.peak_bytes / 8 + 32 * kMiB);
   CHECK(rss <= peak + peak / 8 + 32 * kMiB);
@@ -201,8 +195,7 @@ TEST_CASE("Storage: turning to tensors of other sizes does not hold the memory o
   CHECK(rss_bytes() - rss_before < 400 * kMiB + 50 * kMiB + 32 * kMiB);  // live: 400 MiB in both phases
 }
 
-TEST_CASE("release_cached_memory: the pages go back, storages stay, and the memory serves again",
-          "[storage]") {
+TEST_CASE("release_cached_memory: the pages go back, storages stay, and the memory serves again", "[storage]") {
   auto kept = touched(3 * kMiB + 5);
   Blocks blocks;
   for (int i = 0; i < 50; ++i) blocks.push_back(touched(2 * kMiB));
@@ -216,8 +209,7 @@ TEST_CASE("release_cached_memory: the pages go back, storages stay, and the memo
   CHECK(after.cached_bytes <= 64 * 256 * 1024);  // at most the room left in a slab of each size class
   if (kKeepFreed) CHECK(cached.cached_bytes > 100 * kMiB);
   if (kRssIsOurs) CHECK(rss_bytes() < rss - 90 * kMiB);
-  CHECK(
-      std::all_of(kept->data(), kept->data() + kept->bytes(), [](std::byte b) { return b == std::byte{1}; }));
+  CHECK(std::all_of(kept->data(), kept->data() + kept->bytes(), [](std::byte b) { return b == std::byte{1}; }));
   for (int i = 0; i < 50; ++i) blocks.push_back(touched(2 * kMiB));
   CHECK(memory_stats().live_bytes >= after.live_bytes + 100 * kMiB);
 }
@@ -243,8 +235,7 @@ TEST_CASE("Storage: threads may allocate and free each other's blocks at once", 
   in_four_threads([&](size_t t) {
     for (auto& block : made[(t + 1) % 4]) {
       const auto value = static_cast<std::byte>((t + 1) % 4);
-      if (!std::all_of(block->data(), block->data() + block->bytes(),
-                       [=](std::byte b) { return b == value; }))
+      if (!std::all_of(block->data(), block->data() + block->bytes(), [=](std::byte b) { return b == value; }))
         ++bad[t];
       block = Storage::allocate(block->bytes() / 2);
     }
@@ -255,8 +246,7 @@ TEST_CASE("Storage: threads may allocate and free each other's blocks at once", 
   CHECK(memory_stats().live_bytes == before.live_bytes);
 }
 
-TEST_CASE("Storage: a request that no system can meet is an Error that says how much and where",
-          "[storage]") {
+TEST_CASE("Storage: a request that no system can meet is an Error that says how much and where", "[storage]") {
   CHECK_THROWS_WITH(Storage::allocate(SIZE_MAX),
                     Contains("refused 18446744073709551615 bytes") && Contains("test_storage.cpp"));
   if (!kKeepFreed) return;  // there the sanitizer ends the program

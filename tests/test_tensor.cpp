@@ -1,15 +1,15 @@
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "autograd/ops.h"
-#include "tensor/format.h"
-#include "tensor/kernels/copy.h"
-#include "tensor/parallel.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
+#include <heed/autograd/ops.h>
+#include <heed/tensor/format.h>
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
 
 using namespace heed;
 
@@ -41,7 +41,8 @@ TEST_CASE("factories: shapes, dtypes and elements", "[tensor]") {
 }
 
 TEST_CASE("factories: bad input is refused with a reason", "[tensor][errors]") {
-  CHECK_THROWS_WITH(tensor({{1, 2}, {3}}), Contains("tensor: the list is ragged") && Contains("(2)") && Contains("(1)") && Contains("[test_tensor.cpp:"));
+  CHECK_THROWS_WITH(tensor({{1, 2}, {3}}), Contains("tensor: the list is ragged") && Contains("(2)") &&
+                                               Contains("(1)") && Contains("[test_tensor.cpp:"));
   CHECK_THROWS_WITH(zeros({2, -1}), Contains("size -1") && Contains("at least 0"));
   CHECK_THROWS_WITH(zeros({int64_t{1} << 40, int64_t{1} << 40}), Contains("more elements than memory can address"));
   CHECK_THROWS_WITH(from_vector(std::vector<float>{1, 2, 3}, {2, 2}), Contains("3 values") && Contains("need 4"));
@@ -159,8 +160,10 @@ TEST_CASE("reductions over any axes agree with loops, and accumulate f32 in f64"
   CHECK(tensor({true, true, false}).sum().item<int64_t>() == 2);
 }
 
-TEST_CASE("reductions of a long row to one number: every element counts once, and the bits are the same at any number of threads",
-          "[tensor][kernels]") {
+TEST_CASE(
+    "reductions of a long row to one number: every element counts once, and the bits are the same at any number of "
+    "threads",
+    "[tensor][kernels]") {
   const int before = num_threads();
   const int64_t n = 3 * 16384 + 5;  // blocks and a rest
   Rng rng(1);

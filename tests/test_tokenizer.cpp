@@ -1,13 +1,13 @@
 // Vocabularies of characters and of words.
 #include <filesystem>
 
-#include "tests/catch.h"
-#include "tests/temp_file.h"
-#include "train/atomic_file.h"
-#include "train/data/text.h"
-#include "train/data/utf8.h"
-#include "train/tokenizer/chars.h"
-#include "train/tokenizer/words.h"
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/utf8.h>
+#include <heed/train/data/text.h>
+#include <heed/train/data/tokenizer/chars.h>
+#include <heed/train/data/tokenizer/words.h>
+#include "catch.h"
+#include "temp_file.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -82,8 +82,7 @@ TEST_CASE("chars: unknown characters are named, with those that are known", "[to
                                                  Contains("test_tokenizer.cpp"));
   CHECK_THROWS_AS(chars.encode("x"), ValueError);
   CHECK_THROWS_WITH(chars.encode("ab\xFF"), Contains("not UTF-8: byte 2 (0xff)"));
-  CHECK_THROWS_WITH(chars.decode(std::vector<int64_t>{0, 4}),
-                    Contains("id 4 is not in the vocabulary; need 0 to 3"));
+  CHECK_THROWS_WITH(chars.decode(std::vector<int64_t>{0, 4}), Contains("id 4 is not in the vocabulary; need 0 to 3"));
   CHECK_THROWS_AS(chars.decode(std::vector<int64_t>{-1}), IndexError);
   CHECK_THROWS_WITH(Chars::from_text(""), Contains("the text is empty"));
   CHECK_THROWS_WITH(Chars::from_text("a\x80"), Contains("not UTF-8: byte 1"));
@@ -108,8 +107,7 @@ TEST_CASE("chars: JSON that is no vocabulary is refused", "[tokenizer]") {
                       Contains("the JSON holds no character vocabulary; need {\"type\": \"chars\""));
     CHECK_THROWS_AS(Chars::from_json(bad), FileError);
   }
-  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": ""})"),
-                    Contains("has no characters"));
+  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": ""})"), Contains("has no characters"));
   CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "ba"})"),
                     Contains("out of order: \"b\" before \"a\""));
   CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "aa"})"),
@@ -121,8 +119,7 @@ TEST_CASE("chars: JSON that is no vocabulary is refused", "[tokenizer]") {
                     Contains("Chars::load: \"" + file.path + "\" holds no character vocabulary"));
 }
 
-TEST_CASE("words: frequent words come first, equals in byte order, after four special tokens",
-          "[tokenizer]") {
+TEST_CASE("words: frequent words come first, equals in byte order, after four special tokens", "[tokenizer]") {
   const std::vector<std::string> sentences = {"the cat saw the dog", "the dog slept"};
   const Words words = Words::from_sentences(sentences);
   REQUIRE(words.size() == 9);
@@ -142,8 +139,7 @@ TEST_CASE("words: sentences encode and decode, unknown words are listed", "[toke
   CHECK(words.unknown("the dog").empty());
   CHECK(words.decode(std::vector<int64_t>{Words::kBos, 4, 5, Words::kEos, 6, Words::kPad}) == "the cat");
   CHECK(words.encode("").empty());
-  CHECK_THROWS_WITH(words.decode(std::vector<int64_t>{99}),
-                    Contains("id 99 is not in the vocabulary; need 0 to 7"));
+  CHECK_THROWS_WITH(words.decode(std::vector<int64_t>{99}), Contains("id 99 is not in the vocabulary; need 0 to 7"));
 }
 
 TEST_CASE("words: text cannot smuggle in a special token", "[tokenizer]") {
@@ -167,17 +163,15 @@ TEST_CASE("words: a saved vocabulary loads as it was, anything else is refused",
   words.save(file.path);
   CHECK(Words::load(file.path).to_json() == words.to_json());
   CHECK(Words::load(file.path).encode("l' été") == words.encode("l' été"));
-  for (const char* bad : {"", "3", "{}", R"({"type": "chars", "words": ["a"]})",
-                          R"({"type": "words", "words": []})", R"({"type": "words", "words": "a"})"}) {
+  for (const char* bad : {"", "3", "{}", R"({"type": "chars", "words": ["a"]})", R"({"type": "words", "words": []})",
+                          R"({"type": "words", "words": "a"})"}) {
     CAPTURE(bad);
     CHECK_THROWS_WITH(Words::from_json(bad), Contains("holds no word vocabulary"));
   }
-  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", 3]})"),
-                    Contains("word 1 is not a string"));
+  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", 3]})"), Contains("word 1 is not a string"));
   CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", "a"]})"),
                     Contains("\"a\" is special or there twice"));
   CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["<unk>"]})"),
                     Contains("\"<unk>\" is special or there twice"));
-  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a b"]})"),
-                    Contains("\"a b\" cannot be a word"));
+  CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a b"]})"), Contains("\"a b\" cannot be a word"));
 }

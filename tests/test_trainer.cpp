@@ -1,4 +1,4 @@
-#include "train/trainer.h"
+#include <heed/train/trainer.h>
 
 #include <cmath>
 #include <csignal>
@@ -7,13 +7,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "autograd/anomaly.h"
-#include "autograd/ops.h"
-#include "nn/dropout.h"
-#include "nn/linear.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/temporary_directory.h"
+#include <heed/autograd/check/anomaly.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/dropout.h>
+#include <heed/nn/linear.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 using train::Step;
@@ -34,7 +34,14 @@ struct Task {
   std::vector<int64_t> evaluated, saved;
 
   TrainingReport run(bool resume = false, int64_t interrupt_at = -1) {
-    Trainer trainer(params, optimizer, {.steps = steps, .lr = train::constant(1e-2), .clip_norm = 1, .evaluate_every = 10, .log_every = 5, .directory = directory, .quiet = true});
+    Trainer trainer(params, optimizer,
+                    {.steps = steps,
+                     .lr = train::constant(1e-2),
+                     .clip_norm = 1,
+                     .evaluate_every = 10,
+                     .log_every = 5,
+                     .directory = directory,
+                     .quiet = true});
     if (resume) trainer.resume();
     int64_t done = 0;
     return trainer.run(
@@ -99,7 +106,8 @@ TEST_CASE("trainer: the loss of what it trains falls", "[trainer]") {
   CHECK(task.run().train_loss < first / 2);
 }
 
-TEST_CASE("trainer: Ctrl-C saves before it leaves, and resuming ends with the bits of an undisturbed run", "[trainer]") {
+TEST_CASE("trainer: Ctrl-C saves before it leaves, and resuming ends with the bits of an undisturbed run",
+          "[trainer]") {
   const tests::TemporaryDirectory directory;
   Task through;
   through.run();
@@ -119,21 +127,31 @@ TEST_CASE("trainer: Ctrl-C saves before it leaves, and resuming ends with the bi
   CHECK(metrics_in(directory.path()).size() == 8 + 4);
 }
 
-TEST_CASE("trainer: a run that was killed resumes from its last save, and metrics after it are forgotten", "[trainer]") {
+TEST_CASE("trainer: a run that was killed resumes from its last save, and metrics after it are forgotten",
+          "[trainer]") {
   const tests::TemporaryDirectory directory;
   Task through;
   through.run();
 
   Task killed;
   killed.directory = directory.path();
-  Trainer trainer(killed.params, killed.optimizer, {.steps = 40, .lr = train::constant(1e-2), .clip_norm = 1, .evaluate_every = 10, .log_every = 5, .directory = directory.path(), .quiet = true});
+  Trainer trainer(killed.params, killed.optimizer,
+                  {.steps = 40,
+                   .lr = train::constant(1e-2),
+                   .clip_norm = 1,
+                   .evaluate_every = 10,
+                   .log_every = 5,
+                   .directory = directory.path(),
+                   .quiet = true});
   struct Killed {};
   const auto next = [&](int64_t step) {
     if (step == 26) throw Killed();
     const Tensor x = randn({8, 4}, killed.rng);
     return Step{[&killed, x] { return mse_loss(killed.linear(killed.dropout(x)), x.sum(-1, true)); }, 8};
   };
-  CHECK_THROWS_AS(trainer.run(next, [] { return train::Numbers{}; }, [] {}), Killed);
+  CHECK_THROWS_AS(trainer.run(
+                      next, [] { return train::Numbers{}; }, [] {}),
+                  Killed);
   CHECK(metrics_in(directory.path()).back()["step"] == 25);
 
   Task resumed;
@@ -159,8 +177,9 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the op tha
     }};
   };
   const auto none = [] { return train::Numbers{}; };
-  CHECK_THROWS_WITH(trainer.run(next, none, [] {}),
-                    Contains("the loss of step 4 is nan") && Contains("log: the result (8, 1) has 8 NaN") && Contains("test_trainer.cpp"));
+  CHECK_THROWS_WITH(trainer.run(next, none, [] {}), Contains("the loss of step 4 is nan") &&
+                                                        Contains("log: the result (8, 1) has 8 NaN") &&
+                                                        Contains("test_trainer.cpp"));
   CHECK(task.values() == before);  // the step was not taken
 }
 
@@ -170,8 +189,10 @@ TEST_CASE("trainer: the module that made the first infinity is named", "[trainer
   std::fill_n(head.weight.mutable_data<float>(), head.weight.numel(), 3e38f);
   Trainer trainer(task.params, task.optimizer, {.steps = 1, .quiet = true});
   const auto next = [&](int64_t) { return Step{[&head] { return head(ones({1, 4})).sum(); }}; };
-  CHECK_THROWS_WITH(trainer.run(next, [] { return train::Numbers{}; }, [] {}),
-                    Contains("the loss of step 1 is inf; first made by linear in decoder.head: the result (1, 2) has 0 NaN and 2 infinities"));
+  CHECK_THROWS_WITH(trainer.run(
+                        next, [] { return train::Numbers{}; }, [] {}),
+                    Contains("the loss of step 1 is inf; first made by linear in decoder.head: the result (1, 2) has 0 "
+                             "NaN and 2 infinities"));
 }
 
 TEST_CASE("trainer: a gradient that is not finite stops with the op whose backward made it", "[trainer]") {
@@ -180,7 +201,8 @@ TEST_CASE("trainer: a gradient that is not finite stops with the op whose backwa
   const auto next = [&](int64_t) {
     return Step{[&] { return sqrt(task.linear(zeros({1, 4})) - task.linear(zeros({1, 4}))).sum(); }};
   };
-  CHECK_THROWS_WITH(trainer.run(next, [] { return train::Numbers{}; }, [] {}),
+  CHECK_THROWS_WITH(trainer.run(
+                        next, [] { return train::Numbers{}; }, [] {}),
                     Contains("the gradient norm of step 1 is") && Contains("sqrt: its gradient 0"));
 }
 

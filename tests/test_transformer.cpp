@@ -1,13 +1,13 @@
 #include <string>
 #include <vector>
 
-#include "autograd/engine.h"
-#include "autograd/ops.h"
-#include "models/transformer.h"
-#include "tensor/random.h"
-#include "tests/catch.h"
-#include "tests/difference.h"
-#include "train/optimizer.h"
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops.h>
+#include <heed/models/transformer.h>
+#include <heed/tensor/random.h>
+#include <heed/train/optimizer.h>
+#include "catch.h"
+#include "difference.h"
 
 using namespace heed;
 using models::Transformer, models::TransformerConfig;
@@ -83,8 +83,7 @@ TEST_CASE("transformer: parameters have these names", "[models][transformer]") {
 TEST_CASE("transformer: options add the parameters that they name, and no others", "[models][transformer]") {
   const int64_t C = 8, F = 16;
   const int64_t attention = 4 * C * C, feedforward = 2 * C * F + F + C, norm = 2 * C;
-  const int64_t layers =
-      2 * (attention + feedforward + 2 * norm) + 2 * (2 * attention + feedforward + 3 * norm);
+  const int64_t layers = 2 * (attention + feedforward + 2 * norm) + 2 * (2 * attention + feedforward + 3 * norm);
   CHECK(parameters_of(kToy) == layers + (9 + 7) * C);
   CHECK(parameters_of(toy(true, false)) == layers + (9 + 7) * C + 2 * norm);
   CHECK(parameters_of(toy(false, true)) == layers + (9 + 7) * C + 2 * 8 * C);
@@ -98,8 +97,7 @@ TEST_CASE("transformer: options add the parameters that they name, and no others
   CHECK(parameters_of(config) == layers + 9 * C);
 }
 
-TEST_CASE("transformer: at the start, embedded tokens have variance 1 and layers Glorot's",
-          "[models][transformer]") {
+TEST_CASE("transformer: at the start, embedded tokens have variance 1 and layers Glorot's", "[models][transformer]") {
   Rng rng(1);
   nn::Parameters params(rng);
   const Transformer model(params.root(), {.source_vocabulary = 500,
@@ -126,8 +124,7 @@ TEST_CASE("transformer: no logit depends on a later target token", "[models][tra
     // A weighted sum: the plain one of a normalised row over a tied table may vanish by symmetry.
     const Tensor weight = randn({7}, rng);
     for (int64_t t = 0; t < 8; ++t) {
-      const Tensor g =
-          grad((logits.select(1, t) * weight).sum(), model.target_positions, {.retain_graph = true});
+      const Tensor g = grad((logits.select(1, t) * weight).sum(), model.target_positions, {.retain_graph = true});
       if (t < 7) CHECK(largest(g.narrow(0, t + 1, 7 - t)) == 0);
       CHECK(largest(g[t]) > 0);
     }
@@ -139,8 +136,7 @@ TEST_CASE("transformer: attention weights of every kind are distributions over w
   Rng rng(1);
   nn::Parameters params(rng, f64);
   const Transformer model(params.root(), kToy);
-  const auto looks =
-      model.attention_weights(randint(0, 9, {2, 5}, rng), tensor({5, 2}), randint(0, 7, {2, 4}, rng));
+  const auto looks = model.attention_weights(randint(0, 9, {2, 5}, rng), tensor({5, 2}), randint(0, 7, {2, 4}, rng));
   REQUIRE(looks.encoder.size() == 2);
   REQUIRE(looks.decoder.size() == 2);
   REQUIRE(looks.cross.size() == 2);
@@ -159,8 +155,7 @@ TEST_CASE("transformer: writing step by step gives the logits of teacher forcing
       Rng rng(1);
       nn::Parameters params(rng, f64);
       const Transformer model(params.root(), toy(pre_norm, learned));
-      const Tensor source = randint(0, 9, {3, 5}, rng), lengths = tensor({5, 2, 4}),
-                   input = randint(0, 7, {3, 4}, rng);
+      const Tensor source = randint(0, 9, {3, 5}, rng), lengths = tensor({5, 2, 4}), input = randint(0, 7, {3, 4}, rng);
       const NoGrad no_grad;
       const Tensor whole = model(source, lengths, input);
       models::Decoder decoder = model.decoder(source, lengths);
@@ -195,8 +190,7 @@ TEST_CASE("transformer: a toy model learns four pairs by heart", "[models][trans
     TransformerConfig config = toy(pre_norm, false);
     config.channels = 24;
     const Transformer model(params.root(), config);
-    const Tensor source = randint(0, 9, {4, 5}, rng), text = randint(0, 7, {4, 6}, rng),
-                 lengths = tensor({5, 4, 3, 5});
+    const Tensor source = randint(0, 9, {4, 5}, rng), text = randint(0, 7, {4, 6}, rng), lengths = tensor({5, 4, 3, 5});
     train::Adam adam(params, {.lr = 3e-3});
     double loss_value = 0;
     for (int step = 0; step < 200; ++step) {
@@ -216,9 +210,8 @@ TEST_CASE("transformer: configs and inputs that make no sense say so", "[models]
     nn::Parameters params(rng);
     Transformer(params.root(), config);
   };
-  CHECK_THROWS_WITH(
-      build({.heads = 3, .channels = 16}),
-      Contains("Transformer: 3 heads do not divide 16 channels") && Contains("test_transformer.cpp"));
+  CHECK_THROWS_WITH(build({.heads = 3, .channels = 16}),
+                    Contains("Transformer: 3 heads do not divide 16 channels") && Contains("test_transformer.cpp"));
   CHECK_THROWS_AS(build({.source_vocabulary = 0}), ValueError);
   CHECK_THROWS_AS(build({.target_vocabulary = -1}), ValueError);
   CHECK_THROWS_AS(build({.context = 0}), ValueError);

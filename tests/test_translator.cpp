@@ -1,9 +1,9 @@
 // What translators of all architectures share: batches without end, and scores.
 #include <algorithm>
 
-#include "tests/catch.h"
-#include "train/data/grammar.h"
-#include "train/translator.h"
+#include <heed/train/data/grammar/grammar.h>
+#include <heed/train/translator.h>
+#include "catch.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -26,7 +26,8 @@ Task grammar_task(int64_t count) {
 
 }  // namespace
 
-TEST_CASE("PairBatches: each epoch holds every pair once, in an order of its own that a late start finds again", "[train][translator]") {
+TEST_CASE("PairBatches: each epoch holds every pair once, in an order of its own that a late start finds again",
+          "[train][translator]") {
   const Task task = grammar_task(50);
   const PairSet set(task.pairs, task.source_words, task.target_words);
   PairBatches batches(set, 8, 3);
@@ -35,7 +36,8 @@ TEST_CASE("PairBatches: each epoch holds every pair once, in an order of its own
     const PairBatch batch = batches.at(step);
     const std::vector<int64_t> lengths = batch.source_length.to_vector<int64_t>();
     for (int64_t b = 0; b < batch.source.size(0); ++b) {
-      const std::vector<int64_t> ids = batch.source[b].narrow(0, 0, lengths[static_cast<size_t>(b)]).to_vector<int64_t>();
+      const std::vector<int64_t> ids =
+          batch.source[b].narrow(0, 0, lengths[static_cast<size_t>(b)]).to_vector<int64_t>();
       order[step / 7].push_back(task.source_words.decode(ids));
     }
     PairBatches late(set, 8, 3);
@@ -51,7 +53,8 @@ TEST_CASE("PairBatches: each epoch holds every pair once, in an order of its own
   CHECK_THROWS_AS(PairBatches(set, 0, 3), ValueError);
 }
 
-TEST_CASE("Translator: learns a dozen sentences by heart, and translates them in the order given", "[train][translator]") {
+TEST_CASE("Translator: learns a dozen sentences by heart, and translates them in the order given",
+          "[train][translator]") {
   Rng rng(1);
   PairSplit split;
   split.train = Grammar::pairs(12, {.max_words = 6}, rng);
@@ -76,7 +79,8 @@ TEST_CASE("Translator: refuses a sentence without words, and translates none to 
 }
 
 TEST_CASE("score_translations: what is counted, by length of the source", "[train][translator]") {
-  const std::vector<std::string> sources = {"a b", "a b c", "a b c d e f"}, references = {"x y", "x y z", "u v w x y z"};
+  const std::vector<std::string> sources = {"a b", "a b c", "a b c d e f"},
+                                 references = {"x y", "x y z", "u v w x y z"};
   const std::vector<std::string> candidates = {"x y", "x y", "u v w x y z"};
   const TranslationScores scores = score_translations(sources, candidates, references, 5);
   CHECK(scores.exact_match == Approx(2.0 / 3));

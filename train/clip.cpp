@@ -1,10 +1,10 @@
-#include "train/clip.h"
+#include <heed/train/clip.h>
 
 #include <cmath>
 
-#include "autograd/grad_mode.h"
-#include "autograd/ops.h"
-#include "tensor/kernels/sums.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/kernels/sums.h>
 
 namespace heed::train {
 
@@ -19,17 +19,17 @@ double grad_norm(const nn::Parameters& params) {
   return std::sqrt(squares);
 }
 
-double clip_scale(double norm, double max_norm, Loc where) {
-  if (!(max_norm > 0)) fail<ValueError>({"clip_scale", where}, "max_norm is {}; need a number above 0", max_norm);
+double clip_scale(double norm, double max_norm, Loc loc) {
+  if (!(max_norm > 0)) fail<ValueError>({"clip_scale", loc}, "max_norm is {}; need a number above 0", max_norm);
   constexpr double kNeverZero = 1e-6;  // as PyTorch's clip_grad_norm_
   const double scale = max_norm / (norm + kNeverZero);
   return scale < 1 && std::isfinite(norm) ? scale : 1;
 }
 
-double clip_grad_norm(const nn::Parameters& params, double max_norm, Loc where) {
+double clip_grad_norm(const nn::Parameters& params, double max_norm, Loc loc) {
   const NoGrad no_grad;
   const double norm = grad_norm(params);
-  const double scale = clip_scale(norm, max_norm, where);
+  const double scale = clip_scale(norm, max_norm, loc);
   if (scale < 1)
     for (const auto& [name, parameter] : params)
       if (parameter.grad().defined()) parameter.set_grad(mul(parameter.grad(), scale));

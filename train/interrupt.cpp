@@ -1,4 +1,4 @@
-#include "train/interrupt.h"
+#include <heed/train/interrupt.h>
 
 namespace heed::train {
 namespace {

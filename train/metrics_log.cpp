@@ -1,4 +1,4 @@
-#include "train/metrics_log.h"
+#include <heed/train/metrics_log.h>
 
 #include <cerrno>
 #include <fstream>
@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "train/atomic_file.h"
-#include "train/json.h"
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/json.h>
 
 namespace heed::train {
 namespace {
@@ -27,11 +27,12 @@ std::string kept_lines(const std::filesystem::path& path, int64_t keep) {
 
 }  // namespace
 
-MetricsLog::MetricsLog(std::filesystem::path path, int64_t keep, Loc where) : path_(std::move(path)), where_(where) {
-  write_file(path_, kept_lines(path_, keep), where);
+MetricsLog::MetricsLog(std::filesystem::path path, int64_t keep, Loc loc) : path_(std::move(path)), where_(loc) {
+  write_file(path_, kept_lines(path_, keep), loc);
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (descriptor_ < 0)
-    fail<FileError>({"metrics", where_}, "cannot open '{}': {}", path_.string(), std::generic_category().message(errno));
+    fail<FileError>({"metrics", where_}, "cannot open '{}': {}", path_.string(),
+                    std::generic_category().message(errno));
 }
 
 MetricsLog::~MetricsLog() {

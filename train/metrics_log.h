@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed::train {
 
@@ -18,7 +18,7 @@ using Numbers = std::vector<std::pair<std::string, double>>;
 class MetricsLog {
  public:
   /// Starts the file anew, but for lines of steps up to `keep`. Throws FileError if it cannot be written.
-  MetricsLog(std::filesystem::path path, int64_t keep, Loc where = Loc::current());
+  MetricsLog(std::filesystem::path path, int64_t keep, Loc loc = Loc::current());
   ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;
   MetricsLog& operator=(const MetricsLog&) = delete;

@@ -1,11 +1,11 @@
-#include "train/optimizer.h"
+#include <heed/train/optimizer.h>
 
 #include <cmath>
 #include <map>
 #include <tuple>
 
-#include "autograd/grad_mode.h"
-#include "tensor/kernels/optimizer.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/tensor/kernels/optimizer.h>
 
 namespace heed::train {
 namespace {
@@ -13,7 +13,8 @@ namespace {
 constexpr const char* kSteps = "steps";
 
 void check_at_least_zero(const Op& op, const char* name, double value) {
-  if (!(value >= 0) || !std::isfinite(value)) fail<ValueError>(op, "{} is {}; need a finite number, at least 0", name, value);
+  if (!(value >= 0) || !std::isfinite(value))
+    fail<ValueError>(op, "{} is {}; need a finite number, at least 0", name, value);
 }
 
 void check_beta(const Op& op, const char* name, double beta) {
@@ -23,13 +24,14 @@ void check_beta(const Op& op, const char* name, double beta) {
 }  // namespace
 
 Optimizer::Optimizer(const char* name, const nn::Parameters& params, std::vector<std::string> moment_names, double lr,
-                     double weight_decay, bool decay_vectors, Loc where)
+                     double weight_decay, bool decay_vectors, Loc loc)
     : name_(name), moment_names_(std::move(moment_names)) {
-  const Op op{name, where};
+  const Op op{name, loc};
   check_at_least_zero(op, "weight_decay", weight_decay);
-  set_lr(lr, where);
+  set_lr(lr, loc);
   for (const auto& [key, parameter] : params) {
-    if (!parameter.is_contiguous()) fail<ValueError>(op, "parameter '{}' is not contiguous; need elements in row-major order", key);
+    if (!parameter.is_contiguous())
+      fail<ValueError>(op, "parameter '{}' is not contiguous; need elements in row-major order", key);
     std::vector<Tensor> moments;
     for (size_t i = 0; i < moment_names_.size(); ++i) moments.push_back(zeros(parameter.shape(), parameter.dtype()));
     const bool decays = decay_vectors || parameter.rank() >= 2;
@@ -38,7 +40,7 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, std::vector
   if (slots_.empty()) fail<ValueError>(op, "there are no parameters; need the model built before its optimizer");
 }
 
-void Optimizer::step(double grad_scale, Loc where) {
+void Optimizer::step(double grad_scale, Loc loc) {
   const NoGrad no_grad;
   struct Group {
     std::vector<const Slot*> slots;
@@ -46,11 +48,11 @@ void Optimizer::step(double grad_scale, Loc where) {
   };
   std::map<std::tuple<DType, double, int64_t>, Group> groups;
   for (Slot& slot : slots_) {
-    const Tensor& g = slot.parameter.grad(where);
+    const Tensor& g = slot.parameter.grad(loc);
     if (!g.defined()) continue;
     if (g.shape() != slot.parameter.shape() || g.dtype() != slot.parameter.dtype())
-      fail<ShapeError>({name_, where}, "the gradient of '{}' is {} {}; need {} {}", slot.name, name_of(g.dtype()), g.shape(),
-                       name_of(slot.parameter.dtype()), slot.parameter.shape());
+      fail<ShapeError>({name_, loc}, "the gradient of '{}' is {} {}; need {} {}", slot.name, name_of(g.dtype()),
+                       g.shape(), name_of(slot.parameter.dtype()), slot.parameter.shape());
     ++slot.steps;
     Group& group = groups[{slot.parameter.dtype(), slot.weight_decay, slot.steps}];
     group.slots.push_back(&slot);
@@ -63,8 +65,8 @@ void Optimizer::zero_grad() {
   for (const Slot& slot : slots_) slot.parameter.zero_grad();
 }
 
-void Optimizer::set_lr(double lr, Loc where) {
-  check_at_least_zero({name_, where}, "lr", lr);
+void Optimizer::set_lr(double lr, Loc loc) {
+  check_at_least_zero({name_, loc}, "lr", lr);
   lr_ = lr;
 }
 
@@ -80,15 +82,17 @@ NamedTensors Optimizer::state() const {
   return state;
 }
 
-void Optimizer::load_state(const NamedTensors& state, Loc where) {
+void Optimizer::load_state(const NamedTensors& state, Loc loc) {
   const NoGrad no_grad;
-  const Op op{name_, where};
+  const Op op{name_, loc};
   const NamedTensors own = this->state();
   std::map<std::string, Tensor> given(state.begin(), state.end());
   for (const auto& [key, mine] : own) {
     const Tensor& theirs = given[key];
-    if (!theirs.defined()) fail<ValueError>(op, "the state has no '{}'; need the state of this optimizer and model", key);
-    if (theirs.shape() != mine.shape()) fail<ShapeError>(op, "'{}' of the state is {}; need {}", key, theirs.shape(), mine.shape());
+    if (!theirs.defined())
+      fail<ValueError>(op, "the state has no '{}'; need the state of this optimizer and model", key);
+    if (theirs.shape() != mine.shape())
+      fail<ShapeError>(op, "'{}' of the state is {}; need {}", key, theirs.shape(), mine.shape());
     if (theirs.dtype() != mine.dtype())
       fail<DTypeError>(op, "'{}' of the state is {}; need {}", key, name_of(theirs.dtype()), name_of(mine.dtype()));
   }
@@ -103,13 +107,15 @@ void Optimizer::load_state(const NamedTensors& state, Loc where) {
   }
 }
 
-SGD::SGD(const nn::Parameters& params, const SGDOptions& options, Loc where)
-    : Optimizer("SGD", params, options.momentum != 0 ? std::vector<std::string>{"momentum_buffer"} : std::vector<std::string>{},
-                options.lr, options.weight_decay, true, where),
+SGD::SGD(const nn::Parameters& params, const SGDOptions& options, Loc loc)
+    : Optimizer("SGD", params,
+                options.momentum != 0 ? std::vector<std::string>{"momentum_buffer"} : std::vector<std::string>{},
+                options.lr, options.weight_decay, true, loc),
       options_(options) {
-  check_at_least_zero({name_, where}, "momentum", options.momentum);
+  check_at_least_zero({name_, loc}, "momentum", options.momentum);
   if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-    fail<ValueError>({name_, where}, "nesterov comes with momentum {} and dampening {}; need momentum above 0 and no dampening",
+    fail<ValueError>({name_, loc},
+                     "nesterov comes with momentum {} and dampening {}; need momentum above 0 and no dampening",
                      options.momentum, options.dampening);
 }
 
@@ -131,14 +137,15 @@ void SGD::update(const std::vector<const Slot*>& slots, const std::vector<Tensor
   });
 }
 
-Adam::Adam(const nn::Parameters& params, const AdamOptions& options, Loc where)
-    : Adam("Adam", params, options, Decay::gradient, where) {}
+Adam::Adam(const nn::Parameters& params, const AdamOptions& options, Loc loc)
+    : Adam("Adam", params, options, Decay::gradient, loc) {}
 
-Adam::Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay, Loc where)
-    : Optimizer(name, params, {"exp_avg", "exp_avg_sq"}, options.lr, options.weight_decay, decay != Decay::matrices, where),
+Adam::Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay, Loc loc)
+    : Optimizer(name, params, {"exp_avg", "exp_avg_sq"}, options.lr, options.weight_decay, decay != Decay::matrices,
+                loc),
       options_(options),
       decay_(decay) {
-  const Op op{name, where};
+  const Op op{name, loc};
   check_beta(op, "beta1", options.beta1);
   check_beta(op, "beta2", options.beta2);
   check_at_least_zero(op, "eps", options.eps);
@@ -162,9 +169,13 @@ void Adam::update(const std::vector<const Slot*>& slots, const std::vector<Tenso
   });
 }
 
-AdamW::AdamW(const nn::Parameters& params, const AdamWOptions& options, Loc where)
+AdamW::AdamW(const nn::Parameters& params, const AdamWOptions& options, Loc loc)
     : Adam("AdamW", params,
-           {.lr = options.lr, .beta1 = options.beta1, .beta2 = options.beta2, .eps = options.eps, .weight_decay = options.weight_decay},
-           options.decay_vectors ? Decay::everything : Decay::matrices, where) {}
+           {.lr = options.lr,
+            .beta1 = options.beta1,
+            .beta2 = options.beta2,
+            .eps = options.eps,
+            .weight_decay = options.weight_decay},
+           options.decay_vectors ? Decay::everything : Decay::matrices, loc) {}
 
 }  // namespace heed::train

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "nn/scope.h"
-#include "train/safetensors.h"
+#include <heed/nn/scope.h>
+#include <heed/tensor/io/safetensors.h>
 
 namespace heed::train {
 
@@ -18,19 +18,19 @@ class Optimizer {
 
   /// One update from the parameters' gradients, each multiplied by grad_scale as it is read (see clip_scale).
   /// Throws ShapeError if a gradient does not fit its parameter.
-  void step(double grad_scale = 1, Loc where = Loc::current());
+  void step(double grad_scale = 1, Loc loc = Loc::current());
   /// Forgets all gradients.
   void zero_grad();
 
   double lr() const { return lr_; }
   /// Throws ValueError below 0 or if not finite.
-  void set_lr(double lr, Loc where = Loc::current());
+  void set_lr(double lr, Loc loc = Loc::current());
 
   /// Everything but the parameters that the next step depends on: moments as "exp_avg.<name>" and so on, and "steps" (n),
   /// the updates of each parameter. They share memory with the optimiser: save or clone them before its next step.
   NamedTensors state() const;
   /// Throws ValueError naming a tensor that is missing or unexpected, ShapeError or DTypeError for one that does not fit.
-  void load_state(const NamedTensors& state, Loc where = Loc::current());
+  void load_state(const NamedTensors& state, Loc loc = Loc::current());
 
  protected:
   struct Slot {
@@ -42,9 +42,10 @@ class Optimizer {
   };
   /// Throws ValueError if `params` is empty, or if `lr` or `weight_decay` is negative or not finite.
   Optimizer(const char* name, const nn::Parameters& params, std::vector<std::string> moment_names, double lr,
-            double weight_decay, bool decay_vectors, Loc where);
+            double weight_decay, bool decay_vectors, Loc loc);
   /// Updates slots of one dtype, weight decay and number of steps (which already counts this one).
-  virtual void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, double grad_scale) const = 0;
+  virtual void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
+                      double grad_scale) const = 0;
 
   const char* name_;
 
@@ -64,10 +65,11 @@ struct SGDOptions {
 /// g += weight_decay p;  b = momentum b + (1 - dampening) g, at first b = g;  p -= lr b, or with Nesterov lr (g + momentum b).
 class SGD : public Optimizer {
  public:
-  explicit SGD(const nn::Parameters& params, const SGDOptions& options = {}, Loc where = Loc::current());
+  explicit SGD(const nn::Parameters& params, const SGDOptions& options = {}, Loc loc = Loc::current());
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, double grad_scale) const override;
+  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
+              double grad_scale) const override;
   SGDOptions options_;
 };
 
@@ -81,14 +83,15 @@ struct AdamOptions {
 /// Kingma and Ba 2015, algorithm 1.
 class Adam : public Optimizer {
  public:
-  explicit Adam(const nn::Parameters& params, const AdamOptions& options = {}, Loc where = Loc::current());
+  explicit Adam(const nn::Parameters& params, const AdamOptions& options = {}, Loc loc = Loc::current());
 
  protected:
   enum class Decay { gradient, matrices, everything };  // where weight_decay goes: into the gradient, or to parameters
-  Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay, Loc where);
+  Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay, Loc loc);
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, double grad_scale) const override;
+  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
+              double grad_scale) const override;
   AdamOptions options_;
   Decay decay_;
 };
@@ -105,7 +108,7 @@ struct AdamWOptions {
 /// and above) decay unless decay_vectors is set.
 class AdamW : public Adam {
  public:
-  explicit AdamW(const nn::Parameters& params, const AdamWOptions& options = {}, Loc where = Loc::current());
+  explicit AdamW(const nn::Parameters& params, const AdamWOptions& options = {}, Loc loc = Loc::current());
 };
 
 }  // namespace heed::train

@@ -1,4 +1,4 @@
-#include "train/schedule.h"
+#include <heed/train/schedule.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,13 +10,13 @@ Schedule constant(double lr) {
   return [lr](int64_t) { return lr; };
 }
 
-Schedule warmup_cosine(const WarmupCosine& options, Loc where) {
-  const Op op{"warmup_cosine", where};
+Schedule warmup_cosine(const WarmupCosine& options, Loc loc) {
+  const Op op{"warmup_cosine", loc};
   if (!(options.lr >= 0 && options.min_lr >= 0))
     fail<ValueError>(op, "the rates are {} and {}; need numbers of at least 0", options.lr, options.min_lr);
   if (options.warmup < 0 || options.decay_steps < options.warmup)
-    fail<ValueError>(op, "warm-up takes {} steps and the decay ends at step {}; need 0 <= warmup <= decay_steps", options.warmup,
-                     options.decay_steps);
+    fail<ValueError>(op, "warm-up takes {} steps and the decay ends at step {}; need 0 <= warmup <= decay_steps",
+                     options.warmup, options.decay_steps);
   return [o = options](int64_t step) {
     if (step < o.warmup) return o.lr * static_cast<double>(step + 1) / static_cast<double>(o.warmup + 1);
     if (step >= o.decay_steps) return o.min_lr;
@@ -25,8 +25,8 @@ Schedule warmup_cosine(const WarmupCosine& options, Loc where) {
   };
 }
 
-Schedule noam(const Noam& options, Loc where) {
-  const Op op{"noam", where};
+Schedule noam(const Noam& options, Loc loc) {
+  const Op op{"noam", loc};
   if (options.model_size < 1 || options.warmup < 1)
     fail<ValueError>(op, "model_size is {} and warmup is {}; need at least 1", options.model_size, options.warmup);
   if (!(options.factor > 0)) fail<ValueError>(op, "factor is {}; need a number above 0", options.factor);

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed::train {
 
@@ -13,14 +13,14 @@ using Schedule = std::function<double(int64_t step)>;
 Schedule constant(double lr);
 
 struct WarmupCosine {
-  double lr = 1e-3;        ///< reached after the warm-up
-  double min_lr = 1e-4;    ///< reached at decay_steps, and kept
-  int64_t warmup = 100;    ///< steps of linear growth; step 0 has lr / (warmup + 1)
+  double lr = 1e-3;      ///< reached after the warm-up
+  double min_lr = 1e-4;  ///< reached at decay_steps, and kept
+  int64_t warmup = 100;  ///< steps of linear growth; step 0 has lr / (warmup + 1)
   int64_t decay_steps = 2000;
 };
 /// nanoGPT's schedule: linear warm-up, then half a cosine down to min_lr.
 /// Throws ValueError if decay_steps < warmup, or if a rate or a count is negative.
-Schedule warmup_cosine(const WarmupCosine& options, Loc where = Loc::current());
+Schedule warmup_cosine(const WarmupCosine& options, Loc loc = Loc::current());
 
 struct Noam {
   int64_t model_size = 512;
@@ -29,6 +29,6 @@ struct Noam {
 };
 /// Vaswani et al. 2017, eq. 3, with s = step + 1: factor model_size^-0.5 min(s^-0.5, s warmup^-1.5).
 /// Throws ValueError if model_size or warmup is below 1, or if factor is not above 0.
-Schedule noam(const Noam& options, Loc where = Loc::current());
+Schedule noam(const Noam& options, Loc loc = Loc::current());
 
 }  // namespace heed::train

@@ -1,4 +1,4 @@
-#include "train/trainer.h"
+#include <heed/train/trainer.h>
 
 #include <algorithm>
 #include <chrono>
@@ -6,13 +6,13 @@
 #include <memory>
 #include <numeric>
 
-#include "autograd/anomaly.h"
-#include "autograd/grad_mode.h"
-#include "tensor/random.h"
-#include "train/checkpoint.h"
-#include "train/clip.h"
-#include "train/interrupt.h"
-#include "train/progress.h"
+#include <heed/autograd/check/anomaly.h>
+#include <heed/autograd/grad_mode.h>
+#include <heed/tensor/random.h>
+#include <heed/train/clip.h>
+#include <heed/train/interrupt.h>
+#include <heed/train/show/progress.h>
+#include <heed/train/training_state.h>
 
 namespace heed::train {
 namespace {
@@ -37,7 +37,8 @@ std::string described(const Numbers& numbers) {
 /// What one call of run() keeps count of.
 struct Trainer::Session {
   explicit Session(const Trainer& trainer) : first(trainer.done_) {
-    if (!trainer.options_.directory.empty()) log = std::make_unique<MetricsLog>(trainer.options_.directory / kMetricsFile, first);
+    if (!trainer.options_.directory.empty())
+      log = std::make_unique<MetricsLog>(trainer.options_.directory / kMetricsFile, first);
     if (!trainer.options_.quiet) progress = std::make_unique<Progress>(trainer.options_.steps, first);
   }
 
@@ -47,7 +48,9 @@ struct Trainer::Session {
   }
   double mean_loss(size_t last) const {
     const size_t count = std::min(last, losses.size());
-    return count == 0 ? 0 : std::accumulate(losses.end() - static_cast<ptrdiff_t>(count), losses.end(), 0.0) / static_cast<double>(count);
+    return count == 0 ? 0
+                      : std::accumulate(losses.end() - static_cast<ptrdiff_t>(count), losses.end(), 0.0) /
+                            static_cast<double>(count);
   }
   double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
   void write(int64_t step, const Numbers& numbers) {
@@ -69,16 +72,19 @@ struct Trainer::Session {
   std::unique_ptr<Progress> progress;
 };
 
-Trainer::Trainer(const nn::Parameters& params, Optimizer& optimizer, TrainerOptions options, Loc where)
-    : params_(params), optimizer_(optimizer), options_(std::move(options)), where_(where) {
-  const Op op{"Trainer", where};
+Trainer::Trainer(const nn::Parameters& params, Optimizer& optimizer, TrainerOptions options, Loc loc)
+    : params_(params), optimizer_(optimizer), options_(std::move(options)), where_(loc) {
+  const Op op{"Trainer", loc};
   if (options_.steps < 0) fail<ValueError>(op, "steps is {}; need at least 0", options_.steps);
   if (options_.evaluate_every < 1 || options_.log_every < 1)
-    fail<ValueError>(op, "evaluate_every is {} and log_every is {}; need at least 1", options_.evaluate_every, options_.log_every);
+    fail<ValueError>(op, "evaluate_every is {} and log_every is {}; need at least 1", options_.evaluate_every,
+                     options_.log_every);
   if (!(options_.clip_norm >= 0)) fail<ValueError>(op, "clip_norm is {}; need at least 0", options_.clip_norm);
 }
 
-void Trainer::resume() { done_ = load_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), where_); }
+void Trainer::resume() {
+  done_ = load_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), where_);
+}
 
 TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std::function<Numbers()>& evaluate,
                             const std::function<void()>& save) {
@@ -98,7 +104,8 @@ TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std:
                             {"lr", rate},
                             {"tokens_per_s", session.tokens_per_second()},
                             {"seconds", session.seconds}});
-    if (session.progress) session.progress->update(done_, session.mean_loss(kAveraged), session.tokens_per_second(), session.seconds);
+    if (session.progress)
+      session.progress->update(done_, session.mean_loss(kAveraged), session.tokens_per_second(), session.seconds);
     if (done_ % options_.evaluate_every == 0 && done_ < options_.steps && !interrupt.requested()) {
       session.evaluate(done_, evaluate);
       save_all(save);
@@ -116,7 +123,8 @@ TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std:
   }
   report.evaluation = session.evaluate(done_, evaluate);
   save();
-  if (!options_.directory.empty()) std::filesystem::remove(options_.directory / kStateFile);  // nothing is left to resume
+  if (!options_.directory.empty())
+    std::filesystem::remove(options_.directory / kStateFile);  // nothing is left to resume
   return report;
 }
 

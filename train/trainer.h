@@ -6,21 +6,21 @@
 #include <functional>
 #include <vector>
 
-#include "nn/scope.h"
-#include "train/metrics_log.h"
-#include "train/optimizer.h"
-#include "train/schedule.h"
+#include <heed/nn/scope.h>
+#include <heed/train/metrics_log.h>
+#include <heed/train/optimizer.h>
+#include <heed/train/schedule.h>
 
 namespace heed::train {
 
 struct TrainerOptions {
-  int64_t steps = 2000;          ///< updates in all
-  Schedule lr = constant(1e-3);  ///< by step, from 0
-  double clip_norm = 0;          ///< of all gradients together; 0: no clipping
-  int64_t evaluate_every = 500;  ///< steps; also how often the run is saved
-  int64_t log_every = 10;        ///< steps between lines of metrics.jsonl
+  int64_t steps = 2000;                  ///< updates in all
+  Schedule lr = constant(1e-3);          ///< by step, from 0
+  double clip_norm = 0;                  ///< of all gradients together; 0: no clipping
+  int64_t evaluate_every = 500;          ///< steps; also how often the run is saved
+  int64_t log_every = 10;                ///< steps between lines of metrics.jsonl
   std::filesystem::path directory = {};  ///< for metrics.jsonl and training.safetensors; empty: nothing is kept
-  bool quiet = false;            ///< no progress line
+  bool quiet = false;                    ///< no progress line
 };
 
 /// One step's work, with its data already drawn: so that it can be run again.
@@ -30,12 +30,12 @@ struct Step {
 };
 
 struct TrainingReport {
-  int64_t steps = 0;           ///< done in all, those before a resume included
-  double train_loss = 0;       ///< mean of the last 100 steps, or of all if fewer
-  double seconds = 0;          ///< of the steps, without evaluations
+  int64_t steps = 0;      ///< done in all, those before a resume included
+  double train_loss = 0;  ///< mean of the last 100 steps, or of all if fewer
+  double seconds = 0;     ///< of the steps, without evaluations
   double tokens_per_second = 0;
-  bool interrupted = false;    ///< by Ctrl-C
-  Numbers evaluation = {};     ///< the last one; empty if interrupted
+  bool interrupted = false;         ///< by Ctrl-C
+  Numbers evaluation = {};          ///< the last one; empty if interrupted
   std::vector<double> losses = {};  ///< of each step that this run did
 };
 
@@ -44,7 +44,7 @@ struct TrainingReport {
 class Trainer {
  public:
   /// Throws ValueError for an option that makes no sense. All references must outlive the trainer.
-  Trainer(const nn::Parameters& params, Optimizer& optimizer, TrainerOptions options, Loc where = Loc::current());
+  Trainer(const nn::Parameters& params, Optimizer& optimizer, TrainerOptions options, Loc loc = Loc::current());
 
   /// Goes on from the directory's training.safetensors. Throws FileError if it is not there or does not fit.
   void resume();

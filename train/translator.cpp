@@ -1,9 +1,9 @@
-#include "train/translator.h"
+#include <heed/train/translator.h>
 
 #include <algorithm>
 #include <numeric>
 
-#include "autograd/grad_mode.h"
+#include <heed/autograd/grad_mode.h>
 
 namespace heed::train {
 namespace {
@@ -74,7 +74,8 @@ Translator::Translator(Words source_words, Words target_words, const TranslatorC
       params_(rng_),
       model_(new_model(params_.root(), config)) {}
 
-Translator::Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed, int64_t min_frequency)
+Translator::Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed,
+                       int64_t min_frequency)
     : source_words_(Words::from_sentences(side(pairs, &SentencePair::source), min_frequency)),
       target_words_(Words::from_sentences(side(pairs, &SentencePair::target), min_frequency)),
       rng_(seed),
@@ -82,7 +83,8 @@ Translator::Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> p
       model_(new_model(params_.root(), default_config(arch, cell, source_words_.size(), target_words_.size()))) {}
 
 Tensor Translator::loss(const PairBatch& batch, double label_smoothing) const {
-  const Tensor logits = std::visit([&](const auto& model) { return model(batch.source, batch.source_length, batch.decoder_input); }, model_);
+  const Tensor logits = std::visit(
+      [&](const auto& model) { return model(batch.source, batch.source_length, batch.decoder_input); }, model_);
   return cross_entropy(logits, batch.targets, {.label_smoothing = label_smoothing});
 }
 
@@ -100,7 +102,8 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
   std::iota(order.begin(), order.end(), int64_t{0});
   std::vector<size_t> words(sentences.size());
   for (size_t i = 0; i < words.size(); ++i) words[i] = split_words(sentences[i]).size();
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return words[static_cast<size_t>(a)] < words[static_cast<size_t>(b)]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return words[static_cast<size_t>(a)] < words[static_cast<size_t>(b)]; });
 
   std::vector<models::Translation> translations(sentences.size());
   for (size_t first = 0; first < order.size(); first += kAtOnce) {
@@ -111,7 +114,8 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
                                            .max_length = std::min(2 * batch.source.size(1) + 10, kLongest),
                                            .beam = beam};
     std::vector<models::Translation> found = std::visit(
-        [&](const auto& model) { return models::translate(model, batch.source, batch.source_length, options); }, model_);
+        [&](const auto& model) { return models::translate(model, batch.source, batch.source_length, options); },
+        model_);
     for (size_t i = 0; i < rows.size(); ++i) translations[static_cast<size_t>(rows[i])] = std::move(found[i]);
   }
   return translations;
@@ -124,12 +128,16 @@ TranslationScores Translator::score(std::span<const SentencePair> pairs) const {
   return score_translations(sources, candidates, side(pairs, &SentencePair::target));
 }
 
-TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss, const PairSet& train,
-                           const PairSet& held_out, const PairTraining& options, const std::function<void()>& save) {
+TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
+                           const PairSet& train, const PairSet& held_out, const PairTraining& options,
+                           const std::function<void()>& save) {
   Adam optimizer(params, {.lr = options.lr, .beta2 = 0.98});
   Trainer trainer(params, optimizer,
                   {.steps = options.steps,
-                   .lr = warmup_cosine({.lr = options.lr, .min_lr = options.lr / 50, .warmup = std::min<int64_t>(200, options.steps / 10), .decay_steps = options.steps}),
+                   .lr = warmup_cosine({.lr = options.lr,
+                                        .min_lr = options.lr / 50,
+                                        .warmup = std::min<int64_t>(200, options.steps / 10),
+                                        .decay_steps = options.steps}),
                    .clip_norm = 1,
                    .evaluate_every = std::max<int64_t>(1, options.steps / 5),
                    .directory = options.directory,
@@ -141,13 +149,19 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
         const PairBatch batch = batches.at(step);
         return Step{[&loss, batch] { return loss(batch); }, batch.target_words()};
       },
-      [&] { return Numbers{{"val_loss", mean_loss(loss, held_out, options.batch)}}; }, save);
+      [&] {
+        return Numbers{{"val_loss", mean_loss(loss, held_out, options.batch)}};
+      },
+      save);
 }
 
-TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options, const std::function<void()>& save) {
+TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
+                           const std::function<void()>& save) {
   const PairSet train(split.train, translator.source_words(), translator.target_words());
   const PairSet held_out(split.held_out, translator.source_words(), translator.target_words());
-  return learn_pairs(translator.params(), [&](const PairBatch& batch) { return translator.loss(batch); }, train, held_out, options, save);
+  return learn_pairs(
+      translator.params(), [&](const PairBatch& batch) { return translator.loss(batch); }, train, held_out, options,
+      save);
 }
 
 }  // namespace heed::train

@@ -9,13 +9,13 @@
 #include <variant>
 #include <vector>
 
-#include "models/generate.h"
-#include "models/seq2seq.h"
-#include "models/transformer.h"
-#include "tensor/random.h"
-#include "train/data/pairs.h"
-#include "train/metrics.h"
-#include "train/trainer.h"
+#include <heed/models/generate.h>
+#include <heed/models/seq2seq.h>
+#include <heed/models/transformer.h>
+#include <heed/tensor/random.h>
+#include <heed/train/data/metrics.h>
+#include <heed/train/data/pairs.h>
+#include <heed/train/trainer.h>
 
 namespace heed::train {
 
@@ -64,21 +64,23 @@ class Translator {
 };
 
 struct PairTraining {
-  int64_t steps = 3000;    ///< updates
-  int64_t batch = 64;      ///< pairs in each
-  double lr = 2e-3;        ///< after a warm-up; it ends at 1/50 of that
-  uint64_t seed = 1337;    ///< of the order of the pairs
+  int64_t steps = 3000;                  ///< updates
+  int64_t batch = 64;                    ///< pairs in each
+  double lr = 2e-3;                      ///< after a warm-up; it ends at 1/50 of that
+  uint64_t seed = 1337;                  ///< of the order of the pairs
   std::filesystem::path directory = {};  ///< see TrainerOptions
-  bool resume = false;     ///< go on from the directory's training.safetensors
-  bool quiet = false;      ///< no progress line
+  bool resume = false;                   ///< go on from the directory's training.safetensors
+  bool quiet = false;                    ///< no progress line
 };
 
 /// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. Five times on the way the mean
 /// loss of a word of `held_out` is taken ("val_loss"), and `save` is called.
-TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss, const PairSet& train,
-                           const PairSet& held_out, const PairTraining& options, const std::function<void()>& save = [] {});
+TrainingReport learn_pairs(
+    nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss, const PairSet& train,
+    const PairSet& held_out, const PairTraining& options, const std::function<void()>& save = [] {});
 /// A translator learns split.train.
-TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
-                           const std::function<void()>& save = [] {});
+TrainingReport learn_pairs(
+    Translator& translator, const PairSplit& split, const PairTraining& options,
+    const std::function<void()>& save = [] {});
 
 }  // namespace heed::train

@@ -1,7 +1,7 @@
 // Lesson 1: a dictionary alone. Every word is right, and the sentence is wrong.
 #include <algorithm>
 
-#include "tutorial/translation.h"
+#include "translation.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -28,53 +28,58 @@ Heatmap links(const ParsedPair& p) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return lesson::run(argc, argv, "Lesson 1: word by word", [](lesson::Lesson& l) {
-    Rng rng(l.seed());
-    const std::vector<ParsedPair> parsed = Grammar::parsed_pairs(1000, {.split = Split::test}, rng);
-    std::vector<std::string> sources, right, ours;
-    for (const ParsedPair& p : parsed) {
-      sources.push_back(p.pair.source), right.push_back(p.pair.target);
-      ours.push_back(word_by_word(p.pair.source));
-    }
+  return lesson::run(
+      argc, argv, "Lesson 1: word by word",
+      [](lesson::Lesson& l) {
+        Rng rng(l.seed());
+        const std::vector<ParsedPair> parsed = Grammar::parsed_pairs(1000, {.split = Split::test}, rng);
+        std::vector<std::string> sources, right, ours;
+        for (const ParsedPair& p : parsed) {
+          sources.push_back(p.pair.source), right.push_back(p.pair.target);
+          ours.push_back(word_by_word(p.pair.source));
+        }
 
-    l.heading("English, word by word, and what is right");
-    for (size_t i = 0; i < 6; ++i) fmt::print("  {}\n    {}\n    {}\n", sources[i], ours[i], right[i]);
+        l.heading("English, word by word, and what is right");
+        for (size_t i = 0; i < 6; ++i) fmt::print("  {}\n    {}\n    {}\n", sources[i], ours[i], right[i]);
 
-    l.heading("1,000 sentences");
-    const TranslationScores scores = score_translations(sources, ours, right);
-    fmt::print("{}", format_scores(scores));
-    l.expect("exact match (%)", 100 * scores.exact_match, 0, 8);
-    l.expect("BLEU", scores.bleu, 3, 30);
+        l.heading("1,000 sentences");
+        const TranslationScores scores = score_translations(sources, ours, right);
+        fmt::print("{}", format_scores(scores));
+        l.expect("exact match (%)", 100 * scores.exact_match, 0, 8);
+        l.expect("BLEU", scores.bleu, 3, 30);
 
-    l.heading("What breaks: exact match of the sentences with ...");
-    double plain = 0, plain_right = 0;
-    for (size_t i = 0; i < parsed.size(); ++i)
-      if (parsed[i].parse.phenomena == 0) plain += 1, plain_right += ours[i] == right[i];
-    fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", "none of these", plain, plain > 0 ? 100 * plain_right / plain : 0);
-    double negated = 0, negated_right = 0;
-    for (int64_t k = 0; k < kPhenomena; ++k) {
-      const auto phenomenon = static_cast<Phenomenon>(k);
-      double all = 0, good = 0;
-      for (size_t i = 0; i < parsed.size(); ++i)
-        if (parsed[i].parse.has(phenomenon)) all += 1, good += ours[i] == right[i];
-      fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", name_of(phenomenon), all, all > 0 ? 100 * good / all : 0);
-      if (phenomenon == Phenomenon::negation) negated = all, negated_right = good;
-    }
-    l.expect_equal("negated sentences that come out right, of " + std::to_string(int(negated)), negated_right, 0);
-    l.expect("sentences with nothing special that come out right (%)", 100 * plain_right / plain, 10, 100);
+        l.heading("What breaks: exact match of the sentences with ...");
+        double plain = 0, plain_right = 0;
+        for (size_t i = 0; i < parsed.size(); ++i)
+          if (parsed[i].parse.phenomena == 0) plain += 1, plain_right += ours[i] == right[i];
+        fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", "none of these", plain,
+                   plain > 0 ? 100 * plain_right / plain : 0);
+        double negated = 0, negated_right = 0;
+        for (int64_t k = 0; k < kPhenomena; ++k) {
+          const auto phenomenon = static_cast<Phenomenon>(k);
+          double all = 0, good = 0;
+          for (size_t i = 0; i < parsed.size(); ++i)
+            if (parsed[i].parse.has(phenomenon)) all += 1, good += ours[i] == right[i];
+          fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", name_of(phenomenon), all, all > 0 ? 100 * good / all : 0);
+          if (phenomenon == Phenomenon::negation) negated = all, negated_right = good;
+        }
+        l.expect_equal("negated sentences that come out right, of " + std::to_string(int(negated)), negated_right, 0);
+        l.expect("sentences with nothing special that come out right (%)", 100 * plain_right / plain, 10, 100);
 
-    l.heading("Order breaks too: lines that cross");
-    const auto crossing = std::find_if(parsed.begin(), parsed.end(), [](const ParsedPair& p) {
-      return p.parse.has(Phenomenon::adjective_after) && p.parse.has(Phenomenon::negation) && split_words(p.pair.source).size() < 9;
-    });
-    l.picture("links", links(crossing == parsed.end() ? parsed[0] : *crossing));
-    double crossed = 0;
-    for (const ParsedPair& p : parsed) {
-      bool any = false;
-      for (const auto& [s, t] : p.parse.alignment)
-        for (const auto& [s2, t2] : p.parse.alignment) any = any || (s < s2 && t > t2);
-      crossed += any;
-    }
-    l.expect("sentences in which words change places (%)", crossed / 10, 30, 95);
-  }, 1);
+        l.heading("Order breaks too: lines that cross");
+        const auto crossing = std::find_if(parsed.begin(), parsed.end(), [](const ParsedPair& p) {
+          return p.parse.has(Phenomenon::adjective_after) && p.parse.has(Phenomenon::negation) &&
+                 split_words(p.pair.source).size() < 9;
+        });
+        l.picture("links", links(crossing == parsed.end() ? parsed[0] : *crossing));
+        double crossed = 0;
+        for (const ParsedPair& p : parsed) {
+          bool any = false;
+          for (const auto& [s, t] : p.parse.alignment)
+            for (const auto& [s2, t2] : p.parse.alignment) any = any || (s < s2 && t > t2);
+          crossed += any;
+        }
+        l.expect("sentences in which words change places (%)", crossed / 10, 30, 95);
+      },
+      1);
 }

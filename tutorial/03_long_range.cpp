@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 
-#include "tutorial/translation.h"
+#include "translation.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -24,9 +24,14 @@ struct Prefix {
 std::vector<ParsedPair> sentences(int64_t count, Split split, Rng& rng) {
   std::vector<ParsedPair> result;
   for (int64_t low = 0; low < kFarthest; low += kBucket)
-    for (ParsedPair& p :
-         Grammar::parsed_pairs(count, {.min_words = low + 3, .max_words = low + 20, .max_depth = 3,
-                                       .min_distance = low, .max_distance = low + kBucket - 1, .split = split}, rng))
+    for (ParsedPair& p : Grammar::parsed_pairs(count,
+                                               {.min_words = low + 3,
+                                               .max_words = low + 20,
+                                               .max_depth = 3,
+                                               .min_distance = low,
+                                               .max_distance = low + kBucket - 1,
+                                               .split = split},
+                                               rng))
       result.push_back(std::move(p));
   return result;
 }
@@ -48,7 +53,9 @@ double commonest(const std::vector<Prefix>& all) {
   return 100 * *std::max_element(counts.begin(), counts.end()) / double(all.size());
 }
 
-struct Batch { Tensor words, lengths, labels; };
+struct Batch {
+  Tensor words, lengths, labels;
+};
 
 Batch batch_of(const std::vector<Prefix>& all, const std::vector<int64_t>& rows) {
   int64_t longest = 0, i = 0;
@@ -70,7 +77,8 @@ struct Reader {
   nn::Linear output;
 
   Reader(nn::Scope s, int64_t vocabulary, nn::Cell cell, bool attend)
-      : embedding(s / "embedding", vocabulary, kWidth), layer(s / "layer", cell, kWidth, kWidth, {.batch_first = true}),
+      : embedding(s / "embedding", vocabulary, kWidth),
+        layer(s / "layer", cell, kWidth, kWidth, {.batch_first = true}),
         output(s / "output", attend ? 2 * kWidth : kWidth, 4) {
     if (attend) attention.emplace(s / "attention", kWidth, kWidth, kWidth);
   }
@@ -84,7 +92,9 @@ struct Reader {
 };
 
 /// By distance: how often a network is right (%), and how strongly its answer depends on the subject's embedding.
-struct Measured { Series right, reach; };
+struct Measured {
+  Series right, reach;
+};
 
 Measured measure(const Reader& reader, const std::vector<Prefix>& test, const std::string& name) {
   Measured m{{name, {}, {}}, {name, {}, {}}};
@@ -112,60 +122,76 @@ Measured measure(const Reader& reader, const std::vector<Prefix>& test, const st
 }  // namespace
 
 int main(int argc, char** argv) {
-  return lesson::run(argc, argv, "Lesson 3: the cat that was sitting on the mat , which was next to the dog , jumped", [](lesson::Lesson& l) {
-    Rng rng(l.seed());
-    const std::vector<ParsedPair> seen = sentences(l.budget(1500, 300), Split::train, rng), unseen = sentences(l.budget(150, 30), Split::test, rng);
-    std::vector<std::string> english;
-    for (const ParsedPair& p : seen) english.push_back(p.pair.source);
-    const Words vocabulary = Words::from_sentences(english);
-    const std::vector<Prefix> train = prefixes(seen, vocabulary), test = prefixes(unseen, vocabulary);
-    const int64_t early = l.budget(200, 100), steps = l.budget(1500, 300);
-    fmt::print("{} sentences, cut off before their verb; the verb must agree with a subject 0 to {} words back.\n", train.size(), kFarthest - 1);
-    fmt::print("Guess its number and its French gender, 4 classes. {} numbers of state, {} steps for each network.\n", kWidth, steps);
+  return lesson::run(
+      argc, argv, "Lesson 3: the cat that was sitting on the mat , which was next to the dog , jumped",
+      [](lesson::Lesson& l) {
+        Rng rng(l.seed());
+        const std::vector<ParsedPair> seen = sentences(l.budget(1500, 300), Split::train, rng),
+                                      unseen = sentences(l.budget(150, 30), Split::test, rng);
+        std::vector<std::string> english;
+        for (const ParsedPair& p : seen) english.push_back(p.pair.source);
+        const Words vocabulary = Words::from_sentences(english);
+        const std::vector<Prefix> train = prefixes(seen, vocabulary), test = prefixes(unseen, vocabulary);
+        const int64_t early = l.budget(200, 100), steps = l.budget(1500, 300);
+        fmt::print("{} sentences, cut off before their verb; the verb must agree with a subject 0 to {} words back.\n",
+                   train.size(), kFarthest - 1);
+        fmt::print(
+            "Guess its number and its French gender, 4 classes. {} numbers of state, {} steps for each network.\n",
+            kWidth, steps);
 
-    std::vector<Series> untrained, early_reach, early_right, right, losses;
-    for (const auto& [name, cell, attend] : std::vector<std::tuple<std::string, nn::Cell, bool>>{
-             {"RNN", nn::Cell::rnn_tanh, false}, {"LSTM", nn::Cell::lstm, false}, {"GRU", nn::Cell::gru, false}, {"GRU + attention", nn::Cell::gru, true}}) {
-      Rng draws(l.seed() + 1);
-      nn::Parameters params(draws);
-      const Reader reader(params.root(), vocabulary.size(), cell, attend);
-      Adam optimizer(params, {.lr = 2e-3});
-      untrained.push_back(measure(reader, test, name).reach);
-      std::vector<double> curve;
-      for (int64_t step = 0; step < steps; ++step) {
-        if (step == early) {
-          const Measured m = measure(reader, test, name);
-          early_reach.push_back(m.reach), early_right.push_back(m.right);
+        std::vector<Series> untrained, early_reach, early_right, right, losses;
+        for (const auto& [name, cell, attend] :
+             std::vector<std::tuple<std::string, nn::Cell, bool>>{{"RNN", nn::Cell::rnn_tanh, false},
+                                                                  {"LSTM", nn::Cell::lstm, false},
+                                                                  {"GRU", nn::Cell::gru, false},
+                                                                  {"GRU + attention", nn::Cell::gru, true}}) {
+          Rng draws(l.seed() + 1);
+          nn::Parameters params(draws);
+          const Reader reader(params.root(), vocabulary.size(), cell, attend);
+          Adam optimizer(params, {.lr = 2e-3});
+          untrained.push_back(measure(reader, test, name).reach);
+          std::vector<double> curve;
+          for (int64_t step = 0; step < steps; ++step) {
+            if (step == early) {
+              const Measured m = measure(reader, test, name);
+              early_reach.push_back(m.reach), early_right.push_back(m.right);
+            }
+            const Batch b = batch_of(train, randint(0, std::ssize(train), {kBatch}, draws).to_vector<int64_t>());
+            params.zero_grad();
+            const Tensor loss = cross_entropy(reader(reader.embedding(b.words), b.lengths), b.labels);
+            loss.backward();
+            clip_grad_norm(params, 1.0);
+            optimizer.step();
+            curve.push_back(loss.item<double>());
+          }
+          right.push_back(measure(reader, test, name).right);
+          losses.push_back(lesson::loss_series(name, curve));
         }
-        const Batch b = batch_of(train, randint(0, std::ssize(train), {kBatch}, draws).to_vector<int64_t>());
-        params.zero_grad();
-        const Tensor loss = cross_entropy(reader(reader.embedding(b.words), b.lengths), b.labels);
-        loss.backward();
-        clip_grad_norm(params, 1.0);
-        optimizer.step();
-        curve.push_back(loss.item<double>());
-      }
-      right.push_back(measure(reader, test, name).right);
-      losses.push_back(lesson::loss_series(name, curve));
-    }
 
-    l.heading("How strongly the answer depends on the subject: |d logit / d subject|");
-    lesson::print_table("untrained", untrained, kBucket, "{:.1e}");
-    lesson::print_table(fmt::format("after {} steps", early), early_reach, kBucket, "{:.1e}");
-    l.picture("gradient", LineChart{"The gradient through time, untrained", "words between subject and verb", "|d logit / d subject|", untrained, false, true});
-    l.heading("How often the subject is known (%), by words between it and the verb");
-    fmt::print("(The commonest class alone makes up {:.0f}%.)\n", commonest(test));
-    lesson::print_table(fmt::format("after {} steps", early), early_right, kBucket, "{:.1f}");
-    lesson::print_table(fmt::format("after {} steps", steps), right, kBucket, "{:.1f}");
-    l.picture("accuracy", LineChart{fmt::format("Who was the subject? After {} steps", early), "words between subject and verb", "right (%)", early_right});
-    l.picture("loss", lesson::loss_chart("Training", losses), false);
+        l.heading("How strongly the answer depends on the subject: |d logit / d subject|");
+        lesson::print_table("untrained", untrained, kBucket, "{:.1e}");
+        lesson::print_table(fmt::format("after {} steps", early), early_reach, kBucket, "{:.1e}");
+        l.picture("gradient", LineChart{"The gradient through time, untrained", "words between subject and verb",
+                                        "|d logit / d subject|", untrained, false, true});
+        l.heading("How often the subject is known (%), by words between it and the verb");
+        fmt::print("(The commonest class alone makes up {:.0f}%.)\n", commonest(test));
+        lesson::print_table(fmt::format("after {} steps", early), early_right, kBucket, "{:.1f}");
+        lesson::print_table(fmt::format("after {} steps", steps), right, kBucket, "{:.1f}");
+        l.picture("accuracy", LineChart{fmt::format("Who was the subject? After {} steps", early),
+                                        "words between subject and verb", "right (%)", early_right});
+        l.picture("loss", lesson::loss_chart("Training", losses), false);
 
-    const auto vanished = [](const Series& s) { return s.y.front() / s.y.back(); };
-    l.expect("RNN: the gradient falls from 0 - 3 to 16 - 19 words by a factor of", vanished(untrained[0]), 1e4, 1e8);
-    l.expect("attention: the gradient falls by a factor of", vanished(untrained[3]), 3, 30);
-    l.expect(fmt::format("LSTM after {} steps: the gradient falls by a factor of", early), vanished(early_reach[1]), 0.1, l.quick() ? 1000 : 10);
-    l.expect(fmt::format("RNN after {} steps: right at 16 - 19 words (%)", early), early_right[0].y.back(), 10, 75);
-    l.expect(fmt::format("attention after {} steps: right at 16 - 19 words (%)", early), early_right[3].y.back(), l.quick() ? 50 : 80, 100);
-    l.expect(fmt::format("attention after {} steps: right at 16 - 19 words (%)", steps), right[3].y.back(), 85, 100);
-  }, 1);
+        const auto vanished = [](const Series& s) { return s.y.front() / s.y.back(); };
+        l.expect("RNN: the gradient falls from 0 - 3 to 16 - 19 words by a factor of", vanished(untrained[0]), 1e4,
+                 1e8);
+        l.expect("attention: the gradient falls by a factor of", vanished(untrained[3]), 3, 30);
+        l.expect(fmt::format("LSTM after {} steps: the gradient falls by a factor of", early), vanished(early_reach[1]),
+                 0.1, l.quick() ? 1000 : 10);
+        l.expect(fmt::format("RNN after {} steps: right at 16 - 19 words (%)", early), early_right[0].y.back(), 10, 75);
+        l.expect(fmt::format("attention after {} steps: right at 16 - 19 words (%)", early), early_right[3].y.back(),
+                 l.quick() ? 50 : 80, 100);
+        l.expect(fmt::format("attention after {} steps: right at 16 - 19 words (%)", steps), right[3].y.back(), 85,
+                 100);
+      },
+      1);
 }

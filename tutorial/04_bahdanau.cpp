@@ -1,7 +1,7 @@
 // Lesson 4: soft attention. The decoder looks back at every word, and learns where to look.
 #include <algorithm>
 
-#include "tutorial/translation.h"
+#include "translation.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -38,45 +38,62 @@ Heatmap alignment(const Translator& translator, const std::string& sentence) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return lesson::run(argc, argv, "Lesson 4: soft attention", [](lesson::Lesson& l) {
-    const PairSplit pairs = lesson::task(l);
-    const PairTraining budget{.steps = l.budget(3000, 350), .seed = l.seed(), .quiet = true};
-    Translator with(Arch::attention, nn::Cell::gru, pairs.train, l.seed()), without(Arch::rnn, nn::Cell::gru, pairs.train, l.seed());
+  return lesson::run(
+      argc, argv, "Lesson 4: soft attention",
+      [](lesson::Lesson& l) {
+        const PairSplit pairs = lesson::task(l);
+        const PairTraining budget{.steps = l.budget(3000, 350), .seed = l.seed(), .quiet = true};
+        Translator with(Arch::attention, nn::Cell::gru, pairs.train, l.seed()),
+            without(Arch::rnn, nn::Cell::gru, pairs.train, l.seed());
 
-    l.heading("The same training, with attention and without");
-    const TrainingReport learned = learn_pairs(with, pairs, budget), beside = learn_pairs(without, pairs, budget);
-    l.picture("loss", lesson::loss_chart("Attention learns faster, and further",
-                                         {lesson::loss_series("attention", learned.losses), lesson::loss_series("one vector", beside.losses)}));
-    fmt::print("attention {:.0f} s, one vector {:.0f} s\n", learned.seconds, beside.seconds);
+        l.heading("The same training, with attention and without");
+        const TrainingReport learned = learn_pairs(with, pairs, budget), beside = learn_pairs(without, pairs, budget);
+        l.picture("loss", lesson::loss_chart("Attention learns faster, and further",
+                                             {lesson::loss_series("attention", learned.losses),
+                                              lesson::loss_series("one vector", beside.losses)}));
+        fmt::print("attention {:.0f} s, one vector {:.0f} s\n", learned.seconds, beside.seconds);
 
-    l.heading("Where it looks: \"black cat\" changes sides, \"did not see\" becomes four words");
-    const Heatmap picture = alignment(with, "the small black cat did not see the dogs");
-    l.picture("alignment", picture);
-    if (!l.quick()) {
-      l.expect_equal("the sentence is translated right", picture.rows == split_words("le petit chat noir n' a pas vu les chiens"), true);
-      l.expect_equal("\"noir\", French word 4, looks most at \"black\", English word 3", double(picture.values[3].argmax().item<int64_t>()) + 1, 3);
-      l.expect_equal("\"chat\", French word 3, looks most at \"cat\", English word 4", double(picture.values[2].argmax().item<int64_t>()) + 1, 4);
-    }
-    const Heatmap nested = alignment(with, l.quick() ? "the cat slept" : "the cat that was sitting on the mat , which was next to the dog , jumped");
-    l.picture("alignment_nested", nested);
+        l.heading("Where it looks: \"black cat\" changes sides, \"did not see\" becomes four words");
+        const Heatmap picture = alignment(with, "the small black cat did not see the dogs");
+        l.picture("alignment", picture);
+        if (!l.quick()) {
+          l.expect_equal("the sentence is translated right",
+                         picture.rows == split_words("le petit chat noir n' a pas vu les chiens"), true);
+          l.expect_equal("\"noir\", French word 4, looks most at \"black\", English word 3",
+                         double(picture.values[3].argmax().item<int64_t>()) + 1, 3);
+          l.expect_equal("\"chat\", French word 3, looks most at \"cat\", English word 4",
+                         double(picture.values[2].argmax().item<int64_t>()) + 1, 4);
+        }
+        const Heatmap nested =
+            alignment(with, l.quick() ? "the cat slept"
+                                      : "the cat that was sitting on the mat , which was next to the dog , jumped");
+        l.picture("alignment_nested", nested);
 
-    Rng rng(0);
-    const auto parsed = Grammar::parsed_pairs(300, {.max_words = l.quick() ? 8 : 20, .split = Split::test}, rng);
-    l.expect("words that look where the grammar says (%)", alignment_accuracy(with, parsed), l.quick() ? 50 : 70, 100);
+        Rng rng(0);
+        const auto parsed = Grammar::parsed_pairs(300, {.max_words = l.quick() ? 8 : 20, .split = Split::test}, rng);
+        l.expect("words that look where the grammar says (%)", alignment_accuracy(with, parsed), l.quick() ? 50 : 70,
+                 100);
 
-    l.heading("By length of the source: attention first, then lesson 2's single vector");
-    const TranslationScores a = with.score(pairs.held_out), b = without.score(pairs.held_out);
-    fmt::print("{}\n{}", format_scores(a), format_scores(b));
-    l.picture("exact", lesson::length_chart("Exact match by length", "exact match (%)", {lesson::exact_series("attention", a), lesson::exact_series("one vector", b)}));
-    l.picture("bleu", lesson::length_chart("BLEU by length (Bahdanau et al. 2014, figure 2)", "BLEU", {lesson::bleu_series("attention", a), lesson::bleu_series("one vector", b)}), false);
-    if (l.quick()) {
-      const double x = lesson::loss_series("", learned.losses).y.back(), y = lesson::loss_series("", beside.losses).y.back();
-      l.expect("loss after 350 steps, attention over one vector", x / y, 0.02, 0.9);
-      return;
-    }
-    l.expect("exact match with attention (%)", 100 * a.exact_match, 95, 100);
-    l.expect("with attention, 16 to 20 words (%)", 100 * a.rows.back().exact_match, 88, 100);
-    l.expect("exact match without (%)", 100 * b.exact_match, 42, 56);
-    l.expect("without, 16 to 20 words (%)", 100 * b.rows.back().exact_match, 0, 8);
-  }, 1);
+        l.heading("By length of the source: attention first, then lesson 2's single vector");
+        const TranslationScores a = with.score(pairs.held_out), b = without.score(pairs.held_out);
+        fmt::print("{}\n{}", format_scores(a), format_scores(b));
+        l.picture("exact",
+                  lesson::length_chart("Exact match by length", "exact match (%)",
+                                       {lesson::exact_series("attention", a), lesson::exact_series("one vector", b)}));
+        l.picture("bleu",
+                  lesson::length_chart("BLEU by length (Bahdanau et al. 2014, figure 2)", "BLEU",
+                                       {lesson::bleu_series("attention", a), lesson::bleu_series("one vector", b)}),
+                  false);
+        if (l.quick()) {
+          const double x = lesson::loss_series("", learned.losses).y.back(),
+                       y = lesson::loss_series("", beside.losses).y.back();
+          l.expect("loss after 350 steps, attention over one vector", x / y, 0.02, 0.9);
+          return;
+        }
+        l.expect("exact match with attention (%)", 100 * a.exact_match, 95, 100);
+        l.expect("with attention, 16 to 20 words (%)", 100 * a.rows.back().exact_match, 88, 100);
+        l.expect("exact match without (%)", 100 * b.exact_match, 42, 56);
+        l.expect("without, 16 to 20 words (%)", 100 * b.rows.back().exact_match, 0, 8);
+      },
+      1);
 }

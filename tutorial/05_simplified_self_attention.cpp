@@ -1,5 +1,5 @@
 // Lesson 5: attention in its plainest form, for the six words "Your journey starts with one step".
-#include "tutorial/lesson.h"
+#include "lesson.h"
 
 using namespace heed;
 
@@ -7,8 +7,12 @@ int main(int argc, char** argv) {
   return lesson::run(argc, argv, "Lesson 5: self-attention without weights", [](lesson::Lesson& l) {
     // One vector of three numbers stands for each word.
     const std::vector<std::string> words = {"Your", "journey", "starts", "with", "one", "step"};
-    const Tensor inputs = tensor({{0.43, 0.15, 0.89}, {0.55, 0.87, 0.66}, {0.57, 0.85, 0.64},
-                                  {0.22, 0.58, 0.33}, {0.77, 0.25, 0.10}, {0.05, 0.80, 0.55}});
+    const Tensor inputs = tensor({{0.43, 0.15, 0.89},
+                                  {0.55, 0.87, 0.66},
+                                  {0.57, 0.85, 0.64},
+                                  {0.22, 0.58, 0.33},
+                                  {0.77, 0.25, 0.10},
+                                  {0.05, 0.80, 0.55}});
 
     l.heading("One word asks: how much does \"journey\" have in common with each word?");
     const Tensor query = inputs[1];
@@ -32,7 +36,8 @@ int main(int argc, char** argv) {
     Tensor context_vec_2 = zeros({3});
     for (int64_t i = 0; i < 6; ++i) context_vec_2 = context_vec_2 + attn_weights_2[i] * inputs[i];
     l.show("context_vec_2", context_vec_2);
-    l.expect_equal("context of \"journey\", as the book prints it", context_vec_2, tensor({0.4419, 0.6515, 0.5683}), 5.1e-5);
+    l.expect_equal("context of \"journey\", as the book prints it", context_vec_2, tensor({0.4419, 0.6515, 0.5683}),
+                   5.1e-5);
 
     l.heading("All words ask at once: three matrix operations");
     const Tensor attn_scores = matmul(inputs, inputs.mT());
@@ -43,7 +48,8 @@ int main(int argc, char** argv) {
     l.show("all_context_vecs", all_context_vecs);
     l.expect_equal("each row adds up to 1", attn_weights.sum(-1), ones({6}), 1e-6);
     l.expect_equal("row 2 is the word by word result", all_context_vecs[1], context_vec_2, 1e-6);
-    l.expect_equal("and nn::SimplifiedSelfAttention computes the same", nn::SimplifiedSelfAttention()(inputs), all_context_vecs, 1e-6);
+    l.expect_equal("and nn::SimplifiedSelfAttention computes the same", nn::SimplifiedSelfAttention()(inputs),
+                   all_context_vecs, 1e-6);
 
     l.picture("weights", train::Heatmap{"Attention without weights", "looks at", "word", words, words, attn_weights});
   });

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tutorial/lesson.h"
+#include "lesson.h"
 
 using namespace heed;
 
@@ -11,8 +11,12 @@ namespace {
 const std::vector<std::string> kWords = {"Your", "journey", "starts", "with", "one", "step"};
 
 Tensor word_vectors() {
-  return tensor({{0.43, 0.15, 0.89}, {0.55, 0.87, 0.66}, {0.57, 0.85, 0.64},
-                 {0.22, 0.58, 0.33}, {0.77, 0.25, 0.10}, {0.05, 0.80, 0.55}});
+  return tensor({{0.43, 0.15, 0.89},
+                 {0.55, 0.87, 0.66},
+                 {0.57, 0.85, 0.64},
+                 {0.22, 0.58, 0.33},
+                 {0.77, 0.25, 0.10},
+                 {0.05, 0.80, 0.55}});
 }
 
 /// What T queries of width d_k make of 64 keys, all numbers drawn from N(0, 1).
@@ -53,7 +57,8 @@ int main(int argc, char** argv) {
     l.show("attn_scores_2", attn_scores_2);
     l.show("attn_weights_2", attn_weights_2);
     l.show("context_vec_2", context_vec_2);
-    if (l.seed() == 123) l.expect_equal("context of \"journey\", as the book prints it", context_vec_2, tensor({0.3061, 0.8210}), 5.1e-5);
+    if (l.seed() == 123)
+      l.expect_equal("context of \"journey\", as the book prints it", context_vec_2, tensor({0.3061, 0.8210}), 5.1e-5);
 
     l.heading("The module: three Linear layers without bias, from seed 789");
     Rng module_rng(789);
@@ -62,21 +67,29 @@ int main(int argc, char** argv) {
     const Tensor context_vecs = attention(inputs), attn_weights = attention.weights(inputs);
     l.show("context_vecs", context_vecs.detach());
     l.show("attn_weights", attn_weights.detach());
-    const Tensor by_hand = matmul(softmax(matmul(attention.W_query(inputs), attention.W_key(inputs).mT()) / std::sqrt(2.0), -1),
-                                  attention.W_value(inputs));
+    const Tensor by_hand =
+        matmul(softmax(matmul(attention.W_query(inputs), attention.W_key(inputs).mT()) / std::sqrt(2.0), -1),
+               attention.W_value(inputs));
     l.expect_equal("the module is softmax(Q K^T / sqrt(d_k)) V", context_vecs, by_hand, 1e-6);
     l.expect_equal("its first row, as the book prints it", context_vecs[0], tensor({-0.0739, 0.0713}), 5.1e-5);
-    l.picture("weights", train::Heatmap{"Self-attention before training", "looks at", "word", kWords, kWords, attn_weights.detach()});
+    l.picture("weights", train::Heatmap{"Self-attention before training", "looks at", "word", kWords, kWords,
+                                        attn_weights.detach()});
 
     l.heading("Why divide by sqrt(d_k)? Queries and keys from N(0, 1), of growing width");
-    train::LineChart chart{"What the gradient loses without 1/sqrt(d_k)", "d_k", "gradient at the scores (norm, median query)", {}, true, true};
+    train::LineChart chart{"What the gradient loses without 1/sqrt(d_k)",
+                           "d_k",
+                           "gradient at the scores (norm, median query)",
+                           {},
+                           true,
+                           true};
     chart.series = {{"divided by sqrt(d_k)", {}, {}}, {"as they are", {}, {}}};
-    fmt::print("          ----- scores as they are -----   ----- divided by sqrt(d_k) -----\n"
-               "    d_k   variance   largest   gradient    variance   largest   gradient\n");
+    fmt::print(
+        "          ----- scores as they are -----   ----- divided by sqrt(d_k) -----\n"
+        "    d_k   variance   largest   gradient    variance   largest   gradient\n");
     for (const int64_t d_k : {1, 4, 16, 64, 256, 1024}) {
       const Saturation raw = measure(d_k, false, rng), scaled = measure(d_k, true, rng);
-      fmt::print("{:7}   {:8.2f}   {:7.3f}   {:8.5f}    {:8.3f}   {:7.3f}   {:8.5f}\n", d_k, raw.variance, raw.largest, raw.gradient,
-                 scaled.variance, scaled.largest, scaled.gradient);
+      fmt::print("{:7}   {:8.2f}   {:7.3f}   {:8.5f}    {:8.3f}   {:7.3f}   {:8.5f}\n", d_k, raw.variance, raw.largest,
+                 raw.gradient, scaled.variance, scaled.largest, scaled.gradient);
       chart.series[0].x.push_back(double(d_k)), chart.series[0].y.push_back(scaled.gradient);
       chart.series[1].x.push_back(double(d_k)), chart.series[1].y.push_back(raw.gradient);
       if (d_k != 1024) continue;

@@ -1,15 +1,19 @@
 // Lesson 7: attention that cannot see the future, and the proof that nothing leaks.
 #include <cmath>
 
-#include "tutorial/lesson.h"
+#include "lesson.h"
 
 using namespace heed;
 
 int main(int argc, char** argv) {
   return lesson::run(argc, argv, "Lesson 7: causal attention", [](lesson::Lesson& l) {
     const std::vector<std::string> words = {"Your", "journey", "starts", "with", "one", "step"};
-    const Tensor inputs = tensor({{0.43, 0.15, 0.89}, {0.55, 0.87, 0.66}, {0.57, 0.85, 0.64},
-                                  {0.22, 0.58, 0.33}, {0.77, 0.25, 0.10}, {0.05, 0.80, 0.55}});
+    const Tensor inputs = tensor({{0.43, 0.15, 0.89},
+                                  {0.55, 0.87, 0.66},
+                                  {0.57, 0.85, 0.64},
+                                  {0.22, 0.58, 0.33},
+                                  {0.77, 0.25, 0.10},
+                                  {0.05, 0.80, 0.55}});
     Rng rng(789);
     nn::Parameters params(rng);
     const nn::SelfAttention attention(params.root(), 3, 2);
@@ -51,7 +55,8 @@ int main(int argc, char** argv) {
     const nn::CausalAttention causal(causal_params.root(), 3, 2);
     const Tensor context_vecs = causal(stack({inputs, inputs}, 0)).detach();
     l.show("context_vecs", context_vecs);
-    if (l.seed() == 123) l.expect_equal("last row, as the book prints it", context_vecs[0][5], tensor({-0.5299, -0.1081}), 5.1e-5);
+    if (l.seed() == 123)
+      l.expect_equal("last row, as the book prints it", context_vecs[0][5], tensor({-0.5299, -0.1081}), 5.1e-5);
 
     l.heading("No leak: row i, column j says how much output i changes with word j (norm of its gradient)");
     std::vector<double> influence;
@@ -70,6 +75,7 @@ int main(int argc, char** argv) {
     l.show("influence", gradients);
     l.expect_equal("gradients from the future, added up: exactly", future, 0);
     l.expect("the smallest gradient from the past or present", past, 1e-6, 10);
-    l.picture("influence", train::Heatmap{"Which words change which outputs", "word", "output", words, words, gradients}, false);
+    l.picture("influence",
+              train::Heatmap{"Which words change which outputs", "word", "output", words, words, gradients}, false);
   });
 }

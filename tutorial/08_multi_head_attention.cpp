@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tutorial/lesson.h"
+#include "lesson.h"
 
 using namespace heed;
 
@@ -25,7 +25,8 @@ double share_on_copy(const models::Gpt& gpt, const Tensor& x, int64_t layer, int
   double sum = 0;
   int64_t n = 0;
   for (int64_t b = 0; b < x.size(0); ++b)
-    for (int64_t t = Copies::kHalf; t < x.size(1); ++t, ++n) sum += weights.at<double>({b, head, t, t - Copies::kHalf + 1});
+    for (int64_t t = Copies::kHalf; t < x.size(1); ++t, ++n)
+      sum += weights.at<double>({b, head, t, t - Copies::kHalf + 1});
   return sum / double(n);
 }
 
@@ -33,8 +34,12 @@ double share_on_copy(const models::Gpt& gpt, const Tensor& x, int64_t layer, int
 
 int main(int argc, char** argv) {
   return lesson::run(argc, argv, "Lesson 8: multi-head attention", [](lesson::Lesson& l) {
-    const Tensor inputs = tensor({{0.43, 0.15, 0.89}, {0.55, 0.87, 0.66}, {0.57, 0.85, 0.64},
-                                  {0.22, 0.58, 0.33}, {0.77, 0.25, 0.10}, {0.05, 0.80, 0.55}});
+    const Tensor inputs = tensor({{0.43, 0.15, 0.89},
+                                  {0.55, 0.87, 0.66},
+                                  {0.57, 0.85, 0.64},
+                                  {0.22, 0.58, 0.33},
+                                  {0.77, 0.25, 0.10},
+                                  {0.05, 0.80, 0.55}});
     const Tensor batch = stack({inputs, inputs}, 0);
 
     l.heading("Two causal heads, one beside the other");
@@ -44,7 +49,8 @@ int main(int argc, char** argv) {
     const Tensor stacked = cat({first(batch), second(batch)}, -1).detach();
     l.show("context_vecs", stacked);
     if (l.seed() == 123)
-      l.expect_equal("last row, as the book prints it", stacked[0][5], tensor({-0.5299, -0.1081, 0.5077, 0.3493}), 5.1e-5);
+      l.expect_equal("last row, as the book prints it", stacked[0][5], tensor({-0.5299, -0.1081, 0.5077, 0.3493}),
+                     5.1e-5);
 
     l.heading("The efficient form: one product makes the queries of both heads");
     nn::Parameters together_params(rng);
@@ -63,15 +69,17 @@ int main(int argc, char** argv) {
     l.expect_equal("head 2 weighs as the second", weights.select(1, 1), second.weights(batch), 1e-6);
 
     l.heading("Batched products: the last two axes are matrices, those before only count them");
-    const Tensor a = tensor({{{{0.2745, 0.6584, 0.2775, 0.8573}, {0.8993, 0.0390, 0.9268, 0.7388}, {0.7179, 0.7058, 0.9156, 0.4340}},
-                              {{0.0772, 0.3565, 0.1479, 0.5331}, {0.4066, 0.2318, 0.4545, 0.9737}, {0.4606, 0.5159, 0.4220, 0.5786}}}});
+    const Tensor a = tensor(
+        {{{{0.2745, 0.6584, 0.2775, 0.8573}, {0.8993, 0.0390, 0.9268, 0.7388}, {0.7179, 0.7058, 0.9156, 0.4340}},
+          {{0.0772, 0.3565, 0.1479, 0.5331}, {0.4066, 0.2318, 0.4545, 0.9737}, {0.4606, 0.5159, 0.4220, 0.5786}}}});
     l.show("a @ a.transpose(2, 3)", matmul(a, a.transpose(2, 3)));
     l.expect_equal("and are taken one by one", matmul(a, a.transpose(2, 3))[0][1], matmul(a[0][1], a[0][1].mT()), 1e-6);
 
     l.heading("Heads of a trained model: eight random letters, then the same again. Who finds where to look?");
     Rng train_rng(l.seed());
     nn::Parameters gpt_params(train_rng);
-    const models::Gpt gpt(gpt_params.root(), {.vocabulary = Copies::kLetters, .context = 16, .layers = 2, .heads = 2, .channels = 32});
+    const models::Gpt gpt(gpt_params.root(),
+                          {.vocabulary = Copies::kLetters, .context = 16, .layers = 2, .heads = 2, .channels = 32});
     train::AdamW optimizer(gpt_params, {.lr = 3e-3});
     train::Series loss{"loss", {}, {}};
     for (int64_t step = 0; step < l.budget(1500, 700); ++step) {
@@ -95,8 +103,9 @@ int main(int argc, char** argv) {
         std::vector<std::string> letters;
         for (const int64_t id : copies.x[0].to_vector<int64_t>()) letters.emplace_back(1, char('a' + id));
         l.picture(fmt::format("layer{}_head{}", layer + 1, head + 1),
-                  train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters, letters,
-                                 gpt.attention_weights(copies.x, layer)[0][head].detach(), 0, 1}, false);
+                  train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters,
+                                 letters, gpt.attention_weights(copies.x, layer)[0][head].detach(), 0, 1},
+                  false);
       }
     l.expect("the best head's share", best, 0.5, 1);
   });

@@ -1,7 +1,7 @@
 // Lesson 10: causal multi-head attention, stacked into a GPT that writes.
 #include <cmath>
 
-#include "tutorial/lesson.h"
+#include "lesson.h"
 
 using namespace heed;
 
@@ -24,7 +24,8 @@ double validation_loss(const models::Gpt& gpt, const train::Corpus& corpus) {
 std::string write(const models::Gpt& gpt, const train::Corpus& corpus, const std::string& start, Rng& rng) {
   const std::vector<int64_t> ids = corpus.chars().encode(start);
   const Tensor prompt = from_vector(ids, {1, int64_t(ids.size())});
-  return corpus.chars().decode(models::sample(gpt, prompt, {.tokens = 240, .temperature = 0.8}, rng)[0].to_vector<int64_t>());
+  return corpus.chars().decode(
+      models::sample(gpt, prompt, {.tokens = 240, .temperature = 0.8}, rng)[0].to_vector<int64_t>());
 }
 
 }  // namespace
@@ -34,14 +35,15 @@ int main(int argc, char** argv) {
     l.heading("A text without download: stories from the grammar, a character at a time");
     Rng rng(l.seed());
     const train::Corpus corpus = train::Corpus::from_text(train::Grammar::stories(400000, rng));
-    const models::GptConfig config{.vocabulary = corpus.vocabulary(), .context = kContext, .layers = 4, .heads = 4, .channels = 128};
+    const models::GptConfig config{
+        .vocabulary = corpus.vocabulary(), .context = kContext, .layers = 4, .heads = 4, .channels = 128};
     nn::Parameters params(rng);
     const models::Gpt gpt(params.root(), config);
-    fmt::print("{} characters, {} of them different; a GPT of {} parameters\n", corpus.tokens(train::Part::train).size(),
-               corpus.vocabulary(), params.numel());
+    fmt::print("{} characters, {} of them different; a GPT of {} parameters\n",
+               corpus.tokens(train::Part::train).size(), corpus.vocabulary(), params.numel());
     const double untrained = validation_loss(gpt, corpus);
-    fmt::print("Before training it guesses: {:.3f} nats a character, where log({}) = {:.3f}\n", untrained, corpus.vocabulary(),
-               std::log(double(corpus.vocabulary())));
+    fmt::print("Before training it guesses: {:.3f} nats a character, where log({}) = {:.3f}\n", untrained,
+               corpus.vocabulary(), std::log(double(corpus.vocabulary())));
 
     l.heading("Training");
     train::AdamW optimizer(params, {.lr = 1e-3, .weight_decay = 0.1});
@@ -55,9 +57,11 @@ int main(int argc, char** argv) {
       optimizer.step();
       optimizer.zero_grad();
       if (step % 10 == 0) train_loss.x.push_back(double(step)), train_loss.y.push_back(loss.item<double>());
-      if (step % (steps / 5) == 0) held_out.x.push_back(double(step)), held_out.y.push_back(validation_loss(gpt, corpus));
+      if (step % (steps / 5) == 0)
+        held_out.x.push_back(double(step)), held_out.y.push_back(validation_loss(gpt, corpus));
     }
-    l.picture("loss", train::LineChart{"A GPT learns to write", "step", "loss (nats a character)", {train_loss, held_out}});
+    l.picture("loss",
+              train::LineChart{"A GPT learns to write", "step", "loss (nats a character)", {train_loss, held_out}});
     l.expect("loss before training, about log(vocabulary)", untrained, std::log(double(corpus.vocabulary())) - 0.2,
              std::log(double(corpus.vocabulary())) + 0.4);
     if (l.quick()) l.expect("validation loss after 250 steps", held_out.y.back(), 0.5, 2.2);
@@ -78,7 +82,8 @@ int main(int argc, char** argv) {
       future += triu(weights, 1).sum().item<double>();
       for (int64_t head = 0; head < config.heads; ++head)
         l.picture(fmt::format("layer{}_head{}", layer + 1, head + 1),
-                  train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters, letters, weights[head]},
+                  train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters,
+                                 letters, weights[head]},
                   layer + 1 == config.layers && head == 0);
     }
     l.expect_equal("weight that all heads of all layers give to the future", future, 0);

@@ -1,10 +1,10 @@
 // Lesson 11: what reverse mode records, and how to check the gradients of an op and a module of your own.
 #include <cstdlib>
 
-#include "autograd/graph.h"
-#include "autograd/node.h"
-#include "train/atomic_file.h"
-#include "tutorial/lesson.h"
+#include <heed/autograd/check/graph.h>
+#include <heed/autograd/node.h>
+#include <heed/tensor/io/atomic_file.h>
+#include "lesson.h"
 
 using namespace heed;
 
@@ -16,7 +16,8 @@ Tensor softsign(const Tensor& x, double power = 2) {
     const NoGrad no_grad;
     return x / (1 + abs(x));
   };
-  return autograd::record({"softsign"}, value(), {{x, [x, power](const Tensor& g) { return g / pow(1 + abs(x), power); }}});
+  return autograd::record({"softsign"}, value(),
+                          {{x, [x, power](const Tensor& g) { return g / pow(1 + abs(x), power); }}});
 }
 
 /// A module of our own: what W x says, as far as V x lets it through (Dauphin et al. 2017).
@@ -29,7 +30,7 @@ struct GatedLinear {
 /// DIR/NAME.dot, and DIR/NAME.svg where Graphviz is installed.
 void draw_graph(const lesson::Lesson& l, const std::string& name, const std::string& dot) {
   const std::string path = (l.out() / name).string();
-  train::write_file(path + ".dot", dot);
+  write_file(path + ".dot", dot);
   const bool drawn = std::system(("dot -Tsvg '" + path + ".dot' > '" + path + ".svg' 2>/dev/null").c_str()) == 0;
   if (!drawn) std::filesystem::remove(path + ".svg");
   fmt::print("  ({}.{})\n", path, drawn ? "svg" : "dot; install graphviz to see it drawn");
@@ -55,7 +56,8 @@ int main(int argc, char** argv) {
     const std::string dot = graph::dot(context, {.names = {{"sum of the context vectors", context}}});
     draw_graph(l, "attention", dot);
     for (const char* name : {"W_query", "W_key", "W_value"})
-      l.expect(fmt::format("the graph frames {}", name), dot.find(fmt::format("label=\"{}\"", name)) != std::string::npos, 1, 1);
+      l.expect(fmt::format("the graph frames {}", name),
+               dot.find(fmt::format("label=\"{}\"", name)) != std::string::npos, 1, 1);
 
     l.heading("An op of our own, softsign(x) = x / (1 + |x|), and gradcheck: backward against central differences");
     const Tensor points = randn({3, 4}, rng, f64);

@@ -1,4 +1,4 @@
-#include "tutorial/lesson.h"
+#include "lesson.h"
 
 #include <chrono>
 #include <cmath>
@@ -49,12 +49,14 @@ void Lesson::expect_equal(const std::string& what, double value, double want, do
 }
 
 void Lesson::expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want, double tolerance) {
-  if (x.shape() != want.shape()) return count(false, fmt::format("{}: shape {}   (expected {})", what, x.shape(), want.shape()));
+  if (x.shape() != want.shape())
+    return count(false, fmt::format("{}: shape {}   (expected {})", what, x.shape(), want.shape()));
   const std::vector<double> a = x.detach().to_vector<double>(), b = want.detach().to_vector<double>();
   double apart = 0;
   for (size_t i = 0; i < a.size(); ++i)
     if (a[i] != b[i]) apart = std::isfinite(a[i] - b[i]) ? std::max(apart, std::abs(a[i] - b[i])) : INFINITY;
-  count(apart <= tolerance, fmt::format("{}: {} numbers, at most {:.2g} apart   (expected {:g})", what, a.size(), apart, tolerance));
+  count(apart <= tolerance,
+        fmt::format("{}: {} numbers, at most {:.2g} apart   (expected {:g})", what, a.size(), apart, tolerance));
 }
 
 void Lesson::picture(const std::string& name, const heed::train::LineChart& chart, bool draw) const {
@@ -76,7 +78,8 @@ int run(int argc, char** argv, const std::string& title, const std::function<voi
   CLI::App options(title);
   options.add_flag("--quick", lesson.quick_, "spend only seconds: shorter training, wider bands");
   options.add_option("--out", out, "where pictures go")->type_name("DIR")->capture_default_str();
-  options.add_option("--seed", lesson.seed_, "of all random numbers; the expected ones belong to the default")->capture_default_str();
+  options.add_option("--seed", lesson.seed_, "of all random numbers; the expected ones belong to the default")
+      ->capture_default_str();
   try {
     options.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -94,8 +97,8 @@ int run(int argc, char** argv, const std::string& title, const std::function<voi
     ++lesson.failed_;
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  fmt::print("\n{:.1f} seconds, seed {}{}\n{} passed, {} failed\n", seconds.count(), lesson.seed_, lesson.quick_ ? ", quick" : "",
-             lesson.passed_, lesson.failed_);
+  fmt::print("\n{:.1f} seconds, seed {}{}\n{} passed, {} failed\n", seconds.count(), lesson.seed_,
+             lesson.quick_ ? ", quick" : "", lesson.passed_, lesson.failed_);
   return lesson.failed_ == 0 ? 0 : 1;
 }
 

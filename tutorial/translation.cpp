@@ -1,4 +1,4 @@
-#include "tutorial/translation.h"
+#include "translation.h"
 
 #include <numeric>
 
@@ -20,7 +20,8 @@ Series loss_series(const std::string& name, const std::vector<double>& losses, i
   Series series{name, {}, {}};
   for (size_t first = 0; first < losses.size(); first += static_cast<size_t>(width)) {
     const auto from = losses.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto to = losses.begin() + static_cast<std::ptrdiff_t>(std::min(losses.size(), first + static_cast<size_t>(width)));
+    const auto to =
+        losses.begin() + static_cast<std::ptrdiff_t>(std::min(losses.size(), first + static_cast<size_t>(width)));
     series.x.push_back(static_cast<double>(first) + static_cast<double>(to - from) / 2);
     series.y.push_back(std::accumulate(from, to, 0.0) / static_cast<double>(to - from));
   }
@@ -40,7 +41,8 @@ Series exact_series(const std::string& name, const TranslationScores& scores) {
 
 Series bleu_series(const std::string& name, const TranslationScores& scores) {
   Series series{name, {}, {}};
-  for (const LengthRow& row : scores.rows) series.x.push_back(static_cast<double>(row.from + row.to) / 2), series.y.push_back(row.bleu);
+  for (const LengthRow& row : scores.rows)
+    series.x.push_back(static_cast<double>(row.from + row.to) / 2), series.y.push_back(row.bleu);
   return series;
 }
 
@@ -50,7 +52,8 @@ LineChart length_chart(const std::string& title, const std::string& y_label, con
 
 void print_table(const std::string& title, const std::vector<Series>& rows, int64_t width, const std::string& format) {
   fmt::print("\n{:<24}", title);
-  for (int64_t i = 0; i < std::ssize(rows.at(0).y); ++i) fmt::print("  {:>8}", fmt::format("{} - {}", i * width, (i + 1) * width - 1));
+  for (int64_t i = 0; i < std::ssize(rows.at(0).y); ++i)
+    fmt::print("  {:>8}", fmt::format("{} - {}", i * width, (i + 1) * width - 1));
   for (const Series& s : rows) {
     fmt::print("\n  {:<22}", s.name);
     for (const double y : s.y) fmt::print("  {:>8}", fmt::format(fmt::runtime(format), y));
@@ -62,7 +65,8 @@ void show_translations(const Translator& translator, const std::vector<SentenceP
   std::vector<models::Translation> translations = translator.translate(side(pairs, &SentencePair::source));
   for (size_t i = 0; i < pairs.size(); ++i) {
     const std::string text = translator.text(translations[i]);
-    fmt::print("  {}\n    {}   ({})\n", pairs[i].source, text, text == pairs[i].target ? "right" : "expected: " + pairs[i].target);
+    fmt::print("  {}\n    {}   ({})\n", pairs[i].source, text,
+               text == pairs[i].target ? "right" : "expected: " + pairs[i].target);
   }
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tutorial/lesson.h"
+#include "lesson.h"
 
 namespace lesson {
 
@@ -20,10 +20,12 @@ heed::train::LineChart loss_chart(const std::string& title, const std::vector<he
 heed::train::Series exact_series(const std::string& name, const heed::train::TranslationScores& scores);
 /// BLEU by words in the source.
 heed::train::Series bleu_series(const std::string& name, const heed::train::TranslationScores& scores);
-heed::train::LineChart length_chart(const std::string& title, const std::string& y_label, const std::vector<heed::train::Series>& series);
+heed::train::LineChart length_chart(const std::string& title, const std::string& y_label,
+                                    const std::vector<heed::train::Series>& series);
 
 /// The series as rows of numbers; their points are buckets of `width` from 0 on.
-void print_table(const std::string& title, const std::vector<heed::train::Series>& rows, int64_t width, const std::string& format);
+void print_table(const std::string& title, const std::vector<heed::train::Series>& rows, int64_t width,
+                 const std::string& format);
 
 /// Each source, its translation, and the right one where that is another.
 void show_translations(const heed::train::Translator& translator, const std::vector<heed::train::SentencePair>& pairs);

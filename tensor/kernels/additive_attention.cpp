@@ -1,18 +1,18 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/additive_attention.h"
+#include <heed/tensor/kernels/additive_attention.h>
 
 #include <algorithm>
 
-#include "tensor/kernels/simd_targets.h"
-#include "tensor/parallel.h"
-#include "tensor/storage.h"
+#include <heed/tensor/kernels/simd_targets.h>
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/storage.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/additive_attention.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/additive_attention.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/reals-inl.h"
+#include <heed/tensor/kernels/reals-inl.h>
 
 #ifndef HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
 #define HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
@@ -101,8 +101,7 @@ HWY_INLINE void weighted_sum(int64_t S, int64_t D, const Real* w, const Real* ro
   }
   for (; i < D; i += kLanes<Real>) {
     auto sum = hn::Zero(d);
-    for (int64_t s = 0; s < S; ++s)
-      sum = hn::MulAdd(hn::Set(d, w[s]), load_first(rows + s * row + i, D - i), sum);
+    for (int64_t s = 0; s < S; ++s) sum = hn::MulAdd(hn::Set(d, w[s]), load_first(rows + s * row + i, D - i), sum);
     store_first<Real>(sum, y + i, D - i);
   }
 }
@@ -111,8 +110,7 @@ template <class Real>
 HWY_INLINE void add_scaled(int64_t n, Real factor, const Real* x, Real* y) {
   const Tag<Real> d;
   for (int64_t i = 0; i < n; i += kLanes<Real>)
-    store_first<Real>(hn::MulAdd(hn::Set(d, factor), load_first(x + i, n - i), load_first(y + i, n - i)),
-                      y + i, n - i);
+    store_first<Real>(hn::MulAdd(hn::Set(d, factor), load_first(x + i, n - i), load_first(y + i, n - i)), y + i, n - i);
 }
 
 template <class Real>
@@ -128,8 +126,7 @@ void attend(const AdditiveForward<Real>& call, int64_t b, int64_t t) {
                      : additive_score(shape.A, row_of(call.query, b, t), row_of(call.keys, b, s), call.score);
   softmax(seen, weights);
   std::fill(weights + seen, weights + shape.S, Real(0));
-  weighted_sum(seen, shape.D, weights, row_of(call.values, b, 0), call.values.row,
-               row_of(call.context, b, t));
+  weighted_sum(seen, shape.D, weights, row_of(call.values, b, 0), call.values.row, row_of(call.context, b, t));
 }
 
 // dscores (S) from those of the weights: ds = w (dw - sum w dw). The values' gradients on the way.
@@ -162,8 +159,7 @@ void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t) {
   differentiate_weights(call, b, t, ds);
   for (int64_t a = 0; a < A; a += kLanes<Real>) {
     const int64_t left = A - a;
-    const auto query = load_first(row_of(call.query, b, t) + a, left),
-               score = load_first(call.score + a, left);
+    const auto query = load_first(row_of(call.query, b, t) + a, left), score = load_first(call.score + a, left);
     auto query_sum = hn::Zero(d), score_sum = hn::Zero(d);
     for (int64_t s = 0; s < S; ++s) {
       if (ds[s] == 0) continue;
@@ -185,12 +181,8 @@ void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t) {
 
 void additive_attend_f32(const AdditiveForward<float>& call, int64_t b, int64_t t) { attend(call, b, t); }
 void additive_attend_f64(const AdditiveForward<double>& call, int64_t b, int64_t t) { attend(call, b, t); }
-void additive_backward_f32(const AdditiveBackward<float>& call, int64_t b, int64_t t) {
-  attend_backward(call, b, t);
-}
-void additive_backward_f64(const AdditiveBackward<double>& call, int64_t b, int64_t t) {
-  attend_backward(call, b, t);
-}
+void additive_backward_f32(const AdditiveBackward<float>& call, int64_t b, int64_t t) { attend_backward(call, b, t); }
+void additive_backward_f64(const AdditiveBackward<double>& call, int64_t b, int64_t t) { attend_backward(call, b, t); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace heed::kernels
@@ -216,16 +208,14 @@ int64_t grain(const AdditiveShape& s, int64_t queries) {
 }  // namespace
 
 template <class Real>
-void additive_attention(const AdditiveShape& shape, Rows<const Real> query, Rows<const Real> keys,
-                        const Real* score, Rows<const Real> values, const SourceMask& mask, Real* weights,
-                        Rows<Real> context) {
+void additive_attention(const AdditiveShape& shape, Rows<const Real> query, Rows<const Real> keys, const Real* score,
+                        Rows<const Real> values, const SourceMask& mask, Real* weights, Rows<Real> context) {
   const AdditiveForward<Real> call{shape, query, keys, score, values, mask, weights, context};
   parallel_for(shape.B * shape.T, grain(shape, 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       if constexpr (std::is_same_v<Real, float>)
         HWY_DYNAMIC_DISPATCH(additive_attend_f32)(call, i / shape.T, i % shape.T);
-      else
-        HWY_DYNAMIC_DISPATCH(additive_attend_f64)(call, i / shape.T, i % shape.T);
+      else HWY_DYNAMIC_DISPATCH(additive_attend_f64)(call, i / shape.T, i % shape.T);
     }
   });
 }
@@ -243,30 +233,24 @@ void additive_attention_backward(const AdditiveShape& shape, Rows<const Real> qu
                                     dcontext, dweights, gradients, dscores, dscores + B * A};
   parallel_for(B, grain(shape, T), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * T; i < end * T; ++i) {
-      if constexpr (std::is_same_v<Real, float>)
-        HWY_DYNAMIC_DISPATCH(additive_backward_f32)(call, i / T, i % T);
-      else
-        HWY_DYNAMIC_DISPATCH(additive_backward_f64)(call, i / T, i % T);
+      if constexpr (std::is_same_v<Real, float>) HWY_DYNAMIC_DISPATCH(additive_backward_f32)(call, i / T, i % T);
+      else HWY_DYNAMIC_DISPATCH(additive_backward_f64)(call, i / T, i % T);
     }
   });
   for (int64_t b = 0; gradients.dscore && b < B; ++b)
     for (int64_t a = 0; a < A; ++a) gradients.dscore[a] += dscores[b * A + a];
 }
 
-template void additive_attention<float>(const AdditiveShape&, Rows<const float>, Rows<const float>,
-                                        const float*, Rows<const float>, const SourceMask&, float*,
-                                        Rows<float>);
-template void additive_attention<double>(const AdditiveShape&, Rows<const double>, Rows<const double>,
-                                         const double*, Rows<const double>, const SourceMask&, double*,
-                                         Rows<double>);
+template void additive_attention<float>(const AdditiveShape&, Rows<const float>, Rows<const float>, const float*,
+                                        Rows<const float>, const SourceMask&, float*, Rows<float>);
+template void additive_attention<double>(const AdditiveShape&, Rows<const double>, Rows<const double>, const double*,
+                                         Rows<const double>, const SourceMask&, double*, Rows<double>);
 template void additive_attention_backward<float>(const AdditiveShape&, Rows<const float>, Rows<const float>,
-                                                 const float*, Rows<const float>, const float*,
-                                                 Rows<const float>, const float*,
-                                                 const AdditiveGradients<float>&);
-template void additive_attention_backward<double>(const AdditiveShape&, Rows<const double>,
-                                                  Rows<const double>, const double*, Rows<const double>,
-                                                  const double*, Rows<const double>, const double*,
-                                                  const AdditiveGradients<double>&);
+                                                 const float*, Rows<const float>, const float*, Rows<const float>,
+                                                 const float*, const AdditiveGradients<float>&);
+template void additive_attention_backward<double>(const AdditiveShape&, Rows<const double>, Rows<const double>,
+                                                  const double*, Rows<const double>, const double*, Rows<const double>,
+                                                  const double*, const AdditiveGradients<double>&);
 
 }  // namespace heed::kernels
 #endif

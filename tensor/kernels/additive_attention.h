@@ -29,9 +29,8 @@ struct SourceMask {
 /// sum_s weight_s value_s. query (B, T, A) and keys (B, S, A) come projected; score (A) is the vector v of
 /// the paper. weights are contiguous. A query that sees no position has weights 0 and context 0.
 template <class Real>
-void additive_attention(const AdditiveShape& shape, Rows<const Real> query, Rows<const Real> keys,
-                        const Real* score, Rows<const Real> values, const SourceMask& mask, Real* weights,
-                        Rows<Real> context);
+void additive_attention(const AdditiveShape& shape, Rows<const Real> query, Rows<const Real> keys, const Real* score,
+                        Rows<const Real> values, const SourceMask& mask, Real* weights, Rows<Real> context);
 
 /// Where the gradients go. dquery is overwritten; the others are added to, so that decoder steps can share
 /// them. Null data: not wanted.

@@ -1,13 +1,13 @@
-#include "tensor/kernels/attention.h"
+#include <heed/tensor/kernels/attention.h>
 
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <vector>
 
-#include "tensor/kernels/attention_tiles.h"
-#include "tensor/parallel.h"
-#include "tensor/storage.h"
+#include <heed/tensor/kernels/attention_tiles.h>
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/storage.h>
 
 namespace heed::kernels {
 namespace {
@@ -97,8 +97,7 @@ void score_row(const AttentionShape& shape, const Real* q, const Heads<const Rea
     for (int64_t d = 0; d < shape.D; ++d) sum += q[d] * key[d];
     scores[j] = options.scale * sum;
     if (bias.data) scores[j] += bias.data[b * bias.batch + h * bias.head + i * bias.query + j * bias.key];
-    if (allowed.data &&
-        !allowed.data[b * allowed.batch + h * allowed.head + i * allowed.query + j * allowed.key])
+    if (allowed.data && !allowed.data[b * allowed.batch + h * allowed.head + i * allowed.query + j * allowed.key])
       scores[j] = kMinusInfinity<Real>;
   }
   std::fill(scores + seen, scores + shape.S, kMinusInfinity<Real>);
@@ -139,8 +138,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
                         const AttentionOptions<Real>& options, Heads<Real> dq, Heads<Real> dk, Heads<Real> dv,
                         AttentionMask<Real> dbias) {
   const int64_t heads = shape.B * shape.H, parts = parts_of(shape), shares = heads * parts;
-  const int64_t dk_size = shape.S * padded(shape.D), dv_size = shape.S * padded(shape.Dv),
-                sums = dk_size + dv_size;
+  const int64_t dk_size = shape.S * padded(shape.D), dv_size = shape.S * padded(shape.Dv), sums = dk_size + dv_size;
   const auto finish = [&](int64_t head, const Real* from) {
     write_rows(shape.S, shape.D, options.scale, from, dk, head / shape.H, head % shape.H);
     write_rows(shape.S, shape.Dv, Real(1), from + dk_size, dv, head / shape.H, head % shape.H);
@@ -151,8 +149,8 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
     const int64_t head = share / parts;
     Real* into = parts > 1 ? partial.data() + share * sums : scratch;
     std::fill_n(into, sums, Real(0));
-    attend_backward(BackwardCall<Real>{shape, saved, options, dq, add_bias_to, parts}, head / shape.H,
-                    head % shape.H, share % parts, into, into + dk_size, scratch + (parts > 1 ? 0 : sums));
+    attend_backward(BackwardCall<Real>{shape, saved, options, dq, add_bias_to, parts}, head / shape.H, head % shape.H,
+                    share % parts, into, into + dk_size, scratch + (parts > 1 ? 0 : sums));
     if (parts == 1) finish(head, into);
   };
   const int64_t scratch_size = backward_scratch(shape) + (parts > 1 ? 0 : sums);
@@ -194,22 +192,21 @@ void attention_weights(const AttentionShape& shape, Heads<const Real> q, Heads<c
       score_row(shape, row_of(q, b, h, i), k, options, b, h, i, w);
       softmax_row(shape.S, w);
       if (!options.keep) continue;
-      for (int64_t j = 0; j < shape.S; ++j)
-        w[j] *= options.keep[row * shape.S + j] ? options.keep_scale : Real(0);
+      for (int64_t j = 0; j < shape.S; ++j) w[j] *= options.keep[row * shape.S + j] ? options.keep_scale : Real(0);
     }
   });
 }
 
-template void attention<float>(const AttentionShape&, Heads<const float>, Heads<const float>,
-                               Heads<const float>, const AttentionOptions<float>&, Heads<float>, float*);
-template void attention<double>(const AttentionShape&, Heads<const double>, Heads<const double>,
-                                Heads<const double>, const AttentionOptions<double>&, Heads<double>, double*);
+template void attention<float>(const AttentionShape&, Heads<const float>, Heads<const float>, Heads<const float>,
+                               const AttentionOptions<float>&, Heads<float>, float*);
+template void attention<double>(const AttentionShape&, Heads<const double>, Heads<const double>, Heads<const double>,
+                                const AttentionOptions<double>&, Heads<double>, double*);
 template void attention_backward<float>(const AttentionShape&, const AttentionSaved<float>&,
-                                        const AttentionOptions<float>&, Heads<float>, Heads<float>,
-                                        Heads<float>, AttentionMask<float>);
+                                        const AttentionOptions<float>&, Heads<float>, Heads<float>, Heads<float>,
+                                        AttentionMask<float>);
 template void attention_backward<double>(const AttentionShape&, const AttentionSaved<double>&,
-                                         const AttentionOptions<double>&, Heads<double>, Heads<double>,
-                                         Heads<double>, AttentionMask<double>);
+                                         const AttentionOptions<double>&, Heads<double>, Heads<double>, Heads<double>,
+                                         AttentionMask<double>);
 template void attention_weights<float>(const AttentionShape&, Heads<const float>, Heads<const float>,
                                        const AttentionOptions<float>&, float*);
 template void attention_weights<double>(const AttentionShape&, Heads<const double>, Heads<const double>,

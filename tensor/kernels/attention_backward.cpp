@@ -1,14 +1,14 @@
-#include "tensor/kernels/attention_tiles.h"
+#include <heed/tensor/kernels/attention_tiles.h>
 
-#include "tensor/kernels/simd_targets.h"
+#include <heed/tensor/kernels/simd_targets.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/attention_backward.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/attention_backward.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/attention_mask-inl.h"
-#include "tensor/kernels/tile-inl.h"
+#include <heed/tensor/kernels/attention_mask-inl.h>
+#include <heed/tensor/kernels/tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
@@ -63,20 +63,19 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<R
   const auto& shape = call.shape;
   const auto& [q, k, v, out, dout, lse] = call.saved;
   const int64_t lanes = columns<Real>(at);
-  tile_product<Stored::plain>(at.keys, lanes, shape.D, row_of(k, at.b, at.h, at.key), k.row,
-                              tile.q_transposed, kTileQueries, false, scores, kTileQueries);
-  tile_product<Stored::plain>(at.keys, lanes, shape.Dv, row_of(v, at.b, at.h, at.key), v.row,
-                              tile.dout_transposed, kTileQueries, false, dweights, kTileQueries);
+  tile_product<Stored::plain>(at.keys, lanes, shape.D, row_of(k, at.b, at.h, at.key), k.row, tile.q_transposed,
+                              kTileQueries, false, scores, kTileQueries);
+  tile_product<Stored::plain>(at.keys, lanes, shape.Dv, row_of(v, at.b, at.h, at.key), v.row, tile.dout_transposed,
+                              kTileQueries, false, dweights, kTileQueries);
   mask_scores(call.options, at, scores);
   if (call.options.keep) drop(shape, call.options, at, dweights);
   differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
   if (call.dbias.data) with_mask(call.dbias, at, dweights, [](Real ds, Real& sum) { sum += ds; });
   if (call.options.keep) drop(shape, call.options, at, scores);
-  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.Dv), at.queries, scores, kTileQueries,
-                              tile.dout.data, tile.dout.row, true, dv + at.key * padded(shape.Dv),
-                              padded(shape.Dv));
-  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.D), at.queries, dweights, kTileQueries,
-                              tile.q.data, tile.q.row, true, dk + at.key * padded(shape.D), padded(shape.D));
+  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.Dv), at.queries, scores, kTileQueries, tile.dout.data,
+                              tile.dout.row, true, dv + at.key * padded(shape.Dv), padded(shape.Dv));
+  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.D), at.queries, dweights, kTileQueries, tile.q.data,
+                              tile.q.row, true, dk + at.key * padded(shape.D), padded(shape.D));
   tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.D), at.keys, dweights, kTileQueries,
                                    keys.data + at.key * keys.row, keys.row, true, tile.dq, padded(shape.D));
 }
@@ -89,8 +88,7 @@ QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real
   const Real* dout = row_of(saved.dout, at.b, at.h, at.query);
   QueryTile<Real> tile;
   tile.q = as_padded(at.queries, shape.D, q, saved.q.row, room.take(kTileQueries * padded(shape.D)));
-  tile.dout =
-      as_padded(at.queries, shape.Dv, dout, saved.dout.row, room.take(kTileQueries * padded(shape.Dv)));
+  tile.dout = as_padded(at.queries, shape.Dv, dout, saved.dout.row, room.take(kTileQueries * padded(shape.Dv)));
   tile.q_transposed = room.take(kTileQueries * shape.D);
   tile.dout_transposed = room.take(kTileQueries * shape.Dv);
   transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.row, tile.q_transposed);
@@ -110,15 +108,14 @@ QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real
 }
 
 template <class Real>
-void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk,
-                           Real* dv, Real* scratch) {
+void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk, Real* dv,
+                           Real* scratch) {
   const auto& shape = call.shape;
   const auto& k = call.saved.k;
   Room<Real> room{scratch};
   Real* scores = room.take(kTileKeys * kTileQueries);
   Real* dweights = room.take(kTileKeys * kTileQueries);
-  const auto keys =
-      as_padded(shape.S, shape.D, row_of(k, b, h, 0), k.row, room.take(shape.S * padded(shape.D)));
+  const auto keys = as_padded(shape.S, shape.D, row_of(k, b, h, 0), k.row, room.take(shape.S * padded(shape.D)));
   for (int64_t query = 0; query < shape.T; query += kTileQueries) {
     if (!takes_tile(part, call.parts, query / kTileQueries)) continue;
     Place at{b, h, query, std::min(kTileQueries, shape.T - query), 0, 0};
@@ -134,12 +131,12 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
   }
 }
 
-void attend_backward_f32(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk,
-                         float* dv, float* scratch) {
+void attend_backward_f32(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk, float* dv,
+                         float* scratch) {
   attend_backward_share(call, b, h, part, dk, dv, scratch);
 }
-void attend_backward_f64(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk,
-                         double* dv, double* scratch) {
+void attend_backward_f64(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk, double* dv,
+                         double* scratch) {
   attend_backward_share(call, b, h, part, dk, dv, scratch);
 }
 
@@ -152,12 +149,12 @@ namespace heed::kernels {
 HWY_EXPORT(attend_backward_f32);
 HWY_EXPORT(attend_backward_f64);
 
-void attend_backward(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk,
-                     float* dv, float* scratch) {
+void attend_backward(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk, float* dv,
+                     float* scratch) {
   HWY_DYNAMIC_DISPATCH(attend_backward_f32)(call, b, h, part, dk, dv, scratch);
 }
-void attend_backward(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk,
-                     double* dv, double* scratch) {
+void attend_backward(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk, double* dv,
+                     double* scratch) {
   HWY_DYNAMIC_DISPATCH(attend_backward_f64)(call, b, h, part, dk, dv, scratch);
 }
 

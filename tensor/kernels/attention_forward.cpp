@@ -1,16 +1,16 @@
-#include "tensor/kernels/attention_tiles.h"
+#include <heed/tensor/kernels/attention_tiles.h>
 
 #include <cmath>
 
-#include "tensor/kernels/simd_targets.h"
+#include <heed/tensor/kernels/simd_targets.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/attention_forward.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/attention_forward.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/attention_mask-inl.h"
-#include "tensor/kernels/tile-inl.h"
+#include <heed/tensor/kernels/attention_mask-inl.h>
+#include <heed/tensor/kernels/tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
@@ -66,8 +66,8 @@ HWY_INLINE void scale_row(int64_t width, Real factor, Real* row) {
 }
 
 template <class Real>
-void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Real>& queries,
-              const Real* values, int64_t value_row, Real* tile, Real* shrink) {
+void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Real>& queries, const Real* values,
+              int64_t value_row, Real* tile, Real* shrink) {
   const auto& [shape, q, k, v, options, out, lse] = call;
   const int64_t width = padded(shape.Dv);
   tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, row_of(k, at.b, at.h, at.key), k.row,
@@ -77,14 +77,14 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
   if (options.keep) drop(shape, options, at, tile);
   for (int64_t i = 0; i < at.queries; ++i)
     if (shrink[i] != 1) scale_row(width, shrink[i], queries.output + i * width);
-  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.Dv), at.keys, tile, kTileQueries,
-                                   values, value_row, true, queries.output, width);
+  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.Dv), at.keys, tile, kTileQueries, values,
+                                   value_row, true, queries.output, width);
 }
 
 template <class Real>
 void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile) {
-  transpose_queries(tile.queries, call.shape.D, call.options.scale, row_of(call.q, b, h, tile.query),
-                    call.q.row, tile.transposed);
+  transpose_queries(tile.queries, call.shape.D, call.options.scale, row_of(call.q, b, h, tile.query), call.q.row,
+                    tile.transposed);
   std::fill_n(tile.top, kTileQueries, kMinusInfinity<Real>);
   std::fill_n(tile.sum, kTileQueries, Real(0));
   std::fill_n(tile.output, kTileQueries * padded(call.shape.Dv), Real(0));
@@ -105,8 +105,7 @@ void finish(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile
 }
 
 template <class Real>
-void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
-                    Real* scratch) {
+void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch) {
   const auto& shape = call.shape;
   Room<Real> room{scratch};
   const int64_t width = padded(shape.Dv), tiles = (end - begin + kTileQueries - 1) / kTileQueries;
@@ -144,12 +143,10 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
   for (int64_t t = 0; t < tiles; ++t) finish(call, b, h, tile(t));
 }
 
-void attend_f32(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
-                float* scratch) {
+void attend_f32(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch) {
   attend_queries(call, b, h, begin, end, scratch);
 }
-void attend_f64(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
-                double* scratch) {
+void attend_f64(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end, double* scratch) {
   attend_queries(call, b, h, begin, end, scratch);
 }
 
@@ -162,12 +159,10 @@ namespace heed::kernels {
 HWY_EXPORT(attend_f32);
 HWY_EXPORT(attend_f64);
 
-void attend(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
-            float* scratch) {
+void attend(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch) {
   HWY_DYNAMIC_DISPATCH(attend_f32)(call, b, h, begin, end, scratch);
 }
-void attend(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end,
-            double* scratch) {
+void attend(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end, double* scratch) {
   HWY_DYNAMIC_DISPATCH(attend_f64)(call, b, h, begin, end, scratch);
 }
 

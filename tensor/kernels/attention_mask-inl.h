@@ -7,8 +7,8 @@
 #define HEED_KERNELS_ATTENTION_MASK_INL_H_
 #endif
 
-#include "tensor/kernels/attention_tiles.h"
-#include "tensor/kernels/tile-inl.h"
+#include <heed/tensor/kernels/attention_tiles.h>
+#include <heed/tensor/kernels/tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
@@ -36,8 +36,7 @@ HWY_INLINE void transpose_queries(int64_t queries, int64_t width, Real factor, c
   const Tag<Real> d;
   if (queries < kTileQueries) std::fill_n(to, width * kTileQueries, Real(0));
   transpose<Real>(
-      queries, width, [=](int64_t i) { return from + i * row; },
-      [=](int64_t j) { return to + j * kTileQueries; });
+      queries, width, [=](int64_t i) { return from + i * row; }, [=](int64_t j) { return to + j * kTileQueries; });
   if (factor == 1) return;
   for (int64_t i = 0; i < width * kTileQueries; i += kLanes<Real>)
     hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, to + i)), d, to + i);
@@ -84,14 +83,12 @@ HWY_INLINE void mask_scores(const AttentionOptions<Real>& options, const Place& 
   if (options.causal) hide_future(options, at, tile);
   if (options.bias.data) with_mask(options.bias, at, tile, [](Real& s, Real bias) { s += bias; });
   if (options.allowed.data)
-    with_mask(options.allowed, at, tile,
-              [](Real& s, bool allowed) { s = allowed ? s : kMinusInfinity<Real>; });
+    with_mask(options.allowed, at, tile, [](Real& s, bool allowed) { s = allowed ? s : kMinusInfinity<Real>; });
 }
 
 // Dropout of weights, and of their gradients.
 template <class Real>
-HWY_INLINE void drop(const AttentionShape& shape, const AttentionOptions<Real>& options, const Place& at,
-                     Real* tile) {
+HWY_INLINE void drop(const AttentionShape& shape, const AttentionOptions<Real>& options, const Place& at, Real* tile) {
   const int64_t head = shape.T * shape.S;
   const AttentionMask<const bool> keep{options.keep, shape.H * head, head, shape.S, 1};
   const Real scale = options.keep_scale;

@@ -1,4 +1,4 @@
-#include "tensor/kernels/copy.h"
+#include <heed/tensor/kernels/copy.h>
 
 #include <array>
 #include <bit>
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "tensor/kernels/elementwise.h"
+#include <heed/tensor/kernels/elementwise.h>
 
 namespace heed::kernels {
 
@@ -32,8 +32,7 @@ void copy_into(const Tensor& x, const Tensor& y) {
     nest.for_runs([&](const std::array<int64_t, 2>& at, int64_t n) {
       T* po = out + at[0];
       const T* pi = in + at[1];
-      if (to == 1 && from == 1)
-        std::memcpy(po, pi, static_cast<size_t>(n) * sizeof(T));
+      if (to == 1 && from == 1) std::memcpy(po, pi, static_cast<size_t>(n) * sizeof(T));
       else
         for (int64_t i = 0; i < n; ++i) po[i * to] = pi[i * from];
     });

@@ -1,7 +1,7 @@
 // Copies, casts, fills.
 #pragma once
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed::kernels {
 

@@ -1,20 +1,20 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/cross_entropy.h"
+#include <heed/tensor/kernels/cross_entropy.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include "tensor/kernels/simd_targets.h"
-#include "tensor/parallel.h"
+#include <heed/tensor/kernels/simd_targets.h>
+#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/cross_entropy.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/cross_entropy.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/simd-inl.h"
+#include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
@@ -34,7 +34,8 @@ double total(const float* x, size_t n) {
 /// dx = scale e^(x - lse) - less. What float loses of a large lse goes into the factor.
 void weighted_softmax(const float* x, double lse, float scale, float less, float* dx, size_t n) {
   const float rounded = static_cast<float>(lse);
-  const V shift = constant(rounded), factor = constant(static_cast<float>(scale * std::exp(rounded - lse))), rest = constant(less);
+  const V shift = constant(rounded), factor = constant(static_cast<float>(scale * std::exp(rounded - lse))),
+          rest = constant(less);
   map(x, dx, n, [=](V v) HWY_ATTR { return hn::MulSub(exp_small(hn::Sub(v, shift)), factor, rest); });
 }
 
@@ -50,7 +51,9 @@ HWY_EXPORT(log_sum_exp);
 HWY_EXPORT(total);
 HWY_EXPORT(weighted_softmax);
 
-double log_sum_exp_of(const float* x, int64_t n) { return HWY_DYNAMIC_DISPATCH(log_sum_exp)(x, static_cast<size_t>(n)); }
+double log_sum_exp_of(const float* x, int64_t n) {
+  return HWY_DYNAMIC_DISPATCH(log_sum_exp)(x, static_cast<size_t>(n));
+}
 double log_sum_exp_of(const double* x, int64_t n) {
   double m = -std::numeric_limits<double>::infinity(), sum = 0;
   for (int64_t i = 0; i < n; ++i) m = std::max(m, x[i]);
@@ -93,8 +96,8 @@ void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* ta
 }
 
 template <class T>
-void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse, T scale,
-                            T* dlogits) {
+void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse,
+                            T scale, T* dlogits) {
   const T less = static_cast<T>(static_cast<double>(scale) * shape.label_smoothing / static_cast<double>(shape.V));
   const T hit = static_cast<T>(static_cast<double>(scale) * (1 - shape.label_smoothing));
   parallel_for(shape.N, grain(shape.V), [=](int64_t begin, int64_t end) {
@@ -113,7 +116,8 @@ void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const in
 template void cross_entropy(const CrossEntropy&, const float*, const int64_t*, float*, double*);
 template void cross_entropy(const CrossEntropy&, const double*, const int64_t*, double*, double*);
 template void cross_entropy_backward(const CrossEntropy&, const float*, const int64_t*, const double*, float, float*);
-template void cross_entropy_backward(const CrossEntropy&, const double*, const int64_t*, const double*, double, double*);
+template void cross_entropy_backward(const CrossEntropy&, const double*, const int64_t*, const double*, double,
+                                     double*);
 
 }  // namespace heed::kernels
 #endif

@@ -18,7 +18,7 @@ void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* ta
 
 /// dlogits (N, V) = scale (softmax(logits) - target distribution), overwritten; it may be logits itself.
 template <class T>
-void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse, T scale,
-                            T* dlogits);
+void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse,
+                            T scale, T* dlogits);
 
 }  // namespace heed::kernels

@@ -1,17 +1,17 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/fused.h"
+#include <heed/tensor/kernels/fused.h>
 
 #include <algorithm>
 
-#include "tensor/kernels/simd_targets.h"
-#include "tensor/parallel.h"
+#include <heed/tensor/kernels/simd_targets.h>
+#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/fused.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/fused.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/simd-inl.h"
+#include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
@@ -64,13 +64,15 @@ void dropout_part(const float* x, const bool* keep, float scale, float* y, size_
 
 }  // namespace
 
-template <class T> void add_bias(T* x, const T* bias, int64_t rows, int64_t n) {
+template <class T>
+void add_bias(T* x, const T* bias, int64_t rows, int64_t n) {
   parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n)), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) add_part(x + r * n, bias, x + r * n, static_cast<size_t>(n));
   });
 }
 
-template <class T> void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
+template <class T>
+void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
   parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
     dropout_part(x + begin, keep + begin, scale, y + begin, static_cast<size_t>(end - begin));
   });

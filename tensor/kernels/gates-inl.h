@@ -6,7 +6,7 @@
 #define HEED_KERNELS_GATES_INL_H_
 #endif
 
-#include "tensor/kernels/simd-inl.h"
+#include <heed/tensor/kernels/simd-inl.h>
 
 #ifndef HEED_KERNELS_GATES_ONCE_
 #define HEED_KERNELS_GATES_ONCE_

@@ -1,4 +1,4 @@
-#include "tensor/kernels/gemm.h"
+#include <heed/tensor/kernels/gemm.h>
 
 #include <algorithm>
 #include <string_view>
@@ -6,8 +6,8 @@
 #include <cblas.h>
 #include <fmt/core.h>
 
-#include "tensor/kernels/flops.h"
-#include "tensor/parallel.h"
+#include <heed/tensor/kernels/flops.h>
+#include <heed/tensor/parallel.h>
 
 namespace heed::kernels {
 namespace {
@@ -39,18 +39,16 @@ void keep_blas_serial() {
 
 /// y = alpha * op(A) x + beta * y with op(A) (rows, columns).
 template <class T>
-void matrix_vector(bool trans, int64_t rows, int64_t columns, T alpha, const T* a, int64_t lda, const T* x, int64_t step_x,
-                   T beta, T* y, int64_t step_y) {
+void matrix_vector(bool trans, int64_t rows, int64_t columns, T alpha, const T* a, int64_t lda, const T* x,
+                   int64_t step_x, T beta, T* y, int64_t step_y) {
   const auto flag = trans ? CblasTrans : CblasNoTrans;
   const auto M = static_cast<blasint>(trans ? columns : rows), N = static_cast<blasint>(trans ? rows : columns);
   const auto LDA = std::max<blasint>(1, static_cast<blasint>(lda));
   const auto INCX = static_cast<blasint>(step_x), INCY = static_cast<blasint>(step_y);
   if (beta == 0)
     for (int64_t i = 0; i < rows; ++i) y[i * step_y] = 0;
-  if constexpr (std::is_same_v<T, float>)
-    cblas_sgemv(CblasRowMajor, flag, M, N, alpha, a, LDA, x, INCX, beta, y, INCY);
-  else
-    cblas_dgemv(CblasRowMajor, flag, M, N, alpha, a, LDA, x, INCX, beta, y, INCY);
+  if constexpr (std::is_same_v<T, float>) cblas_sgemv(CblasRowMajor, flag, M, N, alpha, a, LDA, x, INCX, beta, y, INCY);
+  else cblas_dgemv(CblasRowMajor, flag, M, N, alpha, a, LDA, x, INCX, beta, y, INCY);
 }
 
 }  // namespace
@@ -63,19 +61,20 @@ void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T 
   count_flops(2 * m * n * k);
   if (m <= kFewRows && k > 0) {
     for (int64_t i = 0; i < m; ++i)
-      matrix_vector(!trans_b, n, k, alpha, b, ldb, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, beta, c + i * ldc, 1);
+      matrix_vector(!trans_b, n, k, alpha, b, ldb, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, beta, c + i * ldc,
+                    1);
     return;
   }
   if (n == 1 && k > 0) return matrix_vector(trans_a, m, k, alpha, a, lda, b, trans_b ? 1 : ldb, beta, c, ldc);
   const auto ta = trans_a ? CblasTrans : CblasNoTrans, tb = trans_b ? CblasTrans : CblasNoTrans;
   const auto M = static_cast<blasint>(m), N = static_cast<blasint>(n), K = static_cast<blasint>(k);
   // BLAS wants leading dimensions of at least 1 even where a side is empty.
-  const auto LDA = std::max<blasint>(1, static_cast<blasint>(lda)), LDB = std::max<blasint>(1, static_cast<blasint>(ldb));
+  const auto LDA = std::max<blasint>(1, static_cast<blasint>(lda)),
+             LDB = std::max<blasint>(1, static_cast<blasint>(ldb));
   const auto LDC = std::max<blasint>(1, static_cast<blasint>(ldc));
   if constexpr (std::is_same_v<T, float>)
     cblas_sgemm(CblasRowMajor, ta, tb, M, N, K, alpha, a, LDA, b, LDB, beta, c, LDC);
-  else
-    cblas_dgemm(CblasRowMajor, ta, tb, M, N, K, alpha, a, LDA, b, LDB, beta, c, LDC);
+  else cblas_dgemm(CblasRowMajor, ta, tb, M, N, K, alpha, a, LDA, b, LDB, beta, c, LDC);
 }
 
 template <class T>
@@ -103,11 +102,12 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T
       gemm(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c, ldc);
     return;
   }
-  parallel_for(batch, std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, m * n * k)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      gemm_serial(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta,
-                  c + i * stride_c, ldc);
-  });
+  parallel_for(batch, std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, m * n * k)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i)
+                   gemm_serial(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta,
+                               c + i * stride_c, ldc);
+               });
 }
 
 std::string blas_report() {

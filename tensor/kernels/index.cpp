@@ -1,12 +1,12 @@
-#include "tensor/kernels/index.h"
+#include <heed/tensor/kernels/index.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "tensor/kernels/copy.h"
-#include "tensor/kernels/elementwise.h"
-#include "tensor/parallel.h"
-#include "tensor/view.h"
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/elementwise.h>
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/view.h>
 
 namespace heed::kernels {
 
@@ -32,11 +32,13 @@ void for_gathered(const Tensor& index, int axis, const Shape& shape, F f) {
   const Nest<2> nest(index.shape(), {index.strides(), walked});
   if (index.numel() == 0) return;
   int64_t position = 0;
-  nest.for_rows(0, nest.rows(), [&, axis_stride = strides[axis], sp = nest.inner_stride(0), sw = nest.inner_stride(1)](const auto& at, int64_t n) {
-    const int64_t start = position;
-    for (int64_t j = 0; j < n; ++j) f(start + j, at[1] + j * sw + pi[at[0] + j * sp] * axis_stride);
-    position = start + n;
-  });
+  nest.for_rows(0, nest.rows(),
+                [&, axis_stride = strides[axis], sp = nest.inner_stride(0), sw = nest.inner_stride(1)](const auto& at,
+                                                                                                       int64_t n) {
+                  const int64_t start = position;
+                  for (int64_t j = 0; j < n; ++j) f(start + j, at[1] + j * sw + pi[at[0] + j * sp] * axis_stride);
+                  position = start + n;
+                });
 }
 
 }  // namespace
@@ -73,10 +75,12 @@ Tensor index_select(const Tensor& x0, int axis, const Tensor& index0) {
   const size_t bytes = size_of(x.dtype()) * static_cast<size_t>(in.inner);
   const std::byte* px = x.storage()->data() + static_cast<size_t>(x.offset()) * size_of(x.dtype());
   std::byte* py = y.storage()->data();
-  parallel_for(in.outer * m, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, in.inner)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      std::memcpy(py + static_cast<size_t>(i) * bytes, px + static_cast<size_t>((i / m) * in.n + pi[i % m]) * bytes, bytes);
-  });
+  parallel_for(in.outer * m, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, in.inner)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i)
+                   std::memcpy(py + static_cast<size_t>(i) * bytes,
+                               px + static_cast<size_t>((i / m) * in.n + pi[i % m]) * bytes, bytes);
+               });
   return y;
 }
 
@@ -161,7 +165,8 @@ Tensor flip(const Tensor& x0, int axis) {
   std::byte* py = y.storage()->data();
   for (int64_t o = 0; o < in.outer; ++o)
     for (int64_t i = 0; i < in.n; ++i)
-      std::memcpy(py + static_cast<size_t>(o * in.n + i) * bytes, px + static_cast<size_t>(o * in.n + in.n - 1 - i) * bytes, bytes);
+      std::memcpy(py + static_cast<size_t>(o * in.n + i) * bytes,
+                  px + static_cast<size_t>(o * in.n + in.n - 1 - i) * bytes, bytes);
   return y;
 }
 

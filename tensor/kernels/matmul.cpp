@@ -1,8 +1,8 @@
-#include "tensor/kernels/matmul.h"
+#include <heed/tensor/kernels/matmul.h>
 
-#include "tensor/kernels/copy.h"
-#include "tensor/kernels/gemm.h"
-#include "tensor/kernels/strided.h"
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/gemm.h>
+#include <heed/tensor/kernels/strided.h>
 
 namespace heed::kernels {
 
@@ -18,12 +18,16 @@ std::optional<Layout> layout_of(const Tensor& x) {
   const int r = x.rank();
   const int64_t rows = x.shape()[r - 2], columns = x.shape()[r - 1];
   const int64_t down = x.strides()[r - 2], across = x.strides()[r - 1];
-  if ((across == 1 || columns == 1) && (down >= columns || rows == 1)) return Layout{false, std::max<int64_t>({1, columns, rows == 1 ? 1 : down})};
-  if ((down == 1 || rows == 1) && (across >= rows || columns == 1)) return Layout{true, std::max<int64_t>({1, rows, columns == 1 ? 1 : across})};
+  if ((across == 1 || columns == 1) && (down >= columns || rows == 1))
+    return Layout{false, std::max<int64_t>({1, columns, rows == 1 ? 1 : down})};
+  if ((down == 1 || rows == 1) && (across >= rows || columns == 1))
+    return Layout{true, std::max<int64_t>({1, rows, columns == 1 ? 1 : across})};
   return {};
 }
 
-Shape without_matrix(const Shape& shape) { return Shape(std::span<const int64_t>(shape.begin(), size_t(shape.rank() - 2))); }
+Shape without_matrix(const Shape& shape) {
+  return Shape(std::span<const int64_t>(shape.begin(), size_t(shape.rank() - 2)));
+}
 
 }  // namespace
 
@@ -45,8 +49,8 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
                       nest.inner_stride(2), T(0), py, n, nest.inner_stride(0), nest.inner());
     else
       nest.for_rows(0, nest.rows(), [&](const std::array<int64_t, 3>& at, int64_t count) {
-        gemm_batched<T>(la.transposed, lb.transposed, m, n, k, T(1), pa + at[1], la.leading, nest.inner_stride(1), pb + at[2],
-                        lb.leading, nest.inner_stride(2), T(0), py + at[0], n, nest.inner_stride(0), count);
+        gemm_batched<T>(la.transposed, lb.transposed, m, n, k, T(1), pa + at[1], la.leading, nest.inner_stride(1),
+                        pb + at[2], lb.leading, nest.inner_stride(2), T(0), py + at[0], n, nest.inner_stride(0), count);
       });
   });
   return y;

@@ -1,7 +1,7 @@
 // Products of stacks of matrices with any strides, over gemm.
 #pragma once
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed::kernels {
 

@@ -1,19 +1,19 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/norm.h"
+#include <heed/tensor/kernels/norm.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "tensor/kernels/row_blocks.h"
-#include "tensor/kernels/simd_targets.h"
-#include "tensor/parallel.h"
+#include <heed/tensor/kernels/row_blocks.h>
+#include <heed/tensor/kernels/simd_targets.h>
+#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/norm.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/norm.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/simd-inl.h"
+#include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
@@ -53,10 +53,13 @@ void norm_backward_row(const float* g, const float* x, const float* weight, floa
                        float* dx, float* dweight, float* dbias, size_t C) {
   const V m = constant(mean), s = constant(rstd);
   double totals[2];  // of q and q h
-  sums(C, [=](auto at, V(&terms)[2]) HWY_ATTR {
-    terms[0] = weight ? hn::Mul(at(g), at(weight)) : at(g);
-    terms[1] = hn::Mul(terms[0], hn::Mul(hn::Sub(at(x), m), s));
-  }, totals);
+  sums(
+      C,
+      [=](auto at, V(&terms)[2]) HWY_ATTR {
+        terms[0] = weight ? hn::Mul(at(g), at(weight)) : at(g);
+        terms[1] = hn::Mul(terms[0], hn::Mul(hn::Sub(at(x), m), s));
+      },
+      totals);
   const V mean_q = constant(centered ? static_cast<float>(totals[0] / static_cast<double>(C)) : 0.0f);
   const V mean_qh = constant(static_cast<float>(totals[1] / static_cast<double>(C)));
   for_vectors(C, [=](auto at) HWY_ATTR {
@@ -80,7 +83,8 @@ HWY_EXPORT(layer_norm_row);
 HWY_EXPORT(rms_norm_row);
 HWY_EXPORT(norm_backward_row);
 
-void normalize_row(const double* x, const double* weight, const double* bias, double mean, double rstd, double* y, size_t C) {
+void normalize_row(const double* x, const double* weight, const double* bias, double mean, double rstd, double* y,
+                   size_t C) {
   for (size_t j = 0; j < C; ++j) y[j] = (x[j] - mean) * rstd * (weight ? weight[j] : 1) + (bias ? bias[j] : 0);
 }
 
@@ -122,8 +126,8 @@ void norm_backward_row(const double* g, const double* x, const double* weight, d
 
 // And in f32.
 
-void layer_norm_row(const float* x, const float* weight, const float* bias, double eps, float* y, float* mean, float* rstd,
-                    size_t C) {
+void layer_norm_row(const float* x, const float* weight, const float* bias, double eps, float* y, float* mean,
+                    float* rstd, size_t C) {
   HWY_DYNAMIC_DISPATCH(layer_norm_row)(x, weight, bias, eps, y, mean, rstd, C);
 }
 
@@ -131,8 +135,8 @@ void rms_norm_row(const float* x, const float* weight, double eps, float* y, flo
   HWY_DYNAMIC_DISPATCH(rms_norm_row)(x, weight, eps, y, rrms, C);
 }
 
-void norm_backward_row(const float* g, const float* x, const float* weight, float mean, float rstd, bool centered, float* dx,
-                       float* dweight, float* dbias, size_t C) {
+void norm_backward_row(const float* g, const float* x, const float* weight, float mean, float rstd, bool centered,
+                       float* dx, float* dweight, float* dbias, size_t C) {
   HWY_DYNAMIC_DISPATCH(norm_backward_row)(g, x, weight, mean, rstd, centered, dx, dweight, dbias, C);
 }
 
@@ -165,7 +169,8 @@ void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const
 }  // namespace
 
 template <class T>
-void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows, int64_t C) {
+void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows,
+                int64_t C) {
   for_rows(rows, C, [=](int64_t r) {
     layer_norm_row(x + r * C, weight, bias, eps, y + r * C, mean + r, rstd + r, static_cast<size_t>(C));
   });
@@ -179,23 +184,27 @@ void layer_norm_backward(const T* g, const T* x, const T* weight, const T* mean,
 
 template <class T>
 void rms_norm(const T* x, const T* weight, double eps, T* y, T* rrms, int64_t rows, int64_t C) {
-  for_rows(rows, C, [=](int64_t r) { rms_norm_row(x + r * C, weight, eps, y + r * C, rrms + r, static_cast<size_t>(C)); });
+  for_rows(rows, C,
+           [=](int64_t r) { rms_norm_row(x + r * C, weight, eps, y + r * C, rrms + r, static_cast<size_t>(C)); });
 }
 
 template <class T>
-void rms_norm_backward(const T* g, const T* x, const T* weight, const T* rrms, T* dx, T* dweight, int64_t rows, int64_t C) {
+void rms_norm_backward(const T* g, const T* x, const T* weight, const T* rrms, T* dx, T* dweight, int64_t rows,
+                       int64_t C) {
   norm_backward<T>(g, x, weight, nullptr, rrms, dx, dweight, nullptr, rows, C);
 }
 
 template void layer_norm(const float*, const float*, const float*, double, float*, float*, float*, int64_t, int64_t);
-template void layer_norm(const double*, const double*, const double*, double, double*, double*, double*, int64_t, int64_t);
+template void layer_norm(const double*, const double*, const double*, double, double*, double*, double*, int64_t,
+                         int64_t);
 template void layer_norm_backward(const float*, const float*, const float*, const float*, const float*, float*, float*,
                                   float*, int64_t, int64_t);
 template void layer_norm_backward(const double*, const double*, const double*, const double*, const double*, double*,
                                   double*, double*, int64_t, int64_t);
 template void rms_norm(const float*, const float*, double, float*, float*, int64_t, int64_t);
 template void rms_norm(const double*, const double*, double, double*, double*, int64_t, int64_t);
-template void rms_norm_backward(const float*, const float*, const float*, const float*, float*, float*, int64_t, int64_t);
+template void rms_norm_backward(const float*, const float*, const float*, const float*, float*, float*, int64_t,
+                                int64_t);
 template void rms_norm_backward(const double*, const double*, const double*, const double*, double*, double*, int64_t,
                                 int64_t);
 

@@ -12,7 +12,8 @@ namespace heed::kernels {
 
 /// y = (x - mean) rstd weight + bias with rstd = 1 / sqrt(variance + eps). mean and rstd (rows) are kept for backward.
 template <class T>
-void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows, int64_t C);
+void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows,
+                int64_t C);
 
 /// Overwrites dx, dweight and dbias.
 template <class T>

@@ -1,19 +1,19 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/optimizer.h"
+#include <heed/tensor/kernels/optimizer.h>
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "tensor/kernels/simd_targets.h"
-#include "tensor/parallel.h"
+#include <heed/tensor/kernels/simd_targets.h>
+#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/optimizer.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/optimizer.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/simd-inl.h"
+#include <heed/tensor/kernels/simd-inl.h>
 
 #ifndef HEED_KERNELS_OPTIMIZER_ONCE_
 #define HEED_KERNELS_OPTIMIZER_ONCE_
@@ -84,7 +84,9 @@ void run_adam(const AdamNumbers<double>& s, const AdamSlot<double>& a) {
 }
 
 template <class T>
-T* shifted(T* p, int64_t by) { return p ? p + by : nullptr; }
+T* shifted(T* p, int64_t by) {
+  return p ? p + by : nullptr;
+}
 
 template <class T>
 AdamSlot<T> part_of(const AdamSlot<T>& a, int64_t begin, int64_t n) {

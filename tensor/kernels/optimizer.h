@@ -20,9 +20,10 @@ struct AdamSlot {
 
 struct AdamStep {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  int64_t step = 1;            ///< of this update, from 1: for the bias corrections
+  int64_t step = 1;  ///< of this update, from 1: for the bias corrections
   double grad_scale = 1;
-  bool decoupled_decay = true;  ///< AdamW: p shrinks by lr * weight_decay; else Adam: weight_decay * p joins the gradient
+  bool decoupled_decay =
+      true;  ///< AdamW: p shrinks by lr * weight_decay; else Adam: weight_decay * p joins the gradient
 };
 
 /// Loshchilov and Hutter 2019, algorithm 2.

@@ -1,4 +1,4 @@
-#include "tensor/kernels/random.h"
+#include <heed/tensor/kernels/random.h>
 
 #include <bit>
 #include <cmath>
@@ -7,7 +7,7 @@
 // Plain loops, compiled once for each instruction set and chosen at run time. Products and sums are fused
 // exactly where std::fma says so: this file is compiled with -ffp-contract=off.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/random.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/random.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -36,9 +36,7 @@ void UniformF32(const uint32_t* words, float* out, int64_t n, float from, float 
   }
 }
 
-inline uint64_t bits53(const uint32_t* words) {
-  return (static_cast<uint64_t>(words[0] & 0x1fffffu) << 32) | words[1];
-}
+inline uint64_t bits53(const uint32_t* words) { return (static_cast<uint64_t>(words[0] & 0x1fffffu) << 32) | words[1]; }
 
 void UniformF64(const uint32_t* words, double* out, int64_t n, double from, double range) {
   for (int64_t i = 0; i < n; ++i) {
@@ -130,9 +128,7 @@ HWY_EXPORT(Below);
 HWY_EXPORT(BoxMuller);
 
 void mt_twist(uint32_t* words) { HWY_DYNAMIC_DISPATCH(MtTwist)(words); }
-void mt_temper(const uint32_t* words, uint32_t* out, int64_t n) {
-  HWY_DYNAMIC_DISPATCH(MtTemper)(words, out, n);
-}
+void mt_temper(const uint32_t* words, uint32_t* out, int64_t n) { HWY_DYNAMIC_DISPATCH(MtTemper)(words, out, n); }
 void uniform_of_words(const uint32_t* words, float* out, int64_t n, float from, float to) {
   HWY_DYNAMIC_DISPATCH(UniformF32)(words, out, n, from, to - from);
 }

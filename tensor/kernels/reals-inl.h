@@ -15,7 +15,7 @@
 
 #include <hwy/contrib/math/math-inl.h>
 
-#include "tensor/kernels/simd-inl.h"
+#include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
@@ -65,28 +65,25 @@ HWY_INLINE void store_first(Vec<Real> v, Real* p, int64_t n) {
 // minimax fit with weight r^2 / e^r: relative error 4e-18.
 HWY_INLINE Vec<double> exp_small(Vec<double> x) {
   const Tag<double> d;
-  constexpr double kRound =
-      6755399441055744.0 + 1023;  // leaves n + 1023 in the low bits, one shift away from 2^n
+  constexpr double kRound = 6755399441055744.0 + 1023;  // leaves n + 1023 in the low bits, one shift away from 2^n
   constexpr double kSeries[] = {0.5000000000000011,    0.1666666666666641,    0.04166666666652917,
                                 0.008333333333495207,  0.0013888888943927118, 0.00019841269505705984,
                                 2.480149275907953e-05, 2.755758647340288e-06, 2.763037966461162e-07,
                                 2.500024779875111e-08};
   const auto shifted = hn::MulAdd(x, hn::Set(d, 1.4426950408889634), hn::Set(d, kRound));
   const auto n = hn::Sub(shifted, hn::Set(d, kRound));
-  const auto r = hn::NegMulAdd(n, hn::Set(d, 1.9082149292705877e-10),
-                               hn::NegMulAdd(n, hn::Set(d, 0.6931471803691238), x));
+  const auto r =
+      hn::NegMulAdd(n, hn::Set(d, 1.9082149292705877e-10), hn::NegMulAdd(n, hn::Set(d, 0.6931471803691238), x));
   auto series = hn::Set(d, kSeries[std::size(kSeries) - 1]);
   for (int i = std::size(kSeries) - 2; i >= 0; --i) series = hn::MulAdd(series, r, hn::Set(d, kSeries[i]));
   const auto minus_one = hn::MulAdd(hn::Mul(r, r), series, r);
-  const auto power =
-      hn::BitCast(d, hn::ShiftLeft<52>(hn::BitCast(hn::RebindToSigned<Tag<double>>(), shifted)));
+  const auto power = hn::BitCast(d, hn::ShiftLeft<52>(hn::BitCast(hn::RebindToSigned<Tag<double>>(), shifted)));
   return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -708.0)), hn::MulAdd(power, minus_one, power));
 }
 
 HWY_INLINE Vec<double> sigmoid(Vec<double> x) {
   const Tag<double> d;
-  const auto e = exp_small(hn::Neg(hn::Abs(x))),
-             larger = hn::Div(hn::Set(d, 1.0), hn::Add(hn::Set(d, 1.0), e));
+  const auto e = exp_small(hn::Neg(hn::Abs(x))), larger = hn::Div(hn::Set(d, 1.0), hn::Add(hn::Set(d, 1.0), e));
   return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Mul(e, larger), larger);
 }
 

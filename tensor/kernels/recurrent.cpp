@@ -1,14 +1,14 @@
-#include "tensor/kernels/recurrent.h"
+#include <heed/tensor/kernels/recurrent.h>
 
 #include <algorithm>
 #include <numeric>
 #include <vector>
 
-#include "tensor/kernels/flops.h"
-#include "tensor/kernels/gemm.h"
-#include "tensor/kernels/recurrent_tiles.h"
-#include "tensor/parallel.h"
-#include "tensor/storage.h"
+#include <heed/tensor/kernels/flops.h>
+#include <heed/tensor/kernels/gemm.h>
+#include <heed/tensor/kernels/recurrent_tiles.h>
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/storage.h>
 
 namespace heed::kernels {
 namespace {
@@ -38,8 +38,7 @@ struct Shares {
 
   int64_t count() const { return (static_cast<int64_t>(rows.size()) + lanes - 1) / lanes; }
   LaneRows share(int64_t i) const {
-    const int64_t first = i * lanes,
-                  size = std::min<int64_t>(lanes, static_cast<int64_t>(rows.size()) - first);
+    const int64_t first = i * lanes, size = std::min<int64_t>(lanes, static_cast<int64_t>(rows.size()) - first);
     return {rows.data() + first, lengths.data() + first, first, size,
             (size + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple};
   }
@@ -77,22 +76,21 @@ struct Flat {
 
 // dw (m, H) = or += du^T before, over all steps; du (T, B, m) lies as flat says for ld and du.step.
 template <class Real>
-void add_product(const RecurrentShape& s, const Flat& flat, int64_t m, const Real* du, int64_t du_step,
-                 int64_t ld, const Real* before, bool accumulate, Real* dw) {
+void add_product(const RecurrentShape& s, const Flat& flat, int64_t m, const Real* du, int64_t du_step, int64_t ld,
+                 const Real* before, bool accumulate, Real* dw) {
   const int64_t H = s.H;
-  if (flat.whole)
-    return gemm(true, false, m, H, s.T * s.B, Real(1), du, ld, before, H, Real(accumulate), dw, H);
+  if (flat.whole) return gemm(true, false, m, H, s.T * s.B, Real(1), du, ld, before, H, Real(accumulate), dw, H);
   for (int64_t t = 0; t < s.T; ++t)
-    gemm(true, false, m, H, s.B, Real(1), du + t * du_step, ld, before + t * s.B * H, H,
-         Real(accumulate || t > 0), dw, H);
+    gemm(true, false, m, H, s.B, Real(1), du + t * du_step, ld, before + t * s.B * H, H, Real(accumulate || t > 0), dw,
+         H);
 }
 
 }  // namespace
 
 template <class Real>
-void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates,
-               const RecurrentWeights<Real>& weights, RecurrentState<const Real> first,
-               const RecurrentOptions& options, Steps<Real> out, RecurrentState<Real> last, Real* saved) {
+void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates, const RecurrentWeights<Real>& weights,
+               RecurrentState<const Real> first, const RecurrentOptions& options, Steps<Real> out,
+               RecurrentState<Real> last, Real* saved) {
   const Shares shares(cell, shape, options);
   const RecurrentForward<Real> call{cell, shape, gates, weights, first, options.reverse, out, last, saved};
   count_hidden_flops(cell, shape.H, shares);
@@ -104,9 +102,9 @@ void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates,
 
 template <class Real>
 void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentWeights<Real>& weights,
-                        RecurrentState<const Real> first, const RecurrentOptions& options,
-                        Steps<const Real> out, const Real* saved, Steps<const Real> dout,
-                        RecurrentState<const Real> dlast, const RecurrentGradients<Real>& gradients) {
+                        RecurrentState<const Real> first, const RecurrentOptions& options, Steps<const Real> out,
+                        const Real* saved, Steps<const Real> dout, RecurrentState<const Real> dlast,
+                        const RecurrentGradients<Real>& gradients) {
   const auto& [dgates, dfirst, dw_hh, db_hh, accumulate] = gradients;
   const int64_t H = shape.H, G = gates_of(cell) * H, all = shape.T * shape.B * H;
   const bool is_gru = cell == Cell::gru;
@@ -133,23 +131,22 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentW
   const int64_t joined = is_gru ? 2 * H : G;  // a gru's new gate sees h through r: its gradient lies apart
   add_product(shape, flat, joined, dgates.data, dgates.step, flat.ld, call.before.data, accumulate, dw_hh);
   if (is_gru)
-    add_product(shape, flat, H, call.du_new.data, shape.B * H, H, call.before.data, accumulate,
-                dw_hh + joined * H);
+    add_product(shape, flat, H, call.du_new.data, shape.B * H, H, call.before.data, accumulate, dw_hh + joined * H);
 }
 
-template void recurrent<float>(Cell, const RecurrentShape&, Steps<const float>,
-                               const RecurrentWeights<float>&, RecurrentState<const float>,
-                               const RecurrentOptions&, Steps<float>, RecurrentState<float>, float*);
-template void recurrent<double>(Cell, const RecurrentShape&, Steps<const double>,
-                                const RecurrentWeights<double>&, RecurrentState<const double>,
-                                const RecurrentOptions&, Steps<double>, RecurrentState<double>, double*);
+template void recurrent<float>(Cell, const RecurrentShape&, Steps<const float>, const RecurrentWeights<float>&,
+                               RecurrentState<const float>, const RecurrentOptions&, Steps<float>,
+                               RecurrentState<float>, float*);
+template void recurrent<double>(Cell, const RecurrentShape&, Steps<const double>, const RecurrentWeights<double>&,
+                                RecurrentState<const double>, const RecurrentOptions&, Steps<double>,
+                                RecurrentState<double>, double*);
 template void recurrent_backward<float>(Cell, const RecurrentShape&, const RecurrentWeights<float>&,
-                                        RecurrentState<const float>, const RecurrentOptions&,
-                                        Steps<const float>, const float*, Steps<const float>,
-                                        RecurrentState<const float>, const RecurrentGradients<float>&);
+                                        RecurrentState<const float>, const RecurrentOptions&, Steps<const float>,
+                                        const float*, Steps<const float>, RecurrentState<const float>,
+                                        const RecurrentGradients<float>&);
 template void recurrent_backward<double>(Cell, const RecurrentShape&, const RecurrentWeights<double>&,
-                                         RecurrentState<const double>, const RecurrentOptions&,
-                                         Steps<const double>, const double*, Steps<const double>,
-                                         RecurrentState<const double>, const RecurrentGradients<double>&);
+                                         RecurrentState<const double>, const RecurrentOptions&, Steps<const double>,
+                                         const double*, Steps<const double>, RecurrentState<const double>,
+                                         const RecurrentGradients<double>&);
 
 }  // namespace heed::kernels

@@ -44,9 +44,8 @@ struct RecurrentState {
 };
 
 struct RecurrentOptions {
-  bool reverse = false;  // run from each row's last step to its first
-  const int64_t* lengths =
-      nullptr;  // (B) in [0, T]: from there on a row rests and its outputs are 0; null: all T
+  bool reverse = false;              // run from each row's last step to its first
+  const int64_t* lengths = nullptr;  // (B) in [0, T]: from there on a row rests and its outputs are 0; null: all T
 };
 
 /// Elements of the array `saved` that forward fills for backward: 0 for rnn, T B 5H for lstm (i f g o c), T B
@@ -60,9 +59,9 @@ constexpr int64_t recurrent_saved_size(Cell cell, const RecurrentShape& shape) {
 /// last step. saved as recurrent_saved_size says, or null when no backward will follow. Each thread takes
 /// some rows of the batch through all steps, so steps need no barrier, and a row's padding touches nothing.
 template <class Real>
-void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates,
-               const RecurrentWeights<Real>& weights, RecurrentState<const Real> first,
-               const RecurrentOptions& options, Steps<Real> out, RecurrentState<Real> last, Real* saved);
+void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates, const RecurrentWeights<Real>& weights,
+               RecurrentState<const Real> first, const RecurrentOptions& options, Steps<Real> out,
+               RecurrentState<Real> last, Real* saved);
 
 /// What backward writes. Null data: not wanted, but for dgates, which must be there.
 template <class Real>
@@ -78,8 +77,8 @@ struct RecurrentGradients {
 /// for none. Steps past a row's length are never read. dw_hh is one product over all steps.
 template <class Real>
 void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentWeights<Real>& weights,
-                        RecurrentState<const Real> first, const RecurrentOptions& options,
-                        Steps<const Real> out, const Real* saved, Steps<const Real> dout,
-                        RecurrentState<const Real> dlast, const RecurrentGradients<Real>& gradients);
+                        RecurrentState<const Real> first, const RecurrentOptions& options, Steps<const Real> out,
+                        const Real* saved, Steps<const Real> dout, RecurrentState<const Real> dlast,
+                        const RecurrentGradients<Real>& gradients);
 
 }  // namespace heed::kernels

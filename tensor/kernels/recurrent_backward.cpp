@@ -1,14 +1,14 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/recurrent_tiles.h"
-#include "tensor/kernels/simd_targets.h"
+#include <heed/tensor/kernels/recurrent_tiles.h>
+#include <heed/tensor/kernels/simd_targets.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/recurrent_backward.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/recurrent_backward.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/recurrent_lanes-inl.h"
-#include "tensor/kernels/tile-inl.h"
+#include <heed/tensor/kernels/recurrent_lanes-inl.h>
+#include <heed/tensor/kernels/tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
@@ -61,8 +61,7 @@ HWY_INLINE void step_backward(const Unit<Real>& unit) {
     unit.set_du(0, hn::IfThenElseZero(hn::Gt(hn::LoadU(d, unit.state), zero), dh));
     set_first<Real>(zero, unit.dh, unit.n);
   } else if constexpr (cell == Cell::lstm) {
-    const auto i = unit.column(0), f = unit.column(1), g = unit.column(2), o = unit.column(3),
-               y = tanh(unit.column(4));
+    const auto i = unit.column(0), f = unit.column(1), g = unit.column(2), o = unit.column(3), y = tanh(unit.column(4));
     const auto dc = hn::Add(hn::LoadU(d, unit.dc), through_tanh(hn::Mul(dh, o), y));
     unit.set_du(0, through_sigmoid(hn::Mul(dc, g), i));
     unit.set_du(1, through_sigmoid(hn::Mul(dc, hn::LoadU(d, unit.c_before)), f));
@@ -107,8 +106,7 @@ HWY_INLINE void load_old_state(const RecurrentBackward<Real>& call, const LaneRo
   if (call.cell != Cell::lstm) return;
   const Real* c = call.saved + (now.before * saved_columns(call.cell) + 4) * H * B + share.first;
   std::copy_n(a.c_first, H * ld, a.c_before);
-  for (int64_t j = 0; now.going_on > 0 && j < H; ++j)
-    std::copy_n(c + j * B, now.going_on, a.c_before + j * ld);
+  for (int64_t j = 0; now.going_on > 0 && j < H; ++j) std::copy_n(c + j * B, now.going_on, a.c_before + j * ld);
 }
 
 // dh += W_hh^T du, in slices of W_hh that keep du in the first cache.
@@ -118,8 +116,8 @@ HWY_INLINE void project_back(const RecurrentBackward<Real>& call, const LaneRows
   constexpr int64_t kSlice = 128;
   const int64_t H = call.shape.H, G = gates_of(call.cell) * H, ld = share.ld;
   for (int64_t k = 0; k < G; k += kSlice)
-    tile_product<Stored::transposed>(H, whole_vectors<Real>(lanes), std::min(kSlice, G - k),
-                                     call.weights.w_hh + k * H, H, a.du + k * ld, ld, true, a.dh, ld);
+    tile_product<Stored::transposed>(H, whole_vectors<Real>(lanes), std::min(kSlice, G - k), call.weights.w_hh + k * H,
+                                     H, a.du + k * ld, ld, true, a.dh, ld);
 }
 
 template <class Real>
@@ -145,9 +143,9 @@ HWY_NOINLINE void step_units_backward(const RecurrentBackward<Real>& call, const
   for (int64_t j = 0; j < H; ++j)
     for (int64_t i = 0; i < now.lanes; i += kLanes<Real>) {
       const int64_t place = j * ld + i;
-      step_backward<cell>(Unit<Real>{kSaves ? saved + j * B + i : nullptr, H * B, a.dout + place,
-                                     a.state + place, a.c_before + place, a.dh + place, a.dc + place,
-                                     a.du + place, H * ld, a.dx_new + place, now.lanes - i});
+      step_backward<cell>(Unit<Real>{kSaves ? saved + j * B + i : nullptr, H * B, a.dout + place, a.state + place,
+                                     a.c_before + place, a.dh + place, a.dc + place, a.du + place, H * ld,
+                                     a.dx_new + place, now.lanes - i});
     }
 }
 
@@ -169,9 +167,11 @@ void run_step_backward(const RecurrentBackward<Real>& call, const LaneRows& shar
   const int64_t H = call.shape.H;
   load_old_state(call, share, now, a);
   if (call.cell == Cell::rnn_tanh || call.cell == Cell::rnn_relu)
-    to_lanes(share, now.lanes, H, [&](int64_t i) { return at(call.out, now.t, share.rows[i]); }, a.state);
+    to_lanes(
+        share, now.lanes, H, [&](int64_t i) { return at(call.out, now.t, share.rows[i]); }, a.state);
   if (call.dout.data)
-    to_lanes(share, now.lanes, H, [&](int64_t i) { return at(call.dout, now.t, share.rows[i]); }, a.dout);
+    to_lanes(
+        share, now.lanes, H, [&](int64_t i) { return at(call.dout, now.t, share.rows[i]); }, a.dout);
   switch (call.cell) {
     case Cell::rnn_tanh: step_units_backward<Cell::rnn_tanh>(call, share, now, a); break;
     case Cell::rnn_relu: step_units_backward<Cell::rnn_relu>(call, share, now, a); break;
@@ -218,12 +218,10 @@ void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& sha
   store_state(share, H, a.dc, call.dfirst.c);
 }
 
-void recurrent_backward_f32(const RecurrentBackward<float>& call, const LaneRows& share, float* db,
-                            float* scratch) {
+void recurrent_backward_f32(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch) {
   run_share_backward(call, share, db, scratch);
 }
-void recurrent_backward_f64(const RecurrentBackward<double>& call, const LaneRows& share, double* db,
-                            double* scratch) {
+void recurrent_backward_f64(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch) {
   run_share_backward(call, share, db, scratch);
 }
 

@@ -1,14 +1,14 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/recurrent_tiles.h"
-#include "tensor/kernels/simd_targets.h"
+#include <heed/tensor/kernels/recurrent_tiles.h>
+#include <heed/tensor/kernels/simd_targets.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/recurrent_forward.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/recurrent_forward.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/recurrent_lanes-inl.h"
-#include "tensor/kernels/tile-inl.h"
+#include <heed/tensor/kernels/recurrent_lanes-inl.h>
+#include <heed/tensor/kernels/tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
@@ -48,8 +48,7 @@ HWY_INLINE void step(const Unit<Real>& unit) {
     const auto x = unit.sum(0);
     set_first<Real>(hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x), unit.h, unit.n);  // NaN stays
   } else if constexpr (cell == Cell::lstm) {
-    const auto i = sigmoid(unit.sum(0)), f = sigmoid(unit.sum(1)), g = tanh(unit.sum(2)),
-               o = sigmoid(unit.sum(3));
+    const auto i = sigmoid(unit.sum(0)), f = sigmoid(unit.sum(1)), g = tanh(unit.sum(2)), o = sigmoid(unit.sum(3));
     const auto c = hn::MulAdd(f, hn::LoadU(d, unit.c), hn::Mul(i, g));
     set_first<Real>(c, unit.c, unit.n);
     set_first<Real>(hn::Mul(o, tanh(c)), unit.h, unit.n);
@@ -72,8 +71,7 @@ struct Lanes {
 template <class Real>
 HWY_INLINE void project(const RecurrentForward<Real>& call, const LaneRows& share, int64_t t, int64_t lanes,
                         const Lanes<Real>& a) {
-  const int64_t H = call.shape.H, G = gates_of(call.cell) * H, ld = share.ld,
-                used = whole_vectors<Real>(lanes);
+  const int64_t H = call.shape.H, G = gates_of(call.cell) * H, ld = share.ld, used = whole_vectors<Real>(lanes);
   const auto x = [&](int64_t i) { return at(call.gates, t, share.rows[i]); };
   const int64_t joined = call.cell == Cell::gru ? 2 * H : G;
   to_lanes(share, lanes, joined, x, a.u);
@@ -81,8 +79,7 @@ HWY_INLINE void project(const RecurrentForward<Real>& call, const LaneRows& shar
   if (joined == G) return;
   to_lanes(
       share, lanes, H, [&](int64_t i) { return x(i) + joined; }, a.x_new);
-  tile_product<Stored::plain>(H, used, H, call.weights.w_hh + joined * H, H, a.h, ld, false,
-                              a.u + joined * ld, ld);
+  tile_product<Stored::plain>(H, used, H, call.weights.w_hh + joined * H, H, a.h, ld, false, a.u + joined * ld, ld);
 }
 
 // All units of the share, one after the other.
@@ -94,9 +91,8 @@ HWY_NOINLINE void step_units(const RecurrentForward<Real>& call, const LaneRows&
   for (int64_t j = 0; j < H; ++j)
     for (int64_t i = 0; i < lanes; i += kLanes<Real>) {
       const int64_t place = j * ld + i;
-      step<cell>(Unit<Real>{a.u + place, H * ld, a.x_new + place,
-                            call.weights.b_hh ? call.weights.b_hh + j : nullptr, H, a.h + place, a.c + place,
-                            saved ? saved + j * B + i : nullptr, H * B, lanes - i});
+      step<cell>(Unit<Real>{a.u + place, H * ld, a.x_new + place, call.weights.b_hh ? call.weights.b_hh + j : nullptr,
+                            H, a.h + place, a.c + place, saved ? saved + j * B + i : nullptr, H * B, lanes - i});
     }
 }
 
@@ -125,8 +121,7 @@ void run_share(const RecurrentForward<Real>& call, const LaneRows& share, Real* 
     run_step(call, share, t, running(share, t), a);
   }
   for (int64_t t = 0; t < call.shape.T; ++t)
-    for (int64_t i = running(share, t); i < share.count; ++i)
-      std::fill_n(at(call.out, t, share.rows[i]), H, Real(0));
+    for (int64_t i = running(share, t); i < share.count; ++i) std::fill_n(at(call.out, t, share.rows[i]), H, Real(0));
   store_state(share, H, a.h, call.last.h);
   store_state(share, H, a.c, call.last.c);
 }

@@ -9,8 +9,8 @@
 
 #include <algorithm>
 
-#include "tensor/kernels/recurrent_tiles.h"
-#include "tensor/kernels/tile-inl.h"
+#include <heed/tensor/kernels/recurrent_tiles.h>
+#include <heed/tensor/kernels/tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
@@ -27,11 +27,13 @@ HWY_INLINE int64_t steps_of(const LaneRows& share) { return share.count > 0 ? sh
 
 template <class Real>
 HWY_NOINLINE void rows_to_lanes(const Real* const* rows, int64_t lanes, int64_t width, Real* to, int64_t ld) {
-  transpose<Real>(lanes, width, [=](int64_t i) { return rows[i]; }, [=](int64_t j) { return to + j * ld; });
+  transpose<Real>(
+      lanes, width, [=](int64_t i) { return rows[i]; }, [=](int64_t j) { return to + j * ld; });
 }
 template <class Real>
 HWY_NOINLINE void lanes_to_rows(const Real* from, int64_t ld, int64_t width, int64_t lanes, Real* const* rows) {
-  transpose<Real>(width, lanes, [=](int64_t j) { return from + j * ld; }, [=](int64_t i) { return rows[i]; });
+  transpose<Real>(
+      width, lanes, [=](int64_t j) { return from + j * ld; }, [=](int64_t i) { return rows[i]; });
 }
 
 // to (width, ld): lane i gets the row that `from(i)` points to.

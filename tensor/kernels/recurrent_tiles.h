@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "tensor/kernels/recurrent.h"
+#include <heed/tensor/kernels/recurrent.h>
 
 namespace heed::kernels {
 
@@ -70,9 +70,7 @@ struct RecurrentBackward {
   Steps<Real> du_new;  // (T, B, H), of a gru: gets the gradient of u_n, which is not that of x_n
 };
 
-constexpr int64_t backward_scratch(Cell cell, int64_t H) {
-  return (2 * gates_of(cell) + 7) * H * kLargestShare + H;
-}
+constexpr int64_t backward_scratch(Cell cell, int64_t H) { return (2 * gates_of(cell) + 7) * H * kLargestShare + H; }
 
 /// All steps of one share, last to first. Unless null, db (G H) gets the sum of the gradients of W_hh h +
 /// b_hh.

@@ -1,4 +1,4 @@
-#include "tensor/kernels/reduce.h"
+#include <heed/tensor/kernels/reduce.h>
 
 #include <algorithm>
 #include <array>
@@ -6,9 +6,9 @@
 #include <memory>
 #include <type_traits>
 
-#include "tensor/kernels/elementwise.h"
-#include "tensor/parallel.h"
-#include "tensor/view.h"
+#include <heed/tensor/kernels/elementwise.h>
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/view.h>
 
 namespace heed::kernels {
 
@@ -68,7 +68,8 @@ void reduce_rows(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduc
     const auto partial = std::make_unique<Acc[]>(size_t(blocks));
     parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        partial[size_t(i)] = reduce_row<Acc>(x + i * kGrain * stride, std::min(kGrain, n - i * kGrain), stride, initial, combine);
+        partial[size_t(i)] =
+            reduce_row<Acc>(x + i * kGrain * stride, std::min(kGrain, n - i * kGrain), stride, initial, combine);
     });
     Acc acc = initial;
     for (int64_t i = 0; i < blocks; ++i) acc = combine(acc, partial[size_t(i)]);
@@ -100,19 +101,21 @@ void reduce_columns(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& re
   constexpr int64_t kBlock = 128;
   const int64_t inner = kept.inner(), blocks = (inner + kBlock - 1) / kBlock;
   const int64_t n = reduced.inner(), stride = reduced.inner_stride(0), reduced_rows = reduced.rows();
-  parallel_for(kept.rows() * blocks, std::max<int64_t>(1, kGrain / (kBlock * reduced_rows * n)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / blocks, first = (i % blocks) * kBlock, width = std::min(kBlock, inner - first);
-      Acc acc[kBlock];
-      for (int64_t j = 0; j < width; ++j) acc[j] = initial;
-      kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& base, int64_t) {
-        reduced.for_rows(0, reduced_rows, [=, &base, &acc](const std::array<int64_t, 1>& at, int64_t) {
-          reduce_block(x + base[0] + first + at[0], n, stride, acc, width, combine);
-        });
-      });
-      for (int64_t j = 0; j < width; ++j) out[row * inner + first + j] = static_cast<Out>(acc[j]);
-    }
-  });
+  parallel_for(kept.rows() * blocks, std::max<int64_t>(1, kGrain / (kBlock * reduced_rows * n)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t row = i / blocks, first = (i % blocks) * kBlock,
+                                 width = std::min(kBlock, inner - first);
+                   Acc acc[kBlock];
+                   for (int64_t j = 0; j < width; ++j) acc[j] = initial;
+                   kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& base, int64_t) {
+                     reduced.for_rows(0, reduced_rows, [=, &base, &acc](const std::array<int64_t, 1>& at, int64_t) {
+                       reduce_block(x + base[0] + first + at[0], n, stride, acc, width, combine);
+                     });
+                   });
+                   for (int64_t j = 0; j < width; ++j) out[row * inner + first + j] = static_cast<Out>(acc[j]);
+                 }
+               });
 }
 
 template <class Acc, class T, class Out, class Combine>
@@ -138,7 +141,8 @@ Tensor extreme(const Tensor& x, const Shape& axes, bool keepdim, Less less) {
     T initial = less(T(0), T(1)) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
     if constexpr (std::numeric_limits<T>::has_infinity)
       initial = less(T(0), T(1)) ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
-    reduce<T, T>(x, y.mutable_data<T>(), axes, initial, [less](T a, T b) { return ((a != a) | less(a, b)) ? a : b; });  // |: no branch
+    reduce<T, T>(x, y.mutable_data<T>(), axes, initial,
+                 [less](T a, T b) { return ((a != a) | less(a, b)) ? a : b; });  // |: no branch
   });
   return y;
 }

@@ -1,7 +1,7 @@
 // Reductions over axes and running sums.
 #pragma once
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed::kernels {
 

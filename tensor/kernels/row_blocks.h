@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "tensor/parallel.h"
-#include "tensor/storage.h"
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/storage.h>
 
 namespace heed::kernels {
 

@@ -115,7 +115,8 @@ HWY_INLINE void sums(size_t n, Function f, double (&totals)[K]) {
 template <class Function>
 HWY_INLINE double sum(size_t n, Function f) {
   double total[1];
-  sums(n, [&](auto at, V(&terms)[1]) HWY_ATTR { terms[0] = f(at); }, total);
+  sums(
+      n, [&](auto at, V(&terms)[1]) HWY_ATTR { terms[0] = f(at); }, total);
   return total[0];
 }
 

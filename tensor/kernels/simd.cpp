@@ -1,6 +1,6 @@
-#include "tensor/kernels/simd.h"
+#include <heed/tensor/kernels/simd.h>
 
-#include "tensor/kernels/simd_targets.h"
+#include <heed/tensor/kernels/simd_targets.h>
 
 #include <hwy/highway.h>
 #include <hwy/targets.h>
@@ -27,7 +27,7 @@ std::vector<std::string> simd_targets() {
 
 std::string simd_target() { return hwy::TargetName(in_use); }
 
-void use_simd_target(const std::string& name, Loc where) {
+void use_simd_target(const std::string& name, Loc loc) {
   for (uint64_t rest = static_cast<uint64_t>(usable()); rest; rest &= rest - 1) {
     const auto target = static_cast<int64_t>(rest & -rest);
     if (name != hwy::TargetName(target)) continue;
@@ -36,7 +36,8 @@ void use_simd_target(const std::string& name, Loc where) {
     hwy::GetChosenTarget().Update(target);
     return;
   }
-  fail<ValueError>({"use_simd_target", where}, "this machine has no \"{}\"; need one of {}", name, join(simd_targets(), ", "));
+  fail<ValueError>({"use_simd_target", loc}, "this machine has no \"{}\"; need one of {}", name,
+                   join(simd_targets(), ", "));
 }
 
 }  // namespace heed::kernels

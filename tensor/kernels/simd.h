@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed::kernels {
 
@@ -15,6 +15,6 @@ std::vector<std::string> simd_targets();
 std::string simd_target();
 
 /// Uses `name`, for tests and measurements; not while a kernel runs. Throws ValueError for a name not in simd_targets().
-void use_simd_target(const std::string& name, Loc where = Loc::current());
+void use_simd_target(const std::string& name, Loc loc = Loc::current());
 
 }  // namespace heed::kernels

@@ -1,20 +1,20 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/softmax.h"
+#include <heed/tensor/kernels/softmax.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include "tensor/kernels/simd_targets.h"
-#include "tensor/parallel.h"
+#include <heed/tensor/kernels/simd_targets.h>
+#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/softmax.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/softmax.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/simd-inl.h"
+#include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
@@ -83,7 +83,8 @@ void for_rows(int64_t rows, int64_t n, Function f) {
 // The same rows in f64, as the formulas say.
 
 double largest(const double* x, int64_t n) {
-  return std::accumulate(x, x + n, -std::numeric_limits<double>::infinity(), [](double m, double v) { return std::max(m, v); });
+  return std::accumulate(x, x + n, -std::numeric_limits<double>::infinity(),
+                         [](double m, double v) { return std::max(m, v); });
 }
 
 double log_sum_exp_row(const double* x, int64_t n) {
@@ -127,49 +128,59 @@ T log_sum_exp_with_infinities(T lse, const T* x, int64_t n) {
 
 }  // namespace
 
-template <> void softmax(const float* x, float* y, int64_t rows, int64_t n) {
+template <>
+void softmax(const float* x, float* y, int64_t rows, int64_t n) {
   const auto row = HWY_DYNAMIC_DISPATCH(softmax_row);
   for_rows(rows, n, [=](int64_t r) { row(x + r * n, y + r * n, static_cast<size_t>(n)); });
 }
-template <> void softmax(const double* x, double* y, int64_t rows, int64_t n) {
+template <>
+void softmax(const double* x, double* y, int64_t rows, int64_t n) {
   for_rows(rows, n, [=](int64_t r) { softmax_row(x + r * n, y + r * n, n); });
 }
 
-template <> void log_softmax(const float* x, float* y, int64_t rows, int64_t n) {
+template <>
+void log_softmax(const float* x, float* y, int64_t rows, int64_t n) {
   const auto row = HWY_DYNAMIC_DISPATCH(log_softmax_row);
   for_rows(rows, n, [=](int64_t r) { row(x + r * n, y + r * n, static_cast<size_t>(n)); });
 }
-template <> void log_softmax(const double* x, double* y, int64_t rows, int64_t n) {
+template <>
+void log_softmax(const double* x, double* y, int64_t rows, int64_t n) {
   for_rows(rows, n, [=](int64_t r) { log_softmax_row(x + r * n, y + r * n, n); });
 }
 
-template <> void logsumexp(const float* x, float* y, int64_t rows, int64_t n) {
+template <>
+void logsumexp(const float* x, float* y, int64_t rows, int64_t n) {
   const auto row = HWY_DYNAMIC_DISPATCH(log_sum_exp_row);
   for_rows(rows, n, [=](int64_t r) {
     const float* a = x + r * n;
     y[r] = log_sum_exp_with_infinities(row(a, static_cast<size_t>(n)), a, n);
   });
 }
-template <> void logsumexp(const double* x, double* y, int64_t rows, int64_t n) {
+template <>
+void logsumexp(const double* x, double* y, int64_t rows, int64_t n) {
   for_rows(rows, n, [=](int64_t r) {
     const double* a = x + r * n;
     y[r] = log_sum_exp_with_infinities(log_sum_exp_row(a, n), a, n);
   });
 }
 
-template <> void softmax_backward(const float* g, const float* y, float* dx, int64_t rows, int64_t n) {
+template <>
+void softmax_backward(const float* g, const float* y, float* dx, int64_t rows, int64_t n) {
   const auto row = HWY_DYNAMIC_DISPATCH(softmax_backward_row);
   for_rows(rows, n, [=](int64_t r) { row(g + r * n, y + r * n, dx + r * n, static_cast<size_t>(n)); });
 }
-template <> void softmax_backward(const double* g, const double* y, double* dx, int64_t rows, int64_t n) {
+template <>
+void softmax_backward(const double* g, const double* y, double* dx, int64_t rows, int64_t n) {
   for_rows(rows, n, [=](int64_t r) { softmax_backward_row(g + r * n, y + r * n, dx + r * n, n); });
 }
 
-template <> void log_softmax_backward(const float* g, const float* y, float* dx, int64_t rows, int64_t n) {
+template <>
+void log_softmax_backward(const float* g, const float* y, float* dx, int64_t rows, int64_t n) {
   const auto row = HWY_DYNAMIC_DISPATCH(log_softmax_backward_row);
   for_rows(rows, n, [=](int64_t r) { row(g + r * n, y + r * n, dx + r * n, static_cast<size_t>(n)); });
 }
-template <> void log_softmax_backward(const double* g, const double* y, double* dx, int64_t rows, int64_t n) {
+template <>
+void log_softmax_backward(const double* g, const double* y, double* dx, int64_t rows, int64_t n) {
   for_rows(rows, n, [=](int64_t r) { log_softmax_backward_row(g + r * n, y + r * n, dx + r * n, n); });
 }
 

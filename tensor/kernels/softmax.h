@@ -10,15 +10,20 @@
 namespace heed::kernels {
 
 /// y = e^x / sum e^x
-template <class T> void softmax(const T* x, T* y, int64_t rows, int64_t n);
+template <class T>
+void softmax(const T* x, T* y, int64_t rows, int64_t n);
 /// y = x - log sum e^x
-template <class T> void log_softmax(const T* x, T* y, int64_t rows, int64_t n);
+template <class T>
+void log_softmax(const T* x, T* y, int64_t rows, int64_t n);
 /// y (rows) = log sum e^x; -inf where n is 0.
-template <class T> void logsumexp(const T* x, T* y, int64_t rows, int64_t n);
+template <class T>
+void logsumexp(const T* x, T* y, int64_t rows, int64_t n);
 
 /// dx = y (g - sum(g y)), y from softmax.
-template <class T> void softmax_backward(const T* g, const T* y, T* dx, int64_t rows, int64_t n);
+template <class T>
+void softmax_backward(const T* g, const T* y, T* dx, int64_t rows, int64_t n);
 /// dx = g - e^y sum(g), y from log_softmax.
-template <class T> void log_softmax_backward(const T* g, const T* y, T* dx, int64_t rows, int64_t n);
+template <class T>
+void log_softmax_backward(const T* g, const T* y, T* dx, int64_t rows, int64_t n);
 
 }  // namespace heed::kernels

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "tensor/tensor.h"
+#include <heed/tensor/tensor.h>
 
 namespace heed::kernels {
 
@@ -16,10 +16,11 @@ template <int N>
 class Run {
  public:
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, Run>)
-  Run(F&& f)
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Run>) Run(F&& f)
       : f_(const_cast<void*>(static_cast<const void*>(&f))),
-        call_([](void* g, const std::array<int64_t, N>& offsets, int64_t n) { (*static_cast<std::remove_reference_t<F>*>(g))(offsets, n); }) {}
+        call_([](void* g, const std::array<int64_t, N>& offsets, int64_t n) {
+          (*static_cast<std::remove_reference_t<F>*>(g))(offsets, n);
+        }) {}
   void operator()(const std::array<int64_t, N>& offsets, int64_t n) const { call_(f_, offsets, n); }
 
  private:

@@ -1,20 +1,20 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
-#include "tensor/kernels/sums.h"
+#include <heed/tensor/kernels/sums.h>
 
 #include <algorithm>
 #include <numeric>
 #include <vector>
 
-#include "tensor/kernels/row_blocks.h"
-#include "tensor/kernels/simd_targets.h"
-#include "tensor/parallel.h"
+#include <heed/tensor/kernels/row_blocks.h>
+#include <heed/tensor/kernels/simd_targets.h>
+#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tensor/kernels/sums.cpp"
+#define HWY_TARGET_INCLUDE "heed/tensor/kernels/sums.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "tensor/kernels/simd-inl.h"
+#include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
@@ -86,7 +86,8 @@ double sum_blocks(int64_t n, Function f) {
   if (n <= kBlock) return f(0, static_cast<size_t>(n));
   std::vector<double> partial((n + kBlock - 1) / kBlock);
   parallel_for(static_cast<int64_t>(partial.size()), 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) partial[i] = f(i * kBlock, static_cast<size_t>(std::min(kBlock, n - i * kBlock)));
+    for (int64_t i = begin; i < end; ++i)
+      partial[i] = f(i * kBlock, static_cast<size_t>(std::min(kBlock, n - i * kBlock)));
   });
   return std::accumulate(partial.begin(), partial.end(), 0.0);
 }
@@ -108,24 +109,30 @@ void sum_rows_by(Function add, const T* x, T* y, int64_t rows, int64_t n, bool a
 
 }  // namespace
 
-template <> double sum(const float* x, int64_t n) {
+template <>
+double sum(const float* x, int64_t n) {
   return sum_blocks(n, [=](int64_t begin, size_t size) { return HWY_DYNAMIC_DISPATCH(sum_part)(x + begin, size); });
 }
-template <> double sum(const double* x, int64_t n) {
+template <>
+double sum(const double* x, int64_t n) {
   return sum_blocks(n, [=](int64_t begin, size_t size) { return sum_part(x + begin, size); });
 }
 
-template <> double sum_of_squares(const float* x, int64_t n) {
+template <>
+double sum_of_squares(const float* x, int64_t n) {
   return sum_blocks(n, [=](int64_t begin, size_t size) { return HWY_DYNAMIC_DISPATCH(squares_part)(x + begin, size); });
 }
-template <> double sum_of_squares(const double* x, int64_t n) {
+template <>
+double sum_of_squares(const double* x, int64_t n) {
   return sum_blocks(n, [=](int64_t begin, size_t size) { return squares_part(x + begin, size); });
 }
 
-template <> void sum_rows(const float* x, float* y, int64_t rows, int64_t n, bool accumulate) {
+template <>
+void sum_rows(const float* x, float* y, int64_t rows, int64_t n, bool accumulate) {
   sum_rows_by(HWY_DYNAMIC_DISPATCH(add_rows), x, y, rows, n, accumulate);
 }
-template <> void sum_rows(const double* x, double* y, int64_t rows, int64_t n, bool accumulate) {
+template <>
+void sum_rows(const double* x, double* y, int64_t rows, int64_t n, bool accumulate) {
   const auto add = static_cast<void (*)(const double*, size_t, size_t, double*, size_t)>(add_rows);
   sum_rows_by(add, x, y, rows, n, accumulate);
 }

@@ -7,13 +7,16 @@
 namespace heed::kernels {
 
 /// The sum of n elements: several lanes of T over blocks of at most 1024 elements, the blocks added in f64.
-template <class T> double sum(const T* x, int64_t n);
+template <class T>
+double sum(const T* x, int64_t n);
 
 /// The sum of squares, in f64 throughout (for norms: no f32 value can overflow it).
-template <class T> double sum_of_squares(const T* x, int64_t n);
+template <class T>
+double sum_of_squares(const T* x, int64_t n);
 
 /// y (n) = sum over the rows of x (rows, n): a bias's gradient. Runs of at most 256 rows add up in T, then the runs.
 /// Overwrites y, or adds to it if `accumulate`.
-template <class T> void sum_rows(const T* x, T* y, int64_t rows, int64_t n, bool accumulate = false);
+template <class T>
+void sum_rows(const T* x, T* y, int64_t rows, int64_t n, bool accumulate = false);
 
 }  // namespace heed::kernels

@@ -14,7 +14,7 @@
 
 #include <hwy/highway.h>
 
-#include "tensor/kernels/reals-inl.h"
+#include <heed/tensor/kernels/reals-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
@@ -24,8 +24,8 @@ enum class Stored { plain, transposed };
 
 /// C (m, n) = A B, or C += A B if add. n is a multiple of the lanes; leading dimensions are free.
 template <Stored kA, class Real>
-void tile_product(int64_t m, int64_t n, int64_t k, const Real* a, int64_t lda, const Real* b, int64_t ldb, bool add, Real* c,
-                  int64_t ldc);
+void tile_product(int64_t m, int64_t n, int64_t k, const Real* a, int64_t lda, const Real* b, int64_t ldb, bool add,
+                  Real* c, int64_t ldc);
 
 /// to (n, ld) = the rows of from (n, width) with zeros up to ld.
 template <class Real>
@@ -42,8 +42,7 @@ template <class X, class Y>
 HWY_INLINE void transpose_4x4(X x, Y y) {
   const hn::FixedTag<float, 4> d;
   const hn::FixedTag<double, 2> twos;
-  const auto x0 = hn::LoadU(d, x(0)), x1 = hn::LoadU(d, x(1)), x2 = hn::LoadU(d, x(2)),
-             x3 = hn::LoadU(d, x(3));
+  const auto x0 = hn::LoadU(d, x(0)), x1 = hn::LoadU(d, x(1)), x2 = hn::LoadU(d, x(2)), x3 = hn::LoadU(d, x(3));
   const auto low01 = hn::BitCast(twos, hn::InterleaveLower(d, x0, x1));
   const auto low23 = hn::BitCast(twos, hn::InterleaveLower(d, x2, x3));
   const auto high01 = hn::BitCast(twos, hn::InterleaveUpper(d, x0, x1));

@@ -9,13 +9,13 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
-#include "autograd/grad_mode.h"
-#include "autograd/ops.h"
-#include "nn/dropout.h"
-#include "tensor/random.h"
-#include "train/atomic_file.h"
-#include "train/page.h"
-#include "train/page_models.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/dropout.h>
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/random.h>
+#include <heed/train/show/page.h>
+#include <heed/train/show/page_models.h>
 
 using namespace heed;
 using nlohmann::json;
@@ -46,7 +46,7 @@ json lists(const Tensor& x) {
 void write(const std::filesystem::path& directory, const std::string& name, const train::AttentionPage& page,
            const json& numbers) {
   train::write_page(page, directory / (name + ".html"));
-  train::write_file(directory / (name + ".json"), numbers.dump());
+  write_file(directory / (name + ".json"), numbers.dump());
 }
 
 void write_gpt(const std::filesystem::path& directory) {
@@ -75,8 +75,7 @@ void write_translators(const std::filesystem::path& directory) {
   const nn::EvalMode eval;
   Rng rng(11);
   nn::Parameters with(rng), without(rng), attention_alone(rng);
-  models::Seq2SeqConfig config{
-      .source_vocabulary = 20, .target_vocabulary = 20, .embedding = 12, .hidden = 16};
+  models::Seq2SeqConfig config{.source_vocabulary = 20, .target_vocabulary = 20, .embedding = 12, .hidden = 16};
   const models::Seq2Seq model(with.root(), config);
   config.attention = false;
   const models::Seq2Seq beside(without.root(), config);
@@ -128,11 +127,8 @@ void write_long(const std::filesystem::path& directory) {
   std::vector<std::string> words;
   for (int i = 0; i < 250; ++i) words.push_back(i % 7 == 0 ? std::string(90, 'w') : fmt::format("word{}", i));
   const Tensor weights = softmax(randn({2, 250, 250}, rng) * 3, -1);
-  const train::PageLane lane{.name = "long",
-                             .source = words,
-                             .written = words,
-                             .states = randn({250, 8}, rng),
-                             .weights = weights[0]};
+  const train::PageLane lane{
+      .name = "long", .source = words, .written = words, .states = randn({250, 8}, rng), .weights = weights[0]};
   write(directory, "long",
         {.title = std::string(200, 't'),
          .about = std::string(200, 'a'),

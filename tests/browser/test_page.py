@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The page of train/page.h in a real browser.
+"""The page of train/show/page.h in a real browser.
 
     test_page.py MAKE_PAGES HEED
 

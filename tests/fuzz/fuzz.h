@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "tensor/error.h"
-#include "tests/temporary_directory.h"
+#include <heed/tensor/error.h>
+#include "../temporary_directory.h"
 
 namespace heed::tests {
 
@@ -25,8 +25,7 @@ template <class F>
 void take_or_refuse(F&& read) {
   try {
     read();
-  } catch (const Error&) {
-  }
+  } catch (const Error&) {}
 }
 
 /// A folder that lives as long as the run: for readers that take a path.
@@ -37,7 +36,8 @@ inline const TemporaryDirectory& folder() {
 
 inline std::string write(const std::string& name, std::string_view bytes) {
   const std::string path = (folder() / name).string();
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   return path;
 }
 

@@ -1,5 +1,5 @@
-#include "tests/fuzz/fuzz.h"
-#include "train/tokenizer/bpe.h"
+#include <heed/train/data/tokenizer/bpe.h>
+#include "fuzz.h"
 
 using namespace heed;
 using train::Bpe;

@@ -1,7 +1,7 @@
 #include <numeric>
 
-#include "tests/fuzz/fuzz.h"
-#include "train/tokenizer/chars.h"
+#include <heed/train/data/tokenizer/chars.h>
+#include "fuzz.h"
 
 using namespace heed;
 using train::Chars;

@@ -1,10 +1,10 @@
 #include <filesystem>
 
-#include "autograd/grad_mode.h"
-#include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/small_models.h"
-#include "train/program/gpt_model.h"
-#include "train/program/saved_translator.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/train/program/gpt_model.h>
+#include <heed/train/program/saved_translator.h>
+#include "fuzz.h"
+#include "small_models.h"
 
 using namespace heed;
 
@@ -32,6 +32,8 @@ void heed::tests::fuzz(std::string_view bytes) {
       const NoGrad no_grad;
       saved.gpt(zeros({1, 1}, i64));
     });
-    take_or_refuse([&] { require(train::program::SavedTranslator::load(directory)->params().numel() > 0, "a translator has parameters"); });
+    take_or_refuse([&] {
+      require(train::program::SavedTranslator::load(directory)->params().numel() > 0, "a translator has parameters");
+    });
   }
 }

@@ -1,5 +1,5 @@
-#include "tests/fuzz/fuzz.h"
-#include "train/tokenizer/words.h"
+#include <heed/train/data/tokenizer/words.h>
+#include "fuzz.h"
 
 using namespace heed;
 using train::Words;

@@ -4,11 +4,11 @@
 #include <fstream>
 #include <sstream>
 
-#include "autograd/ops.h"
-#include "tests/fuzz/small_models.h"
-#include "train/atomic_file.h"
-#include "train/safetensors.h"
-#include "train/tokenizer/bpe.h"
+#include <heed/autograd/ops.h>
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/safetensors.h>
+#include <heed/train/data/tokenizer/bpe.h>
+#include "small_models.h"
 
 using namespace heed;
 namespace fs = std::filesystem;
@@ -33,18 +33,23 @@ fs::path target(const fs::path& root, const char* name) {
 int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "usage: seeds FOLDER\n"), 2;
   const fs::path root = argv[1];
-  train::save_safetensors(target(root, "safetensors") / "types",
-                          {{"a", tensor({{1., 2.}, {3., 4.}})}, {"b", arange(3)}, {"c", tensor({true, false})}, {"d", ones({0, 2}, f64)}},
-                          {{"format", "pt"}});
-  train::save_safetensors(target(root, "safetensors") / "none", {});
-  train::write_file(target(root, "pairs") / "two", "\xEF\xBB\xBFI'm cold .\tj'ai froid .\tCC-BY\r\n\nHe sleeps .\til dort aujourd'hui .\n");
-  train::write_file(target(root, "chars") / "json", train::Chars::from_text(kText).to_json());
-  train::write_file(target(root, "chars") / "text", kText);
-  train::write_file(target(root, "words") / "json", train::Words::from_sentences(std::vector<std::string>{"the cat", "l' été"}).to_json());
-  train::write_file(target(root, "words") / "text", kText);
-  train::write_file(target(root, "bpe") / "merges", train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
+  save_safetensors(
+      target(root, "safetensors") / "types",
+      {{"a", tensor({{1., 2.}, {3., 4.}})}, {"b", arange(3)}, {"c", tensor({true, false})}, {"d", ones({0, 2}, f64)}},
+      {{"format", "pt"}});
+  save_safetensors(target(root, "safetensors") / "none", {});
+  write_file(target(root, "pairs") / "two",
+                    "\xEF\xBB\xBFI'm cold .\tj'ai froid .\tCC-BY\r\n\nHe sleeps .\til dort aujourd'hui .\n");
+  write_file(target(root, "chars") / "json", train::Chars::from_text(kText).to_json());
+  write_file(target(root, "chars") / "text", kText);
+  write_file(target(root, "words") / "json",
+                    train::Words::from_sentences(std::vector<std::string>{"the cat", "l' été"}).to_json());
+  write_file(target(root, "words") / "text", kText);
+  write_file(target(root, "bpe") / "merges",
+                    train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
 
   const fs::path models = target(root, "models");
-  for (const std::string& name : tests::save_small_models(models)) train::write_file(target(root, "config") / name, read(models / name / "config.json"));
+  for (const std::string& name : tests::save_small_models(models))
+    write_file(target(root, "config") / name, read(models / name / "config.json"));
   fs::remove_all(models);
 }

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "train/program/gpt_model.h"
-#include "train/program/saved_translator.h"
+#include <heed/train/program/gpt_model.h>
+#include <heed/train/program/saved_translator.h>
 
 namespace heed::tests {
 
@@ -28,9 +28,15 @@ inline std::vector<std::string> save_small_models(const std::filesystem::path& p
   const int64_t V = words.size();
   const models::Seq2SeqConfig rnn{.source_vocabulary = V, .target_vocabulary = V, .embedding = 3, .hidden = 4};
   SavedTranslator({.pair_count = 1}, words, words, rnn).save(make("attention"));
-  const models::TransformerConfig transformer{
-      .source_vocabulary = V, .target_vocabulary = V, .context = 4, .layers = 1, .heads = 2, .channels = 4, .feedforward = 8};
-  SavedTranslator({.pair_count = 1, .arch = train::Arch::transformer}, words, words, transformer).save(make("transformer"));
+  const models::TransformerConfig transformer{.source_vocabulary = V,
+                                              .target_vocabulary = V,
+                                              .context = 4,
+                                              .layers = 1,
+                                              .heads = 2,
+                                              .channels = 4,
+                                              .feedforward = 8};
+  SavedTranslator({.pair_count = 1, .arch = train::Arch::transformer}, words, words, transformer)
+      .save(make("transformer"));
   return {"gpt", "attention", "transformer"};
 }
 

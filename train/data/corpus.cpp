@@ -1,8 +1,8 @@
-#include "train/data/corpus.h"
+#include <heed/train/data/corpus.h>
 
 #include <algorithm>
 
-#include "train/data/text.h"
+#include <heed/train/data/text.h>
 
 namespace heed::train {
 
@@ -11,26 +11,23 @@ namespace {
 std::string_view name_of(Part part) { return part == Part::train ? "training" : "validation"; }
 
 void check_sizes(int64_t batch, int64_t context, const Op& op) {
-  if (batch < 1 || context < 1)
-    fail<ValueError>(op, "batch is {} and context {}; need at least 1", batch, context);
+  if (batch < 1 || context < 1) fail<ValueError>(op, "batch is {} and context {}; need at least 1", batch, context);
 }
 
 }  // namespace
 
-Corpus Corpus::from_text(std::string_view text, Chars chars, Loc where) {
-  const Op op{"Corpus::from_text", where};
+Corpus Corpus::from_text(std::string_view text, Chars chars, Loc loc) {
+  const Op op{"Corpus::from_text", loc};
   if (text.empty()) fail<ValueError>(op, "the text is empty; need at least one character");
   std::vector<int32_t> ids;
-  for (const int64_t id : chars.encode(text, where)) ids.push_back(static_cast<int32_t>(id));
+  for (const int64_t id : chars.encode(text, loc)) ids.push_back(static_cast<int32_t>(id));
   return Corpus(std::move(chars), std::move(ids));
 }
 
-Corpus Corpus::from_text(std::string_view text, Loc where) {
-  return from_text(text, Chars::from_text(text, where), where);
-}
+Corpus Corpus::from_text(std::string_view text, Loc loc) { return from_text(text, Chars::from_text(text, loc), loc); }
 
-Corpus Corpus::from_file(const std::string& path, Loc where) {
-  return from_text(read_text(path, Op{"Corpus::from_file", where}), where);
+Corpus Corpus::from_file(const std::string& path, Loc loc) {
+  return from_text(read_text(path, Op{"Corpus::from_file", loc}), loc);
 }
 
 std::span<const int32_t> Corpus::tokens(Part part) const {
@@ -51,25 +48,24 @@ TokenBatch Corpus::rows(std::span<const int32_t> tokens, std::span<const int64_t
   return made;
 }
 
-TokenBatch Corpus::batch(int64_t batch, int64_t context, Rng& rng, Part part, Loc where) const {
-  const Op op{"Corpus::batch", where};
+TokenBatch Corpus::batch(int64_t batch, int64_t context, Rng& rng, Part part, Loc loc) const {
+  const Op op{"Corpus::batch", loc};
   check_sizes(batch, context, op);
   const auto all = tokens(part);
   if (std::ssize(all) <= context)
-    fail<ValueError>(op, "the {} split has {} tokens; a context of {} needs at least {}", name_of(part),
-                     all.size(), context, context + 1);
+    fail<ValueError>(op, "the {} split has {} tokens; a context of {} needs at least {}", name_of(part), all.size(),
+                     context, context + 1);
   std::vector<int64_t> offsets(batch);
-  rng.randint(offsets.data(), batch, 0, std::ssize(all) - context, where);
+  rng.randint(offsets.data(), batch, 0, std::ssize(all) - context, loc);
   return rows(all, offsets, context);
 }
 
-std::vector<TokenBatch> Corpus::windows(int64_t batch, int64_t context, Part part, Loc where) const {
-  const Op op{"Corpus::windows", where};
+std::vector<TokenBatch> Corpus::windows(int64_t batch, int64_t context, Part part, Loc loc) const {
+  const Op op{"Corpus::windows", loc};
   check_sizes(batch, context, op);
   const auto all = tokens(part);
   const int64_t predicted = std::ssize(all) - 1;
-  if (predicted < 1)
-    fail<ValueError>(op, "the {} split has {} tokens; need at least 2", name_of(part), all.size());
+  if (predicted < 1) fail<ValueError>(op, "the {} split has {} tokens; need at least 2", name_of(part), all.size());
   std::vector<TokenBatch> made;
   std::vector<int64_t> offsets;
   for (int64_t start = 0; start + context <= predicted; start += context) {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/random.h"
-#include "tensor/tensor.h"
-#include "train/tokenizer/chars.h"
+#include <heed/tensor/random.h>
+#include <heed/tensor/tensor.h>
+#include <heed/train/data/tokenizer/chars.h>
 
 namespace heed::train {
 
@@ -25,11 +25,11 @@ struct TokenBatch {
 class Corpus {
  public:
   /// The text of a UTF-8 file, with the vocabulary of all its characters. Throws FileError as read_text does.
-  static Corpus from_file(const std::string& path, Loc where = Loc::current());
+  static Corpus from_file(const std::string& path, Loc loc = Loc::current());
   /// Throws ValueError if the text is empty or not UTF-8.
-  static Corpus from_text(std::string_view text, Loc where = Loc::current());
+  static Corpus from_text(std::string_view text, Loc loc = Loc::current());
   /// With the vocabulary of a trained model. Throws ValueError also if that lacks some of the characters.
-  static Corpus from_text(std::string_view text, Chars chars, Loc where = Loc::current());
+  static Corpus from_text(std::string_view text, Chars chars, Loc loc = Loc::current());
 
   /// How many distinct tokens there are.
   int64_t vocabulary() const { return chars_.size(); }
@@ -40,15 +40,14 @@ class Corpus {
   /// `batch` windows of `context` tokens, each from a place of its own, drawn as nanoGPT draws them: one word
   /// of the generator for each. Throws ValueError if a size is less than 1, or the part has not context + 1
   /// tokens.
-  TokenBatch batch(int64_t batch, int64_t context, Rng& rng, Part part = Part::train,
-                   Loc where = Loc::current()) const;
+  TokenBatch batch(int64_t batch, int64_t context, Rng& rng, Part part = Part::train, Loc loc = Loc::current()) const;
 
   /// A whole part in windows of `context` tokens side by side, `batch` windows at a time, so that every token
   /// but the part's first is predicted exactly once. What does not fill a window comes last, as one shorter
   /// window: the mean loss of the part is that of the batches weighted by y.numel(). Throws ValueError if a
   /// size is less than 1, or the part has fewer than 2 tokens.
   std::vector<TokenBatch> windows(int64_t batch, int64_t context, Part part = Part::validation,
-                                  Loc where = Loc::current()) const;
+                                  Loc loc = Loc::current()) const;
 
  private:
   Corpus(Chars chars, std::vector<int32_t> ids) : chars_(std::move(chars)), ids_(std::move(ids)) {}

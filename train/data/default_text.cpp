@@ -1,11 +1,11 @@
-#include "train/data/default_text.h"
+#include <heed/train/data/default_text.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 
-#include "train/data/grammar.h"
-#include "train/data/utf8.h"
+#include <heed/tensor/io/utf8.h>
+#include <heed/train/data/grammar/grammar.h>
 
 namespace heed::train {
 
@@ -40,8 +40,7 @@ std::optional<std::string> king_james_text(const std::string& program) {
   if (!pipe) return std::nullopt;
   std::string verses;
   std::array<char, 1 << 16> buffer;
-  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    verses.append(buffer.data(), got);
+  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), pipe)) verses.append(buffer.data(), got);
   constexpr std::ptrdiff_t kVerses = 31102;
   const bool complete = pclose(pipe) == 0 && std::count(verses.begin(), verses.end(), '\n') == kVerses;
   if (!complete || find_invalid_utf8(verses) != verses.npos) return std::nullopt;

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "tensor/random.h"
+#include <heed/tensor/random.h>
 
 namespace heed::train {
 

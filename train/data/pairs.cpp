@@ -1,4 +1,4 @@
-#include "train/data/pairs.h"
+#include <heed/train/data/pairs.h>
 
 #include <algorithm>
 #include <array>
@@ -6,8 +6,8 @@
 #include <map>
 #include <numeric>
 
-#include "train/data/text.h"
-#include "train/data/utf8.h"
+#include <heed/tensor/io/utf8.h>
+#include <heed/train/data/text.h>
 
 namespace heed::train {
 
@@ -21,9 +21,9 @@ std::string_view trimmed(std::string_view text) {
 
 /// Whether an apostrophe behind `word` belongs to it, as in French: l', d', qu', jusqu'.
 bool elides(std::u32string_view word) {
-  constexpr std::array<std::u32string_view, 15> kElided{
-      U"l",  U"d",     U"j",      U"n",      U"c",      U"s",      U"m",     U"t",
-      U"qu", U"jusqu", U"lorsqu", U"puisqu", U"quoiqu", U"quelqu", U"presqu"};
+  constexpr std::array<std::u32string_view, 15> kElided{U"l",      U"d",      U"j",      U"n",      U"c",
+                                                        U"s",      U"m",      U"t",      U"qu",     U"jusqu",
+                                                        U"lorsqu", U"puisqu", U"quoiqu", U"quelqu", U"presqu"};
   return std::find(kElided.begin(), kElided.end(), word) != kElided.end();
 }
 
@@ -39,8 +39,8 @@ std::vector<std::vector<int64_t>> cut(std::span<const int64_t> order, int64_t ba
 
 }  // namespace
 
-std::vector<SentencePair> read_pairs(const std::string& path, Loc where) {
-  const Op op{"read_pairs", where};
+std::vector<SentencePair> read_pairs(const std::string& path, Loc loc) {
+  const Op op{"read_pairs", loc};
   const std::string text = read_text(path, op);
   std::vector<SentencePair> pairs;
   std::string_view rest = text;
@@ -54,21 +54,19 @@ std::vector<SentencePair> read_pairs(const std::string& path, Loc where) {
     if (tab == row.npos)
       fail<FileError>(op, "{}:{}: no tab in \"{}\"; need source, tab, target", path, line, trimmed(row));
     const std::string_view source = trimmed(row.substr(0, tab));
-    const std::string_view behind = row.substr(tab + 1),
-                           target = trimmed(behind.substr(0, behind.find('\t')));
+    const std::string_view behind = row.substr(tab + 1), target = trimmed(behind.substr(0, behind.find('\t')));
     if (source.empty() || target.empty())
       fail<FileError>(op, "{}:{}: the {} is empty; need source, tab, target", path, line,
                       source.empty() ? "source" : "target");
     pairs.push_back({std::string(source), std::string(target)});
   }
-  if (pairs.empty())
-    fail<FileError>(op, "\"{}\" has only blank lines; need lines of source, tab, target", path);
+  if (pairs.empty()) fail<FileError>(op, "\"{}\" has only blank lines; need lines of source, tab, target", path);
   return pairs;
 }
 
-std::string tokenize(std::string_view raw, Loc where) {
+std::string tokenize(std::string_view raw, Loc loc) {
   if (const size_t bad = find_invalid_utf8(raw); bad != raw.npos)
-    fail<ValueError>({"tokenize", where}, "the sentence is not UTF-8: byte {} (0x{:02x})", bad,
+    fail<ValueError>({"tokenize", loc}, "the sentence is not UTF-8: byte {} (0x{:02x})", bad,
                      static_cast<unsigned char>(raw[bad]));
   std::u32string points = decode_utf8(raw);
   for (char32_t& c : points) c = c == U'\u2019' ? U'\'' : lower_case(c);
@@ -83,8 +81,7 @@ std::string tokenize(std::string_view raw, Loc where) {
     const bool inside = !word.empty() && is_word_character(next);
     if (is_space(c)) {
       finish();
-    } else if (is_word_character(c) || (c == U'-' && inside) ||
-               (c == U'\'' && inside && word == U"aujourd")) {
+    } else if (is_word_character(c) || (c == U'-' && inside) || (c == U'\'' && inside && word == U"aujourd")) {
       word += c;
     } else if (c == U'\'' && elides(word)) {
       word += c;
@@ -104,17 +101,16 @@ std::string tokenize(std::string_view raw, Loc where) {
   return text;
 }
 
-std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc where) {
+std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc loc) {
   std::vector<SentencePair> pairs;
   pairs.reserve(raw.size());
-  for (const SentencePair& pair : raw)
-    pairs.push_back({tokenize(pair.source, where), tokenize(pair.target, where)});
+  for (const SentencePair& pair : raw) pairs.push_back({tokenize(pair.source, loc), tokenize(pair.target, loc)});
   return pairs;
 }
 
-PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed, Loc where) {
+PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed, Loc loc) {
   if (!(fraction >= 0 && fraction <= 1))
-    fail<ValueError>({"split_pairs", where}, "fraction is {}; need 0 to 1", fraction);
+    fail<ValueError>({"split_pairs", loc}, "fraction is {}; need 0 to 1", fraction);
   std::map<std::string_view, int64_t> rank;  // of each distinct source, in order of appearance
   for (const SentencePair& pair : pairs) rank.emplace(pair.source, static_cast<int64_t>(rank.size()));
   Rng rng(seed);
@@ -126,20 +122,19 @@ PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint
   return split;
 }
 
-PairSet::PairSet(std::span<const SentencePair> pairs, const Words& source_words, const Words& target_words,
-                 Loc where) {
-  const Op op{"PairSet", where};
+PairSet::PairSet(std::span<const SentencePair> pairs, const Words& source_words, const Words& target_words, Loc loc) {
+  const Op op{"PairSet", loc};
   if (pairs.empty()) fail<ValueError>(op, "there are no pairs; need at least one");
   for (const SentencePair& pair : pairs) {
     pairs_.push_back({source_words.encode(pair.source), target_words.encode(pair.target)});
     if (pairs_.back().source.empty() || pairs_.back().target.empty())
-      fail<ValueError>(op, "pair {} is \"{}\" and \"{}\"; need words on both sides", pairs_.size() - 1,
-                       pair.source, pair.target);
+      fail<ValueError>(op, "pair {} is \"{}\" and \"{}\"; need words on both sides", pairs_.size() - 1, pair.source,
+                       pair.target);
   }
 }
 
-PairBatch PairSet::batch(std::span<const int64_t> rows, Loc where) const {
-  const Op op{"PairSet::batch", where};
+PairBatch PairSet::batch(std::span<const int64_t> rows, Loc loc) const {
+  const Op op{"PairSet::batch", loc};
   if (rows.empty()) fail<ValueError>(op, "there are no rows; need at least one");
   const int64_t B = std::ssize(rows);
   int64_t S = 0, T = 0;
@@ -148,8 +143,7 @@ PairBatch PairSet::batch(std::span<const int64_t> rows, Loc where) const {
     S = std::max(S, std::ssize(pairs_[row].source));
     T = std::max(T, std::ssize(pairs_[row].target) + 1);
   }
-  PairBatch b{full({B, S}, Words::kPad, i64), empty({B}, i64), full({B, T}, Words::kPad, i64),
-              full({B, T}, -1, i64)};
+  PairBatch b{full({B, S}, Words::kPad, i64), empty({B}, i64), full({B, T}, Words::kPad, i64), full({B, T}, -1, i64)};
   for (int64_t i = 0; i < B; ++i) {
     const auto& [source, target] = pairs_[rows[i]];
     int64_t* input = b.decoder_input.mutable_data<int64_t>() + i * T;
@@ -163,29 +157,27 @@ PairBatch PairSet::batch(std::span<const int64_t> rows, Loc where) const {
   return b;
 }
 
-std::vector<std::vector<int64_t>> PairSet::epoch(int64_t batch, Rng& rng, Loc where) const {
+std::vector<std::vector<int64_t>> PairSet::epoch(int64_t batch, Rng& rng, Loc loc) const {
   std::vector<int64_t> order = rng.randperm(size());
-  const auto lengths = [&](int64_t row) {
-    return std::pair(pairs_[row].source.size(), pairs_[row].target.size());
-  };
+  const auto lengths = [&](int64_t row) { return std::pair(pairs_[row].source.size(), pairs_[row].target.size()); };
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return lengths(a) < lengths(b); });
-  auto sorted = cut(order, batch, {"PairSet::epoch", where});
+  auto sorted = cut(order, batch, {"PairSet::epoch", loc});
   std::vector<std::vector<int64_t>> batches;
   for (const int64_t i : rng.randperm(std::ssize(sorted))) batches.push_back(std::move(sorted[i]));
   return batches;
 }
 
-std::vector<std::vector<int64_t>> PairSet::in_order(int64_t batch, Loc where) const {
+std::vector<std::vector<int64_t>> PairSet::in_order(int64_t batch, Loc loc) const {
   std::vector<int64_t> order(pairs_.size());
   std::iota(order.begin(), order.end(), 0);
-  return cut(order, batch, {"PairSet::in_order", where});
+  return cut(order, batch, {"PairSet::in_order", loc});
 }
 
-PairSplit grammar_pairs(int64_t train, int64_t held_out, uint64_t seed, Loc where) {
+PairSplit grammar_pairs(int64_t train, int64_t held_out, uint64_t seed, Loc loc) {
   Rng rng(seed);
   PairSplit split;
-  split.train = Grammar::pairs(train, {.split = Split::train}, rng, where);
-  split.held_out = Grammar::pairs(held_out, {.split = Split::test}, rng, where);
+  split.train = Grammar::pairs(train, {.split = Split::train}, rng, loc);
+  split.held_out = Grammar::pairs(held_out, {.split = Split::test}, rng, loc);
   return split;
 }
 
@@ -200,8 +192,9 @@ int64_t PairBatch::target_words() const {
   return std::count_if(ids.begin(), ids.end(), [](int64_t id) { return id >= 0; });
 }
 
-PairBatches::PairBatches(const PairSet& set, int64_t batch, uint64_t seed, Loc where) : set_(set), batch_(batch), seed_(seed) {
-  if (batch < 1) fail<ValueError>({"PairBatches", where}, "batch {}; need at least 1", batch);
+PairBatches::PairBatches(const PairSet& set, int64_t batch, uint64_t seed, Loc loc)
+    : set_(set), batch_(batch), seed_(seed) {
+  if (batch < 1) fail<ValueError>({"PairBatches", loc}, "batch {}; need at least 1", batch);
 }
 
 PairBatch PairBatches::at(int64_t step) {

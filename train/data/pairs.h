@@ -7,25 +7,25 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/error.h"
-#include "tensor/random.h"
-#include "tensor/tensor.h"
-#include "train/data/grammar.h"
-#include "train/tokenizer/words.h"
+#include <heed/tensor/error.h>
+#include <heed/tensor/random.h>
+#include <heed/tensor/tensor.h>
+#include <heed/train/data/grammar/grammar.h>
+#include <heed/train/data/tokenizer/words.h>
 
 namespace heed::train {
 
 /// The pairs of a UTF-8 file with one pair a line: source, tab, target; anything behind a second tab is left
 /// out, as are blank lines, a byte order mark and "\r" at line ends. Throws FileError as read_text does, and
 /// naming file and line if a line has no tab or an empty side, or if there is no pair at all.
-std::vector<SentencePair> read_pairs(const std::string& path, Loc where = Loc::current());
+std::vector<SentencePair> read_pairs(const std::string& path, Loc loc = Loc::current());
 
 /// A raw sentence as lower-case words with one space between them. Every punctuation mark is a word. An
 /// apostrophe stays with an elided French word before it ("l'homme" gives "l' homme"), else it goes with what
 /// follows ("I'm" gives "i 'm"); "aujourd'hui" is one word. Hyphens within words stay. Throws ValueError if
 /// `raw` is not UTF-8.
-std::string tokenize(std::string_view raw, Loc where = Loc::current());
-std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc where = Loc::current());
+std::string tokenize(std::string_view raw, Loc loc = Loc::current());
+std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc loc = Loc::current());
 
 struct PairSplit {
   std::vector<SentencePair> train, held_out;
@@ -34,11 +34,10 @@ struct PairSplit {
 /// A share of the distinct source sentences, rounded to the nearest count, drawn by `seed`, goes with all its
 /// translations to held_out; the rest to train. Both keep the order of `pairs`. No source is in both.
 /// Throws ValueError if fraction is not in [0, 1].
-PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed,
-                      Loc where = Loc::current());
+PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed, Loc loc = Loc::current());
 
 /// Sentences of the grammar: distinct ones to train on, and others that training never sees.
-PairSplit grammar_pairs(int64_t train = 40'000, int64_t held_out = 1'000, uint64_t seed = 0, Loc where = Loc::current());
+PairSplit grammar_pairs(int64_t train = 40'000, int64_t held_out = 1'000, uint64_t seed = 0, Loc loc = Loc::current());
 
 /// All sources, or all targets.
 std::vector<std::string> side(std::span<const SentencePair> pairs, std::string SentencePair::*which);
@@ -60,7 +59,7 @@ class PairSet {
   /// Words that the vocabularies lack become Words::kUnk. Throws ValueError if there is no pair or a side has
   /// no words.
   PairSet(std::span<const SentencePair> pairs, const Words& source_words, const Words& target_words,
-          Loc where = Loc::current());
+          Loc loc = Loc::current());
 
   int64_t size() const { return std::ssize(pairs_); }
 
@@ -68,14 +67,14 @@ class PairSet {
   /// Pairs are shuffled, then sorted by the lengths of source and target, so that those that share a batch
   /// need little padding; then the batches are shuffled. The generator decides all. Throws ValueError if
   /// batch is less than 1.
-  std::vector<std::vector<int64_t>> epoch(int64_t batch, Rng& rng, Loc where = Loc::current()) const;
+  std::vector<std::vector<int64_t>> epoch(int64_t batch, Rng& rng, Loc loc = Loc::current()) const;
 
   /// The same without any chance: rows 0, 1, 2, ... as they come. For evaluation.
-  std::vector<std::vector<int64_t>> in_order(int64_t batch, Loc where = Loc::current()) const;
+  std::vector<std::vector<int64_t>> in_order(int64_t batch, Loc loc = Loc::current()) const;
 
   /// The pairs of some rows, padded. Throws IndexError for a row outside [0, size()), ValueError if there are
   /// none.
-  PairBatch batch(std::span<const int64_t> rows, Loc where = Loc::current()) const;
+  PairBatch batch(std::span<const int64_t> rows, Loc loc = Loc::current()) const;
 
  private:
   struct Ids {
@@ -89,7 +88,7 @@ class PairSet {
 class PairBatches {
  public:
   /// `set` must outlive it. Throws ValueError if batch is less than 1.
-  PairBatches(const PairSet& set, int64_t batch, uint64_t seed, Loc where = Loc::current());
+  PairBatches(const PairSet& set, int64_t batch, uint64_t seed, Loc loc = Loc::current());
   /// The batch of a step, counted from 0.
   PairBatch at(int64_t step);
 

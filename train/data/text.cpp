@@ -1,4 +1,4 @@
-#include "train/data/text.h"
+#include <heed/train/data/text.h>
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include <memory>
 #include <system_error>
 
-#include "train/data/utf8.h"
+#include <heed/tensor/io/utf8.h>
 
 namespace heed::train {
 
@@ -28,8 +28,7 @@ std::string read_bytes(const std::string& path, const Op& op) {
   if (!file) fail<FileError>(op, "cannot read \"{}\": {}; need a text file", path, std::strerror(errno));
   std::string text;
   std::array<char, 1 << 16> buffer;
-  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get()))
-    text.append(buffer.data(), got);
+  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) text.append(buffer.data(), got);
   if (std::ferror(file.get())) fail<FileError>(op, "cannot read \"{}\": {}", path, std::strerror(errno));
   return text;
 }
@@ -41,12 +40,12 @@ std::string read_text(const std::string& path, const Op& op) {
   if (text.empty()) fail<FileError>(op, "\"{}\" is empty; need text", path);
   if (const size_t bad = find_invalid_utf8(text); bad != text.npos) {
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n');
-    fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path,
-                    bad, static_cast<unsigned char>(text[bad]), line);
+    fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path, bad,
+                    static_cast<unsigned char>(text[bad]), line);
   }
   return text;
 }
 
-std::string read_text(const std::string& path, Loc where) { return read_text(path, Op{"read_text", where}); }
+std::string read_text(const std::string& path, Loc loc) { return read_text(path, Op{"read_text", loc}); }
 
 }  // namespace heed::train

@@ -1,15 +1,16 @@
-#include "train/program/config.h"
+#include <heed/train/program/config.h>
 
 #include <cmath>
 #include <system_error>
 
-#include "train/atomic_file.h"
-#include "train/data/text.h"
-#include "train/json.h"
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/json.h>
+#include <heed/train/data/text.h>
 
 namespace heed::train::program {
 
-Config::Config(std::string file, Json json) : file_(std::move(file)), json_(std::make_shared<const Json>(std::move(json))) {}
+Config::Config(std::string file, Json json)
+    : file_(std::move(file)), json_(std::make_shared<const Json>(std::move(json))) {}
 
 Config Config::read(const std::filesystem::path& directory) {
   const std::string file = (directory / kConfigFile).string();
@@ -36,7 +37,8 @@ void Config::refuse(const std::string& key, const std::string& need) const {
 
 int64_t Config::integer(const std::string& key, int64_t low, int64_t high) const {
   const Json& json = value(key);
-  if (!json.is_number_integer() || json < low || json > high) refuse(key, fmt::format("a whole number from {} to {}", low, high));
+  if (!json.is_number_integer() || json < low || json > high)
+    refuse(key, fmt::format("a whole number from {} to {}", low, high));
   return json.get<int64_t>();
 }
 
@@ -77,16 +79,22 @@ void check_weights(const std::filesystem::path& directory, int64_t numbers) {
   const std::filesystem::path weights = directory / kWeightsFile;
   std::error_code error;
   const uint64_t bytes = std::filesystem::file_size(weights, error);
-  if (error) fail<FileError>({"model"}, "'{}' does not exist, or cannot be read; need the weights that training wrote", weights.string());
+  if (error)
+    fail<FileError>({"model"}, "'{}' does not exist, or cannot be read; need the weights that training wrote",
+                    weights.string());
   if (static_cast<uint64_t>(numbers) > bytes)
-    fail<FileError>({"model"}, "'{}' describes a model of at least {} numbers, but '{}' has {} bytes; need files that belong together",
-                    (directory / kConfigFile).string(), numbers, weights.string(), bytes);
+    fail<FileError>(
+        {"model"},
+        "'{}' describes a model of at least {} numbers, but '{}' has {} bytes; need files that belong together",
+        (directory / kConfigFile).string(), numbers, weights.string(), bytes);
 }
 
 void make_directory(const std::filesystem::path& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) fail<FileError>({"out"}, "cannot make the directory '{}': {}; need one that can be written", directory.string(), error.message());
+  if (error)
+    fail<FileError>({"out"}, "cannot make the directory '{}': {}; need one that can be written", directory.string(),
+                    error.message());
   AtomicFile probe(directory / "probe");  // leaves nothing
 }
 

@@ -9,7 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "tensor/error.h"
+#include <heed/tensor/error.h>
 
 namespace heed::train::program {
 

@@ -1,4 +1,4 @@
-#include "train/program/gpt.h"
+#include <heed/train/program/gpt.h>
 
 #include <algorithm>
 #include <cmath>
@@ -6,19 +6,19 @@
 #include <filesystem>
 #include <span>
 
-#include "autograd/grad_mode.h"
-#include "models/generate.h"
-#include "tensor/parallel.h"
-#include "train/atomic_file.h"
-#include "train/clip.h"
-#include "train/data/default_text.h"
-#include "train/data/text.h"
-#include "train/page_models.h"
-#include "train/program/gpt_model.h"
-#include "train/program/report.h"
-#include "train/program/usage.h"
-#include "train/progress.h"
-#include "train/trainer.h"
+#include <heed/autograd/grad_mode.h>
+#include <heed/models/generate.h>
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/parallel.h>
+#include <heed/train/clip.h>
+#include <heed/train/data/default_text.h>
+#include <heed/train/data/text.h>
+#include <heed/train/program/gpt_model.h>
+#include <heed/train/program/report.h>
+#include <heed/train/program/usage.h>
+#include <heed/train/show/page_models.h>
+#include <heed/train/show/progress.h>
+#include <heed/train/trainer.h>
 
 namespace heed::train::program {
 namespace {
@@ -32,8 +32,8 @@ struct Preset {
 };
 constexpr Preset kPresets[] = {
     {"micro", 2, 2, 32, 32, 4, 2000, 500, 0},
-    {"cpu", 4, 4, 128, 64, 12, 2000, 500, 0},       // nanoGPT's README, "i only have a macbook"
-    {"baby", 6, 6, 384, 256, 64, 5000, 250, 0.2},   // nanoGPT's config/train_shakespeare_char.py
+    {"cpu", 4, 4, 128, 64, 12, 2000, 500, 0},      // nanoGPT's README, "i only have a macbook"
+    {"baby", 6, 6, 384, 256, 64, 5000, 250, 0.2},  // nanoGPT's config/train_shakespeare_char.py
 };
 
 /// Everything that decides a run.
@@ -57,7 +57,8 @@ std::string load_text(GptTraining& training) {
   }
   Rng rng(0);  // of the stories, apart from the seed of the run
   DefaultText found = default_text(rng);
-  training.text_name = found.bible ? "the King James Bible" : "stories from the grammar (package bible-kjv is not installed)";
+  training.text_name =
+      found.bible ? "the King James Bible" : "stories from the grammar (package bible-kjv is not installed)";
   return std::move(found.text);
 }
 
@@ -73,7 +74,8 @@ Run new_run(const GptTrainFlags& flags) {
                .bias = false,
                .gelu = Gelu::erf};
   if (run.model.channels % run.model.heads != 0)
-    fail<UsageError>({"gpt train"}, "--heads {} does not divide --channels {}; need a divisor", run.model.heads, run.model.channels);
+    fail<UsageError>({"gpt train"}, "--heads {} does not divide --channels {}; need a divisor", run.model.heads,
+                     run.model.channels);
   run.training.text = flags.text;
   run.training.steps = flags.steps.value_or(preset.steps);
   run.training.batch = flags.batch.value_or(preset.batch);
@@ -104,8 +106,10 @@ double validation_loss(const models::Gpt& gpt, const std::vector<TokenBatch>& wi
 void check_length(const Corpus& corpus, const Run& run) {
   const auto train = std::ssize(corpus.tokens(Part::train)), validation = std::ssize(corpus.tokens(Part::validation));
   if (train <= run.model.context || validation < 2)
-    fail<FileError>({"gpt train"}, "{} is too short: {} characters to train on and {} to validate on; need more than the context, {}, and 2",
-                    run.training.text_name, train, validation, run.model.context);
+    fail<FileError>(
+        {"gpt train"},
+        "{} is too short: {} characters to train on and {} to validate on; need more than the context, {}, and 2",
+        run.training.text_name, train, validation, run.model.context);
 }
 
 }  // namespace
@@ -134,15 +138,18 @@ int train_gpt(const GptTrainFlags& flags) {
   const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
   AdamW optimizer(params, {.lr = training.lr, .beta2 = 0.99, .weight_decay = 0.1});
-  Trainer trainer(params, optimizer,
-                  {.steps = training.steps,
-                   .lr = warmup_cosine({.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps}),
-                   .clip_norm = 1,
-                   .evaluate_every = training.evaluate_every,
-                   .directory = directory});
+  Trainer trainer(
+      params, optimizer,
+      {.steps = training.steps,
+       .lr = warmup_cosine(
+           {.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps}),
+       .clip_norm = 1,
+       .evaluate_every = training.evaluate_every,
+       .directory = directory});
   if (flags.resume) trainer.resume();
-  fmt::print(stderr, "GPT of {} parameters learns {} ({} characters, {} distinct) in {} steps\n", format_count(static_cast<double>(params.numel())),
-             training.text_name, format_count(static_cast<double>(run.text.size())), corpus.vocabulary(), training.steps);
+  fmt::print(stderr, "GPT of {} parameters learns {} ({} characters, {} distinct) in {} steps\n",
+             format_count(static_cast<double>(params.numel())), training.text_name,
+             format_count(static_cast<double>(run.text.size())), corpus.vocabulary(), training.steps);
 
   const std::vector<TokenBatch> windows = corpus.windows(std::max<int64_t>(1, 4096 / model.context), model.context);
   const TrainingReport report = trainer.run(
@@ -150,11 +157,14 @@ int train_gpt(const GptTrainFlags& flags) {
         const auto [x, y] = corpus.batch(training.batch, model.context, rng);
         return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
       },
-      [&] { return Numbers{{"val_loss", validation_loss(gpt, windows)}}; },
+      [&] {
+        return Numbers{{"val_loss", validation_loss(gpt, windows)}};
+      },
       [&] { save_gpt(directory, params, model, corpus.chars(), training); });
 
   if (report.interrupted) {
-    fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed gpt train --resume --out {}\n", report.steps, directory.string());
+    fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed gpt train --resume --out {}\n", report.steps,
+               directory.string());
     return 130;
   }
   fmt::print(stderr, "val_loss {:.4f} after {} steps in {}; saved in {}\n", report.evaluation[0].second, report.steps,
@@ -190,11 +200,15 @@ AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& tex
   const auto ids = std::span(text).last(shown);
   std::vector<std::string> names;
   for (const int64_t& id : ids) names.push_back(saved.chars.decode({&id, 1}));
-  const std::string which = shown < text.size() ? fmt::format("; the last {} of {} characters", shown, text.size()) : "";
+  const std::string which =
+      shown < text.size() ? fmt::format("; the last {} of {} characters", shown, text.size()) : "";
   return {.title = "What a GPT looks at",
           .about = fmt::format("GPT of {} layers and {} heads, {} wide, {} parameters{}", c.layers, c.heads, c.channels,
                                format_count(static_cast<double>(saved.params.numel())), which),
-          .examples = {{.name = saved.chars.decode(ids), .unknown = {}, .maps = {attention_maps(saved.gpt, ids, names)}, .lanes = {}}}};
+          .examples = {{.name = saved.chars.decode(ids),
+                        .unknown = {},
+                        .maps = {attention_maps(saved.gpt, ids, names)},
+                        .lanes = {}}}};
 }
 
 }  // namespace
@@ -209,17 +223,17 @@ int sample_gpt(const GptSampleFlags& flags) {
   const NoGrad no_grad;
   Rng rng(flags.seed);
   const Tensor text = models::sample(saved.gpt, from_vector(ids, {1, static_cast<int64_t>(ids.size())}),
-                 {.tokens = flags.tokens,
-                  .temperature = flags.temperature,
-                  .top_k = flags.top_k,
-                  .top_p = flags.top_p,
-                  .on_token =
-                      [&](const Tensor& token) {
-                        const int64_t id = token.item<int64_t>();
-                        fmt::print("{}", saved.chars.decode({&id, 1}));
-                        return std::fflush(stdout) == 0;
-                      }},
-                 rng);
+                                     {.tokens = flags.tokens,
+                                      .temperature = flags.temperature,
+                                      .top_k = flags.top_k,
+                                      .top_p = flags.top_p,
+                                      .on_token =
+                                          [&](const Tensor& token) {
+                                            const int64_t id = token.item<int64_t>();
+                                            fmt::print("{}", saved.chars.decode({&id, 1}));
+                                            return std::fflush(stdout) == 0;
+                                          }},
+                                     rng);
   fmt::print("\n");
   if (page) {
     page->write(page_html(sample_page(saved, text[0].to_vector<int64_t>())));

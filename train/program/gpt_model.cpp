@@ -1,7 +1,7 @@
-#include "train/program/gpt_model.h"
+#include <heed/train/program/gpt_model.h>
 
-#include "train/atomic_file.h"
-#include "train/json.h"
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/json.h>
 
 namespace heed::train::program {
 namespace {
@@ -11,20 +11,36 @@ constexpr int64_t kMost = 1'000'000;  // of any size: keeps a lying file from as
 const std::vector<std::string> kGelu = {"erf", "tanh"};
 
 Json to_json(const models::GptConfig& c) {
-  return {{"vocabulary", c.vocabulary}, {"context", c.context}, {"layers", c.layers}, {"heads", c.heads}, {"channels", c.channels},
-          {"dropout", c.dropout},       {"bias", c.bias},       {"tied", c.tied},     {"gelu", kGelu[static_cast<size_t>(c.gelu)]}};
+  return {{"vocabulary", c.vocabulary},
+          {"context", c.context},
+          {"layers", c.layers},
+          {"heads", c.heads},
+          {"channels", c.channels},
+          {"dropout", c.dropout},
+          {"bias", c.bias},
+          {"tied", c.tied},
+          {"gelu", kGelu[static_cast<size_t>(c.gelu)]}};
 }
 
 Json to_json(const GptTraining& t) {
-  return {{"text", t.text},   {"text_name", t.text_name},           {"characters", t.characters}, {"steps", t.steps},
-          {"batch", t.batch}, {"evaluate_every", t.evaluate_every}, {"lr", t.lr},                 {"seed", t.seed}};
+  return {{"text", t.text},
+          {"text_name", t.text_name},
+          {"characters", t.characters},
+          {"steps", t.steps},
+          {"batch", t.batch},
+          {"evaluate_every", t.evaluate_every},
+          {"lr", t.lr},
+          {"seed", t.seed}};
 }
 
 }  // namespace
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const Chars& chars, const GptTraining& training) {
-  const Json json = {{"model", kKind}, {"heed", HEED_VERSION}, {"config", to_json(model)}, {"training", to_json(training)},
+  const Json json = {{"model", kKind},
+                     {"heed", HEED_VERSION},
+                     {"config", to_json(model)},
+                     {"training", to_json(training)},
                      {"tokenizer", parse_json(chars.to_json())}};
   write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
   params.save(directory / kWeightsFile);

@@ -3,18 +3,18 @@
 
 #include <filesystem>
 
-#include "models/gpt.h"
-#include "tensor/random.h"
-#include "train/data/corpus.h"
-#include "train/program/config.h"
+#include <heed/models/gpt.h>
+#include <heed/tensor/random.h>
+#include <heed/train/data/corpus.h>
+#include <heed/train/program/config.h>
 
 namespace heed::train::program {
 
 /// How a GPT is trained: the preset's values, or those of the command line.
 struct GptTraining {
-  std::string text;          ///< the file; empty: the default text
-  std::string text_name;     ///< what to call it
-  int64_t characters = 0;    ///< of the text, to notice a change
+  std::string text;        ///< the file; empty: the default text
+  std::string text_name;   ///< what to call it
+  int64_t characters = 0;  ///< of the text, to notice a change
   int64_t steps = 2000, batch = 12, evaluate_every = 500;
   double lr = 1e-3;
   uint64_t seed = 1337;

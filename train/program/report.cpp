@@ -1,10 +1,10 @@
-#include "train/program/report.h"
+#include <heed/train/program/report.h>
 
 #include <sys/resource.h>
 
 #include <fmt/core.h>
 
-#include "train/json.h"
+#include <heed/tensor/io/json.h>
 
 namespace heed::train::program {
 namespace {
@@ -19,20 +19,22 @@ double peak_mib() {
 }  // namespace
 
 void print_report(const TrainingReport& report, int64_t parameters, double val_loss) {
-  const Json json = {{"parameters", parameters},
-                     {"steps", report.steps},
-                     {"train_loss", report.train_loss},
-                     {"val_loss", val_loss},
-                     {"seconds", report.seconds},
-                     {"tokens_per_s", report.tokens_per_second},
+  const Json json = {{"parameters", parameters},        {"steps", report.steps},
+                     {"train_loss", report.train_loss}, {"val_loss", val_loss},
+                     {"seconds", report.seconds},       {"tokens_per_s", report.tokens_per_second},
                      {"peak_mib", peak_mib()}};
   fmt::print("{}\n", dump_json(json));
 }
 
-void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch, const TranslationScores& scores) {
+void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch,
+                  const TranslationScores& scores) {
   Json rows = Json::array();
   for (const LengthRow& row : scores.rows)
-    rows.push_back({{"from", row.from}, {"to", row.to}, {"count", row.count}, {"exact_match", row.exact_match}, {"bleu", row.bleu}});
+    rows.push_back({{"from", row.from},
+                    {"to", row.to},
+                    {"count", row.count},
+                    {"exact_match", row.exact_match},
+                    {"bleu", row.bleu}});
   const Json json = {{"arch", arch},
                      {"parameters", parameters},
                      {"steps", report.steps},

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "train/metrics.h"
-#include "train/trainer.h"
+#include <heed/train/data/metrics.h>
+#include <heed/train/trainer.h>
 
 namespace heed::train::program {
 
@@ -13,6 +13,7 @@ namespace heed::train::program {
 void print_report(const TrainingReport& report, int64_t parameters, double val_loss);
 
 /// Of a translator, with the scores of its translations of sentences held out.
-void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch, const TranslationScores& scores);
+void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch,
+                  const TranslationScores& scores);
 
 }  // namespace heed::train::program

@@ -1,25 +1,34 @@
-#include "train/program/saved_translator.h"
+#include <heed/train/program/saved_translator.h>
 
-#include "train/atomic_file.h"
-#include "train/json.h"
-#include "train/page_models.h"
-#include "train/progress.h"
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/json.h>
+#include <heed/train/show/page_models.h>
+#include <heed/train/show/progress.h>
 
 namespace heed::train::program {
 namespace {
 
 constexpr const char* kKind = "translator";
-constexpr int64_t kMost = 1'000'000;  // of any size: keeps a lying file from asking for absurd amounts
+constexpr int64_t kMost = 1'000'000;             // of any size: keeps a lying file from asking for absurd amounts
 constexpr int64_t kMostPositions = 100'000'000;  // numbers in the table of positions, which no weights file holds
 
 Json to_json(const models::Seq2SeqConfig& c) {
-  return {{"embedding", c.embedding}, {"hidden", c.hidden}, {"cell", name_of_cell(c.cell)},
-          {"attention", c.attention}, {"dropout", c.dropout}};
+  return {{"embedding", c.embedding},
+          {"hidden", c.hidden},
+          {"cell", name_of_cell(c.cell)},
+          {"attention", c.attention},
+          {"dropout", c.dropout}};
 }
 
 Json to_json(const models::TransformerConfig& c) {
-  return {{"context", c.context},         {"layers", c.layers},   {"heads", c.heads},       {"channels", c.channels},
-          {"feedforward", c.feedforward}, {"dropout", c.dropout}, {"pre_norm", c.pre_norm}, {"learned_positions", c.learned_positions},
+  return {{"context", c.context},
+          {"layers", c.layers},
+          {"heads", c.heads},
+          {"channels", c.channels},
+          {"feedforward", c.feedforward},
+          {"dropout", c.dropout},
+          {"pre_norm", c.pre_norm},
+          {"learned_positions", c.learned_positions},
           {"tied_output", c.tied_output}};
 }
 
@@ -48,7 +57,8 @@ TranslatorConfig read_model(const Config& c, Arch arch, int64_t source_vocabular
 
 /// Numbers in the matrices of a model, a lower bound of its parameters.
 int64_t fewest_numbers(const models::Seq2SeqConfig& c) {
-  const int64_t E = c.embedding, H = c.hidden, directions = c.attention ? 2 : 1, D = directions * H, gates = kernels::gates_of(c.cell);
+  const int64_t E = c.embedding, H = c.hidden, directions = c.attention ? 2 : 1, D = directions * H,
+                gates = kernels::gates_of(c.cell);
   return E * (c.source_vocabulary + c.target_vocabulary) + directions * gates * H * (E + H) + gates * H * (E + D + H) +
          c.target_vocabulary * (H + D + E);
 }
@@ -70,13 +80,15 @@ TranslatorTraining read_training(const Config& config) {
 
 }  // namespace
 
-SavedTranslator::SavedTranslator(const TranslatorTraining& training, Words source_words, Words target_words, const TranslatorConfig& config)
+SavedTranslator::SavedTranslator(const TranslatorTraining& training, Words source_words, Words target_words,
+                                 const TranslatorConfig& config)
     : Translator(std::move(source_words), std::move(target_words), config, training.seed), training_(training) {}
 
 std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory) {
   const Config config = Config::read(directory);
   config.choice("model", {kKind});
-  Words source = Words::from_json(config.at("source_words").dump()), target = Words::from_json(config.at("target_words").dump());
+  Words source = Words::from_json(config.at("source_words").dump()),
+        target = Words::from_json(config.at("target_words").dump());
   const TranslatorTraining training = read_training(config);
   const TranslatorConfig model = read_model(config.at("config"), training.arch, source.size(), target.size());
   check_weights(directory, std::visit([](const auto& c) { return fewest_numbers(c); }, model));
@@ -146,7 +158,8 @@ PageExample SavedTranslator::page_example(const std::string& sentence, const mod
 }
 
 std::string SavedTranslator::about() const {
-  return fmt::format("{}, {} parameters, {} steps", std::visit([](const auto& model) { return describe(model.config); }, model()),
+  return fmt::format("{}, {} parameters, {} steps",
+                     std::visit([](const auto& model) { return describe(model.config); }, model()),
                      format_count(static_cast<double>(params().numel())), training_.steps);
 }
 

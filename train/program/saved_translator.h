@@ -5,15 +5,15 @@
 #include <memory>
 #include <string>
 
-#include "train/page.h"
-#include "train/program/config.h"
-#include "train/translator.h"
+#include <heed/train/program/config.h>
+#include <heed/train/show/page.h>
+#include <heed/train/translator.h>
 
 namespace heed::train::program {
 
 /// How a translator is trained.
 struct TranslatorTraining {
-  std::string pairs;     ///< the file; empty: sentences from the grammar
+  std::string pairs;       ///< the file; empty: sentences from the grammar
   int64_t pair_count = 0;  ///< of the training split, to notice a change
   Arch arch = Arch::attention;
   nn::Cell cell = nn::Cell::gru;
@@ -24,7 +24,8 @@ struct TranslatorTraining {
 class SavedTranslator : public Translator {
  public:
   /// A new model, drawn from training.seed.
-  SavedTranslator(const TranslatorTraining& training, Words source_words, Words target_words, const TranslatorConfig& config);
+  SavedTranslator(const TranslatorTraining& training, Words source_words, Words target_words,
+                  const TranslatorConfig& config);
   /// A new model as the directory's config.json describes it. Throws FileError if it does not.
   static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory);
   /// The trained model. Throws FileError if the directory does not hold a translator, or its files do not fit together.

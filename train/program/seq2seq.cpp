@@ -1,4 +1,4 @@
-#include "train/program/seq2seq.h"
+#include <heed/train/program/seq2seq.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -6,23 +6,23 @@
 #include <memory>
 #include <span>
 
-#include "tensor/parallel.h"
-#include "train/alignment.h"
-#include "train/atomic_file.h"
-#include "train/page_models.h"
-#include "train/program/report.h"
-#include "train/program/saved_translator.h"
-#include "train/program/usage.h"
-#include "train/progress.h"
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/parallel.h>
+#include <heed/train/program/report.h>
+#include <heed/train/program/saved_translator.h>
+#include <heed/train/program/usage.h>
+#include <heed/train/show/alignment.h>
+#include <heed/train/show/page_models.h>
+#include <heed/train/show/progress.h>
 
 namespace heed::train::program {
 namespace {
 
-constexpr double kHeldOutShare = 0.05;      // of a file's sentences
-constexpr int64_t kMostHeldOut = 1'000;     // that are translated
-constexpr int64_t kMinFrequency = 2;        // of a file's words: rarer ones are unknown
-constexpr uint64_t kSplitSeed = 0;          // the split does not change with the run's seed
-constexpr int64_t kMostWords = 250;         // in a sentence
+constexpr double kHeldOutShare = 0.05;                // of a file's sentences
+constexpr int64_t kMostHeldOut = 1'000;               // that are translated
+constexpr int64_t kMinFrequency = 2;                  // of a file's words: rarer ones are unknown
+constexpr uint64_t kSplitSeed = 0;                    // the split does not change with the run's seed
+constexpr int64_t kMostWords = 250;                   // in a sentence
 constexpr const char* kHeldOutFile = "held_out.tsv";  // in the model directory: the pairs that training never saw
 
 // --- train ---------------------------------------------------------------------------------------------------------
@@ -31,18 +31,19 @@ PairSplit load_pairs(const std::string& file) {
   if (file.empty()) return grammar_pairs();
   PairSplit split = split_pairs(tokenize(read_pairs(file)), kHeldOutShare, kSplitSeed);
   if (split.train.empty() || split.held_out.empty())
-    fail<FileError>({"seq2seq train"}, "'{}' has {} pairs to train on and {} to hold out; need more of them", file, split.train.size(),
-                    split.held_out.size());
+    fail<FileError>({"seq2seq train"}, "'{}' has {} pairs to train on and {} to hold out; need more of them", file,
+                    split.train.size(), split.held_out.size());
   if (std::ssize(split.held_out) > kMostHeldOut) {  // spread over the file, which may be sorted
     std::vector<SentencePair> some;
-    for (int64_t i = 0; i < kMostHeldOut; ++i) some.push_back(split.held_out[static_cast<size_t>(i) * split.held_out.size() / kMostHeldOut]);
+    for (int64_t i = 0; i < kMostHeldOut; ++i)
+      some.push_back(split.held_out[static_cast<size_t>(i) * split.held_out.size() / kMostHeldOut]);
     split.held_out = std::move(some);
   }
   for (const auto* part : {&split.train, &split.held_out})
     for (const SentencePair& pair : *part)
       if (std::max(std::ssize(split_words(pair.source)), std::ssize(split_words(pair.target))) > kMostWords)
-        fail<FileError>({"seq2seq train"}, "'{}' has a sentence of more than {} words: '{} ...'; need shorter ones", file, kMostWords,
-                        pair.source.substr(0, 40));
+        fail<FileError>({"seq2seq train"}, "'{}' has a sentence of more than {} words: '{} ...'; need shorter ones",
+                        file, kMostWords, pair.source.substr(0, 40));
   return split;
 }
 
@@ -87,27 +88,31 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (!translator) translator = new_translator(flags, split);
   const TranslatorTraining& training = translator->training();
   if (std::ssize(split.train) != training.pair_count)
-    fail<FileError>({"seq2seq train"}, "'{}' now gives {} pairs to train on; need the {} of the interrupted run", training.pairs, split.train.size(),
-                    training.pair_count);
+    fail<FileError>({"seq2seq train"}, "'{}' now gives {} pairs to train on; need the {} of the interrupted run",
+                    training.pairs, split.train.size(), training.pair_count);
   make_directory(directory);
 
-  fmt::print(stderr, "Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n", arch_names()[static_cast<size_t>(training.arch)],
-             format_count(static_cast<double>(translator->params().numel())), split.train.size(), training.pairs.empty() ? "the grammar" : training.pairs,
-             training.steps);
+  fmt::print(stderr, "Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
+             arch_names()[static_cast<size_t>(training.arch)],
+             format_count(static_cast<double>(translator->params().numel())), split.train.size(),
+             training.pairs.empty() ? "the grammar" : training.pairs, training.steps);
   const TrainingReport report =
-      learn_pairs(*translator, split, {.steps = training.steps, .seed = training.seed, .directory = directory, .resume = flags.resume},
+      learn_pairs(*translator, split,
+                  {.steps = training.steps, .seed = training.seed, .directory = directory, .resume = flags.resume},
                   [&] { translator->save(directory); });
 
   if (report.interrupted) {
-    fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed seq2seq train --resume --out {}\n", report.steps, directory.string());
+    fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed seq2seq train --resume --out {}\n",
+               report.steps, directory.string());
     return 130;
   }
   write_file(directory / kHeldOutFile, tsv(split.held_out));
   const TranslationScores scores = translator->score(split.held_out);
-  fmt::print(stderr, "{} steps in {}; {} held-out sentences, translated greedily; saved in {}\n", report.steps, format_duration(report.seconds),
-             split.held_out.size(), directory.string());
+  fmt::print(stderr, "{} steps in {}; {} held-out sentences, translated greedily; saved in {}\n", report.steps,
+             format_duration(report.seconds), split.held_out.size(), directory.string());
   fmt::print(stderr, "{}", format_scores(scores));
-  if (flags.json) print_report(report, translator->params().numel(), arch_names()[static_cast<size_t>(training.arch)], scores);
+  if (flags.json)
+    print_report(report, translator->params().numel(), arch_names()[static_cast<size_t>(training.arch)], scores);
   return 0;
 }
 
@@ -125,7 +130,8 @@ std::vector<std::string> tokenized(std::span<const std::string> raw) {
     }
     const int64_t words = std::ssize(split_words(sentences.back()));
     if (words < 1 || words > kMostWords)
-      fail<UsageError>({"seq2seq translate"}, "sentence '{}' has {} words; need 1 to {}", sentence.substr(0, 40), words, kMostWords);
+      fail<UsageError>({"seq2seq translate"}, "sentence '{}' has {} words; need 1 to {}", sentence.substr(0, 40), words,
+                       kMostWords);
   }
   return sentences;
 }
@@ -141,17 +147,20 @@ std::unique_ptr<SavedTranslator> load_beside(const TranslateFlags& flags) {
 
 void say_unknown(const Translator& translator, std::span<const std::string> sentences, const char* which) {
   for (const std::string& sentence : sentences)
-    for (const std::string& word : translator.source_words().unknown(sentence)) fmt::print(stderr, "heed: the model{} does not know '{}'\n", which, word);
+    for (const std::string& word : translator.source_words().unknown(sentence))
+      fmt::print(stderr, "heed: the model{} does not know '{}'\n", which, word);
 }
 
-AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslator& translator, const SavedTranslator* beside,
-                               std::span<const std::string> sentences, std::span<const models::Translation> translations) {
+AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslator& translator,
+                               const SavedTranslator* beside, std::span<const std::string> sentences,
+                               std::span<const models::Translation> translations) {
   const char* kind = translator.training().arch == Arch::attention ? "Encoder-decoder with attention: " : "";
   AttentionPage page{.title = "What a translator looks at", .about = kind + translator.about(), .examples = {}};
   for (size_t i = 0; i < sentences.size(); ++i) {
     PageExample& example = page.examples.emplace_back(translator.page_example(sentences[i], translations[i]));
-    example.lanes.push_back(beside ? beside->page_lane(sentences[i], beside->translate(sentences.subspan(i, 1), flags.beam)[0])
-                                   : scheme_lane(example.lanes.front()));
+    example.lanes.push_back(
+        beside ? beside->page_lane(sentences[i], beside->translate(sentences.subspan(i, 1), flags.beam)[0])
+               : scheme_lane(example.lanes.front()));
   }
   return page;
 }
@@ -159,12 +168,14 @@ AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslato
 }  // namespace
 
 int translate(const TranslateFlags& flags) {
-  if (flags.page.empty() && !flags.beside.empty()) fail<UsageError>({"seq2seq translate"}, "--beside is drawn in a page; need --page FILE too");
+  if (flags.page.empty() && !flags.beside.empty())
+    fail<UsageError>({"seq2seq translate"}, "--beside is drawn in a page; need --page FILE too");
   const std::vector<std::string> sentences = tokenized(flags.sentences);
   const auto translator = SavedTranslator::load(flags.model), beside = load_beside(flags);
   for (const auto& [given, name] : {std::pair(flags.align, "--align"), {!flags.page.empty(), "--page"}})
     if (given && translator->training().arch == Arch::rnn)
-      fail<UsageError>({"seq2seq translate"}, "{} asks where an rnn without attention looks; need a model with attention", name);
+      fail<UsageError>({"seq2seq translate"},
+                       "{} asks where an rnn without attention looks; need a model with attention", name);
   std::optional<AtomicFile> page;
   if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said
   say_unknown(*translator, sentences, "");
@@ -173,7 +184,8 @@ int translate(const TranslateFlags& flags) {
   for (size_t i = 0; i < sentences.size(); ++i) {
     const std::string text = translator->text(translations[i]);
     fmt::print("{}\n", text);
-    if (flags.align) fmt::print("\n{}\n", draw_alignment(split_words(sentences[i]), split_words(text), translations[i].alignment));
+    if (flags.align)
+      fmt::print("\n{}\n", draw_alignment(split_words(sentences[i]), split_words(text), translations[i].alignment));
   }
   if (page) {
     page->write(page_html(translation_page(flags, *translator, beside.get(), sentences, translations)));

@@ -1,0 +1,81 @@
+#include <heed/autograd/check/difference.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace heed::autograd {
+namespace {
+
+constexpr int kSteps = 5;  // step sizes, each kShrink times smaller than the one before
+constexpr double kShrink = 8;
+
+/// f around 0: values at -h, -h/2, 0, h/2 and h of one entry.
+struct Stencil {
+  double down, down2, at, up2, up, h;
+  double coarse() const { return (up - down) / (2 * h); }
+  double fine() const { return (up2 - down2) / h; }
+  double left() const { return (at - down2) / (h / 2); }
+  double right() const { return (up2 - at) / (h / 2); }
+};
+
+/// A few units in the last place of f, as they appear in its difference quotient.
+double rounding(const Values& up, const Values& down, size_t j, double h) {
+  return 4 * std::numeric_limits<double>::epsilon() * std::max(up.size[j], down.size[j]) / h;
+}
+
+/// Right, wrong, or what it would be if no smaller step were left: kink or rough.
+void judge(Entry& e, const Stencil& s, const Tolerance& tolerance, double noise) {
+  e.numeric = s.fine();
+  e.state = Entry::rough;
+  if (tolerance.accepts(e, noise)) e.state = Entry::right;
+  else if (!std::isfinite(e.analytic) || !std::isfinite(s.at)) e.state = Entry::wrong;
+  if (e.state != Entry::rough) return;
+  const double mismatch = std::abs(e.analytic - s.fine());
+  if (!(std::abs(s.coarse() - s.fine()) <= 0.1 * mismatch)) return;  // also if either is NaN
+  // At a kink the slopes of the two sides differ by as much at every step; where f is smooth, half as much at half of it.
+  const double jump = std::abs(s.right() - s.left());
+  const double coarse_jump = std::abs(s.up - 2 * s.at + s.down) / s.h;
+  const bool is_kink = jump > 0.75 * coarse_jump && jump > 0.1 * mismatch;
+  const bool between = e.analytic >= std::min(s.left(), s.right()) - 0.1 * jump &&
+                       e.analytic <= std::max(s.left(), s.right()) + 0.1 * jump;
+  e.state = is_kink && between ? Entry::kink : Entry::wrong;
+}
+
+bool is_open(const Entry& e) { return e.state != Entry::right && e.state != Entry::wrong; }
+
+}  // namespace
+
+double Tolerance::error(const Entry& e) const {
+  const double size = std::max({std::abs(e.analytic), std::abs(e.numeric), e.scale});
+  const double error = std::abs(e.analytic - e.numeric) / (size + atol / rtol);
+  return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+}
+
+bool Tolerance::accepts(const Entry& e, double noise) const {
+  const double size = std::max({std::abs(e.analytic), std::abs(e.numeric), e.scale});
+  return std::isfinite(size) && std::abs(e.analytic - e.numeric) <= atol + rtol * size + noise;
+}
+
+void compare_with_differences(std::vector<Entry>& entries, double h, const Tolerance& tolerance,
+                              const std::function<Values(double t)>& f) {
+  Values at;
+  for (int step = 0; step < kSteps; ++step, h /= kShrink) {
+    const Values up = f(h), down = f(-h);
+    for (size_t j = 0; j < entries.size(); ++j) {
+      if (!is_open(entries[j])) continue;
+      entries[j].numeric = (up.f[j] - down.f[j]) / (2 * h);
+      if (tolerance.accepts(entries[j], rounding(up, down, j, h))) entries[j].state = Entry::right;
+    }
+    if (std::none_of(entries.begin(), entries.end(), is_open)) return;
+    if (at.f.empty()) at = f(0);
+    const Values up2 = f(h / 2), down2 = f(-h / 2);
+    for (size_t j = 0; j < entries.size(); ++j)
+      if (is_open(entries[j]))
+        judge(entries[j], {down.f[j], down2.f[j], at.f[j], up2.f[j], up.f[j], h}, tolerance,
+              rounding(up2, down2, j, h / 2));
+    if (std::none_of(entries.begin(), entries.end(), is_open)) return;
+  }
+}
+
+}  // namespace heed::autograd

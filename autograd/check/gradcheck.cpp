@@ -1,0 +1,119 @@
+#include <heed/autograd/check/gradcheck.h>
+
+#include <cmath>
+#include <optional>
+
+#include <heed/autograd/check/gradcheck_problem.h>
+#include <heed/autograd/engine.h>
+#include <heed/tensor/random.h>
+
+namespace heed::autograd {
+namespace {
+
+constexpr int64_t kParameterElements = 32;
+
+/// The gradients of a problem's outputs, as functions of its leaves and of cotangents that become leaves too.
+Problem gradient_of(const Problem& p, const GradcheckOptions& options) {
+  const std::optional<Rng> rng_state = options.rng ? std::optional(*options.rng) : std::nullopt;
+  std::vector<Tensor> examples, cotangents;
+  {
+    const NoGrad guard;
+    examples = p.evaluate();
+  }
+  if (rng_state) *options.rng = *rng_state;
+  Problem q{p.check, "gradient", p.names, p.leaves, {}};
+  Rng rng(options.seed + 1);
+  for (size_t k = 0; k < examples.size(); ++k) {
+    cotangents.push_back(randn(examples[k].shape(), rng, f64));
+    if (examples[k].dtype() != f64) continue;
+    cotangents[k].set_requires_grad();
+    q.names.push_back(fmt::format("cotangent {}", k));
+    q.leaves.push_back(cotangents[k]);
+  }
+  q.evaluate = [evaluate = p.evaluate, leaves = p.leaves, cotangents] {
+    const bool record = grad_enabled();
+    const GradMode on(true);
+    std::vector<Tensor> outputs = evaluate(), with, seeds;
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      if (!outputs[k].requires_grad()) continue;
+      with.push_back(outputs[k]);
+      seeds.push_back(cotangents[k]);
+    }
+    if (with.empty()) {
+      for (const Tensor& leaf : leaves) with.push_back(zeros_like(leaf));
+      return with;
+    }
+    return grad(with, leaves, {.seeds = seeds, .create_graph = record});
+  };
+  return q;
+}
+
+/// Refuses what cannot be checked: f32, and values that are not finite.
+void check_leaf(const Op& op, const std::string& name, const Tensor& x) {
+  if (!x.defined()) fail<ValueError>(op, "{} is undefined; need a tensor", name);
+  if (x.dtype() == f32)
+    fail<DTypeError>(
+        op, "{} is f32, whose rounding (1e-7) hides errors below 1% of a derivative; need f64: use .to(f64)", name);
+  if (x.dtype() != f64) return;
+  const std::vector<double> values = x.detach().to_vector<double>();
+  for (size_t i = 0; i < values.size(); ++i)
+    if (!std::isfinite(values[i]))
+      fail<ValueError>(op, "{} is {}; need finite values to take differences",
+                       place(name, index_of(static_cast<int64_t>(i), x.shape())), values[i]);
+}
+
+void check_options(const Op& op, const GradcheckOptions& o) {
+  if (!(o.eps > 0) || !(o.atol > 0) || !(o.rtol > 0))
+    fail<ValueError>(op, "eps = {}, atol = {}, rtol = {}; need all above 0", o.eps, o.atol, o.rtol);
+  if (o.elements < 0) fail<ValueError>(op, "elements = {}; need 0 for all, or a count", o.elements);
+}
+
+GradcheckReport run(Problem problem, const GradcheckOptions& options, int64_t elements, bool second) {
+  const GradMode on(true);
+  if (second) problem = gradient_of(problem, options);
+  return check_problem(std::move(problem), options, elements);
+}
+
+}  // namespace
+
+GradcheckReport check_function(const CheckedFunction& fn, const std::vector<Tensor>& inputs,
+                               const GradcheckOptions& options, bool second, Loc loc) {
+  const Op op{second ? "gradgradcheck" : "gradcheck", loc};
+  check_options(op, options);
+  Problem problem{op, "output", {}, {}, {}};
+  std::vector<Tensor> arguments;
+  for (size_t k = 0; k < inputs.size(); ++k) {
+    const std::string name = fmt::format("input {}", k);
+    check_leaf(op, name, inputs[k]);
+    arguments.push_back(inputs[k].detach());
+    if (inputs[k].dtype() != f64) continue;
+    arguments.back() = arguments.back().clone();
+    arguments.back().set_requires_grad();
+    problem.names.push_back(name);
+    problem.leaves.push_back(arguments.back());
+  }
+  if (problem.leaves.empty())
+    fail<ValueError>(op, "none of the {} inputs is f64; need one to differentiate by", inputs.size());
+  problem.evaluate = [&fn, arguments] { return fn(arguments); };
+  return run(std::move(problem), options, options.elements, second);
+}
+
+GradcheckReport check_parameters(const NamedTensors& params, const std::function<std::vector<Tensor>()>& fn,
+                                 const GradcheckOptions& options, bool second, Loc loc) {
+  const Op op{second ? "gradgradcheck" : "gradcheck", loc};
+  check_options(op, options);
+  Problem problem{op, "output", {}, {}, fn};
+  for (const auto& [name, x] : params) {
+    check_leaf(op, name, x);
+    if (x.dtype() != f64 || !x.requires_grad()) continue;
+    if (!x.node()->leaf)
+      fail<GradError>(op, "{} was computed from other tensors ({}); need a leaf", name, x.node()->op);
+    problem.names.push_back(name);
+    problem.leaves.push_back(x);
+  }
+  if (problem.leaves.empty())
+    fail<ValueError>(op, "none of the {} tensors is f64 and requires a gradient; need one", params.size());
+  return run(std::move(problem), options, options.elements > 0 ? options.elements : kParameterElements, second);
+}
+
+}  // namespace heed::autograd

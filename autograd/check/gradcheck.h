@@ -1,0 +1,196 @@
+// Gradient checks: what backward computes against central differences, in f64.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <functional>
+#include <iosfwd>
+#include <ranges>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include <heed/tensor/tensor.h>
+
+namespace heed {
+
+class Rng;
+
+struct GradcheckOptions {
+  double eps = 1e-5;   ///< step, relative to the size of the input; it shrinks where the function is rough
+  double atol = 1e-8;  ///< a derivative is right if |analytic - numeric| <= atol + rtol * max(|analytic|, |numeric|)
+  double rtol = 1e-6;
+  bool fast = false;     ///< compare random projections, and only if one differs every element
+  uint64_t seed = 0;     ///< of cotangents, projections and sampled elements
+  Rng* rng = nullptr;    ///< what the function draws from, if it does: every evaluation starts from its present state
+  int64_t elements = 0;  ///< how many of each input to compare one by one; 0: all, and 32 of each parameter of a module
+};
+
+/// One derivative d output / d input, element by element.
+struct Derivative {
+  std::string input;  ///< "input 0", or a parameter's name
+  Shape index;
+  std::string output;  ///< "output 0"; empty if that is a lone scalar, or where a random projection was checked
+  Shape output_index;
+  double analytic = 0;
+  double numeric = 0;
+  double error = 0;  ///< |analytic - numeric| / (max(|analytic|, |numeric|) + atol / rtol): wrong above rtol
+};
+/// "w[3, 1] -> output 0[2]: analytic 0.1234, numeric 0.1301", with as many digits as tell the two apart.
+std::string to_string(const Derivative& derivative);
+/// "encoder.w[3, 1]"; the name alone for rank 0.
+std::string place(const std::string& name, const Shape& index);
+
+struct CheckedInput {
+  std::string name;
+  Shape shape;
+  std::vector<char> marks;   ///< per element: '.' right, 'x' wrong, '~' not smooth there, ' ' not compared one by one
+  Tensor analytic, numeric;  ///< Jacobians (outputs, elements) f64; undefined unless small and wholly compared
+  std::string worst_output = {};  ///< of its wrong derivatives, where the worst is
+  Tensor worst_analytic = {},
+         worst_numeric = {};  ///< gradients of that output, (shape); undefined as above, or if nothing is wrong
+};
+
+/// What a check found. True if it passed; prints with fmt and <<, so REQUIRE(gradcheck(...)) shows all of it.
+struct GradcheckReport {
+  std::string check;                  ///< "gradcheck" or "gradgradcheck"
+  std::vector<std::string> failures;  ///< one sentence each; empty if it passed
+  Derivative worst;                   ///< largest error of all that were compared
+  int64_t compared = 0;               ///< derivatives
+  int64_t wrong = 0;
+  std::vector<Derivative>
+      nonsmooth;     ///< kinks and jumps: different steps disagree, so there is nothing to compare with
+  std::string hint;  ///< what the wrong ones have in common, if anything
+  std::vector<CheckedInput> inputs;
+  bool reran = false;  ///< fast mode saw a difference and went on to every element
+  uint64_t seed = 0;
+
+  explicit operator bool() const { return failures.empty(); }
+};
+std::string to_string(const GradcheckReport& report);
+std::ostream& operator<<(std::ostream& out, const GradcheckReport& report);
+
+namespace autograd {
+
+using CheckedFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+
+GradcheckReport check_function(const CheckedFunction& fn, const std::vector<Tensor>& inputs,
+                               const GradcheckOptions& options, bool second, Loc loc);
+GradcheckReport check_parameters(const NamedTensors& params, const std::function<std::vector<Tensor>()>& fn,
+                                 const GradcheckOptions& options, bool second, Loc loc);
+
+inline std::vector<Tensor> as_list(Tensor y) { return {std::move(y)}; }
+inline std::vector<Tensor> as_list(std::vector<Tensor> y) { return y; }
+inline std::vector<Tensor> as_list(std::pair<Tensor, Tensor> y) { return {std::move(y.first), std::move(y.second)}; }
+
+/// f as a function of a list, whether it takes a list, one tensor or up to four.
+template <class F>
+CheckedFunction checked_function(F f, const Op& op) {
+  using List = const std::vector<Tensor>&;
+  using T = const Tensor&;
+  const auto need = [op](List x, size_t n) {
+    if (x.size() != n) fail<ValueError>(op, "{} inputs for a function of {}; need equal counts", x.size(), n);
+  };
+  if constexpr (std::invocable<F&, List>) return [f](List x) mutable { return as_list(f(x)); };
+  else if constexpr (std::invocable<F&, T>) return [f, need](List x) mutable { return need(x, 1), as_list(f(x[0])); };
+  else if constexpr (std::invocable<F&, T, T>)
+    return [f, need](List x) mutable { return need(x, 2), as_list(f(x[0], x[1])); };
+  else if constexpr (std::invocable<F&, T, T, T>)
+    return [f, need](List x) mutable { return need(x, 3), as_list(f(x[0], x[1], x[2])); };
+  else return [f, need](List x) mutable { return need(x, 4), as_list(f(x[0], x[1], x[2], x[3])); };
+}
+
+template <class P>
+concept NamedTensorRange = std::ranges::input_range<const P&> && requires(std::ranges::range_reference_t<const P&> p) {
+  { p.first } -> std::convertible_to<std::string>;
+  { p.second } -> std::convertible_to<Tensor>;
+};
+
+template <NamedTensorRange P>
+NamedTensors named_tensors(const P& params) {
+  NamedTensors list;
+  for (const auto& [name, tensor] : params) list.emplace_back(name, tensor);
+  return list;
+}
+
+/// The options; their generator is that of params, if it has one and no other is named.
+template <NamedTensorRange P>
+GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
+  if constexpr (requires {
+                  { params.rng() } -> std::convertible_to<Rng&>;
+                })
+    if (!options.rng) options.rng = &params.rng();
+  return options;
+}
+
+}  // namespace autograd
+
+/// Compares the Jacobian that backward gives with central differences, element by element. fn takes the inputs as one
+/// std::vector<Tensor> or as one to four tensors, and returns a Tensor, a pair or a vector of them.
+///
+///   REQUIRE(gradcheck([](const Tensor& a, const Tensor& b) { return matmul(a, b); }, {randn({2, 3}, rng, f64), ...}));
+///
+/// Every f64 input is differentiated, at a contiguous copy; i64 and boolean ones are passed along. Also checked: the
+/// same input gives the same values, backward gives the same bits twice, and backward is linear in the cotangent.
+/// Where steps of different sizes disagree, the element is reported as non-smooth and is no failure, unless nothing else
+/// was there to compare. Throws DTypeError for f32 (its rounding, 1e-7, hides errors below 1%), ValueError for inf or NaN.
+template <class F>
+requires(!autograd::NamedTensorRange<F>) GradcheckReport
+    gradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
+  return autograd::check_function(autograd::checked_function(std::move(fn), {"gradcheck", loc}), inputs, options, false,
+                                  loc);
+}
+template <class F>
+requires(!autograd::NamedTensorRange<F>) GradcheckReport
+    gradcheck(F fn, const Tensor& input, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
+  return gradcheck(std::move(fn), std::vector<Tensor>{input}, options, loc);
+}
+
+/// The same for second derivatives: gradcheck of the recorded backward pass, as a function of inputs and cotangents.
+/// Also fails if a gradient changes its value when backward is recorded.
+template <class F>
+requires(!autograd::NamedTensorRange<F>) GradcheckReport
+    gradgradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {},
+                  Loc loc = Loc::current()) {
+  return autograd::check_function(autograd::checked_function(std::move(fn), {"gradgradcheck", loc}), inputs, options,
+                                  true, loc);
+}
+template <class F>
+requires(!autograd::NamedTensorRange<F>) GradcheckReport
+    gradgradcheck(F fn, const Tensor& input, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
+  return gradgradcheck(std::move(fn), std::vector<Tensor>{input}, options, loc);
+}
+
+/// Checks the gradients of every named f64 parameter that requires one: params is nn::Parameters or any range of
+/// (name, Tensor), loss_fn() computes the loss from them. Small parameters are compared element by element; of large ones
+/// a random projection of all elements and a sample one by one, and every element if the projection differs. The
+/// generator of nn::Parameters is frozen without being named in .rng, so a model with dropout can be checked as it is.
+///
+///   REQUIRE(gradcheck(params, [&] { return cross_entropy(gpt(x), y); }));
+template <autograd::NamedTensorRange P, std::invocable F>
+GradcheckReport gradcheck(const P& params, F loss_fn, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
+  return autograd::check_parameters(
+      autograd::named_tensors(params), [&] { return autograd::as_list(loss_fn()); },
+      autograd::with_generator(params, options), false, loc);
+}
+/// The same for second derivatives with respect to parameters.
+template <autograd::NamedTensorRange P, std::invocable F>
+GradcheckReport gradgradcheck(const P& params, F loss_fn, const GradcheckOptions& options = {},
+                              Loc loc = Loc::current()) {
+  return autograd::check_parameters(
+      autograd::named_tensors(params), [&] { return autograd::as_list(loss_fn()); },
+      autograd::with_generator(params, options), true, loc);
+}
+
+}  // namespace heed
+
+template <>
+struct fmt::formatter<heed::GradcheckReport> {
+  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+  appender format(const heed::GradcheckReport& report, format_context& context) const {
+    const std::string text = to_string(report);
+    return std::copy(text.begin(), text.end(), context.out());
+  }
+};

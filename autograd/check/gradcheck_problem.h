@@ -1,0 +1,27 @@
+// The work of gradcheck: one function of leaves, its recorded gradients, and their comparison with differences.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <heed/autograd/check/gradcheck.h>
+
+namespace heed::autograd {
+
+/// What is checked: outputs as a function of leaves, which are perturbed in place.
+struct Problem {
+  Op check;
+  const char* output_name;
+  std::vector<std::string> names;  // of the leaves
+  std::vector<Tensor> leaves;
+  std::function<std::vector<Tensor>()> evaluate;
+};
+
+/// The index of an element that is counted in row-major order.
+Shape index_of(int64_t i, const Shape& shape);
+
+/// `elements`: how many of each leaf to compare one by one; 0: all.
+GradcheckReport check_problem(Problem problem, const GradcheckOptions& options, int64_t elements);
+
+}  // namespace heed::autograd

@@ -1,0 +1,97 @@
+// How a gradcheck report prints.
+#include <algorithm>
+#include <ostream>
+
+#include <heed/autograd/check/gradcheck.h>
+
+namespace heed {
+namespace {
+
+constexpr int64_t kMapColumns = 64, kMapRows = 32;  // larger inputs get no map of their wrong elements
+
+/// Both with the same number of digits, as few as tell them apart.
+std::pair<std::string, std::string> distinct_digits(double a, double b) {
+  for (int digits = 4; digits < 17; ++digits) {
+    auto texts = std::pair(fmt::format("{:#.{}g}", a, digits), fmt::format("{:#.{}g}", b, digits));
+    if (texts.first != texts.second) return texts;
+  }
+  return {fmt::format("{:.17g}", a), fmt::format("{:.17g}", b)};
+}
+
+/// An input's marks in its own shape, one text line per row.
+std::string map_of(const CheckedInput& input) {
+  const int64_t columns = input.shape.rank() == 0 ? 1 : input.shape.back();
+  const int64_t rows = columns == 0 ? 0 : input.shape.numel() / columns;
+  if (columns > kMapColumns || rows > kMapRows) return "";
+  std::string text = fmt::format("\n  {} {}: x wrong, ~ not smooth, . right", input.name, input.shape);
+  for (int64_t row = 0; row < rows; ++row) {
+    text += "\n   ";
+    for (int64_t column = 0; column < columns; ++column) {
+      text += ' ';
+      text += input.marks[static_cast<size_t>(row * columns + column)];
+    }
+  }
+  return text;
+}
+
+std::string rows_text(const std::string& title, const Tensor& x) {
+  std::string text = "\n  " + title;
+  const int64_t columns = x.rank() == 0 ? 1 : x.shape().back();
+  const std::vector<double> values = x.to_vector<double>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (static_cast<int64_t>(i) % columns == 0) text += "\n   ";
+    text += fmt::format(" {:11.5g}", values[i] == 0 ? 0.0 : values[i]);  // 0 in place of -0
+  }
+  return text;
+}
+
+/// What backward and the differences found, side by side where a reader can compare them.
+std::string derivatives_text(const CheckedInput& input) {
+  if (input.analytic.defined() && (input.analytic.size(0) > 1 || !input.worst_analytic.defined()))
+    return rows_text(fmt::format("analytic Jacobian by {}, one row per output:", input.name), input.analytic) +
+           rows_text(fmt::format("numeric Jacobian by {}, one row per output:", input.name), input.numeric);
+  if (!input.worst_analytic.defined()) return "";
+  return rows_text(fmt::format("analytic gradient of {} by {}:", input.worst_output, input.name),
+                   input.worst_analytic) +
+         rows_text(fmt::format("numeric gradient of {} by {}:", input.worst_output, input.name), input.worst_numeric);
+}
+
+bool has(const CheckedInput& input, char mark) {
+  return std::find(input.marks.begin(), input.marks.end(), mark) != input.marks.end();
+}
+
+}  // namespace
+
+std::string place(const std::string& name, const Shape& index) {
+  if (index.rank() == 0) return name;
+  std::string text = fmt::format("{}", index);  // (2, 3)
+  text.front() = '[', text.back() = ']';
+  return name + text;
+}
+
+std::string to_string(const Derivative& d) {
+  const auto [analytic, numeric] = distinct_digits(d.analytic, d.numeric);
+  const std::string to = d.output.empty() ? "" : " -> " + place(d.output, d.output_index);
+  return fmt::format("{}{}: analytic {}, numeric {}", place(d.input, d.index), to, analytic, numeric);
+}
+
+std::string to_string(const GradcheckReport& report) {
+  std::string text = fmt::format("{} {}: ", report.check, report ? "passed" : "failed");
+  if (report) text += fmt::format("{} derivatives, largest relative error {:.1e}", report.compared, report.worst.error);
+  else text += join(report.failures, "\n  ");
+  if (report.wrong > 0) text += fmt::format(" (this one by {:.1e}, relative)", report.worst.error);
+  text += fmt::format(" [seed {}{}]", report.seed, report.reran ? ", a random projection differed" : "");
+  if (!report.hint.empty()) text += "\n  hint: " + report.hint;
+  for (const Derivative& d : report.nonsmooth) text += "\n  not smooth: " + to_string(d);
+  if (report) return text;
+  for (const CheckedInput& input : report.inputs) {
+    if (!has(input, 'x')) continue;
+    text += map_of(input);
+    text += derivatives_text(input);
+  }
+  return text;
+}
+
+std::ostream& operator<<(std::ostream& out, const GradcheckReport& report) { return out << to_string(report); }
+
+}  // namespace heed

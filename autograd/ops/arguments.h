@@ -1,0 +1,61 @@
+// The checks that ops share: each refuses one kind of wrong input in one sentence.
+#pragma once
+
+#include <heed/tensor/tensor.h>
+
+namespace heed::autograd {
+
+inline void check_defined(const Op& op, const Tensor& x, const char* name = "input") {
+  if (!x.defined()) fail<Error>(op, "{} is undefined; need a tensor made by a factory or an op", name);
+}
+
+inline void check_floating(const Op& op, const Tensor& x, const char* name = "input") {
+  check_defined(op, x, name);
+  if (!is_floating(x.dtype())) fail<DTypeError>(op, "{} is {}; need f32 or f64", name, name_of(x.dtype()));
+}
+
+inline void check_number(const Op& op, const Tensor& x, const char* name = "input") {
+  check_defined(op, x, name);
+  if (x.dtype() == boolean) fail<DTypeError>(op, "{} is boolean; need f32, f64 or i64", name);
+}
+
+inline void check_dtype(const Op& op, const Tensor& x, DType dtype, const char* name) {
+  check_defined(op, x, name);
+  if (x.dtype() != dtype) fail<DTypeError>(op, "{} is {}; need {}", name, name_of(x.dtype()), name_of(dtype));
+}
+
+inline void check_same_dtype(const Op& op, const Tensor& a, const Tensor& b) {
+  check_defined(op, a, "the first input");
+  check_defined(op, b, "the second input");
+  if (a.dtype() != b.dtype())
+    fail<DTypeError>(op, "dtypes differ: {} and {}; need equal dtypes, cast one with .to()", name_of(a.dtype()),
+                     name_of(b.dtype()));
+}
+
+inline void check_same_shape(const Op& op, const Tensor& a, const Tensor& b) {
+  if (!(a.shape() == b.shape()))
+    fail<ShapeError>(op, "shapes {} and {} differ; need equal shapes", a.shape(), b.shape());
+}
+
+/// The result has one axis more than x.
+inline void check_new_axis(const Op& op, const Tensor& x) {
+  if (x.rank() == kMaxRank)
+    fail<ShapeError>(op, "shape {} has no room for one more axis; need rank {} or less", x.shape(), kMaxRank - 1);
+}
+
+inline void check_rank_at_least(const Op& op, const Tensor& x, int rank, const char* name = "input") {
+  check_defined(op, x, name);
+  if (x.rank() < rank) fail<ShapeError>(op, "{} has shape {}; need rank {} or more", name, x.shape(), rank);
+}
+
+/// A mask that broadcasts to `shape` without enlarging it.
+inline void check_mask_fits(const Op& op, const Tensor& mask, const Shape& shape) {
+  const int extra = shape.rank() - mask.rank();
+  bool fits = extra >= 0;
+  for (int i = 0; fits && i < mask.rank(); ++i) fits = mask.shape()[i] == 1 || mask.shape()[i] == shape[i + extra];
+  if (!fits)
+    fail<ShapeError>(op, "the mask {} does not broadcast to {}; need sizes of 1 or equal, aligned at the right",
+                     mask.shape(), shape);
+}
+
+}  // namespace heed::autograd

@@ -1,0 +1,242 @@
+// Scaled dot-product attention (Vaswani et al. 2017, eq. 1) over the kernel that keeps no (T, S) array.
+#include <cmath>
+
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/autograd/ops/arguments.h>
+#include <heed/autograd/ops/reference.h>
+#include <heed/tensor/kernels/attention.h>
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/flops.h>
+#include <heed/tensor/random.h>
+#include <heed/tensor/view.h>
+
+namespace heed {
+
+using namespace autograd;
+
+namespace {
+
+/// x (..., rows, width) as (B, H, rows, width): leading axes beyond two merge into B; fewer are 1.
+Tensor as_heads(const Tensor& x) {
+  Tensor y = x.detach();
+  while (y.rank() < 4) y = view::unsqueeze(y, 0);
+  if (y.rank() > 4) {
+    Shape shape{-1, y.size(-3), y.size(-2), y.size(-1)};
+    shape = view::resolve({"attention"}, y, shape);
+    const Tensor merged = view::reshape(y, shape);
+    y = merged.defined() ? merged : view::reshape(kernels::copy(y), shape);
+  }
+  return y.strides()[3] == 1 || y.size(3) <= 1 ? y : kernels::copy(y);
+}
+
+template <class T>
+kernels::Heads<const T> heads(const Tensor& x) {
+  return {x.data<T>(), x.strides()[0], x.strides()[1], x.strides()[2]};
+}
+template <class T>
+kernels::Heads<T> mutable_heads(const Tensor& x) {
+  return {x.mutable_data<T>(), x.strides()[0], x.strides()[1], x.strides()[2]};
+}
+template <class T>
+kernels::AttentionMask<const T> mask_of(const Tensor& x) {
+  return {x.data<T>(), x.strides()[0], x.strides()[1], x.strides()[2], x.strides()[3]};
+}
+
+/// One attention in the kernel's terms: what forward and backward share. Every tensor is (B, H, rows, width) by strides.
+struct Attention {
+  Tensor q, k, v, out, lse;
+  double scale;
+  bool causal;
+  int64_t offset;
+  Tensor allowed, bias, keep;  // (B, H, T, S) by strides, or undefined
+  double keep_scale;
+
+  Attention(const Tensor& q4, const Tensor& k4, const Tensor& v4, const Tensor& out4, const AttentionOptions& options,
+            const Tensor& kept)
+      : q(q4),
+        k(k4),
+        v(v4),
+        out(out4),
+        lse(empty({q4.size(0), q4.size(1), q4.size(2)}, q4.dtype())),
+        scale(options.scale.value_or(1 / std::sqrt(static_cast<double>(q4.size(3))))),
+        causal(options.causal),
+        offset(options.causal_offset),
+        keep(kept),
+        keep_scale(1 / (1 - options.dropout)) {}
+
+  kernels::AttentionShape shape() const { return {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)}; }
+
+  template <class T>
+  kernels::AttentionOptions<T> options() const {
+    kernels::AttentionOptions<T> o;
+    o.scale = static_cast<T>(scale);
+    o.causal = causal;
+    o.offset = offset;
+    if (allowed.defined()) o.allowed = mask_of<bool>(allowed);
+    if (bias.defined()) o.bias = mask_of<T>(bias);
+    if (keep.defined()) o.keep = keep.data<bool>();
+    o.keep_scale = static_cast<T>(keep_scale);
+    return o;
+  }
+
+  /// Of a product over all heads that is `width` wide, half of it where the mask is causal.
+  void count(int64_t width) const {
+    kernels::count_flops(q.size(0) * q.size(1) * q.size(2) * k.size(2) * width * (causal ? 1 : 2));
+  }
+
+  void forward() const {
+    count(q.size(3) + v.size(3));
+    dispatch_floating(q.dtype(), [&]<class T>() {
+      kernels::attention<T>(shape(), heads<T>(q), heads<T>(k), heads<T>(v), options<T>(), mutable_heads<T>(out),
+                            lse.mutable_data<T>());
+    });
+  }
+
+  /// Writes dq, dk and dv; adds to dbias, if defined.
+  void backward(const Tensor& g, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& dbias) const {
+    count(3 * q.size(3) + 2 * v.size(3));
+    dispatch_floating(q.dtype(), [&]<class T>() {
+      kernels::AttentionMask<T> db;
+      if (dbias.defined())
+        db = {dbias.mutable_data<T>(), dbias.strides()[0], dbias.strides()[1], dbias.strides()[2], dbias.strides()[3]};
+      const kernels::AttentionSaved<T> saved{heads<T>(q),   heads<T>(k), heads<T>(v),
+                                             heads<T>(out), heads<T>(g), lse.data<T>()};
+      kernels::attention_backward<T>(shape(), saved, options<T>(), mutable_heads<T>(dq), mutable_heads<T>(dk),
+                                     mutable_heads<T>(dv), db);
+    });
+  }
+};
+
+Shape leading(const Tensor& x) { return Shape(std::span<const int64_t>(x.shape().begin(), size_t(x.rank() - 2))); }
+
+Shape with_matrix(Shape batch, int64_t rows, int64_t columns) {
+  batch.push_back(rows);
+  batch.push_back(columns);
+  return batch;
+}
+
+struct Checked {
+  Tensor q, k, v, mask;  // expanded to common leading axes; mask as given or expanded (floating)
+  Shape weights;         // (..., T, S)
+};
+
+void check_dropout(const Op& op, const AttentionOptions& options) {
+  if (!(options.dropout >= 0 && options.dropout < 1))
+    fail<ValueError>(op, "dropout {}; need 0 <= dropout < 1", options.dropout);
+  if (options.dropout > 0 && !options.rng)
+    fail<ValueError>(op, "dropout {} without a generator; need options.rng", options.dropout);
+}
+
+Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  for (const auto& [x, name] : {std::pair(&q, "q"), {&k, "k"}, {&v, "v"}}) {
+    check_floating(op, *x, name);
+    check_same_dtype(op, q, *x);
+    check_rank_at_least(op, *x, 2, name);
+  }
+  if (q.size(-1) != k.size(-1))
+    fail<ShapeError>(op, "q {} and k {} differ in width; need q.shape[-1] == k.shape[-1]", q.shape(), k.shape());
+  if (k.size(-2) != v.size(-2))
+    fail<ShapeError>(op, "k {} and v {} differ in length; need k.shape[-2] == v.shape[-2]", k.shape(), v.shape());
+  check_dropout(op, options);
+  const Shape batch =
+      broadcast_shapes(op, broadcast_shapes(op, leading(q), leading(k), "leading axes"), leading(v), "leading axes");
+  const auto expanded = [&](const Tensor& x) {
+    const Shape shape = with_matrix(batch, x.size(-2), x.size(-1));
+    return x.shape() == shape ? x : x.expand(shape, op.where);
+  };
+  Checked c{expanded(q), expanded(k), expanded(v), options.mask, with_matrix(batch, q.size(-2), k.size(-2))};
+  if (c.mask.defined()) {
+    if (c.mask.dtype() != boolean) check_same_dtype(op, q, c.mask);
+    check_mask_fits(op, c.mask, c.weights);
+  }
+  return c;
+}
+
+Tensor draw_keep(const Shape& weights, const AttentionOptions& options) {
+  if (options.dropout == 0) return {};
+  const Tensor keep = empty(weights, boolean);
+  options.rng->bernoulli(keep.mutable_data<bool>(), keep.numel(), 1 - options.dropout);
+  return keep;
+}
+
+Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, const Tensor& keep) {
+  const Tensor out = empty(with_matrix(leading(c.q), c.q.size(-2), c.v.size(-1)), c.q.dtype());
+  Attention a(as_heads(c.q), as_heads(c.k), as_heads(c.v), as_heads(out), options, keep);
+  const bool additive = c.mask.defined() && c.mask.dtype() != boolean;
+  if (c.mask.defined()) (additive ? a.bias : a.allowed) = as_heads(view::expand(op, c.mask, c.weights));
+  a.forward();
+  std::vector<Tensor> inputs{c.q, c.k, c.v};
+  if (additive) inputs.push_back(c.mask);
+  const auto backward = [a, additive, shapes = std::array{c.q.shape(), c.k.shape(), c.v.shape(), c.mask.shape()},
+                         weights = c.weights](const Tensor& g, Needs needs) {
+    Gradients d;
+    for (size_t i = 0; i < 3; ++i) d.push_back(empty(shapes[i], a.q.dtype()));
+    Tensor dbias;
+    if (additive) {
+      d.push_back(needs[3] ? zeros(shapes[3], a.q.dtype()) : Tensor());
+      if (needs[3]) dbias = as_heads(view::expand({"attention"}, d[3], weights));
+    }
+    a.backward(as_heads(g), as_heads(d[0]), as_heads(d[1]), as_heads(d[2]), dbias);
+    return d;
+  };
+  return fused(op, out, inputs, backward, [options, keep, additive, mask = c.mask](Inputs in) {
+    AttentionOptions o = options;
+    o.mask = additive ? in[3] : mask;
+    return reference::scaled_dot_product_attention(in[0], in[1], in[2], o, keep);
+  });
+}
+
+/// Third `i` of x (B, T, 3C) as (B, H, T, D).
+Tensor packed_part(const Op& op, const Tensor& x, int64_t i, int64_t heads) {
+  const int64_t C = x.size(2) / 3;
+  const Tensor part = view::narrow(op, x, 2, i * C, C);
+  return view::transpose(view::reshape(part, {x.size(0), x.size(1), heads, C / heads}), 1, 2);
+}
+
+}  // namespace
+
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
+                                    Loc loc) {
+  const Op op{"scaled_dot_product_attention", loc};
+  const Checked c = check(op, q, k, v, options);
+  return attend(op, c, options, draw_keep(c.weights, options));
+}
+
+std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                               const AttentionOptions& options, Loc loc) {
+  const Op op{"scaled_dot_product_attention_weights", loc};
+  const Checked c = check(op, q, k, v, options);
+  const Tensor weights = reference::attention_weights(c.q, c.k, options, draw_keep(c.weights, options));
+  return {matmul(weights, c.v, loc), weights};
+}
+
+Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options, Loc loc) {
+  const Op op{"packed_self_attention", loc};
+  check_floating(op, qkv);
+  if (qkv.rank() != 3 || heads < 1 || qkv.size(2) % 3 != 0 || (qkv.size(2) / 3) % heads != 0)
+    fail<ShapeError>(
+        op, "the input {} does not split into q, k and v of {} heads; need (B, T, 3 C) with C a multiple of {}",
+        qkv.shape(), heads, heads);
+  if (options.mask.defined()) fail<ValueError>(op, "a mask; need none (causal alone), or scaled_dot_product_attention");
+  check_dropout(op, options);
+  const int64_t B = qkv.size(0), T = qkv.size(1), C = qkv.size(2) / 3;
+  const Tensor keep = draw_keep({B, heads, T, T}, options);
+  const Tensor x = kernels::contiguous(qkv), out = empty({B, T, C}, x.dtype());
+  const auto part = [op, heads](const Tensor& t, int64_t i) { return packed_part(op, t, i, heads); };
+  const auto as_output = [B, T, C, heads](const Tensor& t) {
+    return view::transpose(view::reshape(t, {B, T, heads, C / heads}), 1, 2);
+  };
+  const Attention a(part(x, 0), part(x, 1), part(x, 2), as_output(out), options, keep);
+  a.forward();
+  return fused(
+      op, out, {qkv},
+      [a, part, as_output, shape = x.shape()](const Tensor& g, Needs) -> Gradients {
+        const Tensor dx = empty(shape, g.dtype());
+        a.backward(as_output(kernels::contiguous(g)), part(dx, 0), part(dx, 1), part(dx, 2), {});
+        return {dx};
+      },
+      [options, keep, heads](Inputs in) { return reference::packed_self_attention(in[0], heads, options, keep); });
+}
+
+}  // namespace heed

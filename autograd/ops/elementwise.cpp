@@ -1,0 +1,356 @@
+// Ops that work element by element, each with its gradient beside it.
+#include <cmath>
+
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/autograd/ops/arguments.h>
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/elementwise.h>
+#include <heed/tensor/kernels/unary.h>
+#include <heed/tensor/view.h>
+
+namespace heed {
+
+using namespace autograd;
+using kernels::map;
+using kernels::map2;
+
+namespace {
+
+/// Both operands at their common shape. Expanding is an op of its own; its gradient is sum_to.
+std::pair<Tensor, Tensor> broadcast(const Op& op, const Tensor& a, const Tensor& b) {
+  check_same_dtype(op, a, b);
+  if (a.shape() == b.shape()) return {a, b};
+  const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
+  return {a.shape() == shape ? a : a.expand(shape, op.where), b.shape() == shape ? b : b.expand(shape, op.where)};
+}
+
+/// A constant of x's dtype: 1 where f(x) holds, 0.5 or whatever f gives.
+template <class F>
+Tensor weight_of(const Tensor& a, const Tensor& b, F f) {
+  return map2(a.detach(), b.detach(), f);
+}
+
+/// kernel(in, out, n) over contiguous memory, f32 or f64.
+template <class Kernel>
+Tensor vectorised(const Tensor& x0, Kernel kernel) {
+  const Tensor x = kernels::contiguous(x0);
+  Tensor y = empty(x.shape(), x.dtype());
+  dispatch_floating(x.dtype(), [&]<class T>() { kernel(x.data<T>(), y.mutable_data<T>(), x.numel()); });
+  return y;
+}
+
+int64_t integer_scalar(const Op& op, double s) {
+  if (s != std::floor(s))
+    fail<DTypeError>(op, "the scalar {} is no integer but the tensor is i64; need an integer, or .to(f32) first", s);
+  return static_cast<int64_t>(s);
+}
+
+}  // namespace
+
+// --- arithmetic -----------------------------------------------------------------------------------------------------
+
+Tensor add(const Tensor& a0, const Tensor& b0, Loc loc) {
+  const Op op{"add", loc};
+  auto [a, b] = broadcast(op, a0, b0);
+  check_number(op, a);
+  return record(op, kernels::map2_numbers(a, b, std::plus<>{}),
+                {{a, [](const Tensor& g) { return g; }}, {b, [](const Tensor& g) { return g; }}});
+}
+
+Tensor sub(const Tensor& a0, const Tensor& b0, Loc loc) {
+  const Op op{"sub", loc};
+  auto [a, b] = broadcast(op, a0, b0);
+  check_number(op, a);
+  return record(op, kernels::map2_numbers(a, b, std::minus<>{}),
+                {{a, [](const Tensor& g) { return g; }}, {b, [](const Tensor& g) { return -g; }}});
+}
+
+Tensor mul(const Tensor& a0, const Tensor& b0, Loc loc) {
+  const Op op{"mul", loc};
+  auto [a, b] = broadcast(op, a0, b0);
+  check_number(op, a);
+  return record(op, kernels::map2_numbers(a, b, std::multiplies<>{}),
+                {{a, [b = b](const Tensor& g) { return g * b; }}, {b, [a = a](const Tensor& g) { return g * a; }}});
+}
+
+Tensor div(const Tensor& a0, const Tensor& b0, Loc loc) {
+  const Op op{"div", loc};
+  auto [a, b] = broadcast(op, a0, b0);
+  check_floating(op, a);
+  return record(op, map2(a, b, std::divides<>{}),
+                {{a, [b = b](const Tensor& g) { return g / b; }},
+                 {b, [b = b](const Tensor& g, const Tensor& y) { return -g * y / b; }}});
+}
+
+Tensor add(const Tensor& x, double s, Loc loc) {
+  const Op op{"add", loc};
+  check_number(op, x);
+  if (x.dtype() == i64)
+    return kernels::map_as<int64_t, int64_t>(x, [k = integer_scalar(op, s)](int64_t v) { return v + k; });
+  return record(op, map(x, [s](auto v) { return v + static_cast<decltype(v)>(s); }),
+                {{x, [](const Tensor& g) { return g; }}});
+}
+
+Tensor mul(const Tensor& x, double s, Loc loc) {
+  const Op op{"mul", loc};
+  check_number(op, x);
+  if (x.dtype() == i64)
+    return kernels::map_as<int64_t, int64_t>(x, [k = integer_scalar(op, s)](int64_t v) { return v * k; });
+  return record(op, map(x, [s](auto v) { return v * static_cast<decltype(v)>(s); }),
+                {{x, [s](const Tensor& g) { return g * s; }}});
+}
+
+Tensor div(const Tensor& x, double s, Loc loc) {
+  const Op op{"div", loc};
+  check_floating(op, x);
+  return record(op, map(x, [s](auto v) { return v / static_cast<decltype(v)>(s); }),
+                {{x, [s](const Tensor& g) { return g / s; }}});
+}
+
+Tensor div(double s, const Tensor& x, Loc loc) {
+  const Op op{"div", loc};
+  check_floating(op, x);
+  return record(op, map(x, [s](auto v) { return static_cast<decltype(v)>(s) / v; }),
+                {{x, [x](const Tensor& g, const Tensor& y) { return -g * y / x; }}});
+}
+
+Tensor neg(const Tensor& x, Loc loc) {
+  const Op op{"neg", loc};
+  check_number(op, x);
+  return record(op, kernels::map_numbers(x, std::negate<>{}), {{x, [](const Tensor& g) { return -g; }}});
+}
+
+Tensor pow(const Tensor& x, double p, Loc loc) {
+  const Op op{"pow", loc};
+  check_floating(op, x);
+  const auto power = [p](auto v) {
+    using T = decltype(v);
+    if (p == 2) return v * v;
+    if (p == -1) return T(1) / v;
+    return static_cast<T>(std::pow(v, static_cast<T>(p)));
+  };
+  return record(op, map(x, power), {{x, [x, p](const Tensor& g) {
+                                       if (p == 0) return zeros_like(g);  // not 0 * x^-1, which is NaN at 0
+                                       return g * pow(x, p - 1) * p;
+                                     }}});
+}
+
+Tensor pow(const Tensor& a0, const Tensor& b0, Loc loc) {
+  const Op op{"pow", loc};
+  auto [a, b] = broadcast(op, a0, b0);
+  check_floating(op, a);
+  return record(op, map2(a, b, [](auto u, auto v) { return std::pow(u, v); }),
+                {{a, [a = a, b = b](const Tensor& g) { return where(eq(b, 0), zeros_like(g), g * b * pow(a, b - 1)); }},
+                 {b, [a = a, b = b](const Tensor& g, const Tensor& y) {
+                    // 0^b is flat in b for b >= 0, where log(0) would say -inf.
+                    const Tensor flat = logical_and(eq(a, 0), ge(b, 0));
+                    return where(flat, zeros_like(g), g * y * log(masked_fill(a, flat, 1)));
+                  }}});
+}
+
+// --- functions of one variable ------------------------------------------------------------------------------------------
+
+Tensor exp(const Tensor& x, Loc loc) {
+  const Op op{"exp", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::exp(in, out, n); }),
+                {{x, [](const Tensor& g, const Tensor& y) { return g * y; }}});
+}
+
+Tensor log(const Tensor& x, Loc loc) {
+  const Op op{"log", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::log(in, out, n); }),
+                {{x, [x](const Tensor& g) { return g / x; }}});
+}
+
+Tensor sqrt(const Tensor& x, Loc loc) {
+  const Op op{"sqrt", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sqrt(in, out, n); }),
+                {{x, [](const Tensor& g, const Tensor& y) { return g / (y * 2); }}});
+}
+
+Tensor rsqrt(const Tensor& x, Loc loc) {
+  const Op op{"rsqrt", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::rsqrt(in, out, n); }),
+                {{x, [](const Tensor& g, const Tensor& y) { return g * y * y * y * -0.5; }}});
+}
+
+Tensor abs(const Tensor& x, Loc loc) {
+  const Op op{"abs", loc};
+  check_number(op, x);
+  return record(op, kernels::map_numbers(x, [](auto v) { return std::abs(v); }),
+                {{x, [x](const Tensor& g) {
+                    return g * map(x.detach(), [](auto v) { return decltype(v)((v > 0) - (v < 0)); });
+                  }}});
+}
+
+Tensor sin(const Tensor& x, Loc loc) {
+  const Op op{"sin", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sin(in, out, n); }),
+                {{x, [x](const Tensor& g) { return g * cos(x); }}});
+}
+
+Tensor cos(const Tensor& x, Loc loc) {
+  const Op op{"cos", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::cos(in, out, n); }),
+                {{x, [x](const Tensor& g) { return -g * sin(x); }}});
+}
+
+Tensor tanh(const Tensor& x, Loc loc) {
+  const Op op{"tanh", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::tanh(in, out, n); }),
+                {{x, [](const Tensor& g, const Tensor& y) { return g * (1 - y * y); }}});
+}
+
+Tensor sigmoid(const Tensor& x, Loc loc) {
+  const Op op{"sigmoid", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sigmoid(in, out, n); }),
+                {{x, [](const Tensor& g, const Tensor& y) { return g * (y * (1 - y)); }}});
+}
+
+Tensor erf(const Tensor& x, Loc loc) {
+  const Op op{"erf", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::erf(in, out, n); }),
+                {{x, [x](const Tensor& g) { return g * exp(-(x * x)) * (2 / std::sqrt(M_PI)); }}});
+}
+
+Tensor relu(const Tensor& x, Loc loc) {
+  const Op op{"relu", loc};
+  check_floating(op, x);
+  return record(op, map(x, [](auto v) { return v > 0 || v != v ? v : decltype(v)(0); }),
+                {{x, [](const Tensor& g, const Tensor& y) {
+                    return g * map(y.detach(), [](auto v) { return decltype(v)(v > 0); });
+                  }}});
+}
+
+Tensor silu(const Tensor& x, Loc loc) {
+  const Op op{"silu", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::silu(in, out, n); }),
+                {{x, [x](const Tensor& g) {
+                    const Tensor s = sigmoid(x);
+                    return g * (s * (1 + x * (1 - s)));
+                  }}});
+}
+
+Tensor softplus(const Tensor& x, Loc loc) {
+  const Op op{"softplus", loc};
+  check_floating(op, x);
+  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::softplus(in, out, n); }),
+                {{x, [x](const Tensor& g) { return g * sigmoid(x); }}});
+}
+
+// --- choices ------------------------------------------------------------------------------------------------------------
+
+Tensor minimum(const Tensor& a0, const Tensor& b0, Loc loc) {
+  const Op op{"minimum", loc};
+  auto [a, b] = broadcast(op, a0, b0);
+  check_number(op, a);
+  const auto share = [](auto u, auto v) { return u < v ? decltype(u)(1) : u == v ? decltype(u)(0.5) : decltype(u)(0); };
+  return record(op, kernels::map2_numbers(a, b, [](auto u, auto v) { return u < v || u != u ? u : v; }),
+                {{a, [a = a, b = b, share](const Tensor& g) { return g * weight_of(a, b, share); }},
+                 {b, [a = a, b = b, share](const Tensor& g) { return g * weight_of(b, a, share); }}});
+}
+
+Tensor maximum(const Tensor& a0, const Tensor& b0, Loc loc) {
+  const Op op{"maximum", loc};
+  auto [a, b] = broadcast(op, a0, b0);
+  check_number(op, a);
+  const auto share = [](auto u, auto v) { return u > v ? decltype(u)(1) : u == v ? decltype(u)(0.5) : decltype(u)(0); };
+  return record(op, kernels::map2_numbers(a, b, [](auto u, auto v) { return u > v || u != u ? u : v; }),
+                {{a, [a = a, b = b, share](const Tensor& g) { return g * weight_of(a, b, share); }},
+                 {b, [a = a, b = b, share](const Tensor& g) { return g * weight_of(b, a, share); }}});
+}
+
+Tensor clamp(const Tensor& x, double low, double high, Loc loc) {
+  const Op op{"clamp", loc};
+  check_floating(op, x);
+  if (!(low <= high)) fail<ValueError>(op, "low {} and high {}; need low <= high", low, high);
+  const auto f = [=](auto v) {
+    using T = decltype(v);
+    return v < T(low) ? T(low) : v > T(high) ? T(high) : v;
+  };
+  return record(op, map(x, f), {{x, [x, low, high](const Tensor& g) {
+                                   return g * map(x.detach(), [=](auto v) {
+                                            return decltype(v)(v >= decltype(v)(low) && v <= decltype(v)(high));
+                                          });
+                                 }}});
+}
+
+Tensor where(const Tensor& condition, const Tensor& a0, const Tensor& b0, Loc loc) {
+  const Op op{"where", loc};
+  check_dtype(op, condition, boolean, "the condition");
+  auto [a, b] = broadcast(op, a0, b0);
+  const Shape shape = broadcast_shapes(op, condition.shape(), a.shape());
+  if (!(a.shape() == shape)) a = a.expand(shape, loc), b = b.expand(shape, loc);
+  const Tensor c = view::expand(op, condition, shape);
+  return record(op, kernels::where(c, a, b),
+                {{a, [c](const Tensor& g) { return where(c, g, zeros_like(g)); }},
+                 {b, [c](const Tensor& g) { return where(c, zeros_like(g), g); }}});
+}
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc) {
+  const Op op{"masked_fill", loc};
+  check_defined(op, x);
+  check_dtype(op, mask, boolean, "the mask");
+  check_mask_fits(op, mask, x.shape());
+  const Tensor m = view::expand(op, mask, x.shape());
+  const Tensor filler = view::expand(op, scalar(value, x.dtype()), x.shape());
+  return record(op, kernels::where(m, filler, x), {{x, [m](const Tensor& g) { return masked_fill(g, m, 0); }}});
+}
+
+// --- comparisons and logic ------------------------------------------------------------------------------------------------
+
+namespace {
+
+template <class F>
+Tensor compare(const Op& op, const Tensor& a0, const Tensor& b0, F f) {
+  check_same_dtype(op, a0, b0);
+  const Shape shape = broadcast_shapes(op, a0.shape(), b0.shape());
+  return kernels::compare(view::expand(op, a0, shape), view::expand(op, b0, shape), f);
+}
+
+template <class F>
+Tensor compare(const Op& op, const Tensor& a, double s, F f) {
+  check_defined(op, a);
+  return compare(op, a, scalar(s, a.dtype()), f);
+}
+
+}  // namespace
+
+Tensor eq(const Tensor& a, const Tensor& b, Loc loc) { return compare({"eq", loc}, a, b, std::equal_to<>{}); }
+Tensor ne(const Tensor& a, const Tensor& b, Loc loc) { return compare({"ne", loc}, a, b, std::not_equal_to<>{}); }
+Tensor lt(const Tensor& a, const Tensor& b, Loc loc) { return compare({"lt", loc}, a, b, std::less<>{}); }
+Tensor le(const Tensor& a, const Tensor& b, Loc loc) { return compare({"le", loc}, a, b, std::less_equal<>{}); }
+Tensor gt(const Tensor& a, const Tensor& b, Loc loc) { return compare({"gt", loc}, a, b, std::greater<>{}); }
+Tensor ge(const Tensor& a, const Tensor& b, Loc loc) { return compare({"ge", loc}, a, b, std::greater_equal<>{}); }
+Tensor eq(const Tensor& a, double s, Loc loc) { return compare({"eq", loc}, a, s, std::equal_to<>{}); }
+Tensor ne(const Tensor& a, double s, Loc loc) { return compare({"ne", loc}, a, s, std::not_equal_to<>{}); }
+Tensor lt(const Tensor& a, double s, Loc loc) { return compare({"lt", loc}, a, s, std::less<>{}); }
+Tensor le(const Tensor& a, double s, Loc loc) { return compare({"le", loc}, a, s, std::less_equal<>{}); }
+Tensor gt(const Tensor& a, double s, Loc loc) { return compare({"gt", loc}, a, s, std::greater<>{}); }
+Tensor ge(const Tensor& a, double s, Loc loc) { return compare({"ge", loc}, a, s, std::greater_equal<>{}); }
+
+Tensor logical_not(const Tensor& x, Loc loc) {
+  check_dtype({"logical_not", loc}, x, boolean, "the input");
+  return kernels::map_as<bool, bool>(x, [](bool v) { return !v; });
+}
+Tensor logical_and(const Tensor& a, const Tensor& b, Loc loc) {
+  check_dtype({"logical_and", loc}, a, boolean, "the first input");
+  return compare({"logical_and", loc}, a, b, [](bool u, bool v) { return u && v; });
+}
+Tensor logical_or(const Tensor& a, const Tensor& b, Loc loc) {
+  check_dtype({"logical_or", loc}, a, boolean, "the first input");
+  return compare({"logical_or", loc}, a, b, [](bool u, bool v) { return u || v; });
+}
+
+}  // namespace heed

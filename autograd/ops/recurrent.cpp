@@ -1,0 +1,137 @@
+// Whole sequences through one RNN, LSTM or GRU: the recurrent half of the cell, over the kernel that runs all steps.
+#include <algorithm>
+
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/autograd/ops/arguments.h>
+#include <heed/autograd/ops/reference.h>
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/view.h>
+
+namespace heed {
+
+using namespace autograd;
+
+namespace {
+
+using kernels::RecurrentShape;
+
+void check_shape(const Op& op, const Tensor& x, const Shape& shape, DType dtype, const char* name) {
+  if (!x.defined()) return;
+  check_dtype(op, x, dtype, name);
+  if (!(x.shape() == shape)) fail<ShapeError>(op, "{} has shape {}; need {}", name, x.shape(), shape);
+}
+
+RecurrentShape check(const Op& op, Cell cell, const Tensor& gates, const Tensor& w_hh, const Tensor& b_hh,
+                     const Tensor& h0, const Tensor& c0, const RecurrentSteps& steps) {
+  check_floating(op, gates, "gates");
+  check_dtype(op, w_hh, gates.dtype(), "w_hh");
+  const int64_t G = kernels::gates_of(cell);
+  if (w_hh.rank() != 2 || w_hh.size(0) != G * w_hh.size(1))
+    fail<ShapeError>(op, "w_hh has shape {}; need ({} H, H)", w_hh.shape(), G);
+  const int64_t H = w_hh.size(1);
+  if (gates.rank() != 3 || gates.size(2) != G * H)
+    fail<ShapeError>(op, "gates have shape {}; need (T, B, {})", gates.shape(), G * H);
+  const int64_t T = gates.size(0), B = gates.size(1);
+  check_shape(op, b_hh, {G * H}, gates.dtype(), "b_hh");
+  check_shape(op, h0, {B, H}, gates.dtype(), "h0");
+  check_shape(op, c0, {B, H}, gates.dtype(), "c0");
+  if (c0.defined() && cell != Cell::lstm)
+    fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
+  check_shape(op, steps.lengths, {B}, i64, "lengths");
+  if (steps.lengths.defined())
+    for (const int64_t length : steps.lengths.to_vector<int64_t>())
+      if (length < 0 || length > T) fail<ValueError>(op, "a length of {}; need 0 to {}", length, T);
+  return {T, B, H};
+}
+
+/// Everything that the kernel reads, dense where it must be, without history.
+struct Run {
+  Cell cell;
+  RecurrentShape shape;
+  bool reverse;
+  Tensor w_hh, b_hh, h0, c0, lengths;
+
+  kernels::RecurrentOptions options() const {
+    return {.reverse = reverse, .lengths = lengths.defined() ? lengths.data<int64_t>() : nullptr};
+  }
+  template <class T>
+  static const T* pointer(const Tensor& x) {
+    return x.defined() ? x.data<T>() : nullptr;
+  }
+  template <class T>
+  kernels::RecurrentWeights<T> weights() const {
+    return {pointer<T>(w_hh), pointer<T>(b_hh)};
+  }
+  template <class T>
+  kernels::RecurrentState<const T> first() const {
+    return {pointer<T>(h0), pointer<T>(c0)};
+  }
+};
+
+Tensor dense(const Tensor& x) { return x.defined() ? kernels::contiguous(x.detach()) : x; }
+
+template <class T>
+kernels::Steps<T> steps_of(const Tensor& x) {
+  if constexpr (std::is_const_v<T>) return {x.data<std::remove_const_t<T>>(), x.strides()[0], x.strides()[1]};
+  else return {x.mutable_data<T>(), x.strides()[0], x.strides()[1]};
+}
+
+/// One slice of the packed result or of its gradient: all h, then the last h, then the last c.
+Tensor slice(const Tensor& packed, int64_t index) { return view::select({"recurrent"}, packed, 0, index); }
+
+/// Uninitialised, laid out as x is: batch first where x is, so that the product behind it needs no copy.
+Tensor empty_as(const Tensor& x) {
+  if (x.strides()[0] >= x.strides()[1]) return empty(x.shape(), x.dtype());
+  return view::transpose(empty({x.size(1), x.size(0), x.size(2)}, x.dtype()), 0, 1);
+}
+
+Gradients run_backward(const Run& run, const Tensor& gates, const Tensor& out, const Tensor& saved, const Tensor& g0,
+                       Needs needs) {
+  const Tensor g = kernels::contiguous(g0);
+  const int64_t T = run.shape.T, B = run.shape.B, H = run.shape.H;
+  const DType dtype = gates.dtype();
+  const auto wanted = [&](size_t input, const Shape& shape) { return needs[input] ? empty(shape, dtype) : Tensor(); };
+  const Tensor dgates = empty_as(gates), dw = wanted(1, run.w_hh.shape());
+  const Tensor db = wanted(2, {run.w_hh.size(0)}), dh0 = wanted(3, {B, H}), dc0 = wanted(4, {B, H});
+  dispatch_floating(dtype, [&]<class Real>() {
+    const auto target = [](const Tensor& x) { return x.defined() ? x.mutable_data<Real>() : nullptr; };
+    kernels::RecurrentState<const Real> dlast{slice(g, T).data<Real>(), nullptr};
+    if (run.cell == Cell::lstm) dlast.c = slice(g, T + 1).data<Real>();
+    const kernels::RecurrentGradients<Real> gradients{
+        steps_of<Real>(dgates), {target(dh0), target(dc0)}, target(dw), target(db)};
+    kernels::recurrent_backward<Real>(run.cell, run.shape, run.weights<Real>(), run.first<Real>(), run.options(),
+                                      steps_of<const Real>(out), Run::pointer<Real>(saved), steps_of<const Real>(g),
+                                      dlast, gradients);
+  });
+  return {dgates, dw, db, dh0, dc0};
+}
+
+}  // namespace
+
+Tensor recurrent(Cell cell, const Tensor& gates0, const Tensor& w_hh, const Tensor& b_hh, const Tensor& h0,
+                 const Tensor& c0, const RecurrentSteps& steps, Loc loc) {
+  const Op op{"recurrent", loc};
+  const RecurrentShape shape = check(op, cell, gates0, w_hh, b_hh, h0, c0, steps);
+  const Run run{cell, shape, steps.reverse, dense(w_hh), dense(b_hh), dense(h0), dense(c0), dense(steps.lengths)};
+  const Tensor gates = gates0.strides()[2] == 1 || gates0.size(2) <= 1 ? gates0.detach() : dense(gates0);
+  const std::vector<Tensor> inputs{gates0, w_hh, b_hh, h0, c0};
+  const bool recorded =
+      grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
+
+  const Tensor out = empty({shape.T + (cell == Cell::lstm ? 2 : 1), shape.B, shape.H}, gates.dtype(), loc);
+  const Tensor saved = recorded ? empty({kernels::recurrent_saved_size(cell, shape)}, gates.dtype()) : Tensor();
+  dispatch_floating(gates.dtype(), [&]<class Real>() {
+    kernels::RecurrentState<Real> last{slice(out, shape.T).mutable_data<Real>(), nullptr};
+    if (cell == Cell::lstm) last.c = slice(out, shape.T + 1).mutable_data<Real>();
+    kernels::recurrent<Real>(cell, shape, steps_of<const Real>(gates), run.weights<Real>(), run.first<Real>(),
+                             run.options(), steps_of<Real>(out), last,
+                             saved.defined() ? saved.mutable_data<Real>() : nullptr);
+  });
+  return fused(
+      op, out, inputs,
+      [run, gates, out, saved](const Tensor& g, Needs needs) { return run_backward(run, gates, out, saved, g, needs); },
+      [cell, steps](Inputs in) { return reference::recurrent(cell, in[0], in[1], in[2], in[3], in[4], steps); });
+}
+
+}  // namespace heed

@@ -1,0 +1,39 @@
+// A file that appears under its name complete, or not at all.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+#include <heed/tensor/error.h>
+
+namespace heed {
+
+/// Writes to a temporary name in the same directory; commit() flushes to disk and renames. Without a commit, the
+/// destructor removes what was written and leaves any older file of that name as it was.
+class AtomicFile {
+ public:
+  /// Throws FileError if the directory cannot be written or `path` names something other than a regular file.
+  explicit AtomicFile(std::filesystem::path path, Loc loc = Loc::current());
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  /// Throws FileError, for example when the disk is full.
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// The file takes its name. Throws FileError.
+  void commit();
+
+ private:
+  [[noreturn]] void fail_with(const char* what, int error) const;
+
+  std::filesystem::path path_, temporary_;
+  Loc where_;
+  int descriptor_ = -1;
+};
+
+/// `text` as the whole file `path`. Throws FileError.
+void write_file(const std::filesystem::path& path, std::string_view text, Loc loc = Loc::current());
+
+}  // namespace heed

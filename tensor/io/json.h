@@ -1,0 +1,27 @@
+// JSON as heed reads and writes it: nlohmann's values, with the parser and the printer compiled once, in json.cpp.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace heed {
+
+using Json = nlohmann::ordered_json;  ///< objects keep the order in which their keys were put
+
+constexpr int kDeepestJson = 16;  ///< levels: a deep value would exhaust the stack of what walks through it
+
+/// A discarded value (is_discarded()) if the text is not JSON, or nests deeper than kDeepestJson.
+Json parse_json(std::string_view text);
+
+/// Hands the values of the text to `events` as they come; false if it is not JSON, or `events` wants no more.
+bool parse_json(std::string_view text, nlohmann::json_sax<Json>& events);
+
+/// One line, or `indent` spaces a level. Throws Json::exception for text that is not UTF-8.
+std::string dump_json(const Json& json, int indent = -1);
+
+/// One line of ASCII for any text; what is not UTF-8 becomes U+FFFD.
+std::string dump_ascii(const Json& json);
+
+}  // namespace heed

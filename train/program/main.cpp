@@ -1,0 +1,246 @@
+// The `heed` program and its command line; what the commands do is in program/. Results go to stdout, everything else to
+// stderr. Exit code 0, 1 for an error, 2 for a command line that cannot be, 130 if Ctrl-C ended training (after saving).
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
+#include <CLI/CLI.hpp>
+
+#include <heed/train/program/gpt.h>
+#include <heed/train/program/seq2seq.h>
+#include <heed/train/program/usage.h>
+#include <heed/train/translator.h>
+
+namespace heed::train::program {
+namespace {
+
+constexpr int64_t kMostSeed = int64_t{1} << 53;  // what JSON can hold
+constexpr const char* kRunGroup = "The run";     // the group of the options that decide a training run
+
+/// Makes `app` ask for one of its commands if none is given.
+void require_command(CLI::App& app) {
+  app.require_subcommand(0, 1);  // what is given and unknown is then said to be so
+  app.callback([&app] {
+    if (!app.get_subcommands().empty()) return;
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    throw UsageError(fmt::format("need a command: {}", join(names, ", ")));
+  });
+}
+
+/// Checks that an option is a whole number in [low, high].
+CLI::Validator whole_number(int64_t low, int64_t high = 1'000'000'000) {
+  return CLI::Validator(
+      [low, high](std::string& text) {
+        int64_t value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return std::string();
+        return fmt::format("need a whole number from {} to {}, not '{}'", low, high, text);
+      },
+      "");
+}
+
+/// Checks that an option is a number above `low` (or equal to it, if `closed`) and at most `high`.
+CLI::Validator number(double low, bool closed, double high) {
+  return CLI::Validator(
+      [low, closed, high](std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value <= high &&
+            (closed ? value >= low : value > low))
+          return std::string();
+        const std::string most = std::isfinite(high) ? fmt::format(" and at most {}", high) : "";
+        return fmt::format("need a number {} {}{}, not '{}'", closed ? "from" : "above", low, most, text);
+      },
+      "");
+}
+
+/// Checks that an option is one of the names.
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  return CLI::Validator(
+      [names](std::string& text) {
+        if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
+        return fmt::format("need one of {}, not '{}'", join(names, ", "), text);
+      },
+      "");
+}
+
+/// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
+void check_resume(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options())
+    if (option->count() > 0 && option->get_group() == kRunGroup)
+      fail<UsageError>({"--resume"}, "{} is given too; need none, as the interrupted run goes on with its own",
+                       option->get_name());
+}
+
+/// An option of a kind (N, X, ...) whose text is checked.
+template <class Value>
+CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value, const std::string& type,
+                        const CLI::Validator& valid, const std::string& help) {
+  return command->add_option(name, value, help)->type_name(type)->check(valid);
+}
+
+/// The options that every training has after its own, and what runs it.
+template <class Flags>
+void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*train)(const Flags&), int& exit_code) {
+  add_option(command, "--threads", flags->threads, "N", whole_number(1, 1024),
+             "at most so many at once (default: all cores)");
+  command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))
+      ->type_name("DIR");
+  command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
+  command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
+  command->callback([command, flags, train, &exit_code] {
+    if (flags->resume) check_resume(*command);
+    exit_code = train(*flags);
+  });
+}
+
+// --- heed gpt ------------------------------------------------------------------------------------------------------
+
+// Each command adds itself to the command line and runs when it is parsed there; exit_code becomes what the program ends with.
+
+void add_gpt_train(CLI::App& gpt, int& exit_code) {
+  const auto flags = std::make_shared<GptTrainFlags>();
+  constexpr int64_t kMost = 1'000'000;
+
+  CLI::App* command = gpt.add_subcommand("train", "Train a GPT on the characters of a text");
+  const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
+  command->add_option("--text", flags->text, "UTF-8 text; its last 10% validates (default: the King James Bible)")
+      ->type_name("FILE")
+      ->group(kRunGroup);
+  run("--preset", flags->preset, "micro|cpu|baby", one_of(preset_names()),
+      "sizes and steps for what is not given below (default: cpu)");
+  run("--steps", flags->steps, "N", whole_number(0), "updates");
+  run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step");
+  run("--context", flags->context, "N", whole_number(1, kMost), "characters that the model sees at once");
+  run("--layers", flags->layers, "N", whole_number(1, 1000), "blocks");
+  run("--heads", flags->heads, "N", whole_number(1, kMost), "attention heads of each block; must divide the channels");
+  run("--channels", flags->channels, "N", whole_number(1, kMost), "width");
+  run("--dropout", flags->dropout, "X", number(0, true, 1), "share of activations zeroed in training");
+  run("--lr", flags->lr, "X", number(0, false, INFINITY),
+      "learning rate after warm-up; falls to a tenth (default: 0.001)");
+  run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
+  end_training(command, flags, train_gpt, exit_code);
+}
+
+void add_gpt_sample(CLI::App& gpt, int& exit_code) {
+  const auto flags = std::make_shared<GptSampleFlags>();
+  CLI::App* command = gpt.add_subcommand("sample", "Write with a trained GPT");
+  command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
+  command->add_option("--prompt", flags->prompt, "text to continue; only characters that the model knows")
+      ->type_name("TEXT");
+  add_option(command, "--tokens", flags->tokens, "N", whole_number(0), "characters to write (default: 500)");
+  add_option(command, "--temperature", flags->temperature, "X", number(0, true, INFINITY),
+             "0: always the likeliest; 1: as learnt (default: 0.8)");
+  add_option(command, "--top-k", flags->top_k, "K", whole_number(1), "only the K likeliest characters");
+  add_option(command, "--top-p", flags->top_p, "P", number(0, false, 1),
+             "only the likeliest characters, of probability P together");
+  add_option(command, "--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
+  command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")
+      ->type_name("FILE");
+  command->callback([flags, &exit_code] { exit_code = sample_gpt(*flags); });
+}
+
+void add_gpt(CLI::App& app, int& exit_code) {
+  CLI::App* gpt = app.add_subcommand("gpt", "Generative pretrained transformers, character by character");
+  require_command(*gpt);
+  add_gpt_train(*gpt, exit_code);
+  add_gpt_sample(*gpt, exit_code);
+}
+
+// --- heed seq2seq --------------------------------------------------------------------------------------------------
+
+void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
+  const auto flags = std::make_shared<TranslatorTrainFlags>();
+  CLI::App* command = seq2seq.add_subcommand("train", "Train a translator on sentence pairs");
+  const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
+  command
+      ->add_option("--pairs", flags->pairs,
+                   "UTF-8 lines of source, tab, target (default: English and French from a grammar)")
+      ->type_name("FILE")
+      ->group(kRunGroup);
+  run("--arch", flags->arch, "rnn|attention|transformer", one_of(arch_names()),
+      "one vector for a sentence, attention over an RNN's states, or a Transformer (default: attention)");
+  run("--cell", flags->cell, "rnn|lstm|gru", one_of(cell_names()),
+      "recurrent cell of rnn and attention (default: gru)");
+  run("--steps", flags->steps, "N", whole_number(0), fmt::format("updates (default: {})", kTranslatorSteps));
+  run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
+  end_training(command, flags, train_translator, exit_code);
+}
+
+void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
+  const auto flags = std::make_shared<TranslateFlags>();
+  CLI::App* command = seq2seq.add_subcommand("translate", "Translate sentences with a trained translator");
+  command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
+  add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000),
+             "translations kept while searching (default: 1, greedy)");
+  command->add_flag("--align", flags->align, "draw where each word of the translation looked");
+  command->add_option("--page", flags->page, "write an HTML page that shows how, word by word, and all weights")
+      ->type_name("FILE");
+  command
+      ->add_option("--beside", flags->beside,
+                   "model without attention (--arch rnn) to show at work beside it in the page")
+      ->type_name("DIR");
+  command->add_option("sentence", flags->sentences, "sentences, each in quotes")->required()->type_name("SENTENCE");
+  command->callback([flags, &exit_code] { exit_code = translate(*flags); });
+}
+
+void add_seq2seq(CLI::App& app, int& exit_code) {
+  CLI::App* seq2seq = app.add_subcommand("seq2seq", "Translators: RNN encoder-decoder, attention, Transformer");
+  require_command(*seq2seq);
+  add_seq2seq_train(*seq2seq, exit_code);
+  add_seq2seq_translate(*seq2seq, exit_code);
+}
+
+// --- errors --------------------------------------------------------------------------------------------------------
+
+/// An error's sentence without the place in our source that ends it.
+std::string sentence(const std::exception& error) {
+  std::string text = error.what();
+  if (const size_t place = text.rfind("  ["); place != std::string::npos && text.ends_with(']')) text.resize(place);
+  return text;
+}
+
+/// The command that was being parsed, for the hint where to find help.
+std::string command_of(const CLI::App& app) {
+  std::string command = "heed";
+  for (const CLI::App* at = &app; !at->get_subcommands().empty(); command += " " + at->get_name())
+    at = at->get_subcommands().front();
+  return command;
+}
+
+int usage_error(const CLI::App& app, const std::exception& error) {
+  fmt::print(stderr, "heed: {}\nTry '{} --help'.\n", sentence(error), command_of(app));
+  return 2;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Trains small attention models: GPTs that write, and translators.", "heed");
+  app.set_version_flag("--version", "heed " HEED_VERSION);
+  require_command(app);
+  int exit_code = 0;
+  add_gpt(app, exit_code);
+  add_seq2seq(app, exit_code);
+  try {
+    app.parse(argc, argv);
+    return exit_code;
+  } catch (const CLI::Success& help) {  // --help or --version
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error);
+  } catch (const UsageError& error) {
+    return usage_error(app, error);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "heed: {}\n", sentence(error));
+    return 1;
+  }
+}
+
+}  // namespace
+}  // namespace heed::train::program
+
+int main(int argc, char** argv) { return heed::train::program::run(argc, argv); }

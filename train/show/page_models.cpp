@@ -1,0 +1,144 @@
+#include <heed/train/show/page_models.h>
+
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
+#include <heed/nn/dropout.h>
+
+namespace heed::train {
+namespace {
+
+constexpr int64_t kShown = 8;  // numbers of a hidden state; even, so that both readers get half
+
+/// Numbers of each row, evenly spread over its width: (rows, width) -> (rows, kShown).
+Tensor some_numbers(const Tensor& states) {
+  const int64_t width = states.size(1), count = std::min(kShown, width);
+  std::vector<int64_t> columns;
+  for (int64_t k = 0; k < count; ++k) columns.push_back(k * width / count);
+  return index_select(states, 1, from_vector(columns, {count}));
+}
+
+/// Ids as a batch of one row.
+Tensor row(std::span<const int64_t> ids) {
+  return from_vector(std::vector<int64_t>(ids.begin(), ids.end()), {1, std::ssize(ids)});
+}
+
+/// What the decoder reads to write the sentence: the begin token, then all words but the last.
+Tensor decoder_input(const TranslatedSentence& s) {
+  std::vector<int64_t> ids = {s.begin};
+  ids.insert(ids.end(), s.written.begin(), s.written.end());
+  ids.pop_back();
+  return row(ids);
+}
+
+std::vector<std::string> words_read(const TranslatedSentence& s) {
+  std::vector<std::string> words = {s.begin_word};
+  words.insert(words.end(), s.written_words.begin(), s.written_words.end());
+  words.pop_back();
+  return words;
+}
+
+void check(const Op& op, const TranslatedSentence& s) {
+  if (s.source.size() != s.source_words.size() || s.written.size() != s.written_words.size())
+    fail<ShapeError>(op, "{} source ids and {} words, {} written ids and {} words; need a word for each id",
+                     s.source.size(), s.source_words.size(), s.written.size(), s.written_words.size());
+  if (s.written.empty()) fail<ShapeError>(op, "nothing was written; need at least the end token");
+}
+
+/// (1, H, T, S) of each layer -> (H, T, S)
+std::vector<Tensor> without_batch(const std::vector<Tensor>& layers) {
+  std::vector<Tensor> all;
+  for (const Tensor& weights : layers) all.push_back(weights[0]);
+  return all;
+}
+
+constexpr const char* kCross = "Each row writes a word of the translation and looks at the words of the sentence.";
+
+}  // namespace
+
+AttentionMaps attention_maps(const models::Gpt& gpt, std::span<const int64_t> tokens, std::vector<std::string> names,
+                             Loc loc) {
+  if (tokens.size() != names.size())
+    fail<ShapeError>({"attention_maps", loc}, "{} tokens and {} names; need a name for each token", tokens.size(),
+                     names.size());
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  return {.name = "self",
+          .about = "Each row has read a token and looks back, to guess what comes next. Nothing sees the future.",
+          .queries = names,
+          .keys = names,
+          .layers = without_batch(gpt.attention_weights(row(tokens), loc))};
+}
+
+std::vector<AttentionMaps> attention_maps(const models::Seq2Seq& model, const TranslatedSentence& s, Loc loc) {
+  check({"attention_maps", loc}, s);
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  const Tensor weights = model.alignment(row(s.source), {}, decoder_input(s), loc);
+  return {{.name = "cross", .about = kCross, .queries = s.written_words, .keys = s.source_words, .layers = {weights}}};
+}
+
+std::vector<AttentionMaps> attention_maps(const models::Transformer& model, const TranslatedSentence& s, Loc loc) {
+  check({"attention_maps", loc}, s);
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  const auto looks = model.attention_weights(row(s.source), {}, decoder_input(s), loc);
+  return {{.name = "cross",
+           .about = kCross,
+           .queries = s.written_words,
+           .keys = s.source_words,
+           .layers = without_batch(looks.cross)},
+          {.name = "encoder",
+           .about = "Each word of the sentence looks at all of its words, before and behind.",
+           .queries = s.source_words,
+           .keys = s.source_words,
+           .layers = without_batch(looks.encoder)},
+          {.name = "decoder",
+           .about = "Each row writes a word of the translation and looks at those written so far.",
+           .queries = s.written_words,
+           .keys = words_read(s),
+           .layers = without_batch(looks.decoder)}};
+}
+
+PageLane page_lane(const models::Seq2Seq& model, const TranslatedSentence& s, Loc loc) {
+  check({"page_lane", loc}, s);
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  const models::Seq2SeqStates states = model.states(row(s.source), {}, decoder_input(s), loc);
+  const bool attends = states.weights.defined();
+  return {.name = attends ? "With attention" : "Without attention",
+          .reading = attends ? PageLane::Reading::both_ways : PageLane::Reading::forward,
+          .source = s.source_words,
+          .written = s.written_words,
+          .width = states.context.size(2),
+          .states = some_numbers(states.encoder[0]),
+          .contexts = some_numbers(states.context[0]),
+          .decoder = some_numbers(states.decoder[0]),
+          .weights = attends ? states.weights[0] : Tensor()};
+}
+
+PageLane page_lane(const models::Transformer& model, const TranslatedSentence& s, Loc loc) {
+  check({"page_lane", loc}, s);
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  const auto looks = model.attention_weights(row(s.source), {}, decoder_input(s), loc);
+  return {.name = "With attention alone",
+          .reading = PageLane::Reading::at_once,
+          .source = s.source_words,
+          .written = s.written_words,
+          .width = model.config.channels,
+          .states = some_numbers(looks.memory[0]),
+          .decoder = some_numbers(looks.result[0]),
+          .weights = looks.cross.back()[0].mean(0)};
+}
+
+PageLane scheme_lane(const PageLane& lane) {
+  PageLane scheme{.name = "Without attention",
+                  .about = "A scheme, not a model: no model without attention was given.",
+                  .source = lane.source};
+  if (lane.reading == PageLane::Reading::both_ways && lane.states.defined())
+    scheme.states = lane.states.narrow(1, 0, lane.states.size(1) / 2);
+  if (lane.reading == PageLane::Reading::both_ways) scheme.width = lane.width / 2;
+  return scheme;
+}
+
+}  // namespace heed::train
