@@ -7,7 +7,7 @@
 #include <heed/autograd/check/profile.h>
 #include <heed/autograd/checkpoint.h>
 #include <heed/autograd/engine.h>
-#include <heed/autograd/module_path.h>
+#include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/models/generate.h>
 #include <heed/models/gpt.h>
@@ -23,6 +23,7 @@
 #include <heed/nn/position.h>
 #include <heed/nn/rnn.h>
 #include <heed/nn/scope.h>
+#include <heed/nn/watch_attention.h>
 #include <heed/tensor/format.h>
 #include <heed/tensor/io/safetensors.h>
 #include <heed/tensor/parallel.h>

@@ -47,7 +47,7 @@ Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, c
 
   std::vector<Tensor> sources;
   for (const auto& node : outside) sources.push_back(stand_in(node));
-  return record(op, first.detach(), sources, [op, fn, inputs, rng, before, outside](const Tensor& g, Needs) {
+  return record(op, first.detach(), sources, [fn, inputs, rng, before, outside](const Tensor& g, Needs) {
     std::optional<Rng> after;
     if (rng) after = std::exchange(*rng, *before);
     Tensor again;
@@ -56,7 +56,8 @@ Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, c
       again = fn(inputs);
     }
     if (rng) *rng = *after;
-    return run_backward(op, {again}, {.seeds = {g}, .create_graph = grad_enabled()}, outside, Through::stop_at_targets);
+    return run_backward({"checkpoint"}, {again}, {.seeds = {g}, .create_graph = grad_enabled()}, outside,
+                        Through::stop_at_targets);
   });
 }
 

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include <heed/autograd/check/anomaly.h>
-#include <heed/autograd/check/profile.h>
+#include <heed/autograd/observer.h>
 #include <heed/autograd/ops.h>
 #include <heed/tensor/kernels/copy.h>
 
@@ -115,41 +114,36 @@ class Walk {
 
   void pass_down(const Visit& visit, Tensor g) {
     Node& node = *visit.node;
-    const InModule there(node.module, node.where);  // where what is recorded, or goes wrong, now belongs
-    const Tensor intact =
-        detects_anomaly() ? g : Tensor();  // held, so that no formula writes over what the message tells of
+    const Op op(Op::Recorded{node.op, node.module, node.where, node.id});  // what is recorded, or goes wrong, is its
+    const Tensor intact = Observer::any_reads_gradient() ? g : Tensor();   // held, so that no formula writes over it
     const Gradients down = [&] {
-      const DetectAnomaly results_only(false);  // what the formula makes on its way is no result of this node
-      const Profile::Suspended one_row;
+      const Observer::Silence one_op;
       return node.backward(g, visit.node);
     }();
-    check_recorded(node, down, g);
-    if (detects_anomaly())
-      for (size_t i = 0; i < down.size(); ++i) check_gradient({node.op, node.where}, down[i], i, g);
+    check_recorded(op, down, g);
+    if (Observer::any()) Observer::tell_differentiated(op, down, g);
     g = Tensor();
     if (down.size() != node.inputs.size())
-      fail<GradError>({node.op, node.where}, "backward returned {} gradients for {} inputs; need one each", down.size(),
+      fail<GradError>(op, "backward returned {} gradients for {} inputs; need one each", down.size(),
                       node.inputs.size());
     for (size_t i = 0; i < down.size(); ++i) {
       const NodePtr& input = node.inputs[i];
       if (!input || !down[i].defined() || at_.find(input.get()) == at_.end()) continue;
       if (!(down[i].shape() == input->shape))
-        fail<ShapeError>({node.op, node.where}, "gradient {} has shape {}; need {}", i, down[i].shape(), input->shape);
+        fail<ShapeError>(op, "gradient {} has shape {}; need {}", i, down[i].shape(), input->shape);
       if (down[i].dtype() != input->dtype)
-        fail<DTypeError>({node.op, node.where}, "gradient {} is {}; need {}", i, name_of(down[i].dtype()),
-                         name_of(input->dtype));
+        fail<DTypeError>(op, "gradient {} is {}; need {}", i, name_of(down[i].dtype()), name_of(input->dtype));
       add(input, down[i]);
     }
-    if (Profile* profile = Profile::current()) profile->mark(std::string(node.op) + " backward");
   }
 
   /// Gradients are linear in g: one that is recorded no further than a recorded g is either 0, or made by kernels behind
   /// the graph's back, and second derivatives would silently lose it.
-  static void check_recorded(const Node& node, const Gradients& down, const Tensor& g) {
+  static void check_recorded(const Op& op, const Gradients& down, const Tensor& g) {
     if (!grad_enabled() || !g.node()) return;
     for (size_t i = 0; i < down.size(); ++i)
       if (down[i].defined() && !down[i].node() && has_nonzero(down[i]))
-        fail<GradError>({node.op, node.where},
+        fail<GradError>(op,
                         "no second derivative, as the formula of gradient {} is not made of recorded ops; need "
                         "create_graph = false, such ops, or fused(...) with a twin",
                         i);
@@ -166,12 +160,13 @@ class Walk {
   }
 
   static void accumulate_leaf(Node& leaf, Tensor g, bool create_graph) {
+    if (leaf.frozen) return;
     if (leaf.grad.defined()) accumulate(leaf.grad, g);
     else if (create_graph || (g.storage().use_count() == 1 && g.is_contiguous())) leaf.grad = std::move(g);
     else leaf.grad = kernels::copy(g);
   }
 
-  const Op op_;
+  const Op& op_;
   std::span<const NodePtr> targets_;
   const bool stop_;
   std::vector<Visit> visits_;
@@ -252,28 +247,42 @@ void backward(const std::vector<Tensor>& outputs, const GradOptions& options, Lo
   autograd::run_backward({"backward", loc}, outputs, options, {});
 }
 
+bool Tensor::requires_grad() const { return node() != nullptr; }
+
 Tensor& Tensor::set_requires_grad(bool on, Loc loc) {
   const Op op{"set_requires_grad", loc};
   if (!defined()) fail<Error>(op, "the tensor is undefined; need one made by a factory or an op");
-  if (node_ && !node_->leaf)
-    fail<GradError>(op, "the tensor was computed from others ({}); need a leaf, or detach() first", node_->op);
-  if (!on) {
-    node_ = nullptr;
-    return *this;
+  std::shared_ptr<autograd::Node>& own = whole_ && !node_ ? storage_->leaf : node_;
+  if (own && !own->leaf)
+    fail<GradError>(op, "the tensor was computed from others ({}); need a leaf, or detach() first", own->op);
+  if (on && !is_floating(dtype_)) fail<DTypeError>(op, "{} has no gradient; need f32 or f64", name_of(dtype_));
+  if (on && !own) {
+    own = std::make_shared<autograd::Node>(Op{"leaf", loc}, *this);
+    own->leaf = true;
   }
-  if (!is_floating(dtype_)) fail<DTypeError>(op, "{} has no gradient; need f32 or f64", name_of(dtype_));
-  if (!node_) {
-    node_ = std::make_shared<autograd::Node>(Op{"leaf", loc}, *this);
-    node_->leaf = true;
-  }
+  if (own) own->frozen = !on;
   return *this;
 }
 
+void Tensor::assign(const Tensor& x, Loc loc) const {
+  const Op op{"assign", loc};
+  if (!defined() || !x.defined())
+    fail<Error>(op, "{} is undefined; need a tensor", defined() ? "x" : "the tensor to write");
+  if (node_ && !node_->leaf)
+    fail<GradError>(op, "the tensor was computed from others ({}); need a leaf or a constant", node_->op);
+  if (!(x.shape() == shape_)) fail<ShapeError>(op, "x has shape {}; need that of the tensor, {}", x.shape(), shape_);
+  if (x.dtype() != dtype_)
+    fail<DTypeError>(op, "x is {}; need {}, as the tensor is", name_of(x.dtype()), name_of(dtype_));
+  kernels::copy_into(x.storage() == storage_ ? kernels::copy(x) : x, *this);
+  storage_->mark_written();
+}
+
 const Tensor& Tensor::grad(Loc loc) const {
-  if (!node_ || !node_->leaf)
+  const auto& own = history();
+  if (!own || !own->leaf)
     fail<GradError>({"grad", loc}, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad()",
-                    node_ ? "the result of an op" : "a constant");
-  return node_->grad;
+                    own ? "the result of an op" : "a constant");
+  return own->grad;
 }
 
 void Tensor::set_grad(const Tensor& g, Loc loc) const {
@@ -286,7 +295,7 @@ void Tensor::set_grad(const Tensor& g, Loc loc) const {
       fail<DTypeError>(op, "a gradient of {} for a tensor of {}; need equal dtypes", name_of(g.dtype()),
                        name_of(dtype_));
   }
-  node_->grad = g;
+  history()->grad = g;
 }
 
 void Tensor::zero_grad(Loc loc) const { set_grad({}, loc); }

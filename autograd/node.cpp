@@ -2,15 +2,13 @@
 
 #include <atomic>
 
-#include <heed/autograd/check/anomaly.h>
-#include <heed/autograd/check/profile.h>
 #include <heed/autograd/engine.h>
+#include <heed/autograd/observer.h>
 
 namespace heed::autograd {
 
 namespace {
 
-std::atomic<uint64_t> next_id{1};
 std::atomic<int64_t> live_nodes{0};
 
 // A node may hold the last reference to its inputs, and so on down a chain: what a dying node held is freed from this
@@ -49,14 +47,17 @@ std::vector<Tensor> tensors_of(std::initializer_list<Input> inputs) {
   return tensors;
 }
 
-/// What watches ops as they are recorded: the search for anomalies, and the profile.
+/// Tells who watches of an op's result.
 template <class Inputs>
-void watch(const Op& op, const Tensor& y, const Inputs& inputs) {
-  if (detects_anomaly()) {
-    if constexpr (std::is_same_v<Inputs, std::vector<Tensor>>) check_result(op, y, inputs);
-    else check_result(op, y, tensors_of(inputs));
-  }
-  if (Profile* profile = Profile::current()) profile->mark(op.name);
+void announce(const Op& op, const Tensor& y, const Inputs& inputs) {
+  if (!Observer::any()) return;
+  if constexpr (std::is_same_v<Inputs, std::vector<Tensor>>) Observer::tell_computed(op, y, inputs);
+  else Observer::tell_computed(op, y, tensors_of(inputs));
+}
+
+/// The result of an op as a tensor of its own, if it is an input as it was.
+void forget_history(Tensor& y) {
+  if (y.node()) y.set_node(nullptr);
 }
 
 Needs needs_of(const Node& node) {
@@ -111,9 +112,9 @@ Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<S
 
 Node::Node(const Op& o, const Tensor& output)
     : op(o.name),
-      id(next_id.fetch_add(1, std::memory_order_relaxed)),
-      where(caller_or(o.where)),
-      module(current_module()),
+      id(Storage::next_id()),
+      where(o.where),
+      module(o.module()),
       shape(output.shape()),
       dtype(output.dtype()) {
   if (!is_floating(dtype))
@@ -129,6 +130,11 @@ Node::~Node() {
 void Node::release() {
   freed = true;
   bury({std::exchange(inputs, {}), std::exchange(backward, nullptr), std::exchange(remake, nullptr)});
+}
+
+void set_name(const Tensor& leaf, std::string name, ModuleName module) {
+  leaf.node()->name = std::move(name);
+  leaf.node()->module = std::move(module);
 }
 
 int64_t Node::live() { return live_nodes.load(std::memory_order_relaxed); }
@@ -156,8 +162,8 @@ Tensor room_for_gradient(const Tensor& g) {
 }
 
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
-  y.set_node(nullptr);
-  watch(op, y, inputs);
+  forget_history(y);
+  announce(op, y, inputs);
   bool wanted = false;
   for (const Input& input : inputs) wanted |= input.tensor.node() != nullptr;
   if (!wanted || !grad_enabled()) return y;
@@ -186,8 +192,8 @@ Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
 }
 
 Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward) {
-  y.set_node(nullptr);
-  watch(op, y, inputs);
+  forget_history(y);
+  announce(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
   auto node = node_over(op, y, inputs);
   node->backward = [backward = std::move(backward), needs = needs_of(*node)](
@@ -197,16 +203,16 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
 }
 
 Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin, Remake remake) {
-  y.set_node(nullptr);
-  watch(op, y, inputs);
+  forget_history(y);
+  announce(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
   if (inputs.size() > kMaxFusedInputs)
     fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
   auto node = node_over(op, y, inputs);
-  node->backward = [op, backward = std::move(backward), twin = std::move(twin), needs = needs_of(*node),
+  node->backward = [name = op.name, backward = std::move(backward), twin = std::move(twin), needs = needs_of(*node),
                     saved = std::vector<Saved>(inputs.begin(), inputs.end())](const Tensor& g,
                                                                               const std::shared_ptr<Node>&) {
-    return grad_enabled() ? differentiate_twin(op, twin, saved, g, needs) : backward(g, needs);
+    return grad_enabled() ? differentiate_twin({name}, twin, saved, g, needs) : backward(g, needs);
   };
   if (remake) node->remake = std::make_shared<const Remake>(std::move(remake));
   y.set_node(std::move(node));

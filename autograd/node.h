@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <heed/autograd/grad_mode.h>
-#include <heed/autograd/module_path.h>
 #include <heed/tensor/tensor.h>
 
 namespace heed::autograd {
@@ -63,13 +62,14 @@ using Remake = std::function<Tensor()>;
 struct Node {
   const char* op;
   uint64_t id;
-  Loc where;          // the caller's line, that of the outermost module's call if any
-  ModulePath module;  // that computed it, or that owns the parameter
+  Loc where;          // the line that called the outermost function
+  ModuleName module;  // that computed it, or that owns the parameter
   Shape shape;        // of the output, as of every gradient that arrives
   DType dtype;
   bool leaf = false;
-  std::shared_ptr<const std::string> name;    // of a parameter; else null
-  bool freed = false;                         // its backward has run, and the graph was not kept
+  bool frozen = false;  // a leaf that does not train now
+  bool freed = false;   // its backward has run, and the graph was not kept
+  std::string name;     // of a parameter: that of its module, a dot, and its own, "h.0.attn.c_attn.weight"
   std::vector<std::shared_ptr<Node>> inputs;  // null where no gradient is needed
   /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are recorded.
   std::function<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
@@ -118,4 +118,17 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
 Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin,
              Remake remake = nullptr);
 
+/// Names a leaf.
+void set_name(const Tensor& leaf, std::string name, ModuleName module);
+
 }  // namespace heed::autograd
+
+namespace heed {
+
+inline const std::shared_ptr<autograd::Node>& Tensor::node() const {
+  static const std::shared_ptr<autograd::Node> none;
+  const std::shared_ptr<autograd::Node>& node = history();
+  return node && node->frozen ? none : node;
+}
+
+}  // namespace heed

@@ -168,10 +168,6 @@ struct AttentionOptions {
 /// Memory grows with T, not T * S. A query that may attend to nothing gets zeros and gives no gradient.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {}, Loc loc = Loc::current());
-/// The same with the weights after dropout, (..., T, S), as second result.
-std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, const Tensor& k, const Tensor& v,
-                                                               const AttentionOptions& options = {},
-                                                               Loc loc = Loc::current());
 /// Self-attention over a packed projection: qkv (B, T, 3 C), thirds q, k and v of `heads` heads each -> (B, T, C).
 /// Nothing is copied apart. options.mask must be undefined.
 Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options = {},
@@ -194,10 +190,6 @@ Tensor recurrent(Cell cell, const Tensor& gates, const Tensor& w_hh, const Tenso
 /// Memory grows with T * S, not T * S * A. A query that may attend to nothing gets zeros and gives no gradient.
 Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& values,
                           const Tensor& mask = {}, Loc loc = Loc::current());
-/// The same with the weights, (B, T, S), as second result.
-std::pair<Tensor, Tensor> additive_attention_weights(const Tensor& query, const Tensor& keys, const Tensor& score,
-                                                     const Tensor& values, const Tensor& mask = {},
-                                                     Loc loc = Loc::current());
 
 // --- comparisons and logic: boolean results, without gradients -----------------------------------------------------------
 Tensor eq(const Tensor& a, const Tensor& b, Loc loc = Loc::current());

@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   set_num_threads(threads);
   Rng rng(1);
   nn::Parameters params(rng);
-  const models::Gpt gpt(params.root(), kBaby);
+  const models::Gpt gpt(params, kBaby);
   const nn::EvalMode eval;
   const auto rate = [&](const auto& write) {
     double best = 1e9;

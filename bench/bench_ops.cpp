@@ -183,7 +183,7 @@ void add_additive() {
 void optimizer_step(benchmark::State& state) {
   Rng rng(1);
   nn::Parameters params(rng);
-  for (int i = 0; i < 17; ++i) params.root().param(std::to_string(i), {384, 1536}, nn::init::normal(0, 0.02));
+  for (int i = 0; i < 17; ++i) nn::Scope(params).param(std::to_string(i), {384, 1536}, nn::init::normal(0, 0.02));
   Tensor sum = zeros({});
   for (const auto& [name, p] : params) sum = sum + p.sum();
   sum.backward();

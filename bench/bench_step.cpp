@@ -49,13 +49,13 @@ const std::map<std::string, GptSize> kGpt = {
 };
 
 Workload gpt(GptSize s, nn::Parameters& params, Rng& rng) {
-  auto model = std::make_shared<models::Gpt>(params.root(), models::GptConfig{.vocabulary = s.V,
-                                                                              .context = s.T,
-                                                                              .layers = s.L,
-                                                                              .heads = s.H,
-                                                                              .channels = s.C,
-                                                                              .bias = false,
-                                                                              .gelu = Gelu::erf});
+  auto model = std::make_shared<models::Gpt>(params, models::GptConfig{.vocabulary = s.V,
+                                                                       .context = s.T,
+                                                                       .layers = s.L,
+                                                                       .heads = s.H,
+                                                                       .channels = s.C,
+                                                                       .bias = false,
+                                                                       .gelu = Gelu::erf});
   const Tensor x = randint(0, s.V, {s.B, s.T}, rng), y = randint(0, s.V, {s.B, s.T}, rng);
   const int64_t n = params.numel() - s.T * s.C;  // positions are no part of a product
   return {.loss = [model, x, y] { return cross_entropy((*model)(x), y); },
@@ -72,7 +72,7 @@ Workload seq2seq(bool attention, nn::Parameters& params, Rng& rng) {
   constexpr int64_t E = 128, H = 256;
   const int64_t D = attention ? 2 * H : H;
   auto model = std::make_shared<models::Seq2Seq>(
-      params.root(),
+      params,
       models::Seq2SeqConfig{
           .source_vocabulary = kV, .target_vocabulary = kV, .embedding = E, .hidden = H, .attention = attention});
   const Tensor x = randint(0, kV, {kB, kS}, rng), y = randint(0, kV, {kB, kT}, rng);
@@ -94,7 +94,7 @@ Workload transformer(nn::Parameters& params, Rng& rng) {
                                     .channels = 256,
                                     .feedforward = 1024,
                                     .dropout = 0};
-  auto model = std::make_shared<models::Transformer>(params.root(), c);
+  auto model = std::make_shared<models::Transformer>(params, c);
   const Tensor x = randint(0, kV, {kB, kS}, rng), y = randint(0, kV, {kB, kT}, rng);
   const int64_t C = c.channels, F = c.feedforward;
   const int64_t layer = c.layers * (kS * (4 * C * C + 2 * C * F + 2 * kS * C) +

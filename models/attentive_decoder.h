@@ -32,7 +32,7 @@ struct AttentiveInputs {
 /// are summed in place, where step by step there would be T of each to add up.
 Tensor attentive_decoder(Cell cell, const AttentiveInputs& in);
 
-/// The same from recorded ops, step by step. `looks`, if given, gets the weights of each step, (B, S).
-Tensor attentive_decoder_by_steps(Cell cell, const AttentiveInputs& in, std::vector<Tensor>* looks = nullptr);
+/// The same from recorded ops, step by step.
+Tensor attentive_decoder_by_steps(Cell cell, const AttentiveInputs& in);
 
 }  // namespace heed::models

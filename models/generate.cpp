@@ -56,14 +56,14 @@ void keep_top_p(std::span<Real> logits, double p) {
 }
 
 /// The next token of each row, (B) i64.
-Tensor draw(const Tensor& logits, const SampleOptions& options, Rng& rng, Loc loc) {
+Tensor draw(const Tensor& logits, const SampleOptions& options, Rng& rng) {
   if (options.temperature == 0) return logits.argmax(-1);
-  const Tensor probabilities = sampling_probabilities(logits, options, loc);
+  const Tensor probabilities = sampling_probabilities(logits, options);
   const int64_t B = logits.size(0), V = logits.size(1);
   const Tensor tokens = empty({B}, i64);
   dispatch_floating(logits.dtype(), [&]<class Real> {
     for (int64_t b = 0; b < B; ++b)
-      rng.multinomial(tokens.mutable_data<int64_t>() + b, 1, probabilities.data<Real>() + b * V, V, false, loc);
+      rng.multinomial(tokens.mutable_data<int64_t>() + b, 1, probabilities.data<Real>() + b * V, V, false);
   });
   return tokens;
 }
@@ -112,7 +112,7 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
   Tensor text = prompt, unread = last(prompt, context);
   GptCache cache = gpt.cache();
   for (int64_t i = 0; i < options.tokens; ++i) {
-    const Tensor next = draw(gpt.next(unread, cache, loc), options, rng, loc);
+    const Tensor next = draw(gpt.next(unread, cache), options, rng);
     text = cat({text, next.unsqueeze(1)}, 1);
     if (options.on_token && !options.on_token(next)) break;
     const bool full = cache.length() == context;
@@ -165,9 +165,8 @@ struct Beam {
 
 class BeamSearch {
  public:
-  BeamSearch(const Op& op, Decoder decoder, const TranslateOptions& options)
-      : op_(op),
-        decoder_(std::move(decoder)),
+  BeamSearch(Decoder decoder, const TranslateOptions& options)
+      : decoder_(std::move(decoder)),
         options_(options),
         beams_(decoder_.source_lengths.size(), {options.beam, {0.0}, {}}) {}
 
@@ -194,7 +193,8 @@ class BeamSearch {
   /// One step of every beam, from the (R, V) log probabilities of the next tokens.
   void advance(const Tensor& log_probabilities) {
     const int64_t V = log_probabilities.size(1), length = std::ssize(steps_) + 1;
-    if (options_.end >= V) fail<ValueError>(op_, "end is {}; need a token of the model, 0 to {}", options_.end, V - 1);
+    if (options_.end >= V)
+      fail<ValueError>(*Op::current(), "end is {}; need a token of the model, 0 to {}", options_.end, V - 1);
     Step step;
     if (decoder_.alignment) step.alignment = decoder_.alignment();
     int64_t row = 0;
@@ -224,7 +224,7 @@ class BeamSearch {
       for (int64_t token = 0; token < V; ++token) {
         const double sum = beam.open[static_cast<size_t>(r)] + p[r * V + token];
         if (std::isnan(sum))
-          fail<ValueError>(op_, "the model's logits hold NaN at step {}; need numbers", steps_.size());
+          fail<ValueError>(*Op::current(), "the model's logits hold NaN at step {}; need numbers", steps_.size());
         if (std::isinf(sum) || (std::ssize(found) == beam.width && sum <= found.back().log_probability)) continue;
         const auto at =
             std::find_if(found.begin(), found.end(), [&](const Candidate& c) { return c.log_probability < sum; });
@@ -279,7 +279,6 @@ class BeamSearch {
     return true;
   }
 
-  Op op_;
   Decoder decoder_;
   TranslateOptions options_;
   std::vector<Beam> beams_;
@@ -293,7 +292,7 @@ std::vector<Translation> translate(Decoder decoder, const TranslateOptions& opti
   check(op, options);
   const NoGrad no_grad;
   const nn::EvalMode eval;
-  return BeamSearch(op, std::move(decoder), options).run();
+  return BeamSearch(std::move(decoder), options).run();
 }
 
 }  // namespace heed::models

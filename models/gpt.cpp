@@ -8,8 +8,8 @@
 namespace heed::models {
 namespace {
 
-GptConfig checked(const GptConfig& c, Loc loc) {
-  const Op op{"Gpt", loc};
+GptConfig checked(nn::Scope s, const GptConfig& c) {
+  const Op op{"Gpt", s.name(), s.where()};
   check_size(op, "vocabulary", c.vocabulary);
   check_size(op, "context", c.context);
   check_size(op, "layers", c.layers);
@@ -40,31 +40,34 @@ int64_t parameter_count(const GptConfig& c) {
 }
 
 GptMlp::GptMlp(nn::Scope s, const GptConfig& c)
-    : c_fc(s / "c_fc", c.channels, 4 * c.channels, c.bias),
+    : name(s.name()),
+      c_fc(s / "c_fc", c.channels, 4 * c.channels, c.bias),
       c_proj(s / "c_proj", 4 * c.channels, c.channels, c.bias),
       form(c.gelu) {}
 
 Tensor GptMlp::operator()(const Tensor& x, Loc loc) const {
-  const InModule here(c_fc.weight, c_proj.weight, loc);
-  return c_proj(gelu(c_fc(x, loc), form));
+  const Op op{"GptMlp", name, loc};
+  return c_proj(gelu(c_fc(x), form));
 }
 
 GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
-    : ln_1(s / "ln_1", c.channels, c.bias),
+    : name(s.name()),
+      ln_1(s / "ln_1", c.channels, c.bias),
       attn(s / "attn", c.channels, c.heads, c.dropout, c.bias),
       ln_2(s / "ln_2", c.channels, c.bias),
       mlp(s / "mlp", c),
       dropout(s, c.dropout) {}
 
 Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache, Loc loc) const {
-  const InModule here(ln_1.weight, ln_2.weight, loc);
-  const Tensor read = ln_1(x, loc);
-  const Tensor y = x + dropout(cache ? attn.extend(read, *cache, loc) : attn(read, loc));
+  const Op op{"GptBlock", name, loc};
+  const Tensor read = ln_1(x);
+  const Tensor y = x + dropout(attn(read, cache));
   return y + dropout(mlp(ln_2(y)));
 }
 
-Gpt::Gpt(nn::Scope s, const GptConfig& c, Loc loc)
-    : config(checked(c, loc)),
+Gpt::Gpt(nn::Scope s, const GptConfig& c)
+    : name(s.name()),
+      config(checked(s, c)),
       wte(s / "wte", c.vocabulary, c.channels),
       wpe(s / "wpe", c.context, c.channels),
       dropout(s, c.dropout),
@@ -101,40 +104,21 @@ Tensor Gpt::embed(const Op& op, const Tensor& tokens, int64_t start) const {
   if (start + T > config.context)
     fail<ShapeError>(op, "{} tokens{} exceed the context; need at most {}", T,
                      start ? fmt::format(" after {}", start) : "", config.context);
-  return dropout(wpe(wte(tokens, op.where), start, op.where));
+  return dropout(wpe(wte(tokens), start));
 }
 
 Tensor Gpt::operator()(const Tensor& tokens, Loc loc) const {
-  const InModule here(loc);
-  Tensor x = embed({"Gpt", loc}, tokens, 0);
+  const Op op{"Gpt", name, loc};
+  Tensor x = embed(op, tokens, 0);
   for (const GptBlock& block : h) x = block(x);
   return linear(ln_f(x), lm_head);
 }
 
 Tensor Gpt::next(const Tensor& tokens, GptCache& cache, Loc loc) const {
-  const InModule here(loc);
-  Tensor x = embed({"Gpt", loc}, tokens, cache.length());
+  const Op op{"Gpt", name, loc};
+  Tensor x = embed(op, tokens, cache.length());
   for (size_t i = 0; i < h.size(); ++i) x = h[i](x, &cache.layers[i]);
   return linear(ln_f(x.select(1, -1)), lm_head);
-}
-
-Tensor Gpt::attention_weights(const Tensor& tokens, int64_t layer, Loc loc) const {
-  const Op op{"Gpt.attention_weights", loc};
-  const int i = normalize_axis(op, layer, static_cast<int>(h.size()));
-  Tensor x = embed(op, tokens, 0);
-  for (int below = 0; below < i; ++below) x = h[static_cast<size_t>(below)](x);
-  const GptBlock& block = h[static_cast<size_t>(i)];
-  return block.attn.weights(block.ln_1(x));
-}
-
-std::vector<Tensor> Gpt::attention_weights(const Tensor& tokens, Loc loc) const {
-  Tensor x = embed({"Gpt.attention_weights", loc}, tokens, 0);
-  std::vector<Tensor> looks;
-  for (const GptBlock& block : h) {
-    looks.push_back(block.attn.weights(block.ln_1(x)));
-    if (looks.size() < h.size()) x = block(x);
-  }
-  return looks;
 }
 
 }  // namespace heed::models

@@ -33,6 +33,7 @@ int64_t parameter_count(const GptConfig& config);
 
 /// W_proj gelu(W_fc x), four times as wide inside.
 struct GptMlp {
+  ModuleName name;
   nn::Linear c_fc, c_proj;
   Gelu form;
 
@@ -42,6 +43,7 @@ struct GptMlp {
 };
 
 struct GptBlock {
+  ModuleName name;
   nn::LayerNorm ln_1;
   nn::CausalSelfAttention attn;
   nn::LayerNorm ln_2;
@@ -63,6 +65,7 @@ struct GptCache {
 /// names (lm_head's too, tied or not), then N(0, 0.02) again in the same order (a tied table twice, as wte
 /// and as lm_head), then every c_proj.weight from N(0, 0.02 / sqrt(2 layers)). Biases start at 0.
 struct Gpt {
+  ModuleName name;
   GptConfig config;
   nn::Embedding wte;        ///< tokens: (V, C)
   nn::LearnedPosition wpe;  ///< positions: (context, C)
@@ -72,7 +75,7 @@ struct Gpt {
   Tensor lm_head;  ///< (V, C); wte.weight itself if tied
 
   /// Throws ValueError for a size below 1, heads that do not divide channels, or dropout outside [0, 1].
-  Gpt(nn::Scope s, const GptConfig& config, Loc loc = Loc::current());
+  Gpt(nn::Scope s, const GptConfig& config);
 
   /// tokens (B, T) i64, 1 <= T <= context -> logits (B, T, V) of the token after each.
   /// Throws ShapeError for another rank or a T out of range, IndexError for a token outside the vocabulary.
@@ -84,12 +87,6 @@ struct Gpt {
   /// token. Equal to the last column of the whole forward pass. Throws as that does; the cached tokens count
   /// as context.
   Tensor next(const Tensor& tokens, GptCache& cache, Loc loc = Loc::current()) const;
-
-  /// What the heads of a layer look at: tokens (B, T) -> (B, H, T, T), rows are queries. Negative layers
-  /// count from the end; throws IndexError.
-  Tensor attention_weights(const Tensor& tokens, int64_t layer, Loc loc = Loc::current()) const;
-  /// The same of every layer, from one pass: each (B, H, T, T).
-  std::vector<Tensor> attention_weights(const Tensor& tokens, Loc loc = Loc::current()) const;
 
  private:
   /// Tokens (B, T) whose first stands at `start` -> (B, T, C), what the first block reads.

@@ -4,15 +4,15 @@
 #include <tuple>
 
 #include <heed/autograd/grad_mode.h>
-#include <heed/autograd/ops.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/models/check.h>
 #include <heed/nn/mask.h>
 
 namespace heed::models {
 namespace {
 
-Seq2SeqConfig checked(const Seq2SeqConfig& c, Loc loc) {
-  const Op op{"Seq2Seq", loc};
+Seq2SeqConfig checked(nn::Scope s, const Seq2SeqConfig& c) {
+  const Op op{"Seq2Seq", s.name(), s.where()};
   check_size(op, "source_vocabulary", c.source_vocabulary);
   check_size(op, "target_vocabulary", c.target_vocabulary);
   check_size(op, "embedding", c.embedding);
@@ -26,8 +26,9 @@ int64_t state_width(const Seq2SeqConfig& c) { return c.attention ? 2 * c.hidden 
 
 }  // namespace
 
-Seq2Seq::Seq2Seq(nn::Scope s, const Seq2SeqConfig& c, Loc loc)
-    : config(checked(c, loc)),
+Seq2Seq::Seq2Seq(nn::Scope s, const Seq2SeqConfig& c)
+    : name(s.name()),
+      config(checked(s, c)),
       source_embedding(s / "source_embedding", c.source_vocabulary, c.embedding),
       target_embedding(s / "target_embedding", c.target_vocabulary, c.embedding),
       encoder(s / "encoder", c.cell, c.embedding, c.hidden, {.batch_first = true, .bidirectional = c.attention}),
@@ -40,30 +41,28 @@ Seq2Seq::Seq2Seq(nn::Scope s, const Seq2SeqConfig& c, Loc loc)
       output(s / "output", c.hidden + state_width(c) + c.embedding, c.target_vocabulary),
       dropout(s, c.dropout) {}
 
-Seq2Seq::Encoded Seq2Seq::encode(const Op& op, const Tensor& source, const Tensor& source_lengths,
-                                 Tensor* all_states) const {
+Seq2Seq::Encoded Seq2Seq::encode(const Op& op, const Tensor& source, const Tensor& source_lengths) const {
   check_tokens(op, "source", source);
   check_lengths(op, source, source_lengths);
-  const auto [states, last] = encoder(dropout(source_embedding(source, op.where)), {}, source_lengths);
-  if (all_states) *all_states = states;
+  const auto [states, last] = encoder(dropout(source_embedding(source)), {}, source_lengths);
   // The last direction's: of a bidirectional encoder the backward one, which has just read the first word.
   const Tensor h = last.h.select(0, -1);
   Encoded encoded;
   encoded.first.h = tanh(bridge(h));
   if (bridge_cell) encoded.first.c = tanh((*bridge_cell)(last.c.select(0, -1)));
+  encoded.states = states;
   if (!attention) {
     encoded.context = h;
     return encoded;
   }
-  encoded.states = states;
-  encoded.keys = attention->keys(states);
+  encoded.keys = attention->U(states);
   if (source_lengths.defined()) encoded.mask = nn::length_mask(source_lengths, source.size(1));
   return encoded;
 }
 
 Tensor Seq2Seq::embed_target(const Op& op, const Tensor& source, const Tensor& decoder_input) const {
   check_decoder_input(op, source, decoder_input);
-  return dropout(target_embedding(decoder_input.transpose(0, 1), op.where));
+  return dropout(target_embedding(decoder_input.transpose(0, 1)));
 }
 
 // What the cell reads of embeddings does not depend on its state: one product for all steps.
@@ -94,42 +93,44 @@ Tensor Seq2Seq::fixed_context_states(const Tensor& context, const AttentiveInput
   return recurrent(config.cell, gates, in.w_hh, in.b_hh, in.h0, in.c0).narrow(0, 0, in.gates.size(0));
 }
 
+// [h_t; context_t] of all steps.
+Tensor Seq2Seq::attentive_states(const AttentiveInputs& in) const {
+  const Tensor steps = attentive_decoder(config.cell, in);
+  if (nn::WatchAttention* guard = nn::WatchAttention::current()) {  // step t looks with the state before it
+    const NoGrad constant;
+    const Op op{"AdditiveAttention", attention->name, Loc::current()};
+    const Tensor after = steps.narrow(0, 0, steps.size(0) - 1).narrow(2, 0, config.hidden);
+    const Tensor before = cat({in.h0.unsqueeze(0), after}, 0).transpose(0, 1);
+    const Tensor mask = in.mask.defined() ? in.mask.unsqueeze(1) : Tensor();
+    guard->add(reference::additive_weights(attention->W(before), in.keys, in.score, mask));
+  }
+  return steps;
+}
+
 Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                            Loc loc) const {
-  const InModule here(loc);
-  const Op op{"Seq2Seq", loc};
+  const Op op{"Seq2Seq", name, loc};
   const Encoded encoded = encode(op, source, source_lengths);
   const Tensor embedded = embed_target(op, source, decoder_input);
   const AttentiveInputs in = decoder_inputs(encoded, embedded);
-  if (attention) return read_out({attentive_decoder(config.cell, in), embedded});
+  if (attention) return read_out({attentive_states(in), embedded});
   return read_out({fixed_context_states(encoded.context, in),
                    encoded.context.unsqueeze(0).expand({embedded.size(0), -1, -1}), embedded});
 }
 
-Tensor Seq2Seq::alignment(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                          Loc loc) const {
-  const Op op{"Seq2Seq.alignment", loc};
-  if (!attention) fail<ValueError>(op, "this model has no attention; need config.attention = true");
-  return states(source, source_lengths, decoder_input, loc).weights;
-}
-
 Seq2SeqStates Seq2Seq::states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                               Loc loc) const {
-  const Op op{"Seq2Seq.states", loc};
-  Seq2SeqStates all;
-  const Encoded encoded = encode(op, source, source_lengths, &all.encoder);
+  const Op op{"Seq2Seq", name, loc};
+  const Encoded encoded = encode(op, source, source_lengths);
   const AttentiveInputs in = decoder_inputs(encoded, embed_target(op, source, decoder_input));
-  if (attention) {
-    std::vector<Tensor> looks;
-    const Tensor steps = attentive_decoder_by_steps(config.cell, in, &looks).transpose(0, 1);
-    all.decoder = steps.narrow(2, 0, config.hidden);
-    all.context = steps.narrow(2, config.hidden, state_width(config));
-    all.weights = stack(looks, 1);
-  } else {
-    all.decoder = fixed_context_states(encoded.context, in).transpose(0, 1);
-    all.context = encoded.context.unsqueeze(1).expand({-1, decoder_input.size(1), -1});
-  }
-  return all;
+  if (!attention)
+    return {.encoder = encoded.states,
+            .context = encoded.context.unsqueeze(1).expand({-1, decoder_input.size(1), -1}),
+            .decoder = fixed_context_states(encoded.context, in).transpose(0, 1)};
+  const Tensor steps = attentive_states(in).transpose(0, 1);
+  return {.encoder = encoded.states,
+          .context = steps.narrow(2, config.hidden, state_width(config)),
+          .decoder = steps.narrow(2, 0, config.hidden)};
 }
 
 Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc loc) const {
@@ -138,18 +139,25 @@ Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc
     nn::RecurrentState state;
     Tensor weights;  // (R, S), of the last step
   };
+  const Op op{"Seq2Seq", name, loc};
   const NoGrad no_grad;
   const nn::EvalMode eval;
   const auto now = std::make_shared<State>();
-  now->source = encode({"Seq2Seq", loc}, source, source_lengths);
+  now->source = encode(op, source, source_lengths);
   now->state = now->source.first;
 
   const auto step = [this, now, loc](const Tensor& tokens) {
-    const Tensor embedded = target_embedding(tokens, loc);
+    const Op writing{"Seq2Seq", name, loc};
+    const NoGrad constant;
+    const nn::EvalMode trained;
+    const Tensor embedded = target_embedding(tokens);
     Tensor context = now->source.context;
-    if (attention)
-      std::tie(context, now->weights) =
-          attention->step_weights(now->state.h, now->source.keys, now->source.states, now->source.mask);
+    if (attention) {
+      const nn::WatchAttention seen;
+      const Encoded& s = now->source;
+      context = (*attention)(now->state.h, s.states, s.mask, s.keys);
+      now->weights = seen.looks().back().second;
+    }
     now->state = cell(cat({embedded, context}, -1), now->state);
     return output(cat({now->state.h, context, embedded}, -1));
   };

@@ -33,7 +33,6 @@ struct Seq2SeqStates {
   Tensor encoder;  ///< (B, S, D); 0 behind a source's length
   Tensor context;  ///< (B, T, D): what each step reads of the source; without attention always the last state
   Tensor decoder;  ///< (B, T, H): after each step
-  Tensor weights;  ///< (B, T, S): where each step looks; undefined without attention
 };
 
 /// With attention                                          Without
@@ -44,6 +43,7 @@ struct Seq2SeqStates {
 ///                  logits_t = output([h_t; context_t; embedding(y_{t-1})])
 /// An LSTM's cell state is bridged in the same way by weights of its own.
 struct Seq2Seq {
+  ModuleName name;
   Seq2SeqConfig config;
   nn::Embedding source_embedding;  ///< (source V, E)
   nn::Embedding target_embedding;  ///< (target V, E)
@@ -56,7 +56,7 @@ struct Seq2Seq {
   nn::Dropout dropout;
 
   /// Throws ValueError for a size below 1 or dropout outside [0, 1].
-  Seq2Seq(nn::Scope s, const Seq2SeqConfig& config, Loc loc = Loc::current());
+  Seq2Seq(nn::Scope s, const Seq2SeqConfig& config);
 
   /// Teacher forcing: source (B, S) i64; source_lengths (B) i64 in [1, S], undefined for all S; decoder_input
   /// (B, T) i64, the target shifted right behind a begin token -> logits (B, T, V). What stands behind a
@@ -65,11 +65,7 @@ struct Seq2Seq {
   Tensor operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                     Loc loc = Loc::current()) const;
 
-  /// Where in the source each decoder step looks: (B, T, S). Throws ValueError for a model without attention.
-  Tensor alignment(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                   Loc loc = Loc::current()) const;
-
-  /// The hidden states on the way to those logits.
+  /// The hidden states on the way to those logits. Where each step looks, WatchAttention sees: "attention", (B, T, S).
   Seq2SeqStates states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                        Loc loc = Loc::current()) const;
 
@@ -80,17 +76,18 @@ struct Seq2Seq {
  private:
   /// All that the decoder needs of a batch of source sentences.
   struct Encoded {
-    Tensor states;             // (B, S, D), with attention
+    Tensor states;             // (B, S, D); 0 behind a source's length
     Tensor keys;               // (B, S, H): U states, with attention
     Tensor mask;               // (B, S), true below each length; undefined if all are S
     Tensor context;            // (B, D), without attention
     nn::RecurrentState first;  // (B, H)
   };
-  /// `states` gets the encoder's, (B, S, D).
-  Encoded encode(const Op& op, const Tensor& source, const Tensor& source_lengths, Tensor* states = nullptr) const;
+  Encoded encode(const Op& op, const Tensor& source, const Tensor& source_lengths) const;
   /// decoder_input (B, T) -> (T, B, E): steps are the first axis inside the decoder.
   Tensor embed_target(const Op& op, const Tensor& source, const Tensor& decoder_input) const;
   AttentiveInputs decoder_inputs(const Encoded& source, const Tensor& embedded) const;
+  /// With attention: [h_t; context_t] of all steps, (T, B, H + D).
+  Tensor attentive_states(const AttentiveInputs& in) const;
   /// Without attention: h_t of all steps, (T, B, H).
   Tensor fixed_context_states(const Tensor& context, const AttentiveInputs& in) const;
   /// [h_t; context_t; embedding] in parts (T, B, ...) -> logits (B, T, V)

@@ -13,8 +13,8 @@
 namespace heed::models {
 namespace {
 
-TransformerConfig checked(const TransformerConfig& c, Loc loc) {
-  const Op op{"Transformer", loc};
+TransformerConfig checked(nn::Scope s, const TransformerConfig& c) {
+  const Op op{"Transformer", s.name(), s.where()};
   check_size(op, "source_vocabulary", c.source_vocabulary);
   check_size(op, "target_vocabulary", c.target_vocabulary);
   check_size(op, "context", c.context);
@@ -82,56 +82,54 @@ Residual::Residual(nn::Scope s, const TransformerConfig& c)
     : norm(s, c.channels), dropout(s, c.dropout), pre_norm(c.pre_norm) {}
 
 FeedForward::FeedForward(nn::Scope s, const TransformerConfig& c)
-    : linear1(s / "linear1", c.channels, c.feedforward),
+    : name(s.name()),
+      linear1(s / "linear1", c.channels, c.feedforward),
       linear2(s / "linear2", c.feedforward, c.channels),
       dropout(s, c.dropout) {}
 
-Tensor FeedForward::operator()(const Tensor& x, Loc loc) const { return linear2(dropout(relu(linear1(x, loc)))); }
+Tensor FeedForward::operator()(const Tensor& x, Loc loc) const {
+  const Op op{"FeedForward", name, loc};
+  return linear2(dropout(relu(linear1(x))));
+}
 
 EncoderLayer::EncoderLayer(nn::Scope s, const TransformerConfig& c)
-    : self_attn(attention(s / "self_attn", c, false)),
+    : name(s.name()),
+      self_attn(attention(s / "self_attn", c, false)),
       norm1(s / "norm1", c),
       feedforward(s, c),
       norm2(s / "norm2", c) {}
 
-Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks, Loc loc) const {
-  const InModule here(norm1.norm.weight, norm2.norm.weight, loc);
-  const auto attend = [&](const Tensor& y) {
-    if (looks) looks->push_back(self_attn.weights(y, mask, loc));
-    return self_attn(y, mask, loc);
-  };
-  const Tensor attended = norm1(x, attend, loc);
-  return norm2(attended, feedforward);
+Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& mask, Loc loc) const {
+  const Op op{"EncoderLayer", name, loc};
+  const auto attend = [&](const Tensor& y) { return self_attn(y, {.mask = mask}); };
+  return norm2(norm1(x, attend), feedforward);
 }
 
 DecoderLayer::DecoderLayer(nn::Scope s, const TransformerConfig& c)
-    : self_attn(attention(s / "self_attn", c, true)),
+    : name(s.name()),
+      self_attn(attention(s / "self_attn", c, true)),
       norm1(s / "norm1", c),
       cross_attn(attention(s / "cross_attn", c, false)),
       norm2(s / "norm2", c),
       feedforward(s, c),
       norm3(s / "norm3", c) {}
 
-Tensor DecoderLayer::operator()(const Tensor& x, const nn::KeyValueCache& memory, const Tensor& mask,
-                                nn::KeyValueCache* past, TransformerAttention* looks, Loc loc) const {
-  const InModule here(norm1.norm.weight, norm2.norm.weight, loc);
-  const auto read_target = [&](const Tensor& y) {
-    if (looks && !past) looks->decoder.push_back(self_attn.weights(y, {}, loc));
-    return past ? self_attn.extend(y, *past, loc) : self_attn(y, {}, loc);
-  };
+Tensor DecoderLayer::operator()(const Tensor& x, const Tensor& memory, const Tensor& mask, DecoderCache* cache,
+                                Loc loc) const {
+  const Op op{"DecoderLayer", name, loc};
+  const auto read_target = [&](const Tensor& y) { return self_attn(y, {.cache = cache ? &cache->written : nullptr}); };
   const auto read_source = [&](const Tensor& y) {
-    if (looks) looks->cross.push_back(cross_attn.attend_weights(y, memory, mask, loc));
-    return cross_attn.attend(y, memory, mask, loc);
+    return cross_attn(y, {.context = memory, .mask = mask, .cache = cache ? &cache->source : nullptr});
   };
-  const Tensor informed = norm2(norm1(x, read_target, loc), read_source);
-  return norm3(informed, feedforward);
+  return norm3(norm2(norm1(x, read_target), read_source), feedforward);
 }
 
 // --- the model
 // ----------------------------------------------------------------------------------------------------
 
-Transformer::Transformer(nn::Scope s, const TransformerConfig& c, Loc loc)
-    : config(checked(c, loc)),
+Transformer::Transformer(nn::Scope s, const TransformerConfig& c)
+    : name(s.name()),
+      config(checked(s, c)),
       source_embedding(s / "source_embedding", c.source_vocabulary, c.channels),
       target_embedding(c.shared_embedding ? source_embedding
                                           : nn::Embedding(s / "target_embedding", c.target_vocabulary, c.channels)),
@@ -172,81 +170,70 @@ Tensor Transformer::embed(const Op& op, const nn::Embedding& table, const Tensor
   const int64_t T = tokens.size(1);
   if (start + T > config.context)
     fail<ShapeError>(op, "{} tokens exceed the context; need at most {}", start + T, config.context);
-  const Tensor x = table(tokens, op.where) * std::sqrt(static_cast<double>(config.channels));
+  const Tensor x = table(tokens) * std::sqrt(static_cast<double>(config.channels));
   return dropout(x + position_table.narrow(0, start, T));
 }
 
-Tensor Transformer::encode(const Op& op, const Tensor& source, const Tensor& mask, std::vector<Tensor>* looks) const {
+Tensor Transformer::encode(const Op& op, const Tensor& source, const Tensor& mask) const {
   Tensor x = embed(op, source_embedding, source_positions, source, 0);
-  for (const EncoderLayer& layer : encoder_layers) x = layer(x, mask, looks);
+  for (const EncoderLayer& layer : encoder_layers) x = layer(x, mask);
   return encoder_norm ? (*encoder_norm)(x) : x;
 }
 
-Tensor Transformer::normed(const Tensor& x) const { return decoder_norm ? (*decoder_norm)(x) : x; }
+Tensor Transformer::logits(const Tensor& x) const { return output ? (*output)(x) : linear(x, target_embedding.weight); }
 
-Tensor Transformer::logits(const Tensor& x) const {
-  const Tensor y = normed(x);
-  return output ? (*output)(y) : linear(y, target_embedding.weight);
+TransformerStates Transformer::states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                                      Loc loc) const {
+  const Op op{"Transformer", name, loc};
+  check_input(op, source, source_lengths);
+  check_decoder_input(op, source, decoder_input);
+  const Tensor mask = padding_mask(source, source_lengths);
+  const Tensor memory = encode(op, source, mask);
+  Tensor x = embed(op, target_embedding, target_positions, decoder_input, 0);
+  for (const DecoderLayer& layer : decoder_layers) x = layer(x, memory, mask);
+  return {memory, decoder_norm ? (*decoder_norm)(x) : x};
 }
 
 Tensor Transformer::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                                Loc loc) const {
-  return forward({"Transformer", loc}, source, source_lengths, decoder_input, nullptr);
-}
-
-TransformerAttention Transformer::attention_weights(const Tensor& source, const Tensor& source_lengths,
-                                                    const Tensor& decoder_input, Loc loc) const {
-  TransformerAttention looks;
-  forward({"Transformer", loc}, source, source_lengths, decoder_input, &looks);
-  return looks;
-}
-
-Tensor Transformer::forward(const Op& op, const Tensor& source, const Tensor& source_lengths,
-                            const Tensor& decoder_input, TransformerAttention* looks) const {
-  const InModule here(op.where);
-  check_input(op, source, source_lengths);
-  check_decoder_input(op, source, decoder_input);
-  const Tensor mask = padding_mask(source, source_lengths);
-  const Tensor memory = encode(op, source, mask, looks ? &looks->encoder : nullptr);
-  Tensor x = embed(op, target_embedding, target_positions, decoder_input, 0);
-  for (const DecoderLayer& layer : decoder_layers) x = layer(x, layer.cross_attn.project(memory), mask, nullptr, looks);
-  if (looks) looks->memory = memory, looks->result = normed(x);
-  return logits(x);
+  const Op op{"Transformer", name, loc};
+  return logits(states(source, source_lengths, decoder_input).decoder);
 }
 
 Decoder Transformer::decoder(const Tensor& source, const Tensor& source_lengths, Loc loc) const {
   struct State {
-    std::vector<nn::KeyValueCache> past, memory;  // layer by layer
-    Tensor mask;                                  // (R, 1, S)
-    TransformerAttention looks;                   // of the last layer and step
+    std::vector<DecoderCache> layers;
+    Tensor memory, mask;  // (B, S, C), read by the first step alone, and (R, 1, S)
+    Tensor weights;       // (R, H, 1, S), of the last layer and step
     int64_t length = 0;
   };
-  const Op op{"Transformer", loc};
+  const Op op{"Transformer", name, loc};
   check_input(op, source, source_lengths);
   const NoGrad no_grad;
   const nn::EvalMode eval;
   const auto state = std::make_shared<State>();
-  state->past.resize(decoder_layers.size());
+  state->layers.resize(decoder_layers.size());
   state->mask = padding_mask(source, source_lengths);
-  const Tensor memory = encode(op, source, state->mask);
-  for (const DecoderLayer& layer : decoder_layers) state->memory.push_back(layer.cross_attn.project(memory));
+  state->memory = encode(op, source, state->mask);
 
-  const auto step = [this, state, op](const Tensor& tokens) {
-    Tensor x = embed(op, target_embedding, target_positions, tokens.unsqueeze(1), state->length++);
-    state->looks = {};
-    for (size_t i = 0; i < decoder_layers.size(); ++i) {
-      TransformerAttention* looks = i + 1 == decoder_layers.size() ? &state->looks : nullptr;
-      x = decoder_layers[i](x, state->memory[i], state->mask, &state->past[i], looks);
-    }
-    return logits(x).squeeze(1);
+  const auto step = [this, state, loc](const Tensor& tokens) {
+    const Op writing{"Transformer", name, loc};
+    const NoGrad constant;
+    const nn::EvalMode trained;
+    const nn::WatchAttention seen;
+    Tensor x = embed(writing, target_embedding, target_positions, tokens.unsqueeze(1), state->length++);
+    for (size_t i = 0; i < decoder_layers.size(); ++i)
+      x = decoder_layers[i](x, state->memory, state->mask, &state->layers[i]);
+    state->weights = seen.looks().back().second;  // the last layer's cross attention
+    return logits(decoder_norm ? (*decoder_norm)(x) : x).squeeze(1);
   };
   const auto select = [state](const Tensor& rows) {
-    for (auto* caches : {&state->past, &state->memory})
-      for (nn::KeyValueCache& cache : *caches)
-        cache = {index_select(cache.keys, 0, rows), index_select(cache.values, 0, rows)};
+    for (DecoderCache& layer : state->layers)
+      for (nn::KeyValueCache* cache : {&layer.written, &layer.source})
+        *cache = {index_select(cache->keys, 0, rows), index_select(cache->values, 0, rows)};
     if (state->mask.defined()) state->mask = index_select(state->mask, 0, rows);
   };
-  const auto alignment = [state] { return state->looks.cross.front().mean(1).squeeze(1); };
+  const auto alignment = [state] { return state->weights.mean(1).squeeze(1); };
   return {lengths_of(source, source_lengths), step, select, alignment};
 }
 

@@ -41,12 +41,14 @@ struct Residual {
   /// x (B, T, C), sublayer (B, T, C) -> (B, T, C)
   template <class Sublayer>
   Tensor operator()(const Tensor& x, const Sublayer& sublayer, Loc loc = Loc::current()) const {
-    return pre_norm ? x + dropout(sublayer(norm(x, loc))) : norm(x + dropout(sublayer(x)));
+    const Op op{"Residual", loc};
+    return pre_norm ? x + dropout(sublayer(norm(x))) : norm(x + dropout(sublayer(x)));
   }
 };
 
 /// linear2(relu(linear1 x))
 struct FeedForward {
+  ModuleName name;
   nn::Linear linear1, linear2;
   nn::Dropout dropout;
 
@@ -55,28 +57,31 @@ struct FeedForward {
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
-/// What each layer's heads look at, first layer first; rows are queries. And what comes of it.
-struct TransformerAttention {
-  std::vector<Tensor> encoder;  ///< (B, H, S, S)
-  std::vector<Tensor> decoder;  ///< (B, H, T, T), lower triangular
-  std::vector<Tensor> cross;    ///< (B, H, T, S)
-  Tensor memory;                ///< (B, S, C): the encoder's result
-  Tensor result;                ///< (B, T, C): the decoder's, as the output layer reads it
+/// What passes through a Transformer on the way to its logits.
+struct TransformerStates {
+  Tensor encoder;  ///< (B, S, C)
+  Tensor decoder;  ///< (B, T, C): as the output layer reads it
 };
 
 struct EncoderLayer {
+  ModuleName name;
   nn::MultiHeadAttention self_attn;
   Residual norm1;
   FeedForward feedforward;
   Residual norm2;
 
   EncoderLayer(nn::Scope s, const TransformerConfig& config);
-  /// x (B, S, C), mask (B, 1, S) or undefined -> (B, S, C). `looks` gets the weights, (B, H, S, S).
-  Tensor operator()(const Tensor& x, const Tensor& mask, std::vector<Tensor>* looks = nullptr,
-                    Loc loc = Loc::current()) const;
+  /// x (B, S, C), mask (B, 1, S) or undefined -> (B, S, C)
+  Tensor operator()(const Tensor& x, const Tensor& mask, Loc loc = Loc::current()) const;
+};
+
+/// What a DecoderLayer remembers between the steps of a translation.
+struct DecoderCache {
+  nn::KeyValueCache written, source;  ///< keys and values of the target so far, and of the source
 };
 
 struct DecoderLayer {
+  ModuleName name;
   nn::MultiHeadAttention self_attn;
   Residual norm1;
   nn::MultiHeadAttention cross_attn;
@@ -85,10 +90,9 @@ struct DecoderLayer {
   Residual norm3;
 
   DecoderLayer(nn::Scope s, const TransformerConfig& config);
-  /// x (B, T, C) reads `memory`, the encoder's keys and values, where mask (B, 1, S) allows -> (B, T, C).
-  /// With `past`, x follows the steps in it, and joins them. `looks` gets the weights of both attentions.
-  Tensor operator()(const Tensor& x, const nn::KeyValueCache& memory, const Tensor& mask,
-                    nn::KeyValueCache* past = nullptr, TransformerAttention* looks = nullptr,
+  /// x (B, T, C) reads `memory` (B, S, C), the encoder's result, where mask (B, 1, S) allows -> (B, T, C).
+  /// With a cache, x follows the steps in it, and joins them.
+  Tensor operator()(const Tensor& x, const Tensor& memory, const Tensor& mask, DecoderCache* cache = nullptr,
                     Loc loc = Loc::current()) const;
 };
 
@@ -97,6 +101,7 @@ struct DecoderLayer {
 /// N(0, 1 / C)), then again: embeddings, which are multiplied by sqrt(C) where they enter, from N(0, 1 / C),
 /// other matrices as in Glorot and Bengio 2010. Biases start at 0.
 struct Transformer {
+  ModuleName name;
   TransformerConfig config;
   nn::Embedding source_embedding;  ///< (source V, C)
   nn::Embedding target_embedding;  ///< (target V, C); source_embedding itself if shared
@@ -110,7 +115,7 @@ struct Transformer {
 
   /// Throws ValueError for a size below 1, heads that do not divide channels, dropout outside [0, 1], or a
   /// shared embedding of unequal vocabularies.
-  Transformer(nn::Scope s, const TransformerConfig& config, Loc loc = Loc::current());
+  Transformer(nn::Scope s, const TransformerConfig& config);
 
   /// Teacher forcing: source (B, S) i64; source_lengths (B) i64 in [1, S], undefined for all S; decoder_input
   /// (B, T) i64, the target shifted right behind a begin token -> logits (B, T, V). What stands behind a
@@ -119,9 +124,11 @@ struct Transformer {
   Tensor operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                     Loc loc = Loc::current()) const;
 
-  /// What the heads look at on the way to those logits.
-  TransformerAttention attention_weights(const Tensor& source, const Tensor& source_lengths,
-                                         const Tensor& decoder_input, Loc loc = Loc::current()) const;
+  /// What the layers make of it on the way to those logits. Where the heads look, WatchAttention sees:
+  /// "encoder.layers.0.self_attn" (B, H, S, S), "decoder.layers.0.self_attn" (B, H, T, T), lower triangular, and
+  /// "decoder.layers.0.cross_attn" (B, H, T, S).
+  TransformerStates states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
+                           Loc loc = Loc::current()) const;
 
   /// Reads the source sentences and is ready to write: for translate(). Its alignment is the mean over heads
   /// of the last layer's cross attention. Records no gradient. The model must outlive it.
@@ -131,10 +138,7 @@ struct Transformer {
   void check_input(const Op& op, const Tensor& source, const Tensor& source_lengths) const;
   Tensor embed(const Op& op, const nn::Embedding& table, const Tensor& positions, const Tensor& tokens,
                int64_t start) const;
-  Tensor forward(const Op& op, const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
-                 TransformerAttention* looks) const;
-  Tensor encode(const Op& op, const Tensor& source, const Tensor& mask, std::vector<Tensor>* looks = nullptr) const;
-  Tensor normed(const Tensor& x) const;
+  Tensor encode(const Op& op, const Tensor& source, const Tensor& mask) const;
   Tensor logits(const Tensor& x) const;
 };
 

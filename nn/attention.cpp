@@ -1,9 +1,9 @@
 #include <heed/nn/attention.h>
 
 #include <cmath>
-#include <limits>
 
-#include <heed/autograd/ops.h>
+#include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/nn/dropout.h>
 #include <heed/nn/init.h>
 #include <heed/nn/mask.h>
@@ -12,16 +12,15 @@ namespace heed::nn {
 
 namespace {
 
-constexpr double kHidden = -std::numeric_limits<double>::infinity();  // a score whose softmax is 0
-
 void check_input(const Op& op, const Tensor& x, int rank, const char* name, const char* shape) {
   if (!x.defined()) fail<Error>(op, "{} is undefined; need {}", name, shape);
   if (x.rank() != rank) fail<ShapeError>(op, "{} has shape {}; need {}", name, x.shape(), shape);
 }
 
-void check_heads(const Op& op, int64_t width, int64_t heads) {
+int64_t checked_heads(const Op& op, int64_t width, int64_t heads) {
   if (heads < 1 || width % heads != 0)
     fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", heads, width);
+  return heads;
 }
 
 // (B, T, H D) -> (B, H, T, D)
@@ -42,241 +41,151 @@ Tensor mask_of_heads(const Op& op, const Tensor& mask) {
   return mask.unsqueeze(1);
 }
 
-// The steps of (B, H, T, D) keys or values behind those of a cache.
-Tensor append(const Tensor& before, const Tensor& now, Loc loc) {
-  return before.defined() ? cat({before, now}, 2, loc) : now;
+double active(double dropout) { return training() ? dropout : 0; }
+
+// softmax(q k^T / sqrt(D)), for whoever watches too.
+Tensor weights_of(const Tensor& q, const Tensor& k, const AttentionOptions& options = {}) {
+  const Tensor weights = reference::attention_weights(q, k, options, {});
+  if (WatchAttention* guard = WatchAttention::current()) guard->add(weights);
+  return weights;
 }
 
-double active(double dropout) { return training() ? dropout : 0; }
+// The fused op keeps no weights: whoever watches has them computed beside it.
+void watch(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
+  if (!WatchAttention::current()) return;
+  const NoGrad constant;
+  weights_of(q, k, options);
+}
+
+// Keys and values that follow those in the cache, if there is one, and all that there are now.
+KeyValueCache extended(KeyValueCache* cache, const Tensor& keys, const Tensor& values) {
+  if (!cache) return {keys, values};
+  if (cache->length() > 0) *cache = {cat({cache->keys, keys}, 2), cat({cache->values, values}, 2)};
+  else *cache = {keys, values};
+  return *cache;
+}
 
 }  // namespace
 
-// --- without weights
-// ----------------------------------------------------------------------------------------
+// --- without weights ----------------------------------------------------------------------------------------------
 
-Tensor SimplifiedSelfAttention::weights(const Tensor& x, Loc loc) const {
-  return softmax(matmul(x, x.mT(loc), loc), -1, loc);
+Tensor SimplifiedSelfAttention::operator()(const Tensor& x, Loc loc) const {
+  const Op op{"SimplifiedSelfAttention", loc};
+  return matmul(weights_of(x, x, {.scale = 1}), x);
 }
 
-Tensor SimplifiedSelfAttention::operator()(const Tensor& x, Loc loc) const { return matmul(weights(x, loc), x, loc); }
+// --- with trained queries, keys and values ------------------------------------------------------------------------
 
-// --- with trained queries, keys and values
-// ------------------------------------------------------------------
-
-SelfAttention::SelfAttention(Scope s, int64_t d_in, int64_t d_out, bool qkv_bias, Loc loc)
-    : W_query(s / "W_query", d_in, d_out, qkv_bias, loc),
-      W_key(s / "W_key", d_in, d_out, qkv_bias, loc),
-      W_value(s / "W_value", d_in, d_out, qkv_bias, loc) {}
-
-Tensor SelfAttention::weights(const Tensor& x, Loc loc) const {
-  const InModule here(W_query.weight, W_key.weight, loc);
-  const Tensor queries = W_query(x, loc), keys = W_key(x, loc);
-  const Tensor scores = matmul(queries, keys.mT(loc), loc);
-  return softmax(scores / std::sqrt(static_cast<double>(keys.size(-1))), -1, loc);
-}
+SelfAttention::SelfAttention(Scope s, int64_t d_in, int64_t d_out, bool qkv_bias)
+    : name(s.name()),
+      W_query(s / "W_query", d_in, d_out, qkv_bias),
+      W_key(s / "W_key", d_in, d_out, qkv_bias),
+      W_value(s / "W_value", d_in, d_out, qkv_bias) {}
 
 Tensor SelfAttention::operator()(const Tensor& x, Loc loc) const {
-  const InModule here(W_query.weight, W_key.weight, loc);
-  return matmul(weights(x, loc), W_value(x, loc), loc);
+  const Op op{"SelfAttention", name, loc};
+  return matmul(weights_of(W_query(x), W_key(x)), W_value(x));
 }
 
-// --- that cannot see the future
-// -----------------------------------------------------------------------------
+// --- that cannot see the future -----------------------------------------------------------------------------------
 
-CausalAttention::CausalAttention(Scope s, int64_t d_in, int64_t d_out, double p, bool qkv_bias, Loc loc)
-    : W_query(s / "W_query", d_in, d_out, qkv_bias, loc),
-      W_key(s / "W_key", d_in, d_out, qkv_bias, loc),
-      W_value(s / "W_value", d_in, d_out, qkv_bias, loc),
-      dropout(check_probability({"CausalAttention", loc}, p)),
+CausalAttention::CausalAttention(Scope s, int64_t d_in, int64_t d_out, double p, bool qkv_bias)
+    : name(s.name()),
+      W_query(s / "W_query", d_in, d_out, qkv_bias),
+      W_key(s / "W_key", d_in, d_out, qkv_bias),
+      W_value(s / "W_value", d_in, d_out, qkv_bias),
+      dropout(check_probability({"CausalAttention", s.name(), s.where()}, p)),
       rng(&s.rng()) {}
 
-Tensor CausalAttention::weights(const Tensor& x, Loc loc) const {
-  const InModule here(W_query.weight, W_key.weight, loc);
-  const Tensor queries = W_query(x, loc), keys = W_key(x, loc);
-  const Tensor future = logical_not(causal_mask(x.size(-2, loc)));
-  const Tensor scores = masked_fill(matmul(queries, keys.mT(loc), loc), future, kHidden, loc);
-  return softmax(scores / std::sqrt(static_cast<double>(keys.size(-1))), -1, loc);
-}
-
 Tensor CausalAttention::operator()(const Tensor& x, Loc loc) const {
-  const InModule here(W_query.weight, W_key.weight, loc);
-  const Tensor kept = heed::dropout(weights(x, loc), active(dropout), *rng, loc);
-  return matmul(kept, W_value(x, loc), loc);
+  const Op op{"CausalAttention", name, loc};
+  const Tensor weights = weights_of(W_query(x), W_key(x), {.causal = true});
+  return matmul(heed::dropout(weights, active(dropout), *rng), W_value(x));
 }
 
-// --- many heads at once
-// -------------------------------------------------------------------------------------
+// --- many heads at once -------------------------------------------------------------------------------------------
 
 MultiHeadAttention::MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int64_t head_count,
-                                       const MultiHeadOptions& options, Loc loc)
-    : W_query(s / "W_query", d_in, d_out, options.qkv_bias, loc),
-      W_key(s / "W_key", options.d_context ? options.d_context : d_in, d_out, options.qkv_bias, loc),
-      W_value(s / "W_value", options.d_context ? options.d_context : d_in, d_out, options.qkv_bias, loc),
-      out_proj(s / "out_proj", d_out, d_out, options.out_bias, loc),
-      heads(head_count),
+                                       const MultiHeadOptions& options)
+    : name(s.name()),
+      W_query(s / "W_query", d_in, d_out, options.qkv_bias),
+      W_key(s / "W_key", options.d_context ? options.d_context : d_in, d_out, options.qkv_bias),
+      W_value(s / "W_value", options.d_context ? options.d_context : d_in, d_out, options.qkv_bias),
+      out_proj(s / "out_proj", d_out, d_out, options.out_bias),
+      heads(checked_heads({"MultiHeadAttention", s.name(), s.where()}, d_out, head_count)),
       causal(options.causal),
-      dropout(check_probability({"MultiHeadAttention", loc}, options.dropout)),
-      rng(&s.rng()) {
-  check_heads({"MultiHeadAttention", loc}, d_out, heads);
+      dropout(check_probability({"MultiHeadAttention", s.name(), s.where()}, options.dropout)),
+      rng(&s.rng()) {}
+
+Tensor MultiHeadAttention::operator()(const Tensor& x, const AttendTo& what, Loc loc) const {
+  const Op op{"MultiHeadAttention", name, loc};
+  check_input(op, x, 3, "x", "(B, T, d_in)");
+  const bool crosses = what.context.has_value();
+  if (crosses) check_input(op, *what.context, 3, "context", "(B, S, d_context)");
+  const int64_t before = what.cache ? what.cache->length() : 0;
+  const bool projected = crosses && before > 0;
+  const Tensor& read = crosses ? *what.context : x;
+  const KeyValueCache seen =
+      projected ? *what.cache
+                : extended(what.cache, split_heads(W_key(read), heads), split_heads(W_value(read), heads));
+  const AttentionOptions options{.causal = causal && !crosses,
+                                 .causal_offset = before,
+                                 .mask = mask_of_heads(op, what.mask),
+                                 .dropout = active(dropout),
+                                 .rng = rng};
+  const Tensor queries = split_heads(W_query(x), heads);
+  watch(queries, seen.keys, options);
+  return out_proj(merge_heads(scaled_dot_product_attention(queries, seen.keys, seen.values, options)));
 }
 
-KeyValueCache MultiHeadAttention::project(const Tensor& context, Loc loc) const {
-  const InModule here(W_query.weight, W_key.weight, loc);
-  check_input({"MultiHeadAttention", loc}, context, 3, "context", "(B, S, d_context)");
-  return {split_heads(W_key(context, loc), heads), split_heads(W_value(context, loc), heads)};
+// --- GPT-2's packed form ------------------------------------------------------------------------------------------
+
+CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head_count, double p, bool bias)
+    : name(s.name()),
+      c_attn(s / "c_attn", channels, 3 * channels, bias),
+      c_proj(s / "c_proj", channels, channels, bias),
+      heads(checked_heads({"CausalSelfAttention", s.name(), s.where()}, channels, head_count)),
+      dropout(check_probability({"CausalSelfAttention", s.name(), s.where()}, p)),
+      rng(&s.rng()) {}
+
+Tensor CausalSelfAttention::operator()(const Tensor& x, KeyValueCache* cache, Loc loc) const {
+  const Op op{"CausalSelfAttention", name, loc};
+  check_input(op, x, 3, "x", "(B, T, C)");
+  const Tensor qkv = c_attn(x);
+  const int64_t before = cache ? cache->length() : 0;
+  const AttentionOptions options{.causal = true, .causal_offset = before, .dropout = active(dropout), .rng = rng};
+  const auto part = [&](int64_t i) { return split_heads(qkv.narrow(2, i * x.size(2), x.size(2)), heads); };
+  if (!cache) {
+    watch(part(0), part(1), options);
+    return c_proj(packed_self_attention(qkv, heads, options));
+  }
+  const KeyValueCache seen = extended(cache, part(1), part(2));
+  watch(part(0), seen.keys, options);
+  return c_proj(merge_heads(scaled_dot_product_attention(part(0), seen.keys, seen.values, options)));
 }
 
-// What self-attention lets each query see: `before` keys come ahead of the first query.
-static AttentionOptions self_options(const MultiHeadAttention& m, const Op& op, const Tensor& mask, int64_t before) {
-  return {.causal = m.causal,
-          .causal_offset = before,
-          .mask = mask_of_heads(op, mask),
-          .dropout = active(m.dropout),
-          .rng = m.rng};
-}
+// --- Bahdanau's additive form -------------------------------------------------------------------------------------
 
-static Tensor mix(const MultiHeadAttention& m, const Tensor& x, const KeyValueCache& projected,
-                  const AttentionOptions& options, Loc loc) {
-  check_input({"MultiHeadAttention", loc}, x, 3, "x", "(B, T, d_in)");
-  const Tensor queries = split_heads(m.W_query(x, loc), m.heads);
-  return m.out_proj(merge_heads(scaled_dot_product_attention(queries, projected.keys, projected.values, options, loc)),
-                    loc);
-}
-
-static Tensor weights_of(const MultiHeadAttention& m, const Tensor& x, const KeyValueCache& projected,
-                         AttentionOptions options, Loc loc) {
-  check_input({"MultiHeadAttention", loc}, x, 3, "x", "(B, T, d_in)");
-  options.dropout = 0;
-  const Tensor queries = split_heads(m.W_query(x, loc), m.heads);
-  return scaled_dot_product_attention_weights(queries, projected.keys, projected.values, options, loc).second;
-}
-
-Tensor MultiHeadAttention::operator()(const Tensor& x, const Tensor& mask, Loc loc) const {
-  check_input({"MultiHeadAttention", loc}, x, 3, "x", "(B, T, d_in)");
-  const InModule here(W_query.weight, W_key.weight, loc);
-  return mix(*this, x, project(x, loc), self_options(*this, {"MultiHeadAttention", loc}, mask, 0), loc);
-}
-
-Tensor MultiHeadAttention::weights(const Tensor& x, const Tensor& mask, Loc loc) const {
-  check_input({"MultiHeadAttention", loc}, x, 3, "x", "(B, T, d_in)");
-  const InModule here(W_query.weight, W_key.weight, loc);
-  return weights_of(*this, x, project(x, loc), self_options(*this, {"MultiHeadAttention", loc}, mask, 0), loc);
-}
-
-Tensor MultiHeadAttention::attend(const Tensor& x, const KeyValueCache& projected, const Tensor& mask, Loc loc) const {
-  const InModule here(W_query.weight, W_key.weight, loc);
-  const Op op{"MultiHeadAttention", loc};
-  return mix(*this, x, projected, {.mask = mask_of_heads(op, mask), .dropout = active(dropout), .rng = rng}, loc);
-}
-
-Tensor MultiHeadAttention::cross(const Tensor& x, const Tensor& context, const Tensor& mask, Loc loc) const {
-  return attend(x, project(context, loc), mask, loc);
-}
-
-Tensor MultiHeadAttention::attend_weights(const Tensor& x, const KeyValueCache& projected, const Tensor& mask,
-                                          Loc loc) const {
-  const InModule here(W_query.weight, W_key.weight, loc);
-  const Op op{"MultiHeadAttention", loc};
-  return weights_of(*this, x, projected, {.mask = mask_of_heads(op, mask)}, loc);
-}
-
-Tensor MultiHeadAttention::cross_weights(const Tensor& x, const Tensor& context, const Tensor& mask, Loc loc) const {
-  return attend_weights(x, project(context, loc), mask, loc);
-}
-
-Tensor MultiHeadAttention::extend(const Tensor& x, KeyValueCache& cache, Loc loc) const {
-  check_input({"MultiHeadAttention", loc}, x, 3, "x", "(B, T, d_in)");
-  const InModule here(W_query.weight, W_key.weight, loc);
-  const int64_t before = cache.length();
-  const KeyValueCache now = project(x, loc);
-  cache = {append(cache.keys, now.keys, loc), append(cache.values, now.values, loc)};
-  return mix(*this, x, cache, self_options(*this, {"MultiHeadAttention", loc}, {}, before), loc);
-}
-
-// --- GPT-2's packed form
-// --------------------------------------------------------------------------------------
-
-CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head_count, double p, bool bias, Loc loc)
-    : c_attn(s / "c_attn", channels, 3 * channels, bias, loc),
-      c_proj(s / "c_proj", channels, channels, bias, loc),
-      heads(head_count),
-      dropout(check_probability({"CausalSelfAttention", loc}, p)),
-      rng(&s.rng()) {
-  check_heads({"CausalSelfAttention", loc}, channels, heads);
-}
-
-// Queries, keys and values of all heads, each (B, H, T, D): views of one (B, T, 3 C) product.
-static std::vector<Tensor> unpack(const CausalSelfAttention& m, const Tensor& x, Loc loc) {
-  check_input({"CausalSelfAttention", loc}, x, 3, "x", "(B, T, C)");
-  std::vector<Tensor> parts = split(m.c_attn(x, loc), x.size(2), 2, loc);
-  for (Tensor& part : parts) part = split_heads(part, m.heads);
-  return parts;
-}
-
-Tensor CausalSelfAttention::operator()(const Tensor& x, Loc loc) const {
-  const InModule here(c_attn.weight, c_proj.weight, loc);
-  check_input({"CausalSelfAttention", loc}, x, 3, "x", "(B, T, C)");
-  const AttentionOptions options{.causal = true, .dropout = active(dropout), .rng = rng};
-  return c_proj(packed_self_attention(c_attn(x, loc), heads, options, loc), loc);
-}
-
-Tensor CausalSelfAttention::weights(const Tensor& x, Loc loc) const {
-  const InModule here(c_attn.weight, c_proj.weight, loc);
-  const std::vector<Tensor> qkv = unpack(*this, x, loc);
-  return scaled_dot_product_attention_weights(qkv[0], qkv[1], qkv[2], {.causal = true}, loc).second;
-}
-
-Tensor CausalSelfAttention::extend(const Tensor& x, KeyValueCache& cache, Loc loc) const {
-  const InModule here(c_attn.weight, c_proj.weight, loc);
-  const std::vector<Tensor> qkv = unpack(*this, x, loc);
-  const AttentionOptions options{
-      .causal = true, .causal_offset = cache.length(), .dropout = active(dropout), .rng = rng};
-  cache = {append(cache.keys, qkv[1], loc), append(cache.values, qkv[2], loc)};
-  return c_proj(merge_heads(scaled_dot_product_attention(qkv[0], cache.keys, cache.values, options, loc)), loc);
-}
-
-// --- Bahdanau's additive form
-// -----------------------------------------------------------------------------------
-
-AdditiveAttention::AdditiveAttention(Scope s, int64_t query_width, int64_t value_width, int64_t width, Loc loc)
-    : W(s / "W", query_width, width, false, loc), U(s / "U", value_width, width, false, loc) {
+AdditiveAttention::AdditiveAttention(Scope s, int64_t query_width, int64_t value_width, int64_t width)
+    : name(s.name()), W(s / "W", query_width, width, false), U(s / "U", value_width, width, false) {
   const double bound = 1 / std::sqrt(static_cast<double>(width));
-  v = s.param("v", {width}, init::uniform(-bound, bound), loc);
+  v = s.param("v", {width}, init::uniform(-bound, bound));
 }
 
-Tensor AdditiveAttention::keys(const Tensor& values, Loc loc) const { return U(values, loc); }
-
-// One query a row: its projection as (B, 1, width).
-static Tensor project_query(const AdditiveAttention& m, const Tensor& query, Loc loc) {
-  check_input({"AdditiveAttention", loc}, query, 2, "query", "(B, query_width)");
-  return m.W(query, loc).unsqueeze(1);
-}
-
-// A mask for (B, S), made to broadcast to (B, 1, S).
-static Tensor step_mask(const Tensor& mask) { return mask.defined() && mask.rank() == 2 ? mask.unsqueeze(1) : mask; }
-
-Tensor AdditiveAttention::step(const Tensor& query, const Tensor& projected, const Tensor& values, const Tensor& mask,
-                               Loc loc) const {
-  const InModule here(v, loc);
-  return additive_attention(project_query(*this, query, loc), projected, v, values, step_mask(mask), loc).squeeze(1);
-}
-
-std::pair<Tensor, Tensor> AdditiveAttention::step_weights(const Tensor& query, const Tensor& projected,
-                                                          const Tensor& values, const Tensor& mask, Loc loc) const {
-  const InModule here(v, loc);
-  const auto [context, alpha] =
-      additive_attention_weights(project_query(*this, query, loc), projected, v, values, step_mask(mask), loc);
-  return {context.squeeze(1), alpha.squeeze(1)};
-}
-
-Tensor AdditiveAttention::operator()(const Tensor& query, const Tensor& values, const Tensor& mask, Loc loc) const {
-  const InModule here(v, loc);
-  return additive_attention(W(query, loc), keys(values, loc), v, values, mask, loc);
-}
-
-Tensor AdditiveAttention::weights(const Tensor& query, const Tensor& values, const Tensor& mask, Loc loc) const {
-  const InModule here(v, loc);
-  return additive_attention_weights(W(query, loc), keys(values, loc), v, values, mask, loc).second;
+Tensor AdditiveAttention::operator()(const Tensor& query, const Tensor& values, const Tensor& mask,
+                                     const Tensor& known_keys, Loc loc) const {
+  const Op op{"AdditiveAttention", name, loc};
+  const bool one = query.defined() && query.rank() == 2;  // a decoder's step
+  if (!one) check_input(op, query, 3, "query", "(B, T, query_width) or (B, query_width)");
+  const auto as_steps = [one](const Tensor& x) { return one && x.defined() && x.rank() == 2 ? x.unsqueeze(1) : x; };
+  const auto as_asked = [one](const Tensor& y) { return one ? y.squeeze(1) : y; };
+  const Tensor projected = as_steps(W(query)), allowed = as_steps(mask);
+  const Tensor keys = known_keys.defined() ? known_keys : U(values);
+  if (WatchAttention* guard = WatchAttention::current()) {
+    const NoGrad constant;
+    guard->add(as_asked(reference::additive_weights(projected, keys, v, allowed)));
+  }
+  return as_asked(additive_attention(projected, keys, v, values, allowed));
 }
 
 }  // namespace heed::nn

@@ -9,9 +9,12 @@ double check_probability(const Op& op, double p) {
   return p;
 }
 
-Dropout::Dropout(Scope s, double probability, Loc loc)
-    : p(check_probability({"Dropout", loc}, probability)), rng(&s.rng()) {}
+Dropout::Dropout(Scope s, double probability)
+    : name(s.name()), p(check_probability({"Dropout", s.name(), s.where()}, probability)), rng(&s.rng()) {}
 
-Tensor Dropout::operator()(const Tensor& x, Loc loc) const { return training() ? dropout(x, p, *rng, loc) : x; }
+Tensor Dropout::operator()(const Tensor& x, Loc loc) const {
+  const Op op{"Dropout", name, loc};
+  return training() ? dropout(x, p, *rng) : x;
+}
 
 }  // namespace heed::nn

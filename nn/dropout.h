@@ -8,11 +8,12 @@ namespace heed::nn {
 /// While training, zeroes each element with probability p and scales the rest by 1 / (1 - p).
 /// Under EvalMode, the identity.
 struct Dropout {
+  ModuleName name;
   double p;
   Rng* rng;
 
   /// Throws ValueError unless 0 <= p <= 1.
-  Dropout(Scope s, double p, Loc loc = Loc::current());
+  Dropout(Scope s, double p);
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 

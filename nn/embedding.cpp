@@ -18,22 +18,22 @@ Init normal_but(std::optional<int64_t> row) {
 
 }  // namespace
 
-Embedding::Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64_t> padding, Loc loc)
-    : padding_idx(padding) {
-  const Op op{"Embedding", loc};
+Embedding::Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64_t> padding)
+    : name(s.name()), padding_idx(padding) {
+  const Op op{"Embedding", s.name(), s.where()};
   if (tokens < 1 || width < 1) fail<ValueError>(op, "{} tokens of width {}; need at least 1 of each", tokens, width);
   if (padding && (*padding < 0 || *padding >= tokens))
     fail<IndexError>(op, "padding_idx is {}; need a token in [0, {})", *padding, tokens);
-  weight = s.param("weight", {tokens, width}, normal_but(padding), loc);
+  weight = s.param("weight", {tokens, width}, normal_but(padding));
 }
 
 Tensor Embedding::operator()(const Tensor& index, Loc loc) const {
-  const InModule here(weight, loc);
-  const Tensor y = embedding(weight, index, loc);
+  const Op op{"Embedding", name, loc};
+  const Tensor y = embedding(weight, index);
   if (!padding_idx) return y;
   // The identity, but for a gradient that skips padding.
   const Tensor is_padding = eq(index, static_cast<double>(*padding_idx)).unsqueeze(-1);
-  return autograd::record({"embedding", loc}, y.detach(),
+  return autograd::record({"embedding"}, y.detach(),
                           {{y, [is_padding](const Tensor& g) { return masked_fill(g, is_padding, 0); }}});
 }
 

@@ -15,16 +15,16 @@ void check_sizes(const Op& op, int64_t in, int64_t out) {
 
 }  // namespace
 
-Linear::Linear(Scope s, int64_t in, int64_t out, bool with_bias, Loc loc) {
-  check_sizes({"Linear", loc}, in, out);
-  weight = s.param("weight", {out, in}, init::kaiming_uniform(std::sqrt(5.0)), loc);
+Linear::Linear(Scope s, int64_t in, int64_t out, bool with_bias) : name(s.name()) {
+  check_sizes({"Linear", s.name(), s.where()}, in, out);
+  weight = s.param("weight", {out, in}, init::kaiming_uniform(std::sqrt(5.0)));
   const double bound = 1 / std::sqrt(static_cast<double>(in));
-  if (with_bias) bias = s.param("bias", {out}, init::uniform(-bound, bound), loc);
+  if (with_bias) bias = s.param("bias", {out}, init::uniform(-bound, bound));
 }
 
 Tensor Linear::operator()(const Tensor& x, Loc loc) const {
-  const InModule here(weight, loc);
-  return linear(x, weight, bias, loc);
+  const Op op{"Linear", name, loc};
+  return linear(x, weight, bias);
 }
 
 }  // namespace heed::nn

@@ -7,10 +7,11 @@ namespace heed::nn {
 
 /// y = x W^T + b. Draws the weight, then the bias, from U(-1/sqrt(in), 1/sqrt(in)).
 struct Linear {
+  ModuleName name;
   Tensor weight;  ///< (out, in), also where GPT-2's published files have (in, out)
   Tensor bias;    ///< (out), undefined without bias
 
-  Linear(Scope s, int64_t in, int64_t out, bool bias = true, Loc loc = Loc::current());
+  Linear(Scope s, int64_t in, int64_t out, bool bias = true);
   /// (..., in) -> (..., out)
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };

@@ -14,25 +14,25 @@ void check(const Op& op, int64_t width, double eps) {
 
 }  // namespace
 
-LayerNorm::LayerNorm(Scope s, int64_t width, bool with_bias, double epsilon, Loc loc) : eps(epsilon) {
-  check({"LayerNorm", loc}, width, eps);
-  weight = s.param("weight", {width}, init::ones(), loc);
-  if (with_bias) bias = s.param("bias", {width}, init::zeros(), loc);
+LayerNorm::LayerNorm(Scope s, int64_t width, bool with_bias, double epsilon) : name(s.name()), eps(epsilon) {
+  check({"LayerNorm", s.name(), s.where()}, width, eps);
+  weight = s.param("weight", {width}, init::ones());
+  if (with_bias) bias = s.param("bias", {width}, init::zeros());
 }
 
 Tensor LayerNorm::operator()(const Tensor& x, Loc loc) const {
-  const InModule here(weight, loc);
-  return layer_norm(x, weight, bias, eps, loc);
+  const Op op{"LayerNorm", name, loc};
+  return layer_norm(x, weight, bias, eps);
 }
 
-RMSNorm::RMSNorm(Scope s, int64_t width, double epsilon, Loc loc) : eps(epsilon) {
-  check({"RMSNorm", loc}, width, eps);
-  weight = s.param("weight", {width}, init::ones(), loc);
+RMSNorm::RMSNorm(Scope s, int64_t width, double epsilon) : name(s.name()), eps(epsilon) {
+  check({"RMSNorm", s.name(), s.where()}, width, eps);
+  weight = s.param("weight", {width}, init::ones());
 }
 
 Tensor RMSNorm::operator()(const Tensor& x, Loc loc) const {
-  const InModule here(weight, loc);
-  return rms_norm(x, weight, eps, loc);
+  const Op op{"RMSNorm", name, loc};
+  return rms_norm(x, weight, eps);
 }
 
 }  // namespace heed::nn

@@ -7,21 +7,23 @@ namespace heed::nn {
 
 /// (x - mean) / sqrt(var + eps) * weight + bias: Ba et al. 2016. Starts at weight 1, bias 0.
 struct LayerNorm {
+  ModuleName name;
   Tensor weight;  ///< (width)
   Tensor bias;    ///< (width), undefined without bias
   double eps;
 
-  LayerNorm(Scope s, int64_t width, bool bias = true, double eps = 1e-5, Loc loc = Loc::current());
+  LayerNorm(Scope s, int64_t width, bool bias = true, double eps = 1e-5);
   /// (..., width) -> (..., width)
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
 /// x / sqrt(mean(x^2) + eps) * weight: Zhang and Sennrich 2019. Starts at weight 1.
 struct RMSNorm {
+  ModuleName name;
   Tensor weight;  ///< (width)
   double eps;
 
-  RMSNorm(Scope s, int64_t width, double eps = 1e-6, Loc loc = Loc::current());
+  RMSNorm(Scope s, int64_t width, double eps = 1e-6);
   /// (..., width) -> (..., width)
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };

@@ -36,24 +36,25 @@ Tensor sinusoidal_positions(int64_t length, int64_t width, DType dtype, Loc loc)
 }
 
 Tensor SinusoidalPosition::operator()(const Tensor& x, int64_t start, Loc loc) const {
-  check_steps({"SinusoidalPosition", loc}, x, start);
-  return add(x, sinusoids(start, x.size(-2), x.size(-1), x.dtype()), loc);
+  const Op op{"SinusoidalPosition", loc};
+  check_steps(op, x, start);
+  return add(x, sinusoids(start, x.size(-2), x.size(-1), x.dtype()));
 }
 
-LearnedPosition::LearnedPosition(Scope s, int64_t length, int64_t width, Loc loc) {
+LearnedPosition::LearnedPosition(Scope s, int64_t length, int64_t width) : name(s.name()) {
   if (length < 1 || width < 1)
-    fail<ValueError>({"LearnedPosition", loc}, "{} positions of width {}; need at least 1 of each", length, width);
-  weight = s.param("weight", {length, width}, init::normal(), loc);
+    fail<ValueError>({"LearnedPosition", s.name(), s.where()}, "{} positions of width {}; need at least 1 of each",
+                     length, width);
+  weight = s.param("weight", {length, width}, init::normal());
 }
 
 Tensor LearnedPosition::operator()(const Tensor& x, int64_t start, Loc loc) const {
-  const InModule here(weight, loc);
-  const Op op{"LearnedPosition", loc};
+  const Op op{"LearnedPosition", name, loc};
   check_steps(op, x, start);
   const int64_t T = x.size(-2), length = weight.size(0);
   if (start + T > length)
     fail<ShapeError>(op, "{} steps from {} on leave the {} positions; need start + T <= {}", T, start, length, length);
-  return add(x, weight.narrow(0, start, T), loc);
+  return add(x, weight.narrow(0, start, T));
 }
 
 }  // namespace heed::nn

@@ -17,9 +17,10 @@ struct SinusoidalPosition {
 
 /// x + a trained vector for each position. Drawn from N(0, 1).
 struct LearnedPosition {
+  ModuleName name;
   Tensor weight;  ///< (length, width)
 
-  LearnedPosition(Scope s, int64_t length, int64_t width, Loc loc = Loc::current());
+  LearnedPosition(Scope s, int64_t length, int64_t width);
   /// x (..., T, width) whose first step stands at `start` -> the same shape.
   /// Throws ShapeError if start + T > length.
   Tensor operator()(const Tensor& x, int64_t start = 0, Loc loc = Loc::current()) const;

@@ -43,75 +43,71 @@ Tensor slice(const Tensor& states, int64_t index) { return states.defined() ? st
 
 // All steps of one direction of one layer; y and gates are (T, B, ...), the state is (B, H).
 RecurrentOutput run(Cell cell, const RecurrentWeights& w, const Tensor& gates, const RecurrentState& first,
-                    const RecurrentSteps& steps, Loc loc) {
+                    const RecurrentSteps& steps) {
   const int64_t T = gates.size(0);
-  const Tensor packed = recurrent(cell, gates, w.weight_hh, w.bias_hh, first.h, first.c, steps, loc);
+  const Tensor packed = recurrent(cell, gates, w.weight_hh, w.bias_hh, first.h, first.c, steps);
   return {packed.narrow(0, 0, T), {packed.select(0, T), cell == Cell::lstm ? packed.select(0, T + 1) : Tensor()}};
 }
 
 }  // namespace
 
-RecurrentWeights::RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias, const std::string& suffix,
-                                   Loc loc) {
-  check_sizes({name_of(cell), loc}, in, hidden);
+RecurrentWeights::RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias,
+                                   const std::string& suffix) {
+  check_sizes({name_of(cell), s.name(), s.where()}, in, hidden);
   const int64_t rows = kernels::gates_of(cell) * hidden;
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const Init draw = init::uniform(-bound, bound);
-  weight_ih = s.param("weight_ih" + suffix, {rows, in}, draw, loc);
-  weight_hh = s.param("weight_hh" + suffix, {rows, hidden}, draw, loc);
+  weight_ih = s.param("weight_ih" + suffix, {rows, in}, draw);
+  weight_hh = s.param("weight_hh" + suffix, {rows, hidden}, draw);
   if (!bias) return;
-  bias_ih = s.param("bias_ih" + suffix, {rows}, draw, loc);
-  bias_hh = s.param("bias_hh" + suffix, {rows}, draw, loc);
+  bias_ih = s.param("bias_ih" + suffix, {rows}, draw);
+  bias_hh = s.param("bias_hh" + suffix, {rows}, draw);
 }
 
 // --- one step
 // -----------------------------------------------------------------------------------------------------
 
-RecurrentCell::RecurrentCell(Scope s, Cell kind, int64_t in, int64_t hidden, bool bias, Loc loc)
-    : cell(kind), weights(s, kind, in, hidden, bias, "", loc) {}
+RecurrentCell::RecurrentCell(Scope s, Cell kind, int64_t in, int64_t hidden, bool bias)
+    : name(s.name()), cell(kind), weights(s, kind, in, hidden, bias, "") {}
 
-RNNCell::RNNCell(Scope s, int64_t in, int64_t hidden, bool bias, Nonlinearity f, Loc loc)
-    : RecurrentCell(s, rnn_cell(f), in, hidden, bias, loc) {}
-LSTMCell::LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias, Loc loc)
-    : RecurrentCell(s, Cell::lstm, in, hidden, bias, loc) {}
-GRUCell::GRUCell(Scope s, int64_t in, int64_t hidden, bool bias, Loc loc)
-    : RecurrentCell(s, Cell::gru, in, hidden, bias, loc) {}
+RNNCell::RNNCell(Scope s, int64_t in, int64_t hidden, bool bias, Nonlinearity f)
+    : RecurrentCell(s, rnn_cell(f), in, hidden, bias) {}
+LSTMCell::LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias) : RecurrentCell(s, Cell::lstm, in, hidden, bias) {}
+GRUCell::GRUCell(Scope s, int64_t in, int64_t hidden, bool bias) : RecurrentCell(s, Cell::gru, in, hidden, bias) {}
 
 RecurrentState RecurrentCell::operator()(const Tensor& x, const RecurrentState& state, Loc loc) const {
-  const InModule here(weights.weight_ih, loc);
-  const Op op{name_of(cell), loc};
+  const Op op{name_of(cell), name, loc};
   check_input(op, x, 2, weights.weight_ih.size(1), "B");
   check_state(op, cell, state, {x.size(0), weights.weight_hh.size(1)});
-  const Tensor gates = linear(x, weights.weight_ih, weights.bias_ih, loc).unsqueeze(0);
-  return run(cell, weights, gates, state, {}, loc).state;
+  const Tensor gates = linear(x, weights.weight_ih, weights.bias_ih).unsqueeze(0);
+  return run(cell, weights, gates, state, {}).state;
 }
 
 // --- whole sequences
 // ----------------------------------------------------------------------------------------------
 
-Recurrent::Recurrent(Scope s, Cell kind, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc loc)
-    : cell(kind), hidden(size), options(chosen), rng(&s.rng()) {
-  const Op op{name_of(cell), loc};
+Recurrent::Recurrent(Scope s, Cell kind, int64_t in, int64_t size, const RecurrentOptions& chosen)
+    : name(s.name()), cell(kind), hidden(size), options(chosen), rng(&s.rng()) {
+  const Op op{name_of(cell), s.name(), s.where()};
   if (options.num_layers < 1) fail<ValueError>(op, "{} layers; need at least 1", options.num_layers);
   check_probability(op, options.dropout);
   for (int64_t layer = 0; layer < options.num_layers; ++layer)
     for (int64_t direction = 0; direction < directions(); ++direction) {
       const std::string suffix = fmt::format("_l{}{}", layer, direction ? "_reverse" : "");
-      weights.emplace_back(s, cell, layer ? directions() * hidden : in, hidden, options.bias, suffix, loc);
+      weights.emplace_back(s, cell, layer ? directions() * hidden : in, hidden, options.bias, suffix);
     }
 }
 
-RNN::RNN(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Nonlinearity f, Loc loc)
-    : Recurrent(s, rnn_cell(f), in, size, chosen, loc) {}
-LSTM::LSTM(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc loc)
-    : Recurrent(s, Cell::lstm, in, size, chosen, loc) {}
-GRU::GRU(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Loc loc)
-    : Recurrent(s, Cell::gru, in, size, chosen, loc) {}
+RNN::RNN(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen, Nonlinearity f)
+    : Recurrent(s, rnn_cell(f), in, size, chosen) {}
+LSTM::LSTM(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen)
+    : Recurrent(s, Cell::lstm, in, size, chosen) {}
+GRU::GRU(Scope s, int64_t in, int64_t size, const RecurrentOptions& chosen)
+    : Recurrent(s, Cell::gru, in, size, chosen) {}
 
 RecurrentOutput Recurrent::operator()(const Tensor& x, const RecurrentState& first, const Tensor& lengths,
                                       Loc loc) const {
-  const InModule here(weights[0].weight_ih, loc);
-  const Op op{name_of(cell), loc};
+  const Op op{name_of(cell), name, loc};
   check_input(op, x, 3, weights[0].weight_ih.size(1), options.batch_first ? "B, T" : "T, B");
   const int time = options.batch_first ? 1 : 0;
   const int64_t T = x.size(time), B = x.size(1 - time), D = directions();
@@ -123,27 +119,27 @@ RecurrentOutput Recurrent::operator()(const Tensor& x, const RecurrentState& fir
   if (lengths.defined()) {
     if (!(lengths.shape() == Shape{B})) fail<ShapeError>(op, "lengths have shape {}; need ({})", lengths.shape(), B);
     // Not even a NaN in the padding may reach the gradients, as it would through 0 * NaN in the projection's.
-    const Tensor padding = logical_not(length_mask(lengths, T, loc));  // (B, T)
-    y = masked_fill(x, (time ? padding : padding.transpose(0, 1)).unsqueeze(2), 0, loc);
+    const Tensor padding = logical_not(length_mask(lengths, T));  // (B, T)
+    y = masked_fill(x, (time ? padding : padding.transpose(0, 1)).unsqueeze(2), 0);
   }
   std::vector<Tensor> h, c;
   for (int64_t layer = 0; layer < options.num_layers; ++layer) {
     // Drawn in the order of (T, B, ...) either way, as PyTorch does.
-    if (layer && training()) y = swapped(dropout(swapped(y), options.dropout, *rng, loc));
+    if (layer && training()) y = swapped(dropout(swapped(y), options.dropout, *rng));
     std::vector<Tensor> outputs;
     for (int64_t d = 0; d < D; ++d) {
       const int64_t index = layer * D + d;
       const RecurrentWeights& w = weights[static_cast<size_t>(index)];
-      const Tensor gates = swapped(linear(y, w.weight_ih, w.bias_ih, loc));
+      const Tensor gates = swapped(linear(y, w.weight_ih, w.bias_ih));
       const RecurrentState before{slice(first.h, index), slice(first.c, index)};
-      const RecurrentOutput result = run(cell, w, gates, before, {.reverse = d == 1, .lengths = lengths}, loc);
+      const RecurrentOutput result = run(cell, w, gates, before, {.reverse = d == 1, .lengths = lengths});
       outputs.push_back(swapped(result.y));
       h.push_back(result.state.h);
       c.push_back(result.state.c);
     }
-    y = D == 1 ? outputs[0] : cat(outputs, 2, loc);
+    y = D == 1 ? outputs[0] : cat(outputs, 2);
   }
-  return {y, {stack(h, 0, loc), cell == Cell::lstm ? stack(c, 0, loc) : Tensor()}};
+  return {y, {stack(h, 0), cell == Cell::lstm ? stack(c, 0) : Tensor()}};
 }
 
 }  // namespace heed::nn

@@ -31,15 +31,16 @@ struct RecurrentWeights {
   Tensor bias_hh;    ///< (G H), undefined without bias
 
   /// Draws all four from U(-1/sqrt(H), 1/sqrt(H)), named weight_ih + suffix and so on.
-  RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias, const std::string& suffix, Loc loc);
+  RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias, const std::string& suffix);
 };
 
 /// One step. Throws ShapeError naming x or state if it does not fit.
 struct RecurrentCell {
+  ModuleName name;
   Cell cell;
   RecurrentWeights weights;
 
-  RecurrentCell(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias = true, Loc loc = Loc::current());
+  RecurrentCell(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias = true);
   /// x (B, in) and the state before -> the state after.
   RecurrentState operator()(const Tensor& x, const RecurrentState& state = {}, Loc loc = Loc::current()) const;
 };
@@ -47,14 +48,13 @@ struct RecurrentCell {
 enum class Nonlinearity { tanh, relu };
 
 struct RNNCell : RecurrentCell {
-  RNNCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Nonlinearity f = Nonlinearity::tanh,
-          Loc loc = Loc::current());
+  RNNCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Nonlinearity f = Nonlinearity::tanh);
 };
 struct LSTMCell : RecurrentCell {
-  LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Loc loc = Loc::current());
+  LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias = true);
 };
 struct GRUCell : RecurrentCell {
-  GRUCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Loc loc = Loc::current());
+  GRUCell(Scope s, int64_t in, int64_t hidden, bool bias = true);
 };
 
 struct RecurrentOptions {
@@ -76,14 +76,14 @@ struct RecurrentOutput {
 /// With lengths (B) i64 in [0, T], row b has lengths[b] steps: what stands behind them has no effect, y is 0
 /// there, the state is that after the row's own last step, and the backward direction begins at it.
 struct Recurrent {
+  ModuleName name;
   Cell cell;
   int64_t hidden;
   RecurrentOptions options;
   std::vector<RecurrentWeights> weights;  ///< layer by layer, forward before backward
   Rng* rng;
 
-  Recurrent(Scope s, Cell cell, int64_t in, int64_t hidden, const RecurrentOptions& options = {},
-            Loc loc = Loc::current());
+  Recurrent(Scope s, Cell cell, int64_t in, int64_t hidden, const RecurrentOptions& options = {});
   /// x (T, B, in), or (B, T, in) if batch_first.
   /// Throws ShapeError naming x, state or lengths if it does not fit.
   RecurrentOutput operator()(const Tensor& x, const RecurrentState& first = {}, const Tensor& lengths = {},
@@ -92,14 +92,13 @@ struct Recurrent {
 };
 
 struct RNN : Recurrent {
-  RNN(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Nonlinearity f = Nonlinearity::tanh,
-      Loc loc = Loc::current());
+  RNN(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Nonlinearity f = Nonlinearity::tanh);
 };
 struct LSTM : Recurrent {
-  LSTM(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Loc loc = Loc::current());
+  LSTM(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {});
 };
 struct GRU : Recurrent {
-  GRU(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Loc loc = Loc::current());
+  GRU(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {});
 };
 
 }  // namespace heed::nn

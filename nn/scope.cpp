@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <heed/autograd/node.h>
+
 namespace heed::nn {
 
 namespace {
@@ -35,7 +37,13 @@ Parameters::Parameters(Rng& rng, DType dtype, Loc loc) : rng_(rng), dtype_(dtype
   if (!is_floating(dtype)) fail<DTypeError>({"Parameters", loc}, "dtype is {}; need f32 or f64", name_of(dtype));
 }
 
-Scope Parameters::root() { return {this, ""}; }
+Parameters::Parameters(std::unique_ptr<Rng> own, DType dtype, Loc loc) : Parameters(*own, dtype, loc) {
+  own_rng_ = std::move(own);
+}
+
+Parameters::Parameters(uint64_t seed, DType dtype, Loc loc) : Parameters(std::make_unique<Rng>(seed), dtype, loc) {}
+
+Scope Parameters::operator/(const ChildName& child) { return Scope(*this, child.where) / child; }
 
 int64_t Parameters::numel() const {
   int64_t n = 0;
@@ -58,6 +66,26 @@ const Tensor& Parameters::at(std::string_view name, Loc loc) const {
   return *found;
 }
 
+void Parameters::set(std::string_view name, const Tensor& values, Loc loc) {
+  const Op op{"Parameters", loc};
+  at(name).assign(values);
+}
+
+void Parameters::freeze(std::string_view name, Loc loc) { set_training({"freeze", loc}, name, false); }
+void Parameters::unfreeze(std::string_view name, Loc loc) { set_training({"unfreeze", loc}, name, true); }
+
+void Parameters::set_training(const Op& op, std::string_view name, bool on) {
+  bool found = false;
+  const auto set = [&](const Tensor& parameter) {
+    Tensor(parameter).set_requires_grad(on);  // the flag is the tensor's: a copy of the handle sets it for all
+    found = true;
+  };
+  if (const Tensor* one = find(name)) set(*one);
+  for (const auto& [own, tensor] : entries_)
+    if (name.empty() || (own.starts_with(name) && own.substr(name.size()).starts_with('.'))) set(tensor);
+  if (!found) fail<ValueError>(op, "no parameter or module \"{}\"; need a name of this store: {}", name, closest(name));
+}
+
 void Parameters::zero_grad() const {
   for (const auto& [name, tensor] : entries_) tensor.zero_grad();
 }
@@ -77,36 +105,36 @@ void Parameters::check_free(const Op& op, const std::string& name) const {
   if (find(name)) fail<ValueError>(op, "the name \"{}\" is taken; need a new one, or another scope", name);
 }
 
-Scope Scope::operator/(const ChildName& child) const {
-  check_part({"Scope", child.where}, child.text);
-  return {store_, prefix_.empty() ? std::string(child.text) : fmt::format("{}.{}", prefix_, child.text)};
-}
+Scope::Scope(Parameters& store, Loc loc) : Scope(&store, "", loc) {}
 
-Scope Scope::operator/(int64_t index) const { return *this / std::to_string(index); }
+Scope Scope::operator/(const ChildName& child) const {
+  check_part({"Scope", where_}, child.text);
+  return {store_, name_->empty() ? child.text : fmt::format("{}.{}", *name_, child.text), where_};
+}
 
 std::string Scope::full_name(const Op& op, std::string_view name) const {
   check_part(op, name);
-  return (*this / ChildName(name, op.where)).prefix_;
+  return name_->empty() ? std::string(name) : fmt::format("{}.{}", *name_, name);
 }
 
-Tensor Scope::param(std::string_view name, const Shape& shape, const Init& init, Loc loc) const {
-  const Op op{"param", loc};
+Tensor Scope::param(std::string_view name, const Shape& shape, const Init& init) const {
+  const Op op{"param", where_};
   std::string full = full_name(op, name);
   store_->check_free(op, full);
-  Tensor tensor = empty(shape, store_->dtype_, loc);
+  Tensor tensor = empty(shape, store_->dtype_);
   init(tensor, store_->rng_);
-  tensor.set_requires_grad(true, loc);
-  autograd::set_name(tensor, full);
+  tensor.set_requires_grad();
+  autograd::set_name(tensor, full, name_);
   store_->entries_.emplace_back(std::move(full), tensor);
   return tensor;
 }
 
-void Scope::tie(std::string_view name, const Tensor& parameter, Loc loc) const {
-  const Op op{"tie", loc};
+void Scope::tie(std::string_view name, const Tensor& parameter) const {
+  const Op op{"tie", where_};
   std::string full = full_name(op, name);
   store_->check_free(op, full);
   for (const auto& [original, tensor] : store_->entries_)
-    if (parameter.defined() && tensor.node() == parameter.node()) {
+    if (parameter.defined() && tensor.storage() == parameter.storage()) {
       store_->aliases_.emplace_back(std::move(full), original);
       return;
     }

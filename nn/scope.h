@@ -3,13 +3,15 @@
 
 #include <concepts>
 #include <deque>
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <heed/autograd/module_path.h>
+#include <heed/tensor/random.h>
 #include <heed/tensor/tensor.h>
 
 namespace heed::nn {
@@ -18,10 +20,11 @@ class Scope;
 
 /// The name of a child scope, and where it was given.
 struct ChildName {
-  std::string_view text;
+  std::string text;
   Loc where;
   template <std::convertible_to<std::string_view> Text>
   ChildName(const Text& name, Loc loc = Loc::current()) : text(name), where(loc) {}
+  ChildName(std::integral auto index, Loc loc = Loc::current()) : text(std::to_string(index)), where(loc) {}
 };
 
 /// Fills a new parameter; see nn/init.h.
@@ -31,19 +34,23 @@ using Init = std::function<void(const Tensor& parameter, Rng& rng)>;
 /// optimiser's list and the checkpoint in one. Scopes point to it, so it stays where it was made.
 class Parameters {
  public:
-  using Entry = std::pair<std::string, Tensor>;
+  using Entry = std::pair<const std::string, Tensor>;
 
-  /// Parameters draw their first values from `rng`, which must outlive the modules (dropout draws from it
-  /// too). dtype f32 or f64; throws DTypeError.
+  /// First values are drawn from a generator of its own; dropout draws from it too. dtype f32 or f64; throws DTypeError.
+  explicit Parameters(uint64_t seed, DType dtype = f32, Loc loc = Loc::current());
+  /// The same from one that is lent, and must outlive the modules.
   explicit Parameters(Rng& rng, DType dtype = f32, Loc loc = Loc::current());
   Parameters(const Parameters&) = delete;
   Parameters& operator=(const Parameters&) = delete;
 
-  Scope root();
+  /// Where a child module is built: `nn::Linear encoder(params / "encoder", 3, 4)`.
+  Scope operator/(const ChildName& child);
   Rng& rng() const { return rng_; }
   DType dtype() const { return dtype_; }
 
   /// Iteration gives (name, tensor); a tied parameter appears once, under its first name.
+  std::deque<Entry>::iterator begin() { return entries_.begin(); }
+  std::deque<Entry>::iterator end() { return entries_.end(); }
   std::deque<Entry>::const_iterator begin() const { return entries_.begin(); }
   std::deque<Entry>::const_iterator end() const { return entries_.end(); }
   /// How many tensors, and how many numbers in them.
@@ -57,49 +64,64 @@ class Parameters {
   /// Second names of tied parameters: (alias, name).
   const std::vector<std::pair<std::string, std::string>>& aliases() const { return aliases_; }
 
+  /// at(name).assign(values).
+  void set(std::string_view name, const Tensor& values, Loc loc = Loc::current());
+  /// Takes the parameter of that name, or all of the module of that name, from training: no gradients, no updates, no
+  /// part in clipping; they stay in what is saved. unfreeze gives them back; "" is the whole model.
+  /// Throws ValueError naming the closest names if there is nothing of that name.
+  void freeze(std::string_view name, Loc loc = Loc::current());
+  void unfreeze(std::string_view name, Loc loc = Loc::current());
+
   void zero_grad() const;
 
-  /// Writes all to, and reads all from, a safetensors file (train/training_state.h, where both are defined).
-  void save(const std::string& path, Loc loc = Loc::current()) const;
-  void load(const std::string& path, Loc loc = Loc::current());
+  /// Writes all to, and reads all from, a safetensors file.
+  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
+  void load(const std::filesystem::path& path, Loc loc = Loc::current());
 
  private:
   friend class Scope;
+  Parameters(std::unique_ptr<Rng> own, DType dtype, Loc loc);
   void check_free(const Op& op, const std::string& name) const;
   std::string closest(std::string_view name) const;
+  void set_training(const Op& op, std::string_view name, bool on);
 
+  std::unique_ptr<Rng> own_rng_;
   Rng& rng_;
   DType dtype_;
   std::deque<Entry> entries_;  // a deque, so that pointers from find() survive later parameters
   std::vector<std::pair<std::string, std::string>> aliases_;
 };
 
-/// Where in a model a module is being built: a prefix of names in one store.
-/// Needed in constructors only.
+/// Where in a model a module is being built: a prefix of names in one store, and the line that asked for the module.
+/// Needed in constructors only. A whole model is built from the store itself: `models::Gpt gpt(params, {...})`.
 class Scope {
  public:
-  /// The scope of a child: names below it begin with "child.".
-  /// Throws ValueError for a malformed name.
+  /// The root of a store.
+  Scope(Parameters& store, Loc loc = Loc::current());
+  /// The scope of a child: names below it begin with "child.". Throws ValueError for a malformed name.
   Scope operator/(const ChildName& child) const;
-  Scope operator/(int64_t index) const;
 
   /// Creates, fills, names and registers one parameter. Throws ValueError if the name is taken or malformed.
-  Tensor param(std::string_view name, const Shape& shape, const Init& init, Loc loc = Loc::current()) const;
+  Tensor param(std::string_view name, const Shape& shape, const Init& init) const;
   /// Gives `parameter`, made in this store, a second name.
   /// Throws ValueError if it is not there or the name is taken.
-  void tie(std::string_view name, const Tensor& parameter, Loc loc = Loc::current()) const;
+  void tie(std::string_view name, const Tensor& parameter) const;
 
   Rng& rng() const { return store_->rng_; }
   DType dtype() const { return store_->dtype_; }
-  const std::string& prefix() const { return prefix_; }  ///< "h.0.attn", "" at the root
+  /// "h.0.attn", "" at the root: what a module keeps to say who computes, see Op.
+  const ModuleName& name() const { return name_; }
+  /// The line that errors of a constructor name.
+  Loc where() const { return where_; }
 
  private:
-  friend class Parameters;
-  Scope(Parameters* store, std::string prefix) : store_(store), prefix_(std::move(prefix)) {}
+  Scope(Parameters* store, std::string name, Loc loc)
+      : store_(store), name_(std::make_shared<const std::string>(std::move(name))), where_(loc) {}
   std::string full_name(const Op& op, std::string_view name) const;
 
   Parameters* store_;
-  std::string prefix_;
+  ModuleName name_;
+  Loc where_;
 };
 
 /// Whether modules train on this thread: dropout drops only then.

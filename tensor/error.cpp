@@ -15,7 +15,8 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 }
 
 std::string compose_message(const Op& op, fmt::string_view format, fmt::format_args args) {
-  return fmt::format("{}: {}  {}", op.name, fmt::vformat(format, args), to_string(op.where));
+  const std::string place = op.module() ? " in " + *op.module() : "";
+  return fmt::format("{}{}: {}  {}", op.name, place, fmt::vformat(format, args), to_string(op.where));
 }
 
 }  // namespace heed

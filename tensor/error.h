@@ -9,23 +9,9 @@
 
 #include <fmt/core.h>
 
+#include <heed/tensor/op.h>
+
 namespace heed {
-
-/// The caller's place in the source; public functions take one as a defaulted last argument.
-/// As std::source_location, which clang before 16 does not have.
-class Loc {
- public:
-  static constexpr Loc current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
-    return {file, line};
-  }
-  constexpr const char* file_name() const { return file_; }
-  constexpr unsigned line() const { return line_; }
-
- private:
-  constexpr Loc(const char* file, unsigned line) : file_(file), line_(line) {}
-  const char* file_;
-  unsigned line_;
-};
 
 class Error : public std::runtime_error {
  public:
@@ -36,35 +22,19 @@ class Error : public std::runtime_error {
  private:
   Loc check_;
 };
-class ShapeError : public Error {
-  using Error::Error;
-};  ///< sizes or ranks that do not fit
-class DTypeError : public Error {
-  using Error::Error;
-};  ///< an element type that the op does not take
-class IndexError : public Error {
-  using Error::Error;
-};  ///< an index or axis out of range
-class ValueError : public Error {
-  using Error::Error;
-};  ///< a number or option that makes no sense
-class GradError : public Error {
-  using Error::Error;
-};  ///< a gradient that cannot be had
-class FileError : public Error {
-  using Error::Error;
-};  ///< a file that is absent, unreadable, or not what it says
-
-/// The name of a running op and where it was called from: what errors and recorded nodes carry.
-struct Op {
-  const char* name;
-  Loc where = Loc::current();
-};
+// clang-format off
+class ShapeError : public Error { using Error::Error; };  ///< sizes or ranks that do not fit
+class DTypeError : public Error { using Error::Error; };  ///< an element type that the op does not take
+class IndexError : public Error { using Error::Error; };  ///< an index or axis out of range
+class ValueError : public Error { using Error::Error; };  ///< a number or option that makes no sense
+class GradError : public Error { using Error::Error; };   ///< a gradient that cannot be had
+class FileError : public Error { using Error::Error; };   ///< a file that is absent, unreadable, or not what it says
+// clang-format on
 
 /// "[train.cpp:41]": the file without its folders, and the line.
 std::string to_string(const Loc& loc);
 
-/// "op: message  [file:line]".
+/// "op in module: message  [file:line]", without " in module" outside of one.
 std::string compose_message(const Op& op, fmt::string_view format, fmt::format_args args);
 
 /// The parts with `separator` between them, for lists in messages.

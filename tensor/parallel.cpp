@@ -114,6 +114,7 @@ class Pool {
     ranges_ = ranges;
     body_ = body;
     context_ = context;
+    op_ = Op::current();
     error_ = nullptr;
     caller_core_.store(Cores::current(), std::memory_order_relaxed);
     failed_.store(false, std::memory_order_relaxed);
@@ -190,6 +191,7 @@ class Pool {
     // The job's fields are read only now: while a claimed range is unfinished no other job can take their place.
     const int64_t i = end == kFront ? front : back - 1;
     if (!failed_.load(std::memory_order_relaxed)) try {
+        const Op::Within callers(op_);
         body_(context_, ranges_.start(i), ranges_.start(i + 1));
       } catch (...) {
         if (!failed_.exchange(true)) error_ = std::current_exception();
@@ -235,6 +237,7 @@ class Pool {
   Ranges ranges_{0, 1, 1};
   Body body_ = nullptr;
   void* context_ = nullptr;
+  const Op* op_ = nullptr;  // the caller's
   std::exception_ptr error_;
   std::atomic<bool> failed_ = false;
   std::atomic<int> caller_core_ = -1;

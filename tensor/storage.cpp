@@ -136,6 +136,11 @@ Storage::Storage(Token, size_t bytes, const Loc& loc) : bytes_(bytes) {
   home_ = taken.home;
 }
 
+uint64_t Storage::next_id() {
+  static std::atomic<uint64_t> next = 1;
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
 Storage::~Storage() { allocator().release(data_, bytes_, home_); }
 
 MemoryStats memory_stats() { return allocator().stats(); }

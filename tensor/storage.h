@@ -2,6 +2,7 @@
 // request.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,10 @@
 #include <heed/tensor/error.h>
 
 namespace heed {
+
+namespace autograd {
+struct Node;
+}
 
 /// A block of bytes, 64-byte aligned, that several tensors may share through std::shared_ptr. Freeing the
 /// last reference returns the bytes to the allocator, from any thread, and at any time until the process
@@ -30,9 +35,20 @@ class Storage {
   const std::byte* data() const { return data_; }
   size_t bytes() const { return bytes_; }
 
+  /// When the bytes were last written after their tensor was made, on the clock that numbers recorded ops; 0: never. So
+  /// backward finds that what an op saved is no longer what it was.
+  uint64_t written() const { return written_.load(std::memory_order_relaxed); }
+  void mark_written() { written_.store(next_id(), std::memory_order_relaxed); }
+  /// The next tick of that clock.
+  static uint64_t next_id();
+
+  /// The leaf of the tensor that was made with these bytes, once it has been asked to train; all its copies share it.
+  std::shared_ptr<autograd::Node> leaf;
+
  private:
   std::byte* data_;
   size_t bytes_;
+  std::atomic<uint64_t> written_ = 0;
   void* home_;  // the allocator's record of the block
 };
 

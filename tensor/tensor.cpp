@@ -13,8 +13,7 @@ namespace {
 
 Tensor allocate(const Op& op, const Shape& shape, DType dtype) {
   check_sizes(op, shape);
-  auto storage = Storage::allocate(static_cast<size_t>(shape.numel()) * size_of(dtype), op.where);
-  return Tensor(std::move(storage), shape, contiguous_strides(shape), 0, dtype);
+  return Tensor::fresh(shape, dtype);
 }
 
 Tensor filled(const Op& op, const Shape& shape, double value, DType dtype) {
@@ -35,13 +34,26 @@ bool Tensor::is_contiguous() const {
   return true;
 }
 
-void Tensor::check_access(DType asked, Loc loc) const {
+Tensor Tensor::fresh(const Shape& shape, DType dtype, Loc loc) {
+  Tensor x(Storage::allocate(static_cast<size_t>(shape.numel()) * size_of(dtype), loc), shape,
+           contiguous_strides(shape), 0, dtype);
+  x.whole_ = true;
+  return x;
+}
+
+void Tensor::refuse_access(DType asked, Loc loc) const {
   if (!defined())
     fail<Error>({"Tensor", loc}, "an undefined tensor has no elements; need one made by a factory or an op");
-  if (asked != dtype_)
-    fail<DTypeError>({"data", loc},
-                     "elements read as {} but the tensor is {}; need data of the same type, or .to({}) first",
-                     name_of(asked), name_of(dtype_), name_of(asked));
+  fail<DTypeError>({"data", loc},
+                   "elements read as {} but the tensor is {}; need data of the same type, or .to({}) first",
+                   name_of(asked), name_of(dtype_), name_of(asked));
+}
+
+void Tensor::refuse_stale() const {
+  fail<GradError>(*Op::current()->replayed(),
+                  "its gradient needs a {} {} that was written after the op was recorded; need backward() before the "
+                  "write, or a clone() to write to",
+                  name_of(dtype_), shape_);
 }
 
 Tensor Tensor::element(std::span<const int64_t> index, Loc loc) const {
@@ -79,7 +91,7 @@ template std::vector<bool> Tensor::to_vector(Loc) const;
 
 Tensor Tensor::detach() const {
   Tensor x = *this;
-  x.node_ = nullptr;
+  x.set_node(nullptr);
   return x;
 }
 

@@ -34,6 +34,8 @@ class Tensor {
  public:
   /// Undefined: an absent optional argument. Using it throws.
   Tensor() = default;
+  /// All of a new storage.
+  static Tensor fresh(const Shape& shape, DType dtype, Loc loc = Loc::current());
   /// A view into `storage`, without history.
   Tensor(std::shared_ptr<Storage> storage, const Shape& shape, const Strides& strides, int64_t offset, DType dtype)
       : storage_(std::move(storage)), shape_(shape), strides_(strides), offset_(offset), dtype_(dtype) {}
@@ -60,10 +62,11 @@ class Tensor {
     check_access(dtype_of<T>(), loc);
     return reinterpret_cast<const T*>(storage_->data()) + offset_;
   }
-  /// As data, to write. Only what owns the tensor may do so: kernels on their fresh outputs, optimisers on parameters.
+  /// As data, for kernels to write their fresh outputs. Outside of every op it counts as a write, as assign does.
   template <class T>
   T* mutable_data(Loc loc = Loc::current()) const {
     check_access(dtype_of<T>(), loc);
+    if (!Op::current()) storage_->mark_written();
     return reinterpret_cast<T*>(storage_->data()) + offset_;
   }
   /// The only element, converted to T. Throws ShapeError if there are more or none.
@@ -80,11 +83,17 @@ class Tensor {
   template <class T>
   std::vector<T> to_vector(Loc loc = Loc::current()) const;
 
+  /// Copies x's elements over this tensor's, for all who share them. x has this shape and dtype: else ShapeError or
+  /// DTypeError. Throws GradError on a tensor that was computed from others with gradients. A recorded op that saved the
+  /// elements before refuses to run backward.
+  void assign(const Tensor& x, Loc loc = Loc::current()) const;
+
   // --- its history (autograd/) ------------------------------------------------------------------------------------
   /// Whether gradients flow to it: it is a leaf that asked for them, or was computed from one.
-  bool requires_grad() const { return node_ != nullptr; }
-  /// Makes this a leaf whose gradient backward() accumulates; false turns it off. f32 and f64 only. Returns *this.
-  /// Throws GradError on a tensor that was computed from others.
+  bool requires_grad() const;
+  /// Makes this a leaf whose gradient backward() accumulates; false freezes it, and keeps the gradient that it has. The
+  /// flag belongs to the tensor: all copies share it, detached ones and views are tensors of their own.
+  /// f32 and f64 only. Returns *this. Throws GradError on a tensor that was computed from others with gradients.
   Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current());
   /// The gradient that backward() accumulated; undefined if none.
   const Tensor& grad(Loc loc = Loc::current()) const;
@@ -97,8 +106,13 @@ class Tensor {
   void backward(const Tensor& seed, bool retain_graph = false, Loc loc = Loc::current()) const;
   /// The same values without the history.
   Tensor detach() const;
-  const std::shared_ptr<autograd::Node>& node() const { return node_; }
-  void set_node(std::shared_ptr<autograd::Node> node) { node_ = std::move(node); }
+  /// What recorded it, or its leaf if that trains; null for a constant. Defined in autograd/node.h.
+  const std::shared_ptr<autograd::Node>& node() const;
+  /// Null: forgets the history, as detach() does.
+  void set_node(std::shared_ptr<autograd::Node> node) {
+    whole_ = whole_ && node;
+    node_ = std::move(node);
+  }
 
   // --- differentiable members (autograd/ops_*.cpp); see autograd/ops.h for the rest -----------------------------------
   Tensor to(DType dtype, Loc loc = Loc::current()) const;
@@ -150,7 +164,14 @@ class Tensor {
   Tensor argmin(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
 
  private:
-  void check_access(DType asked, Loc loc) const;
+  const std::shared_ptr<autograd::Node>& history() const { return whole_ && !node_ ? storage_->leaf : node_; }
+  [[noreturn]] void refuse_access(DType asked, Loc loc) const;
+  void check_access(DType asked, Loc loc) const {
+    if (!defined() || asked != dtype_) refuse_access(asked, loc);
+    if (const Op* op = Op::current(); op && op->replayed() && storage_->written() > op->replayed()->id())
+      refuse_stale();
+  }
+  [[noreturn]] void refuse_stale() const;
   Tensor element(std::span<const int64_t> index, Loc loc) const;
   double item_f64(Loc loc) const;
   int64_t item_i64(Loc loc) const;
@@ -160,7 +181,8 @@ class Tensor {
   Strides strides_;
   int64_t offset_ = 0;
   DType dtype_ = f32;
-  std::shared_ptr<autograd::Node> node_;  // null: a constant
+  bool whole_ = false;                    // made with its storage, which then keeps its leaf
+  std::shared_ptr<autograd::Node> node_;  // of a result, or the leaf of a view
 };
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;

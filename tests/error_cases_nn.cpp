@@ -17,11 +17,10 @@ namespace {
 
 /// A call that gets the root of a fresh store.
 template <class F>
-std::function<void()> in_store(F f) {
-  return [f] {
-    Rng rng(1);
-    nn::Parameters params(rng);
-    f(params.root());
+std::function<void()> in_store(F f, Loc loc = Loc::current()) {
+  return [f, loc] {
+    nn::Parameters params(1);
+    f(nn::Scope(params, loc));
   };
 }
 
@@ -48,7 +47,7 @@ std::vector<ErrorCase> names() {
           [] {
             Rng rng(1);
             nn::Parameters params(rng);
-            params.root().param("weight", {1}, nn::init::zeros());
+            nn::Scope(params).param("weight", {1}, nn::init::zeros());
             params.at("wait");
           }),
   };
@@ -117,12 +116,20 @@ std::vector<ErrorCase> inputs() {
       refuses<ShapeError>("MultiHeadAttention: x has shape (2, 4); need (B, T, d_in)", in_store([](Scope s) {
                             nn::MultiHeadAttention(s, 4, 4, 2)(real({2, 4}));
                           })),
+      refuses<ValueError>("freeze: no parameter or module \"b\"; need a name of this store: the closest of 1 names: a",
+                          [] {
+                            nn::Parameters params(1);
+                            nn::Scope(params).param("a", {1}, nn::init::ones());
+                            params.freeze("b");
+                          }),
+      refuses<ValueError>("WatchAttention: no attention \"a\" has looked; need a forward pass while it lives",
+                          [] { nn::WatchAttention()["a"]; }),
       refuses<Error>("MultiHeadAttention: x is undefined; need (B, T, d_in)",
                      in_store([](Scope s) { nn::MultiHeadAttention(s, 4, 4, 2)(Tensor()); })),
       refuses<ShapeError>(
           "MultiHeadAttention: mask has shape (1, 1, 1, 2, 2); need one that broadcasts to (B, T, S) or (B, H, T, S)",
           in_store([](Scope s) {
-            nn::MultiHeadAttention(s, 4, 4, 2)(real({1, 2, 4}), ones({1, 1, 1, 2, 2}, boolean));
+            nn::MultiHeadAttention(s, 4, 4, 2)(real({1, 2, 4}), {.mask = ones({1, 1, 1, 2, 2}, boolean)});
           })),
   };
 }

@@ -247,6 +247,20 @@ std::vector<ErrorCase> engine_errors() {
                          "graph); need an "
                          "f32 or f64 result",
                          [] { leaf({3}).argmax().backward(); }),
+      refuses<Error>("assign: x is undefined; need a tensor", [] { ones({2}).assign(Tensor()); }),
+      refuses<Error>("assign: the tensor to write is undefined; need a tensor", [] { Tensor().assign(ones({2})); }),
+      refuses<GradError>("assign: the tensor was computed from others (exp); need a leaf or a constant",
+                         [] { exp(leaf({2})).assign(ones({2}, f64)); }),
+      refuses<ShapeError>("assign: x has shape (3); need that of the tensor, (2)", [] { ones({2}).assign(ones({3})); }),
+      refuses<DTypeError>("assign: x is f64; need f32, as the tensor is", [] { ones({2}).assign(ones({2}, f64)); }),
+      refuses<GradError>(
+          "mul: its gradient needs a f64 (2) that was written after the op was recorded; need backward() "
+          "before the write, or a clone() to write to",
+          [] {
+            const Tensor x = leaf({2}), y = x * x;
+            x.assign(zeros({2}, f64));
+            y.sum().backward();
+          }),
       refuses<GradError>("custom: its result is i64, which has no derivative; need f32 or f64, or no record(...)",
                          [] {
                            const auto zero = [](const Tensor& g) { return g * 0; };

@@ -127,11 +127,11 @@ List attention_inputs(const Attention& a, Draw& d) {
   return x;
 }
 
-std::string attention_torch(const Attention& a, bool weights) {
+std::string attention_torch(const Attention& a) {
   const AttentionOptions& o = a.options;
-  return fmt::format("attention(x[0], x[1], x[2], mask={}, causal={}, offset={}, scale={}, p={}, seed={}, weights={})",
+  return fmt::format("attention(x[0], x[1], x[2], mask={}, causal={}, offset={}, scale={}, p={}, seed={})",
                      a.mask == Attention::none ? "None" : "x[3]", o.causal ? "True" : "False", o.causal_offset,
-                     o.scale ? fmt::format("{}", *o.scale) : "None", o.dropout, a.seed, weights ? "True" : "False");
+                     o.scale ? fmt::format("{}", *o.scale) : "None", o.dropout, a.seed);
 }
 
 std::vector<Attention> attention_cases() {
@@ -171,47 +171,31 @@ void allow_large_scores(OpRecord& r, const Attention& a) {
 }
 
 std::vector<OpRecord> attentions() {
-  std::vector<OpRecord> all;
-  for (const bool weights : {false, true}) {
-    OpRecord r{weights ? "scaled_dot_product_attention_weights(q, k, v, options)"
-                       : "scaled_dot_product_attention(q, k, v, options)"};
-    for (const Attention& a : attention_cases()) {
-      const auto options_for = [a](const List& x, Rng& rng) {
-        AttentionOptions o = a.options;
-        if (x.size() > 3) o.mask = x[3];
-        if (o.dropout > 0) o.rng = &rng;
-        return o;
-      };
-      const auto inputs = [a](Draw& d) { return attention_inputs(a, d); };
-      const std::string torch = attention_torch(a, weights);
-      if (weights) {
-        r.sample(
-            a.what, inputs,
-            [=](const List& x) {
-              Rng rng(a.seed);
-              return scaled_dot_product_attention_weights(x[0], x[1], x[2], options_for(x, rng));
-            },
-            torch);
-        allow_large_scores(r, a);
-        continue;
-      }
-      r.sample(
-          a.what, inputs,
-          [=](const List& x) {
-            Rng rng(a.seed);
-            return scaled_dot_product_attention(x[0], x[1], x[2], options_for(x, rng));
-          },
-          torch);
-      allow_large_scores(r, a);
-      if (a.options.dropout == 0)
-        r.twin([=](const List& x) {
+  OpRecord r{"scaled_dot_product_attention(q, k, v, options)"};
+  for (const Attention& a : attention_cases()) {
+    const auto options_for = [a](const List& x, Rng& rng) {
+      AttentionOptions o = a.options;
+      if (x.size() > 3) o.mask = x[3];
+      if (o.dropout > 0) o.rng = &rng;
+      return o;
+    };
+    const auto inputs = [a](Draw& d) { return attention_inputs(a, d); };
+    const std::string torch = attention_torch(a);
+    r.sample(
+        a.what, inputs,
+        [=](const List& x) {
           Rng rng(a.seed);
-          return reference::scaled_dot_product_attention(x[0], x[1], x[2], options_for(x, rng), {});
-        });
-    }
-    all.push_back(r);
+          return scaled_dot_product_attention(x[0], x[1], x[2], options_for(x, rng));
+        },
+        torch);
+    allow_large_scores(r, a);
+    if (a.options.dropout == 0)
+      r.twin([=](const List& x) {
+        Rng rng(a.seed);
+        return reference::scaled_dot_product_attention(x[0], x[1], x[2], options_for(x, rng), {});
+      });
   }
-  return all;
+  return {r};
 }
 
 std::vector<OpRecord> packed_attentions() {

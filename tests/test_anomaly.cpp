@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <heed/autograd/module_path.h>
 #include <heed/autograd/ops.h>
 #include <heed/models/gpt.h>
 #include <heed/nn/init.h>
@@ -59,23 +58,25 @@ namespace {
 
 /// A module of the user's own: the square root of a linear map.
 struct Root {
+  ModuleName name;
   nn::Linear inner;
   Tensor scale;
 
-  explicit Root(nn::Scope s) : inner(s / "inner", 2, 2), scale(s.param("scale", {2}, nn::init::ones())) {}
+  explicit Root(nn::Scope s)
+      : name(s.name()), inner(s / "inner", 2, 2), scale(s.param("scale", {2}, nn::init::ones())) {}
   Tensor operator()(const Tensor& x) const {
-    const InModule here(scale);
+    const Op here{"Root", name};
     return sqrt(inner(x)) * scale;
   }
 };
 
-void fill(const Tensor& x, float value) { std::fill_n(x.mutable_data<float>(), x.numel(), value); }
+void fill(const Tensor& x, float value) { x.assign(full(x.shape(), value)); }
 
 /// A GPT of two blocks whose second block's MLP has overflowing weights.
 struct Overflowing {
   Rng rng{1};
   nn::Parameters params{rng};
-  models::Gpt gpt{params.root(), {.vocabulary = 5, .context = 4, .layers = 2, .heads = 2, .channels = 4}};
+  models::Gpt gpt{params, {.vocabulary = 5, .context = 4, .layers = 2, .heads = 2, .channels = 4}};
   Tensor tokens = zeros({1, 3}, i64);
 
   Overflowing() { fill(gpt.h[1].mlp.c_fc.bias, 1e30f), fill(gpt.h[1].mlp.c_proj.weight, 1e30f); }
@@ -86,7 +87,7 @@ struct Overflowing {
 TEST_CASE("anomaly: the module is named, forward and backward", "[anomaly]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const Root root(params.root() / "blocks" / 3);
+  const Root root(params / "blocks" / 3);
   fill(root.inner.weight, 0);
   fill(root.inner.bias, -1);
   const Tensor x = ones({1, 2});

@@ -6,9 +6,11 @@
 #include <heed/nn/mask.h>
 #include <heed/tensor/random.h>
 #include "reference_files.h"
+#include "watch.h"
 
 using namespace heed;
 using heed::tests::require_close;
+using tests::seen;
 
 namespace {
 
@@ -23,41 +25,48 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 TEST_CASE("attention: rows of weights sum to 1", "[nn][attention]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
-  const nn::Scope s = params.root();
+  const nn::Scope s = params;
   const Tensor x = randn({2, 5, 6}, rng, f64);
   const auto check = [&](const Tensor& w) { require_close(w.sum(-1), ones_like(w.sum(-1)), kSame); };
-  check(nn::SimplifiedSelfAttention().weights(x));
-  check(nn::SelfAttention(s / "a", 6, 4).weights(x));
-  check(nn::CausalAttention(s / "b", 6, 4).weights(x));
-  check(nn::MultiHeadAttention(s / "c", 6, 4, 2, {.causal = true}).weights(x));
-  check(nn::CausalSelfAttention(s / "d", 6, 3).weights(x));
-  check(nn::AdditiveAttention(s / "e", 6, 6, 4).weights(x, x));
+  nn::WatchAttention guard;
+  nn::SimplifiedSelfAttention()(x);
+  nn::SelfAttention(s / "a", 6, 4)(x);
+  nn::CausalAttention(s / "b", 6, 4)(x);
+  nn::MultiHeadAttention(s / "c", 6, 4, 2, {.causal = true})(x);
+  nn::CausalSelfAttention(s / "d", 6, 3)(x);
+  nn::AdditiveAttention(s / "e", 6, 6, 4)(x, x);
+  REQUIRE(guard.looks().size() == 6);
+  for (const auto& [module, weights] : guard.looks()) check(weights);
+  check(guard["c"]);
+  REQUIRE(guard["c"].shape() == Shape{2, 2, 5, 5});
+  REQUIRE_THROWS_WITH(guard["h"], Contains("no attention \"h\" has looked; need one of \"\", \"a\", \"b\", \"c\"") &&
+                                      Contains("test_attention.cpp"));
 }
 
 TEST_CASE("attention: a causal row has no weight on later keys", "[nn][attention]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
   const Tensor x = randn({2, 5, 6}, rng, f64);
-  const nn::CausalAttention one(params.root() / "one", 6, 4);
-  const nn::MultiHeadAttention many(params.root() / "many", 6, 4, 2, {.causal = true});
-  for (const Tensor& w : {one.weights(x), many.weights(x)}) REQUIRE(same_bits(triu(w, 1), zeros_like(w)));
+  const nn::CausalAttention one(params / "one", 6, 4);
+  const nn::MultiHeadAttention many(params / "many", 6, 4, 2, {.causal = true});
+  for (const Tensor& w : {seen([&] { one(x); }), seen([&] { many(x); })}) REQUIRE(same_bits(triu(w, 1), zeros_like(w)));
 }
 
 TEST_CASE("multi-head attention: the heads are causal attentions side by side, then out_proj", "[nn][attention]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
-  const nn::MultiHeadAttention many(params.root() / "many", 6, 4, 2, {.causal = true, .qkv_bias = true});
+  const nn::MultiHeadAttention many(params / "many", 6, 4, 2, {.causal = true, .qkv_bias = true});
   const Tensor x = randn({2, 5, 6}, rng, f64);
   std::vector<Tensor> outputs;
   for (int64_t h = 0; h < 2; ++h) {
-    nn::CausalAttention head(params.root() / "head" / h, 6, 2, 0, true);
+    nn::CausalAttention head(params / "head" / h, 6, 2, 0, true);
     for (auto [to, from] :
          {std::pair{&head.W_query, &many.W_query}, {&head.W_key, &many.W_key}, {&head.W_value, &many.W_value}}) {
       to->weight = from->weight.narrow(0, 2 * h, 2);
       to->bias = from->bias.narrow(0, 2 * h, 2);
     }
     outputs.push_back(head(x));
-    require_close(many.weights(x).select(1, h), head.weights(x), kSame);
+    require_close(seen([&] { many(x); }).select(1, h), seen([&] { head(x); }), kSame);
   }
   require_close(many(x), many.out_proj(cat(outputs, -1)), kSame);
 }
@@ -65,8 +74,8 @@ TEST_CASE("multi-head attention: the heads are causal attentions side by side, t
 TEST_CASE("packed attention: c_attn is W_query, W_key and W_value one above the other", "[nn][attention]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
-  const nn::CausalSelfAttention packed(params.root() / "packed", 6, 3);
-  nn::MultiHeadAttention apart(params.root() / "apart", 6, 6, 3, {.causal = true, .qkv_bias = true});
+  const nn::CausalSelfAttention packed(params / "packed", 6, 3);
+  nn::MultiHeadAttention apart(params / "apart", 6, 6, 3, {.causal = true, .qkv_bias = true});
   int64_t row = 0;
   for (nn::Linear* part : {&apart.W_query, &apart.W_key, &apart.W_value}) {
     part->weight = packed.c_attn.weight.narrow(0, row, 6);
@@ -76,7 +85,7 @@ TEST_CASE("packed attention: c_attn is W_query, W_key and W_value one above the 
   apart.out_proj = packed.c_proj;
   const Tensor x = randn({2, 5, 6}, rng, f64);
   require_close(packed(x), apart(x), kSame);
-  require_close(packed.weights(x), apart.weights(x), kSame);
+  require_close(seen([&] { packed(x); }), seen([&] { apart(x); }), kSame);
   std::vector<Tensor> leaves{packed.c_attn.weight, packed.c_attn.bias, packed.c_proj.weight, packed.c_proj.bias};
   const std::vector<Tensor> a = grad({(packed(x) * packed(x)).sum()}, leaves),
                             b = grad({(apart(x) * apart(x)).sum()}, leaves);
@@ -86,34 +95,39 @@ TEST_CASE("packed attention: c_attn is W_query, W_key and W_value one above the 
 TEST_CASE("cross-attention: masked context positions have no effect and get no gradient", "[nn][attention]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
-  const nn::MultiHeadAttention attention(params.root(), 6, 4, 2, {.d_context = 3});
+  const nn::MultiHeadAttention attention(params, 6, 4, 2, {.d_context = 3});
   const Tensor x = randn({2, 5, 6}, rng, f64), context = randn({2, 4, 3}, rng, f64);
   const Tensor allowed = nn::length_mask(tensor({4, 2}), 4);
   const Tensor mask = allowed.unsqueeze(1), hidden = logical_not(allowed).unsqueeze(2);
   Tensor changed = masked_fill(context, hidden, 1e3).set_requires_grad();
-  const Tensor y = attention.cross(x, changed, mask);
-  REQUIRE(same_bits(y, attention.cross(x, context, mask)));
+  const Tensor y = attention(x, {.context = changed, .mask = mask});
+  REQUIRE(same_bits(y, attention(x, {.context = context, .mask = mask})));
   REQUIRE(y.shape() == Shape{2, 5, 4});
   const Tensor d = grad(y.sum(), changed);
   REQUIRE(same_bits(masked_fill(d, logical_not(hidden), 0), zeros_like(d)));
   // The second row alone, cut to its length.
-  require_close(y.narrow(0, 1, 1), attention.cross(x.narrow(0, 1, 1), context.narrow(0, 1, 1).narrow(1, 0, 2)), kSame);
-  require_close(attention.attend(x, attention.project(context), mask), y, kSame);
-  REQUIRE(attention.cross_weights(x, context, mask).shape() == Shape{2, 2, 5, 4});
+  require_close(y.narrow(0, 1, 1), attention(x.narrow(0, 1, 1), {.context = context.narrow(0, 1, 1).narrow(1, 0, 2)}),
+                kSame);
+  REQUIRE(seen([&] { attention(x, {.context = context, .mask = mask}); }).shape() == Shape{2, 2, 5, 4});
+  // What is cached is read in place of the context.
+  nn::KeyValueCache projected;
+  for (const Tensor& read : {context, zeros_like(context)})
+    require_close(attention(x, {.context = read, .mask = mask, .cache = &projected}), y, kSame);
+  REQUIRE_THROWS_WITH(attention(x, {.context = Tensor()}), Contains("context is undefined"));
 }
 
 TEST_CASE("attention with a cache: step by step equals all at once", "[nn][attention]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
-  const nn::CausalSelfAttention packed(params.root() / "packed", 6, 3);
-  const nn::MultiHeadAttention apart(params.root() / "apart", 6, 4, 2, {.causal = true});
+  const nn::CausalSelfAttention packed(params / "packed", 6, 3);
+  const nn::MultiHeadAttention apart(params / "apart", 6, 4, 2, {.causal = true});
   const Tensor x = randn({2, 5, 6}, rng, f64);
   nn::KeyValueCache a, b;
   REQUIRE(a.length() == 0);
   std::vector<Tensor> by_a, by_b;
   for (const auto& [start, steps] : {std::pair{0, 2}, {2, 1}, {3, 2}}) {
-    by_a.push_back(packed.extend(x.narrow(1, start, steps), a));
-    by_b.push_back(apart.extend(x.narrow(1, start, steps), b));
+    by_a.push_back(packed(x.narrow(1, start, steps), &a));
+    by_b.push_back(apart(x.narrow(1, start, steps), {.cache = &b}));
   }
   REQUIRE(a.length() == 5);
   require_close(cat(by_a, 1), packed(x), kSame);
@@ -123,9 +137,9 @@ TEST_CASE("attention with a cache: step by step equals all at once", "[nn][atten
 TEST_CASE("attention: dropout drops weights while training only", "[nn][attention][dropout]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::CausalAttention one(params.root() / "one", 6, 4, 0.5);
-  const nn::MultiHeadAttention many(params.root() / "many", 6, 4, 2, {.causal = true, .dropout = 0.5});
-  const nn::CausalSelfAttention packed(params.root() / "packed", 6, 2, 0.5);
+  const nn::CausalAttention one(params / "one", 6, 4, 0.5);
+  const nn::MultiHeadAttention many(params / "many", 6, 4, 2, {.causal = true, .dropout = 0.5});
+  const nn::CausalSelfAttention packed(params / "packed", 6, 2, 0.5);
   const Tensor x = randn({2, 5, 6}, rng);
   const auto varies = [&](const auto& attention) { return !same_bits(attention(x), attention(x)); };
   REQUIRE((varies(one) && varies(many) && varies(packed)));
@@ -134,43 +148,37 @@ TEST_CASE("attention: dropout drops weights while training only", "[nn][attentio
 }
 
 TEST_CASE("additive attention: the fused op equals its twin, values and gradients", "[ops][attention]") {
-  for (const bool masked : {false, true})
-    for (const bool weights : {false, true}) {
-      INFO("masked " << masked << ", weights " << weights);
-      Rng rng(4);
-      std::vector<Tensor> in{randn({2, 3, 5}, rng, f64), randn({2, 4, 5}, rng, f64), randn({5}, rng, f64),
-                             randn({2, 4, 6}, rng, f64)};
-      for (Tensor& x : in) x.set_requires_grad();
-      // The second row sees nothing at all.
-      const Tensor mask = masked ? nn::length_mask(tensor({3, 0}), 4).unsqueeze(1) : Tensor();
-      const Tensor alpha = reference::additive_weights(in[0], in[1], in[2], mask), twin = matmul(alpha, in[3]);
-      const Tensor seed = randn(twin.shape(), rng, f64), weight_seed = randn(alpha.shape(), rng, f64);
-      std::vector<Tensor> got{additive_attention(in[0], in[1], in[2], in[3], mask)}, expected{twin}, seeds{seed};
-      if (weights) {
-        const auto [context, w] = additive_attention_weights(in[0], in[1], in[2], in[3], mask);
-        got = {context, w}, expected.push_back(alpha), seeds.push_back(weight_seed);
-      }
-      for (size_t i = 0; i < got.size(); ++i) require_close(got[i], expected[i], kSame);
-      const std::vector<Tensor> dx = grad(got, in, {.seeds = seeds}), dtwin = grad(expected, in, {.seeds = seeds});
-      for (size_t i = 0; i < in.size(); ++i) require_close(dx[i], dtwin[i], kSame);
-    }
+  for (const bool masked : {false, true}) {
+    INFO("masked " << masked);
+    Rng rng(4);
+    std::vector<Tensor> in{randn({2, 3, 5}, rng, f64), randn({2, 4, 5}, rng, f64), randn({5}, rng, f64),
+                           randn({2, 4, 6}, rng, f64)};
+    for (Tensor& x : in) x.set_requires_grad();
+    // The second row sees nothing at all.
+    const Tensor mask = masked ? nn::length_mask(tensor({3, 0}), 4).unsqueeze(1) : Tensor();
+    const Tensor twin = matmul(reference::additive_weights(in[0], in[1], in[2], mask), in[3]);
+    const Tensor got = additive_attention(in[0], in[1], in[2], in[3], mask), seed = randn(twin.shape(), rng, f64);
+    require_close(got, twin, kSame);
+    const std::vector<Tensor> dx = grad({got}, in, {.seeds = {seed}}), dtwin = grad({twin}, in, {.seeds = {seed}});
+    for (size_t i = 0; i < in.size(); ++i) require_close(dx[i], dtwin[i], kSame);
+  }
 }
 
 TEST_CASE("additive attention: a step is one query of the whole, with keys computed once", "[nn][attention]") {
   Rng rng(4);
   nn::Parameters params(rng, f64);
-  const nn::AdditiveAttention attention(params.root(), 5, 6, 7);
+  const nn::AdditiveAttention attention(params, 5, 6, 7);
   REQUIRE(params.at("W.weight").shape() == Shape{7, 5});
   REQUIRE(params.at("U.weight").shape() == Shape{7, 6});
   REQUIRE(params.at("v").shape() == Shape{7});
   const Tensor queries = randn({2, 3, 5}, rng, f64), values = randn({2, 4, 6}, rng, f64);
-  const Tensor mask = nn::length_mask(tensor({4, 2}), 4), keys = attention.keys(values);
+  const Tensor mask = nn::length_mask(tensor({4, 2}), 4), keys = attention.U(values);
   const Tensor whole = attention(queries, values, mask.unsqueeze(1)),
-               weights = attention.weights(queries, values, mask.unsqueeze(1));
+               weights = seen([&] { attention(queries, values, mask.unsqueeze(1)); });
   for (int64_t t = 0; t < 3; ++t) {
     const Tensor query = queries.select(1, t);
-    require_close(attention.step(query, keys, values, mask), whole.select(1, t), kSame);
-    const auto [context, alpha] = attention.step_weights(query, keys, values, mask);
+    Tensor context;
+    const Tensor alpha = seen([&] { context = attention(query, values, mask, keys); });
     require_close(context, whole.select(1, t), kSame);
     require_close(alpha, weights.select(1, t), kSame);
   }
@@ -180,16 +188,14 @@ TEST_CASE("additive attention: a step is one query of the whole, with keys compu
 TEST_CASE("attention: inputs that do not fit are named", "[nn][attention][errors]") {
   Rng rng(4);
   nn::Parameters params(rng);
-  REQUIRE_THROWS_WITH(nn::MultiHeadAttention(params.root() / "a", 6, 6, 4),
-                      Contains("4 heads do not divide 6 channels"));
-  REQUIRE_THROWS_WITH(nn::CausalSelfAttention(params.root() / "b", 6, 4), Contains("4 heads do not divide 6 channels"));
-  REQUIRE_THROWS_AS(nn::CausalAttention(params.root() / "c", 6, 4, -0.1), ValueError);
-  const nn::MultiHeadAttention many(params.root() / "d", 6, 4, 2);
+  REQUIRE_THROWS_WITH(nn::MultiHeadAttention(params / "a", 6, 6, 4), Contains("4 heads do not divide 6 channels"));
+  REQUIRE_THROWS_WITH(nn::CausalSelfAttention(params / "b", 6, 4), Contains("4 heads do not divide 6 channels"));
+  REQUIRE_THROWS_AS(nn::CausalAttention(params / "c", 6, 4, -0.1), ValueError);
+  const nn::MultiHeadAttention many(params / "d", 6, 4, 2);
   REQUIRE_THROWS_WITH(many(zeros({5, 6})), Contains("has shape (5, 6); need (B, ") && Contains("test_attention.cpp"));
-  const nn::AdditiveAttention additive(params.root() / "e", 5, 6, 7);
+  const nn::AdditiveAttention additive(params / "e", 5, 6, 7);
   const Tensor values = zeros({2, 4, 6});
-  REQUIRE_THROWS_WITH(additive.step(zeros({2, 1, 5}), additive.keys(values), values),
-                      Contains("need (B, query_width)"));
-  REQUIRE_THROWS_WITH(additive.step(zeros({2, 5}), additive.keys(values), zeros({2, 3, 6})),
+  REQUIRE_THROWS_WITH(additive(zeros({5}), values), Contains("need (B, T, query_width) or (B, query_width)"));
+  REQUIRE_THROWS_WITH(additive(zeros({2, 5}), zeros({2, 3, 6}), {}, additive.U(values)),
                       Contains("need equal B and S"));
 }

@@ -71,17 +71,3 @@ TEST_CASE("attentive_decoder: values, gradients and second gradients are those o
         CHECK(largest_difference(gg[i], gg_expected[i]) < kF64Tol * (1 + largest(gg_expected[i])));
     }
 }
-
-TEST_CASE("attentive_decoder: the weights of each step are distributions over what the mask allows",
-          "[models][seq2seq]") {
-  Rng rng(1);
-  const AttentiveInputs in = random_inputs(Cell::gru, true, rng);
-  std::vector<Tensor> looks;
-  attentive_decoder_by_steps(Cell::gru, in, &looks);
-  REQUIRE(looks.size() == T);
-  for (const Tensor& weights : looks) {
-    CHECK(weights.shape() == Shape{B, S});
-    CHECK(largest(weights.sum(-1) - 1) < kF64Tol);
-    CHECK(largest(masked_fill(weights, in.mask, 0)) == 0);
-  }
-}

@@ -55,7 +55,7 @@ TEST_CASE("book 2.7: an embedding's first weights and rows", "[book]") {
   if (!file) return;
   Rng rng(123);
   nn::Parameters params(rng);
-  const nn::Embedding embedding(params.root(), 6, 3);
+  const nn::Embedding embedding(params, 6, 3);
   require_close(embedding.weight, find_case(*file, "embedding_weight")["expected"]["weight"], kPrinted);
   require_close(embedding(tensor({2, 3, 5, 1})), find_case(*file, "embedding_lookup")["expected"]["rows"], kPrinted);
 }
@@ -79,7 +79,7 @@ TEST_CASE("book A.5: a small network's first output", "[book]") {
   if (!file) return;
   Rng rng(123);
   nn::Parameters params(rng);
-  const Mlp mlp(params.root(), 50, 3);
+  const Mlp mlp(params, 50, 3);
   const json probabilities = find_case(*file, "mlp_softmax");
   REQUIRE(params.numel() == probabilities["also"]["n_params_mlp_50_3"]);
   rng = Rng(123);
@@ -106,7 +106,7 @@ TEST_CASE("book A.7: three epochs of descent on five points", "[book]") {
   const Tensor x = tensor_of(one["data"]["X_train"]), y = tensor_of(one["data"]["y_train"], i64);
   Rng rng(123);
   nn::Parameters params(rng);
-  const Mlp mlp(params.root(), 2, 2);
+  const Mlp mlp(params, 2, 2);
   std::vector<double> losses;
   for (int epoch = 0; epoch < 3; ++epoch) {
     const std::vector<int64_t> order = rng.epoch_order(5);
@@ -132,7 +132,7 @@ TEST_CASE("book 4.2: layer normalisation, by hand and by the module", "[book][no
   Rng rng(123);
   const Tensor x = randn({2, 5}, rng);
   nn::Parameters params(rng);
-  const Tensor out = relu(nn::Linear(params.root() / "linear", 5, 6)(x));
+  const Tensor out = relu(nn::Linear(params / "linear", 5, 6)(x));
   require_close(out, find_case(*file, "linear_relu")["expected"]["out"], kPrinted);
   const Tensor mean = out.mean(-1, true), var = out.var(-1, true);
   const json moments = find_case(*file, "mean_var")["expected"];
@@ -143,7 +143,7 @@ TEST_CASE("book 4.2: layer normalisation, by hand and by the module", "[book][no
   require_close(normalized, by_hand["normalized"], kPrinted);
   require_close(normalized.mean(-1, true), by_hand["mean"], 1e-6);
   require_close(normalized.var(-1, true), by_hand["var"], kPrinted);
-  const Tensor by_module = nn::LayerNorm(params.root() / "norm", 6)(out);
+  const Tensor by_module = nn::LayerNorm(params / "norm", 6)(out);
   const json module = find_case(*file, "layernorm_module")["expected"];
   require_close(by_module.mean(-1, true), module["mean"], kPrinted);
   require_close(by_module.var(-1, true, false), module["var"], kPrinted);
@@ -162,7 +162,7 @@ TEST_CASE("book 4.4: gradients vanish in a deep network, and shortcuts keep them
   for (const bool shortcut : {false, true}) {
     Rng rng(123);
     nn::Parameters params(rng);
-    const Deep deep(params.root(), shortcut);
+    const Deep deep(params, shortcut);
     mse_loss(deep(tensor({{1.0, 0.0, -1.0}})), zeros({1, 1})).backward();
     const json expected =
         find_case(*file, shortcut ? "deep_net_shortcut_grads" : "deep_net_no_shortcut_grads")["expected"];
@@ -183,14 +183,14 @@ TEST_CASE("book 4: the parameters of a 124M GPT are as many as printed", "[book]
   const int64_t C = config["emb_dim"];
   Rng rng(123);
   nn::Parameters block(rng), rest(rng);
-  const nn::Scope s = block.root();
+  const nn::Scope s = block;
   const nn::MultiHeadAttention attention(s / "att", C, C, config["n_heads"],
                                          {.causal = true, .qkv_bias = config["qkv_bias"]});
   const nn::Linear up(s / "ff.layers.0", C, 4 * C), down(s / "ff.layers.2", 4 * C, C);
   const nn::LayerNorm norm1(s / "norm1", C), norm2(s / "norm2", C);
-  const nn::Embedding token(rest.root() / "tok_emb", config["vocab_size"], C);
-  const nn::Embedding position(rest.root() / "pos_emb", config["context_length"], C);
-  const nn::LayerNorm final_norm(rest.root() / "final_norm", C);
+  const nn::Embedding token(rest / "tok_emb", config["vocab_size"], C);
+  const nn::Embedding position(rest / "pos_emb", config["context_length"], C);
+  const nn::LayerNorm final_norm(rest / "final_norm", C);
 
   const int64_t without_head = rest.numel() + config["n_layers"].get<int64_t>() * block.numel();
   const int64_t total = without_head + token.weight.numel();  // out_head has no bias and the table's size

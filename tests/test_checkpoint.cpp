@@ -19,7 +19,7 @@ struct Model {
   nn::Parameters params;
   nn::Linear first, second;
   explicit Model(uint64_t seed, DType dtype = f32)
-      : rng(seed), params(rng, dtype), first(params.root() / "first", 3, 4), second(params.root() / "second", 4, 2) {}
+      : rng(seed), params(rng, dtype), first(params / "first", 3, 4), second(params / "second", 4, 2) {}
 
   std::vector<double> values() const {
     std::vector<double> all;
@@ -54,7 +54,7 @@ TEST_CASE("parameters: saved and loaded values are the same, into the memory tha
 TEST_CASE("parameters: what cannot be written or read names the caller's line", "[checkpoint]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::Linear linear(params.root(), 2, 2);
+  const nn::Linear linear(params, 2, 2);
   CHECK_THROWS_WITH(params.save("/nowhere/to/be/found"), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__)));
   CHECK_THROWS_WITH(params.load("/nowhere/to/be/found"), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__)));
 }
@@ -92,8 +92,8 @@ TEST_CASE("parameters: a tied parameter may come under either name, and must agr
   const tests::TemporaryDirectory directory;
   Rng rng(1);
   nn::Parameters params(rng);
-  const Tensor w = params.root().param("table", {2}, nn::init::zeros());
-  params.root().tie("head", w);
+  const Tensor w = nn::Scope(params).param("table", {2}, nn::init::zeros());
+  nn::Scope(params).tie("head", w);
   save_safetensors(directory / "alias", {{"head", tensor({1.0, 2.0})}});
   params.load(directory / "alias");
   CHECK(w.to_vector<double>() == std::vector<double>{1, 2});

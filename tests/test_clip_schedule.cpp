@@ -13,8 +13,8 @@ namespace {
 struct Two {
   Rng rng{0};
   nn::Parameters params{rng};
-  Tensor a = params.root().param("a", {2}, [](const Tensor&, Rng&) {});
-  Tensor b = params.root().param("b", {1, 2}, [](const Tensor&, Rng&) {});
+  Tensor a = nn::Scope(params).param("a", {2}, [](const Tensor&, Rng&) {});
+  Tensor b = nn::Scope(params).param("b", {1, 2}, [](const Tensor&, Rng&) {});
 };
 
 }  // namespace

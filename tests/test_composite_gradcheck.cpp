@@ -25,7 +25,7 @@ constexpr int64_t kEvery = 1 << 20;  // elements of each parameter: no sampling
 struct Setup {
   Rng rng{29};
   nn::Parameters params{rng, f64};
-  nn::Scope s = params.root();
+  nn::Scope s = params;
 
   Tensor input(const Shape& shape) { return randn(shape, rng, f64); }
   Tensor tokens(int64_t n, const Shape& shape) { return randint(0, n, shape, rng); }

@@ -26,7 +26,7 @@ constexpr models::GptConfig kToy{.vocabulary = 11, .context = 6, .layers = 2, .h
 struct ToyGpt {
   Rng rng{1};
   nn::Parameters params{rng, f64};
-  Gpt gpt{params.root(), kToy};
+  Gpt gpt{params, kToy};
   ToyGpt() {
     for (const auto& [name, parameter] : params)
       for (double& x : std::span(parameter.mutable_data<double>(), static_cast<size_t>(parameter.numel()))) x *= 10;
@@ -293,15 +293,15 @@ TEST_CASE("translate: a sentence that finds no end is cut off at max_length", "[
 TEST_CASE("translate: beam 1 writes the likeliest token of the whole forward pass each time", "[models][generate]") {
   Rng rng(5);
   nn::Parameters params(rng, f64);
-  const models::Seq2Seq rnn(params.root() / "rnn",
+  const models::Seq2Seq rnn(params / "rnn",
                             {.source_vocabulary = 9, .target_vocabulary = 7, .embedding = 6, .hidden = 8});
-  const models::Transformer transformer(params.root() / "transformer", {.source_vocabulary = 9,
-                                                                        .target_vocabulary = 7,
-                                                                        .context = 12,
-                                                                        .layers = 1,
-                                                                        .heads = 2,
-                                                                        .channels = 8,
-                                                                        .feedforward = 16});
+  const models::Transformer transformer(params / "transformer", {.source_vocabulary = 9,
+                                                                 .target_vocabulary = 7,
+                                                                 .context = 12,
+                                                                 .layers = 1,
+                                                                 .heads = 2,
+                                                                 .channels = 8,
+                                                                 .feedforward = 16});
   const Tensor source = randint(0, 9, {4, 5}, rng), lengths = tensor({5, 3, 1, 4});
   const auto check = [&](const auto& model) {
     const auto found = translate(model, source, lengths, {.begin = 1, .end = 2, .max_length = 8});
@@ -332,13 +332,13 @@ TEST_CASE("translate: beam 1 writes the likeliest token of the whole forward pas
 TEST_CASE("translate: a batch gives what each sentence alone gives", "[models][generate]") {
   Rng rng(5);
   nn::Parameters params(rng, f64);
-  const models::Transformer model(params.root(), {.source_vocabulary = 9,
-                                                  .target_vocabulary = 7,
-                                                  .context = 12,
-                                                  .layers = 1,
-                                                  .heads = 2,
-                                                  .channels = 8,
-                                                  .feedforward = 16});
+  const models::Transformer model(params, {.source_vocabulary = 9,
+                                           .target_vocabulary = 7,
+                                           .context = 12,
+                                           .layers = 1,
+                                           .heads = 2,
+                                           .channels = 8,
+                                           .feedforward = 16});
   const Tensor source = randint(0, 9, {4, 5}, rng), lengths = tensor({5, 3, 1, 4});
   const TranslateOptions options{.begin = 1, .end = 2, .max_length = 8, .beam = 3};
   const auto together = translate(model, source, lengths, options);

@@ -32,7 +32,7 @@ Tensor leaf(const Shape& shape, DType dtype = f32) {
 }
 
 Tensor gpt_loss(Rng& rng, nn::Parameters& params, int64_t layers) {
-  const models::Gpt gpt(params.root(), {.vocabulary = 7, .context = 4, .layers = layers, .heads = 2, .channels = 8});
+  const models::Gpt gpt(params, {.vocabulary = 7, .context = 4, .layers = layers, .heads = 2, .channels = 8});
   const Tensor tokens = randint(0, 7, {2, 4}, rng);
   return cross_entropy(gpt(tokens).flatten(0, 1), tokens.flatten());
 }
@@ -103,14 +103,14 @@ TEST_CASE("graph: what a GPT's block computes stands in the frames of its module
 TEST_CASE("graph: a Transformer's layers are framed, encoder and decoder apart", "[graph]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const models::Transformer model(params.root(), {.source_vocabulary = 5,
-                                                  .target_vocabulary = 5,
-                                                  .context = 4,
-                                                  .layers = 2,
-                                                  .heads = 2,
-                                                  .channels = 4,
-                                                  .feedforward = 8,
-                                                  .dropout = 0});
+  const models::Transformer model(params, {.source_vocabulary = 5,
+                                           .target_vocabulary = 5,
+                                           .context = 4,
+                                           .layers = 2,
+                                           .heads = 2,
+                                           .channels = 4,
+                                           .feedforward = 8,
+                                           .dropout = 0});
   const Tensor tokens = randint(0, 5, {2, 3}, rng);
   const std::string text = graph::dot(model(tokens, {}, tokens).sum());
   for (const char* layer : {"encoder.layers.0", "encoder.layers.1", "decoder.layers.1"}) {
@@ -160,7 +160,7 @@ TEST_CASE("graph: a constant has none, and a freed one says so", "[graph]") {
 TEST_CASE("graph: a recorded backward belongs to the modules whose gradients it computes", "[graph]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::Linear inner(params.root() / "inner", 3, 1);
+  const nn::Linear inner(params / "inner", 3, 1);
   const Tensor x = leaf({2, 3});
   const Tensor g = grad(tanh(inner(x)).sum(), x, {.create_graph = true});
   const std::string text = graph::dot(g.sum());
@@ -168,24 +168,25 @@ TEST_CASE("graph: a recorded backward belongs to the modules whose gradients it 
   CHECK(frame(text, "inner").find("tanh") == std::string::npos);
 }
 
-TEST_CASE("module path: what the names of two parameters share up to a dot; guards nest and end", "[graph]") {
-  Rng rng(1);
-  nn::Parameters params(rng);
-  const nn::Scope s = params.root() / "net";
-  const Tensor a = s.param("layers.1.w", {1}, [](const Tensor&, Rng&) {}),
-               b = s.param("layers.10.w", {1}, [](const Tensor&, Rng&) {});
-  const auto path = [] { return std::string(autograd::current_module().view()); };
-  CHECK(path() == "");
+TEST_CASE("Op: what runs inside belongs to the outermost call's line and the innermost module", "[graph]") {
+  const auto named = [](const char* text) { return std::make_shared<const std::string>(text); };
+  const auto here = [] { return Op::current() && Op::current()->module() ? *Op::current()->module() : "(none)"; };
+  CHECK(Op::current() == nullptr);
   {
-    const InModule outer(a, b);
-    CHECK(path() == "net.layers");
+    const ModuleName net = named("net.layers"), layer = named("net.layers.10"), nameless = named("");
+    const Op outer{"Net", net};
+    const unsigned line = __LINE__ - 1;
+    CHECK(here() == "net.layers");
     {
-      const InModule inner(b);
-      CHECK(path() == "net.layers.10");
-      const InModule unknown(leaf({1}));
-      CHECK(path() == "net.layers.10");
+      const Op inner{"Layer", layer};
+      CHECK(here() == "net.layers.10");
+      const Op op{"exp"}, unknown{"Unnamed", nameless};
+      CHECK(here() == "net.layers.10");
+      CHECK(op.where.line() == line);
     }
-    CHECK(path() == "net.layers");
+    CHECK(here() == "net.layers");
+    const Op::Within users(nullptr);
+    CHECK(here() == "(none)");
   }
-  CHECK(path() == "");
+  CHECK(Op::current() == nullptr);
 }

@@ -12,7 +12,7 @@ TEST_CASE("training: peak memory is flat over 1,000 steps, and the system is ask
           "[train][memory]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const models::Gpt gpt(params.root(),
+  const models::Gpt gpt(params,
                         {.vocabulary = 17, .context = 16, .layers = 2, .heads = 2, .channels = 16, .dropout = 0.1});
   train::AdamW optimizer(params);
   const auto step = [&] {

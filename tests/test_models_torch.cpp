@@ -53,7 +53,7 @@ Case gpt_case(const std::string& name, const models::GptConfig& config) {
   const std::string json = fmt::format(R"("model": "gpt", "layers": {}, "heads": {}, "tanh": {})", config.layers,
                                        config.heads, config.gelu == Gelu::tanh);
   return {name, json, [config](nn::Parameters& params, NamedTensors& inputs, Rng& rng) -> std::function<Tensor()> {
-            const auto model = std::make_shared<models::Gpt>(params.root(), config);
+            const auto model = std::make_shared<models::Gpt>(params, config);
             inputs = {{"tokens", randint(0, V, {B, T}, rng)}, {"target", randint(0, V, {B, T}, rng)}};
             return [model, tokens = inputs[0].second] { return (*model)(tokens); };
           }};
@@ -62,7 +62,7 @@ Case gpt_case(const std::string& name, const models::GptConfig& config) {
 template <class Model, class Config>
 std::function<std::function<Tensor()>(nn::Parameters&, NamedTensors&, Rng&)> translator(const Config& config) {
   return [config](nn::Parameters& params, NamedTensors& inputs, Rng& rng) -> std::function<Tensor()> {
-    const auto model = std::make_shared<Model>(params.root(), config);
+    const auto model = std::make_shared<Model>(params, config);
     add_pairs(inputs, rng);
     return [model, inputs] { return (*model)(inputs[0].second, inputs[1].second, inputs[2].second); };
   };
@@ -199,7 +199,7 @@ TEST_CASE("gpt: a seed draws the weights that nanoGPT draws from it", "[models][
     const Safetensors nanogpt = load_safetensors(folder.path / "start.answer");
     Rng rng(1337);
     nn::Parameters params(rng);
-    const models::Gpt gpt(params.root(), config);
+    const models::Gpt gpt(params, config);
     REQUIRE(std::ssize(nanogpt.tensors) == params.size());
     for (const auto& [name, expected] : nanogpt.tensors) {
       INFO(name);

@@ -28,13 +28,13 @@ std::vector<std::string> names_of(const nn::Parameters& params) {
 TEST_CASE("scope: parameters appear under their path, in the order of creation", "[nn][scope]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::Scope s = params.root();
+  const nn::Scope s = params;
   const nn::Linear a(s / "h" / 0 / "fc", 2, 3);
   const nn::LayerNorm b(s / "ln_f", 3, false);
   REQUIRE(names_of(params) == std::vector<std::string>{"h.0.fc.weight", "h.0.fc.bias", "ln_f.weight"});
   REQUIRE(params.size() == 3);
   REQUIRE(params.numel() == 6 + 3 + 3);
-  REQUIRE((s / "h" / 0).prefix() == "h.0");
+  REQUIRE(*(s / "h" / 0).name() == "h.0");
   REQUIRE(params.at("h.0.fc.bias").storage() == a.bias.storage());
   REQUIRE(params.at("h.0.fc.bias").requires_grad());
 }
@@ -42,17 +42,16 @@ TEST_CASE("scope: parameters appear under their path, in the order of creation",
 TEST_CASE("scope: a name can be given only once", "[nn][scope]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::Linear a(params.root() / "fc", 2, 3);
-  REQUIRE_THROWS_WITH(nn::Linear(params.root() / "fc", 2, 3), Contains("\"fc.weight\" is taken"));
-  REQUIRE_THROWS_AS(params.root() / "", ValueError);
-  REQUIRE_THROWS_AS(params.root() / "a." / "b", ValueError);
+  const nn::Linear a(params / "fc", 2, 3);
+  REQUIRE_THROWS_WITH(nn::Linear(params / "fc", 2, 3), Contains("\"fc.weight\" is taken"));
+  REQUIRE_THROWS_AS(params / "", ValueError);
+  REQUIRE_THROWS_AS(params / "a." / "b", ValueError);
 }
 
 TEST_CASE("parameters: an unknown name is answered with the closest ones", "[nn][scope]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::Linear a(params.root() / "encoder", 2, 3), b(params.root() / "decoder", 2, 3),
-      c(params.root() / "out_head", 2, 3);
+  const nn::Linear a(params / "encoder", 2, 3), b(params / "decoder", 2, 3), c(params / "out_head", 2, 3);
   REQUIRE(params.find("encoder.weigth") == nullptr);
   REQUIRE_THROWS_WITH(params.at("encoder.weigth"),
                       Contains("no parameter \"encoder.weigth\"") && Contains("encoder.weight, decoder.weight"));
@@ -63,20 +62,20 @@ TEST_CASE("parameters: an unknown name is answered with the closest ones", "[nn]
 TEST_CASE("parameters: a tied weight has two names and counts once", "[nn][scope]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::Embedding wte(params.root() / "wte", 5, 4);
-  params.root().operator/("lm_head").tie("weight", wte.weight);
+  const nn::Embedding wte(params / "wte", 5, 4);
+  params.operator/("lm_head").tie("weight", wte.weight);
   REQUIRE(params.size() == 1);
   REQUIRE(params.numel() == 20);
   REQUIRE(params.find("lm_head.weight") == params.find("wte.weight"));
   REQUIRE(params.aliases().size() == 1);
-  REQUIRE_THROWS_AS(params.root().tie("other", zeros({5, 4})), ValueError);
-  REQUIRE_THROWS_AS(params.root().tie("wte.weight", wte.weight), ValueError);
+  REQUIRE_THROWS_AS(nn::Scope(params).tie("other", zeros({5, 4})), ValueError);
+  REQUIRE_THROWS_AS(nn::Scope(params).tie("wte.weight", wte.weight), ValueError);
 }
 
 TEST_CASE("parameters: zero_grad forgets every gradient", "[nn][scope]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::Linear a(params.root(), 2, 3);
+  const nn::Linear a(params, 2, 3);
   a(ones({1, 2})).sum().backward();
   REQUIRE(a.weight.grad().defined());
   params.zero_grad();
@@ -87,7 +86,7 @@ TEST_CASE("parameters: zero_grad forgets every gradient", "[nn][scope]") {
 TEST_CASE("parameters: a store of f64 gives f64 modules", "[nn][scope]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
-  const nn::Linear a(params.root(), 2, 3);
+  const nn::Linear a(params, 2, 3);
   REQUIRE(a(zeros({1, 2}, f64)).dtype() == f64);
 }
 
@@ -132,22 +131,22 @@ TEST_CASE("init: fans, gains and bounds", "[nn][init]") {
 TEST_CASE("linear: y = x W^T + b over any leading axes", "[nn]") {
   Rng rng(3);
   nn::Parameters params(rng, f64);
-  const nn::Linear with(params.root() / "with", 4, 3), without(params.root() / "without", 4, 3, false);
+  const nn::Linear with(params / "with", 4, 3), without(params / "without", 4, 3, false);
   const Tensor x = randn({2, 5, 4}, rng, f64);
   REQUIRE(with(x).shape() == Shape{2, 5, 3});
   require_close(with(x), matmul(x, with.weight.mT()) + with.bias, 1e-14);
   REQUIRE_FALSE(without.bias.defined());
   require_close(without(x), matmul(x, without.weight.mT()), 1e-14);
   REQUIRE_THROWS_AS(with(zeros({2, 3}, f64)), ShapeError);
-  REQUIRE_THROWS_AS(nn::Linear(params.root() / "bad", 0, 3), ValueError);
+  REQUIRE_THROWS_AS(nn::Linear(params / "bad", 0, 3), ValueError);
 }
 
 TEST_CASE("embedding: the padding row starts at 0 and gets no gradient; others get theirs", "[nn]") {
   Rng rng(3);
   nn::Parameters params(rng);
-  const nn::Embedding plain(params.root() / "plain", 5, 3);
+  const nn::Embedding plain(params / "plain", 5, 3);
   rng = Rng(3);
-  const nn::Embedding padded(params.root() / "padded", 5, 3, 2);
+  const nn::Embedding padded(params / "padded", 5, 3, 2);
   const Tensor index = tensor({{0, 2, 2}, {4, 2, 0}});
   REQUIRE(padded.weight[2].to_vector<float>() == std::vector<float>{0, 0, 0});
   for (const int row : {0, 1, 3, 4})
@@ -155,14 +154,14 @@ TEST_CASE("embedding: the padding row starts at 0 and gets no gradient; others g
   padded(index).sum().backward();
   REQUIRE(padded.weight.grad().sum(1).to_vector<float>() == std::vector<float>{6, 0, 0, 0, 3});
   REQUIRE_THROWS_AS(padded(tensor({5})), IndexError);
-  REQUIRE_THROWS_AS(nn::Embedding(params.root() / "bad", 5, 3, 5), IndexError);
+  REQUIRE_THROWS_AS(nn::Embedding(params / "bad", 5, 3, 5), IndexError);
 }
 
 TEST_CASE("norms: unit scale at first, as the ops with their weights", "[nn][norm]") {
   Rng rng(3);
   nn::Parameters params(rng, f64);
-  const nn::LayerNorm ln(params.root() / "ln", 6);
-  const nn::RMSNorm rms(params.root() / "rms", 6);
+  const nn::LayerNorm ln(params / "ln", 6);
+  const nn::RMSNorm rms(params / "rms", 6);
   const Tensor x = randn({4, 6}, rng, f64) * 3 + 1;
   require_close(ln(x).mean(-1), zeros({4}, f64), 1e-12);
   require_close(ln(x).var(-1, false, false), ones({4}, f64), 1e-4);
@@ -172,7 +171,7 @@ TEST_CASE("norms: unit scale at first, as the ops with their weights", "[nn][nor
 TEST_CASE("dropout: the identity under EvalMode, where nothing is drawn", "[nn][dropout]") {
   Rng rng(3);
   nn::Parameters params(rng);
-  const nn::Dropout drop(params.root(), 0.5);
+  const nn::Dropout drop(params, 0.5);
   const Tensor x = ones({1000});
   const Tensor y = drop(x);
   const double kept = y.sum().item<double>() / 2;
@@ -189,7 +188,7 @@ TEST_CASE("dropout: the identity under EvalMode, where nothing is drawn", "[nn][
   REQUIRE(nn::training());
   Rng fresh(4);
   REQUIRE(rand({4}, rng).to_vector<float>() == rand({4}, fresh).to_vector<float>());
-  REQUIRE_THROWS_AS(nn::Dropout(params.root(), 1.5), ValueError);
+  REQUIRE_THROWS_AS(nn::Dropout(params, 1.5), ValueError);
 }
 
 TEST_CASE("positions: sines and cosines by the formula, from any start", "[nn][position]") {
@@ -208,7 +207,7 @@ TEST_CASE("positions: sines and cosines by the formula, from any start", "[nn][p
 TEST_CASE("positions: learned ones are added, and end", "[nn][position]") {
   Rng rng(3);
   nn::Parameters params(rng);
-  const nn::LearnedPosition position(params.root(), 10, 4);
+  const nn::LearnedPosition position(params, 10, 4);
   require_close(position(zeros({2, 3, 4}), 7)[0], position.weight.narrow(0, 7, 3), 0);
   REQUIRE_THROWS_WITH(position(zeros({2, 3, 4}), 8), Contains("3 steps from 8 on") && Contains("10 positions"));
 }

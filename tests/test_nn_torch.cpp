@@ -39,7 +39,7 @@ Named recurrent_case(const std::string& title) {
 
   Rng rng(7);
   nn::Parameters params(rng, f64);
-  const nn::Recurrent layer(params.root(), cell_of(name), IN, H, options);
+  const nn::Recurrent layer(params, cell_of(name), IN, H, options);
   Tensor x = rand({T, B, IN}, rng, f64).set_requires_grad();
   nn::RecurrentState first;
   const Shape state{options.num_layers * layer.directions(), B, H};
@@ -59,7 +59,7 @@ Named recurrent_case(const std::string& title) {
 Named cell_case(const std::string& title) {
   Rng rng(7);
   nn::Parameters params(rng, f64);
-  const nn::RecurrentCell cell(params.root(), cell_of(title), IN, H);
+  const nn::RecurrentCell cell(params, cell_of(title), IN, H);
   const Tensor x = rand({B, IN}, rng, f64);
   nn::RecurrentState before{rand({B, H}, rng, f64)};
   if (cell.cell == Cell::lstm) before.c = rand({B, H}, rng, f64);
@@ -94,7 +94,7 @@ TEST_CASE("torch: dropout between layers falls on the same elements", "[nn][rnn]
   for (const bool batch_first : {false, true}) {
     Rng rng(7);
     nn::Parameters params(rng, f64);
-    const nn::GRU layer(params.root(), IN, H,
+    const nn::GRU layer(params, IN, H,
                         {.num_layers = 3, .batch_first = batch_first, .dropout = 0.4, .bidirectional = true});
     const auto [y, last] = layer(rand({B, T, IN}, rng, f64));
     const json& expected = answer->at(batch_first ? "dropout, batch first" : "dropout");

@@ -31,11 +31,11 @@ nn::Init constant_values(std::vector<double> values) {
 struct Net {
   Rng rng{0};
   nn::Parameters params{rng, f64};
-  Tensor w0 =
-      params.root().param("0.weight", {3, 2}, constant_values({-0.2109, -0.4976, -0.1413, -0.3420, -0.2524, 0.6976}));
-  Tensor b0 = params.root().param("0.bias", {3}, constant_values({-0.1085, -0.2979, 0.6892}));
-  Tensor w2 = params.root().param("2.weight", {1, 3}, constant_values({-0.0508, -0.3941, -0.2843}));
-  Tensor b2 = params.root().param("2.bias", {1}, constant_values({-0.0711}));
+  Tensor w0 = nn::Scope(params).param("0.weight", {3, 2},
+                                      constant_values({-0.2109, -0.4976, -0.1413, -0.3420, -0.2524, 0.6976}));
+  Tensor b0 = nn::Scope(params).param("0.bias", {3}, constant_values({-0.1085, -0.2979, 0.6892}));
+  Tensor w2 = nn::Scope(params).param("2.weight", {1, 3}, constant_values({-0.0508, -0.3941, -0.2843}));
+  Tensor b2 = nn::Scope(params).param("2.bias", {1}, constant_values({-0.0711}));
 
   Tensor loss() const {
     const Tensor x = tensor({{.1, .2}, {.3, .4}, {.5, .6}}, f64);
@@ -72,7 +72,7 @@ std::vector<Make> every_kind() {
 struct One {
   Rng rng{0};
   nn::Parameters params{rng, f64};
-  Tensor p = params.root().param("p", {2}, constant_values({1, -2}));
+  Tensor p = nn::Scope(params).param("p", {2}, constant_values({1, -2}));
   void step(Optimizer& optimizer, double g0, double g1) const {
     p.set_grad(tensor({g0, g1}, f64));
     optimizer.step();

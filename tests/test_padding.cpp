@@ -26,7 +26,7 @@ const std::vector<double> kNumbers{0, 1e3, NAN, HUGE_VAL}, kFinite{0, 1e3};
 struct Setup {
   Rng rng{23};
   nn::Parameters params{rng, f64};
-  nn::Scope s = params.root();
+  nn::Scope s = params;
 
   Tensor input(const Shape& shape) { return randn(shape, rng, f64); }
   Tensor tokens(int64_t n, const Shape& shape) { return randint(0, n, shape, rng); }
@@ -126,7 +126,7 @@ TEST_CASE("padding: multi-head cross attention over contexts of different length
   const Tensor x = t.input({3, 2, 4});
   const auto loss = [&](const Tensor& context, const Tensor& lengths, const Tensor& rows) {
     const Tensor mask = nn::length_mask(lengths, context.size(1)).unsqueeze(1);
-    return weighted_sum(attention.cross(index_select(x, 0, rows), context, mask));
+    return weighted_sum(attention(index_select(x, 0, rows), {.context = context, .mask = mask}));
   };
   CHECK(effect_of_padding(t.params, t.input({3, 5, 3}), tensor({2, 5, 1}), loss, kFinite) == "");
 }

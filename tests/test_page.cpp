@@ -12,6 +12,7 @@
 #include "difference.h"
 #include "page_data.h"
 #include "run_program.h"
+#include "watch.h"
 
 using namespace heed;
 using nlohmann::json;
@@ -155,13 +156,14 @@ TEST_CASE("page: it appears under its name whole, or the error names it", "[page
 TEST_CASE("page: a GPT's maps are the weights of every layer and head", "[page][gpt]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const models::Gpt gpt(params.root(), kGpt);
+  const models::Gpt gpt(params, kGpt);
   const std::vector<int64_t> tokens = {3, 1, 4, 1, 5};
   const AttentionMaps maps = train::attention_maps(gpt, tokens, {"c", "a", "d", "a", "e"});
   REQUIRE(maps.layers.size() == 3);
-  for (int64_t layer = 0; layer < 3; ++layer)
-    CHECK(same_bits(maps.layers[static_cast<size_t>(layer)],
-                    gpt.attention_weights(from_vector(tokens, {1, 5}), layer)[0]));
+  const nn::WatchAttention seen;
+  gpt(from_vector(tokens, {1, 5}));
+  for (size_t layer = 0; layer < 3; ++layer)
+    CHECK(same_bits(maps.layers[layer], seen[fmt::format("h.{}.attn", layer)][0]));
   CHECK_FALSE(maps.layers[0].requires_grad());
   CHECK_THROWS_WITH(train::attention_maps(gpt, tokens, {"c"}), Contains("5 tokens and 1 names"));
 }
@@ -172,8 +174,7 @@ TEST_CASE("page: a Seq2Seq's map and lane are its alignment and states", "[page]
     Rng rng(1);
     nn::Parameters params(rng);
     const models::Seq2Seq model(
-        params.root(),
-        {.source_vocabulary = 9, .target_vocabulary = 8, .embedding = 6, .hidden = 8, .attention = attention});
+        params, {.source_vocabulary = 9, .target_vocabulary = 8, .embedding = 6, .hidden = 8, .attention = attention});
     const Tensor source = tensor({{4, 5, 6, 7}}), input = tensor({{1, 4, 6}});
     const PageLane lane = train::page_lane(model, sentence());
     CHECK(lane.written == std::vector<std::string>{"x", "y", "<eos>"});
@@ -187,7 +188,7 @@ TEST_CASE("page: a Seq2Seq's map and lane are its alignment and states", "[page]
       CHECK_THROWS_AS(train::attention_maps(model, sentence()), ValueError);
       continue;
     }
-    const Tensor weights = model.alignment(source, {}, input)[0];
+    const Tensor weights = tests::seen([&] { model(source, {}, input); })[0];
     CHECK(same_bits(lane.weights, weights));
     CHECK(same_bits(train::attention_maps(model, sentence())[0].layers[0][0], weights));
     const Tensor states = model.encoder(model.source_embedding(source)).y[0];
@@ -204,20 +205,21 @@ TEST_CASE("page: a Seq2Seq's map and lane are its alignment and states", "[page]
 TEST_CASE("page: a Transformer's maps are all three attentions, without dropout", "[page][transformer]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const models::Transformer model(params.root(), kTransformer);
+  const models::Transformer model(params, kTransformer);
   const std::vector<AttentionMaps> maps = train::attention_maps(model, sentence());
   const nn::EvalMode eval;
-  const auto looks = model.attention_weights(tensor({{4, 5, 6, 7}}), {}, tensor({{1, 4, 6}}));
+  const nn::WatchAttention seen;
+  model(tensor({{4, 5, 6, 7}}), {}, tensor({{1, 4, 6}}));
   REQUIRE(maps.size() == 3);
   for (size_t layer = 0; layer < 2; ++layer) {
-    CHECK(same_bits(maps[0].layers[layer], looks.cross[layer][0]));
-    CHECK(same_bits(maps[1].layers[layer], looks.encoder[layer][0]));
-    CHECK(same_bits(maps[2].layers[layer], looks.decoder[layer][0]));
+    CHECK(same_bits(maps[0].layers[layer], seen[fmt::format("decoder.layers.{}.cross_attn", layer)][0]));
+    CHECK(same_bits(maps[1].layers[layer], seen[fmt::format("encoder.layers.{}.self_attn", layer)][0]));
+    CHECK(same_bits(maps[2].layers[layer], seen[fmt::format("decoder.layers.{}.self_attn", layer)][0]));
   }
   CHECK(maps[2].queries == std::vector<std::string>{"x", "y", "<eos>"});
   CHECK(maps[2].keys == std::vector<std::string>{"<bos>", "x", "y"});
   const PageLane lane = train::page_lane(model, sentence());
-  CHECK(largest_difference(lane.weights, looks.cross[1][0].mean(0)) == 0);
+  CHECK(largest_difference(lane.weights, seen["decoder.layers.1.cross_attn"][0].mean(0)) == 0);
   CHECK(lane.reading == PageLane::Reading::at_once);
   CHECK_NOTHROW(train::page_html(
       {.title = "t", .examples = {{.name = "e", .maps = maps, .lanes = {lane, train::scheme_lane(lane)}}}}));

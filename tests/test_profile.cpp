@@ -30,10 +30,10 @@ TEST_CASE("Profile: counts the products inside a recurrent layer, for the steps 
         steps * product + T * B * product);  // dw takes resting rows too
 }
 
-TEST_CASE("Profile: a suspended profile counts nothing", "[profile]") {
+TEST_CASE("Profile: counts nothing while observers are silent", "[profile]") {
   Profile profile;
   {
-    const Profile::Suspended off;
+    const autograd::Observer::Silence off;
     exp(ones({2}));
   }
   CHECK(profile.rows().empty());

@@ -27,7 +27,7 @@ struct Padded {
   nn::Parameters params;
   nn::Recurrent layer;
   Padded(Cell cell, const nn::RecurrentOptions& options, DType dtype = f64)
-      : params(rng, dtype), layer(params.root(), cell, 3, 4, options) {}
+      : params(rng, dtype), layer(params, cell, 3, 4, options) {}
 };
 
 Tensor loss_of(const nn::RecurrentOutput& out) {
@@ -82,7 +82,7 @@ TEST_CASE("recurrent: batch-first gates give the same, and batch-first gradients
 TEST_CASE("recurrent: names and draws are PyTorch's", "[nn][rnn]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const nn::GRU gru(params.root() / "gru", 3, 4, {.num_layers = 2, .bidirectional = true});
+  const nn::GRU gru(params / "gru", 3, 4, {.num_layers = 2, .bidirectional = true});
   std::vector<std::string> names;
   for (const auto& [name, p] : params) {
     names.push_back(name);
@@ -96,7 +96,7 @@ TEST_CASE("recurrent: names and draws are PyTorch's", "[nn][rnn]") {
   REQUIRE(params.at("gru.weight_ih_l0").shape() == Shape{12, 3});
   REQUIRE(params.at("gru.weight_ih_l1").shape() == Shape{12, 8});
   nn::Parameters cell_params(rng);
-  const nn::LSTMCell cell(cell_params.root(), 3, 4, false);
+  const nn::LSTMCell cell(cell_params, 3, 4, false);
   REQUIRE(cell_params.size() == 2);
   REQUIRE(cell_params.find("weight_ih") != nullptr);
 }
@@ -106,9 +106,9 @@ TEST_CASE("recurrent: cells, step by step, make the layer", "[nn][rnn]") {
     INFO("cell " << int(kind));
     Rng rng(2);
     nn::Parameters params(rng, f64);
-    const nn::Recurrent layer(params.root(), kind, 3, 4);
+    const nn::Recurrent layer(params, kind, 3, 4);
     nn::Parameters cell_params(rng, f64);
-    nn::RecurrentCell cell(cell_params.root(), kind, 3, 4);
+    nn::RecurrentCell cell(cell_params, kind, 3, 4);
     cell.weights = layer.weights[0];
     const Tensor x = randn({6, 2, 3}, rng, f64);
     nn::RecurrentState state;
@@ -125,7 +125,7 @@ TEST_CASE("recurrent: two halves of a sequence, the state handed over, make the 
   for (const Cell kind : kCells) {
     Rng rng(2);
     nn::Parameters params(rng, f64);
-    const nn::Recurrent layer(params.root(), kind, 3, 4, {.num_layers = 2});
+    const nn::Recurrent layer(params, kind, 3, 4, {.num_layers = 2});
     const Tensor x = randn({6, 2, 3}, rng, f64);
     const auto [whole, last] = layer(x);
     const auto [first, middle] = layer(x.narrow(0, 0, 2));
@@ -138,7 +138,7 @@ TEST_CASE("recurrent: two halves of a sequence, the state handed over, make the 
 TEST_CASE("recurrent: batch_first only swaps the axes of x and y", "[nn][rnn]") {
   Rng rng(2);
   nn::Parameters params(rng, f64);
-  nn::LSTM layer(params.root(), 3, 4, {.num_layers = 2, .bidirectional = true});
+  nn::LSTM layer(params, 3, 4, {.num_layers = 2, .bidirectional = true});
   const Tensor x = randn({6, 2, 3}, rng, f64), lengths = tensor({6, 3});
   const auto [y, state] = layer(x, {}, lengths);
   layer.options.batch_first = true;
@@ -152,8 +152,8 @@ TEST_CASE("recurrent: the backward direction is the forward one on the reversed 
   for (const Cell kind : kCells) {
     Rng rng(2);
     nn::Parameters params(rng, f64);
-    const nn::Recurrent both(params.root() / "both", kind, 3, 4, {.bidirectional = true});
-    nn::Recurrent one(params.root() / "one", kind, 3, 4);
+    const nn::Recurrent both(params / "both", kind, 3, 4, {.bidirectional = true});
+    nn::Recurrent one(params / "one", kind, 3, 4);
     one.weights[0] = both.weights[1];
     const Tensor x = randn({6, 2, 3}, rng, f64);
     const auto [y, state] = both(x);
@@ -223,7 +223,7 @@ TEST_CASE("recurrent: no steps leave the state as it was, and no rows are fine",
   for (const Cell kind : kCells) {
     Rng rng(2);
     nn::Parameters params(rng, f64);
-    const nn::Recurrent layer(params.root(), kind, 3, 4, {.bidirectional = true});
+    const nn::Recurrent layer(params, kind, 3, 4, {.bidirectional = true});
     const Tensor h = leaf({2, 2, 4}, rng);
     for (const auto& [x, lengths] :
          {std::pair{zeros({0, 2, 3}, f64), Tensor()}, {ones({5, 2, 3}, f64), tensor({0, 0})}}) {
@@ -239,7 +239,7 @@ TEST_CASE("recurrent: no steps leave the state as it was, and no rows are fine",
 TEST_CASE("recurrent: dropout stands between layers, and only while training", "[nn][rnn]") {
   Rng rng(2);
   nn::Parameters params(rng);
-  const nn::GRU layer(params.root(), 3, 4, {.num_layers = 2, .dropout = 0.5});
+  const nn::GRU layer(params, 3, 4, {.num_layers = 2, .dropout = 0.5});
   const Tensor x = randn({6, 2, 3}, rng);
   const Tensor before = layer(x).y;
   REQUIRE_FALSE(same_bits(layer(x).y, before));
@@ -251,18 +251,18 @@ TEST_CASE("recurrent: dropout stands between layers, and only while training", "
 TEST_CASE("recurrent: inputs that do not fit are named", "[nn][rnn][errors]") {
   Rng rng(2);
   nn::Parameters params(rng);
-  const nn::LSTM lstm(params.root() / "a", 3, 4);
-  const nn::GRU gru(params.root() / "b", 3, 4);
-  const nn::GRUCell cell(params.root() / "c", 3, 4);
+  const nn::LSTM lstm(params / "a", 3, 4);
+  const nn::GRU gru(params / "b", 3, 4);
+  const nn::GRUCell cell(params / "c", 3, 4);
   const Tensor x = zeros({6, 2, 3});
   REQUIRE_THROWS_WITH(lstm(zeros({6, 2, 5})),
-                      Contains("LSTM: x has shape (6, 2, 5); need (T, B, 3)") && Contains("test_rnn.cpp"));
-  REQUIRE_THROWS_WITH(gru(x, {zeros({1, 3, 4})}), Contains("GRU: state.h has shape (1, 3, 4); need (1, 2, 4)"));
+                      Contains("LSTM in a: x has shape (6, 2, 5); need (T, B, 3)") && Contains("test_rnn.cpp"));
+  REQUIRE_THROWS_WITH(gru(x, {zeros({1, 3, 4})}), Contains("GRU in b: state.h has shape (1, 3, 4); need (1, 2, 4)"));
   REQUIRE_THROWS_WITH(gru(x, {{}, zeros({1, 2, 4})}), Contains("only an LSTM has a cell state"));
   REQUIRE_THROWS_WITH(gru(x, {}, tensor({6})), Contains("lengths have shape (1); need (2)"));
   REQUIRE_THROWS_WITH(gru(x, {}, tensor({6, 7})), Contains("a length of 7; need 0 to 6"));
   REQUIRE_THROWS_WITH(cell(x), Contains("GRU: x has shape (6, 2, 3); need (B, 3)"));
-  REQUIRE_THROWS_AS(nn::GRU(params.root() / "d", 3, 0), ValueError);
-  REQUIRE_THROWS_AS(nn::GRU(params.root() / "e", 3, 4, {.num_layers = 0}), ValueError);
-  REQUIRE_THROWS_AS(nn::GRU(params.root() / "f", 3, 4, {.dropout = 2}), ValueError);
+  REQUIRE_THROWS_AS(nn::GRU(params / "d", 3, 0), ValueError);
+  REQUIRE_THROWS_AS(nn::GRU(params / "e", 3, 4, {.num_layers = 0}), ValueError);
+  REQUIRE_THROWS_AS(nn::GRU(params / "f", 3, 4, {.dropout = 2}), ValueError);
 }

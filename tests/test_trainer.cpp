@@ -26,8 +26,8 @@ namespace {
 struct Task {
   Rng rng{7};
   nn::Parameters params{rng};
-  nn::Linear linear{params.root() / "linear", 4, 1};
-  nn::Dropout dropout{params.root(), 0.1};
+  nn::Linear linear{params / "linear", 4, 1};
+  nn::Dropout dropout{params, 0.1};
   train::AdamW optimizer{params, {.lr = 1e-2}};
   std::filesystem::path directory;
   int64_t steps = 40;
@@ -185,7 +185,7 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the op tha
 
 TEST_CASE("trainer: the module that made the first infinity is named", "[trainer]") {
   Task task;
-  const nn::Linear head(task.params.root() / "decoder" / "head", 4, 2);
+  const nn::Linear head(task.params / "decoder" / "head", 4, 2);
   std::fill_n(head.weight.mutable_data<float>(), head.weight.numel(), 3e38f);
   Trainer trainer(task.params, task.optimizer, {.steps = 1, .quiet = true});
   const auto next = [&](int64_t) { return Step{[&head] { return head(ones({1, 4})).sum(); }}; };

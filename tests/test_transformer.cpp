@@ -8,6 +8,7 @@
 #include <heed/train/optimizer.h>
 #include "catch.h"
 #include "difference.h"
+#include "watch.h"
 
 using namespace heed;
 using models::Transformer, models::TransformerConfig;
@@ -35,7 +36,7 @@ TransformerConfig toy(bool pre_norm, bool learned) {
 int64_t parameters_of(const TransformerConfig& config) {
   Rng rng(1);
   nn::Parameters params(rng);
-  const Transformer model(params.root(), config);
+  const Transformer model(params, config);
   return params.numel();
 }
 
@@ -46,7 +47,7 @@ TEST_CASE("transformer: parameters have these names", "[models][transformer]") {
   nn::Parameters params(rng);
   TransformerConfig config = toy(true, true);
   config.layers = 1;
-  const Transformer model(params.root(), config);
+  const Transformer model(params, config);
   std::vector<std::string> names;
   for (const auto& [name, tensor] : params)
     if (name.find("bias") == std::string::npos) names.push_back(name);
@@ -100,12 +101,12 @@ TEST_CASE("transformer: options add the parameters that they name, and no others
 TEST_CASE("transformer: at the start, embedded tokens have variance 1 and layers Glorot's", "[models][transformer]") {
   Rng rng(1);
   nn::Parameters params(rng);
-  const Transformer model(params.root(), {.source_vocabulary = 500,
-                                          .target_vocabulary = 500,
-                                          .layers = 1,
-                                          .heads = 4,
-                                          .channels = 64,
-                                          .feedforward = 256});
+  const Transformer model(params, {.source_vocabulary = 500,
+                                   .target_vocabulary = 500,
+                                   .layers = 1,
+                                   .heads = 4,
+                                   .channels = 64,
+                                   .feedforward = 256});
   // 32000 and 16384 draws: the standard deviation of the estimates is below 1%.
   CHECK(model.source_embedding.weight.detach().var().item<double>() * 64 == Approx(1).epsilon(0.04));
   const Tensor w = model.encoder_layers[0].feedforward.linear1.weight.detach();
@@ -118,7 +119,7 @@ TEST_CASE("transformer: no logit depends on a later target token", "[models][tra
   for (const bool pre_norm : {true, false}) {
     Rng rng(1);
     nn::Parameters params(rng);
-    const Transformer model(params.root(), toy(pre_norm, true));
+    const Transformer model(params, toy(pre_norm, true));
     const Tensor logits = model(randint(0, 9, {2, 5}, rng), {}, randint(0, 7, {2, 8}, rng));
     REQUIRE(logits.shape() == Shape{2, 8, 7});
     // A weighted sum: the plain one of a normalised row over a tied table may vanish by symmetry.
@@ -135,18 +136,17 @@ TEST_CASE("transformer: attention weights of every kind are distributions over w
           "[models][transformer]") {
   Rng rng(1);
   nn::Parameters params(rng, f64);
-  const Transformer model(params.root(), kToy);
-  const auto looks = model.attention_weights(randint(0, 9, {2, 5}, rng), tensor({5, 2}), randint(0, 7, {2, 4}, rng));
-  REQUIRE(looks.encoder.size() == 2);
-  REQUIRE(looks.decoder.size() == 2);
-  REQUIRE(looks.cross.size() == 2);
-  for (const auto* kind : {&looks.encoder, &looks.decoder, &looks.cross})
-    for (const Tensor& weights : *kind) CHECK(largest(weights.sum(-1) - 1) < kF64Tol);
-  CHECK(looks.encoder[0].shape() == Shape{2, 2, 5, 5});
-  CHECK(looks.cross[1].shape() == Shape{2, 2, 4, 5});
-  CHECK(largest(looks.encoder[1][1].narrow(2, 2, 3)) == 0);
-  CHECK(largest(looks.cross[1][1].narrow(2, 2, 3)) == 0);
-  CHECK(largest(triu(looks.decoder[1], 1)) == 0);
+  const Transformer model(params, kToy);
+  const nn::WatchAttention seen;
+  model(randint(0, 9, {2, 5}, rng), tensor({5, 2}), randint(0, 7, {2, 4}, rng));
+  REQUIRE(seen.looks().size() == 6);  // two layers of each kind
+  for (const auto& [module, weights] : seen.looks()) CHECK(largest(weights.sum(-1) - 1) < kF64Tol);
+  const Tensor &encoder = seen["encoder.layers.1.self_attn"], &cross = seen["decoder.layers.1.cross_attn"];
+  CHECK(encoder.shape() == Shape{2, 2, 5, 5});
+  CHECK(cross.shape() == Shape{2, 2, 4, 5});
+  CHECK(largest(encoder[1].narrow(2, 2, 3)) == 0);
+  CHECK(largest(cross[1].narrow(2, 2, 3)) == 0);
+  CHECK(largest(triu(seen["decoder.layers.1.self_attn"], 1)) == 0);
 }
 
 TEST_CASE("transformer: writing step by step gives the logits of teacher forcing", "[models][transformer]") {
@@ -154,14 +154,14 @@ TEST_CASE("transformer: writing step by step gives the logits of teacher forcing
     for (const bool learned : {true, false}) {
       Rng rng(1);
       nn::Parameters params(rng, f64);
-      const Transformer model(params.root(), toy(pre_norm, learned));
+      const Transformer model(params, toy(pre_norm, learned));
       const Tensor source = randint(0, 9, {3, 5}, rng), lengths = tensor({5, 2, 4}), input = randint(0, 7, {3, 4}, rng);
       const NoGrad no_grad;
       const Tensor whole = model(source, lengths, input);
       models::Decoder decoder = model.decoder(source, lengths);
       for (int64_t t = 0; t < 2; ++t)
         CHECK(largest_difference(decoder.step(input.select(1, t)), whole.select(1, t)) < kF64Tol);
-      const Tensor cross = model.attention_weights(source, lengths, input).cross.back();
+      const Tensor cross = tests::seen([&] { model(source, lengths, input); });
       CHECK(largest_difference(decoder.alignment(), cross.mean(1).select(1, 1)) < kF64Tol);
       const Tensor rows = tensor({2, 0, 0, 2});
       decoder.select(rows);
@@ -176,7 +176,7 @@ TEST_CASE("transformer: dropout acts in training alone", "[models][transformer]"
   nn::Parameters params(rng);
   TransformerConfig config = kToy;
   config.dropout = 0.5;
-  const Transformer model(params.root(), config);
+  const Transformer model(params, config);
   const Tensor source = randint(0, 9, {2, 5}, rng), input = randint(0, 7, {2, 4}, rng);
   CHECK(largest_difference(model(source, {}, input), model(source, {}, input)) > 0);
   const nn::EvalMode eval;
@@ -189,7 +189,7 @@ TEST_CASE("transformer: a toy model learns four pairs by heart", "[models][trans
     nn::Parameters params(rng);
     TransformerConfig config = toy(pre_norm, false);
     config.channels = 24;
-    const Transformer model(params.root(), config);
+    const Transformer model(params, config);
     const Tensor source = randint(0, 9, {4, 5}, rng), text = randint(0, 7, {4, 6}, rng), lengths = tensor({5, 4, 3, 5});
     train::Adam adam(params, {.lr = 3e-3});
     double loss_value = 0;
@@ -208,7 +208,7 @@ TEST_CASE("transformer: configs and inputs that make no sense say so", "[models]
   Rng rng(1);
   const auto build = [&](const TransformerConfig& config) {
     nn::Parameters params(rng);
-    Transformer(params.root(), config);
+    Transformer(params, config);
   };
   CHECK_THROWS_WITH(build({.heads = 3, .channels = 16}),
                     Contains("Transformer: 3 heads do not divide 16 channels") && Contains("test_transformer.cpp"));
@@ -223,7 +223,7 @@ TEST_CASE("transformer: configs and inputs that make no sense say so", "[models]
                     Contains("vocabularies of 5 and 6 cannot share an embedding"));
 
   nn::Parameters params(rng);
-  const Transformer model(params.root(), kToy);
+  const Transformer model(params, kToy);
   const Tensor source = zeros({2, 3}, i64), input = zeros({2, 4}, i64);
   CHECK_THROWS_WITH(model(source, tensor({3, 4}), input), Contains("source length is 4; need 1 to 3"));
   CHECK_THROWS_WITH(model(zeros({2, 9}, i64), {}, input),

@@ -12,7 +12,7 @@ double grad_norm(const nn::Parameters& params) {
   const NoGrad no_grad;
   double squares = 0;
   for (const auto& [name, parameter] : params) {
-    if (!parameter.grad().defined()) continue;
+    if (!parameter.grad().defined() || !parameter.requires_grad()) continue;
     const Tensor g = parameter.grad().contiguous();
     squares += dispatch_floating(g.dtype(), [&]<class T>() { return kernels::sum_of_squares(g.data<T>(), g.numel()); });
   }
@@ -32,7 +32,7 @@ double clip_grad_norm(const nn::Parameters& params, double max_norm, Loc loc) {
   const double scale = clip_scale(norm, max_norm, loc);
   if (scale < 1)
     for (const auto& [name, parameter] : params)
-      if (parameter.grad().defined()) parameter.set_grad(mul(parameter.grad(), scale));
+      if (parameter.grad().defined() && parameter.requires_grad()) parameter.set_grad(mul(parameter.grad(), scale));
   return norm;
 }
 

@@ -49,7 +49,7 @@ void Optimizer::step(double grad_scale, Loc loc) {
   std::map<std::tuple<DType, double, int64_t>, Group> groups;
   for (Slot& slot : slots_) {
     const Tensor& g = slot.parameter.grad(loc);
-    if (!g.defined()) continue;
+    if (!g.defined() || !slot.parameter.requires_grad()) continue;
     if (g.shape() != slot.parameter.shape() || g.dtype() != slot.parameter.dtype())
       fail<ShapeError>({name_, loc}, "the gradient of '{}' is {} {}; need {} {}", slot.name, name_of(g.dtype()),
                        g.shape(), name_of(slot.parameter.dtype()), slot.parameter.shape());
@@ -58,7 +58,10 @@ void Optimizer::step(double grad_scale, Loc loc) {
     group.slots.push_back(&slot);
     group.grads.push_back(g.contiguous());
   }
-  for (const auto& [key, group] : groups) update(group.slots, group.grads, grad_scale);
+  for (const auto& [key, group] : groups) {
+    update(group.slots, group.grads, grad_scale);
+    for (const Slot* slot : group.slots) slot->parameter.storage()->mark_written();
+  }
 }
 
 void Optimizer::zero_grad() {

@@ -79,18 +79,13 @@ constexpr const char* kStep = "step";
 constexpr const char* kKind = "heed";  // the metadata that tells a training state from other files
 constexpr const char* kTrainingState = "training state";
 
-void copy_values(const Tensor& from, const Tensor& to) {
-  const Tensor source = from.to(to.dtype()).contiguous();
-  dispatch(to.dtype(), [&]<class T>() { std::copy_n(source.data<T>(), source.numel(), to.mutable_data<T>()); });
-}
-
 }  // namespace
 
 void load_parameters(const nn::Parameters& params, const NamedTensors& tensors, const std::string& file, Loc loc) {
   const NoGrad no_grad;
   const Fit fit(params, tensors);
   fit.require({"load", loc}, file);
-  for (const auto& [parameter, value] : fit.pairs()) copy_values(value, parameter);
+  for (const auto& [parameter, value] : fit.pairs()) parameter.assign(value.to(parameter.dtype()));
 }
 
 void save_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizer& optimizer,
@@ -135,13 +130,13 @@ int64_t load_training(const std::filesystem::path& path, const nn::Parameters& p
 
 namespace heed::nn {
 
-void Parameters::save(const std::string& path, Loc loc) const {
+void Parameters::save(const std::filesystem::path& path, Loc loc) const {
   save_safetensors(path, NamedTensors(begin(), end()), {{"format", "pt"}},
                    loc);  // "pt": Python's transformers asks for it
 }
 
-void Parameters::load(const std::string& path, Loc loc) {
-  train::load_parameters(*this, load_safetensors(path, loc).tensors, path, loc);
+void Parameters::load(const std::filesystem::path& path, Loc loc) {
+  train::load_parameters(*this, load_safetensors(path, loc).tensors, path.string(), loc);
 }
 
 }  // namespace heed::nn

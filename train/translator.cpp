@@ -72,7 +72,7 @@ Translator::Translator(Words source_words, Words target_words, const TranslatorC
       target_words_(std::move(target_words)),
       rng_(seed),
       params_(rng_),
-      model_(new_model(params_.root(), config)) {}
+      model_(new_model(params_, config)) {}
 
 Translator::Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed,
                        int64_t min_frequency)
@@ -80,7 +80,7 @@ Translator::Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> p
       target_words_(Words::from_sentences(side(pairs, &SentencePair::target), min_frequency)),
       rng_(seed),
       params_(rng_),
-      model_(new_model(params_.root(), default_config(arch, cell, source_words_.size(), target_words_.size()))) {}
+      model_(new_model(params_, default_config(arch, cell, source_words_.size(), target_words_.size()))) {}
 
 Tensor Translator::loss(const PairBatch& batch, double label_smoothing) const {
   const Tensor logits = std::visit(

@@ -87,7 +87,7 @@ struct Reader {
     const Tensor last = state.h[0];  // (B, H)
     if (!attention) return output(last);
     const Tensor mask = nn::length_mask(lengths, embedded.size(1));
-    return output(cat({last, attention->step(last, attention->keys(y), y, mask)}, -1));
+    return output(cat({last, (*attention)(last, y, mask)}, -1));
   }
 };
 
@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
                                                                   {"GRU + attention", nn::Cell::gru, true}}) {
           Rng draws(l.seed() + 1);
           nn::Parameters params(draws);
-          const Reader reader(params.root(), vocabulary.size(), cell, attend);
+          const Reader reader(params, vocabulary.size(), cell, attend);
           Adam optimizer(params, {.lr = 2e-3});
           untrained.push_back(measure(reader, test, name).reach);
           std::vector<double> curve;

@@ -63,17 +63,18 @@ int main(int argc, char** argv) {
     l.heading("The module: three Linear layers without bias, from seed 789");
     Rng module_rng(789);
     nn::Parameters params(module_rng);
-    const nn::SelfAttention attention(params.root(), 3, 2);
-    const Tensor context_vecs = attention(inputs), attn_weights = attention.weights(inputs);
+    const nn::SelfAttention attention(params, 3, 2);
+    nn::WatchAttention seen;
+    const Tensor context_vecs = attention(inputs), attn_weights = seen[""];
     l.show("context_vecs", context_vecs.detach());
-    l.show("attn_weights", attn_weights.detach());
+    l.show("attn_weights", attn_weights);
     const Tensor by_hand =
         matmul(softmax(matmul(attention.W_query(inputs), attention.W_key(inputs).mT()) / std::sqrt(2.0), -1),
                attention.W_value(inputs));
     l.expect_equal("the module is softmax(Q K^T / sqrt(d_k)) V", context_vecs, by_hand, 1e-6);
     l.expect_equal("its first row, as the book prints it", context_vecs[0], tensor({-0.0739, 0.0713}), 5.1e-5);
-    l.picture("weights", train::Heatmap{"Self-attention before training", "looks at", "word", kWords, kWords,
-                                        attn_weights.detach()});
+    l.picture("weights",
+              train::Heatmap{"Self-attention before training", "looks at", "word", kWords, kWords, attn_weights});
 
     l.heading("Why divide by sqrt(d_k)? Queries and keys from N(0, 1), of growing width");
     train::LineChart chart{"What the gradient loses without 1/sqrt(d_k)",

@@ -16,8 +16,10 @@ int main(int argc, char** argv) {
                                   {0.05, 0.80, 0.55}});
     Rng rng(789);
     nn::Parameters params(rng);
-    const nn::SelfAttention attention(params.root(), 3, 2);
-    const Tensor attn_weights = attention.weights(inputs).detach();
+    const nn::SelfAttention attention(params, 3, 2);
+    nn::WatchAttention seen;
+    attention(inputs);
+    const Tensor attn_weights = seen[""];
 
     l.heading("First way: weights times a lower triangle of ones, then each row divided by what is left of it");
     const Tensor mask_simple = tril(ones({6, 6}));
@@ -41,7 +43,7 @@ int main(int argc, char** argv) {
     l.heading("Dropout: half of the weights go, the others count double");
     Rng dropping(123);
     nn::Parameters nothing(dropping);
-    const nn::Dropout dropout(nothing.root(), 0.5);
+    const nn::Dropout dropout(nothing, 0.5);
     l.show("dropout(ones)", dropout(ones({6, 6})));
     dropping.seed(123);
     l.show("dropout(attn_weights)", dropout(causal_weights));
@@ -52,7 +54,7 @@ int main(int argc, char** argv) {
     l.heading("The module, on a batch of two");
     Rng causal_rng(l.seed());
     nn::Parameters causal_params(causal_rng);
-    const nn::CausalAttention causal(causal_params.root(), 3, 2);
+    const nn::CausalAttention causal(causal_params, 3, 2);
     const Tensor context_vecs = causal(stack({inputs, inputs}, 0)).detach();
     l.show("context_vecs", context_vecs);
     if (l.seed() == 123)

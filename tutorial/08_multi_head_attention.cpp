@@ -21,7 +21,9 @@ struct Copies {
 /// How much of its weight a head gives to the letter that will be repeated: column t - kHalf + 1 in the rows t of the
 /// second half.
 double share_on_copy(const models::Gpt& gpt, const Tensor& x, int64_t layer, int64_t head) {
-  const Tensor weights = gpt.attention_weights(x, layer).detach();
+  nn::WatchAttention seen;
+  gpt(x);
+  const Tensor weights = seen[fmt::format("h.{}.attn", layer)];
   double sum = 0;
   int64_t n = 0;
   for (int64_t b = 0; b < x.size(0); ++b)
@@ -45,7 +47,7 @@ int main(int argc, char** argv) {
     l.heading("Two causal heads, one beside the other");
     Rng rng(l.seed());
     nn::Parameters params(rng);
-    const nn::CausalAttention first(params.root() / "0", 3, 2), second(params.root() / "1", 3, 2);
+    const nn::CausalAttention first(params / "0", 3, 2), second(params / "1", 3, 2);
     const Tensor stacked = cat({first(batch), second(batch)}, -1).detach();
     l.show("context_vecs", stacked);
     if (l.seed() == 123)
@@ -54,19 +56,17 @@ int main(int argc, char** argv) {
 
     l.heading("The efficient form: one product makes the queries of both heads");
     nn::Parameters together_params(rng);
-    const nn::MultiHeadAttention together(together_params.root(), 3, 4, 2, {.causal = true});
-    const auto copy = [](const Tensor& to, const Tensor& from) {
-      std::copy_n(from.contiguous().data<float>(), from.numel(), to.mutable_data<float>());
-    };
-    copy(together.W_query.weight, cat({first.W_query.weight, second.W_query.weight}, 0).detach());
-    copy(together.W_key.weight, cat({first.W_key.weight, second.W_key.weight}, 0).detach());
-    copy(together.W_value.weight, cat({first.W_value.weight, second.W_value.weight}, 0).detach());
-    copy(together.out_proj.weight, eye(4));
-    copy(together.out_proj.bias, zeros({4}));
+    const nn::MultiHeadAttention together(together_params, 3, 4, 2, {.causal = true});
+    together.W_query.weight.assign(cat({first.W_query.weight, second.W_query.weight}, 0));
+    together.W_key.weight.assign(cat({first.W_key.weight, second.W_key.weight}, 0));
+    together.W_value.weight.assign(cat({first.W_value.weight, second.W_value.weight}, 0));
+    together.out_proj.weight.assign(eye(4));
+    together.out_proj.bias.assign(zeros({4}));
     l.expect_equal("with the same weights, the two forms agree", together(batch), stacked, 1e-6);
-    const Tensor weights = together.weights(batch);
-    l.expect_equal("head 1 weighs as the first module", weights.select(1, 0), first.weights(batch), 1e-6);
-    l.expect_equal("head 2 weighs as the second", weights.select(1, 1), second.weights(batch), 1e-6);
+    nn::WatchAttention seen;
+    together(batch), first(batch), second(batch);
+    l.expect_equal("head 1 weighs as the first module", seen[""].select(1, 0), seen["0"], 1e-6);
+    l.expect_equal("head 2 weighs as the second", seen[""].select(1, 1), seen["1"], 1e-6);
 
     l.heading("Batched products: the last two axes are matrices, those before only count them");
     const Tensor a = tensor(
@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
     l.heading("Heads of a trained model: eight random letters, then the same again. Who finds where to look?");
     Rng train_rng(l.seed());
     nn::Parameters gpt_params(train_rng);
-    const models::Gpt gpt(gpt_params.root(),
+    const models::Gpt gpt(gpt_params,
                           {.vocabulary = Copies::kLetters, .context = 16, .layers = 2, .heads = 2, .channels = 32});
     train::AdamW optimizer(gpt_params, {.lr = 3e-3});
     train::Series loss{"loss", {}, {}};
@@ -100,11 +100,13 @@ int main(int argc, char** argv) {
         const double share = share_on_copy(gpt, copies.x, layer, head);
         fmt::print("layer {} head {}: {:.2f} of its weight on the letter to be repeated\n", layer + 1, head + 1, share);
         best = std::max(best, share);
+        nn::WatchAttention heads;
+        gpt(copies.x);
         std::vector<std::string> letters;
         for (const int64_t id : copies.x[0].to_vector<int64_t>()) letters.emplace_back(1, char('a' + id));
         l.picture(fmt::format("layer{}_head{}", layer + 1, head + 1),
                   train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters,
-                                 letters, gpt.attention_weights(copies.x, layer)[0][head].detach(), 0, 1},
+                                 letters, heads[fmt::format("h.{}.attn", layer)][0][head], 0, 1},
                   false);
       }
     l.expect("the best head's share", best, 0.5, 1);

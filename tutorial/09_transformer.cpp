@@ -41,8 +41,8 @@ void table_1(lesson::Lesson& l) {
   constexpr int64_t d = 128, kHeads = 4;
   Rng rng(l.seed());
   nn::Parameters params(rng);
-  const nn::MultiHeadAttention attention(params.root() / "attention", d, d, kHeads);
-  const nn::GRU gru(params.root() / "gru", d, d, {.batch_first = true});
+  const nn::MultiHeadAttention attention(params / "attention", d, d, kHeads);
+  const nn::GRU gru(params / "gru", d, d, {.batch_first = true});
   const auto recurrent = [&gru](const Tensor& x) { return gru(x).y; };
   fmt::print(
       "Layers of width {}. MFLOP: forward, one sentence of n words. steps: what must be done one after another. path: "
@@ -105,10 +105,9 @@ int main(int argc, char** argv) {
         const std::vector<int64_t> ids = transformer.source_words().encode(sentence);
         const NoGrad no_grad;
         const nn::EvalMode eval;
-        const Tensor cross = model
-                                 .attention_weights(from_vector(ids, {1, std::ssize(ids)}), {},
-                                                    from_vector(input, {1, std::ssize(input)}))
-                                 .cross.back()[0];
+        nn::WatchAttention seen;
+        model(from_vector(ids, {1, std::ssize(ids)}), {}, from_vector(input, {1, std::ssize(input)}));
+        const Tensor cross = seen.looks().back().second[0];  // the last layer's
         for (int64_t h = 0; h < model.config.heads; ++h)
           l.picture(fmt::format("cross_head{}", h + 1),
                     Heatmap{fmt::format("Cross attention, head {}", h + 1), "English", "French", words, written,

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
     const models::GptConfig config{
         .vocabulary = corpus.vocabulary(), .context = kContext, .layers = 4, .heads = 4, .channels = 128};
     nn::Parameters params(rng);
-    const models::Gpt gpt(params.root(), config);
+    const models::Gpt gpt(params, config);
     fmt::print("{} characters, {} of them different; a GPT of {} parameters\n",
                corpus.tokens(train::Part::train).size(), corpus.vocabulary(), params.numel());
     const double untrained = validation_loss(gpt, corpus);
@@ -77,8 +77,10 @@ int main(int argc, char** argv) {
     std::vector<std::string> letters;
     for (const char c : sentence) letters.emplace_back(1, c);
     double future = 0;
+    nn::WatchAttention seen;
+    gpt(from_vector(ids, {1, int64_t(ids.size())}));
     for (int64_t layer = 0; layer < config.layers; ++layer) {
-      const Tensor weights = gpt.attention_weights(from_vector(ids, {1, int64_t(ids.size())}), layer)[0].detach();
+      const Tensor weights = seen[fmt::format("h.{}.attn", layer)][0];
       future += triu(weights, 1).sum().item<double>();
       for (int64_t head = 0; head < config.heads; ++head)
         l.picture(fmt::format("layer{}_head{}", layer + 1, head + 1),

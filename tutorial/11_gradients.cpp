@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
 
     l.heading("What was recorded: the graph of one head of attention");
     nn::Parameters params(rng);
-    const nn::SelfAttention attention(params.root(), 3, 2);
+    const nn::SelfAttention attention(params, 3, 2);
     const Tensor inputs = rand({6, 3}, rng), context = attention(inputs).sum();
     const std::string dot = graph::dot(context, {.names = {{"sum of the context vectors", context}}});
     draw_graph(l, "attention", dot);
@@ -76,7 +76,7 @@ int main(int argc, char** argv) {
 
     l.heading("A module of our own: W x * sigmoid(V x), every parameter by name");
     nn::Parameters gated_params(rng, f64);
-    const GatedLinear gated(gated_params.root(), 4, 3);
+    const GatedLinear gated(gated_params, 4, 3);
     const Tensor batch = randn({5, 4}, rng, f64);
     const GradcheckReport module = gradcheck(gated_params, [&] { return tanh(gated(batch)).sum(); });
     fmt::print("{}\n", module);

@@ -23,7 +23,7 @@ class GptTranslator {
         target_(target),
         rng_(seed),
         params_(rng_),
-        gpt_(params_.root(),
+        gpt_(params_,
              {.vocabulary = source.size() + target.size(), .context = 64, .layers = 4, .heads = 4, .channels = 128}) {}
 
   nn::Parameters& params() { return params_; }

@@ -5,14 +5,14 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include <heed/autograd/module_path.h>
 #include <heed/tensor/kernels/copy.h>
 
 namespace heed {
 namespace {
 
-thread_local bool detecting = false;
+thread_local DetectAnomaly* innermost = nullptr;
 
 /// What a tensor's elements are like. Integers and truth values are always finite.
 struct Range {
@@ -77,47 +77,32 @@ std::string described(std::span<const Tensor> inputs) {
   return text;
 }
 
-/// The op with its module, and the line that called the model: "sqrt in h.0.mlp: ...  [train.cpp:41]".
-struct Culprit {
-  explicit Culprit(const Op& found)
-      : module(autograd::current_module().view()),
-        name(module.empty() ? found.name : fmt::format("{} in {}", found.name, module)),
-        op{name.c_str(), autograd::caller_or(found.where)} {}
-  Culprit(const Culprit&) = delete;
-  Culprit& operator=(const Culprit&) = delete;
-
-  std::string_view module;
-  std::string name;
-  Op op;
-};
-
 }  // namespace
 
-DetectAnomaly::DetectAnomaly(bool on) : before_(detecting) { detecting = on; }
-DetectAnomaly::~DetectAnomaly() { detecting = before_; }
+DetectAnomaly::DetectAnomaly(bool on) : on_(on), before_(std::exchange(innermost, this)) {}
+DetectAnomaly::~DetectAnomaly() { innermost = before_; }
 
-namespace autograd {
+bool DetectAnomaly::watches() const { return on_ && innermost == this; }
 
-bool detects_anomaly() { return detecting; }
-
-void check_result(const Op& op, const Tensor& y, std::span<const Tensor> inputs) {
+void DetectAnomaly::computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs) {
+  if (!watches()) return;
   const Range range = range_of(y);
   if (range.first_bad < 0) return;
   if (range.nan == 0 && (asks_for_infinity(op.name) || !all_finite(inputs))) return;
-  const Culprit culprit(op);
-  fail<AnomalyError>(culprit.op, "the result {} has {} NaN and {} infinities, first at {}; the inputs are {}",
-                     y.shape(), range.nan, range.infinite, index_text(y.shape(), range.first_bad), described(inputs));
+  fail<AnomalyError>(op, "the result {} has {} NaN and {} infinities, first at {}; the inputs are {}", y.shape(),
+                     range.nan, range.infinite, index_text(y.shape(), range.first_bad), described(inputs));
 }
 
-void check_gradient(const Op& op, const Tensor& gradient, size_t i, const Tensor& g) {
-  if (!gradient.defined()) return;
-  const Range range = range_of(gradient);
-  if (range.first_bad < 0) return;
-  const Culprit culprit(op);
-  fail<AnomalyError>(culprit.op, "its gradient {}, {}, has {} NaN and {} infinities, first at {}; made from {}", i,
-                     gradient.shape(), range.nan, range.infinite, index_text(gradient.shape(), range.first_bad),
-                     describe(g));
+void DetectAnomaly::differentiated(const Op& op, std::span<const Tensor> gradients, const Tensor& g) {
+  if (!watches()) return;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    const Range range = range_of(gradients[i]);
+    if (range.first_bad < 0) continue;
+    fail<AnomalyError>(op, "its gradient {}, {}, has {} NaN and {} infinities, first at {}; made from {}", i,
+                       gradients[i].shape(), range.nan, range.infinite,
+                       index_text(gradients[i].shape(), range.first_bad), describe(g));
+  }
 }
 
-}  // namespace autograd
 }  // namespace heed

@@ -87,19 +87,24 @@ inline std::vector<Tensor> as_list(std::pair<Tensor, Tensor> y) { return {std::m
 
 /// f as a function of a list, whether it takes a list, one tensor or up to four.
 template <class F>
-CheckedFunction checked_function(F f, const Op& op) {
+CheckedFunction checked_function(F f) {
   using List = const std::vector<Tensor>&;
   using T = const Tensor&;
-  const auto need = [op](List x, size_t n) {
-    if (x.size() != n) fail<ValueError>(op, "{} inputs for a function of {}; need equal counts", x.size(), n);
+  const auto need = [](List x, size_t n) {
+    if (x.size() != n)
+      fail<ValueError>(*Op::current(), "{} inputs for a function of {}; need equal counts", x.size(), n);
   };
-  if constexpr (std::invocable<F&, List>) return [f](List x) mutable { return as_list(f(x)); };
-  else if constexpr (std::invocable<F&, T>) return [f, need](List x) mutable { return need(x, 1), as_list(f(x[0])); };
+  auto call = [f](const auto&... x) mutable {
+    const Op::Within users(nullptr);  // what goes wrong in f belongs to its own lines
+    return as_list(f(x...));
+  };
+  if constexpr (std::invocable<F&, List>) return call;
+  else if constexpr (std::invocable<F&, T>) return [call, need](List x) mutable { return need(x, 1), call(x[0]); };
   else if constexpr (std::invocable<F&, T, T>)
-    return [f, need](List x) mutable { return need(x, 2), as_list(f(x[0], x[1])); };
+    return [call, need](List x) mutable { return need(x, 2), call(x[0], x[1]); };
   else if constexpr (std::invocable<F&, T, T, T>)
-    return [f, need](List x) mutable { return need(x, 3), as_list(f(x[0], x[1], x[2])); };
-  else return [f, need](List x) mutable { return need(x, 4), as_list(f(x[0], x[1], x[2], x[3])); };
+    return [call, need](List x) mutable { return need(x, 3), call(x[0], x[1], x[2]); };
+  else return [call, need](List x) mutable { return need(x, 4), call(x[0], x[1], x[2], x[3]); };
 }
 
 template <class P>
@@ -139,8 +144,7 @@ GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
     gradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
-  return autograd::check_function(autograd::checked_function(std::move(fn), {"gradcheck", loc}), inputs, options, false,
-                                  loc);
+  return autograd::check_function(autograd::checked_function(std::move(fn)), inputs, options, false, loc);
 }
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
@@ -154,8 +158,7 @@ template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
     gradgradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {},
                   Loc loc = Loc::current()) {
-  return autograd::check_function(autograd::checked_function(std::move(fn), {"gradgradcheck", loc}), inputs, options,
-                                  true, loc);
+  return autograd::check_function(autograd::checked_function(std::move(fn)), inputs, options, true, loc);
 }
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport

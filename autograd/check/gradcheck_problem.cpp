@@ -65,7 +65,7 @@ class Check {
   }
 
   GradcheckReport run() {
-    report_.check = problem_.check.name;
+    report_.check = problem_.check->name;
     report_.seed = options_.seed;
     wrong_.resize(problem_.leaves.size());
     for (size_t k = 0; k < problem_.leaves.size(); ++k) {
@@ -77,7 +77,7 @@ class Check {
     outputs_ = problem_.evaluate();
     for (const Tensor& y : outputs_)
       if (y.dtype() == f32)
-        fail<DTypeError>(problem_.check,
+        fail<DTypeError>(*problem_.check,
                          "the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64");
     v_ = random_seeds();
     if (v_.size() == 1) v_ = {1};  // so that a loss shows its own gradient

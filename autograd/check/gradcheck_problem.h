@@ -11,7 +11,7 @@ namespace heed::autograd {
 
 /// What is checked: outputs as a function of leaves, which are perturbed in place.
 struct Problem {
-  Op check;
+  const Op* check;
   const char* output_name;
   std::vector<std::string> names;  // of the leaves
   std::vector<Tensor> leaves;

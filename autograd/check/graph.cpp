@@ -68,7 +68,7 @@ class Drawing {
     hidden_ = nodes_.size() - std::min(nodes_.size(), std::max<size_t>(options.max_nodes, 1));
     for (size_t i = hidden_; i < nodes_.size(); ++i) {
       numbers_[nodes_[i]] = i;
-      frame_of(nodes_[i]->module.view()).nodes.push_back(i);
+      frame_of(nodes_[i]->module ? *nodes_[i]->module : "").nodes.push_back(i);
     }
   }
 
@@ -114,8 +114,8 @@ class Drawing {
 
   std::string label(const Node& node) const {
     std::string title = node.op;
-    if (node.leaf && node.name)
-      title = node.name->substr(node.module.view().empty() ? 0 : node.module.view().size() + 1);
+    if (node.leaf && !node.name.empty())
+      title = node.name.substr(!node.module || node.module->empty() ? 0 : node.module->size() + 1);
     if (const auto it = names_.find(&node); it != names_.end())
       title = node.leaf ? it->second : title + " -> " + it->second;
     return fmt::format("{}\n{} {}, {}{}", title, name_of(node.dtype), node.shape, readable(bytes_of(node)),

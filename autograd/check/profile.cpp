@@ -15,8 +15,6 @@ namespace {
 thread_local Profile* profile_here = nullptr;
 }
 
-Profile* Profile::current() { return profile_here; }
-
 Profile::Profile() : last_(std::chrono::steady_clock::now()), before_(std::exchange(profile_here, this)) {
   last_bytes_ = memory_stats().allocated_bytes;
   last_flops_ = kernels::flops();
@@ -24,8 +22,13 @@ Profile::Profile() : last_(std::chrono::steady_clock::now()), before_(std::excha
 
 Profile::~Profile() { profile_here = before_; }
 
-Profile::Suspended::Suspended() : before_(std::exchange(profile_here, nullptr)) {}
-Profile::Suspended::~Suspended() { profile_here = before_; }
+void Profile::computed(const Op& op, const Tensor&, std::span<const Tensor>) {
+  if (profile_here == this) mark(op.name);
+}
+
+void Profile::differentiated(const Op& op, std::span<const Tensor>, const Tensor&) {
+  if (profile_here == this) mark(std::string(op.name) + " backward");
+}
 
 void Profile::mark(const std::string& name) {
   const auto now = std::chrono::steady_clock::now();

@@ -6,11 +6,13 @@
 #include <map>
 #include <string>
 
+#include <heed/autograd/observer.h>
+
 namespace heed {
 
 /// While it lives, counts what the ops of this thread cost. An op's forward time runs from the end of the op before it;
 /// its backward time is that of its gradient formulas. The innermost guard counts.
-class Profile {
+class Profile : public autograd::Observer {
  public:
   struct Row {
     int64_t calls = 0;
@@ -20,9 +22,7 @@ class Profile {
   };
 
   Profile();
-  ~Profile();
-  Profile(const Profile&) = delete;
-  Profile& operator=(const Profile&) = delete;
+  ~Profile() override;
 
   /// By name: "linear", "linear backward", ... and whatever mark() was given.
   const std::map<std::string, Row>& rows() const { return rows_; }
@@ -31,20 +31,8 @@ class Profile {
   /// A table, dearest first.
   std::string table() const;
 
-  /// The profile of this thread, if any.
-  static Profile* current();
-
-  /// While it lives, this thread has no profile.
-  class Suspended {
-   public:
-    Suspended();
-    ~Suspended();
-    Suspended(const Suspended&) = delete;
-    Suspended& operator=(const Suspended&) = delete;
-
-   private:
-    Profile* before_;
-  };
+  void computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs) override;
+  void differentiated(const Op& op, std::span<const Tensor> gradients, const Tensor& g) override;
 
  private:
   std::map<std::string, Row> rows_;

@@ -64,9 +64,11 @@ struct Attention {
   }
 };
 
-/// The packed result: the context, and behind it, if `pack`, the weights: (B, T, D) or (B, T, D + S).
-Tensor attend(const Op& op, const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& values,
-              const Tensor& mask, bool pack) {
+}  // namespace
+
+Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& values,
+                          const Tensor& mask, Loc loc) {
+  const Op op{"additive_attention", loc};
   const AdditiveShape shape = check(op, query, keys, score, values, mask);
   const auto [B, T, S, A, D] = shape;
   const Attention a{shape,
@@ -75,52 +77,31 @@ Tensor attend(const Op& op, const Tensor& query, const Tensor& keys, const Tenso
                     dense_rows(score),
                     dense_rows(values),
                     mask.defined() ? dense_rows(view::expand(op, mask, {B, T, S})) : mask};
-  const Tensor out = empty({B, T, D + (pack ? S : 0)}, query.dtype(), op.where),
-               weights = empty({B, T, S}, query.dtype());
+  const Tensor out = empty({B, T, D}, query.dtype()), weights = empty({B, T, S}, query.dtype());
   dispatch_floating(query.dtype(), [&]<class Real>() {
     kernels::additive_attention<Real>(a.shape, rows<Real>(a.query), rows<Real>(a.keys), a.score.data<Real>(),
                                       rows<Real>(a.values), a.source(), weights.mutable_data<Real>(),
                                       mutable_rows<Real>(out));
   });
-  if (pack) kernels::copy_into(weights, view::narrow(op, out, 2, D, S));
 
-  const auto backward = [a, weights, pack](const Tensor& g0, Needs needs) {
+  const auto backward = [a, weights](const Tensor& g0, Needs needs) {
     const Tensor g = dense_rows(g0);
     const auto wanted = [&](size_t input, const Tensor& x) {
       return needs[input] ? zeros(x.shape(), x.dtype()) : Tensor();
     };
     const Tensor dquery = empty(a.query.shape(), g.dtype());
     const Tensor dkeys = wanted(1, a.keys), dscore = wanted(2, a.score), dvalues = wanted(3, a.values);
-    const Tensor dweights =
-        pack ? kernels::copy(view::narrow({"additive_attention"}, g, 2, a.shape.D, a.shape.S)) : Tensor();
     dispatch_floating(g.dtype(), [&]<class Real>() {
       kernels::additive_attention_backward<Real>(
           a.shape, rows<Real>(a.query), rows<Real>(a.keys), a.score.data<Real>(), rows<Real>(a.values),
-          weights.data<Real>(), rows<Real>(g), pack ? dweights.data<Real>() : nullptr,
+          weights.data<Real>(), rows<Real>(g), nullptr,
           {mutable_rows<Real>(dquery), mutable_rows<Real>(dkeys),
            dscore.defined() ? dscore.mutable_data<Real>() : nullptr, mutable_rows<Real>(dvalues)});
     });
     return Gradients{dquery, dkeys, dscore, dvalues};
   };
-  return fused(op, out, {query, keys, score, values}, backward, [mask, pack](Inputs in) {
-    const Tensor alpha = reference::additive_weights(in[0], in[1], in[2], mask);
-    const Tensor context = matmul(alpha, in[3]);
-    return pack ? cat({context, alpha}, 2) : context;
-  });
-}
-
-}  // namespace
-
-Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& values,
-                          const Tensor& mask, Loc loc) {
-  return attend({"additive_attention", loc}, query, keys, score, values, mask, false);
-}
-
-std::pair<Tensor, Tensor> additive_attention_weights(const Tensor& query, const Tensor& keys, const Tensor& score,
-                                                     const Tensor& values, const Tensor& mask, Loc loc) {
-  const Tensor packed = attend({"additive_attention_weights", loc}, query, keys, score, values, mask, true);
-  const int64_t D = values.size(2), S = values.size(1);
-  return {packed.narrow(2, 0, D), packed.narrow(2, D, S)};
+  return fused(op, out, {query, keys, score, values}, backward,
+               [mask](Inputs in) { return matmul(reference::additive_weights(in[0], in[1], in[2], mask), in[3]); });
 }
 
 }  // namespace heed

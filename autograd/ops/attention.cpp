@@ -203,14 +203,6 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   return attend(op, c, options, draw_keep(c.weights, options));
 }
 
-std::pair<Tensor, Tensor> scaled_dot_product_attention_weights(const Tensor& q, const Tensor& k, const Tensor& v,
-                                                               const AttentionOptions& options, Loc loc) {
-  const Op op{"scaled_dot_product_attention_weights", loc};
-  const Checked c = check(op, q, k, v, options);
-  const Tensor weights = reference::attention_weights(c.q, c.k, options, draw_keep(c.weights, options));
-  return {matmul(weights, c.v, loc), weights};
-}
-
 Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options, Loc loc) {
   const Op op{"packed_self_attention", loc};
   check_floating(op, qkv);
@@ -223,7 +215,7 @@ Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOp
   const int64_t B = qkv.size(0), T = qkv.size(1), C = qkv.size(2) / 3;
   const Tensor keep = draw_keep({B, heads, T, T}, options);
   const Tensor x = kernels::contiguous(qkv), out = empty({B, T, C}, x.dtype());
-  const auto part = [op, heads](const Tensor& t, int64_t i) { return packed_part(op, t, i, heads); };
+  const auto part = [heads](const Tensor& t, int64_t i) { return packed_part({"packed_self_attention"}, t, i, heads); };
   const auto as_output = [B, T, C, heads](const Tensor& t) {
     return view::transpose(view::reshape(t, {B, T, heads, C / heads}), 1, 2);
   };

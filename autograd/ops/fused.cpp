@@ -265,7 +265,7 @@ Tensor keep_scaled(const Op& op, const Tensor& x0, const Tensor& keep, double sc
   dispatch_floating(x.dtype(), [&]<class T>() {
     kernels::dropout(x.data<T>(), keep.data<bool>(), static_cast<T>(scale), y.mutable_data<T>(), x.numel());
   });
-  return record(op, y, {{x0, [op, keep, scale](const Tensor& g) { return keep_scaled(op, g, keep, scale); }}});
+  return record(op, y, {{x0, [keep, scale](const Tensor& g) { return keep_scaled({"dropout"}, g, keep, scale); }}});
 }
 
 }  // namespace

@@ -53,16 +53,16 @@ void write_gpt(const std::filesystem::path& directory) {
   const std::string text = "in the beginning was the word, and\nthe word looked back <b>&";
   Rng rng(7);
   nn::Parameters params(rng);
-  const models::Gpt gpt(params.root(),
-                        {.vocabulary = 128, .context = kTokens, .layers = 3, .heads = 4, .channels = 32});
+  const models::Gpt gpt(params, {.vocabulary = 128, .context = kTokens, .layers = 3, .heads = 4, .channels = 32});
   sharpen(params, 12);
   std::vector<int64_t> tokens;
   std::vector<std::string> names;
   for (const char c : text.substr(0, kTokens)) tokens.push_back(c), names.emplace_back(1, c);
   json layers = json::array();
   const NoGrad no_grad;
-  for (int64_t layer = 0; layer < 3; ++layer)
-    layers.push_back(lists(gpt.attention_weights(from_vector(tokens, {1, kTokens}), layer)[0]));
+  nn::WatchAttention seen;
+  gpt(from_vector(tokens, {1, kTokens}));
+  for (int64_t layer = 0; layer < 3; ++layer) layers.push_back(lists(seen[fmt::format("h.{}.attn", layer)][0]));
   write(directory, "gpt",
         {.title = "GPT <script>document.title = 'run'</script>",
          .about = "an untrained GPT",
@@ -76,16 +76,16 @@ void write_translators(const std::filesystem::path& directory) {
   Rng rng(11);
   nn::Parameters with(rng), without(rng), attention_alone(rng);
   models::Seq2SeqConfig config{.source_vocabulary = 20, .target_vocabulary = 20, .embedding = 12, .hidden = 16};
-  const models::Seq2Seq model(with.root(), config);
+  const models::Seq2Seq model(with, config);
   config.attention = false;
-  const models::Seq2Seq beside(without.root(), config);
-  const models::Transformer transformer(attention_alone.root(), {.source_vocabulary = 20,
-                                                                 .target_vocabulary = 20,
-                                                                 .context = 20,
-                                                                 .layers = 2,
-                                                                 .heads = 2,
-                                                                 .channels = 16,
-                                                                 .feedforward = 32});
+  const models::Seq2Seq beside(without, config);
+  const models::Transformer transformer(attention_alone, {.source_vocabulary = 20,
+                                                          .target_vocabulary = 20,
+                                                          .context = 20,
+                                                          .layers = 2,
+                                                          .heads = 2,
+                                                          .channels = 16,
+                                                          .feedforward = 32});
   for (const nn::Parameters* params : {&with, &without, &attention_alone}) sharpen(*params, 4);
 
   const train::TranslatedSentence sentence{
@@ -106,19 +106,22 @@ void write_translators(const std::filesystem::path& directory) {
                             .maps = train::attention_maps(transformer, sentence),
                             .lanes = {train::page_lane(transformer, sentence)}};
   second.lanes.push_back(train::scheme_lane(second.lanes[0]));
-  const auto looks = transformer.attention_weights(source, {}, input);
-  const auto all = [](const std::vector<Tensor>& layers) {
+  nn::WatchAttention seen;
+  model(source, {}, input);
+  transformer(source, {}, input);
+  const auto all = [&](const char* stack, const char* attention) {
     json parts = json::array();
-    for (const Tensor& weights : layers) parts.push_back(lists(weights[0]));
+    for (int64_t i = 0; i < transformer.config.layers; ++i)
+      parts.push_back(lists(seen[fmt::format("{}.layers.{}.{}", stack, i, attention)][0]));
     return parts;
   };
   write(directory, "translator", {.title = "Translators", .about = "untrained", .examples = {first, second}},
         {{"source", sentence.source_words},
          {"written", sentence.written_words},
-         {"alignment", lists(model.alignment(source, {}, input)[0])},
-         {"cross", all(looks.cross)},
-         {"encoder", all(looks.encoder)},
-         {"decoder", all(looks.decoder)}});
+         {"alignment", lists(seen["attention"][0])},
+         {"cross", all("decoder", "cross_attn")},
+         {"encoder", all("encoder", "self_attn")},
+         {"decoder", all("decoder", "self_attn")}});
 }
 
 /// As long as sentences may be, with words that are longer than any phone is wide.

@@ -14,8 +14,7 @@ int main() {
   Rng rng(1337);
   auto corpus = train::Corpus::from_file("input.txt");
   nn::Parameters params(rng);
-  models::Gpt gpt(params.root(),
-                  {.vocabulary = corpus.vocabulary(), .context = 32, .layers = 2, .heads = 2, .channels = 32});
+  models::Gpt gpt(params, {.vocabulary = corpus.vocabulary(), .context = 32, .layers = 2, .heads = 2, .channels = 32});
   train::AdamW optimizer(params, {.lr = 3e-3, .weight_decay = 0.1});
   double last = 0;
   for (int step = 0; step < 200; ++step) {

@@ -21,7 +21,7 @@ inline std::vector<std::string> save_small_models(const std::filesystem::path& p
   Rng rng(1);
   nn::Parameters params(rng);
   const models::GptConfig gpt{.vocabulary = chars.size(), .context = 4, .layers = 1, .heads = 2, .channels = 4};
-  const models::Gpt model(params.root(), gpt);
+  const models::Gpt model(params, gpt);
   save_gpt(make("gpt"), params, gpt, chars, {});
 
   const auto words = train::Words::from_sentences(std::vector<std::string>{"the cat sleeps"});

@@ -133,7 +133,7 @@ int train_gpt(const GptTrainFlags& flags) {
 
   Rng rng(run.training.seed);
   nn::Parameters params(rng);
-  const models::Gpt gpt(params.root(), run.model);
+  const models::Gpt gpt(params, run.model);
   const models::GptConfig& model = run.model;
   const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);

@@ -87,7 +87,7 @@ static models::GptConfig checked_config(const std::filesystem::path& directory, 
 SavedGpt::SavedGpt(const std::filesystem::path& directory) : SavedGpt(directory, Config::read(directory)) {}
 
 SavedGpt::SavedGpt(const std::filesystem::path& directory, const Config& config)
-    : chars(read_chars(config)), params(rng), gpt(params.root(), checked_config(directory, config)) {
+    : chars(read_chars(config)), params(rng), gpt(params, checked_config(directory, config)) {
   if (chars.size() != gpt.config.vocabulary)
     fail<FileError>({"model"}, "'{}' has a tokenizer of {} characters for a vocabulary of {}; need equal numbers",
                     (directory / kConfigFile).string(), chars.size(), gpt.config.vocabulary);

@@ -44,11 +44,12 @@ void check(const Op& op, const TranslatedSentence& s) {
   if (s.written.empty()) fail<ShapeError>(op, "nothing was written; need at least the end token");
 }
 
-/// (1, H, T, S) of each layer -> (H, T, S)
-std::vector<Tensor> without_batch(const std::vector<Tensor>& layers) {
-  std::vector<Tensor> all;
-  for (const Tensor& weights : layers) all.push_back(weights[0]);
-  return all;
+/// What the attentions named "...stack...attention" saw, layer by layer: (1, H, T, S) -> (H, T, S).
+std::vector<Tensor> layers_of(const nn::WatchAttention& seen, const char* stack, const char* attention) {
+  std::vector<Tensor> layers;
+  for (const auto& [module, weights] : seen.looks())
+    if (module.find(stack) != module.npos && module.ends_with(attention)) layers.push_back(weights[0]);
+  return layers;
 }
 
 constexpr const char* kCross = "Each row writes a word of the translation and looks at the words of the sentence.";
@@ -62,49 +63,60 @@ AttentionMaps attention_maps(const models::Gpt& gpt, std::span<const int64_t> to
                      names.size());
   const NoGrad no_grad;
   const nn::EvalMode eval;
+  nn::WatchAttention seen;
+  gpt(row(tokens), loc);
   return {.name = "self",
           .about = "Each row has read a token and looks back, to guess what comes next. Nothing sees the future.",
           .queries = names,
           .keys = names,
-          .layers = without_batch(gpt.attention_weights(row(tokens), loc))};
+          .layers = layers_of(seen, "h.", ".attn")};
 }
 
 std::vector<AttentionMaps> attention_maps(const models::Seq2Seq& model, const TranslatedSentence& s, Loc loc) {
   check({"attention_maps", loc}, s);
   const NoGrad no_grad;
   const nn::EvalMode eval;
-  const Tensor weights = model.alignment(row(s.source), {}, decoder_input(s), loc);
-  return {{.name = "cross", .about = kCross, .queries = s.written_words, .keys = s.source_words, .layers = {weights}}};
+  if (!model.attention)
+    fail<ValueError>({"attention_maps", loc}, "the model has no attention; need one with config.attention");
+  nn::WatchAttention seen;
+  model(row(s.source), {}, decoder_input(s), loc);
+  return {{.name = "cross",
+           .about = kCross,
+           .queries = s.written_words,
+           .keys = s.source_words,
+           .layers = {seen.looks().back().second}}};
 }
 
 std::vector<AttentionMaps> attention_maps(const models::Transformer& model, const TranslatedSentence& s, Loc loc) {
   check({"attention_maps", loc}, s);
   const NoGrad no_grad;
   const nn::EvalMode eval;
-  const auto looks = model.attention_weights(row(s.source), {}, decoder_input(s), loc);
+  nn::WatchAttention seen;
+  model(row(s.source), {}, decoder_input(s), loc);
   return {{.name = "cross",
            .about = kCross,
            .queries = s.written_words,
            .keys = s.source_words,
-           .layers = without_batch(looks.cross)},
+           .layers = layers_of(seen, "decoder.", ".cross_attn")},
           {.name = "encoder",
            .about = "Each word of the sentence looks at all of its words, before and behind.",
            .queries = s.source_words,
            .keys = s.source_words,
-           .layers = without_batch(looks.encoder)},
+           .layers = layers_of(seen, "encoder.", ".self_attn")},
           {.name = "decoder",
            .about = "Each row writes a word of the translation and looks at those written so far.",
            .queries = s.written_words,
            .keys = words_read(s),
-           .layers = without_batch(looks.decoder)}};
+           .layers = layers_of(seen, "decoder.", ".self_attn")}};
 }
 
 PageLane page_lane(const models::Seq2Seq& model, const TranslatedSentence& s, Loc loc) {
   check({"page_lane", loc}, s);
   const NoGrad no_grad;
   const nn::EvalMode eval;
+  nn::WatchAttention seen;
   const models::Seq2SeqStates states = model.states(row(s.source), {}, decoder_input(s), loc);
-  const bool attends = states.weights.defined();
+  const bool attends = model.attention.has_value();
   return {.name = attends ? "With attention" : "Without attention",
           .reading = attends ? PageLane::Reading::both_ways : PageLane::Reading::forward,
           .source = s.source_words,
@@ -113,22 +125,23 @@ PageLane page_lane(const models::Seq2Seq& model, const TranslatedSentence& s, Lo
           .states = some_numbers(states.encoder[0]),
           .contexts = some_numbers(states.context[0]),
           .decoder = some_numbers(states.decoder[0]),
-          .weights = attends ? states.weights[0] : Tensor()};
+          .weights = attends ? seen.looks().back().second[0] : Tensor()};
 }
 
 PageLane page_lane(const models::Transformer& model, const TranslatedSentence& s, Loc loc) {
   check({"page_lane", loc}, s);
   const NoGrad no_grad;
   const nn::EvalMode eval;
-  const auto looks = model.attention_weights(row(s.source), {}, decoder_input(s), loc);
+  nn::WatchAttention seen;
+  const models::TransformerStates states = model.states(row(s.source), {}, decoder_input(s), loc);
   return {.name = "With attention alone",
           .reading = PageLane::Reading::at_once,
           .source = s.source_words,
           .written = s.written_words,
           .width = model.config.channels,
-          .states = some_numbers(looks.memory[0]),
-          .decoder = some_numbers(looks.result[0]),
-          .weights = looks.cross.back()[0].mean(0)};
+          .states = some_numbers(states.encoder[0]),
+          .decoder = some_numbers(states.decoder[0]),
+          .weights = seen.looks().back().second[0].mean(0)};
 }
 
 PageLane scheme_lane(const PageLane& lane) {

@@ -1,0 +1,105 @@
+// Who is computing, and who called: the context that errors, recorded nodes, profiles and anomalies share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace heed {
+
+/// The caller's place in the source; public functions take one as a defaulted last argument.
+/// As std::source_location, which clang before 16 does not have.
+class Loc {
+ public:
+  static constexpr Loc current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
+    return {file, line};
+  }
+  constexpr const char* file_name() const { return file_; }
+  constexpr unsigned line() const { return line_; }
+
+ private:
+  constexpr Loc(const char* file, unsigned line) : file_(file), line_(line) {}
+  const char* file_;
+  unsigned line_;
+};
+
+/// The dotted name of a module, "h.0.attn", shared with what it records; null or empty outside of every module.
+using ModuleName = std::shared_ptr<const std::string>;
+
+/// A public function that runs on this thread, from its first line to its end:
+///
+///   Tensor Mlp::operator()(const Tensor& x, Loc loc) const {
+///     const Op op{"Mlp", name, loc};
+///     return c_proj(gelu(c_fc(x)));
+///   }
+///
+/// Calls nest. All that runs inside belongs to the line that called the outermost one and to the innermost module, so
+/// nobody hands locations on: the message of a wrong weight inside c_fc reads
+/// "linear in h.0.mlp.c_fc: ...  [train.cpp:41]".
+class Op {
+ public:
+  const char* const name;
+  const Loc where;  ///< the line that called the outermost
+
+  explicit(false) Op(const char* function, Loc loc = Loc::current())
+      : name(function),
+        where(current_ ? current_->where : loc),
+        outer_(current_),
+        module_(current_ ? current_->module_ : nullptr),
+        replayed_(current_ ? current_->replayed_ : nullptr) {
+    current_ = this;
+  }
+  /// A module's; without a name, one of the module around it.
+  Op(const char* function, const ModuleName& module, Loc loc = Loc::current()) : Op(function, loc) {
+    if (module && !module->empty()) module_ = &module;
+  }
+
+  /// The gradient formula of an op that was recorded as number `id`, from the line `where`. It may not read what was
+  /// written since: see Tensor::data.
+  struct Recorded {
+    const char* name;
+    const ModuleName& module;
+    Loc where;
+    uint64_t id;
+  };
+  explicit Op(const Recorded& op)
+      : name(op.name), where(op.where), outer_(current_), module_(&op.module), replayed_(this), id_(op.id) {
+    current_ = this;
+  }
+  ~Op() { current_ = outer_; }
+  Op(const Op&) = delete;
+  Op& operator=(const Op&) = delete;
+
+  /// Empty outside of every module.
+  const ModuleName& module() const { return module_ ? *module_ : kNoModule; }
+  /// The recorded op whose formula runs, and its number; null if none does.
+  const Op* replayed() const { return replayed_; }
+  uint64_t id() const { return id_; }
+
+  /// The innermost on this thread, or null.
+  static const Op* current() { return current_; }
+
+  /// While it lives, this thread runs in the call `op`, or with null in none: a worker in its caller's, a user's function
+  /// that heed calls in its own.
+  class Within {
+   public:
+    explicit Within(const Op* op) : before_(current_) { current_ = op; }
+    ~Within() { current_ = before_; }
+    Within(const Within&) = delete;
+    Within& operator=(const Within&) = delete;
+
+   private:
+    const Op* before_;
+  };
+
+ private:
+  static inline const ModuleName kNoModule;
+  static inline constinit thread_local const Op* current_ = nullptr;
+
+  const Op* outer_;
+  const ModuleName* module_;
+  const Op* replayed_;
+  uint64_t id_ = 0;
+};
+
+}  // namespace heed
