@@ -25,11 +25,6 @@ struct Room {
   Real* take(int64_t n) { return std::exchange(free, free + n); }
 };
 
-template <class Element>
-Element* row_of(const Heads<Element>& x, int64_t b, int64_t h, int64_t i) {
-  return x.data + b * x.batch + h * x.head + i * x.row;
-}
-
 /// Keys that query i can see at most: the causal rule hides the rest.
 template <class Real>
 int64_t visible_keys(const AttentionOptions<Real>& options, int64_t i, int64_t S) {
@@ -39,9 +34,9 @@ int64_t visible_keys(const AttentionOptions<Real>& options, int64_t i, int64_t S
 template <class Real>
 struct ForwardCall {
   AttentionShape shape;
-  Heads<const Real> q, k, v;
+  Strided<const Real, 3> q, k, v;
   AttentionOptions<Real> options;
-  Heads<Real> out;
+  Strided<Real, 3> out;
   Real* lse;
 };
 
@@ -60,9 +55,9 @@ struct BackwardCall {
   AttentionShape shape;
   AttentionSaved<Real> saved;
   AttentionOptions<Real> options;
-  Heads<Real> dq;
-  AttentionMask<Real> dbias;  // this share's own to add to
-  int64_t parts;              // shares of a head: each takes some tiles of queries
+  Strided<Real, 3> dq;
+  Strided<Real, 4> dbias;  // this share's own to add to
+  int64_t parts;           // shares of a head: each takes some tiles of queries
 };
 
 /// Whether tile `tile` of queries belongs to share `part`. Causal tiles cost more and more, so the order
