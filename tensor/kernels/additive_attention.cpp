@@ -12,7 +12,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <heed/tensor/kernels/reals-inl.h>
+#include <heed/tensor/kernels/functions-inl.h>
 
 #ifndef HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
 #define HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
@@ -173,10 +173,8 @@ void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t) {
   }
 }
 
-void additive_attend_f32(const AdditiveForward<float>& call, int64_t b, int64_t t) { attend(call, b, t); }
-void additive_attend_f64(const AdditiveForward<double>& call, int64_t b, int64_t t) { attend(call, b, t); }
-void additive_backward_f32(const AdditiveBackward<float>& call, int64_t b, int64_t t) { attend_backward(call, b, t); }
-void additive_backward_f64(const AdditiveBackward<double>& call, int64_t b, int64_t t) { attend_backward(call, b, t); }
+auto additive_attend_both() { return Both{attend<float>, attend<double>}; }
+auto additive_backward_both() { return Both{attend_backward<float>, attend_backward<double>}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace heed::kernels
@@ -185,10 +183,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(additive_attend_f32);
-HWY_EXPORT(additive_attend_f64);
-HWY_EXPORT(additive_backward_f32);
-HWY_EXPORT(additive_backward_f64);
+HWY_EXPORT(additive_attend_both);
+HWY_EXPORT(additive_backward_both);
 
 namespace {
 
@@ -206,12 +202,9 @@ void additive_attention(const AdditiveShape& shape, Strided<const Real, 2> query
                         const Real* score, Strided<const Real, 2> values, Strided<const bool, 2> mask, Real* weights,
                         Strided<Real, 2> context) {
   const AdditiveForward<Real> call{shape, query, keys, score, values, mask, weights, context};
+  const auto attend = HWY_DYNAMIC_DISPATCH(additive_attend_both)().template get<Real>();
   parallel_for(shape.B * shape.T, grain(shape, 1), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      if constexpr (std::is_same_v<Real, float>)
-        HWY_DYNAMIC_DISPATCH(additive_attend_f32)(call, i / shape.T, i % shape.T);
-      else HWY_DYNAMIC_DISPATCH(additive_attend_f64)(call, i / shape.T, i % shape.T);
-    }
+    for (int64_t i = begin; i < end; ++i) attend(call, i / shape.T, i % shape.T);
   });
 }
 
@@ -226,11 +219,9 @@ void additive_attention_backward(const AdditiveShape& shape, Strided<const Real,
   std::fill_n(dscores, B * A, Real(0));
   const AdditiveBackward<Real> call{shape,    query,    keys,      score,   values,         weights,
                                     dcontext, dweights, gradients, dscores, dscores + B * A};
+  const auto attend_backward = HWY_DYNAMIC_DISPATCH(additive_backward_both)().template get<Real>();
   parallel_for(B, grain(shape, T), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * T; i < end * T; ++i) {
-      if constexpr (std::is_same_v<Real, float>) HWY_DYNAMIC_DISPATCH(additive_backward_f32)(call, i / T, i % T);
-      else HWY_DYNAMIC_DISPATCH(additive_backward_f64)(call, i / T, i % T);
-    }
+    for (int64_t i = begin * T; i < end * T; ++i) attend_backward(call, i / T, i % T);
   });
   for (int64_t b = 0; gradients.dscore && b < B; ++b)
     for (int64_t a = 0; a < A; ++a) gradients.dscore[a] += dscores[b * A + a];

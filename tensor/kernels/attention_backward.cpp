@@ -131,14 +131,7 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
   }
 }
 
-void attend_backward_f32(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk, float* dv,
-                         float* scratch) {
-  attend_backward_share(call, b, h, part, dk, dv, scratch);
-}
-void attend_backward_f64(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk, double* dv,
-                         double* scratch) {
-  attend_backward_share(call, b, h, part, dk, dv, scratch);
-}
+auto attend_backward_both() { return Both{attend_backward_share<float>, attend_backward_share<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -146,17 +139,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(attend_backward_f32);
-HWY_EXPORT(attend_backward_f64);
+HWY_EXPORT(attend_backward_both);
 
-void attend_backward(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk, float* dv,
-                     float* scratch) {
-  HWY_DYNAMIC_DISPATCH(attend_backward_f32)(call, b, h, part, dk, dv, scratch);
+template <class Real>
+void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk, Real* dv,
+                     Real* scratch) {
+  HWY_DYNAMIC_DISPATCH(attend_backward_both)().template get<Real>()(call, b, h, part, dk, dv, scratch);
 }
-void attend_backward(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk, double* dv,
-                     double* scratch) {
-  HWY_DYNAMIC_DISPATCH(attend_backward_f64)(call, b, h, part, dk, dv, scratch);
-}
+template void attend_backward(const BackwardCall<float>&, int64_t, int64_t, int64_t, float*, float*, float*);
+template void attend_backward(const BackwardCall<double>&, int64_t, int64_t, int64_t, double*, double*, double*);
 
 }  // namespace heed::kernels
 #endif

@@ -143,12 +143,7 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
   for (int64_t t = 0; t < tiles; ++t) finish(call, b, h, tile(t));
 }
 
-void attend_f32(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch) {
-  attend_queries(call, b, h, begin, end, scratch);
-}
-void attend_f64(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end, double* scratch) {
-  attend_queries(call, b, h, begin, end, scratch);
-}
+auto attend_queries_both() { return Both{attend_queries<float>, attend_queries<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -156,15 +151,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(attend_f32);
-HWY_EXPORT(attend_f64);
+HWY_EXPORT(attend_queries_both);
 
-void attend(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(attend_f32)(call, b, h, begin, end, scratch);
+template <class Real>
+void attend(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch) {
+  HWY_DYNAMIC_DISPATCH(attend_queries_both)().template get<Real>()(call, b, h, begin, end, scratch);
 }
-void attend(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(attend_f64)(call, b, h, begin, end, scratch);
-}
+template void attend(const ForwardCall<float>&, int64_t, int64_t, int64_t, int64_t, float*);
+template void attend(const ForwardCall<double>&, int64_t, int64_t, int64_t, int64_t, double*);
 
 }  // namespace heed::kernels
 #endif

@@ -47,8 +47,8 @@ constexpr int64_t forward_scratch(const AttentionShape& s, int64_t queries) {
 }
 
 /// Output and lse of queries [begin, end) of one head.
-void attend(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch);
-void attend(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end, double* scratch);
+template <class Real>
+void attend(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch);
 
 template <class Real>
 struct BackwardCall {
@@ -75,9 +75,8 @@ constexpr int64_t backward_scratch(const AttentionShape& s) {
 
 /// Share `part` of one head: writes dq of its queries, and adds its part of the gradients of keys, before
 /// scale, to dk (S, padded(D)) and of values to dv (S, padded(Dv)).
-void attend_backward(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk, float* dv,
-                     float* scratch);
-void attend_backward(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk, double* dv,
-                     double* scratch);
+template <class Real>
+void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk, Real* dv,
+                     Real* scratch);
 
 }  // namespace heed::kernels

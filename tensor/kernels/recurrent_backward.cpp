@@ -218,12 +218,7 @@ void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& sha
   store_state(share, H, a.dc, call.dfirst.c);
 }
 
-void recurrent_backward_f32(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch) {
-  run_share_backward(call, share, db, scratch);
-}
-void recurrent_backward_f64(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch) {
-  run_share_backward(call, share, db, scratch);
-}
+auto run_share_backward_both() { return Both{run_share_backward<float>, run_share_backward<double>}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace heed::kernels
@@ -232,15 +227,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(recurrent_backward_f32);
-HWY_EXPORT(recurrent_backward_f64);
+HWY_EXPORT(run_share_backward_both);
 
-void run_backward(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(recurrent_backward_f32)(call, share, db, scratch);
+template <class Real>
+void run_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
+  HWY_DYNAMIC_DISPATCH(run_share_backward_both)().template get<Real>()(call, share, db, scratch);
 }
-void run_backward(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(recurrent_backward_f64)(call, share, db, scratch);
-}
+template void run_backward(const RecurrentBackward<float>&, const LaneRows&, float*, float*);
+template void run_backward(const RecurrentBackward<double>&, const LaneRows&, double*, double*);
 
 }  // namespace heed::kernels
 #endif

@@ -126,12 +126,7 @@ void run_share(const RecurrentForward<Real>& call, const LaneRows& share, Real* 
   store_state(share, H, a.c, call.last.c);
 }
 
-void recurrent_f32(const RecurrentForward<float>& call, const LaneRows& share, float* scratch) {
-  run_share(call, share, scratch);
-}
-void recurrent_f64(const RecurrentForward<double>& call, const LaneRows& share, double* scratch) {
-  run_share(call, share, scratch);
-}
+auto run_share_both() { return Both{run_share<float>, run_share<double>}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace heed::kernels
@@ -140,15 +135,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(recurrent_f32);
-HWY_EXPORT(recurrent_f64);
+HWY_EXPORT(run_share_both);
 
-void run(const RecurrentForward<float>& call, const LaneRows& share, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(recurrent_f32)(call, share, scratch);
+template <class Real>
+void run(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch) {
+  HWY_DYNAMIC_DISPATCH(run_share_both)().template get<Real>()(call, share, scratch);
 }
-void run(const RecurrentForward<double>& call, const LaneRows& share, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(recurrent_f64)(call, share, scratch);
-}
+template void run(const RecurrentForward<float>&, const LaneRows&, float*);
+template void run(const RecurrentForward<double>&, const LaneRows&, double*);
 
 }  // namespace heed::kernels
 #endif

@@ -44,8 +44,8 @@ struct RecurrentForward {
 constexpr int64_t forward_scratch(Cell cell, int64_t H) { return (gates_of(cell) + 3) * H * kLargestShare; }
 
 /// All steps of one share.
-void run(const RecurrentForward<float>& call, const LaneRows& share, float* scratch);
-void run(const RecurrentForward<double>& call, const LaneRows& share, double* scratch);
+template <class Real>
+void run(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch);
 
 template <class Real>
 struct RecurrentBackward {
@@ -69,7 +69,7 @@ constexpr int64_t backward_scratch(Cell cell, int64_t H) { return (2 * gates_of(
 
 /// All steps of one share, last to first. Unless null, db (G H) gets the sum of the gradients of W_hh h +
 /// b_hh.
-void run_backward(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch);
-void run_backward(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch);
+template <class Real>
+void run_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch);
 
 }  // namespace heed::kernels

@@ -14,7 +14,7 @@
 
 #include <hwy/highway.h>
 
-#include <heed/tensor/kernels/reals-inl.h>
+#include <heed/tensor/kernels/functions-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {

@@ -10,42 +10,28 @@
 
 namespace heed::kernels {
 
-template <class T>
-void exp(const T* x, T* y, int64_t n);
-template <class T>
-void log(const T* x, T* y, int64_t n);
-template <class T>
-void sqrt(const T* x, T* y, int64_t n);
-template <class T>
-void rsqrt(const T* x, T* y, int64_t n);
-template <class T>
-void sin(const T* x, T* y, int64_t n);
-template <class T>
-void cos(const T* x, T* y, int64_t n);
-template <class T>
-void tanh(const T* x, T* y, int64_t n);
-template <class T>
-void erf(const T* x, T* y, int64_t n);
-/// 1 / (1 + e^-x)
-template <class T>
-void sigmoid(const T* x, T* y, int64_t n);
-/// log(1 + e^x)
-template <class T>
-void softplus(const T* x, T* y, int64_t n);
-/// x sigmoid(x)
-template <class T>
-void silu(const T* x, T* y, int64_t n);
-/// x Phi(x), Phi the normal distribution function
-template <class T>
-void gelu(const T* x, T* y, int64_t n);
-/// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
-template <class T>
-void gelu_tanh(const T* x, T* y, int64_t n);
+enum class Unary {
+  exp,
+  log,
+  sqrt,
+  rsqrt,
+  sin,
+  cos,
+  tanh,
+  erf,
+  sigmoid,    ///< 1 / (1 + e^-x)
+  softplus,   ///< log(1 + e^x)
+  silu,       ///< x sigmoid(x)
+  gelu,       ///< x Phi(x), Phi the normal distribution function
+  gelu_tanh,  ///< x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+};
 
-// dx = g f'(x)
+/// y = f(x)
 template <class T>
-void gelu_backward(const T* g, const T* x, T* dx, int64_t n);
+void unary(Unary f, const T* x, T* y, int64_t n);
+
+/// dx = g f'(x), of the two forms of gelu.
 template <class T>
-void gelu_tanh_backward(const T* g, const T* x, T* dx, int64_t n);
+void gelu_backward(Unary f, const T* g, const T* x, T* dx, int64_t n);
 
 }  // namespace heed::kernels
