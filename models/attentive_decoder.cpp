@@ -125,12 +125,12 @@ void forward(const Run& r, const Tensor& gates) {
   for (int64_t t = 0; t < T; ++t) {
     Real *query = r.at<Real>(r.queries, t), *out = r.at<Real>(r.out, t), *context = out + H;
     const Real* h = r.at<Real>(r.states, t);
-    kernels::gemm<Real>(false, true, B, A, H, 1, h, H, w_query.data, w_query.strides[0], 0, query, A);
+    kernels::gemm<Real>(false, true, B, A, H, h, H, w_query.data, w_query.strides[0], 0, query, A);
     kernels::additive_attention<Real>(r.attention_shape(), {query, {A, A}}, r.keys.view<Real>(), r.score.data<Real>(),
                                       r.values.view<Real>(), r.source_mask(), r.at<Real>(r.weights, t),
                                       {context, {H + D, H + D}});
     std::copy_n(r.at<Real>(gates, t), B * GH, x);
-    kernels::gemm<Real>(false, true, B, GH, D, 1, context, H + D, w_context.data, w_context.strides[0], 1, x, GH);
+    kernels::gemm<Real>(false, true, B, GH, D, context, H + D, w_context.data, w_context.strides[0], 1, x, GH);
     kernels::recurrent<Real>(r.cell, r.step_shape(), {x, {B * GH, GH}}, r.cell_weights<Real>(), r.before<Real>(t), {},
                              {out, {B * (H + D), H + D}}, {r.at<Real>(r.states, t + 1), r.at<Real>(r.cells, t + 1)},
                              r.at<Real>(r.saved, t));
@@ -162,7 +162,7 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
                                        db_hh.mutable_data<Real>(),
                                        true});
     for (int64_t b = 0; b < B; ++b) std::copy_n(dout + b * (H + D) + H, D, dctx + b * D);
-    kernels::gemm<Real>(false, false, B, D, GH, 1, dgate, GH, w_context.data, w_context.strides[0], 1, dctx, D);
+    kernels::gemm<Real>(false, false, B, D, GH, dgate, GH, w_context.data, w_context.strides[0], 1, dctx, D);
     kernels::additive_attention_backward<Real>(r.attention_shape(), {r.at<Real>(r.queries, t), {A, A}},
                                                r.keys.view<Real>(), r.score.data<Real>(), r.values.view<Real>(),
                                                r.at<Real>(r.weights, t), {dctx, {D, D}}, nullptr,
@@ -170,7 +170,7 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
                                                 kernels::writable<Real, 2>(dkeys),
                                                 dscore.mutable_data<Real>(),
                                                 kernels::writable<Real, 2>(dvalues)});
-    kernels::gemm<Real>(false, false, B, H, A, 1, dquery, A, w_query.data, w_query.strides[0], 1,
+    kernels::gemm<Real>(false, false, B, H, A, dquery, A, w_query.data, w_query.strides[0], 1,
                         dh_before.mutable_data<Real>(), H);
     std::swap(dh, dh_before);
     std::swap(dc, dc_before);
@@ -179,12 +179,12 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
   Tensor dw_context, dw_query;
   if (needs[kContext]) {
     dw_context = empty({GH, D}, dtype);
-    kernels::gemm<Real>(true, false, GH, D, T * B, 1, dgates.data<Real>(), GH, r.out.data<Real>() + H, H + D, 0,
+    kernels::gemm<Real>(true, false, GH, D, T * B, dgates.data<Real>(), GH, r.out.data<Real>() + H, H + D, 0,
                         dw_context.mutable_data<Real>(), D);
   }
   if (needs[kQuery]) {
     dw_query = empty({A, H}, dtype);
-    kernels::gemm<Real>(true, false, A, H, T * B, 1, dqueries.data<Real>(), A, r.states.data<Real>(), H, 0,
+    kernels::gemm<Real>(true, false, A, H, T * B, dqueries.data<Real>(), A, r.states.data<Real>(), H, 0,
                         dw_query.mutable_data<Real>(), H);
   }
   return {dgates, dw_context, dw_hh, db_hh, dw_query, dscore, dkeys, dvalues, dh, dc};

@@ -79,10 +79,9 @@ template <class Real>
 void add_product(const RecurrentShape& s, const Flat& flat, int64_t m, const Real* du, int64_t du_step, int64_t ld,
                  const Real* before, bool accumulate, Real* dw) {
   const int64_t H = s.H;
-  if (flat.whole) return gemm(true, false, m, H, s.T * s.B, Real(1), du, ld, before, H, Real(accumulate), dw, H);
+  if (flat.whole) return gemm(true, false, m, H, s.T * s.B, du, ld, before, H, Real(accumulate), dw, H);
   for (int64_t t = 0; t < s.T; ++t)
-    gemm(true, false, m, H, s.B, Real(1), du + t * du_step, ld, before + t * s.B * H, H, Real(accumulate || t > 0), dw,
-         H);
+    gemm(true, false, m, H, s.B, du + t * du_step, ld, before + t * s.B * H, H, Real(accumulate || t > 0), dw, H);
 }
 
 }  // namespace
