@@ -137,8 +137,8 @@ Tensor draw_keep(const Shape& weights, const AttentionOptions& options) {
   return keep;
 }
 
-/// Where a mask's gradient is summed up: the mask's shape. But where the mask repeats along some leading axes, not along
-/// all, no stride says so once they are merged: then it has them in full.
+/// Where a mask's gradient is summed up: the mask's shape. But where the mask repeats along some leading axes, not
+/// along all, no stride says so once they are merged: then it has them in full.
 Shape with_room_to_add(const Shape& mask, const Shape& weights) {
   Shape room = mask;
   while (room.rank() < weights.rank()) room.insert(0, 1);

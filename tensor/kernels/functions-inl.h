@@ -1,8 +1,8 @@
 // Functions of one variable on vectors of f32 or f64. Compiled once for each instruction set.
 //
-// Errors of f32 are relative, in units of 2^-24 (6e-8), as measured over all magnitudes; coefficients are minimax fits of the
-// stated form. f64 is for checking gradients: where no fit is at hand it is the standard library's, lane by lane. NaN gives
-// NaN.
+// Errors of f32 are relative, in units of 2^-24 (6e-8), as measured over all magnitudes; coefficients are minimax fits
+// of the stated form. f64 is for checking gradients: where no fit is at hand it is the standard library's, lane by
+// lane. NaN gives NaN.
 #if defined(HEED_KERNELS_FUNCTIONS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef HEED_KERNELS_FUNCTIONS_INL_H_
 #undef HEED_KERNELS_FUNCTIONS_INL_H_
@@ -42,7 +42,7 @@ HWY_INLINE V polynomial(V x, const double (&c)[N]) {
   return y;
 }
 
-// --- exp ------------------------------------------------------------------------------------------------------------------
+// --- exp -----------------------------------------------------------------------------------------------------------
 
 /// e^r and an integer q (in the low bits of `bits`, plus 127) with x = r + q ln 2, |r| <= ln 2 / 2, for |x| < 2^21.
 HWY_INLINE F32 exp_reduced(F32 x, F32& bits) {
@@ -64,7 +64,8 @@ HWY_INLINE F32 exp_small(F32 x) {
   return hn::IfThenZeroElse(hn::Lt(x, constant<F32>(-87.3)), hn::Mul(p, power));
 }
 
-/// e^x for x <= 709, 0 below -708, by the same steps. (e^r - 1 - r) / r^2 is a fit with weight r^2 / e^r: relative error 4e-18.
+/// e^x for x <= 709, 0 below -708, by the same steps. (e^r - 1 - r) / r^2 is a fit with weight r^2 / e^r: relative
+/// error 4e-18.
 HWY_INLINE F64 exp_small(F64 x) {
   const F64 shift = constant<F64>(6755399441055744.0 + 1023);
   const F64 bits = hn::MulAdd(x, constant<F64>(1.4426950408889634), shift), q = hn::Sub(bits, shift);
@@ -96,7 +97,7 @@ HWY_INLINE F64 exp(F64 x) {
   return by_lanes(x, [](double v) { return std::exp(v); });
 }
 
-// --- the logarithm and what bends like it ------------------------------------------------------------------------------------
+// --- the logarithm and what bends like it --------------------------------------------------------------------------
 
 HWY_INLINE F32 log(F32 x) {
   const Tag<float> d;
@@ -149,7 +150,7 @@ HWY_INLINE F32 tanh(F32 x) {
 }
 HWY_INLINE F64 tanh(F64 x) { return hn::Tanh(Tag<double>(), x); }
 
-// --- sine and cosine ---------------------------------------------------------------------------------------------------------
+// --- sine and cosine -----------------------------------------------------------------------------------------------
 
 /// Highway's f32 functions reduce their argument well up to 39,000.
 template <class Function>
@@ -169,7 +170,7 @@ HWY_INLINE F64 cos(F64 x) {
   return by_lanes(x, [](double v) { return std::cos(v); });
 }
 
-// --- the normal distribution -------------------------------------------------------------------------------------------------
+// --- the normal distribution ---------------------------------------------------------------------------------------
 
 /// e^(-t^2/2) and, by it, the normal distribution's left tail Phi(-t), for t >= 0. Relative to the largest value, 1/2.
 HWY_INLINE F32 normal_tail(F32 t, F32& gauss) {
@@ -205,7 +206,7 @@ HWY_INLINE F64 normal_cdf(F64 x, F64& gauss) {
       x, [](double v) { return std::erfc(-v * std::numbers::sqrt2 / 2) / 2; });  // keeps the left tail's digits
 }
 
-// --- x gate(x), and slopes ---------------------------------------------------------------------------------------------------
+// --- x gate(x), and slopes -----------------------------------------------------------------------------------------
 
 constexpr double kSqrt2OverPi = 0.7978845608028654;  // sqrt(2 / pi)
 constexpr double kGeluCubic = 0.044715;
@@ -232,17 +233,9 @@ HWY_INLINE V gelu_tanh_gate(V x) {
 }
 
 template <class V>
-HWY_INLINE V silu(V x) {
-  return hn::Mul(finite_below(x), sigmoid(x));
-}
-template <class V>
 HWY_INLINE V gelu(V x) {
   V gauss;
   return hn::Mul(finite_below(x), normal_cdf(x, gauss));
-}
-template <class V>
-HWY_INLINE V gelu_tanh(V x) {
-  return hn::Mul(finite_below(x), sigmoid(gelu_tanh_gate(x)));
 }
 
 /// The derivative of x sigmoid(z(x)): s + x s (1 - s) z'(x).

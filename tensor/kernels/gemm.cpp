@@ -14,11 +14,11 @@ namespace {
 
 // Multiply-adds that are worth a thread's while.
 constexpr int64_t kWorkPerRange = 1 << 19;
-// Every range packs the other operand anew, which costs as much as some 12 rows of product: a range of this many rows or
-// columns gives away 3 % and leaves the threads more to share out.
+// Every range packs the other operand anew, which costs as much as some 12 rows of product: a range of this many rows
+// or columns gives away 3 % and leaves the threads more to share out.
 constexpr int64_t kLongRange = 384;
-// So few rows read the other operand once each in less time than gemm takes to pack it (1536 x 384, f32: 0.10 against 0.24 ms
-// for one row, 0.22 against 0.24 for four).
+// So few rows read the other operand once each in less time than gemm takes to pack it (1536 x 384, f32: 0.10 against
+// 0.24 ms for one row, 0.22 against 0.24 for four).
 constexpr int64_t kFewRows = 4;
 // Reading an element of a matrix takes as long as this many multiply-adds: thin products wait for memory.
 constexpr int64_t kReadCost = 8;

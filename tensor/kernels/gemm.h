@@ -26,7 +26,8 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, c
                   int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T* c, int64_t ldc, int64_t stride_c,
                   int64_t batch);
 
-/// The BLAS library and the kernels it chose for this machine: "OpenBLAS 0.3.21 (pthreads build), kernels for SkylakeX".
+/// The BLAS library and the kernels it chose for this machine: "OpenBLAS 0.3.21 (pthreads build), kernels for
+/// SkylakeX".
 std::string blas_report();
 
 }  // namespace heed::kernels

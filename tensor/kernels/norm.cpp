@@ -50,8 +50,8 @@ void rms_norm_row(const Real* x, const Real* weight, double eps, Real* y, Real* 
   normalize_row<Real>(x, weight, nullptr, 0, *rrms, y, C);
 }
 
-/// With h = (x - mean) rstd and q = g weight: dx = rstd (q - mean(q) - h mean(q h)). An RMS norm does not center: its mean
-/// is the constant 0, and mean(q) falls out. Adds g h to dweight and g to dbias.
+/// With h = (x - mean) rstd and q = g weight: dx = rstd (q - mean(q) - h mean(q h)). An RMS norm does not center: its
+/// mean is the constant 0, and mean(q) falls out. Adds g h to dweight and g to dbias.
 template <class Real>
 void norm_backward_row(const Real* g, const Real* x, const Real* weight, Real mean, Real rstd, bool centered, Real* dx,
                        Real* dweight, Real* dbias, int64_t C) {

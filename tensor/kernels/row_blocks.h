@@ -32,8 +32,8 @@ class RowSums {
         blocks_(std::max({int64_t{1}, std::min<int64_t>(64, rows / 32), (rows + 255) / 256})),
         storage_(Storage::allocate(static_cast<size_t>(blocks_ * columns) * sizeof(T))) {}
 
-  /// Calls f(begin, end, partial) for each block of rows, in parallel: f overwrites partial (columns). Returns the sum of
-  /// the partials, added in order; it lives as long as this.
+  /// Calls f(begin, end, partial) for each block of rows, in parallel: f overwrites partial (columns). Returns the sum
+  /// of the partials, added in order; it lives as long as this.
   template <class Function>
   const T* run(Function f) {
     T* const partials = reinterpret_cast<T*>(storage_->data());

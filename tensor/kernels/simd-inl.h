@@ -1,4 +1,5 @@
-// Vectors of f32 or f64 under one name, so that a kernel is written once for both. Compiled once for each instruction set.
+// Vectors of f32 or f64 under one name, so that a kernel is written once for both. Compiled once for each instruction
+// set.
 #if defined(HEED_KERNELS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef HEED_KERNELS_SIMD_INL_H_
 #undef HEED_KERNELS_SIMD_INL_H_

@@ -1,4 +1,5 @@
-// What every SIMD kernel begins with, before Highway: the instruction sets to compile for, and a name for its two number types.
+// What every SIMD kernel begins with, before Highway: the instruction sets to compile for, and a name for its two
+// number types.
 #pragma once
 
 #include <type_traits>

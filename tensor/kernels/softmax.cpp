@@ -33,7 +33,8 @@ void softmax_row(const Real* x, Real* y, int64_t n) {
 template <class Real>
 void log_softmax_row(const Real* x, Real* y, int64_t n) {
   using V = Vec<Real>;
-  // (x - max) - log(sum), each small where y is: x - (max + log(sum)) would lose the digits that a large max rounds away.
+  // (x - max) - log(sum), each small where y is: x - (max + log(sum)) would lose the digits that a large max rounds
+  // away.
   const V shift = constant<V>(largest(x, n));
   const double total = sum<Real>(n, [=](auto at) HWY_ATTR { return exp_small(hn::Sub(at(x), shift)); });
   const V rest = constant<V>(std::log(total));

@@ -1,7 +1,7 @@
 // Softmax and its logarithm over the last dimension of a contiguous (rows, n) array.
 //
-// T: float or double. Sums run in several lanes of T over blocks of at most 1024 elements, and the blocks add up in f64.
-// As in PyTorch, a row of -inf alone, and a row that holds +inf or NaN, gives NaN.
+// T: float or double. Sums run in several lanes of T over blocks of at most 1024 elements, and the blocks add up in
+// f64. As in PyTorch, a row of -inf alone, and a row that holds +inf or NaN, gives NaN.
 // Outputs may be one of the inputs; other overlaps are not allowed.
 #pragma once
 

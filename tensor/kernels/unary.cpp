@@ -28,9 +28,10 @@ void unary_part(Unary f, const Real* x, Real* y, int64_t n) {
     case Unary::erf: return map(x, y, n, [](V v) HWY_ATTR { return erf(v); });
     case Unary::sigmoid: return map(x, y, n, [](V v) HWY_ATTR { return sigmoid(v); });
     case Unary::softplus: return map(x, y, n, [](V v) HWY_ATTR { return softplus(v); });
-    case Unary::silu: return map(x, y, n, [](V v) HWY_ATTR { return silu(v); });
+    case Unary::silu: return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(v)); });
     case Unary::gelu: return map(x, y, n, [](V v) HWY_ATTR { return gelu(v); });
-    case Unary::gelu_tanh: return map(x, y, n, [](V v) HWY_ATTR { return gelu_tanh(v); });
+    case Unary::gelu_tanh:
+      return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(gelu_tanh_gate(v))); });
   }
 }
 

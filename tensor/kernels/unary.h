@@ -1,9 +1,9 @@
 // Element-by-element functions of one array and their gradients, on contiguous memory.
 //
-// T: float or double. f32 results are within 2e-6 of the exact value, relative to it (sin and cos: to 1; gelu: to 1e-6 where
-// it is smaller; sigmoid and what is built on it: 0 where they are no normal number). f64 is as exact as std::.
-// NaN gives NaN; infinities give the limit. y may be x, and dx may be g or the other input; other overlaps are not allowed.
-// An element's result depends on its value alone, not on its place in the array.
+// T: float or double. f32 results are within 2e-6 of the exact value, relative to it (sin and cos: to 1; gelu: to 1e-6
+// where it is smaller; sigmoid and what is built on it: 0 where they are no normal number). f64 is as exact as std::.
+// NaN gives NaN; infinities give the limit. y may be x, and dx may be g or the other input; other overlaps are not
+// allowed. An element's result depends on its value alone, not on its place in the array.
 #pragma once
 
 #include <cstdint>

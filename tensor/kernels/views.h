@@ -24,8 +24,8 @@ struct Strided {
 
 enum class Tail { row, element };
 
-/// x under `axes` axes, without history: missing ones are 1 in front, surplus ones merge into the first. If tail is a row,
-/// the last is dense. Undefined where only a copy of x lies so.
+/// x under `axes` axes, without history: missing ones are 1 in front, surplus ones merge into the first. If tail is a
+/// row, the last is dense. Undefined where only a copy of x lies so.
 Tensor with_axes(const Tensor& x, int axes, Tail tail);
 
 template <class T, int N>
