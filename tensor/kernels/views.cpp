@@ -34,9 +34,10 @@ template class Readable<2>;
 template class Readable<3>;
 template class Readable<4, Tail::element>;
 
-void refuse_to_copy(const Tensor& x, int axes) {
-  fail<Error>({"writable"}, "a result of shape {} and strides {} would be written to a copy; need {} axes by strides",
-              x.shape(), x.strides(), axes);
+void refuse_to_copy(const Tensor& x, int axes, Loc loc) {
+  fail<Error>({"writable", loc},
+              "a result of shape {} and strides {} would be written to a copy; need {} axes by strides", x.shape(),
+              x.strides(), axes);
 }
 
 }  // namespace heed::kernels

@@ -58,14 +58,14 @@ class Readable {
 };
 
 /// Throws: a kernel must not write what nobody reads.
-[[noreturn]] void refuse_to_copy(const Tensor& x, int axes);
+[[noreturn]] void refuse_to_copy(const Tensor& x, int axes, Loc loc);
 
 /// What a kernel writes as N axes with a tail: x itself. Null if x is undefined. Throws Error where x does not lie so.
 template <class T, int N, Tail tail = Tail::row>
-Strided<T, N> writable(const Tensor& x) {
+Strided<T, N> writable(const Tensor& x, Loc loc = Loc::current()) {
   if (!x.defined()) return {};
   const Tensor y = with_axes(x, N + (tail == Tail::row), tail);
-  if (!y.defined()) refuse_to_copy(x, N + (tail == Tail::row));
+  if (!y.defined()) refuse_to_copy(x, N + (tail == Tail::row), loc);
   return strided<T, N>(y, y.mutable_data<T>());
 }
 
