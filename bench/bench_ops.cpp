@@ -44,8 +44,7 @@ void gemm(benchmark::State& state) {
   const int64_t m = state.range(0), n = state.range(1), k = state.range(2);
   const Tensor a = ones({m, k}), b = ones({n, k}), c = empty({m, n});
   for (auto _ : state)
-    kernels::gemm<float>(false, true, m, n, k, 1, a.data<float>(), k, b.data<float>(), k, 0, c.mutable_data<float>(),
-                         n);
+    kernels::gemm<float>(false, true, m, n, k, a.data<float>(), k, b.data<float>(), k, 0, c.mutable_data<float>(), n);
   state.counters["GFLOP/s"] =
       benchmark::Counter(2e-9 * double(m * n * k), benchmark::Counter::kIsIterationInvariantRate);
 }

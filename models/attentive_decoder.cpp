@@ -45,18 +45,16 @@ AttentiveInputs from_slots(std::span<const Tensor> x, const Tensor& mask) {
           x[kKeys],  x[kValues],  x[kH0],     x[kC0],   mask};
 }
 
-/// Without history and with a dense last axis, as kernels read it.
-Tensor dense_rows(const Tensor& x) {
-  if (!x.defined()) return x;
-  const int last = x.rank() - 1;
-  return x.strides()[last] == 1 || x.shape()[last] <= 1 ? x.detach() : kernels::copy(x);
-}
-
 /// What forward and backward share. Everything is time-major, so that the rows of all steps are one matrix.
 struct Run {
   Cell cell;
   int64_t T, B, S, H, GH, A, D;
-  Tensor w_context, w_hh, b_hh, w_query, score, keys, values, mask;
+  kernels::Readable<1> w_context;
+  Tensor w_hh, b_hh;
+  kernels::Readable<1> w_query;
+  Tensor score;
+  kernels::Readable<2> keys, values;
+  kernels::Readable<1> mask;
   Tensor states = {};   // (T + 1, B, H): h before each step, and after the last
   Tensor cells = {};    // (T + 1, B, H) of an LSTM
   Tensor queries = {};  // (T, B, A)
@@ -66,8 +64,9 @@ struct Run {
 
   kernels::RecurrentShape step_shape() const { return {1, B, H}; }
   kernels::AdditiveShape attention_shape() const { return {B, 1, S, A, D}; }
-  kernels::SourceMask source_mask() const {
-    return mask.defined() ? kernels::SourceMask{.allowed = mask.data<bool>(), .batch = S} : kernels::SourceMask{};
+  kernels::Strided<const bool, 2> source_mask() const {
+    const auto rows = mask.view<bool>();
+    return {rows.data, {rows.strides[0], 0}};
   }
 
   /// Step t of a time-major array; null if there is none.
@@ -94,14 +93,14 @@ Run prepare(Cell cell, const AttentiveInputs& in, bool recorded) {
           .GH = in.w_hh.size(0),
           .A = in.w_query.size(0),
           .D = in.values.size(2),
-          .w_context = dense_rows(in.w_context),
+          .w_context = in.w_context,
           .w_hh = kernels::contiguous(in.w_hh.detach()),
           .b_hh = kernels::contiguous(in.b_hh.detach()),
-          .w_query = dense_rows(in.w_query),
-          .score = dense_rows(in.score),
-          .keys = dense_rows(in.keys),
-          .values = dense_rows(in.values),
-          .mask = in.mask.defined() ? kernels::contiguous(in.mask) : in.mask};
+          .w_query = in.w_query,
+          .score = kernels::contiguous(in.score.detach()),
+          .keys = in.keys,
+          .values = in.values,
+          .mask = in.mask};
   const DType dtype = in.gates.dtype();
   run.states = empty({run.T + 1, run.B, run.H}, dtype);
   kernels::copy_into(in.h0.detach(), run.states.narrow(0, 0, 1).squeeze(0));
@@ -117,31 +116,22 @@ Run prepare(Cell cell, const AttentiveInputs& in, bool recorded) {
 }
 
 template <class Real>
-kernels::Rows<const Real> rows(const Tensor& x) {
-  return {x.data<Real>(), x.strides()[0], x.strides()[1]};
-}
-template <class Real>
-kernels::Rows<Real> mutable_rows(const Tensor& x) {
-  return {x.mutable_data<Real>(), x.strides()[0], x.strides()[1]};
-}
-
-template <class Real>
 void forward(const Run& r, const Tensor& gates) {
   const auto [T, B, H, GH, A, D] = std::tuple(r.T, r.B, r.H, r.GH, r.A, r.D);
   const Tensor with_context = empty({B, GH}, gates.dtype());
   Real* x = with_context.mutable_data<Real>();
+  const auto w_query = r.w_query.view<Real>(), w_context = r.w_context.view<Real>();
   for (int64_t t = 0; t < T; ++t) {
     Real *query = r.at<Real>(r.queries, t), *out = r.at<Real>(r.out, t), *context = out + H;
     const Real* h = r.at<Real>(r.states, t);
-    kernels::gemm<Real>(false, true, B, A, H, 1, h, H, r.w_query.data<Real>(), r.w_query.strides()[0], 0, query, A);
-    kernels::additive_attention<Real>(r.attention_shape(), {query, A, A}, rows<Real>(r.keys), r.score.data<Real>(),
-                                      rows<Real>(r.values), r.source_mask(), r.at<Real>(r.weights, t),
-                                      {context, H + D, H + D});
+    kernels::gemm<Real>(false, true, B, A, H, h, H, w_query.data, w_query.strides[0], 0, query, A);
+    kernels::additive_attention<Real>(r.attention_shape(), {query, {A, A}}, r.keys.view<Real>(), r.score.data<Real>(),
+                                      r.values.view<Real>(), r.source_mask(), r.at<Real>(r.weights, t),
+                                      {context, {H + D, H + D}});
     std::copy_n(r.at<Real>(gates, t), B * GH, x);
-    kernels::gemm<Real>(false, true, B, GH, D, 1, context, H + D, r.w_context.data<Real>(), r.w_context.strides()[0], 1,
-                        x, GH);
-    kernels::recurrent<Real>(r.cell, r.step_shape(), {x, B * GH, GH}, r.cell_weights<Real>(), r.before<Real>(t), {},
-                             {out, B * (H + D), H + D}, {r.at<Real>(r.states, t + 1), r.at<Real>(r.cells, t + 1)},
+    kernels::gemm<Real>(false, true, B, GH, D, context, H + D, w_context.data, w_context.strides[0], 1, x, GH);
+    kernels::recurrent<Real>(r.cell, r.step_shape(), {x, {B * GH, GH}}, r.cell_weights<Real>(), r.before<Real>(t), {},
+                             {out, {B * (H + D), H + D}}, {r.at<Real>(r.states, t + 1), r.at<Real>(r.cells, t + 1)},
                              r.at<Real>(r.saved, t));
   }
 }
@@ -152,8 +142,8 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
   const DType dtype = g.dtype();
   const Tensor dgates = empty({T, B, GH}, dtype), dqueries = empty({T, B, A}, dtype), dcontext = empty({B, D}, dtype);
   const Tensor dw_hh = zeros(r.w_hh.shape(), dtype), db_hh = zeros({GH}, dtype);
-  const Tensor dscore = zeros({A}, dtype), dkeys = zeros(r.keys.shape(), dtype),
-               dvalues = zeros(r.values.shape(), dtype);
+  const Tensor dscore = zeros({A}, dtype), dkeys = zeros({B, r.S, A}, dtype), dvalues = zeros({B, r.S, D}, dtype);
+  const auto w_query = r.w_query.view<Real>(), w_context = r.w_context.view<Real>();
   // What step t + 1 and later want of the state after step t, and where step t leaves what it wants of the
   // one before.
   Tensor dh = zeros({B, H}, dtype), dh_before = empty({B, H}, dtype), dc, dc_before;
@@ -163,21 +153,23 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
     const Real* dout = g.data<Real>() + t * B * (H + D);
     Real *dgate = r.at<Real>(dgates, t), *dquery = r.at<Real>(dqueries, t), *dctx = dcontext.mutable_data<Real>();
     kernels::recurrent_backward<Real>(r.cell, r.step_shape(), r.cell_weights<Real>(), r.before<Real>(t), {},
-                                      {r.at<Real>(r.states, t + 1), B * H, H}, r.at<Real>(r.saved, t),
-                                      {dout, B * (H + D), H + D}, {dh.data<Real>(), r.at<Real>(dc, 0)},
-                                      {{dgate, B * GH, GH},
+                                      {r.at<Real>(r.states, t + 1), {B * H, H}}, r.at<Real>(r.saved, t),
+                                      {dout, {B * (H + D), H + D}}, {dh.data<Real>(), r.at<Real>(dc, 0)},
+                                      {{dgate, {B * GH, GH}},
                                        {dh_before.mutable_data<Real>(), r.at<Real>(dc_before, 0)},
                                        dw_hh.mutable_data<Real>(),
                                        db_hh.mutable_data<Real>(),
                                        true});
     for (int64_t b = 0; b < B; ++b) std::copy_n(dout + b * (H + D) + H, D, dctx + b * D);
-    kernels::gemm<Real>(false, false, B, D, GH, 1, dgate, GH, r.w_context.data<Real>(), r.w_context.strides()[0], 1,
-                        dctx, D);
-    kernels::additive_attention_backward<Real>(
-        r.attention_shape(), {r.at<Real>(r.queries, t), A, A}, rows<Real>(r.keys), r.score.data<Real>(),
-        rows<Real>(r.values), r.at<Real>(r.weights, t), {dctx, D, D}, nullptr,
-        {{dquery, A, A}, mutable_rows<Real>(dkeys), dscore.mutable_data<Real>(), mutable_rows<Real>(dvalues)});
-    kernels::gemm<Real>(false, false, B, H, A, 1, dquery, A, r.w_query.data<Real>(), r.w_query.strides()[0], 1,
+    kernels::gemm<Real>(false, false, B, D, GH, dgate, GH, w_context.data, w_context.strides[0], 1, dctx, D);
+    kernels::additive_attention_backward<Real>(r.attention_shape(), {r.at<Real>(r.queries, t), {A, A}},
+                                               r.keys.view<Real>(), r.score.data<Real>(), r.values.view<Real>(),
+                                               r.at<Real>(r.weights, t), {dctx, {D, D}}, nullptr,
+                                               {{dquery, {A, A}},
+                                                kernels::writable<Real, 2>(dkeys),
+                                                dscore.mutable_data<Real>(),
+                                                kernels::writable<Real, 2>(dvalues)});
+    kernels::gemm<Real>(false, false, B, H, A, dquery, A, w_query.data, w_query.strides[0], 1,
                         dh_before.mutable_data<Real>(), H);
     std::swap(dh, dh_before);
     std::swap(dc, dc_before);
@@ -186,12 +178,12 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
   Tensor dw_context, dw_query;
   if (needs[kContext]) {
     dw_context = empty({GH, D}, dtype);
-    kernels::gemm<Real>(true, false, GH, D, T * B, 1, dgates.data<Real>(), GH, r.out.data<Real>() + H, H + D, 0,
+    kernels::gemm<Real>(true, false, GH, D, T * B, dgates.data<Real>(), GH, r.out.data<Real>() + H, H + D, 0,
                         dw_context.mutable_data<Real>(), D);
   }
   if (needs[kQuery]) {
     dw_query = empty({A, H}, dtype);
-    kernels::gemm<Real>(true, false, A, H, T * B, 1, dqueries.data<Real>(), A, r.states.data<Real>(), H, 0,
+    kernels::gemm<Real>(true, false, A, H, T * B, dqueries.data<Real>(), A, r.states.data<Real>(), H, 0,
                         dw_query.mutable_data<Real>(), H);
   }
   return {dgates, dw_context, dw_hh, db_hh, dw_query, dscore, dkeys, dvalues, dh, dc};

@@ -8,6 +8,7 @@
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/tensor/kernels/simd.h>
+#include <heed/tensor/kernels/views.h>
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/random.h>
 #include "error_cases.h"
@@ -157,6 +158,11 @@ std::vector<ErrorCase> settings() {
       refuses<ValueError>("set_num_threads: 0 threads; need at least 1", [] { set_num_threads(0); }),
       refuses<ValueError>("use_simd_target: this machine has no \"ABACUS\"; need one of *",
                           [] { kernels::use_simd_target("ABACUS"); }),
+      refuses<Error>("writable: a result of shape (3, 2, 4) and strides (4, 12, 1) would be written to a copy; need 2 "
+                     "axes by strides",
+                     [] {
+                       kernels::writable<float, 1>(zeros({2, 3, 4}).transpose(0, 1));
+                     }),
   };
 }
 

@@ -110,13 +110,14 @@ struct Attention {
   Shape q, k, v;
   AttentionOptions options = {};
   enum { none, boolean_mask, dead_row, additive } mask = none;
-  uint64_t seed = 0;  // of dropout
+  uint64_t seed = 0;      // of dropout
+  Shape mask_shape = {};  // (T, S), unless given
 };
 
 /// The mask as a sample's fourth input: additive ones are differentiated too.
 List attention_inputs(const Attention& a, Draw& d) {
   List x{d.real(a.q), d.real(a.k), d.real(a.v)};
-  const Shape scores{a.q[a.q.rank() - 2], a.k[a.k.rank() - 2]};
+  const Shape scores = a.mask_shape.rank() ? a.mask_shape : Shape{a.q[a.q.rank() - 2], a.k[a.k.rank() - 2]};
   if (a.mask == Attention::additive) x.push_back(d.real(scores));
   if (a.mask == Attention::boolean_mask || a.mask == Attention::dead_row) {
     std::vector<bool> may(static_cast<size_t>(scores.numel()));
@@ -161,6 +162,20 @@ std::vector<Attention> attention_cases() {
                    {.causal = true, .dropout = 0.4},
                    Attention::none,
                    6});
+  // Rank 5: every broadcast of each mask; the boolean ones without their leading axes of 1.
+  const Shape q5{2, 3, 1, 2, 1}, kv5{2, 3, 1, 2, 1}, full{2, 3, 1, 2, 2};
+  for (int broadcast = 0; broadcast < 16; ++broadcast) {
+    Shape sizes = full;
+    for (const auto& [bit, axis] : {std::pair(1, 0), {2, 1}, {4, 3}, {8, 4}})
+      if (broadcast & bit) sizes[axis] = 1;
+    cases.push_back({fmt::format("rank 5, additive mask {}", sizes), q5, kv5, kv5, {}, Attention::additive, 0, sizes});
+    while (sizes.rank() > 1 && sizes[0] == 1) sizes.erase(0);
+    cases.push_back({fmt::format("rank 5, mask {}", sizes), q5, kv5, kv5, {}, Attention::boolean_mask, 0, sizes});
+  }
+  const Shape q54{2, 3, 2, 1, 2}, kv54{2, 3, 2, 3, 2};
+  for (const Shape& sizes : {Shape{2, 1, 1, 1, 3}, Shape{3, 1, 1, 3}, Shape{2, 1, 2, 1, 3}, Shape{2, 1, 3}})
+    cases.push_back(
+        {fmt::format("rank 5 of two heads, mask {}", sizes), q54, kv54, kv54, {}, Attention::additive, 0, sizes});
   return cases;
 }
 

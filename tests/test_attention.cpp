@@ -4,6 +4,7 @@
 #include <heed/autograd/ops/reference.h>
 #include <heed/nn/attention.h>
 #include <heed/nn/mask.h>
+#include <heed/tensor/kernels/views.h>
 #include <heed/tensor/random.h>
 #include "reference_files.h"
 #include "watch.h"
@@ -145,6 +146,38 @@ TEST_CASE("attention: dropout drops weights while training only", "[nn][attentio
   REQUIRE((varies(one) && varies(many) && varies(packed)));
   const nn::EvalMode eval;
   REQUIRE_FALSE((varies(one) || varies(many) || varies(packed)));
+}
+
+TEST_CASE("attention of rank 5: a mask that repeats along some leading axes gets the gradient of the rank 4 call",
+          "[ops][attention]") {
+  Rng rng(5);
+  const Tensor q = randn({2, 3, 2, 1, 4}, rng, f64), k = randn({2, 3, 2, 5, 4}, rng, f64),
+               v = randn({2, 3, 2, 5, 4}, rng, f64), seed = randn({2, 3, 2, 1, 4}, rng, f64);
+  for (const Shape& shape : {Shape{2, 1, 1, 1, 5}, Shape{3, 1, 1, 5}, Shape{1, 3, 2, 1, 5}, Shape{2, 3, 1, 1, 5}}) {
+    CAPTURE(shape);
+    Tensor mask = randn(shape, rng, f64).set_requires_grad();
+    const Tensor y = scaled_dot_product_attention(q, k, v, {.mask = mask});
+    const Tensor g = grad(y, mask, {.seeds = {seed}});
+    const auto heads = [](const Tensor& x) { return x.reshape({6, 2, x.size(-2), x.size(-1)}); };
+    const Tensor bias = heads(mask.expand({2, 3, 2, 1, 5}));
+    const Tensor y4 = scaled_dot_product_attention(heads(q), heads(k), heads(v), {.mask = bias});
+    require_close(y.reshape(y4.shape()), y4, kSame);
+    require_close(g, grad(y4, mask, {.seeds = {heads(seed)}}), kSame);
+    CHECK((g * g).sum().item<double>() > 1e-6);
+  }
+}
+
+TEST_CASE("kernels: a view to write through refuses to be a copy", "[kernels][attention]") {
+  const Tensor x = zeros({2, 3, 4, 5});
+  CHECK(kernels::writable<float, 2>(x.narrow(2, 1, 3).select(0, 1)).at(2, 1) == x.data<float>() + 60 + 2 * 20 + 2 * 5);
+  CHECK(kernels::writable<float, 2>(x).at(5, 1) == x.data<float>() + 5 * 20 + 5);  // (2, 3) lie as one axis
+  CHECK(kernels::writable<float, 1>(Tensor()).data == nullptr);
+  CHECK_THROWS_AS((kernels::writable<float, 2>(x.transpose(0, 1))), Error);  // (3, 2) do not
+  CHECK_THROWS_AS((kernels::writable<float, 3>(x.mT())), Error);             // rows are not dense
+  CHECK_THROWS_AS((kernels::writable<float, 2>(zeros({2, 1, 1, 5}).expand({2, 3, 4, 5}))),
+                  Error);  // one of two repeats
+  const auto read = kernels::Readable<2>(x.transpose(0, 1));
+  CHECK(read.view<float>().data != x.data<float>());
 }
 
 TEST_CASE("additive attention: the fused op equals its twin, values and gradients", "[ops][attention]") {

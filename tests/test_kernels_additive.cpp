@@ -21,15 +21,15 @@ template <class Real>
 struct Array {
   int64_t B, rows, width;
   std::vector<Real> data;
-  Rows<Real> view;
+  Strided<Real, 2> view;
 
   Array(int64_t b, int64_t n, int64_t w, int64_t gap = 0, bool time_major = false)
       : B(b), rows(n), width(w), data(b * n * (w + gap), Real(77)) {
-    view = {data.data(), n * (w + gap), w + gap};
-    if (time_major) view.batch = w + gap, view.row = b * (w + gap);
+    view = {data.data(), {n * (w + gap), w + gap}};
+    if (time_major) view.strides[0] = w + gap, view.strides[1] = b * (w + gap);
   }
-  Real& operator()(int64_t b, int64_t i, int64_t d) const { return view.data[b * view.batch + i * view.row + d]; }
-  Rows<const Real> read() const { return {view.data, view.batch, view.row}; }
+  Real& operator()(int64_t b, int64_t i, int64_t d) const { return view.at(b, i)[d]; }
+  Strided<const Real, 2> read() const { return {view.data, {view.strides[0], view.strides[1]}}; }
   template <class F>
   void each(F f) const {
     for (int64_t b = 0; b < B; ++b)
@@ -43,9 +43,8 @@ struct Problem {
   AdditiveShape shape;
   Array<Real> query, keys, values, context, dcontext, dquery, dkeys, dvalues;
   std::vector<Real> score, weights, dweights, dscore;
-  std::vector<int64_t> lengths;
   std::unique_ptr<bool[]> allowed;
-  SourceMask mask;
+  Strided<const bool, 2> mask;
   std::mt19937 random{11};
 
   explicit Problem(const AdditiveShape& s, int64_t gap = 0, bool time_major = false)
@@ -70,19 +69,19 @@ struct Problem {
   Problem(const Problem&) = delete;
 
   float normal() { return std::normal_distribution<float>()(random); }
-  void limit(std::vector<int64_t> n) { lengths = n, mask.lengths = lengths.data(); }
-  void hide(bool per_query) {
-    const int64_t T = per_query ? shape.T : 1;
-    allowed.reset(new bool[shape.B * T * shape.S + 1]);
-    for (int64_t i = 0; i < shape.B * T * shape.S; ++i) allowed[i] = normal() > -0.4f;
-    mask.allowed = allowed.get();
-    mask.batch = T * shape.S;
-    mask.query = per_query ? shape.S : 0;
+  /// Position s of row b, for query t, may be attended to if f(b, t, s).
+  template <class F>
+  void allow(F f) {
+    allowed.reset(new bool[shape.B * shape.T * shape.S + 1]);
+    mask = {allowed.get(), {shape.T * shape.S, shape.S}};
+    for (int64_t b = 0; b < shape.B; ++b)
+      for (int64_t t = 0; t < shape.T; ++t)
+        for (int64_t s = 0; s < shape.S; ++s) allowed[(b * shape.T + t) * shape.S + s] = f(b, t, s);
   }
-  bool sees(int64_t b, int64_t t, int64_t s) const {
-    if (mask.lengths && s >= mask.lengths[b]) return false;
-    return !mask.allowed || mask.allowed[b * mask.batch + t * mask.query + s];
+  void limit(std::vector<int64_t> lengths) {
+    allow([&](int64_t b, int64_t, int64_t s) { return s < lengths[b]; });
   }
+  bool sees(int64_t b, int64_t t, int64_t s) const { return !mask.data || mask.at(b, t)[s]; }
   void forward() {
     additive_attention(shape, query.read(), keys.read(), score.data(), values.read(), mask, weights.data(),
                        context.view);
@@ -211,11 +210,13 @@ TEMPLATE_TEST_CASE("additive attention: lengths and masks hide positions", "[ker
   for (const auto& shape : kShapes)
     for (const bool per_query : {false, true}) {
       Problem<TestType> p(shape);
-      std::vector<int64_t> lengths;
-      for (int64_t b = 0; b < shape.B; ++b)
-        lengths.push_back(b % 3 == 0 ? shape.S : b % 3 == 1 ? 1 : (shape.S + 1) / 2);
-      p.limit(lengths);
-      p.hide(per_query);
+      std::vector<bool> hidden(shape.B * (per_query ? shape.T : 1) * shape.S);
+      for (size_t i = 0; i < hidden.size(); ++i) hidden[i] = p.normal() < -0.4f;
+      p.allow([&](int64_t b, int64_t t, int64_t s) {
+        const int64_t length = b % 3 == 0 ? shape.S : b % 3 == 1 ? 1 : (shape.S + 1) / 2;
+        return s < length && !hidden[(per_query ? b * shape.T + t : b) * shape.S + s];
+      });
+      if (!per_query) p.mask.strides[1] = 0;
       check_against_twin(p);
     }
 }

@@ -29,16 +29,16 @@ template <class Real>
 struct Sequence {
   int64_t T, B, width;
   std::vector<Real> data;
-  Steps<Real> view;
+  Strided<Real, 2> view;
 
   Sequence(int64_t t, int64_t b, int64_t w, Layout layout) : T(t), B(b), width(w) {
     const int64_t gap = layout == Layout::wide ? 5 : 0, extra = layout == Layout::wide ? 3 : 0;
     data.assign(T * (B + extra) * (w + gap), Real(77));
-    view = {data.data(), (B + extra) * (w + gap), w + gap};
-    if (layout == Layout::batch_major) view.step = w, view.row = T * w;
+    view = {data.data(), {(B + extra) * (w + gap), w + gap}};
+    if (layout == Layout::batch_major) view.strides[0] = w, view.strides[1] = T * w;
   }
-  Real& operator()(int64_t t, int64_t b, int64_t j) const { return view.data[t * view.step + b * view.row + j]; }
-  Steps<const Real> read() const { return {view.data, view.step, view.row}; }
+  Real& operator()(int64_t t, int64_t b, int64_t j) const { return view.at(t, b)[j]; }
+  Strided<const Real, 2> read() const { return {view.data, {view.strides[0], view.strides[1]}}; }
   template <class F>
   void each(F f) const {
     for (int64_t t = 0; t < T; ++t)
@@ -446,7 +446,8 @@ TEMPLATE_TEST_CASE("recurrent: steps run one by one are the sequence run at once
     std::vector<TestType> h = whole.h0, c = whole.c0;
     for (int64_t t = 0; t < 4; ++t) {
       Sequence<TestType> out(1, 3, 18, Layout::time_major);
-      const Steps<const TestType> gates{&whole.gates(t, 0, 0), whole.gates.view.step, whole.gates.view.row};
+      const Strided<const TestType, 2> gates{&whole.gates(t, 0, 0),
+                                             {whole.gates.view.strides[0], whole.gates.view.strides[1]}};
       recurrent<TestType>(cell, {1, 3, 18}, gates, {whole.w.data(), whole.bias.data()}, {h.data(), c.data()}, {},
                           out.view, {h.data(), c.data()}, nullptr);
       out.each([&](TestType y, int64_t, int64_t b, int64_t j) { CHECK(y == whole.out(t, b, j)); });

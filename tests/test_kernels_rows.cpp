@@ -9,10 +9,11 @@
 #include "kernels.h"
 
 using namespace heed;
+using kernels::SoftmaxForm;
 
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity(), kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
 // Many roundings of 6e-8, of 1.1e-16: x - max is rounded at sizes up to 40, and e^x passes that on.
 constexpr double kF32 = 6e-6, kF64 = 2e-14;
 
@@ -55,7 +56,7 @@ TEMPLATE_TEST_CASE("log_softmax: a large maximum takes no digits from small resu
   on_every_simd_target([&] {
     const std::vector<T> x = {T(1e4), T(1e4 - 10), T(1e4 - 12)};  // whole numbers, exact in f32
     std::vector<T> y(3);
-    kernels::log_softmax(x.data(), y.data(), 1, 3);
+    kernels::softmax(SoftmaxForm::log, x.data(), y.data(), 1, 3);
     const double rest = std::log1p(std::exp(-10.) + std::exp(-12.));
     for (size_t i = 0; i < 3; ++i)
       CHECK(y[i] == Approx(double(x[i] - x[0]) - rest).epsilon(sizeof(T) == 4 ? 4e-3 : 1e-10));
@@ -70,26 +71,24 @@ TEMPLATE_TEST_CASE("softmax kernels: equal their definitions at every size", "[k
         CAPTURE(rows, n);
         const auto x = normal<T>(rows * n, 1, 5), g = normal<T>(rows * n, 2);
         const std::vector<double> xd = exact(x), gd = exact(g), p = softmax_of(xd, n);
-        std::vector<T> y(rows * n), ly(rows * n), lse(rows), dx(rows * n), ldx(rows * n);
-        kernels::softmax(x.data(), y.data(), rows, n);
-        kernels::log_softmax(x.data(), ly.data(), rows, n);
-        kernels::logsumexp(x.data(), lse.data(), rows, n);
-        kernels::softmax_backward(g.data(), y.data(), dx.data(), rows, n);
-        kernels::log_softmax_backward(g.data(), ly.data(), ldx.data(), rows, n);
-        std::vector<double> lp(rows * n), lse_exact(rows), dp(rows * n), dlp(rows * n);
+        std::vector<T> y(rows * n), ly(rows * n), dx(rows * n), ldx(rows * n);
+        kernels::softmax(SoftmaxForm::plain, x.data(), y.data(), rows, n);
+        kernels::softmax(SoftmaxForm::log, x.data(), ly.data(), rows, n);
+        kernels::softmax_backward(SoftmaxForm::plain, g.data(), y.data(), dx.data(), rows, n);
+        kernels::softmax_backward(SoftmaxForm::log, g.data(), ly.data(), ldx.data(), rows, n);
+        std::vector<double> lp(rows * n), dp(rows * n), dlp(rows * n);
         for (int64_t r = 0; r < rows; ++r) {
-          lse_exact[r] = log_sum_exp_of(xd.data() + r * n, n);
+          const double lse = log_sum_exp_of(xd.data() + r * n, n);
           double dot = 0, total = 0;
           for (int64_t i = r * n; i < (r + 1) * n; ++i) dot += gd[i] * p[i], total += gd[i];
           for (int64_t i = r * n; i < (r + 1) * n; ++i) {
-            lp[i] = xd[i] - lse_exact[r];
+            lp[i] = xd[i] - lse;
             dp[i] = p[i] * (gd[i] - dot);
             dlp[i] = gd[i] - p[i] * total;
           }
         }
         CHECK(worst_error(y, p, 1e-30) <= tolerance<T>());
         CHECK(worst_error(ly, lp, 1) <= tolerance<T>());
-        CHECK(worst_error(lse, lse_exact, 1) <= tolerance<T>());
         CHECK(worst_error(dx, dp, 1) <= tolerance<T>());
         CHECK(worst_error(ldx, dlp, 10) <= tolerance<T>());
       }
@@ -108,18 +107,13 @@ TEMPLATE_TEST_CASE("softmax kernels: infinities, NaN and huge elements", "[kerne
       std::fill_n(x.begin() + 3 * n, n, -inf), x[3 * n + 2] = 5;  // 3: one finite
       x[4 * n + 2] = T(1e30);                                     // 4: one huge
       std::fill_n(x.begin() + 5 * n, n, T(-1e30));                // 5: all hugely negative
-      std::vector<T> y(6 * n), lse(6);
-      kernels::softmax(x.data(), y.data(), 6, n);
-      kernels::logsumexp(x.data(), lse.data(), 6, n);
+      std::vector<T> y(6 * n);
+      kernels::softmax(SoftmaxForm::plain, x.data(), y.data(), 6, n);
       for (int64_t i = 0; i < 3 * n; ++i) CHECK(std::isnan(y[i]));
       for (int64_t i = 3 * n; i < 5 * n; ++i) CHECK(y[i] == T(i % n == 2));
       CHECK(y[5 * n] == Approx(1.0 / double(n)));
-      CHECK(worst_error(lse, {-kInf, kInf, kNaN, 5, double(T(1e30)), double(T(-1e30))}, 1) == 0);
     }
   });
-  T empty = 0;
-  kernels::logsumexp<T>(nullptr, &empty, 1, 0);
-  CHECK(empty == -std::numeric_limits<T>::infinity());
 }
 
 TEMPLATE_TEST_CASE("cross_entropy kernels: loss and gradient equal their definitions", "[kernels][loss]", float,
@@ -149,7 +143,6 @@ TEMPLATE_TEST_CASE("cross_entropy kernels: loss and gradient equal their definit
         }
         kernels::cross_entropy(shape, x.data(), targets.data(), loss.data(), lse.data());
         kernels::cross_entropy_backward(shape, x.data(), targets.data(), lse.data(), T(scale), dx.data());
-        CHECK(worst_error(lse, lse_exact, 1) <= tolerance<T>());
         CHECK(worst_error(loss, loss_exact, 1) <= tolerance<T>());
         CHECK(worst_error(dx, dx_exact, 0.1) <= tolerance<T>());
         auto in_place = x;
@@ -304,10 +297,6 @@ TEMPLATE_TEST_CASE("sums kernels: equal the sum in f64", "[kernels][sums]", floa
         std::vector<T> y(n, T(5));
         kernels::sum_rows(x.data(), y.data(), rows, n);
         CHECK(worst_error(y, expected, std::sqrt(double(rows)) + 1) <= tolerance<T>());
-        std::vector<T> twice = y;
-        kernels::sum_rows(x.data(), twice.data(), rows, n, true);
-        for (double& v : expected) v *= 2;
-        CHECK(worst_error(twice, expected, std::sqrt(double(rows)) + 1) <= tolerance<T>());
       }
   });
 }

@@ -6,6 +6,7 @@
 
 using namespace heed;
 using heed::kernels::simd_targets;
+using heed::kernels::Unary;
 
 namespace {
 
@@ -17,9 +18,8 @@ double cdf_at(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
 double gate_at(double x) { return sigmoid_at(2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)); }
 
 struct Case {
+  Unary f;
   const char* name;
-  void (*f32_kernel)(const float*, float*, int64_t);
-  void (*f64_kernel)(const double*, double*, int64_t);
   std::function<double(double)> exact;
   double floor;  // errors are relative to values of at least this size
   double at_inf, at_minus_inf;
@@ -29,20 +29,20 @@ struct Case {
 constexpr double kTiny = 1.2e-38 / 2e-6;
 
 const std::vector<Case> kCases = {
-    {"exp", kernels::exp, kernels::exp, [](double x) { return std::exp(x); }, 1e-38, kInf, 0},
-    {"log", kernels::log, kernels::log, [](double x) { return std::log(x); }, 0, kInf, kNaN},
-    {"sqrt", kernels::sqrt, kernels::sqrt, [](double x) { return std::sqrt(x); }, 0, kInf, kNaN},
-    {"rsqrt", kernels::rsqrt, kernels::rsqrt, [](double x) { return 1 / std::sqrt(x); }, 0, 0, kNaN},
-    {"sin", kernels::sin, kernels::sin, [](double x) { return std::sin(x); }, 1, kNaN, kNaN},
-    {"cos", kernels::cos, kernels::cos, [](double x) { return std::cos(x); }, 1, kNaN, kNaN},
-    {"tanh", kernels::tanh, kernels::tanh, [](double x) { return std::tanh(x); }, 0, 1, -1},
-    {"erf", kernels::erf, kernels::erf, [](double x) { return std::erf(x); }, 1e-38, 1, -1},
-    {"sigmoid", kernels::sigmoid, kernels::sigmoid, sigmoid_at, kTiny, 1, 0},
-    {"softplus", kernels::softplus, kernels::softplus,
-     [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, kTiny, kInf, 0},
-    {"silu", kernels::silu, kernels::silu, [](double x) { return x * sigmoid_at(x); }, 100 * kTiny, kInf, 0},
-    {"gelu", kernels::gelu, kernels::gelu, [](double x) { return x * cdf_at(x); }, 1e-6, kInf, 0},
-    {"gelu_tanh", kernels::gelu_tanh, kernels::gelu_tanh, [](double x) { return x * gate_at(x); }, 1e-6, kInf, 0},
+    {Unary::exp, "exp", [](double x) { return std::exp(x); }, 1e-38, kInf, 0},
+    {Unary::log, "log", [](double x) { return std::log(x); }, 0, kInf, kNaN},
+    {Unary::sqrt, "sqrt", [](double x) { return std::sqrt(x); }, 0, kInf, kNaN},
+    {Unary::rsqrt, "rsqrt", [](double x) { return 1 / std::sqrt(x); }, 0, 0, kNaN},
+    {Unary::sin, "sin", [](double x) { return std::sin(x); }, 1, kNaN, kNaN},
+    {Unary::cos, "cos", [](double x) { return std::cos(x); }, 1, kNaN, kNaN},
+    {Unary::tanh, "tanh", [](double x) { return std::tanh(x); }, 0, 1, -1},
+    {Unary::erf, "erf", [](double x) { return std::erf(x); }, 1e-38, 1, -1},
+    {Unary::sigmoid, "sigmoid", sigmoid_at, kTiny, 1, 0},
+    {Unary::softplus, "softplus", [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, kTiny,
+     kInf, 0},
+    {Unary::silu, "silu", [](double x) { return x * sigmoid_at(x); }, 100 * kTiny, kInf, 0},
+    {Unary::gelu, "gelu", [](double x) { return x * cdf_at(x); }, 1e-6, kInf, 0},
+    {Unary::gelu_tanh, "gelu_tanh", [](double x) { return x * gate_at(x); }, 1e-6, kInf, 0},
 };
 
 /// Numbers of every magnitude, dense where the functions bend, and special values.
@@ -71,7 +71,7 @@ TEST_CASE("unary kernels: f32 is within 2e-6 of the exact value on every instruc
         const double y64 = c.exact(v);
         expected.push_back(std::isinf(static_cast<float>(y64)) ? static_cast<float>(y64) : y64);
       }
-      c.f32_kernel(x.data(), y.data(), static_cast<int64_t>(x.size()));
+      kernels::unary(c.f, x.data(), y.data(), static_cast<int64_t>(x.size()));
       CHECK(worst_error(y, expected, c.floor) <= kTolerance);
     }
   });
@@ -84,7 +84,7 @@ TEST_CASE("unary kernels: f64 is as exact as the standard library", "[kernels][u
     CAPTURE(c.name);
     std::vector<double> y(x.size()), expected;
     for (const double v : x) expected.push_back(c.exact(v));
-    c.f64_kernel(x.data(), y.data(), static_cast<int64_t>(x.size()));
+    kernels::unary(c.f, x.data(), y.data(), static_cast<int64_t>(x.size()));
     CHECK(worst_error(y, expected, c.floor >= 1e-6 ? 1 : 1e-30) <= 4e-15);  // some roundings of 1.1e-16 each
   }
 }
@@ -97,8 +97,8 @@ TEST_CASE("unary kernels: infinities give the limit and NaN gives NaN", "[kernel
       const double xd[] = {kInf, -kInf, kNaN};
       float y[3];
       double yd[3];
-      c.f32_kernel(x, y, 3);
-      c.f64_kernel(xd, yd, 3);
+      kernels::unary(c.f, x, y, 3);
+      kernels::unary(c.f, xd, yd, 3);
       const std::vector<double> expected = {c.at_inf, c.at_minus_inf, kNaN};
       CHECK(worst_error(std::vector<float>(y, y + 3), expected, 0) == 0);
       CHECK(worst_error(std::vector<double>(yd, yd + 3), expected, 0) == 0);
@@ -113,10 +113,10 @@ TEST_CASE("unary kernels: a value's result depends on neither its place nor the 
     for (const Case& c : kCases) {
       CAPTURE(c.name);
       std::vector<float> all(x.size());
-      c.f32_kernel(x.data(), all.data(), static_cast<int64_t>(x.size()));
+      kernels::unary(c.f, x.data(), all.data(), static_cast<int64_t>(x.size()));
       for (const int64_t n : kSizes) {
         std::vector<float> part(n + 2, -77);
-        c.f32_kernel(x.data() + 3, part.data() + 1, n);  // neither is aligned
+        kernels::unary(c.f, x.data() + 3, part.data() + 1, n);  // neither is aligned
         CHECK(part.front() == -77);
         CHECK(part.back() == -77);
         bool equal = true;
@@ -131,9 +131,8 @@ TEST_CASE("unary kernels: a value's result depends on neither its place nor the 
 namespace {
 
 struct GradientCase {
+  Unary f;
   const char* name;
-  void (*f32_kernel)(const float*, const float*, float*, int64_t);
-  void (*f64_kernel)(const double*, const double*, double*, int64_t);
   std::function<double(double)> slope;  // of the kernel's second argument
   double at_inf, at_minus_inf;
 };
@@ -141,8 +140,8 @@ struct GradientCase {
 double pdf_at(double x) { return std::exp(-x * x / 2) / std::sqrt(2 * M_PI); }
 
 const std::vector<GradientCase> kGradients = {
-    {"gelu", kernels::gelu_backward, kernels::gelu_backward, [](double x) { return cdf_at(x) + x * pdf_at(x); }, 1, 0},
-    {"gelu_tanh", kernels::gelu_tanh_backward, kernels::gelu_tanh_backward,
+    {Unary::gelu, "gelu", [](double x) { return cdf_at(x) + x * pdf_at(x); }, 1, 0},
+    {Unary::gelu_tanh, "gelu_tanh",
      [](double x) {
        const double s = gate_at(x), c = 2 * std::sqrt(2 / M_PI);
        return s + x * s * (1 - s) * c * (1 + 3 * 0.044715 * x * x);
@@ -160,9 +159,9 @@ TEST_CASE("unary kernels: gradients equal their formulas at every size", "[kerne
         const auto x = normal<float>(n, 4, 4), g = normal<float>(n, 5);
         std::vector<float> dx(n);
         std::vector<double> expected, expected64, dx64(n);
-        c.f32_kernel(g.data(), x.data(), dx.data(), n);
+        kernels::gelu_backward(c.f, g.data(), x.data(), dx.data(), n);
         std::vector<double> xd(x.begin(), x.end()), gd(g.begin(), g.end());
-        c.f64_kernel(gd.data(), xd.data(), dx64.data(), n);
+        kernels::gelu_backward(c.f, gd.data(), xd.data(), dx64.data(), n);
         for (int64_t i = 0; i < n; ++i) expected.push_back(g[i] * c.slope(x[i]));
         // Slopes cancel near their zeros: errors are relative to 1, the size of a slope, times |g|.
         double worst = 0, worst64 = 0;
@@ -185,8 +184,8 @@ TEST_CASE("unary kernels: gradients at infinity are those of the straight lines 
       const float x[] = {float(xd[0]), float(xd[1]), float(kNaN)}, g[] = {2, 2, 2};
       float dx[3];
       double dxd[3];
-      c.f32_kernel(g, x, dx, 3);
-      c.f64_kernel(gd, xd, dxd, 3);
+      kernels::gelu_backward(c.f, g, x, dx, 3);
+      kernels::gelu_backward(c.f, gd, xd, dxd, 3);
       const std::vector<double> expected = {2 * c.at_inf, 2 * c.at_minus_inf, kNaN};
       CHECK(worst_error(std::vector<float>(dx, dx + 3), expected, 1e-30) <= 1e-6);
       CHECK(worst_error(std::vector<double>(dxd, dxd + 3), expected, 1e-30) <= 1e-6);
@@ -197,7 +196,7 @@ TEST_CASE("unary kernels: gradients at infinity are those of the straight lines 
 TEST_CASE("unary kernels: may write over their input", "[kernels][unary]") {
   const std::vector<float> x = normal<float>(100, 6);
   std::vector<float> y(100), in_place = x;
-  kernels::gelu(x.data(), y.data(), 100);
-  kernels::gelu(in_place.data(), in_place.data(), 100);
+  kernels::unary(Unary::gelu, x.data(), y.data(), 100);
+  kernels::unary(Unary::gelu, in_place.data(), in_place.data(), 100);
   CHECK(in_place == y);
 }

@@ -261,7 +261,7 @@ TEST_CASE("recurrent: inputs that do not fit are named", "[nn][rnn][errors]") {
   REQUIRE_THROWS_WITH(gru(x, {{}, zeros({1, 2, 4})}), Contains("only an LSTM has a cell state"));
   REQUIRE_THROWS_WITH(gru(x, {}, tensor({6})), Contains("lengths have shape (1); need (2)"));
   REQUIRE_THROWS_WITH(gru(x, {}, tensor({6, 7})), Contains("a length of 7; need 0 to 6"));
-  REQUIRE_THROWS_WITH(cell(x), Contains("GRU: x has shape (6, 2, 3); need (B, 3)"));
+  REQUIRE_THROWS_WITH(cell(x), Contains("GRU in c: x has shape (6, 2, 3); need (B, 3)"));
   REQUIRE_THROWS_AS(nn::GRU(params / "d", 3, 0), ValueError);
   REQUIRE_THROWS_AS(nn::GRU(params / "e", 3, 4, {.num_layers = 0}), ValueError);
   REQUIRE_THROWS_AS(nn::GRU(params / "f", 3, 4, {.dropout = 2}), ValueError);

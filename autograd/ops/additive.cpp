@@ -14,6 +14,8 @@ using namespace autograd;
 namespace {
 
 using kernels::AdditiveShape;
+using kernels::Readable;
+using kernels::writable;
 
 AdditiveShape check(const Op& op, const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& values,
                     const Tensor& mask) {
@@ -37,31 +39,12 @@ AdditiveShape check(const Op& op, const Tensor& query, const Tensor& keys, const
   return shape;
 }
 
-/// x without history, its last axis dense.
-Tensor dense_rows(const Tensor& x) {
-  const int last = x.rank() - 1;
-  return x.strides()[last] == 1 || x.shape()[last] <= 1 ? x.detach() : kernels::copy(x);
-}
-
-template <class T>
-kernels::Rows<const T> rows(const Tensor& x) {
-  return {x.data<T>(), x.strides()[0], x.strides()[1]};
-}
-template <class T>
-kernels::Rows<T> mutable_rows(const Tensor& x) {
-  if (!x.defined()) return {};
-  return {x.mutable_data<T>(), x.strides()[0], x.strides()[1]};
-}
-
 /// What forward and backward share.
 struct Attention {
   AdditiveShape shape;
-  Tensor query, keys, score, values, mask;
-
-  kernels::SourceMask source() const {
-    if (!mask.defined()) return {};
-    return {.allowed = mask.data<bool>(), .batch = mask.strides()[0], .query = mask.strides()[1]};
-  }
+  Readable<2> query, keys;
+  Tensor score;
+  Readable<2> values, mask;
 };
 
 }  // namespace
@@ -71,32 +54,30 @@ Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor&
   const Op op{"additive_attention", loc};
   const AdditiveShape shape = check(op, query, keys, score, values, mask);
   const auto [B, T, S, A, D] = shape;
-  const Attention a{shape,
-                    dense_rows(query),
-                    dense_rows(keys),
-                    dense_rows(score),
-                    dense_rows(values),
-                    mask.defined() ? dense_rows(view::expand(op, mask, {B, T, S})) : mask};
+  const Attention a{shape,  query,
+                    keys,   kernels::contiguous(score.detach()),
+                    values, mask.defined() ? view::expand(op, mask, {B, T, S}) : mask};
   const Tensor out = empty({B, T, D}, query.dtype()), weights = empty({B, T, S}, query.dtype());
   dispatch_floating(query.dtype(), [&]<class Real>() {
-    kernels::additive_attention<Real>(a.shape, rows<Real>(a.query), rows<Real>(a.keys), a.score.data<Real>(),
-                                      rows<Real>(a.values), a.source(), weights.mutable_data<Real>(),
-                                      mutable_rows<Real>(out));
+    kernels::additive_attention<Real>(a.shape, a.query.view<Real>(), a.keys.view<Real>(), a.score.data<Real>(),
+                                      a.values.view<Real>(), a.mask.view<bool>(), weights.mutable_data<Real>(),
+                                      writable<Real, 2>(out));
   });
 
-  const auto backward = [a, weights](const Tensor& g0, Needs needs) {
-    const Tensor g = dense_rows(g0);
-    const auto wanted = [&](size_t input, const Tensor& x) {
-      return needs[input] ? zeros(x.shape(), x.dtype()) : Tensor();
+  const auto backward = [a, weights](const Tensor& g, Needs needs) {
+    const AdditiveShape& s = a.shape;
+    const Readable<2> dcontext(g);
+    const auto wanted = [&](size_t input, const Shape& sizes) {
+      return needs[input] ? zeros(sizes, g.dtype()) : Tensor();
     };
-    const Tensor dquery = empty(a.query.shape(), g.dtype());
-    const Tensor dkeys = wanted(1, a.keys), dscore = wanted(2, a.score), dvalues = wanted(3, a.values);
+    const Tensor dquery = empty({s.B, s.T, s.A}, g.dtype());
+    const Tensor dkeys = wanted(1, {s.B, s.S, s.A}), dscore = wanted(2, {s.A}), dvalues = wanted(3, {s.B, s.S, s.D});
     dispatch_floating(g.dtype(), [&]<class Real>() {
       kernels::additive_attention_backward<Real>(
-          a.shape, rows<Real>(a.query), rows<Real>(a.keys), a.score.data<Real>(), rows<Real>(a.values),
-          weights.data<Real>(), rows<Real>(g), nullptr,
-          {mutable_rows<Real>(dquery), mutable_rows<Real>(dkeys),
-           dscore.defined() ? dscore.mutable_data<Real>() : nullptr, mutable_rows<Real>(dvalues)});
+          a.shape, a.query.view<Real>(), a.keys.view<Real>(), a.score.data<Real>(), a.values.view<Real>(),
+          weights.data<Real>(), dcontext.view<Real>(), nullptr,
+          {writable<Real, 2>(dquery), writable<Real, 2>(dkeys),
+           dscore.defined() ? dscore.mutable_data<Real>() : nullptr, writable<Real, 2>(dvalues)});
     });
     return Gradients{dquery, dkeys, dscore, dvalues};
   };

@@ -14,52 +14,31 @@
 namespace heed {
 
 using namespace autograd;
+using kernels::writable;
 
 namespace {
 
-/// x (..., rows, width) as (B, H, rows, width): leading axes beyond two merge into B; fewer are 1.
-Tensor as_heads(const Tensor& x) {
-  Tensor y = x.detach();
-  while (y.rank() < 4) y = view::unsqueeze(y, 0);
-  if (y.rank() > 4) {
-    Shape shape{-1, y.size(-3), y.size(-2), y.size(-1)};
-    shape = view::resolve({"attention"}, y, shape);
-    const Tensor merged = view::reshape(y, shape);
-    y = merged.defined() ? merged : view::reshape(kernels::copy(y), shape);
-  }
-  return y.strides()[3] == 1 || y.size(3) <= 1 ? y : kernels::copy(y);
-}
+using Rows = kernels::Readable<3>;                          // (B, H, rows) of width
+using Mask = kernels::Readable<4, kernels::Tail::element>;  // (B, H, T, S)
 
-template <class T>
-kernels::Heads<const T> heads(const Tensor& x) {
-  return {x.data<T>(), x.strides()[0], x.strides()[1], x.strides()[2]};
-}
-template <class T>
-kernels::Heads<T> mutable_heads(const Tensor& x) {
-  return {x.mutable_data<T>(), x.strides()[0], x.strides()[1], x.strides()[2]};
-}
-template <class T>
-kernels::AttentionMask<const T> mask_of(const Tensor& x) {
-  return {x.data<T>(), x.strides()[0], x.strides()[1], x.strides()[2], x.strides()[3]};
-}
-
-/// One attention in the kernel's terms: what forward and backward share. Every tensor is (B, H, rows, width) by strides.
+/// One attention in the kernel's terms: what forward and backward share. Leading axes merge into B.
 struct Attention {
-  Tensor q, k, v, out, lse;
+  Rows q, k, v;
+  Tensor out, lse;
   double scale;
   bool causal;
   int64_t offset;
-  Tensor allowed, bias, keep;  // (B, H, T, S) by strides, or undefined
+  Mask allowed, bias;
+  Tensor keep;  // (B, H, T, S), contiguous
   double keep_scale;
 
-  Attention(const Tensor& q4, const Tensor& k4, const Tensor& v4, const Tensor& out4, const AttentionOptions& options,
-            const Tensor& kept)
-      : q(q4),
-        k(k4),
-        v(v4),
-        out(out4),
-        lse(empty({q4.size(0), q4.size(1), q4.size(2)}, q4.dtype())),
-        scale(options.scale.value_or(1 / std::sqrt(static_cast<double>(q4.size(3))))),
+  Attention(Rows q_, Rows k_, Rows v_, const Tensor& out_, const AttentionOptions& options, const Tensor& kept)
+      : q(q_),
+        k(k_),
+        v(v_),
+        out(out_),
+        lse(empty({q.size(0), q.size(1), q.size(2)}, q.dtype())),
+        scale(options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))))),
         causal(options.causal),
         offset(options.causal_offset),
         keep(kept),
@@ -73,8 +52,8 @@ struct Attention {
     o.scale = static_cast<T>(scale);
     o.causal = causal;
     o.offset = offset;
-    if (allowed.defined()) o.allowed = mask_of<bool>(allowed);
-    if (bias.defined()) o.bias = mask_of<T>(bias);
+    o.allowed = allowed.view<bool>();
+    o.bias = bias.view<T>();
     if (keep.defined()) o.keep = keep.data<bool>();
     o.keep_scale = static_cast<T>(keep_scale);
     return o;
@@ -88,7 +67,7 @@ struct Attention {
   void forward() const {
     count(q.size(3) + v.size(3));
     dispatch_floating(q.dtype(), [&]<class T>() {
-      kernels::attention<T>(shape(), heads<T>(q), heads<T>(k), heads<T>(v), options<T>(), mutable_heads<T>(out),
+      kernels::attention<T>(shape(), q.view<T>(), k.view<T>(), v.view<T>(), options<T>(), writable<T, 3>(out),
                             lse.mutable_data<T>());
     });
   }
@@ -96,14 +75,12 @@ struct Attention {
   /// Writes dq, dk and dv; adds to dbias, if defined.
   void backward(const Tensor& g, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& dbias) const {
     count(3 * q.size(3) + 2 * v.size(3));
+    const Rows y(out), dy(g);
     dispatch_floating(q.dtype(), [&]<class T>() {
-      kernels::AttentionMask<T> db;
-      if (dbias.defined())
-        db = {dbias.mutable_data<T>(), dbias.strides()[0], dbias.strides()[1], dbias.strides()[2], dbias.strides()[3]};
-      const kernels::AttentionSaved<T> saved{heads<T>(q),   heads<T>(k), heads<T>(v),
-                                             heads<T>(out), heads<T>(g), lse.data<T>()};
-      kernels::attention_backward<T>(shape(), saved, options<T>(), mutable_heads<T>(dq), mutable_heads<T>(dk),
-                                     mutable_heads<T>(dv), db);
+      const kernels::AttentionSaved<T> saved{q.view<T>(), k.view<T>(),  v.view<T>(),
+                                             y.view<T>(), dy.view<T>(), lse.data<T>()};
+      kernels::attention_backward<T>(shape(), saved, options<T>(), writable<T, 3>(dq), writable<T, 3>(dk),
+                                     writable<T, 3>(dv), writable<T, 4, kernels::Tail::element>(dbias));
     });
   }
 };
@@ -160,11 +137,24 @@ Tensor draw_keep(const Shape& weights, const AttentionOptions& options) {
   return keep;
 }
 
+/// Where a mask's gradient is summed up: the mask's shape. But where the mask repeats along some leading axes, not
+/// along all, no stride says so once they are merged: then it has them in full.
+Shape with_room_to_add(const Shape& mask, const Shape& weights) {
+  Shape room = mask;
+  while (room.rank() < weights.rank()) room.insert(0, 1);
+  bool repeats = false, varies = false;
+  for (int i = 0; i < weights.rank() - 3; ++i)
+    if (weights[i] > 1) (room[i] == 1 ? repeats : varies) = true;
+  if (!repeats || !varies) return mask;
+  for (int i = 0; i < weights.rank() - 3; ++i) room[i] = weights[i];
+  return room;
+}
+
 Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, const Tensor& keep) {
   const Tensor out = empty(with_matrix(leading(c.q), c.q.size(-2), c.v.size(-1)), c.q.dtype());
-  Attention a(as_heads(c.q), as_heads(c.k), as_heads(c.v), as_heads(out), options, keep);
+  Attention a(c.q, c.k, c.v, out, options, keep);
   const bool additive = c.mask.defined() && c.mask.dtype() != boolean;
-  if (c.mask.defined()) (additive ? a.bias : a.allowed) = as_heads(view::expand(op, c.mask, c.weights));
+  if (c.mask.defined()) (additive ? a.bias : a.allowed) = view::expand(op, c.mask, c.weights);
   a.forward();
   std::vector<Tensor> inputs{c.q, c.k, c.v};
   if (additive) inputs.push_back(c.mask);
@@ -172,12 +162,13 @@ Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, c
                          weights = c.weights](const Tensor& g, Needs needs) {
     Gradients d;
     for (size_t i = 0; i < 3; ++i) d.push_back(empty(shapes[i], a.q.dtype()));
-    Tensor dbias;
-    if (additive) {
-      d.push_back(needs[3] ? zeros(shapes[3], a.q.dtype()) : Tensor());
-      if (needs[3]) dbias = as_heads(view::expand({"attention"}, d[3], weights));
+    Tensor dmask, dbias;
+    if (additive && needs[3]) {
+      dmask = zeros(with_room_to_add(shapes[3], weights), a.q.dtype());
+      dbias = view::expand({"attention"}, dmask, weights);
     }
-    a.backward(as_heads(g), as_heads(d[0]), as_heads(d[1]), as_heads(d[2]), dbias);
+    a.backward(g, d[0], d[1], d[2], dbias);
+    if (additive) d.push_back(dmask.defined() ? sum_to(dmask, shapes[3]) : dmask);
     return d;
   };
   return fused(op, out, inputs, backward, [options, keep, additive, mask = c.mask](Inputs in) {

@@ -31,13 +31,15 @@ Tensor weight_of(const Tensor& a, const Tensor& b, F f) {
   return map2(a.detach(), b.detach(), f);
 }
 
-/// kernel(in, out, n) over contiguous memory, f32 or f64.
-template <class Kernel>
-Tensor vectorised(const Tensor& x0, Kernel kernel) {
-  const Tensor x = kernels::contiguous(x0);
-  Tensor y = empty(x.shape(), x.dtype());
-  dispatch_floating(x.dtype(), [&]<class T>() { kernel(x.data<T>(), y.mutable_data<T>(), x.numel()); });
-  return y;
+using kernels::Unary;
+
+/// The op of a function that is one SIMD kernel; gradient(g) or gradient(g, y).
+template <class Gradient>
+Tensor unary(const Op& op, Unary f, const Tensor& x, Gradient gradient) {
+  check_floating(op, x);
+  const Tensor dense = kernels::contiguous(x), y = empty(x.shape(), x.dtype());
+  dispatch_floating(x.dtype(), [&]<class T>() { kernels::unary(f, dense.data<T>(), y.mutable_data<T>(), x.numel()); });
+  return record(op, y, {{x, gradient}});
 }
 
 int64_t integer_scalar(const Op& op, double s) {
@@ -152,31 +154,19 @@ Tensor pow(const Tensor& a0, const Tensor& b0, Loc loc) {
 // --- functions of one variable ------------------------------------------------------------------------------------------
 
 Tensor exp(const Tensor& x, Loc loc) {
-  const Op op{"exp", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::exp(in, out, n); }),
-                {{x, [](const Tensor& g, const Tensor& y) { return g * y; }}});
+  return unary({"exp", loc}, Unary::exp, x, [](const Tensor& g, const Tensor& y) { return g * y; });
 }
 
 Tensor log(const Tensor& x, Loc loc) {
-  const Op op{"log", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::log(in, out, n); }),
-                {{x, [x](const Tensor& g) { return g / x; }}});
+  return unary({"log", loc}, Unary::log, x, [x](const Tensor& g) { return g / x; });
 }
 
 Tensor sqrt(const Tensor& x, Loc loc) {
-  const Op op{"sqrt", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sqrt(in, out, n); }),
-                {{x, [](const Tensor& g, const Tensor& y) { return g / (y * 2); }}});
+  return unary({"sqrt", loc}, Unary::sqrt, x, [](const Tensor& g, const Tensor& y) { return g / (y * 2); });
 }
 
 Tensor rsqrt(const Tensor& x, Loc loc) {
-  const Op op{"rsqrt", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::rsqrt(in, out, n); }),
-                {{x, [](const Tensor& g, const Tensor& y) { return g * y * y * y * -0.5; }}});
+  return unary({"rsqrt", loc}, Unary::rsqrt, x, [](const Tensor& g, const Tensor& y) { return g * y * y * y * -0.5; });
 }
 
 Tensor abs(const Tensor& x, Loc loc) {
@@ -189,38 +179,23 @@ Tensor abs(const Tensor& x, Loc loc) {
 }
 
 Tensor sin(const Tensor& x, Loc loc) {
-  const Op op{"sin", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sin(in, out, n); }),
-                {{x, [x](const Tensor& g) { return g * cos(x); }}});
+  return unary({"sin", loc}, Unary::sin, x, [x](const Tensor& g) { return g * cos(x); });
 }
 
 Tensor cos(const Tensor& x, Loc loc) {
-  const Op op{"cos", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::cos(in, out, n); }),
-                {{x, [x](const Tensor& g) { return -g * sin(x); }}});
+  return unary({"cos", loc}, Unary::cos, x, [x](const Tensor& g) { return -g * sin(x); });
 }
 
 Tensor tanh(const Tensor& x, Loc loc) {
-  const Op op{"tanh", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::tanh(in, out, n); }),
-                {{x, [](const Tensor& g, const Tensor& y) { return g * (1 - y * y); }}});
+  return unary({"tanh", loc}, Unary::tanh, x, [](const Tensor& g, const Tensor& y) { return g * (1 - y * y); });
 }
 
 Tensor sigmoid(const Tensor& x, Loc loc) {
-  const Op op{"sigmoid", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::sigmoid(in, out, n); }),
-                {{x, [](const Tensor& g, const Tensor& y) { return g * (y * (1 - y)); }}});
+  return unary({"sigmoid", loc}, Unary::sigmoid, x, [](const Tensor& g, const Tensor& y) { return g * (y * (1 - y)); });
 }
 
 Tensor erf(const Tensor& x, Loc loc) {
-  const Op op{"erf", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::erf(in, out, n); }),
-                {{x, [x](const Tensor& g) { return g * exp(-(x * x)) * (2 / std::sqrt(M_PI)); }}});
+  return unary({"erf", loc}, Unary::erf, x, [x](const Tensor& g) { return g * exp(-(x * x)) * (2 / std::sqrt(M_PI)); });
 }
 
 Tensor relu(const Tensor& x, Loc loc) {
@@ -233,20 +208,14 @@ Tensor relu(const Tensor& x, Loc loc) {
 }
 
 Tensor silu(const Tensor& x, Loc loc) {
-  const Op op{"silu", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::silu(in, out, n); }),
-                {{x, [x](const Tensor& g) {
-                    const Tensor s = sigmoid(x);
-                    return g * (s * (1 + x * (1 - s)));
-                  }}});
+  return unary({"silu", loc}, Unary::silu, x, [x](const Tensor& g) {
+    const Tensor s = sigmoid(x);
+    return g * (s * (1 + x * (1 - s)));
+  });
 }
 
 Tensor softplus(const Tensor& x, Loc loc) {
-  const Op op{"softplus", loc};
-  check_floating(op, x);
-  return record(op, vectorised(x, []<class T>(const T* in, T* out, int64_t n) { kernels::softplus(in, out, n); }),
-                {{x, [x](const Tensor& g) { return g * sigmoid(x); }}});
+  return unary({"softplus", loc}, Unary::softplus, x, [x](const Tensor& g) { return g * sigmoid(x); });
 }
 
 // --- choices ------------------------------------------------------------------------------------------------------------

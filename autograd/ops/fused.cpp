@@ -46,31 +46,28 @@ Tensor check_scale(const Op& op, const Tensor& x, const Tensor& p, const char* n
   return contiguous(p);
 }
 
-using RowKernel32 = void (*)(const float*, float*, int64_t, int64_t);
-using RowKernel64 = void (*)(const double*, double*, int64_t, int64_t);
-using RowBackward32 = void (*)(const float*, const float*, float*, int64_t, int64_t);
-using RowBackward64 = void (*)(const double*, const double*, double*, int64_t, int64_t);
+using kernels::SoftmaxForm;
 
-/// softmax or log_softmax along any axis: kernels see it as the last.
-Tensor along_rows(const Op& op, const Tensor& x0, int64_t axis0, RowKernel32 f, RowKernel64 d, RowBackward32 fb,
-                  RowBackward64 db, Twin twin) {
+/// softmax or its logarithm along any axis: kernels see it as the last.
+Tensor along_rows(const Op& op, SoftmaxForm form, const Tensor& x0, int64_t axis0, Twin twin) {
   check_floating(op, x0);
   const int axis = normalize_axis(op, axis0, x0.rank());
   if (axis != x0.rank() - 1) {
     const Tensor turned = x0.transpose(axis, -1, op.where);
-    return along_rows(op, turned, -1, f, d, fb, db, std::move(twin)).transpose(axis, -1, op.where);
+    return along_rows(op, form, turned, -1, std::move(twin)).transpose(axis, -1, op.where);
   }
   const Tensor x = contiguous(x0);
   const Rows rows(x);
   const Tensor y = empty_like(x);
-  if (x.dtype() == f64) d(x.data<double>(), y.mutable_data<double>(), rows.count, rows.size);
-  else f(x.data<float>(), y.mutable_data<float>(), rows.count, rows.size);
+  dispatch_floating(
+      x.dtype(), [&]<class T>() { kernels::softmax(form, x.data<T>(), y.mutable_data<T>(), rows.count, rows.size); });
   return fused(
       op, y, {x0},
-      [y, rows, fb, db](const Tensor& g0, Needs) -> Gradients {
+      [y, rows, form](const Tensor& g0, Needs) -> Gradients {
         const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
-        if (y.dtype() == f64) db(g.data<double>(), y.data<double>(), dx.mutable_data<double>(), rows.count, rows.size);
-        else fb(g.data<float>(), y.data<float>(), dx.mutable_data<float>(), rows.count, rows.size);
+        dispatch_floating(y.dtype(), [&]<class T>() {
+          kernels::softmax_backward(form, g.data<T>(), y.data<T>(), dx.mutable_data<T>(), rows.count, rows.size);
+        });
         return {dx};
       },
       std::move(twin));
@@ -79,14 +76,12 @@ Tensor along_rows(const Op& op, const Tensor& x0, int64_t axis0, RowKernel32 f, 
 }  // namespace
 
 Tensor softmax(const Tensor& x, int64_t axis, Loc loc) {
-  return along_rows({"softmax", loc}, x, axis, kernels::softmax<float>, kernels::softmax<double>,
-                    kernels::softmax_backward<float>, kernels::softmax_backward<double>,
+  return along_rows({"softmax", loc}, SoftmaxForm::plain, x, axis,
                     [](Inputs in) { return reference::softmax(in[0], -1); });
 }
 
 Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc) {
-  return along_rows({"log_softmax", loc}, x, axis, kernels::log_softmax<float>, kernels::log_softmax<double>,
-                    kernels::log_softmax_backward<float>, kernels::log_softmax_backward<double>,
+  return along_rows({"log_softmax", loc}, SoftmaxForm::log, x, axis,
                     [](Inputs in) { return reference::log_softmax(in[0], -1); });
 }
 
@@ -94,20 +89,18 @@ Tensor gelu(const Tensor& x0, Gelu form, Loc loc) {
   const Op op{"gelu", loc};
   check_floating(op, x0);
   const Tensor x = contiguous(x0);
-  const auto forward = [x, form] {
+  const auto f = form == Gelu::erf ? kernels::Unary::gelu : kernels::Unary::gelu_tanh;
+  const auto forward = [x, f] {
     const Tensor y = empty_like(x);
-    dispatch_floating(x.dtype(), [&]<class T>() {
-      (form == Gelu::erf ? kernels::gelu<T> : kernels::gelu_tanh<T>)(x.data<T>(), y.mutable_data<T>(), x.numel());
-    });
+    dispatch_floating(x.dtype(), [&]<class T>() { kernels::unary(f, x.data<T>(), y.mutable_data<T>(), x.numel()); });
     return y;
   };
   return fused(
       op, forward(), {x0},
-      [x, form](const Tensor& g0, Needs) -> Gradients {
+      [x, f](const Tensor& g0, Needs) -> Gradients {
         const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
         dispatch_floating(x.dtype(), [&]<class T>() {
-          const auto backward = form == Gelu::erf ? kernels::gelu_backward<T> : kernels::gelu_tanh_backward<T>;
-          backward(g.data<T>(), x.data<T>(), dx.mutable_data<T>(), x.numel());
+          kernels::gelu_backward(f, g.data<T>(), x.data<T>(), dx.mutable_data<T>(), x.numel());
         });
         return {dx};
       },

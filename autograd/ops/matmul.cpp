@@ -80,7 +80,7 @@ Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc lo
                b = bias.defined() ? kernels::contiguous(bias) : bias;
   Tensor y = empty(shape, x.dtype());
   dispatch_floating(x.dtype(), [&]<class T>() {
-    kernels::gemm<T>(false, true, rows, out, in, T(1), x.data<T>(), std::max<int64_t>(1, in), w.data<T>(),
+    kernels::gemm<T>(false, true, rows, out, in, x.data<T>(), std::max<int64_t>(1, in), w.data<T>(),
                      std::max<int64_t>(1, in), T(0), y.mutable_data<T>(), std::max<int64_t>(1, out));
     if (b.defined()) kernels::add_bias(y.mutable_data<T>(), b.data<T>(), rows, out);
   });
@@ -95,13 +95,13 @@ Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc lo
       if (needs[1]) {  // first, so that an x made anew is gone before dx comes
         const Tensor x_again = saved.get();
         d[1] = empty_like(w);
-        kernels::gemm<T>(true, false, out, in, rows, T(1), g.data<T>(), ldg, x_again.data<T>(), ldx, T(0),
+        kernels::gemm<T>(true, false, out, in, rows, g.data<T>(), ldg, x_again.data<T>(), ldx, T(0),
                          d[1].mutable_data<T>(), ldx);
       }
       if (needs[0]) {
         d[0] = empty(shape, w.dtype());
-        kernels::gemm<T>(false, false, rows, in, out, T(1), g.data<T>(), ldg, w.data<T>(), ldx, T(0),
-                         d[0].mutable_data<T>(), ldx);
+        kernels::gemm<T>(false, false, rows, in, out, g.data<T>(), ldg, w.data<T>(), ldx, T(0), d[0].mutable_data<T>(),
+                         ldx);
       }
       if (needs[2]) {
         d[2] = empty({out}, g.dtype());

@@ -14,7 +14,9 @@ using namespace autograd;
 
 namespace {
 
+using kernels::Readable;
 using kernels::RecurrentShape;
+using kernels::writable;
 
 void check_shape(const Op& op, const Tensor& x, const Shape& shape, DType dtype, const char* name) {
   if (!x.defined()) return;
@@ -71,38 +73,28 @@ struct Run {
 
 Tensor dense(const Tensor& x) { return x.defined() ? kernels::contiguous(x.detach()) : x; }
 
-template <class T>
-kernels::Steps<T> steps_of(const Tensor& x) {
-  if constexpr (std::is_const_v<T>) return {x.data<std::remove_const_t<T>>(), x.strides()[0], x.strides()[1]};
-  else return {x.mutable_data<T>(), x.strides()[0], x.strides()[1]};
-}
-
 /// One slice of the packed result or of its gradient: all h, then the last h, then the last c.
 Tensor slice(const Tensor& packed, int64_t index) { return view::select({"recurrent"}, packed, 0, index); }
 
-/// Uninitialised, laid out as x is: batch first where x is, so that the product behind it needs no copy.
-Tensor empty_as(const Tensor& x) {
-  if (x.strides()[0] >= x.strides()[1]) return empty(x.shape(), x.dtype());
-  return view::transpose(empty({x.size(1), x.size(0), x.size(2)}, x.dtype()), 0, 1);
-}
-
-Gradients run_backward(const Run& run, const Tensor& gates, const Tensor& out, const Tensor& saved, const Tensor& g0,
+/// Batch first: so lie the gradients of gates that lie so, and the product behind them needs no copy.
+Gradients run_backward(const Run& run, bool batch_first, const Readable<2>& out, const Tensor& saved, const Tensor& g0,
                        Needs needs) {
   const Tensor g = kernels::contiguous(g0);
+  const Readable<2> dout(g);
   const int64_t T = run.shape.T, B = run.shape.B, H = run.shape.H;
-  const DType dtype = gates.dtype();
+  const int64_t GH = run.w_hh.size(0);
+  const DType dtype = g.dtype();
   const auto wanted = [&](size_t input, const Shape& shape) { return needs[input] ? empty(shape, dtype) : Tensor(); };
-  const Tensor dgates = empty_as(gates), dw = wanted(1, run.w_hh.shape());
-  const Tensor db = wanted(2, {run.w_hh.size(0)}), dh0 = wanted(3, {B, H}), dc0 = wanted(4, {B, H});
+  const Tensor dgates = batch_first ? view::transpose(empty({B, T, GH}, dtype), 0, 1) : empty({T, B, GH}, dtype);
+  const Tensor dw = wanted(1, run.w_hh.shape()), db = wanted(2, {GH}), dh0 = wanted(3, {B, H}), dc0 = wanted(4, {B, H});
   dispatch_floating(dtype, [&]<class Real>() {
     const auto target = [](const Tensor& x) { return x.defined() ? x.mutable_data<Real>() : nullptr; };
     kernels::RecurrentState<const Real> dlast{slice(g, T).data<Real>(), nullptr};
     if (run.cell == Cell::lstm) dlast.c = slice(g, T + 1).data<Real>();
     const kernels::RecurrentGradients<Real> gradients{
-        steps_of<Real>(dgates), {target(dh0), target(dc0)}, target(dw), target(db)};
+        writable<Real, 2>(dgates), {target(dh0), target(dc0)}, target(dw), target(db)};
     kernels::recurrent_backward<Real>(run.cell, run.shape, run.weights<Real>(), run.first<Real>(), run.options(),
-                                      steps_of<const Real>(out), Run::pointer<Real>(saved), steps_of<const Real>(g),
-                                      dlast, gradients);
+                                      out.view<Real>(), Run::pointer<Real>(saved), dout.view<Real>(), dlast, gradients);
   });
   return {dgates, dw, db, dh0, dc0};
 }
@@ -114,7 +106,7 @@ Tensor recurrent(Cell cell, const Tensor& gates0, const Tensor& w_hh, const Tens
   const Op op{"recurrent", loc};
   const RecurrentShape shape = check(op, cell, gates0, w_hh, b_hh, h0, c0, steps);
   const Run run{cell, shape, steps.reverse, dense(w_hh), dense(b_hh), dense(h0), dense(c0), dense(steps.lengths)};
-  const Tensor gates = gates0.strides()[2] == 1 || gates0.size(2) <= 1 ? gates0.detach() : dense(gates0);
+  const Readable<2> gates(gates0);
   const std::vector<Tensor> inputs{gates0, w_hh, b_hh, h0, c0};
   const bool recorded =
       grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
@@ -124,13 +116,13 @@ Tensor recurrent(Cell cell, const Tensor& gates0, const Tensor& w_hh, const Tens
   dispatch_floating(gates.dtype(), [&]<class Real>() {
     kernels::RecurrentState<Real> last{slice(out, shape.T).mutable_data<Real>(), nullptr};
     if (cell == Cell::lstm) last.c = slice(out, shape.T + 1).mutable_data<Real>();
-    kernels::recurrent<Real>(cell, shape, steps_of<const Real>(gates), run.weights<Real>(), run.first<Real>(),
-                             run.options(), steps_of<Real>(out), last,
-                             saved.defined() ? saved.mutable_data<Real>() : nullptr);
+    kernels::recurrent<Real>(cell, shape, gates.view<Real>(), run.weights<Real>(), run.first<Real>(), run.options(),
+                             writable<Real, 2>(out), last, saved.defined() ? saved.mutable_data<Real>() : nullptr);
   });
   return fused(
       op, out, inputs,
-      [run, gates, out, saved](const Tensor& g, Needs needs) { return run_backward(run, gates, out, saved, g, needs); },
+      [run, batch_first = gates0.strides()[0] < gates0.strides()[1], out = Readable<2>(out), saved](
+          const Tensor& g, Needs needs) { return run_backward(run, batch_first, out, saved, g, needs); },
       [cell, steps](Inputs in) { return reference::recurrent(cell, in[0], in[1], in[2], in[3], in[4], steps); });
 }
 

@@ -12,7 +12,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <heed/tensor/kernels/reals-inl.h>
+#include <heed/tensor/kernels/functions-inl.h>
 
 #ifndef HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
 #define HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
@@ -22,32 +22,27 @@ namespace {
 template <class Real>
 struct AdditiveForward {
   AdditiveShape shape;
-  Rows<const Real> query, keys;
+  Strided<const Real, 2> query, keys;
   const Real* score;
-  Rows<const Real> values;
-  SourceMask mask;
+  Strided<const Real, 2> values;
+  Strided<const bool, 2> mask;
   Real* weights;
-  Rows<Real> context;
+  Strided<Real, 2> context;
 };
 
 template <class Real>
 struct AdditiveBackward {
   AdditiveShape shape;
-  Rows<const Real> query, keys;
+  Strided<const Real, 2> query, keys;
   const Real* score;
-  Rows<const Real> values;
+  Strided<const Real, 2> values;
   const Real* weights;
-  Rows<const Real> dcontext;
+  Strided<const Real, 2> dcontext;
   const Real* dweights;
   AdditiveGradients<Real> to;
   Real* dscores;  // (B, A): each row's own part of dscore
   Real* scratch;  // (B, S)
 };
-
-template <class Element>
-Element* row_of(const Rows<Element>& x, int64_t b, int64_t i) {
-  return x.data + b * x.batch + i * x.row;
-}
 
 }  // namespace
 }  // namespace heed::kernels
@@ -116,17 +111,16 @@ HWY_INLINE void add_scaled(int64_t n, Real factor, const Real* x, Real* y) {
 template <class Real>
 void attend(const AdditiveForward<Real>& call, int64_t b, int64_t t) {
   const auto& shape = call.shape;
-  const auto& mask = call.mask;
   Real* weights = call.weights + (b * shape.T + t) * shape.S;
-  const int64_t seen = mask.lengths ? std::clamp<int64_t>(mask.lengths[b], 0, shape.S) : shape.S;
-  const bool* allowed = mask.allowed ? mask.allowed + b * mask.batch + t * mask.query : nullptr;
+  const bool* allowed = call.mask.data ? call.mask.at(b, t) : nullptr;
+  int64_t seen = shape.S;  // hidden positions at the end are not read
+  while (allowed && seen > 0 && !allowed[seen - 1]) --seen;
   for (int64_t s = 0; s < seen; ++s)
-    weights[s] = allowed && !allowed[s]
-                     ? kMinusInfinity<Real>
-                     : additive_score(shape.A, row_of(call.query, b, t), row_of(call.keys, b, s), call.score);
+    weights[s] = allowed && !allowed[s] ? kMinusInfinity<Real>
+                                        : additive_score(shape.A, call.query.at(b, t), call.keys.at(b, s), call.score);
   softmax(seen, weights);
   std::fill(weights + seen, weights + shape.S, Real(0));
-  weighted_sum(seen, shape.D, weights, row_of(call.values, b, 0), call.values.row, row_of(call.context, b, t));
+  weighted_sum(seen, shape.D, weights, call.values.at(b), call.values.strides[1], call.context.at(b, t));
 }
 
 // dscores (S) from those of the weights: ds = w (dw - sum w dw). The values' gradients on the way.
@@ -135,14 +129,14 @@ HWY_INLINE void differentiate_weights(const AdditiveBackward<Real>& call, int64_
   const auto& shape = call.shape;
   const Real* w = call.weights + (b * shape.T + t) * shape.S;
   const Real* dw = call.dweights ? call.dweights + (b * shape.T + t) * shape.S : nullptr;
-  const Real* dcontext = row_of(call.dcontext, b, t);
+  const Real* dcontext = call.dcontext.at(b, t);
   Real mean = 0;
   for (int64_t s = 0; s < shape.S; ++s) {
     ds[s] = 0;
     if (w[s] == 0) continue;
-    ds[s] = dot(shape.D, dcontext, row_of(call.values, b, s)) + (dw ? dw[s] : Real(0));
+    ds[s] = dot(shape.D, dcontext, call.values.at(b, s)) + (dw ? dw[s] : Real(0));
     mean += w[s] * ds[s];
-    if (call.to.dvalues.data) add_scaled(shape.D, w[s], dcontext, row_of(call.to.dvalues, b, s));
+    if (call.to.dvalues.data) add_scaled(shape.D, w[s], dcontext, call.to.dvalues.at(b, s));
   }
   for (int64_t s = 0; s < shape.S; ++s) ds[s] = w[s] * (ds[s] - mean);
 }
@@ -159,30 +153,28 @@ void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t) {
   differentiate_weights(call, b, t, ds);
   for (int64_t a = 0; a < A; a += kLanes<Real>) {
     const int64_t left = A - a;
-    const auto query = load_first(row_of(call.query, b, t) + a, left), score = load_first(call.score + a, left);
+    const auto query = load_first(call.query.at(b, t) + a, left), score = load_first(call.score + a, left);
     auto query_sum = hn::Zero(d), score_sum = hn::Zero(d);
     for (int64_t s = 0; s < S; ++s) {
       if (ds[s] == 0) continue;
-      const auto y = tanh(hn::Add(query, load_first(row_of(call.keys, b, s) + a, left)));
+      const auto y = tanh(hn::Add(query, load_first(call.keys.at(b, s) + a, left)));
       const auto g = hn::Set(d, ds[s]), scaled = hn::Mul(g, score);
       const auto dx = hn::NegMulAdd(hn::Mul(scaled, y), y, scaled);
       score_sum = hn::MulAdd(g, y, score_sum);
       query_sum = hn::Add(query_sum, dx);
       if (!dkeys.data) continue;
-      Real* dkey = row_of(dkeys, b, s) + a;
+      Real* dkey = dkeys.at(b, s) + a;
       store_first<Real>(hn::Add(load_first(dkey, left), dx), dkey, left);
     }
-    if (dquery.data) store_first<Real>(query_sum, row_of(dquery, b, t) + a, left);
+    if (dquery.data) store_first<Real>(query_sum, dquery.at(b, t) + a, left);
     if (!dscore) continue;
     Real* sum = call.dscores + b * A + a;
     store_first<Real>(hn::Add(load_first(sum, left), score_sum), sum, left);
   }
 }
 
-void additive_attend_f32(const AdditiveForward<float>& call, int64_t b, int64_t t) { attend(call, b, t); }
-void additive_attend_f64(const AdditiveForward<double>& call, int64_t b, int64_t t) { attend(call, b, t); }
-void additive_backward_f32(const AdditiveBackward<float>& call, int64_t b, int64_t t) { attend_backward(call, b, t); }
-void additive_backward_f64(const AdditiveBackward<double>& call, int64_t b, int64_t t) { attend_backward(call, b, t); }
+auto additive_attend_both() { return Both{attend<float>, attend<double>}; }
+auto additive_backward_both() { return Both{attend_backward<float>, attend_backward<double>}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace heed::kernels
@@ -191,10 +183,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(additive_attend_f32);
-HWY_EXPORT(additive_attend_f64);
-HWY_EXPORT(additive_backward_f32);
-HWY_EXPORT(additive_backward_f64);
+HWY_EXPORT(additive_attend_both);
+HWY_EXPORT(additive_backward_both);
 
 namespace {
 
@@ -208,22 +198,20 @@ int64_t grain(const AdditiveShape& s, int64_t queries) {
 }  // namespace
 
 template <class Real>
-void additive_attention(const AdditiveShape& shape, Rows<const Real> query, Rows<const Real> keys, const Real* score,
-                        Rows<const Real> values, const SourceMask& mask, Real* weights, Rows<Real> context) {
+void additive_attention(const AdditiveShape& shape, Strided<const Real, 2> query, Strided<const Real, 2> keys,
+                        const Real* score, Strided<const Real, 2> values, Strided<const bool, 2> mask, Real* weights,
+                        Strided<Real, 2> context) {
   const AdditiveForward<Real> call{shape, query, keys, score, values, mask, weights, context};
+  const auto attend = HWY_DYNAMIC_DISPATCH(additive_attend_both)().template get<Real>();
   parallel_for(shape.B * shape.T, grain(shape, 1), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      if constexpr (std::is_same_v<Real, float>)
-        HWY_DYNAMIC_DISPATCH(additive_attend_f32)(call, i / shape.T, i % shape.T);
-      else HWY_DYNAMIC_DISPATCH(additive_attend_f64)(call, i / shape.T, i % shape.T);
-    }
+    for (int64_t i = begin; i < end; ++i) attend(call, i / shape.T, i % shape.T);
   });
 }
 
 template <class Real>
-void additive_attention_backward(const AdditiveShape& shape, Rows<const Real> query, Rows<const Real> keys,
-                                 const Real* score, Rows<const Real> values, const Real* weights,
-                                 Rows<const Real> dcontext, const Real* dweights,
+void additive_attention_backward(const AdditiveShape& shape, Strided<const Real, 2> query, Strided<const Real, 2> keys,
+                                 const Real* score, Strided<const Real, 2> values, const Real* weights,
+                                 Strided<const Real, 2> dcontext, const Real* dweights,
                                  const AdditiveGradients<Real>& gradients) {
   const int64_t B = shape.B, T = shape.T, A = shape.A;
   const auto room = Storage::allocate(B * (A + shape.S) * sizeof(Real));
@@ -231,26 +219,28 @@ void additive_attention_backward(const AdditiveShape& shape, Rows<const Real> qu
   std::fill_n(dscores, B * A, Real(0));
   const AdditiveBackward<Real> call{shape,    query,    keys,      score,   values,         weights,
                                     dcontext, dweights, gradients, dscores, dscores + B * A};
+  const auto attend_backward = HWY_DYNAMIC_DISPATCH(additive_backward_both)().template get<Real>();
   parallel_for(B, grain(shape, T), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * T; i < end * T; ++i) {
-      if constexpr (std::is_same_v<Real, float>) HWY_DYNAMIC_DISPATCH(additive_backward_f32)(call, i / T, i % T);
-      else HWY_DYNAMIC_DISPATCH(additive_backward_f64)(call, i / T, i % T);
-    }
+    for (int64_t i = begin * T; i < end * T; ++i) attend_backward(call, i / T, i % T);
   });
   for (int64_t b = 0; gradients.dscore && b < B; ++b)
     for (int64_t a = 0; a < A; ++a) gradients.dscore[a] += dscores[b * A + a];
 }
 
-template void additive_attention<float>(const AdditiveShape&, Rows<const float>, Rows<const float>, const float*,
-                                        Rows<const float>, const SourceMask&, float*, Rows<float>);
-template void additive_attention<double>(const AdditiveShape&, Rows<const double>, Rows<const double>, const double*,
-                                         Rows<const double>, const SourceMask&, double*, Rows<double>);
-template void additive_attention_backward<float>(const AdditiveShape&, Rows<const float>, Rows<const float>,
-                                                 const float*, Rows<const float>, const float*, Rows<const float>,
-                                                 const float*, const AdditiveGradients<float>&);
-template void additive_attention_backward<double>(const AdditiveShape&, Rows<const double>, Rows<const double>,
-                                                  const double*, Rows<const double>, const double*, Rows<const double>,
-                                                  const double*, const AdditiveGradients<double>&);
+template void additive_attention<float>(const AdditiveShape&, Strided<const float, 2>, Strided<const float, 2>,
+                                        const float*, Strided<const float, 2>, Strided<const bool, 2>, float*,
+                                        Strided<float, 2>);
+template void additive_attention<double>(const AdditiveShape&, Strided<const double, 2>, Strided<const double, 2>,
+                                         const double*, Strided<const double, 2>, Strided<const bool, 2>, double*,
+                                         Strided<double, 2>);
+template void additive_attention_backward<float>(const AdditiveShape&, Strided<const float, 2>, Strided<const float, 2>,
+                                                 const float*, Strided<const float, 2>, const float*,
+                                                 Strided<const float, 2>, const float*,
+                                                 const AdditiveGradients<float>&);
+template void additive_attention_backward<double>(const AdditiveShape&, Strided<const double, 2>,
+                                                  Strided<const double, 2>, const double*, Strided<const double, 2>,
+                                                  const double*, Strided<const double, 2>, const double*,
+                                                  const AdditiveGradients<double>&);
 
 }  // namespace heed::kernels
 #endif

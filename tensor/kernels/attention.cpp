@@ -1,7 +1,6 @@
 #include <heed/tensor/kernels/attention.h>
 
-#include <cmath>
-#include <limits>
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -11,9 +10,6 @@
 
 namespace heed::kernels {
 namespace {
-
-template <class Real>
-constexpr Real kMinusInfinity = -std::numeric_limits<Real>::infinity();
 
 // Multiply-adds that are worth a thread's while.
 constexpr int64_t kWorkPerRange = 1 << 19;
@@ -40,37 +36,39 @@ int64_t parts_of(const AttentionShape& s) {
 }
 
 template <class Real>
-void write_rows(int64_t rows, int64_t width, Real factor, const Real* from, const Heads<Real>& to, int64_t b,
+void write_rows(int64_t rows, int64_t width, Real factor, const Real* from, const Strided<Real, 3>& to, int64_t b,
                 int64_t h) {
   for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < width; ++j) row_of(to, b, h, i)[j] = factor * from[i * padded(width) + j];
+    for (int64_t j = 0; j < width; ++j) to.at(b, h, i)[j] = factor * from[i * padded(width) + j];
 }
 
 // Whether several shares of the backward pass add to one element of the bias's gradient.
 template <class Real>
-bool is_shared(const AttentionMask<Real>& dbias, const AttentionShape& s, int64_t parts) {
-  return dbias.data && ((s.B > 1 && !dbias.batch) || (s.H > 1 && !dbias.head) || (parts > 1 && !dbias.query));
+bool is_shared(const Strided<Real, 4>& dbias, const AttentionShape& s, int64_t parts) {
+  return dbias.data &&
+         ((s.B > 1 && !dbias.strides[0]) || (s.H > 1 && !dbias.strides[1]) || (parts > 1 && !dbias.strides[2]));
 }
 
 // Then each slot of shares adds to a sum of its own.
 template <class Real>
 struct BiasSums {
-  AttentionMask<Real> target;
+  Strided<Real, 4> target;
   int64_t B, H, T, S, slots;
   std::vector<Real> sums;
 
-  BiasSums(const AttentionShape& s, const AttentionMask<Real>& dbias, int64_t n)
+  BiasSums(const AttentionShape& s, const Strided<Real, 4>& dbias, int64_t n)
       : target(dbias),
-        B(dbias.batch ? s.B : 1),
-        H(dbias.head ? s.H : 1),
-        T(dbias.query ? s.T : 1),
-        S(dbias.key ? s.S : 1),
+        B(dbias.strides[0] ? s.B : 1),
+        H(dbias.strides[1] ? s.H : 1),
+        T(dbias.strides[2] ? s.T : 1),
+        S(dbias.strides[3] ? s.S : 1),
         slots(n),
         sums(dbias.data ? B * H * T * S * n : 0) {}
 
-  AttentionMask<Real> slot(int64_t i) {
-    return {sums.data() + i * B * H * T * S, target.batch ? H * T * S : 0, target.head ? T * S : 0,
-            target.query ? S : 0, target.key ? 1 : 0};
+  Strided<Real, 4> slot(int64_t i) {
+    const auto& whole = target.strides;
+    return {sums.data() + i * B * H * T * S,
+            {whole[0] ? H * T * S : 0, whole[1] ? T * S : 0, whole[2] ? S : 0, whole[3] ? 1 : 0}};
   }
   void add_to_target() const {
     if (!target.data) return;
@@ -79,44 +77,15 @@ struct BiasSums {
       for (int64_t b = 0; b < B; ++b)
         for (int64_t h = 0; h < H; ++h)
           for (int64_t t = 0; t < T; ++t)
-            for (int64_t s = 0; s < S; ++s)
-              target.data[b * target.batch + h * target.head + t * target.query + s * target.key] += *x++;
+            for (int64_t s = 0; s < S; ++s) *target.at(b, h, t, s) += *x++;
   }
 };
-
-// The masked scores of one query against all keys.
-template <class Real>
-void score_row(const AttentionShape& shape, const Real* q, const Heads<const Real>& k,
-               const AttentionOptions<Real>& options, int64_t b, int64_t h, int64_t i, Real* scores) {
-  const int64_t seen = visible_keys(options, i, shape.S);
-  const auto& allowed = options.allowed;
-  const auto& bias = options.bias;
-  for (int64_t j = 0; j < seen; ++j) {
-    const Real* key = row_of(k, b, h, j);
-    Real sum = 0;
-    for (int64_t d = 0; d < shape.D; ++d) sum += q[d] * key[d];
-    scores[j] = options.scale * sum;
-    if (bias.data) scores[j] += bias.data[b * bias.batch + h * bias.head + i * bias.query + j * bias.key];
-    if (allowed.data && !allowed.data[b * allowed.batch + h * allowed.head + i * allowed.query + j * allowed.key])
-      scores[j] = kMinusInfinity<Real>;
-  }
-  std::fill(scores + seen, scores + shape.S, kMinusInfinity<Real>);
-}
-
-template <class Real>
-void softmax_row(int64_t S, Real* scores) {
-  Real top = kMinusInfinity<Real>, sum = 0;
-  for (int64_t j = 0; j < S; ++j) top = std::max(top, scores[j]);
-  if (top == kMinusInfinity<Real>) top = 0;
-  for (int64_t j = 0; j < S; ++j) sum += scores[j] = std::exp(scores[j] - top);
-  for (int64_t j = 0; j < S; ++j) scores[j] = sum == 0 ? Real(0) : scores[j] / sum;
-}
 
 }  // namespace
 
 template <class Real>
-void attention(const AttentionShape& shape, Heads<const Real> q, Heads<const Real> k, Heads<const Real> v,
-               const AttentionOptions<Real>& options, Heads<Real> out, Real* lse) {
+void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<const Real, 3> k,
+               Strided<const Real, 3> v, const AttentionOptions<Real>& options, Strided<Real, 3> out, Real* lse) {
   if (shape.T == 0) return;
   const ForwardCall<Real> call{shape, q, k, v, options, out, lse};
   const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
@@ -135,8 +104,8 @@ void attention(const AttentionShape& shape, Heads<const Real> q, Heads<const Rea
 
 template <class Real>
 void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>& saved,
-                        const AttentionOptions<Real>& options, Heads<Real> dq, Heads<Real> dk, Heads<Real> dv,
-                        AttentionMask<Real> dbias) {
+                        const AttentionOptions<Real>& options, Strided<Real, 3> dq, Strided<Real, 3> dk,
+                        Strided<Real, 3> dv, Strided<Real, 4> dbias) {
   const int64_t heads = shape.B * shape.H, parts = parts_of(shape), shares = heads * parts;
   const int64_t dk_size = shape.S * padded(shape.D), dv_size = shape.S * padded(shape.Dv), sums = dk_size + dv_size;
   const auto finish = [&](int64_t head, const Real* from) {
@@ -145,7 +114,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
   };
   // a head in one share leaves its sums at once; parts of a head keep theirs until all are there
   const Scratch<Real> partial(parts > 1 ? shares * sums : 0);
-  const auto run = [&](int64_t share, const AttentionMask<Real>& add_bias_to, Real* scratch) {
+  const auto run = [&](int64_t share, const Strided<Real, 4>& add_bias_to, Real* scratch) {
     const int64_t head = share / parts;
     Real* into = parts > 1 ? partial.data() + share * sums : scratch;
     std::fill_n(into, sums, Real(0));
@@ -182,34 +151,15 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
   });
 }
 
-template <class Real>
-void attention_weights(const AttentionShape& shape, Heads<const Real> q, Heads<const Real> k,
-                       const AttentionOptions<Real>& options, Real* weights) {
-  parallel_for(shape.B * shape.H * shape.T, grain(shape.S * shape.D), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t i = row % shape.T, h = row / shape.T % shape.H, b = row / shape.T / shape.H;
-      Real* w = weights + row * shape.S;
-      score_row(shape, row_of(q, b, h, i), k, options, b, h, i, w);
-      softmax_row(shape.S, w);
-      if (!options.keep) continue;
-      for (int64_t j = 0; j < shape.S; ++j) w[j] *= options.keep[row * shape.S + j] ? options.keep_scale : Real(0);
-    }
-  });
-}
-
-template void attention<float>(const AttentionShape&, Heads<const float>, Heads<const float>, Heads<const float>,
-                               const AttentionOptions<float>&, Heads<float>, float*);
-template void attention<double>(const AttentionShape&, Heads<const double>, Heads<const double>, Heads<const double>,
-                                const AttentionOptions<double>&, Heads<double>, double*);
+template void attention<float>(const AttentionShape&, Strided<const float, 3>, Strided<const float, 3>,
+                               Strided<const float, 3>, const AttentionOptions<float>&, Strided<float, 3>, float*);
+template void attention<double>(const AttentionShape&, Strided<const double, 3>, Strided<const double, 3>,
+                                Strided<const double, 3>, const AttentionOptions<double>&, Strided<double, 3>, double*);
 template void attention_backward<float>(const AttentionShape&, const AttentionSaved<float>&,
-                                        const AttentionOptions<float>&, Heads<float>, Heads<float>, Heads<float>,
-                                        AttentionMask<float>);
+                                        const AttentionOptions<float>&, Strided<float, 3>, Strided<float, 3>,
+                                        Strided<float, 3>, Strided<float, 4>);
 template void attention_backward<double>(const AttentionShape&, const AttentionSaved<double>&,
-                                         const AttentionOptions<double>&, Heads<double>, Heads<double>, Heads<double>,
-                                         AttentionMask<double>);
-template void attention_weights<float>(const AttentionShape&, Heads<const float>, Heads<const float>,
-                                       const AttentionOptions<float>&, float*);
-template void attention_weights<double>(const AttentionShape&, Heads<const double>, Heads<const double>,
-                                        const AttentionOptions<double>&, double*);
+                                         const AttentionOptions<double>&, Strided<double, 3>, Strided<double, 3>,
+                                         Strided<double, 3>, Strided<double, 4>);
 
 }  // namespace heed::kernels

@@ -63,9 +63,9 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<R
   const auto& shape = call.shape;
   const auto& [q, k, v, out, dout, lse] = call.saved;
   const int64_t lanes = columns<Real>(at);
-  tile_product<Stored::plain>(at.keys, lanes, shape.D, row_of(k, at.b, at.h, at.key), k.row, tile.q_transposed,
+  tile_product<Stored::plain>(at.keys, lanes, shape.D, k.at(at.b, at.h, at.key), k.strides[2], tile.q_transposed,
                               kTileQueries, false, scores, kTileQueries);
-  tile_product<Stored::plain>(at.keys, lanes, shape.Dv, row_of(v, at.b, at.h, at.key), v.row, tile.dout_transposed,
+  tile_product<Stored::plain>(at.keys, lanes, shape.Dv, v.at(at.b, at.h, at.key), v.strides[2], tile.dout_transposed,
                               kTileQueries, false, dweights, kTileQueries);
   mask_scores(call.options, at, scores);
   if (call.options.keep) drop(shape, call.options, at, dweights);
@@ -84,15 +84,15 @@ template <class Real>
 QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real> room) {
   const auto& shape = call.shape;
   const auto& saved = call.saved;
-  const Real* q = row_of(saved.q, at.b, at.h, at.query);
-  const Real* dout = row_of(saved.dout, at.b, at.h, at.query);
+  const Real* q = saved.q.at(at.b, at.h, at.query);
+  const Real* dout = saved.dout.at(at.b, at.h, at.query);
   QueryTile<Real> tile;
-  tile.q = as_padded(at.queries, shape.D, q, saved.q.row, room.take(kTileQueries * padded(shape.D)));
-  tile.dout = as_padded(at.queries, shape.Dv, dout, saved.dout.row, room.take(kTileQueries * padded(shape.Dv)));
+  tile.q = as_padded(at.queries, shape.D, q, saved.q.strides[2], room.take(kTileQueries * padded(shape.D)));
+  tile.dout = as_padded(at.queries, shape.Dv, dout, saved.dout.strides[2], room.take(kTileQueries * padded(shape.Dv)));
   tile.q_transposed = room.take(kTileQueries * shape.D);
   tile.dout_transposed = room.take(kTileQueries * shape.Dv);
-  transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.row, tile.q_transposed);
-  transpose_queries(at.queries, shape.Dv, Real(1), dout, saved.dout.row, tile.dout_transposed);
+  transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.strides[2], tile.q_transposed);
+  transpose_queries(at.queries, shape.Dv, Real(1), dout, saved.dout.strides[2], tile.dout_transposed);
   tile.dq = room.take(kTileQueries * padded(shape.D));
   std::fill_n(tile.dq, kTileQueries * padded(shape.D), Real(0));
   tile.lse = room.take(kTileQueries);
@@ -102,7 +102,7 @@ QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real
   for (int64_t i = 0; i < at.queries; ++i) {
     const Real lse = saved.lse[(at.b * shape.H + at.h) * shape.T + at.query + i];
     if (lse != kMinusInfinity<Real>) tile.lse[i] = lse;
-    tile.delta[i] = dot(shape.Dv, dout + i * saved.dout.row, row_of(saved.out, at.b, at.h, at.query + i));
+    tile.delta[i] = dot(shape.Dv, dout + i * saved.dout.strides[2], saved.out.at(at.b, at.h, at.query + i));
   }
   return tile;
 }
@@ -115,7 +115,7 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
   Room<Real> room{scratch};
   Real* scores = room.take(kTileKeys * kTileQueries);
   Real* dweights = room.take(kTileKeys * kTileQueries);
-  const auto keys = as_padded(shape.S, shape.D, row_of(k, b, h, 0), k.row, room.take(shape.S * padded(shape.D)));
+  const auto keys = as_padded(shape.S, shape.D, k.at(b, h, 0), k.strides[2], room.take(shape.S * padded(shape.D)));
   for (int64_t query = 0; query < shape.T; query += kTileQueries) {
     if (!takes_tile(part, call.parts, query / kTileQueries)) continue;
     Place at{b, h, query, std::min(kTileQueries, shape.T - query), 0, 0};
@@ -127,18 +127,11 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
     }
     for (int64_t i = 0; i < at.queries; ++i)
       for (int64_t j = 0; j < shape.D; ++j)
-        row_of(call.dq, b, h, query + i)[j] = call.options.scale * tile.dq[i * padded(shape.D) + j];
+        call.dq.at(b, h, query + i)[j] = call.options.scale * tile.dq[i * padded(shape.D) + j];
   }
 }
 
-void attend_backward_f32(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk, float* dv,
-                         float* scratch) {
-  attend_backward_share(call, b, h, part, dk, dv, scratch);
-}
-void attend_backward_f64(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk, double* dv,
-                         double* scratch) {
-  attend_backward_share(call, b, h, part, dk, dv, scratch);
-}
+auto attend_backward_both() { return Both{attend_backward_share<float>, attend_backward_share<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -146,17 +139,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(attend_backward_f32);
-HWY_EXPORT(attend_backward_f64);
+HWY_EXPORT(attend_backward_both);
 
-void attend_backward(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk, float* dv,
-                     float* scratch) {
-  HWY_DYNAMIC_DISPATCH(attend_backward_f32)(call, b, h, part, dk, dv, scratch);
+template <class Real>
+void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk, Real* dv,
+                     Real* scratch) {
+  HWY_DYNAMIC_DISPATCH(attend_backward_both)().template get<Real>()(call, b, h, part, dk, dv, scratch);
 }
-void attend_backward(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk, double* dv,
-                     double* scratch) {
-  HWY_DYNAMIC_DISPATCH(attend_backward_f64)(call, b, h, part, dk, dv, scratch);
-}
+template void attend_backward(const BackwardCall<float>&, int64_t, int64_t, int64_t, float*, float*, float*);
+template void attend_backward(const BackwardCall<double>&, int64_t, int64_t, int64_t, double*, double*, double*);
 
 }  // namespace heed::kernels
 #endif

@@ -70,7 +70,7 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
               int64_t value_row, Real* tile, Real* shrink) {
   const auto& [shape, q, k, v, options, out, lse] = call;
   const int64_t width = padded(shape.Dv);
-  tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, row_of(k, at.b, at.h, at.key), k.row,
+  tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, k.at(at.b, at.h, at.key), k.strides[2],
                               queries.transposed, kTileQueries, false, tile, kTileQueries);
   mask_scores(options, at, tile);
   soften(at.keys, columns<Real>(at), tile, queries.top, queries.sum, shrink);
@@ -83,7 +83,7 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
 
 template <class Real>
 void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile) {
-  transpose_queries(tile.queries, call.shape.D, call.options.scale, row_of(call.q, b, h, tile.query), call.q.row,
+  transpose_queries(tile.queries, call.shape.D, call.options.scale, call.q.at(b, h, tile.query), call.q.strides[2],
                     tile.transposed);
   std::fill_n(tile.top, kTileQueries, kMinusInfinity<Real>);
   std::fill_n(tile.sum, kTileQueries, Real(0));
@@ -96,7 +96,7 @@ void finish(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile
   for (int64_t i = 0; i < tile.queries; ++i) {
     const Real sum = tile.sum[i], factor = sum == 0 ? Real(0) : 1 / sum;
     const Real* from = tile.output + i * padded(shape.Dv);
-    Real* to = row_of(call.out, b, h, tile.query + i);
+    Real* to = call.out.at(b, h, tile.query + i);
     for (int64_t j = 0; j < shape.Dv; ++j) to[j] = factor * from[j];
     if (call.lse)
       call.lse[(b * shape.H + h) * shape.T + tile.query + i] =
@@ -130,25 +130,20 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
   const int64_t seen = visible_keys(call.options, end - 1, shape.S);
   // keys outside, tiles of queries inside: a block of keys and values stays in cache for all tiles
   for (int64_t key = 0; key < seen; key += kTileKeys) {
-    const Real* value = row_of(call.v, b, h, key);
-    if (!direct) pad_rows(std::min(kTileKeys, seen - key), shape.Dv, value, call.v.row, values, width);
+    const Real* value = call.v.at(b, h, key);
+    if (!direct) pad_rows(std::min(kTileKeys, seen - key), shape.Dv, value, call.v.strides[2], values, width);
     for (int64_t t = 0; t < tiles; ++t) {
       const auto queries = tile(t);
       const int64_t last = visible_keys(call.options, queries.query + queries.queries - 1, shape.S);
       const Place at{b, h, queries.query, queries.queries, key, std::min(kTileKeys, last - key)};
       if (at.keys <= 0 || all_hidden(call.options, at)) continue;
-      see_keys(call, at, queries, direct ? value : values, direct ? call.v.row : width, scores, shrink);
+      see_keys(call, at, queries, direct ? value : values, direct ? call.v.strides[2] : width, scores, shrink);
     }
   }
   for (int64_t t = 0; t < tiles; ++t) finish(call, b, h, tile(t));
 }
 
-void attend_f32(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch) {
-  attend_queries(call, b, h, begin, end, scratch);
-}
-void attend_f64(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end, double* scratch) {
-  attend_queries(call, b, h, begin, end, scratch);
-}
+auto attend_queries_both() { return Both{attend_queries<float>, attend_queries<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -156,15 +151,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(attend_f32);
-HWY_EXPORT(attend_f64);
+HWY_EXPORT(attend_queries_both);
 
-void attend(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(attend_f32)(call, b, h, begin, end, scratch);
+template <class Real>
+void attend(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch) {
+  HWY_DYNAMIC_DISPATCH(attend_queries_both)().template get<Real>()(call, b, h, begin, end, scratch);
 }
-void attend(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(attend_f64)(call, b, h, begin, end, scratch);
-}
+template void attend(const ForwardCall<float>&, int64_t, int64_t, int64_t, int64_t, float*);
+template void attend(const ForwardCall<double>&, int64_t, int64_t, int64_t, int64_t, double*);
 
 }  // namespace heed::kernels
 #endif

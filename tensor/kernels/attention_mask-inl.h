@@ -24,11 +24,6 @@ HWY_INLINE int64_t columns(const Place& at) {
   return whole_vectors<Real>(at.queries);
 }
 
-template <class Element>
-HWY_INLINE Element* corner(const AttentionMask<Element>& mask, const Place& at) {
-  return mask.data + at.b * mask.batch + at.h * mask.head + at.query * mask.query + at.key * mask.key;
-}
-
 // to (width, kTileQueries) = factor times the transpose of `queries` rows.
 template <class Real>
 HWY_INLINE void transpose_queries(int64_t queries, int64_t width, Real factor, const Real* from, int64_t row,
@@ -47,10 +42,10 @@ template <class Real>
 bool all_hidden(const AttentionOptions<Real>& options, const Place& at) {
   const auto& allowed = options.allowed;
   if (!allowed.data) return false;
-  const bool* first = corner(allowed, at);
-  for (int64_t i = 0; i < (allowed.query ? at.queries : 1); ++i)
-    for (int64_t j = 0; j < (allowed.key ? at.keys : 1); ++j)
-      if (first[i * allowed.query + j * allowed.key]) return false;
+  const bool* first = allowed.at(at.b, at.h, at.query, at.key);
+  for (int64_t i = 0; i < (allowed.strides[2] ? at.queries : 1); ++i)
+    for (int64_t j = 0; j < (allowed.strides[3] ? at.keys : 1); ++j)
+      if (first[i * allowed.strides[2] + j * allowed.strides[3]]) return false;
   return true;
 }
 
@@ -71,10 +66,11 @@ HWY_INLINE void hide_future(const AttentionOptions<Real>& options, const Place& 
 // Applies f to each element of the tile with its element of a mask. Row by row of the mask: that is how it
 // lies in memory.
 template <class Real, class Element, class F>
-HWY_INLINE void with_mask(const AttentionMask<Element>& mask, const Place& at, Real* tile, F f) {
-  Element* first = corner(mask, at);
+HWY_INLINE void with_mask(const Strided<Element, 4>& mask, const Place& at, Real* tile, F f) {
+  Element* first = mask.at(at.b, at.h, at.query, at.key);
   for (int64_t i = 0; i < at.queries; ++i)
-    for (int64_t j = 0; j < at.keys; ++j) f(tile[j * kTileQueries + i], first[i * mask.query + j * mask.key]);
+    for (int64_t j = 0; j < at.keys; ++j)
+      f(tile[j * kTileQueries + i], first[i * mask.strides[2] + j * mask.strides[3]]);
 }
 
 // Everything that comes between q k^T and softmax.
@@ -90,7 +86,7 @@ HWY_INLINE void mask_scores(const AttentionOptions<Real>& options, const Place& 
 template <class Real>
 HWY_INLINE void drop(const AttentionShape& shape, const AttentionOptions<Real>& options, const Place& at, Real* tile) {
   const int64_t head = shape.T * shape.S;
-  const AttentionMask<const bool> keep{options.keep, shape.H * head, head, shape.S, 1};
+  const Strided<const bool, 4> keep{options.keep, {shape.H * head, head, shape.S, 1}};
   const Real scale = options.keep_scale;
   with_mask(keep, at, tile, [scale](Real& w, bool kept) { w = kept ? w * scale : Real(0); });
 }

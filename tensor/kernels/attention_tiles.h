@@ -25,11 +25,6 @@ struct Room {
   Real* take(int64_t n) { return std::exchange(free, free + n); }
 };
 
-template <class Element>
-Element* row_of(const Heads<Element>& x, int64_t b, int64_t h, int64_t i) {
-  return x.data + b * x.batch + h * x.head + i * x.row;
-}
-
 /// Keys that query i can see at most: the causal rule hides the rest.
 template <class Real>
 int64_t visible_keys(const AttentionOptions<Real>& options, int64_t i, int64_t S) {
@@ -39,9 +34,9 @@ int64_t visible_keys(const AttentionOptions<Real>& options, int64_t i, int64_t S
 template <class Real>
 struct ForwardCall {
   AttentionShape shape;
-  Heads<const Real> q, k, v;
+  Strided<const Real, 3> q, k, v;
   AttentionOptions<Real> options;
-  Heads<Real> out;
+  Strided<Real, 3> out;
   Real* lse;
 };
 
@@ -52,17 +47,17 @@ constexpr int64_t forward_scratch(const AttentionShape& s, int64_t queries) {
 }
 
 /// Output and lse of queries [begin, end) of one head.
-void attend(const ForwardCall<float>& call, int64_t b, int64_t h, int64_t begin, int64_t end, float* scratch);
-void attend(const ForwardCall<double>& call, int64_t b, int64_t h, int64_t begin, int64_t end, double* scratch);
+template <class Real>
+void attend(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch);
 
 template <class Real>
 struct BackwardCall {
   AttentionShape shape;
   AttentionSaved<Real> saved;
   AttentionOptions<Real> options;
-  Heads<Real> dq;
-  AttentionMask<Real> dbias;  // this share's own to add to
-  int64_t parts;              // shares of a head: each takes some tiles of queries
+  Strided<Real, 3> dq;
+  Strided<Real, 4> dbias;  // this share's own to add to
+  int64_t parts;           // shares of a head: each takes some tiles of queries
 };
 
 /// Whether tile `tile` of queries belongs to share `part`. Causal tiles cost more and more, so the order
@@ -80,9 +75,8 @@ constexpr int64_t backward_scratch(const AttentionShape& s) {
 
 /// Share `part` of one head: writes dq of its queries, and adds its part of the gradients of keys, before
 /// scale, to dk (S, padded(D)) and of values to dv (S, padded(Dv)).
-void attend_backward(const BackwardCall<float>& call, int64_t b, int64_t h, int64_t part, float* dk, float* dv,
-                     float* scratch);
-void attend_backward(const BackwardCall<double>& call, int64_t b, int64_t h, int64_t part, double* dk, double* dv,
-                     double* scratch);
+template <class Real>
+void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk, Real* dv,
+                     Real* scratch);
 
 }  // namespace heed::kernels

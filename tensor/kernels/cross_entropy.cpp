@@ -3,95 +3,73 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
 
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
-#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "heed/tensor/kernels/cross_entropy.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <heed/tensor/kernels/simd-inl.h>
+#include <heed/tensor/kernels/functions-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace heed::kernels {
-namespace HWY_NAMESPACE {
+namespace heed::kernels::HWY_NAMESPACE {
 
 /// log sum e^x
-double log_sum_exp(const float* x, size_t n) {
-  const float m = largest(x, n);
-  const V shift = constant(m);
-  return m + std::log(sum(n, [=](auto at) HWY_ATTR { return exp_small(hn::Sub(at(x), shift)); }));
+template <class Real>
+double log_sum_exp(const Real* x, int64_t n) {
+  using V = Vec<Real>;
+  const Real m = largest(x, n);
+  const V shift = constant<V>(m);
+  return m + std::log(sum<Real>(n, [=](auto at) HWY_ATTR { return exp_small(hn::Sub(at(x), shift)); }));
 }
 
-double total(const float* x, size_t n) {
-  return sum(n, [=](auto at) HWY_ATTR { return at(x); });
+template <class Real>
+double total(const Real* x, int64_t n) {
+  return sum<Real>(n, [=](auto at) HWY_ATTR { return at(x); });
 }
 
-/// dx = scale e^(x - lse) - less. What float loses of a large lse goes into the factor.
-void weighted_softmax(const float* x, double lse, float scale, float less, float* dx, size_t n) {
-  const float rounded = static_cast<float>(lse);
-  const V shift = constant(rounded), factor = constant(static_cast<float>(scale * std::exp(rounded - lse))),
-          rest = constant(less);
+/// dx = scale e^(x - lse) - less. What f32 loses of a large lse goes into the factor.
+template <class Real>
+void weighted_softmax(const Real* x, double lse, Real scale, Real less, Real* dx, int64_t n) {
+  using V = Vec<Real>;
+  const Real rounded = static_cast<Real>(lse);
+  const V shift = constant<V>(rounded), factor = constant<V>(scale * std::exp(rounded - lse)), rest = constant<V>(less);
   map(x, dx, n, [=](V v) HWY_ATTR { return hn::MulSub(exp_small(hn::Sub(v, shift)), factor, rest); });
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace heed::kernels
+auto log_sum_exps() { return Both{log_sum_exp<float>, log_sum_exp<double>}; }
+auto totals() { return Both{total<float>, total<double>}; }
+auto weighted_softmaxes() { return Both{weighted_softmax<float>, weighted_softmax<double>}; }
+
+}  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace heed::kernels {
-namespace {
 
-HWY_EXPORT(log_sum_exp);
-HWY_EXPORT(total);
-HWY_EXPORT(weighted_softmax);
-
-double log_sum_exp_of(const float* x, int64_t n) {
-  return HWY_DYNAMIC_DISPATCH(log_sum_exp)(x, static_cast<size_t>(n));
-}
-double log_sum_exp_of(const double* x, int64_t n) {
-  double m = -std::numeric_limits<double>::infinity(), sum = 0;
-  for (int64_t i = 0; i < n; ++i) m = std::max(m, x[i]);
-  for (int64_t i = 0; i < n; ++i) sum += std::exp(x[i] - m);
-  return m + std::log(sum);
-}
-
-double total_of(const float* x, int64_t n) { return HWY_DYNAMIC_DISPATCH(total)(x, static_cast<size_t>(n)); }
-double total_of(const double* x, int64_t n) { return std::accumulate(x, x + n, 0.0); }
-
-void weighted_softmax_of(const float* x, double lse, float scale, float less, float* dx, int64_t n) {
-  HWY_DYNAMIC_DISPATCH(weighted_softmax)(x, lse, scale, less, dx, static_cast<size_t>(n));
-}
-void weighted_softmax_of(const double* x, double lse, double scale, double less, double* dx, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) dx[i] = scale * std::exp(x[i] - lse) - less;
-}
-
-/// Rows that are worth a thread's while.
-int64_t grain(int64_t V) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, V)); }
-
-}  // namespace
+HWY_EXPORT(log_sum_exps);
+HWY_EXPORT(totals);
+HWY_EXPORT(weighted_softmaxes);
 
 template <class T>
 void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* lse) {
-  parallel_for(shape.N, grain(shape.V), [=](int64_t begin, int64_t end) {
+  const auto log_sum_exp = HWY_DYNAMIC_DISPATCH(log_sum_exps)().template get<T>();
+  const auto total = HWY_DYNAMIC_DISPATCH(totals)().template get<T>();
+  for_rows(shape.N, shape.V, [=](int64_t i) {
     const double smoothing = shape.label_smoothing;
-    for (int64_t i = begin; i < end; ++i) {
-      const T* x = logits + i * shape.V;
-      const double log_sum = log_sum_exp_of(x, shape.V);
-      lse[i] = log_sum;
-      loss[i] = 0;
-      if (targets[i] == shape.ignore_index) continue;
-      double nats = log_sum - static_cast<double>(x[targets[i]]);
-      // Of a uniform target: log_sum - mean(x).
-      if (smoothing != 0)
-        nats = (1 - smoothing) * nats + smoothing * (log_sum - total_of(x, shape.V) / static_cast<double>(shape.V));
-      loss[i] = static_cast<T>(nats);
-    }
+    const T* x = logits + i * shape.V;
+    const double log_sum = log_sum_exp(x, shape.V);
+    lse[i] = log_sum;
+    loss[i] = 0;
+    if (targets[i] == shape.ignore_index) return;
+    double nats = log_sum - static_cast<double>(x[targets[i]]);
+    // Of a uniform target: log_sum - mean(x).
+    if (smoothing != 0)
+      nats = (1 - smoothing) * nats + smoothing * (log_sum - total(x, shape.V) / static_cast<double>(shape.V));
+    loss[i] = static_cast<T>(nats);
   });
 }
 
@@ -100,16 +78,15 @@ void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const in
                             T scale, T* dlogits) {
   const T less = static_cast<T>(static_cast<double>(scale) * shape.label_smoothing / static_cast<double>(shape.V));
   const T hit = static_cast<T>(static_cast<double>(scale) * (1 - shape.label_smoothing));
-  parallel_for(shape.N, grain(shape.V), [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      T* dx = dlogits + i * shape.V;
-      if (targets[i] == shape.ignore_index) {
-        std::fill_n(dx, shape.V, T(0));
-        continue;
-      }
-      weighted_softmax_of(logits + i * shape.V, lse[i], scale, less, dx, shape.V);
-      dx[targets[i]] -= hit;
+  const auto weighted_softmax = HWY_DYNAMIC_DISPATCH(weighted_softmaxes)().template get<T>();
+  for_rows(shape.N, shape.V, [=](int64_t i) {
+    T* dx = dlogits + i * shape.V;
+    if (targets[i] == shape.ignore_index) {
+      std::fill_n(dx, shape.V, T(0));
+      return;
     }
+    weighted_softmax(logits + i * shape.V, lse[i], scale, less, dx, shape.V);
+    dx[targets[i]] -= hit;
   });
 }
 

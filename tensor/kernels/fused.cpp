@@ -14,68 +14,57 @@
 #include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace heed::kernels {
-namespace HWY_NAMESPACE {
+namespace heed::kernels::HWY_NAMESPACE {
 
-void add_part(const float* a, const float* b, float* y, size_t n) {
-  map(a, b, y, n, [](V u, V v) HWY_ATTR { return hn::Add(u, v); });
+template <class Real>
+void add_part(const Real* a, const Real* b, Real* y, int64_t n) {
+  map(a, b, y, n, [](Vec<Real> u, Vec<Real> v) HWY_ATTR { return hn::Add(u, v); });
 }
 
-void dropout_part(const float* x, const bool* keep, float scale, float* y, size_t n) {
-  const hn::Rebind<uint8_t, F> bytes;
-  const V factor = constant(scale);
-  const size_t lanes = hn::Lanes(F());
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto kept = hn::PromoteTo(I(), hn::LoadU(bytes, reinterpret_cast<const uint8_t*>(keep) + i));
-    const Whole at{i};
-    at.store(hn::IfThenElseZero(hn::RebindMask(F(), hn::Ne(kept, hn::Zero(I()))), hn::Mul(at(x), factor)), y);
+template <class Real>
+void dropout_part(const Real* x, const bool* keep, Real scale, Real* y, int64_t n) {
+  int64_t i = 0;
+  if constexpr (std::is_same_v<Real, float>) {
+    const Tag<float> d;
+    const hn::RebindToSigned<Tag<float>> integers;
+    const hn::Rebind<uint8_t, Tag<float>> bytes;
+    const auto factor = hn::Set(d, scale);
+    for (; i + kLanes<float> <= n; i += kLanes<float>) {
+      const auto kept = hn::PromoteTo(integers, hn::LoadU(bytes, reinterpret_cast<const uint8_t*>(keep) + i));
+      const auto chosen = hn::RebindMask(d, hn::Ne(kept, hn::Zero(integers)));
+      hn::StoreU(hn::IfThenElseZero(chosen, hn::Mul(hn::LoadU(d, x + i), factor)), d, y + i);
+    }
   }
-  for (; i < n; ++i) y[i] = keep[i] ? x[i] * scale : 0.0f;
+  for (; i < n; ++i) y[i] = keep[i] ? x[i] * scale : Real(0);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace heed::kernels
+auto add_parts() { return Both{add_part<float>, add_part<double>}; }
+auto dropout_parts() { return Both{dropout_part<float>, dropout_part<double>}; }
+
+}  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace heed::kernels {
-namespace {
 
-HWY_EXPORT(add_part);
-HWY_EXPORT(dropout_part);
+HWY_EXPORT(add_parts);
+HWY_EXPORT(dropout_parts);
 
 constexpr int64_t kGrain = 32768;  // elements of arithmetic as cheap as a sum, some 4 us
 
-void add_part(const double* a, const double* b, double* y, size_t n) {
-  for (size_t i = 0; i < n; ++i) y[i] = a[i] + b[i];
-}
-
-void dropout_part(const double* x, const bool* keep, double scale, double* y, size_t n) {
-  for (size_t i = 0; i < n; ++i) y[i] = keep[i] ? x[i] * scale : 0.0;
-}
-
-// And in f32.
-
-void add_part(const float* a, const float* b, float* y, size_t n) { HWY_DYNAMIC_DISPATCH(add_part)(a, b, y, n); }
-void dropout_part(const float* x, const bool* keep, float scale, float* y, size_t n) {
-  HWY_DYNAMIC_DISPATCH(dropout_part)(x, keep, scale, y, n);
-}
-
-}  // namespace
-
 template <class T>
 void add_bias(T* x, const T* bias, int64_t rows, int64_t n) {
+  const auto add = HWY_DYNAMIC_DISPATCH(add_parts)().template get<T>();
   parallel_for(rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n)), [=](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) add_part(x + r * n, bias, x + r * n, static_cast<size_t>(n));
+    for (int64_t r = begin; r < end; ++r) add(x + r * n, bias, x + r * n, n);
   });
 }
 
 template <class T>
 void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
-  parallel_for(n, kGrain, [=](int64_t begin, int64_t end) {
-    dropout_part(x + begin, keep + begin, scale, y + begin, static_cast<size_t>(end - begin));
-  });
+  const auto part = HWY_DYNAMIC_DISPATCH(dropout_parts)().template get<T>();
+  parallel_for(n, kGrain,
+               [=](int64_t begin, int64_t end) { part(x + begin, keep + begin, scale, y + begin, end - begin); });
 }
 
 template void add_bias(float*, const float*, int64_t, int64_t);

@@ -14,11 +14,11 @@ namespace {
 
 // Multiply-adds that are worth a thread's while.
 constexpr int64_t kWorkPerRange = 1 << 19;
-// Every range packs the other operand anew, which costs as much as some 12 rows of product: a range of this many rows or
-// columns gives away 3 % and leaves the threads more to share out.
+// Every range packs the other operand anew, which costs as much as some 12 rows of product: a range of this many rows
+// or columns gives away 3 % and leaves the threads more to share out.
 constexpr int64_t kLongRange = 384;
-// So few rows read the other operand once each in less time than gemm takes to pack it (1536 x 384, f32: 0.10 against 0.24 ms
-// for one row, 0.22 against 0.24 for four).
+// So few rows read the other operand once each in less time than gemm takes to pack it (1536 x 384, f32: 0.10 against
+// 0.24 ms for one row, 0.22 against 0.24 for four).
 constexpr int64_t kFewRows = 4;
 // Reading an element of a matrix takes as long as this many multiply-adds: thin products wait for memory.
 constexpr int64_t kReadCost = 8;
@@ -37,75 +37,73 @@ void keep_blas_serial() {
   static_cast<void>(done);
 }
 
-/// y = alpha * op(A) x + beta * y with op(A) (rows, columns).
+/// y = op(A) x + beta * y with op(A) (rows, columns).
 template <class T>
-void matrix_vector(bool trans, int64_t rows, int64_t columns, T alpha, const T* a, int64_t lda, const T* x,
-                   int64_t step_x, T beta, T* y, int64_t step_y) {
+void matrix_vector(bool trans, int64_t rows, int64_t columns, const T* a, int64_t lda, const T* x, int64_t step_x,
+                   T beta, T* y, int64_t step_y) {
   const auto flag = trans ? CblasTrans : CblasNoTrans;
   const auto M = static_cast<blasint>(trans ? columns : rows), N = static_cast<blasint>(trans ? rows : columns);
   const auto LDA = std::max<blasint>(1, static_cast<blasint>(lda));
   const auto INCX = static_cast<blasint>(step_x), INCY = static_cast<blasint>(step_y);
   if (beta == 0)
     for (int64_t i = 0; i < rows; ++i) y[i * step_y] = 0;
-  if constexpr (std::is_same_v<T, float>) cblas_sgemv(CblasRowMajor, flag, M, N, alpha, a, LDA, x, INCX, beta, y, INCY);
-  else cblas_dgemv(CblasRowMajor, flag, M, N, alpha, a, LDA, x, INCX, beta, y, INCY);
+  if constexpr (std::is_same_v<T, float>) cblas_sgemv(CblasRowMajor, flag, M, N, 1, a, LDA, x, INCX, beta, y, INCY);
+  else cblas_dgemv(CblasRowMajor, flag, M, N, 1, a, LDA, x, INCX, beta, y, INCY);
 }
 
 }  // namespace
 
 template <class T>
-void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-                 const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
+void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
+                 int64_t ldb, T beta, T* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   keep_blas_serial();
   count_flops(2 * m * n * k);
   if (m <= kFewRows && k > 0) {
     for (int64_t i = 0; i < m; ++i)
-      matrix_vector(!trans_b, n, k, alpha, b, ldb, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, beta, c + i * ldc,
-                    1);
+      matrix_vector(!trans_b, n, k, b, ldb, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, beta, c + i * ldc, 1);
     return;
   }
-  if (n == 1 && k > 0) return matrix_vector(trans_a, m, k, alpha, a, lda, b, trans_b ? 1 : ldb, beta, c, ldc);
+  if (n == 1 && k > 0) return matrix_vector(trans_a, m, k, a, lda, b, trans_b ? 1 : ldb, beta, c, ldc);
   const auto ta = trans_a ? CblasTrans : CblasNoTrans, tb = trans_b ? CblasTrans : CblasNoTrans;
   const auto M = static_cast<blasint>(m), N = static_cast<blasint>(n), K = static_cast<blasint>(k);
   // BLAS wants leading dimensions of at least 1 even where a side is empty.
   const auto LDA = std::max<blasint>(1, static_cast<blasint>(lda)),
              LDB = std::max<blasint>(1, static_cast<blasint>(ldb));
   const auto LDC = std::max<blasint>(1, static_cast<blasint>(ldc));
-  if constexpr (std::is_same_v<T, float>)
-    cblas_sgemm(CblasRowMajor, ta, tb, M, N, K, alpha, a, LDA, b, LDB, beta, c, LDC);
-  else cblas_dgemm(CblasRowMajor, ta, tb, M, N, K, alpha, a, LDA, b, LDB, beta, c, LDC);
+  if constexpr (std::is_same_v<T, float>) cblas_sgemm(CblasRowMajor, ta, tb, M, N, K, 1, a, LDA, b, LDB, beta, c, LDC);
+  else cblas_dgemm(CblasRowMajor, ta, tb, M, N, K, 1, a, LDA, b, LDB, beta, c, LDC);
 }
 
 template <class T>
-void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b,
-          int64_t ldb, T beta, T* c, int64_t ldc) {
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
+          T beta, T* c, int64_t ldc) {
   if (m >= n) {
     parallel_for(m, grain(m, n, k), [&](int64_t begin, int64_t end) {
-      gemm_serial(trans_a, trans_b, end - begin, n, k, alpha, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
+      gemm_serial(trans_a, trans_b, end - begin, n, k, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
                   c + begin * ldc, ldc);
     });
   } else {
     parallel_for(n, grain(n, m, k), [&](int64_t begin, int64_t end) {
-      gemm_serial(trans_a, trans_b, m, end - begin, k, alpha, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta,
-                  c + begin, ldc);
+      gemm_serial(trans_a, trans_b, m, end - begin, k, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta, c + begin,
+                  ldc);
     });
   }
 }
 
 template <class T>
-void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
-                  int64_t stride_c, int64_t batch) {
+void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
+                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T* c, int64_t ldc, int64_t stride_c,
+                  int64_t batch) {
   if (batch < num_threads()) {
     for (int64_t i = 0; i < batch; ++i)
-      gemm(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c, ldc);
+      gemm(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, T(0), c + i * stride_c, ldc);
     return;
   }
   parallel_for(batch, std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, m * n * k)),
                [&](int64_t begin, int64_t end) {
                  for (int64_t i = begin; i < end; ++i)
-                   gemm_serial(trans_a, trans_b, m, n, k, alpha, a + i * stride_a, lda, b + i * stride_b, ldb, beta,
+                   gemm_serial(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, T(0),
                                c + i * stride_c, ldc);
                });
 }
@@ -118,17 +116,17 @@ std::string blas_report() {
   return fmt::format("{} ({} build), kernels for {}", version, build, openblas_get_corename());
 }
 
-template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t,
-                          float, float*, int64_t);
-template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t, const double*, int64_t,
-                          double, double*, int64_t);
-template void gemm(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, const float*, int64_t, float,
-                   float*, int64_t);
-template void gemm(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t, const double*, int64_t,
-                   double, double*, int64_t);
-template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t, int64_t, const float*,
-                           int64_t, int64_t, float, float*, int64_t, int64_t, int64_t);
-template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t, int64_t,
-                           const double*, int64_t, int64_t, double, double*, int64_t, int64_t, int64_t);
+template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t, float,
+                          float*, int64_t);
+template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, const double*, int64_t, double,
+                          double*, int64_t);
+template void gemm(bool, bool, int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t, float, float*,
+                   int64_t);
+template void gemm(bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, const double*, int64_t, double,
+                   double*, int64_t);
+template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, const float*, int64_t, int64_t, const float*, int64_t,
+                           int64_t, float*, int64_t, int64_t, int64_t);
+template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, int64_t, const double*,
+                           int64_t, int64_t, double*, int64_t, int64_t, int64_t);
 
 }  // namespace heed::kernels

@@ -45,12 +45,12 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* py = y.mutable_data<T>();
     if (nest.rank == 1)
-      gemm_batched<T>(la.transposed, lb.transposed, m, n, k, T(1), pa, la.leading, nest.inner_stride(1), pb, lb.leading,
-                      nest.inner_stride(2), T(0), py, n, nest.inner_stride(0), nest.inner());
+      gemm_batched<T>(la.transposed, lb.transposed, m, n, k, pa, la.leading, nest.inner_stride(1), pb, lb.leading,
+                      nest.inner_stride(2), py, n, nest.inner_stride(0), nest.inner());
     else
       nest.for_rows(0, nest.rows(), [&](const std::array<int64_t, 3>& at, int64_t count) {
-        gemm_batched<T>(la.transposed, lb.transposed, m, n, k, T(1), pa + at[1], la.leading, nest.inner_stride(1),
-                        pb + at[2], lb.leading, nest.inner_stride(2), T(0), py + at[0], n, nest.inner_stride(0), count);
+        gemm_batched<T>(la.transposed, lb.transposed, m, n, k, pa + at[1], la.leading, nest.inner_stride(1), pb + at[2],
+                        lb.leading, nest.inner_stride(2), py + at[0], n, nest.inner_stride(0), count);
       });
   });
   return y;

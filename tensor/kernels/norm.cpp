@@ -6,7 +6,6 @@
 
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
-#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "heed/tensor/kernels/norm.cpp"
@@ -16,14 +15,13 @@
 #include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace heed::kernels {
-namespace HWY_NAMESPACE {
+namespace heed::kernels::HWY_NAMESPACE {
 
-// One row each, as the f64 twins below spell them out.
-
-void normalize_row(const float* x, const float* weight, const float* bias, float mean, float rstd, float* y, size_t C) {
-  const V m = constant(mean), s = constant(rstd);
-  for_vectors(C, [=](auto at) HWY_ATTR {
+template <class Real>
+void normalize_row(const Real* x, const Real* weight, const Real* bias, Real mean, Real rstd, Real* y, int64_t C) {
+  using V = Vec<Real>;
+  const V m = constant<V>(mean), s = constant<V>(rstd);
+  for_vectors<Real>(C, [=](auto at) HWY_ATTR {
     V h = hn::Mul(hn::Sub(at(x), m), s);
     if (weight) h = hn::Mul(h, at(weight));
     if (bias) h = hn::Add(h, at(bias));
@@ -31,38 +29,45 @@ void normalize_row(const float* x, const float* weight, const float* bias, float
   });
 }
 
-void layer_norm_row(const float* x, const float* weight, const float* bias, double eps, float* y, float* mean,
-                    float* rstd, size_t C) {
-  *mean = static_cast<float>(sum(C, [=](auto at) HWY_ATTR { return at(x); }) / static_cast<double>(C));
-  const V m = constant(*mean);
-  const double squares = sum(C, [=](auto at) HWY_ATTR {
+template <class Real>
+void layer_norm_row(const Real* x, const Real* weight, const Real* bias, double eps, Real* y, Real* mean, Real* rstd,
+                    int64_t C) {
+  using V = Vec<Real>;
+  *mean = static_cast<Real>(sum<Real>(C, [=](auto at) HWY_ATTR { return at(x); }) / static_cast<double>(C));
+  const V m = constant<V>(*mean);
+  const double squares = sum<Real>(C, [=](auto at) HWY_ATTR {
     const V d = hn::Sub(at(x), m);
     return hn::Mul(d, d);
   });
-  *rstd = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(C) + eps));
+  *rstd = static_cast<Real>(1 / std::sqrt(squares / static_cast<double>(C) + eps));
   normalize_row(x, weight, bias, *mean, *rstd, y, C);
 }
 
-void rms_norm_row(const float* x, const float* weight, double eps, float* y, float* rrms, size_t C) {
-  const double squares = sum(C, [=](auto at) HWY_ATTR { return hn::Mul(at(x), at(x)); });
-  *rrms = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(C) + eps));
-  normalize_row(x, weight, nullptr, 0, *rrms, y, C);
+template <class Real>
+void rms_norm_row(const Real* x, const Real* weight, double eps, Real* y, Real* rrms, int64_t C) {
+  const double squares = sum<Real>(C, [=](auto at) HWY_ATTR { return hn::Mul(at(x), at(x)); });
+  *rrms = static_cast<Real>(1 / std::sqrt(squares / static_cast<double>(C) + eps));
+  normalize_row<Real>(x, weight, nullptr, 0, *rrms, y, C);
 }
 
-void norm_backward_row(const float* g, const float* x, const float* weight, float mean, float rstd, bool centered,
-                       float* dx, float* dweight, float* dbias, size_t C) {
-  const V m = constant(mean), s = constant(rstd);
+/// With h = (x - mean) rstd and q = g weight: dx = rstd (q - mean(q) - h mean(q h)). An RMS norm does not center: its
+/// mean is the constant 0, and mean(q) falls out. Adds g h to dweight and g to dbias.
+template <class Real>
+void norm_backward_row(const Real* g, const Real* x, const Real* weight, Real mean, Real rstd, bool centered, Real* dx,
+                       Real* dweight, Real* dbias, int64_t C) {
+  using V = Vec<Real>;
+  const V m = constant<V>(mean), s = constant<V>(rstd);
   double totals[2];  // of q and q h
-  sums(
+  sums<Real>(
       C,
       [=](auto at, V(&terms)[2]) HWY_ATTR {
         terms[0] = weight ? hn::Mul(at(g), at(weight)) : at(g);
         terms[1] = hn::Mul(terms[0], hn::Mul(hn::Sub(at(x), m), s));
       },
       totals);
-  const V mean_q = constant(centered ? static_cast<float>(totals[0] / static_cast<double>(C)) : 0.0f);
-  const V mean_qh = constant(static_cast<float>(totals[1] / static_cast<double>(C)));
-  for_vectors(C, [=](auto at) HWY_ATTR {
+  const V mean_q = constant<V>(centered ? totals[0] / static_cast<double>(C) : 0);
+  const V mean_qh = constant<V>(totals[1] / static_cast<double>(C));
+  for_vectors<Real>(C, [=](auto at) HWY_ATTR {
     const V d = at(g), h = hn::Mul(hn::Sub(at(x), m), s);
     const V q = weight ? hn::Mul(d, at(weight)) : d;
     if (dweight) at.store(hn::MulAdd(d, h, at(dweight)), dweight);
@@ -71,90 +76,29 @@ void norm_backward_row(const float* g, const float* x, const float* weight, floa
   });
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace heed::kernels
+auto layer_norm_rows() { return Both{layer_norm_row<float>, layer_norm_row<double>}; }
+auto rms_norm_rows() { return Both{rms_norm_row<float>, rms_norm_row<double>}; }
+auto norm_backward_rows() { return Both{norm_backward_row<float>, norm_backward_row<double>}; }
+
+}  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace heed::kernels {
 namespace {
 
-HWY_EXPORT(layer_norm_row);
-HWY_EXPORT(rms_norm_row);
-HWY_EXPORT(norm_backward_row);
-
-void normalize_row(const double* x, const double* weight, const double* bias, double mean, double rstd, double* y,
-                   size_t C) {
-  for (size_t j = 0; j < C; ++j) y[j] = (x[j] - mean) * rstd * (weight ? weight[j] : 1) + (bias ? bias[j] : 0);
-}
-
-void layer_norm_row(const double* x, const double* weight, const double* bias, double eps, double* y, double* mean,
-                    double* rstd, size_t C) {
-  double total = 0, squares = 0;
-  for (size_t j = 0; j < C; ++j) total += x[j];
-  *mean = total / static_cast<double>(C);
-  for (size_t j = 0; j < C; ++j) squares += (x[j] - *mean) * (x[j] - *mean);
-  *rstd = 1 / std::sqrt(squares / static_cast<double>(C) + eps);
-  normalize_row(x, weight, bias, *mean, *rstd, y, C);
-}
-
-void rms_norm_row(const double* x, const double* weight, double eps, double* y, double* rrms, size_t C) {
-  double squares = 0;
-  for (size_t j = 0; j < C; ++j) squares += x[j] * x[j];
-  *rrms = 1 / std::sqrt(squares / static_cast<double>(C) + eps);
-  normalize_row(x, weight, nullptr, 0, *rrms, y, C);
-}
-
-/// With h = (x - mean) rstd and q = g weight: dx = rstd (q - mean(q) - h mean(q h)). An RMS norm does not center: its mean
-/// is the constant 0, and mean(q) falls out. Adds g h to dweight and g to dbias.
-void norm_backward_row(const double* g, const double* x, const double* weight, double mean, double rstd, bool centered,
-                       double* dx, double* dweight, double* dbias, size_t C) {
-  double q_total = 0, qh_total = 0;
-  for (size_t j = 0; j < C; ++j) {
-    const double q = g[j] * (weight ? weight[j] : 1);
-    q_total += q;
-    qh_total += q * (x[j] - mean) * rstd;
-  }
-  const double mean_q = centered ? q_total / static_cast<double>(C) : 0, mean_qh = qh_total / static_cast<double>(C);
-  for (size_t j = 0; j < C; ++j) {
-    const double d = g[j], h = (x[j] - mean) * rstd, q = d * (weight ? weight[j] : 1);
-    if (dweight) dweight[j] += d * h;
-    if (dbias) dbias[j] += d;
-    if (dx) dx[j] = rstd * (q - mean_q - h * mean_qh);
-  }
-}
-
-// And in f32.
-
-void layer_norm_row(const float* x, const float* weight, const float* bias, double eps, float* y, float* mean,
-                    float* rstd, size_t C) {
-  HWY_DYNAMIC_DISPATCH(layer_norm_row)(x, weight, bias, eps, y, mean, rstd, C);
-}
-
-void rms_norm_row(const float* x, const float* weight, double eps, float* y, float* rrms, size_t C) {
-  HWY_DYNAMIC_DISPATCH(rms_norm_row)(x, weight, eps, y, rrms, C);
-}
-
-void norm_backward_row(const float* g, const float* x, const float* weight, float mean, float rstd, bool centered,
-                       float* dx, float* dweight, float* dbias, size_t C) {
-  HWY_DYNAMIC_DISPATCH(norm_backward_row)(g, x, weight, mean, rstd, centered, dx, dweight, dbias, C);
-}
-
-/// Calls f(row) for every row, in parallel when there are elements enough.
-template <class Function>
-void for_rows(int64_t rows, int64_t C, Function f) {
-  parallel_for(rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, C)), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) f(r);
-  });
-}
+HWY_EXPORT(layer_norm_rows);
+HWY_EXPORT(rms_norm_rows);
+HWY_EXPORT(norm_backward_rows);
 
 /// Both norms' gradients; mean is null for an RMS norm.
 template <class T>
 void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* dx, T* dweight, T* dbias,
                    int64_t rows, int64_t C) {
+  const auto row = HWY_DYNAMIC_DISPATCH(norm_backward_rows)().template get<T>();
   const auto run = [=](int64_t r, T* dw, T* db) {
-    norm_backward_row(g + r * C, x + r * C, weight, mean ? mean[r] : T(0), rstd[r], mean != nullptr,
-                      dx ? dx + r * C : nullptr, dw, db, static_cast<size_t>(C));
+    row(g + r * C, x + r * C, weight, mean ? mean[r] : T(0), rstd[r], mean != nullptr, dx ? dx + r * C : nullptr, dw,
+        db, C);
   };
   if (!dweight && !dbias) return for_rows(rows, C, [=](int64_t r) { run(r, nullptr, nullptr); });
   RowSums<T> sums(rows, 2 * C);  // of dweight and dbias
@@ -171,9 +115,8 @@ void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const
 template <class T>
 void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows,
                 int64_t C) {
-  for_rows(rows, C, [=](int64_t r) {
-    layer_norm_row(x + r * C, weight, bias, eps, y + r * C, mean + r, rstd + r, static_cast<size_t>(C));
-  });
+  const auto row = HWY_DYNAMIC_DISPATCH(layer_norm_rows)().template get<T>();
+  for_rows(rows, C, [=](int64_t r) { row(x + r * C, weight, bias, eps, y + r * C, mean + r, rstd + r, C); });
 }
 
 template <class T>
@@ -184,8 +127,8 @@ void layer_norm_backward(const T* g, const T* x, const T* weight, const T* mean,
 
 template <class T>
 void rms_norm(const T* x, const T* weight, double eps, T* y, T* rrms, int64_t rows, int64_t C) {
-  for_rows(rows, C,
-           [=](int64_t r) { rms_norm_row(x + r * C, weight, eps, y + r * C, rrms + r, static_cast<size_t>(C)); });
+  const auto row = HWY_DYNAMIC_DISPATCH(rms_norm_rows)().template get<T>();
+  for_rows(rows, C, [=](int64_t r) { row(x + r * C, weight, eps, y + r * C, rrms + r, C); });
 }
 
 template <class T>

@@ -44,14 +44,16 @@ struct AdamNumbers {
 #endif
 
 HWY_BEFORE_NAMESPACE();
-namespace heed::kernels {
-namespace HWY_NAMESPACE {
+namespace heed::kernels::HWY_NAMESPACE {
 
-void adam_part(const AdamNumbers<float>& s, const AdamSlot<float>& a) {
-  const V beta1 = constant(s.beta1), beta2 = constant(s.beta2), rest1 = constant(s.rest1), rest2 = constant(s.rest2);
-  const V eps = constant(s.eps), rate = constant(s.rate), root = constant(s.root), keep = constant(s.keep);
-  const V decay = constant(s.decay), grad_scale = constant(s.grad_scale);
-  for_vectors(static_cast<size_t>(a.n), [=](auto at) HWY_ATTR {
+template <class Real>
+void adam_part(const AdamNumbers<Real>& s, const AdamSlot<Real>& a) {
+  using V = Vec<Real>;
+  const V beta1 = constant<V>(s.beta1), beta2 = constant<V>(s.beta2);
+  const V rest1 = constant<V>(s.rest1), rest2 = constant<V>(s.rest2);
+  const V eps = constant<V>(s.eps), rate = constant<V>(s.rate), root = constant<V>(s.root), keep = constant<V>(s.keep);
+  const V decay = constant<V>(s.decay), grad_scale = constant<V>(s.grad_scale);
+  for_vectors<Real>(a.n, [=](auto at) HWY_ATTR {
     const V p = hn::Mul(at(a.p), keep);
     const V g = hn::MulAdd(at(a.g), grad_scale, hn::Mul(decay, p));
     const V m = hn::MulAdd(g, rest1, hn::Mul(at(a.m), beta1));
@@ -62,26 +64,16 @@ void adam_part(const AdamNumbers<float>& s, const AdamSlot<float>& a) {
   });
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace heed::kernels
+auto adam_parts() { return Both{adam_part<float>, adam_part<double>}; }
+
+}  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace heed::kernels {
 namespace {
 
-HWY_EXPORT(adam_part);
-
-void run_adam(const AdamNumbers<float>& s, const AdamSlot<float>& a) { HWY_DYNAMIC_DISPATCH(adam_part)(s, a); }
-
-void run_adam(const AdamNumbers<double>& s, const AdamSlot<double>& a) {
-  for (int64_t i = 0; i < a.n; ++i) {
-    const double p = a.p[i] * s.keep, g = a.g[i] * s.grad_scale + s.decay * p;
-    a.m[i] = a.m[i] * s.beta1 + g * s.rest1;
-    a.v[i] = a.v[i] * s.beta2 + g * g * s.rest2;
-    a.p[i] = p - s.rate * a.m[i] / (std::sqrt(a.v[i]) * s.root + s.eps);
-  }
-}
+HWY_EXPORT(adam_parts);
 
 template <class T>
 T* shifted(T* p, int64_t by) {
@@ -119,7 +111,8 @@ void for_parts(std::span<const Slot> slots, Function f) {
 template <class T>
 void adam(std::span<const AdamSlot<T>> slots, const AdamStep& step) {
   const AdamNumbers<T> numbers(step);
-  for_parts(slots, [&](const AdamSlot<T>& a) { run_adam(numbers, a); });
+  const auto part = HWY_DYNAMIC_DISPATCH(adam_parts)().template get<T>();
+  for_parts(slots, [&](const AdamSlot<T>& a) { part(numbers, a); });
 }
 
 template <class T>

@@ -64,33 +64,32 @@ struct Flat {
   bool whole;
 
   template <class Real>
-  Flat(const RecurrentShape& s, const Steps<Real>& x)
-      : step(s.B), row(1), ld(x.row), whole(s.T <= 1 || x.step == s.B * x.row) {
-    if (!whole && (s.B == 1 || x.row == s.T * x.step)) step = 1, row = s.T, ld = x.step, whole = true;
+  Flat(const RecurrentShape& s, const Strided<Real, 2>& x)
+      : step(s.B), row(1), ld(x.strides[1]), whole(s.T <= 1 || x.strides[0] == s.B * ld) {
+    if (!whole && (s.B == 1 || ld == s.T * x.strides[0])) step = 1, row = s.T, ld = x.strides[0], whole = true;
   }
   template <class Real>
-  Steps<Real> view(Real* data, int64_t width) const {
-    return {data, step * width, row * width};
+  Strided<Real, 2> view(Real* data, int64_t width) const {
+    return {data, {step * width, row * width}};
   }
 };
 
-// dw (m, H) = or += du^T before, over all steps; du (T, B, m) lies as flat says for ld and du.step.
+// dw (m, H) = or += du^T before, over all steps; du (T, B, m) lies as flat says for ld and du_step.
 template <class Real>
 void add_product(const RecurrentShape& s, const Flat& flat, int64_t m, const Real* du, int64_t du_step, int64_t ld,
                  const Real* before, bool accumulate, Real* dw) {
   const int64_t H = s.H;
-  if (flat.whole) return gemm(true, false, m, H, s.T * s.B, Real(1), du, ld, before, H, Real(accumulate), dw, H);
+  if (flat.whole) return gemm(true, false, m, H, s.T * s.B, du, ld, before, H, Real(accumulate), dw, H);
   for (int64_t t = 0; t < s.T; ++t)
-    gemm(true, false, m, H, s.B, Real(1), du + t * du_step, ld, before + t * s.B * H, H, Real(accumulate || t > 0), dw,
-         H);
+    gemm(true, false, m, H, s.B, du + t * du_step, ld, before + t * s.B * H, H, Real(accumulate || t > 0), dw, H);
 }
 
 }  // namespace
 
 template <class Real>
-void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates, const RecurrentWeights<Real>& weights,
-               RecurrentState<const Real> first, const RecurrentOptions& options, Steps<Real> out,
-               RecurrentState<Real> last, Real* saved) {
+void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> gates,
+               const RecurrentWeights<Real>& weights, RecurrentState<const Real> first, const RecurrentOptions& options,
+               Strided<Real, 2> out, RecurrentState<Real> last, Real* saved) {
   const Shares shares(cell, shape, options);
   const RecurrentForward<Real> call{cell, shape, gates, weights, first, options.reverse, out, last, saved};
   count_hidden_flops(cell, shape.H, shares);
@@ -102,8 +101,8 @@ void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates, 
 
 template <class Real>
 void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentWeights<Real>& weights,
-                        RecurrentState<const Real> first, const RecurrentOptions& options, Steps<const Real> out,
-                        const Real* saved, Steps<const Real> dout, RecurrentState<const Real> dlast,
+                        RecurrentState<const Real> first, const RecurrentOptions& options, Strided<const Real, 2> out,
+                        const Real* saved, Strided<const Real, 2> dout, RecurrentState<const Real> dlast,
                         const RecurrentGradients<Real>& gradients) {
   const auto& [dgates, dfirst, dw_hh, db_hh, accumulate] = gradients;
   const int64_t H = shape.H, G = gates_of(cell) * H, all = shape.T * shape.B * H;
@@ -129,24 +128,24 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentW
     for (int64_t j = 0; j < G; ++j) db_hh[j] += db_parts[i * G + j];
   if (!dw_hh) return;
   const int64_t joined = is_gru ? 2 * H : G;  // a gru's new gate sees h through r: its gradient lies apart
-  add_product(shape, flat, joined, dgates.data, dgates.step, flat.ld, call.before.data, accumulate, dw_hh);
+  add_product(shape, flat, joined, dgates.data, dgates.strides[0], flat.ld, call.before.data, accumulate, dw_hh);
   if (is_gru)
     add_product(shape, flat, H, call.du_new.data, shape.B * H, H, call.before.data, accumulate, dw_hh + joined * H);
 }
 
-template void recurrent<float>(Cell, const RecurrentShape&, Steps<const float>, const RecurrentWeights<float>&,
-                               RecurrentState<const float>, const RecurrentOptions&, Steps<float>,
+template void recurrent<float>(Cell, const RecurrentShape&, Strided<const float, 2>, const RecurrentWeights<float>&,
+                               RecurrentState<const float>, const RecurrentOptions&, Strided<float, 2>,
                                RecurrentState<float>, float*);
-template void recurrent<double>(Cell, const RecurrentShape&, Steps<const double>, const RecurrentWeights<double>&,
-                                RecurrentState<const double>, const RecurrentOptions&, Steps<double>,
+template void recurrent<double>(Cell, const RecurrentShape&, Strided<const double, 2>, const RecurrentWeights<double>&,
+                                RecurrentState<const double>, const RecurrentOptions&, Strided<double, 2>,
                                 RecurrentState<double>, double*);
 template void recurrent_backward<float>(Cell, const RecurrentShape&, const RecurrentWeights<float>&,
-                                        RecurrentState<const float>, const RecurrentOptions&, Steps<const float>,
-                                        const float*, Steps<const float>, RecurrentState<const float>,
+                                        RecurrentState<const float>, const RecurrentOptions&, Strided<const float, 2>,
+                                        const float*, Strided<const float, 2>, RecurrentState<const float>,
                                         const RecurrentGradients<float>&);
 template void recurrent_backward<double>(Cell, const RecurrentShape&, const RecurrentWeights<double>&,
-                                         RecurrentState<const double>, const RecurrentOptions&, Steps<const double>,
-                                         const double*, Steps<const double>, RecurrentState<const double>,
-                                         const RecurrentGradients<double>&);
+                                         RecurrentState<const double>, const RecurrentOptions&,
+                                         Strided<const double, 2>, const double*, Strided<const double, 2>,
+                                         RecurrentState<const double>, const RecurrentGradients<double>&);
 
 }  // namespace heed::kernels

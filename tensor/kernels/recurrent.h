@@ -2,7 +2,7 @@
 // product.
 #pragma once
 
-#include <cstdint>
+#include <heed/tensor/kernels/views.h>
 
 namespace heed::kernels {
 
@@ -16,16 +16,10 @@ enum class Cell { rnn_tanh, rnn_relu, lstm, gru };
 /// Gates of a cell: 1, 1, 4, 3. Projections are G H wide.
 constexpr int64_t gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
 
-/// T steps, B rows of the batch, H hidden units.
+/// T steps, B rows of the batch, H hidden units. A Strided is (T, B) by strides, so batch-first arrays fit too, and
+/// behind them a dense row.
 struct RecurrentShape {
   int64_t T, B, H;
-};
-
-/// A (T, B, width) array by its element strides (so batch-first arrays fit too); 1 for the last dimension.
-template <class Element>
-struct Steps {
-  Element* data;
-  int64_t step, row;
 };
 
 /// The recurrent half of a cell's parameters: w_hh (G H, H), b_hh (G H) or null.
@@ -59,14 +53,14 @@ constexpr int64_t recurrent_saved_size(Cell cell, const RecurrentShape& shape) {
 /// last step. saved as recurrent_saved_size says, or null when no backward will follow. Each thread takes
 /// some rows of the batch through all steps, so steps need no barrier, and a row's padding touches nothing.
 template <class Real>
-void recurrent(Cell cell, const RecurrentShape& shape, Steps<const Real> gates, const RecurrentWeights<Real>& weights,
-               RecurrentState<const Real> first, const RecurrentOptions& options, Steps<Real> out,
-               RecurrentState<Real> last, Real* saved);
+void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> gates,
+               const RecurrentWeights<Real>& weights, RecurrentState<const Real> first, const RecurrentOptions& options,
+               Strided<Real, 2> out, RecurrentState<Real> last, Real* saved);
 
 /// What backward writes. Null data: not wanted, but for dgates, which must be there.
 template <class Real>
 struct RecurrentGradients {
-  Steps<Real> dgates{};           // (T, B, G H), overwritten; 0 past a row's length
+  Strided<Real, 2> dgates{};      // (T, B, G H), overwritten; 0 past a row's length
   RecurrentState<Real> dfirst{};  // overwritten
   Real* dw_hh = nullptr;          // (G H, H)
   Real* db_hh = nullptr;          // (G H)
@@ -77,8 +71,8 @@ struct RecurrentGradients {
 /// for none. Steps past a row's length are never read. dw_hh is one product over all steps.
 template <class Real>
 void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentWeights<Real>& weights,
-                        RecurrentState<const Real> first, const RecurrentOptions& options, Steps<const Real> out,
-                        const Real* saved, Steps<const Real> dout, RecurrentState<const Real> dlast,
+                        RecurrentState<const Real> first, const RecurrentOptions& options, Strided<const Real, 2> out,
+                        const Real* saved, Strided<const Real, 2> dout, RecurrentState<const Real> dlast,
                         const RecurrentGradients<Real>& gradients);
 
 }  // namespace heed::kernels

@@ -97,12 +97,12 @@ HWY_INLINE void load_old_state(const RecurrentBackward<Real>& call, const LaneRo
                                const Lanes<Real>& a) {
   const int64_t H = call.shape.H, B = call.shape.B, ld = share.ld;
   const auto old_h = [&](int64_t i) -> const Real* {
-    if (i < now.going_on) return at(call.out, now.before, share.rows[i]);
+    if (i < now.going_on) return call.out.at(now.before, share.rows[i]);
     return call.first.h ? call.first.h + share.rows[i] * H : a.zeros;
   };
   if (call.cell == Cell::gru) to_lanes(share, now.lanes, H, old_h, a.state);
   if (call.before.data)
-    for (int64_t i = 0; i < now.lanes; ++i) std::copy_n(old_h(i), H, at(call.before, now.t, share.rows[i]));
+    for (int64_t i = 0; i < now.lanes; ++i) std::copy_n(old_h(i), H, call.before.at(now.t, share.rows[i]));
   if (call.cell != Cell::lstm) return;
   const Real* c = call.saved + (now.before * saved_columns(call.cell) + 4) * H * B + share.first;
   std::copy_n(a.c_first, H * ld, a.c_before);
@@ -124,13 +124,13 @@ template <class Real>
 HWY_INLINE void write_gradients(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
                                 const Lanes<Real>& a) {
   const int64_t H = call.shape.H, G = gates_of(call.cell) * H, joined = call.cell == Cell::gru ? 2 * H : G;
-  const auto dgates = [&](int64_t i) { return at(call.dgates, now.t, share.rows[i]); };
+  const auto dgates = [&](int64_t i) { return call.dgates.at(now.t, share.rows[i]); };
   to_rows(share, now.lanes, joined, a.du, dgates);
   if (joined == G) return;
   to_rows(share, now.lanes, H, a.dx_new, [&](int64_t i) { return dgates(i) + joined; });
   if (call.du_new.data)
     to_rows(share, now.lanes, H, a.du + joined * share.ld,
-            [&](int64_t i) { return at(call.du_new, now.t, share.rows[i]); });
+            [&](int64_t i) { return call.du_new.at(now.t, share.rows[i]); });
 }
 
 // All units of the share, one after the other.
@@ -168,10 +168,10 @@ void run_step_backward(const RecurrentBackward<Real>& call, const LaneRows& shar
   load_old_state(call, share, now, a);
   if (call.cell == Cell::rnn_tanh || call.cell == Cell::rnn_relu)
     to_lanes(
-        share, now.lanes, H, [&](int64_t i) { return at(call.out, now.t, share.rows[i]); }, a.state);
+        share, now.lanes, H, [&](int64_t i) { return call.out.at(now.t, share.rows[i]); }, a.state);
   if (call.dout.data)
     to_lanes(
-        share, now.lanes, H, [&](int64_t i) { return at(call.dout, now.t, share.rows[i]); }, a.dout);
+        share, now.lanes, H, [&](int64_t i) { return call.dout.at(now.t, share.rows[i]); }, a.dout);
   switch (call.cell) {
     case Cell::rnn_tanh: step_units_backward<Cell::rnn_tanh>(call, share, now, a); break;
     case Cell::rnn_relu: step_units_backward<Cell::rnn_relu>(call, share, now, a); break;
@@ -189,9 +189,9 @@ HWY_INLINE void write_zeros(const RecurrentBackward<Real>& call, const LaneRows&
   const int64_t H = call.shape.H;
   for (int64_t i = running(share, t); i < share.count; ++i) {
     const int64_t b = share.rows[i];
-    std::fill_n(at(call.dgates, t, b), gates_of(call.cell) * H, Real(0));
-    if (call.before.data) std::fill_n(at(call.before, t, b), H, Real(0));
-    if (call.du_new.data) std::fill_n(at(call.du_new, t, b), H, Real(0));
+    std::fill_n(call.dgates.at(t, b), gates_of(call.cell) * H, Real(0));
+    if (call.before.data) std::fill_n(call.before.at(t, b), H, Real(0));
+    if (call.du_new.data) std::fill_n(call.du_new.at(t, b), H, Real(0));
   }
 }
 
@@ -218,12 +218,7 @@ void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& sha
   store_state(share, H, a.dc, call.dfirst.c);
 }
 
-void recurrent_backward_f32(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch) {
-  run_share_backward(call, share, db, scratch);
-}
-void recurrent_backward_f64(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch) {
-  run_share_backward(call, share, db, scratch);
-}
+auto run_share_backward_both() { return Both{run_share_backward<float>, run_share_backward<double>}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace heed::kernels
@@ -232,15 +227,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(recurrent_backward_f32);
-HWY_EXPORT(recurrent_backward_f64);
+HWY_EXPORT(run_share_backward_both);
 
-void run_backward(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(recurrent_backward_f32)(call, share, db, scratch);
+template <class Real>
+void run_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
+  HWY_DYNAMIC_DISPATCH(run_share_backward_both)().template get<Real>()(call, share, db, scratch);
 }
-void run_backward(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(recurrent_backward_f64)(call, share, db, scratch);
-}
+template void run_backward(const RecurrentBackward<float>&, const LaneRows&, float*, float*);
+template void run_backward(const RecurrentBackward<double>&, const LaneRows&, double*, double*);
 
 }  // namespace heed::kernels
 #endif

@@ -72,7 +72,7 @@ template <class Real>
 HWY_INLINE void project(const RecurrentForward<Real>& call, const LaneRows& share, int64_t t, int64_t lanes,
                         const Lanes<Real>& a) {
   const int64_t H = call.shape.H, G = gates_of(call.cell) * H, ld = share.ld, used = whole_vectors<Real>(lanes);
-  const auto x = [&](int64_t i) { return at(call.gates, t, share.rows[i]); };
+  const auto x = [&](int64_t i) { return call.gates.at(t, share.rows[i]); };
   const int64_t joined = call.cell == Cell::gru ? 2 * H : G;
   to_lanes(share, lanes, joined, x, a.u);
   tile_product<Stored::plain>(joined, used, H, call.weights.w_hh, H, a.h, ld, true, a.u, ld);
@@ -106,7 +106,7 @@ void run_step(const RecurrentForward<Real>& call, const LaneRows& share, int64_t
     case Cell::lstm: step_units<Cell::lstm>(call, share, t, lanes, a); break;
     case Cell::gru: step_units<Cell::gru>(call, share, t, lanes, a); break;
   }
-  to_rows(share, lanes, call.shape.H, a.h, [&](int64_t i) { return at(call.out, t, share.rows[i]); });
+  to_rows(share, lanes, call.shape.H, a.h, [&](int64_t i) { return call.out.at(t, share.rows[i]); });
 }
 
 template <class Real>
@@ -121,17 +121,12 @@ void run_share(const RecurrentForward<Real>& call, const LaneRows& share, Real* 
     run_step(call, share, t, running(share, t), a);
   }
   for (int64_t t = 0; t < call.shape.T; ++t)
-    for (int64_t i = running(share, t); i < share.count; ++i) std::fill_n(at(call.out, t, share.rows[i]), H, Real(0));
+    for (int64_t i = running(share, t); i < share.count; ++i) std::fill_n(call.out.at(t, share.rows[i]), H, Real(0));
   store_state(share, H, a.h, call.last.h);
   store_state(share, H, a.c, call.last.c);
 }
 
-void recurrent_f32(const RecurrentForward<float>& call, const LaneRows& share, float* scratch) {
-  run_share(call, share, scratch);
-}
-void recurrent_f64(const RecurrentForward<double>& call, const LaneRows& share, double* scratch) {
-  run_share(call, share, scratch);
-}
+auto run_share_both() { return Both{run_share<float>, run_share<double>}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace heed::kernels
@@ -140,15 +135,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(recurrent_f32);
-HWY_EXPORT(recurrent_f64);
+HWY_EXPORT(run_share_both);
 
-void run(const RecurrentForward<float>& call, const LaneRows& share, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(recurrent_f32)(call, share, scratch);
+template <class Real>
+void run(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch) {
+  HWY_DYNAMIC_DISPATCH(run_share_both)().template get<Real>()(call, share, scratch);
 }
-void run(const RecurrentForward<double>& call, const LaneRows& share, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(recurrent_f64)(call, share, scratch);
-}
+template void run(const RecurrentForward<float>&, const LaneRows&, float*);
+template void run(const RecurrentForward<double>&, const LaneRows&, double*);
 
 }  // namespace heed::kernels
 #endif

@@ -24,11 +24,6 @@ struct LaneRows {
 constexpr int64_t kLaneMultiple = 16;
 constexpr int64_t kLargestShare = 32;  // a pair of AVX-512 vectors
 
-template <class Element>
-Element* at(const Steps<Element>& x, int64_t t, int64_t b) {
-  return x.data + t * x.step + b * x.row;
-}
-
 /// Gate-sized columns of the saved array, whose layout is (T, columns, H, B), rows in the order above.
 constexpr int64_t saved_columns(Cell cell) { return recurrent_saved_size(cell, {1, 1, 1}); }
 
@@ -36,11 +31,11 @@ template <class Real>
 struct RecurrentForward {
   Cell cell;
   RecurrentShape shape;
-  Steps<const Real> gates;
+  Strided<const Real, 2> gates;
   RecurrentWeights<Real> weights;
   RecurrentState<const Real> first;
   bool reverse;
-  Steps<Real> out;
+  Strided<Real, 2> out;
   RecurrentState<Real> last;
   Real* saved;
 };
@@ -49,8 +44,8 @@ struct RecurrentForward {
 constexpr int64_t forward_scratch(Cell cell, int64_t H) { return (gates_of(cell) + 3) * H * kLargestShare; }
 
 /// All steps of one share.
-void run(const RecurrentForward<float>& call, const LaneRows& share, float* scratch);
-void run(const RecurrentForward<double>& call, const LaneRows& share, double* scratch);
+template <class Real>
+void run(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch);
 
 template <class Real>
 struct RecurrentBackward {
@@ -59,22 +54,22 @@ struct RecurrentBackward {
   RecurrentWeights<Real> weights;
   RecurrentState<const Real> first;
   bool reverse;
-  Steps<const Real> out;
+  Strided<const Real, 2> out;
   const Real* saved;
-  Steps<const Real> dout;
+  Strided<const Real, 2> dout;
   RecurrentState<const Real> dlast;
-  Steps<Real> dgates;
+  Strided<Real, 2> dgates;
   RecurrentState<Real> dfirst;
-  Steps<Real> before;  // (T, B, H): gets the h that each step started from, 0 where a row rests; null data:
-                       // not wanted
-  Steps<Real> du_new;  // (T, B, H), of a gru: gets the gradient of u_n, which is not that of x_n
+  Strided<Real, 2> before;  // (T, B, H): gets the h that each step started from, 0 where a row rests; null data:
+                            // not wanted
+  Strided<Real, 2> du_new;  // (T, B, H), of a gru: gets the gradient of u_n, which is not that of x_n
 };
 
 constexpr int64_t backward_scratch(Cell cell, int64_t H) { return (2 * gates_of(cell) + 7) * H * kLargestShare + H; }
 
 /// All steps of one share, last to first. Unless null, db (G H) gets the sum of the gradients of W_hh h +
 /// b_hh.
-void run_backward(const RecurrentBackward<float>& call, const LaneRows& share, float* db, float* scratch);
-void run_backward(const RecurrentBackward<double>& call, const LaneRows& share, double* db, double* scratch);
+template <class Real>
+void run_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch);
 
 }  // namespace heed::kernels

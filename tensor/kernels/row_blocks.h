@@ -1,4 +1,5 @@
-// Sums over the rows of an array in blocks cut by the number of rows alone: the same bits at any number of threads.
+// The rows of an array shared out among threads, and sums over them in blocks cut by the number of rows alone: the same
+// bits at any number of threads.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +11,17 @@
 
 namespace heed::kernels {
 
+/// Rows of n elements that are worth a thread's while, about 5 us.
+constexpr int64_t row_grain(int64_t n) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, n)); }
+
+/// Calls f(row) for every row of n elements, in parallel when there are elements enough.
+template <class Function>
+void for_rows(int64_t rows, int64_t n, Function f) {
+  parallel_for(rows, row_grain(n), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) f(r);
+  });
+}
+
 /// Partial sums of `columns` columns, one row of them for each block of at most 256 rows.
 template <class T>
 class RowSums {
@@ -20,13 +32,13 @@ class RowSums {
         blocks_(std::max({int64_t{1}, std::min<int64_t>(64, rows / 32), (rows + 255) / 256})),
         storage_(Storage::allocate(static_cast<size_t>(blocks_ * columns) * sizeof(T))) {}
 
-  /// Calls f(begin, end, partial) for each block of rows, in parallel: f overwrites partial (columns). Returns the sum of
-  /// the partials, added in order; it lives as long as this.
+  /// Calls f(begin, end, partial) for each block of rows, in parallel: f overwrites partial (columns). Returns the sum
+  /// of the partials, added in order; it lives as long as this.
   template <class Function>
   const T* run(Function f) {
     T* const partials = reinterpret_cast<T*>(storage_->data());
-    const int64_t per_block = std::max<int64_t>(1, rows_ / blocks_ * columns_);
-    parallel_for(blocks_, std::max<int64_t>(1, 16384 / per_block), [&](int64_t first, int64_t last) {
+    const int64_t per_block = rows_ / blocks_ * columns_;
+    parallel_for(blocks_, row_grain(per_block), [&](int64_t first, int64_t last) {
       for (int64_t b = first; b < last; ++b) f(rows_ * b / blocks_, rows_ * (b + 1) / blocks_, partials + b * columns_);
     });
     for (int64_t b = 1; b < blocks_; ++b)

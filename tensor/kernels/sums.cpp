@@ -17,125 +17,109 @@
 #include <heed/tensor/kernels/simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace heed::kernels {
-namespace HWY_NAMESPACE {
+namespace heed::kernels::HWY_NAMESPACE {
 
-double sum_part(const float* x, size_t n) {
-  return sum(n, [=](auto at) HWY_ATTR { return at(x); });
+template <class Real>
+double sum_part(const Real* x, int64_t n) {
+  return sum<Real>(n, [=](auto at) HWY_ATTR { return at(x); });
 }
 
-double squares_part(const float* x, size_t n) {
-  using D = hn::ScalableTag<double>;
-  const hn::Rebind<float, D> half;
-  const size_t lanes = hn::Lanes(D());
-  auto even = hn::Zero(D()), odd = even;
-  size_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) {
-    const auto a = hn::PromoteTo(D(), hn::LoadU(half, x + i)), b = hn::PromoteTo(D(), hn::LoadU(half, x + i + lanes));
+HWY_INLINE Vec<double> load_f64(const float* p) {
+  return hn::PromoteTo(Tag<double>(), hn::LoadU(hn::Rebind<float, Tag<double>>(), p));
+}
+HWY_INLINE Vec<double> load_f64(const double* p) { return hn::LoadU(Tag<double>(), p); }
+
+template <class Real>
+double squares_part(const Real* x, int64_t n) {
+  const Tag<double> d;
+  auto even = hn::Zero(d), odd = even;
+  int64_t i = 0;
+  for (; i + 2 * kLanes<double> <= n; i += 2 * kLanes<double>) {
+    const auto a = load_f64(x + i), b = load_f64(x + i + kLanes<double>);
     even = hn::MulAdd(a, a, even);
     odd = hn::MulAdd(b, b, odd);
   }
-  double total = hn::GetLane(hn::SumOfLanes(D(), hn::Add(even, odd)));
-  for (; i < n; ++i) total += static_cast<double>(x[i]) * x[i];
+  double total = hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
+  for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
   return total;
 }
 
 /// y (width) = the sum over `rows` rows of x, `stride` apart.
-void add_rows(const float* x, size_t rows, size_t stride, float* y, size_t width) {
-  constexpr size_t kTile = 8;  // vectors of sums that stay in registers
-  const size_t lanes = hn::Lanes(F());
-  size_t j = 0;
-  for (; j + kTile * lanes <= width; j += kTile * lanes) {
-    V total[kTile];
-    for (V& v : total) v = hn::Zero(F());
-    for (size_t r = 0; r < rows; ++r)
-      for (size_t t = 0; t < kTile; ++t) total[t] = hn::Add(total[t], Whole{j + t * lanes}(x + r * stride));
-    for (size_t t = 0; t < kTile; ++t) Whole{j + t * lanes}.store(total[t], y);
+template <class Real>
+void add_rows(const Real* x, int64_t rows, int64_t stride, Real* y, int64_t width) {
+  constexpr int64_t kTile = 8;  // vectors of sums that stay in registers
+  const auto zero = hn::Zero(Tag<Real>());
+  int64_t j = 0;
+  for (; j + kTile * kLanes<Real> <= width; j += kTile * kLanes<Real>) {
+    Vec<Real> total[kTile];
+    for (auto& v : total) v = zero;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t t = 0; t < kTile; ++t) total[t] = hn::Add(total[t], Whole{j + t * kLanes<Real>}(x + r * stride));
+    for (int64_t t = 0; t < kTile; ++t) Whole{j + t * kLanes<Real>}.store(total[t], y);
   }
-  for_vectors(width - j, [=](auto at) HWY_ATTR {
-    V total = hn::Zero(F());
-    for (size_t r = 0; r < rows; ++r) total = hn::Add(total, at(x + j + r * stride));
+  for_vectors<Real>(width - j, [=](auto at) HWY_ATTR {
+    auto total = zero;
+    for (int64_t r = 0; r < rows; ++r) total = hn::Add(total, at(x + j + r * stride));
     at.store(total, y + j);
   });
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace heed::kernels
+auto sum_parts() { return Both{sum_part<float>, sum_part<double>}; }
+auto squares_parts() { return Both{squares_part<float>, squares_part<double>}; }
+auto add_rows_parts() { return Both{add_rows<float>, add_rows<double>}; }
+
+}  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace heed::kernels {
 namespace {
 
-HWY_EXPORT(sum_part);
-HWY_EXPORT(squares_part);
-HWY_EXPORT(add_rows);
+HWY_EXPORT(sum_parts);
+HWY_EXPORT(squares_parts);
+HWY_EXPORT(add_rows_parts);
 
-double sum_part(const double* x, size_t n) { return std::accumulate(x, x + n, 0.0); }
-double squares_part(const double* x, size_t n) { return std::inner_product(x, x + n, x, 0.0); }
-void add_rows(const double* x, size_t rows, size_t stride, double* y, size_t width) {
-  std::fill_n(y, width, 0.0);
-  for (size_t r = 0; r < rows; ++r)
-    for (size_t j = 0; j < width; ++j) y[j] += x[r * stride + j];
-}
-
-/// The partial results f(begin, size) of blocks of [0, n), added in order.
-template <class Function>
-double sum_blocks(int64_t n, Function f) {
+/// The results part(x, size) of blocks of [0, n), added in order.
+template <class T>
+double sum_blocks(double (*part)(const T*, int64_t), const T* x, int64_t n) {
   constexpr int64_t kBlock = 8192;
-  if (n <= kBlock) return f(0, static_cast<size_t>(n));
-  std::vector<double> partial((n + kBlock - 1) / kBlock);
+  if (n <= kBlock) return part(x, n);
+  std::vector<double> partial(static_cast<size_t>((n + kBlock - 1) / kBlock));
   parallel_for(static_cast<int64_t>(partial.size()), 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      partial[i] = f(i * kBlock, static_cast<size_t>(std::min(kBlock, n - i * kBlock)));
+    for (int64_t i = begin; i < end; ++i) partial[i] = part(x + i * kBlock, std::min(kBlock, n - i * kBlock));
   });
   return std::accumulate(partial.begin(), partial.end(), 0.0);
 }
 
-template <class T, class Function>
-void sum_rows_by(Function add, const T* x, T* y, int64_t rows, int64_t n, bool accumulate) {
-  if (rows < 64 && !accumulate) {  // one block of rows: the columns are what can be shared out
-    parallel_for(n, std::max<int64_t>(64, 16384 / std::max<int64_t>(1, rows)), [=](int64_t begin, int64_t end) {
-      add(x + begin, static_cast<size_t>(rows), static_cast<size_t>(n), y + begin, static_cast<size_t>(end - begin));
-    });
-    return;
-  }
-  RowSums<T> sums(rows, n);
-  const T* total = sums.run([=](int64_t begin, int64_t end, T* partial) {
-    add(x + begin * n, static_cast<size_t>(end - begin), static_cast<size_t>(n), partial, static_cast<size_t>(n));
-  });
-  for (int64_t j = 0; j < n; ++j) y[j] = accumulate ? y[j] + total[j] : total[j];
-}
-
 }  // namespace
 
-template <>
-double sum(const float* x, int64_t n) {
-  return sum_blocks(n, [=](int64_t begin, size_t size) { return HWY_DYNAMIC_DISPATCH(sum_part)(x + begin, size); });
-}
-template <>
-double sum(const double* x, int64_t n) {
-  return sum_blocks(n, [=](int64_t begin, size_t size) { return sum_part(x + begin, size); });
+template <class T>
+double sum(const T* x, int64_t n) {
+  return sum_blocks(HWY_DYNAMIC_DISPATCH(sum_parts)().template get<T>(), x, n);
 }
 
-template <>
-double sum_of_squares(const float* x, int64_t n) {
-  return sum_blocks(n, [=](int64_t begin, size_t size) { return HWY_DYNAMIC_DISPATCH(squares_part)(x + begin, size); });
-}
-template <>
-double sum_of_squares(const double* x, int64_t n) {
-  return sum_blocks(n, [=](int64_t begin, size_t size) { return squares_part(x + begin, size); });
+template <class T>
+double sum_of_squares(const T* x, int64_t n) {
+  return sum_blocks(HWY_DYNAMIC_DISPATCH(squares_parts)().template get<T>(), x, n);
 }
 
-template <>
-void sum_rows(const float* x, float* y, int64_t rows, int64_t n, bool accumulate) {
-  sum_rows_by(HWY_DYNAMIC_DISPATCH(add_rows), x, y, rows, n, accumulate);
+template <class T>
+void sum_rows(const T* x, T* y, int64_t rows, int64_t n) {
+  const auto add = HWY_DYNAMIC_DISPATCH(add_rows_parts)().template get<T>();
+  if (rows < 64)  // one block of rows: the columns are what can be shared out
+    return parallel_for(n, std::max<int64_t>(64, row_grain(rows)),
+                        [=](int64_t begin, int64_t end) { add(x + begin, rows, n, y + begin, end - begin); });
+  RowSums<T> sums(rows, n);
+  std::copy_n(sums.run([=](int64_t begin, int64_t end, T* partial) { add(x + begin * n, end - begin, n, partial, n); }),
+              n, y);
 }
-template <>
-void sum_rows(const double* x, double* y, int64_t rows, int64_t n, bool accumulate) {
-  const auto add = static_cast<void (*)(const double*, size_t, size_t, double*, size_t)>(add_rows);
-  sum_rows_by(add, x, y, rows, n, accumulate);
-}
+
+template double sum(const float*, int64_t);
+template double sum(const double*, int64_t);
+template double sum_of_squares(const float*, int64_t);
+template double sum_of_squares(const double*, int64_t);
+template void sum_rows(const float*, float*, int64_t, int64_t);
+template void sum_rows(const double*, double*, int64_t, int64_t);
 
 }  // namespace heed::kernels
 #endif

@@ -15,8 +15,7 @@ template <class T>
 double sum_of_squares(const T* x, int64_t n);
 
 /// y (n) = sum over the rows of x (rows, n): a bias's gradient. Runs of at most 256 rows add up in T, then the runs.
-/// Overwrites y, or adds to it if `accumulate`.
 template <class T>
-void sum_rows(const T* x, T* y, int64_t rows, int64_t n, bool accumulate = false);
+void sum_rows(const T* x, T* y, int64_t rows, int64_t n);
 
 }  // namespace heed::kernels

@@ -1,6 +1,6 @@
-// Products of small matrices that stay in cache, compiled in tile.cpp, and what goes with them: padding and transposing.
-// For Highway files only, once per target. No packing: the caller lays operands out so that rows of B and C are
-// whole vectors.
+// Products of small matrices that stay in cache, compiled in tile.cpp, and what goes with them: padding and
+// transposing. For Highway files only, once per target. No packing: the caller lays operands out so that rows of B and
+// C are whole vectors.
 #if defined(HEED_KERNELS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef HEED_KERNELS_TILE_INL_H_
 #undef HEED_KERNELS_TILE_INL_H_
@@ -14,7 +14,7 @@
 
 #include <hwy/highway.h>
 
-#include <heed/tensor/kernels/reals-inl.h>
+#include <heed/tensor/kernels/functions-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
