@@ -5,6 +5,7 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/autograd/ops.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/models/check.h>
 #include <heed/nn/mask.h>
 
@@ -121,7 +122,7 @@ Seq2SeqStates Seq2Seq::states(const Tensor& source, const Tensor& source_lengths
   const AttentiveInputs in = decoder_inputs(encoded, embed_target(op, source, decoder_input));
   if (attention) {
     std::vector<Tensor> looks;
-    const Tensor steps = attentive_decoder_by_steps(config.cell, in, &looks).transpose(0, 1);
+    const Tensor steps = reference::attentive_decoder(config.cell, in, &looks).transpose(0, 1);
     all.decoder = steps.narrow(2, 0, config.hidden);
     all.context = steps.narrow(2, config.hidden, state_width(config));
     all.weights = stack(looks, 1);
