@@ -146,6 +146,8 @@ Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc
   now->state = now->source.first;
 
   const auto step = [this, now, loc](const Tensor& tokens) {
+    const NoGrad records_nothing;
+    const nn::EvalMode drops_nothing;
     const Tensor embedded = target_embedding(tokens, loc);
     Tensor context = now->source.context;
     if (attention)

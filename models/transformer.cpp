@@ -232,6 +232,8 @@ Decoder Transformer::decoder(const Tensor& source, const Tensor& source_lengths,
   for (const DecoderLayer& layer : decoder_layers) state->memory.push_back(layer.cross_attn.project(memory));
 
   const auto step = [this, state, op](const Tensor& tokens) {
+    const NoGrad records_nothing;
+    const nn::EvalMode drops_nothing;
     Tensor x = embed(op, target_embedding, target_positions, tokens.unsqueeze(1), state->length++);
     state->looks = {};
     for (size_t i = 0; i < decoder_layers.size(); ++i) {
