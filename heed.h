@@ -20,6 +20,7 @@
 #include <heed/nn/linear.h>
 #include <heed/nn/mask.h>
 #include <heed/nn/norm.h>
+#include <heed/nn/parameters_file.h>
 #include <heed/nn/position.h>
 #include <heed/nn/rnn.h>
 #include <heed/nn/scope.h>

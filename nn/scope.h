@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -59,9 +60,9 @@ class Parameters {
 
   void zero_grad() const;
 
-  /// Writes all to, and reads all from, a safetensors file (train/training_state.h, where both are defined).
-  void save(const std::string& path, Loc loc = Loc::current()) const;
-  void load(const std::string& path, Loc loc = Loc::current());
+  /// Writes all to, and reads all from, a safetensors file (nn/parameters_file.h).
+  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
+  void load(const std::filesystem::path& path, Loc loc = Loc::current());
 
  private:
   friend class Scope;
