@@ -158,7 +158,7 @@ int train_gpt(const GptTrainFlags& flags) {
         return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
       },
       [&] {
-        return Numbers{{"val_loss", validation_loss(gpt, windows)}};
+        return Measurements{{"val_loss", validation_loss(gpt, windows)}};
       },
       [&] { save_gpt(directory, params, model, corpus.chars(), training); });
 
