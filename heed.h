@@ -39,6 +39,8 @@
 #include <heed/train/data/tokenizer/chars.h>
 #include <heed/train/data/tokenizer/words.h>
 #include <heed/train/optimizer.h>
+#include <heed/train/saved_gpt.h>
+#include <heed/train/saved_translator.h>
 #include <heed/train/schedule.h>
 #include <heed/train/show/alignment.h>
 #include <heed/train/show/page.h>
