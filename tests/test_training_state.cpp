@@ -55,10 +55,10 @@ TEST_CASE("parameters: what cannot be written or read names the caller's line", 
   Rng rng(1);
   nn::Parameters params(rng);
   const nn::Linear linear(params.root(), 2, 2);
-  CHECK_THROWS_WITH(params.save("/nowhere/to/be/found"),
-                    Contains(fmt::format("[test_training_state.cpp:{}]", __LINE__)));
-  CHECK_THROWS_WITH(params.load("/nowhere/to/be/found"),
-                    Contains(fmt::format("[test_training_state.cpp:{}]", __LINE__)));
+  const auto save = [&] { params.save("/nowhere/to/be/found"); };
+  CHECK_THROWS_WITH(save(), Contains(fmt::format("[test_training_state.cpp:{}]", __LINE__ - 1)));
+  const auto load = [&] { params.load("/nowhere/to/be/found"); };
+  CHECK_THROWS_WITH(load(), Contains(fmt::format("[test_training_state.cpp:{}]", __LINE__ - 1)));
 }
 
 TEST_CASE("parameters: loading says what is missing, unexpected or different, and changes nothing",
