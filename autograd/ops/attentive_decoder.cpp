@@ -73,6 +73,12 @@ Tensor dense_rows(const Tensor& x) {
   return x.strides()[last] == 1 || x.shape()[last] <= 1 ? x.detach() : kernels::copy(x);
 }
 
+/// Without history, as gemm reads a matrix: rows that are dense and apart.
+Tensor dense_matrix(const Tensor& x) {
+  const bool apart = x.strides()[1] == 1 && x.strides()[0] >= std::max<int64_t>(1, x.size(1));
+  return apart ? x.detach() : kernels::copy(x);
+}
+
 /// What forward and backward share. Everything is time-major, so that the rows of all steps are one matrix.
 struct Run {
   Cell cell;
@@ -115,10 +121,10 @@ Run prepare(Cell cell, const AttentiveInputs& in, bool recorded) {
           .GH = in.w_hh.size(0),
           .A = in.w_query.size(0),
           .D = in.values.size(2),
-          .w_context = dense_rows(in.w_context),
+          .w_context = dense_matrix(in.w_context),
           .w_hh = kernels::contiguous(in.w_hh.detach()),
           .b_hh = kernels::contiguous(in.b_hh.detach()),
-          .w_query = dense_rows(in.w_query),
+          .w_query = dense_matrix(in.w_query),
           .score = dense_rows(in.score),
           .keys = dense_rows(in.keys),
           .values = dense_rows(in.values),
