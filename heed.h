@@ -20,6 +20,7 @@
 #include <heed/nn/linear.h>
 #include <heed/nn/mask.h>
 #include <heed/nn/norm.h>
+#include <heed/nn/parameters_file.h>
 #include <heed/nn/position.h>
 #include <heed/nn/rnn.h>
 #include <heed/nn/scope.h>
@@ -39,6 +40,8 @@
 #include <heed/train/data/tokenizer/chars.h>
 #include <heed/train/data/tokenizer/words.h>
 #include <heed/train/optimizer.h>
+#include <heed/train/saved_gpt.h>
+#include <heed/train/saved_translator.h>
 #include <heed/train/schedule.h>
 #include <heed/train/show/alignment.h>
 #include <heed/train/show/page.h>

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include <heed/models/attentive_decoder.h>
+#include <heed/autograd/ops.h>
 #include <heed/models/decoder.h>
 #include <heed/nn/attention.h>
 #include <heed/nn/dropout.h>

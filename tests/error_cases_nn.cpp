@@ -7,6 +7,7 @@
 #include <heed/nn/linear.h>
 #include <heed/nn/mask.h>
 #include <heed/nn/norm.h>
+#include <heed/nn/parameters_file.h>
 #include <heed/nn/position.h>
 #include <heed/nn/rnn.h>
 #include <heed/tensor/random.h>
@@ -34,6 +35,14 @@ std::vector<ErrorCase> names() {
                             Rng rng(1);
                             nn::Parameters params(rng, i64);
                           }),
+      refuses<FileError>(
+          "load: 'file' does not fit the model: missing 'w' (2); need every parameter once, in its shape",
+          [] {
+            Rng rng(1);
+            nn::Parameters params(rng);
+            nn::Scope(params).param("w", {2}, nn::init::zeros());
+            nn::load_parameters(params, {}, "file");
+          }),
       refuses<ValueError>("param: \"a.\" is no name; need text that neither begins nor ends with a dot",
                           in_store([](Scope s) { s.param("a.", {1}, nn::init::zeros()); })),
       refuses<ValueError>("param: the name \"w\" is taken; need a new one, or another scope", in_store([](Scope s) {

@@ -317,6 +317,71 @@ std::vector<ErrorCase> layers() {
   };
 }
 
+std::vector<ErrorCase> attentive() {
+  const auto refused = [](Cell cell, const std::function<void(AttentiveInputs&)>& spoil, Loc loc = Loc::current()) {
+    AttentiveInputs in{.gates = real({1, 1, 6}),
+                       .w_context = real({6, 5}),
+                       .w_hh = real({6, 2}),
+                       .b_hh = real({6}),
+                       .w_query = real({3, 2}),
+                       .score = real({3}),
+                       .keys = real({1, 4, 3}),
+                       .values = real({1, 4, 5}),
+                       .h0 = real({1, 2})};
+    spoil(in);
+    attentive_decoder(cell, in, loc);
+  };
+  return {
+      refuses<DTypeError>("attentive_decoder: gates is i64; need f32 or f64",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) { in.gates = tensor({1}); }); }),
+      refuses<ShapeError>("attentive_decoder: w_hh has shape (4, 2); need (3 H, H)",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.w_hh = real({4, 2});
+                                }); }),
+      refuses<ShapeError>("attentive_decoder: gates have shape (0, 1, 6); need (T, B, 6) of at least one step",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.gates = real({0, 1, 6});
+                                }); }),
+      refuses<ShapeError>("attentive_decoder: keys have shape (4, 3); need (B, S, A)",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.keys = real({4, 3});
+                                }); }),
+      refuses<ShapeError>("attentive_decoder: values have shape (4, 5); need (B, S, D)",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.values = real({4, 5});
+                                }); }),
+      refuses<ShapeError>("attentive_decoder: values has shape (1, 2, 5); need (1, 4, 5)",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.values = real({1, 2, 5});
+                                }); }),
+      refuses<ShapeError>("attentive_decoder: w_context has shape (6, 4); need (6, 5)",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.w_context = real({6, 4});
+                                }); }),
+      refuses<DTypeError>("attentive_decoder: w_query is f64; need f32",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.w_query = real({3, 2}).to(f64);
+                                }); }),
+      refuses<ShapeError>("attentive_decoder: c0 has shape (2, 2); need (1, 2)",
+                          [=] {
+                            refused(Cell::lstm, [](AttentiveInputs& in) {
+                              in.w_hh = real({8, 2}), in.gates = real({1, 1, 8}), in.w_context = real({8, 5}),
+                              in.b_hh = real({8}), in.c0 = real({2, 2});
+                            });
+                          }),
+      refuses<ValueError>("attentive_decoder: c0 is given; need none, as only an LSTM has a cell state",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.c0 = real({1, 2});
+                                }); }),
+      refuses<DTypeError>("attentive_decoder: mask is f32; need boolean",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) {
+                                  in.mask = real({1, 4});
+                                }); }),
+      refuses<ShapeError>("attentive_decoder: mask has shape (4); need (1, 4)",
+                          [=] { refused(Cell::gru, [](AttentiveInputs& in) { in.mask = lt(arange(4), 2); }); }),
+  };
+}
+
 std::vector<ErrorCase> recurrent_and_additive() {
   const auto run = [](const Shape& gates, const Shape& w_hh, const Tensor& c0, const Tensor& lengths,
                       Loc loc = Loc::current()) {
@@ -382,8 +447,8 @@ std::vector<ErrorCase> recurrent_and_additive() {
 
 std::vector<ErrorCase> op_errors() {
   std::vector<ErrorCase> all;
-  for (auto part :
-       {elementwise, reductions, views, joins_and_picks, products_and_losses, layers, recurrent_and_additive})
+  for (auto part : {elementwise, reductions, views, joins_and_picks, products_and_losses, layers, attentive,
+                    recurrent_and_additive})
     for (ErrorCase& one : part()) all.push_back(std::move(one));
   return all;
 }

@@ -117,10 +117,58 @@ std::vector<OpRecord> additive_records() {
   return {context};
 }
 
+/// may: the sources that each row may look at; empty: all, without a mask.
+struct Attentive {
+  std::string what;
+  int64_t T, B, S, H, A, D;
+  std::vector<int64_t> may = {};
+};
+
+OpRecord attentive_record() {
+  OpRecord r{"attentive_decoder(cell, in)"};
+  for (const auto& [name, cell] : {std::pair{"rnn_tanh", Cell::rnn_tanh},
+                                   {"rnn_relu", Cell::rnn_relu},
+                                   {"lstm", Cell::lstm},
+                                   {"gru", Cell::gru}}) {
+    for (const Attentive& a : {
+             Attentive{"2 steps of 2 rows", 2, 2, 3, 2, 3, 2},
+             Attentive{"mask", 2, 3, 3, 2, 2, 3, {3, 1, 2}},
+             Attentive{"a row that may look at nothing", 2, 2, 3, 2, 2, 2, {0, 2}},
+             Attentive{"one of all", 1, 1, 1, 1, 1, 1},
+             Attentive{"tails behind whole vectors", 2, 1, 2, 5, 9, 3},
+             Attentive{"no rows", 2, 0, 2, 2, 2, 2},
+         }) {
+      const bool masked = !a.may.empty(), lstm = cell == Cell::lstm;
+      const auto inputs = [a, masked, cell = cell, lstm](Draw& d) {
+        const int64_t GH = kernels::gates_of(cell) * a.H;
+        List x{d.real({a.T, a.B, GH}),  d.real({GH, a.D}, -1, 1),  d.real({GH, a.H}, -1, 1),
+               d.real({GH}, -1, 1),     d.real({a.A, a.H}, -1, 1), d.real({a.A}),
+               d.real({a.B, a.S, a.A}), d.real({a.B, a.S, a.D}),   d.real({a.B, a.H})};
+        if (lstm) x.push_back(d.real({a.B, a.H}));
+        if (masked) x.push_back(lt(arange(a.S), from_vector(a.may, {a.B, 1})));
+        return x;
+      };
+      const auto fields = [masked, lstm](const List& x) {
+        return AttentiveInputs{
+            x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], lstm ? x[9] : Tensor(), masked ? x.back() : Tensor()};
+      };
+      std::string list = "x[0]";
+      for (int i = 1; i < 9; ++i) list += fmt::format(", x[{}]", i);
+      r.sample(
+          fmt::format("{}, {}", name, a.what), inputs,
+          [fields, cell = cell](const List& x) { return attentive_decoder(cell, fields(x)); },
+          fmt::format("attentive_decoder('{}', {}, {}, {})", name, list, lstm ? "x[9]" : "None",
+                      masked ? "x[-1]" : "None"));
+      r.twin([fields, cell = cell](const List& x) { return reference::attentive_decoder(cell, fields(x)); });
+    }
+  }
+  return r;
+}
+
 }  // namespace
 
 std::vector<OpRecord> recurrent_records() {
-  std::vector<OpRecord> all{recurrent_record()};
+  std::vector<OpRecord> all{recurrent_record(), attentive_record()};
   for (OpRecord& r : additive_records()) all.push_back(std::move(r));
   return all;
 }

@@ -2,13 +2,12 @@
 #include <vector>
 
 #include <heed/autograd/engine.h>
-#include <heed/models/attentive_decoder.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
 #include "difference.h"
 
 using namespace heed;
-using models::attentive_decoder, models::attentive_decoder_by_steps, models::AttentiveInputs;
 
 namespace {
 
@@ -49,7 +48,7 @@ TEST_CASE("attentive_decoder: values, gradients and second gradients are those o
       Rng rng(1);
       const AttentiveInputs in = random_inputs(cell, masked, rng);
       const std::vector<Tensor> inputs = leaves(in);
-      const Tensor y = attentive_decoder(cell, in), expected = attentive_decoder_by_steps(cell, in);
+      const Tensor y = attentive_decoder(cell, in), expected = reference::attentive_decoder(cell, in);
       REQUIRE(y.shape() == Shape{T, B, H + D});
       CHECK(largest_difference(y, expected) < kF64Tol);
 

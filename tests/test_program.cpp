@@ -3,6 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <heed/autograd/grad_mode.h>
+#include <heed/models/generate.h>
+#include <heed/train/saved_gpt.h>
+#include <heed/train/saved_translator.h>
 #include "catch.h"
 #include "page_data.h"
 #include "run_program.h"
@@ -191,4 +195,49 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
   check("gpt train --text text --preset micro --steps 3000 --dropout 0.1 --threads 1", "gpt train", kModelFiles);
   std::filesystem::remove_all(place / "cut");
   check("seq2seq train --pairs pairs --steps 150 --threads 1", "seq2seq train", kTranslatorFiles);
+}
+
+TEST_CASE("heed gpt train --resume: another text is refused, and a directory that does not tell is not", "[program]") {
+  const Workplace place;
+  const std::string text = tests::content_of(place / "text");
+  const Finished cut = place.run(
+      "gpt train --text text --preset micro --steps 3000 --threads 1 --out cut & pid=$!; "
+      "while [ ! -s cut/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid",
+      "set -m;");
+  REQUIRE(cut.exit_code == 130);
+  std::string other = text;
+  std::swap(other[4], other[8]);  // as long, and of the same characters
+  std::ofstream(place / "text") << other;
+  const Finished refused = place.run("gpt train --resume --out cut");
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("text has changed"));
+
+  auto config = nlohmann::ordered_json::parse(tests::content_of(place / "cut/config.json"));
+  config["training"].erase("text_hash");
+  std::ofstream(place / "cut/config.json") << config.dump();
+  CHECK(place.run("gpt train --resume --threads 1 --out cut").exit_code == 0);
+}
+
+TEST_CASE("load_gpt and load_translator open what the program wrote", "[program]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyGpt + "--dropout 0.2 --out gpt").exit_code == 0);
+  auto [gpt, tokenizer] = train::load_gpt(place / "gpt");
+  const std::vector<int64_t> ids = tokenizer.encode("the cat");
+  const Tensor prompt = from_vector(ids, {1, 7});
+  CHECK(gpt(prompt).shape() == Shape{1, 7, tokenizer.size()});  // in training: dropout has its generator
+  {
+    const nn::EvalMode eval;
+    const NoGrad no_grad;
+    Rng rng(1);
+    const Tensor text = models::sample(gpt, prompt, {.tokens = 40, .temperature = 0.8}, rng);
+    CHECK(place.run("gpt sample --model gpt --prompt 'the cat' --tokens 40 --seed 1").out ==
+          tokenizer.decode(text[0].to_vector<int64_t>()) + "\n");
+  }
+  for (const std::string arch : {"rnn", "attention", "transformer"}) {
+    REQUIRE(place.run(kTinyTranslator + "--arch " + arch + " --out " + arch).exit_code == 0);
+    const auto translator = train::load_translator(place / arch);
+    const std::vector<std::string> sentences{"cat number 7"};
+    CHECK(place.run("seq2seq translate --model " + arch + " 'cat number 7'").out ==
+          translator->text(translator->translate(sentences)[0]) + "\n");
+  }
 }

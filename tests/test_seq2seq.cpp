@@ -126,6 +126,21 @@ TEST_CASE("seq2seq: writing step by step gives the logits of teacher forcing", "
     }
 }
 
+TEST_CASE("seq2seq: a decoder records nothing and drops nothing, in training too", "[models][seq2seq]") {
+  Rng rng(1);
+  nn::Parameters params(rng);
+  Seq2SeqConfig config = kToy;
+  config.dropout = 0.5;
+  const Seq2Seq model(params, config);
+  const Tensor source = randint(0, 9, {2, 5}, rng), tokens = tensor({1, 2});
+  const std::vector<int64_t> before = rng.state();
+  const Tensor logits = model.decoder(source, {}).step(tokens);
+  CHECK_FALSE(logits.requires_grad());
+  CHECK(rng.state() == before);
+  const nn::EvalMode eval;
+  CHECK(largest_difference(logits, model.decoder(source, {}).step(tokens)) == 0);
+}
+
 TEST_CASE("seq2seq: dropout acts in training alone", "[models][seq2seq]") {
   Rng rng(1);
   nn::Parameters params(rng);

@@ -1,5 +1,6 @@
 // Whole text files, and the text that a GPT learns from by default.
 #include <algorithm>
+#include <filesystem>
 
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
@@ -33,6 +34,13 @@ TEST_CASE("default text: verses lose their references, chapters are apart", "[da
   CHECK_FALSE(without_references("bible: no such book\n").has_value());
   CHECK_FALSE(without_references("nothing").has_value());
   CHECK_FALSE(king_james_text("/no/such/program").has_value());
+  CHECK_FALSE(king_james_text("false").has_value());
+}
+
+TEST_CASE("default text: the name of a program is no command for a shell", "[data]") {
+  const TempFile touched("");
+  CHECK_FALSE(king_james_text("true; echo seen >" + touched.path + "; true").has_value());
+  CHECK(std::filesystem::file_size(touched.path) == 0);
 }
 
 TEST_CASE("default text: it is the King James text where that is installed, else stories", "[data]") {

@@ -51,7 +51,7 @@ struct Task {
           const Tensor x = randn({8, 4}, rng);
           return Step{[this, x] { return mse_loss(linear(dropout(x)), x.sum(-1, true)); }, 8};
         },
-        [&]() -> train::Numbers {
+        [&]() -> train::Measurements {
           evaluated.push_back(done);
           return {{"val_loss", 0.5}};
         },
@@ -81,7 +81,7 @@ TEST_CASE("trainer: evaluates and saves on time, logs, and leaves nothing to res
   const TrainingReport report = task.run();
   CHECK(report.steps == 40);
   CHECK_FALSE(report.interrupted);
-  CHECK(report.evaluation == train::Numbers{{"val_loss", 0.5}});
+  CHECK(report.evaluation == train::Measurements{{"val_loss", 0.5}});
   CHECK(report.train_loss > 0);
   CHECK(report.tokens_per_second > 0);
   CHECK(task.evaluated == std::vector<int64_t>{10, 20, 30, 40});
@@ -150,7 +150,7 @@ TEST_CASE("trainer: a run that was killed resumes from its last save, and metric
     return Step{[&killed, x] { return mse_loss(killed.linear(killed.dropout(x)), x.sum(-1, true)); }, 8};
   };
   CHECK_THROWS_AS(trainer.run(
-                      next, [] { return train::Numbers{}; }, [] {}),
+                      next, [] { return train::Measurements{}; }, [] {}),
                   Killed);
   CHECK(metrics_in(directory.path()).back()["step"] == 25);
 
@@ -176,7 +176,7 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the op tha
       return step == 3 ? log(y - 100).mean() : y.mean();
     }};
   };
-  const auto none = [] { return train::Numbers{}; };
+  const auto none = [] { return train::Measurements{}; };
   CHECK_THROWS_WITH(trainer.run(next, none, [] {}), Contains("the loss of step 4 is nan") &&
                                                         Contains("log: the result (8, 1) has 8 NaN") &&
                                                         Contains("test_trainer.cpp"));
@@ -190,7 +190,7 @@ TEST_CASE("trainer: the module that made the first infinity is named", "[trainer
   Trainer trainer(task.params, task.optimizer, {.steps = 1, .quiet = true});
   const auto next = [&](int64_t) { return Step{[&head] { return head(ones({1, 4})).sum(); }}; };
   CHECK_THROWS_WITH(trainer.run(
-                        next, [] { return train::Numbers{}; }, [] {}),
+                        next, [] { return train::Measurements{}; }, [] {}),
                     Contains("the loss of step 1 is inf; first made by linear in decoder.head: the result (1, 2) has 0 "
                              "NaN and 2 infinities"));
 }
@@ -202,7 +202,7 @@ TEST_CASE("trainer: a gradient that is not finite stops with the op whose backwa
     return Step{[&] { return sqrt(task.linear(zeros({1, 4})) - task.linear(zeros({1, 4}))).sum(); }};
   };
   CHECK_THROWS_WITH(trainer.run(
-                        next, [] { return train::Numbers{}; }, [] {}),
+                        next, [] { return train::Measurements{}; }, [] {}),
                     Contains("the gradient norm of step 1 is") && Contains("sqrt: its gradient 0"));
 }
 

@@ -39,7 +39,7 @@ MetricsLog::~MetricsLog() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void MetricsLog::write(int64_t step, const Numbers& numbers) {
+void MetricsLog::write(int64_t step, const Measurements& numbers) {
   Json json = {{"step", step}};
   for (const auto& [name, number] : numbers) json[name] = number;
   const std::string line = dump_json(json) + "\n";

@@ -12,7 +12,7 @@
 namespace heed::train {
 
 /// Named numbers, in order.
-using Numbers = std::vector<std::pair<std::string, double>>;
+using Measurements = std::vector<std::pair<std::string, double>>;
 
 /// Appends lines, each whole or not at all.
 class MetricsLog {
@@ -24,7 +24,7 @@ class MetricsLog {
   MetricsLog& operator=(const MetricsLog&) = delete;
 
   /// {"step": step, "loss": 1.25, ...}. Numbers that are not finite are written as null. Throws FileError.
-  void write(int64_t step, const Numbers& numbers);
+  void write(int64_t step, const Measurements& numbers);
 
  private:
   std::filesystem::path path_;

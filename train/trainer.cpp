@@ -26,7 +26,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 /// "val_loss 1.9100, bleu 0.9312"
-std::string described(const Numbers& numbers) {
+std::string described(const Measurements& numbers) {
   std::string text;
   for (const auto& [name, number] : numbers) text += fmt::format("{}{} {:.4f}", text.empty() ? "" : ", ", name, number);
   return text;
@@ -53,13 +53,13 @@ struct Trainer::Session {
                             static_cast<double>(count);
   }
   double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
-  void write(int64_t step, const Numbers& numbers) {
+  void write(int64_t step, const Measurements& numbers) {
     if (log) log->write(step, numbers);
   }
-  Numbers evaluate(int64_t step, const std::function<Numbers()>& evaluation) {
+  Measurements evaluate(int64_t step, const std::function<Measurements()>& evaluation) {
     const NoGrad no_grad;
     const nn::EvalMode eval;
-    const Numbers numbers = evaluation();
+    const Measurements numbers = evaluation();
     write(step, numbers);
     if (progress) progress->note(fmt::format("step {}: {}", step, described(numbers)));
     return numbers;
@@ -86,7 +86,7 @@ void Trainer::resume() {
   done_ = load_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), where_);
 }
 
-TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std::function<Numbers()>& evaluate,
+TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std::function<Measurements()>& evaluate,
                             const std::function<void()>& save) {
   const InterruptGuard interrupt;
   Session session(*this);

@@ -35,7 +35,7 @@ struct TrainingReport {
   double seconds = 0;     ///< of the steps, without evaluations
   double tokens_per_second = 0;
   bool interrupted = false;         ///< by Ctrl-C
-  Numbers evaluation = {};          ///< the last one; empty if interrupted
+  Measurements evaluation = {};     ///< the last one; empty if interrupted
   std::vector<double> losses = {};  ///< of each step that this run did
 };
 
@@ -52,7 +52,7 @@ class Trainer {
   /// next(step) draws the batch of a step, counted from 0; evaluate() is called under NoGrad and EvalMode every evaluate_every steps and at the end;
   /// save() is called after every evaluation and on Ctrl-C, to write the model. Throws AnomalyError with the step and
   /// the first op that made it when a loss or gradient is not finite, and FileError when something cannot be written.
-  TrainingReport run(const std::function<Step(int64_t step)>& next, const std::function<Numbers()>& evaluate,
+  TrainingReport run(const std::function<Step(int64_t step)>& next, const std::function<Measurements()>& evaluate,
                      const std::function<void()>& save);
 
  private:

@@ -150,7 +150,7 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
         return Step{[&loss, batch] { return loss(batch); }, batch.target_words()};
       },
       [&] {
-        return Numbers{{"val_loss", mean_loss(loss, held_out, options.batch)}};
+        return Measurements{{"val_loss", mean_loss(loss, held_out, options.batch)}};
       },
       save);
 }

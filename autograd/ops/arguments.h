@@ -1,4 +1,4 @@
-// The checks that ops share: each refuses one kind of wrong input in one sentence.
+// What ops share: checks, each of which refuses one kind of wrong input in one sentence, and an input as rows.
 #pragma once
 
 #include <heed/tensor/tensor.h>
@@ -57,5 +57,13 @@ inline void check_mask_fits(const Op& op, const Tensor& mask, const Shape& shape
     fail<ShapeError>(op, "the mask {} does not broadcast to {}; need sizes of 1 or equal, aligned at the right",
                      mask.shape(), shape);
 }
+
+/// x as rows of its last axis: how many, and how long.
+struct Rows {
+  int64_t count, size;
+  explicit Rows(const Tensor& x) : count(1), size(x.rank() ? x.shape().back() : 1) {
+    for (int i = 0; i + 1 < x.rank(); ++i) count *= x.shape()[i];
+  }
+};
 
 }  // namespace heed::autograd

@@ -24,5 +24,7 @@ Tensor recurrent(Cell cell, const Tensor& gates, const Tensor& w_hh, const Tenso
                  const Tensor& c0, const RecurrentSteps& steps);
 /// The weights: softmax_s(score . tanh(query + key_s)), zeros for a query that may attend to nothing.
 Tensor additive_weights(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& mask);
+/// Step by step.
+Tensor attentive_decoder(Cell cell, const AttentiveInputs& in);
 
 }  // namespace heed::reference

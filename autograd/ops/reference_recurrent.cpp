@@ -64,4 +64,20 @@ Tensor additive_weights(const Tensor& query, const Tensor& keys, const Tensor& s
   return exp(scores - masked_fill(lse, eq(lse, -INFINITY), 0));
 }
 
+Tensor attentive_decoder(Cell cell, const AttentiveInputs& in) {
+  const Tensor mask = in.mask.defined() ? in.mask.unsqueeze(1) : in.mask;
+  Tensor h = in.h0, c = in.c0;
+  std::vector<Tensor> steps;
+  for (int64_t t = 0; t < in.gates.size(0); ++t) {
+    const Tensor query = linear(h, in.w_query).unsqueeze(1);
+    const Tensor context = additive_attention(query, in.keys, in.score, in.values, mask);
+    const Tensor gates = in.gates[t] + linear(context.squeeze(1), in.w_context);
+    const Tensor state = recurrent(cell, gates.unsqueeze(0), in.w_hh, in.b_hh, h, c);
+    h = state[0];
+    if (cell == Cell::lstm) c = state[2];
+    steps.push_back(cat({h, context.squeeze(1)}, -1));
+  }
+  return stack(steps, 0);
+}
+
 }  // namespace heed::reference

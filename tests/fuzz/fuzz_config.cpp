@@ -1,8 +1,9 @@
 #include <filesystem>
 
 #include <heed/autograd/grad_mode.h>
-#include <heed/train/program/gpt_model.h>
-#include <heed/train/program/saved_translator.h>
+#include <heed/train/model_config.h>
+#include <heed/train/saved_gpt.h>
+#include <heed/train/saved_translator.h>
 #include "fuzz.h"
 #include "small_models.h"
 
@@ -23,17 +24,16 @@ void heed::tests::fuzz(std::string_view bytes) {
     write(name + "/config.json", bytes);
     const std::filesystem::path directory = folder() / name;
     take_or_refuse([&] {
-      const auto config = train::program::Config::read(directory);
-      train::program::read_gpt_training(config);
+      const auto config = train::ModelConfig::read(directory);
+      train::read_gpt_training(config);
     });
     take_or_refuse([&] {
-      const train::program::SavedGpt saved(directory);
-      require(saved.chars.size() == saved.gpt.config.vocabulary, "a token for every character");
+      const train::SavedGpt saved(directory);
+      require(saved.tokenizer.size() == saved.gpt.config.vocabulary, "a token for every character");
       const NoGrad no_grad;
       saved.gpt(zeros({1, 1}, i64));
     });
-    take_or_refuse([&] {
-      require(train::program::SavedTranslator::load(directory)->params().numel() > 0, "a translator has parameters");
-    });
+    take_or_refuse(
+        [&] { require(train::load_translator(directory)->params().numel() > 0, "a translator has parameters"); });
   }
 }

@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include <heed/train/program/gpt_model.h>
-#include <heed/train/program/saved_translator.h>
+#include <heed/train/saved_gpt.h>
+#include <heed/train/saved_translator.h>
 
 namespace heed::tests {
 
 /// Writes them below `parent`; returns the names of their folders.
 inline std::vector<std::string> save_small_models(const std::filesystem::path& parent) {
-  using namespace train::program;
+  using namespace train;
   const auto make = [&](const std::string& name) {
     std::filesystem::create_directory(parent / name);
     return parent / name;

@@ -86,6 +86,17 @@ def recurrent(cell, gates, w_hh, b_hh, h0, c0, reverse, lengths):
     return torch.stack(rows + [h] + ([c] if cell == "lstm" else []))
 
 
+def attentive_decoder(cell, gates, w_context, w_hh, b_hh, w_query, score, keys, values, h0, c0, mask):
+    h, c, rows = h0, c0, []
+    for gate in gates:
+        may = None if mask is None else mask.unsqueeze(1)
+        context = additive((h @ w_query.T).unsqueeze(1), keys, score, values, may).squeeze(1)
+        state = recurrent(cell, (gate + context @ w_context.T).unsqueeze(0), w_hh, b_hh, h, c, False, None)
+        h, c = state[0], state[2] if cell == "lstm" else None
+        rows.append(torch.cat([h, context], -1))
+    return torch.stack(rows)
+
+
 def gradients(outputs, seeds, leaves, create_graph):
     """Of sum <seed, output> by leaves; zeros where nothing depends on them."""
     pairs = [(y, v) for y, v in zip(outputs, seeds) if y.requires_grad]

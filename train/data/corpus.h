@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,7 +26,7 @@ struct TokenBatch {
 class Corpus {
  public:
   /// The text of a UTF-8 file, with the vocabulary of all its characters. Throws FileError as read_text does.
-  static Corpus from_file(const std::string& path, Loc loc = Loc::current());
+  static Corpus from_file(const std::filesystem::path& path, Loc loc = Loc::current());
   /// Throws ValueError if the text is empty or not UTF-8.
   static Corpus from_text(std::string_view text, Loc loc = Loc::current());
   /// With the vocabulary of a trained model. Throws ValueError also if that lacks some of the characters.

@@ -2,7 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <cerrno>
+#include <vector>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/grammar/grammar.h>
@@ -12,6 +18,36 @@ namespace heed::train {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// What `program`, found as a shell finds it, prints when it is run on `argument`s; nothing if it fails.
+std::optional<std::string> printed_by(const std::string& program, std::vector<std::string> arguments) {
+  std::vector<char*> argv{const_cast<char*>(program.c_str())};
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return std::nullopt;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t child = 0;
+  const bool runs = posix_spawnp(&child, program.c_str(), &actions, nullptr, argv.data(), environ) == 0;
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  std::string text;
+  std::array<char, 1 << 16> buffer;
+  for (ssize_t got = 1; runs && got != 0;) {
+    got = read(ends[0], buffer.data(), buffer.size());
+    if (got > 0) text.append(buffer.data(), static_cast<size_t>(got));
+    if (got < 0 && errno != EINTR) break;
+  }
+  close(ends[0]);
+  int status = 0;
+  while (runs && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (!runs || !WIFEXITED(status) || WEXITSTATUS(status) != 0) return std::nullopt;
+  return text;
+}
 
 }  // namespace
 
@@ -35,16 +71,11 @@ std::optional<std::string> without_references(const std::string& verses) {
 }
 
 std::optional<std::string> king_james_text(const std::string& program) {
-  const std::string command = program + " -f Gen1:1-Rev22:21 2>/dev/null </dev/null";
-  std::FILE* pipe = popen(command.c_str(), "r");
-  if (!pipe) return std::nullopt;
-  std::string verses;
-  std::array<char, 1 << 16> buffer;
-  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), pipe)) verses.append(buffer.data(), got);
+  const auto verses = printed_by(program, {"-f", "Gen1:1-Rev22:21"});
   constexpr std::ptrdiff_t kVerses = 31102;
-  const bool complete = pclose(pipe) == 0 && std::count(verses.begin(), verses.end(), '\n') == kVerses;
-  if (!complete || find_invalid_utf8(verses) != verses.npos) return std::nullopt;
-  return without_references(verses);
+  if (!verses || std::count(verses->begin(), verses->end(), '\n') != kVerses) return std::nullopt;
+  if (find_invalid_utf8(*verses) != verses->npos) return std::nullopt;
+  return without_references(*verses);
 }
 
 DefaultText default_text(Rng& rng, int64_t max_characters) {

@@ -39,7 +39,7 @@ std::vector<std::vector<int64_t>> cut(std::span<const int64_t> order, int64_t ba
 
 }  // namespace
 
-std::vector<SentencePair> read_pairs(const std::string& path, Loc loc) {
+std::vector<SentencePair> read_pairs(const std::filesystem::path& path, Loc loc) {
   const Op op{"read_pairs", loc};
   const std::string text = read_text(path, op);
   std::vector<SentencePair> pairs;
@@ -52,15 +52,16 @@ std::vector<SentencePair> read_pairs(const std::string& path, Loc loc) {
     if (trimmed(row).empty()) continue;
     const size_t tab = row.find('\t');
     if (tab == row.npos)
-      fail<FileError>(op, "{}:{}: no tab in \"{}\"; need source, tab, target", path, line, trimmed(row));
+      fail<FileError>(op, "{}:{}: no tab in \"{}\"; need source, tab, target", path.string(), line, trimmed(row));
     const std::string_view source = trimmed(row.substr(0, tab));
     const std::string_view behind = row.substr(tab + 1), target = trimmed(behind.substr(0, behind.find('\t')));
     if (source.empty() || target.empty())
-      fail<FileError>(op, "{}:{}: the {} is empty; need source, tab, target", path, line,
+      fail<FileError>(op, "{}:{}: the {} is empty; need source, tab, target", path.string(), line,
                       source.empty() ? "source" : "target");
     pairs.push_back({std::string(source), std::string(target)});
   }
-  if (pairs.empty()) fail<FileError>(op, "\"{}\" has only blank lines; need lines of source, tab, target", path);
+  if (pairs.empty())
+    fail<FileError>(op, "\"{}\" has only blank lines; need lines of source, tab, target", path.string());
   return pairs;
 }
 

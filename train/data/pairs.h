@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ namespace heed::train {
 /// The pairs of a UTF-8 file with one pair a line: source, tab, target; anything behind a second tab is left
 /// out, as are blank lines, a byte order mark and "\r" at line ends. Throws FileError as read_text does, and
 /// naming file and line if a line has no tab or an empty side, or if there is no pair at all.
-std::vector<SentencePair> read_pairs(const std::string& path, Loc loc = Loc::current());
+std::vector<SentencePair> read_pairs(const std::filesystem::path& path, Loc loc = Loc::current());
 
 /// A raw sentence as lower-case words with one space between them. Every punctuation mark is a word. An
 /// apostrophe stays with an elided French word before it ("l'homme" gives "l' homme"), else it goes with what

@@ -20,32 +20,38 @@ struct Close {
 };
 using File = std::unique_ptr<std::FILE, Close>;
 
-std::string read_bytes(const std::string& path, const Op& op) {
+std::string read_bytes(const std::filesystem::path& path, const Op& op) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
-    fail<FileError>(op, "\"{}\" is a directory; need a text file", path);
+    fail<FileError>(op, "\"{}\" is a directory; need a text file", path.string());
   const File file(std::fopen(path.c_str(), "rb"));
-  if (!file) fail<FileError>(op, "cannot read \"{}\": {}; need a text file", path, std::strerror(errno));
+  if (!file) fail<FileError>(op, "cannot read \"{}\": {}; need a text file", path.string(), std::strerror(errno));
   std::string text;
   std::array<char, 1 << 16> buffer;
   while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) text.append(buffer.data(), got);
-  if (std::ferror(file.get())) fail<FileError>(op, "cannot read \"{}\": {}", path, std::strerror(errno));
+  if (std::ferror(file.get())) fail<FileError>(op, "cannot read \"{}\": {}", path.string(), std::strerror(errno));
   return text;
 }
 
 }  // namespace
 
-std::string read_text(const std::string& path, const Op& op) {
+std::string read_text(const std::filesystem::path& path, const Op& op) {
   std::string text = read_bytes(path, op);
-  if (text.empty()) fail<FileError>(op, "\"{}\" is empty; need text", path);
+  if (text.empty()) fail<FileError>(op, "\"{}\" is empty; need text", path.string());
   if (const size_t bad = find_invalid_utf8(text); bad != text.npos) {
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n');
-    fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path, bad,
-                    static_cast<unsigned char>(text[bad]), line);
+    fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path.string(),
+                    bad, static_cast<unsigned char>(text[bad]), line);
   }
   return text;
 }
 
-std::string read_text(const std::string& path, Loc loc) { return read_text(path, Op{"read_text", loc}); }
+std::string read_text(const std::filesystem::path& path, Loc loc) { return read_text(path, Op{"read_text", loc}); }
+
+uint64_t fnv1a(std::string_view text) {
+  uint64_t hash = 14695981039346656037u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return hash;
+}
 
 }  // namespace heed::train

@@ -1,7 +1,10 @@
 // Whole text files.
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <string>
+#include <string_view>
 
 #include <heed/tensor/error.h>
 
@@ -9,7 +12,10 @@ namespace heed::train {
 
 /// The whole of a UTF-8 text file, byte for byte. Throws FileError, naming the file, if it is missing, a
 /// directory, unreadable, empty, or not valid UTF-8 (then with the byte offset and the line).
-std::string read_text(const std::string& path, Loc loc = Loc::current());
-std::string read_text(const std::string& path, const Op& op);
+std::string read_text(const std::filesystem::path& path, Loc loc = Loc::current());
+std::string read_text(const std::filesystem::path& path, const Op& op);
+
+/// FNV-1a of 64 bits: tells texts apart, the same on every machine.
+uint64_t fnv1a(std::string_view text);
 
 }  // namespace heed::train

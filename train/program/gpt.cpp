@@ -11,11 +11,13 @@
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/parallel.h>
 #include <heed/train/clip.h>
+#include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
-#include <heed/train/program/gpt_model.h>
+#include <heed/train/model_config.h>
 #include <heed/train/program/report.h>
 #include <heed/train/program/usage.h>
+#include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
 #include <heed/train/trainer.h>
@@ -48,6 +50,8 @@ const Preset& preset_of(const std::string& name) {
     if (name == preset.name) return preset;
   fail<UsageError>({"gpt train"}, "no preset '{}'", name);
 }
+
+std::string hash_of(const std::string& text) { return fmt::format("{:016x}", fnv1a(text)); }
 
 /// The text of a file, or the default; `training` learns its name.
 std::string load_text(GptTraining& training) {
@@ -83,12 +87,19 @@ Run new_run(const GptTrainFlags& flags) {
   run.training.lr = flags.lr.value_or(run.training.lr);
   run.training.seed = flags.seed.value_or(run.training.seed);
   run.text = load_text(run.training);
+  run.training.characters = std::ssize(run.text);
+  run.training.text_hash = hash_of(run.text);
   return run;
 }
 
-Run resumed_run(const Config& config) {
+/// The run of a directory, on the text that it began with. Directories of old versions do not tell which that was.
+Run resumed_run(const ModelConfig& config) {
   Run run{read_gpt_config(config), read_gpt_training(config), {}};
   run.text = load_text(run.training);
+  if (!run.training.text_hash.empty() && hash_of(run.text) != run.training.text_hash)
+    fail<FileError>({"gpt train"},
+                    "{} has changed: it has {} bytes, or others, where the interrupted run had {}; need the same text",
+                    run.training.text_name, run.text.size(), run.training.characters);
   return run;
 }
 
@@ -123,8 +134,8 @@ std::vector<std::string> preset_names() {
 int train_gpt(const GptTrainFlags& flags) {
   if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
-  std::optional<Config> config;
-  if (flags.resume) config = Config::read(directory);
+  std::optional<ModelConfig> config;
+  if (flags.resume) config = ModelConfig::read(directory);
   Run run = config ? resumed_run(*config) : new_run(flags);
   const Corpus corpus = config ? Corpus::from_text(run.text, read_chars(*config)) : Corpus::from_text(run.text);
   run.model.vocabulary = corpus.vocabulary();
@@ -158,7 +169,7 @@ int train_gpt(const GptTrainFlags& flags) {
         return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
       },
       [&] {
-        return Numbers{{"val_loss", validation_loss(gpt, windows)}};
+        return Measurements{{"val_loss", validation_loss(gpt, windows)}};
       },
       [&] { save_gpt(directory, params, model, corpus.chars(), training); });
 
@@ -199,13 +210,13 @@ AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& tex
   const size_t shown = std::min(text.size(), static_cast<size_t>(std::min(c.context, kMostOnPage)));
   const auto ids = std::span(text).last(shown);
   std::vector<std::string> names;
-  for (const int64_t& id : ids) names.push_back(saved.chars.decode({&id, 1}));
+  for (const int64_t& id : ids) names.push_back(saved.tokenizer.decode({&id, 1}));
   const std::string which =
       shown < text.size() ? fmt::format("; the last {} of {} characters", shown, text.size()) : "";
   return {.title = "What a GPT looks at",
           .about = fmt::format("GPT of {} layers and {} heads, {} wide, {} parameters{}", c.layers, c.heads, c.channels,
                                format_count(static_cast<double>(saved.params.numel())), which),
-          .examples = {{.name = saved.chars.decode(ids),
+          .examples = {{.name = saved.tokenizer.decode(ids),
                         .unknown = {},
                         .maps = {attention_maps(saved.gpt, ids, names)},
                         .lanes = {}}}};
@@ -214,8 +225,8 @@ AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& tex
 }  // namespace
 
 int sample_gpt(const GptSampleFlags& flags) {
-  const SavedGpt saved(flags.model);
-  const std::vector<int64_t> ids = prompt_ids(saved.chars, flags.prompt);
+  const SavedGpt saved = load_gpt(flags.model);
+  const std::vector<int64_t> ids = prompt_ids(saved.tokenizer, flags.prompt);
   std::optional<AtomicFile> page;
   if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said
   fmt::print("{}", flags.prompt);
@@ -230,7 +241,7 @@ int sample_gpt(const GptSampleFlags& flags) {
                                       .on_token =
                                           [&](const Tensor& token) {
                                             const int64_t id = token.item<int64_t>();
-                                            fmt::print("{}", saved.chars.decode({&id, 1}));
+                                            fmt::print("{}", saved.tokenizer.decode({&id, 1}));
                                             return std::fflush(stdout) == 0;
                                           }},
                                      rng);

@@ -8,9 +8,10 @@
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/parallel.h>
+#include <heed/train/model_config.h>
 #include <heed/train/program/report.h>
-#include <heed/train/program/saved_translator.h>
 #include <heed/train/program/usage.h>
+#include <heed/train/saved_translator.h>
 #include <heed/train/show/alignment.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
@@ -139,7 +140,7 @@ std::vector<std::string> tokenized(std::span<const std::string> raw) {
 /// The model of --beside, if it was given.
 std::unique_ptr<SavedTranslator> load_beside(const TranslateFlags& flags) {
   if (flags.beside.empty()) return nullptr;
-  auto beside = SavedTranslator::load(flags.beside);
+  auto beside = load_translator(flags.beside);
   if (beside->training().arch != Arch::rnn)
     fail<UsageError>({"seq2seq translate"}, "--beside is a model with attention; need one without, of --arch rnn");
   return beside;
@@ -171,7 +172,7 @@ int translate(const TranslateFlags& flags) {
   if (flags.page.empty() && !flags.beside.empty())
     fail<UsageError>({"seq2seq translate"}, "--beside is drawn in a page; need --page FILE too");
   const std::vector<std::string> sentences = tokenized(flags.sentences);
-  const auto translator = SavedTranslator::load(flags.model), beside = load_beside(flags);
+  const auto translator = load_translator(flags.model), beside = load_beside(flags);
   for (const auto& [given, name] : {std::pair(flags.align, "--align"), {!flags.page.empty(), "--page"}})
     if (given && translator->training().arch == Arch::rnn)
       fail<UsageError>({"seq2seq translate"},

@@ -5,6 +5,7 @@
 // is a space or a line break shows as "␣" or "↵".
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,7 +50,7 @@ std::string text(const LineChart& chart, int width = 72, int height = 16, Loc lo
 std::string text(const Heatmap& heatmap, Loc loc = Loc::current());
 
 /// The file `path`, whole or not at all. Throws FileError too.
-void save_svg(const std::string& path, const LineChart& chart, Loc loc = Loc::current());
-void save_svg(const std::string& path, const Heatmap& heatmap, Loc loc = Loc::current());
+void save_svg(const std::filesystem::path& path, const LineChart& chart, Loc loc = Loc::current());
+void save_svg(const std::filesystem::path& path, const Heatmap& heatmap, Loc loc = Loc::current());
 
 }  // namespace heed::train

@@ -5,6 +5,7 @@
 #include <set>
 
 #include <heed/train/data/grammar/tree.h>
+#include <heed/train/data/text.h>
 
 namespace heed::train {
 
@@ -91,8 +92,7 @@ std::string_view name_of(Phenomenon phenomenon) {
 }
 
 Split Grammar::split_of(std::string_view source) {
-  uint64_t hash = 14695981039346656037u;  // FNV-1a
-  for (const char c : source) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  uint64_t hash = fnv1a(source);
   hash ^= hash >> 32;  // the low bits of FNV-1a see only the low bits of the text
   return hash % 10 == 0 ? Split::test : Split::train;
 }

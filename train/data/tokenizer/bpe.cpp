@@ -242,11 +242,11 @@ Bpe Bpe::parse(std::string_view merges, const std::string& from, const Op& op) {
 
 Bpe Bpe::from_merges(std::string_view merges, Loc loc) { return parse(merges, "merges", Op{"Bpe::from_merges", loc}); }
 
-void Bpe::save(const std::string& path, Loc loc) const { write_file(path, to_merges(), loc); }
+void Bpe::save(const std::filesystem::path& path, Loc loc) const { write_file(path, to_merges(), loc); }
 
-Bpe Bpe::load(const std::string& path, Loc loc) {
+Bpe Bpe::load(const std::filesystem::path& path, Loc loc) {
   const Op op{"Bpe::load", loc};
-  return parse(read_text(path, op), path, op);
+  return parse(read_text(path, op), path.string(), op);
 }
 
 }  // namespace heed::train

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <span>
 #include <string>
@@ -38,8 +39,8 @@ class Bpe {
   /// twice.
   std::string to_merges() const;
   static Bpe from_merges(std::string_view merges, Loc loc = Loc::current());
-  void save(const std::string& path, Loc loc = Loc::current()) const;
-  static Bpe load(const std::string& path, Loc loc = Loc::current());
+  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
+  static Bpe load(const std::filesystem::path& path, Loc loc = Loc::current());
 
  private:
   using Pair = std::pair<int64_t, int64_t>;

@@ -97,11 +97,11 @@ Chars Chars::parse(std::string_view text, const std::string& from, const Op& op)
 
 Chars Chars::from_json(std::string_view json, Loc loc) { return parse(json, "the JSON", Op{"Chars::from_json", loc}); }
 
-void Chars::save(const std::string& path, Loc loc) const { write_file(path, to_json() + "\n", loc); }
+void Chars::save(const std::filesystem::path& path, Loc loc) const { write_file(path, to_json() + "\n", loc); }
 
-Chars Chars::load(const std::string& path, Loc loc) {
+Chars Chars::load(const std::filesystem::path& path, Loc loc) {
   const Op op{"Chars::load", loc};
-  return parse(read_text(path, op), '"' + path + '"', op);
+  return parse(read_text(path, op), '"' + path.string() + '"', op);
 }
 
 }  // namespace heed::train

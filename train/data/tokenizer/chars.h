@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,8 +31,8 @@ class Chars {
   /// what is wrong, for anything else.
   std::string to_json() const;
   static Chars from_json(std::string_view json, Loc loc = Loc::current());
-  void save(const std::string& path, Loc loc = Loc::current()) const;
-  static Chars load(const std::string& path, Loc loc = Loc::current());
+  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
+  static Chars load(const std::filesystem::path& path, Loc loc = Loc::current());
 
  private:
   static Chars parse(std::string_view json, const std::string& from, const Op& op);

@@ -109,11 +109,11 @@ Words Words::parse(std::string_view text, const std::string& from, const Op& op)
 
 Words Words::from_json(std::string_view json, Loc loc) { return parse(json, "the JSON", Op{"Words::from_json", loc}); }
 
-void Words::save(const std::string& path, Loc loc) const { write_file(path, to_json() + "\n", loc); }
+void Words::save(const std::filesystem::path& path, Loc loc) const { write_file(path, to_json() + "\n", loc); }
 
-Words Words::load(const std::string& path, Loc loc) {
+Words Words::load(const std::filesystem::path& path, Loc loc) {
   const Op op{"Words::load", loc};
-  return parse(read_text(path, op), '"' + path + '"', op);
+  return parse(read_text(path, op), '"' + path.string() + '"', op);
 }
 
 }  // namespace heed::train

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <span>
 #include <string>
@@ -44,8 +45,8 @@ class Words {
   /// throws FileError, saying what is wrong, for anything else.
   std::string to_json() const;
   static Words from_json(std::string_view json, Loc loc = Loc::current());
-  void save(const std::string& path, Loc loc = Loc::current()) const;
-  static Words load(const std::string& path, Loc loc = Loc::current());
+  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
+  static Words load(const std::filesystem::path& path, Loc loc = Loc::current());
 
  private:
   Words();

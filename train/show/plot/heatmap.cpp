@@ -134,6 +134,8 @@ std::string svg(const Heatmap& heatmap, Loc loc) {
   return out.finish();
 }
 
-void save_svg(const std::string& path, const Heatmap& heatmap, Loc loc) { write_file(path, svg(heatmap, loc), loc); }
+void save_svg(const std::filesystem::path& path, const Heatmap& heatmap, Loc loc) {
+  write_file(path, svg(heatmap, loc), loc);
+}
 
 }  // namespace heed::train

@@ -99,6 +99,8 @@ std::string svg(const LineChart& chart, Loc loc) {
   return out.finish();
 }
 
-void save_svg(const std::string& path, const LineChart& chart, Loc loc) { write_file(path, svg(chart, loc), loc); }
+void save_svg(const std::filesystem::path& path, const LineChart& chart, Loc loc) {
+  write_file(path, svg(chart, loc), loc);
+}
 
 }  // namespace heed::train

@@ -37,7 +37,7 @@ struct Model {
 
 }  // namespace
 
-TEST_CASE("parameters: saved and loaded values are the same, into the memory that was there", "[checkpoint]") {
+TEST_CASE("parameters: saved and loaded values are the same, into the memory that was there", "[training_state]") {
   const tests::TemporaryDirectory directory;
   Model a(1), b(2);
   REQUIRE(a.values() != b.values());
@@ -51,15 +51,18 @@ TEST_CASE("parameters: saved and loaded values are the same, into the memory tha
   CHECK(wide.values() == a.values());
 }
 
-TEST_CASE("parameters: what cannot be written or read names the caller's line", "[checkpoint]") {
+TEST_CASE("parameters: what cannot be written or read names the caller's line", "[training_state]") {
   Rng rng(1);
   nn::Parameters params(rng);
   const nn::Linear linear(params, 2, 2);
-  CHECK_THROWS_WITH(params.save("/nowhere/to/be/found"), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__)));
-  CHECK_THROWS_WITH(params.load("/nowhere/to/be/found"), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__)));
+  const auto save = [&] { params.save("/nowhere/to/be/found"); };
+  CHECK_THROWS_WITH(save(), Contains(fmt::format("[test_training_state.cpp:{}]", __LINE__ - 1)));
+  const auto load = [&] { params.load("/nowhere/to/be/found"); };
+  CHECK_THROWS_WITH(load(), Contains(fmt::format("[test_training_state.cpp:{}]", __LINE__ - 1)));
 }
 
-TEST_CASE("parameters: loading says what is missing, unexpected or different, and changes nothing", "[checkpoint]") {
+TEST_CASE("parameters: loading says what is missing, unexpected or different, and changes nothing",
+          "[training_state]") {
   const tests::TemporaryDirectory directory;
   Model model(1);
   const std::vector<double> before = model.values();
@@ -68,7 +71,7 @@ TEST_CASE("parameters: loading says what is missing, unexpected or different, an
     CHECK_THROWS_WITH(model.params.load(directory / "file"), Contains(why));
     CHECK_THROWS_AS(model.params.load(directory / "file"), FileError);
     const auto load = [&] { model.params.load(directory / "file"); };
-    CHECK_THROWS_WITH(load(), Contains(fmt::format("[test_checkpoint.cpp:{}]", __LINE__ - 1)));
+    CHECK_THROWS_WITH(load(), Contains(fmt::format("[test_training_state.cpp:{}]", __LINE__ - 1)));
     CHECK(model.values() == before);
   };
   const NamedTensors good(model.params.begin(), model.params.end());
@@ -88,7 +91,7 @@ TEST_CASE("parameters: loading says what is missing, unexpected or different, an
   refuses(doubles, "different 'first.bias' f64, not f32");
 }
 
-TEST_CASE("parameters: a tied parameter may come under either name, and must agree under both", "[checkpoint]") {
+TEST_CASE("parameters: a tied parameter may come under either name, and must agree under both", "[training_state]") {
   const tests::TemporaryDirectory directory;
   Rng rng(1);
   nn::Parameters params(rng);
@@ -105,7 +108,7 @@ TEST_CASE("parameters: a tied parameter may come under either name, and must agr
   CHECK(w.to_vector<double>() == std::vector<double>{3, 4});
 }
 
-TEST_CASE("training state: a run that is saved and resumed ends with the same bits", "[checkpoint]") {
+TEST_CASE("training state: a run that is saved and resumed ends with the same bits", "[training_state]") {
   const tests::TemporaryDirectory directory;
   Model through(1), resumed(2);
   train::AdamW a(through.params), b(resumed.params);
@@ -121,7 +124,42 @@ TEST_CASE("training state: a run that is saved and resumed ends with the same bi
   CHECK(through.values() == resumed.values());
 }
 
-TEST_CASE("training state: a file of something else is refused", "[checkpoint]") {
+TEST_CASE("training state: one of another optimiser, model or generator is refused and changes nothing",
+          "[training_state]") {
+  const tests::TemporaryDirectory directory;
+  Model saved(1), model(2);
+  train::AdamW adam(saved.params), mine(model.params);
+  saved.step(adam);
+  model.step(mine);
+  train::save_training(directory / "state", saved.params, adam, saved.rng, 1);
+  train::SGD sgd(model.params);
+  const auto moments = [&] {
+    std::vector<double> all;
+    for (const auto& [name, x] : mine.state())
+      for (const double v : x.to_vector<double>()) all.push_back(v);
+    return all;
+  };
+  const auto values = model.values(), before = moments();
+  const auto generator = model.rng.state();
+  CHECK_THROWS_AS(train::load_training(directory / "state", model.params, sgd, model.rng), ValueError);
+
+  Safetensors file = load_safetensors(directory / "state");
+  const auto refuses = [&](const std::string& name, const Tensor& x) {
+    NamedTensors tensors = file.tensors;
+    for (auto& [own, tensor] : tensors)
+      if (own == name) tensor = x;
+    save_safetensors(directory / "spoilt", tensors, {{"heed", "training state"}});
+    CHECK_THROWS_AS(train::load_training(directory / "spoilt", model.params, mine, model.rng), Error);
+  };
+  refuses("rng", tensor({1, 2, 3}));
+  refuses("model.first.bias", ones({5}));
+  refuses("optimizer.exp_avg.second.bias", ones({5}));
+  CHECK(model.values() == values);
+  CHECK(moments() == before);
+  CHECK(model.rng.state() == generator);
+}
+
+TEST_CASE("training state: a file of something else is refused", "[training_state]") {
   const tests::TemporaryDirectory directory;
   Model model(1);
   train::AdamW adam(model.params);

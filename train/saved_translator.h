@@ -5,11 +5,10 @@
 #include <memory>
 #include <string>
 
-#include <heed/train/program/config.h>
 #include <heed/train/show/page.h>
 #include <heed/train/translator.h>
 
-namespace heed::train::program {
+namespace heed::train {
 
 /// How a translator is trained.
 struct TranslatorTraining {
@@ -28,8 +27,6 @@ class SavedTranslator : public Translator {
                   const TranslatorConfig& config);
   /// A new model as the directory's config.json describes it. Throws FileError if it does not.
   static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory);
-  /// The trained model. Throws FileError if the directory does not hold a translator, or its files do not fit together.
-  static std::unique_ptr<SavedTranslator> load(const std::filesystem::path& directory);
   void save(const std::filesystem::path& directory) const;
 
   const TranslatorTraining& training() const { return training_; }
@@ -45,4 +42,8 @@ class SavedTranslator : public Translator {
   TranslatorTraining training_;
 };
 
-}  // namespace heed::train::program
+/// The trained model that `heed seq2seq train` or SavedTranslator::save wrote. Throws FileError if the directory does not
+/// hold a translator, or its files do not fit together.
+std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory);
+
+}  // namespace heed::train

@@ -1,9 +1,10 @@
-#include <heed/train/program/gpt_model.h>
+#include <heed/train/saved_gpt.h>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
+#include <heed/train/model_config.h>
 
-namespace heed::train::program {
+namespace heed::train {
 namespace {
 
 constexpr const char* kKind = "gpt";
@@ -23,14 +24,10 @@ Json to_json(const models::GptConfig& c) {
 }
 
 Json to_json(const GptTraining& t) {
-  return {{"text", t.text},
-          {"text_name", t.text_name},
-          {"characters", t.characters},
-          {"steps", t.steps},
-          {"batch", t.batch},
-          {"evaluate_every", t.evaluate_every},
-          {"lr", t.lr},
-          {"seed", t.seed}};
+  return {
+      {"text", t.text},   {"text_name", t.text_name}, {"characters", t.characters},         {"text_hash", t.text_hash},
+      {"steps", t.steps}, {"batch", t.batch},         {"evaluate_every", t.evaluate_every}, {"lr", t.lr},
+      {"seed", t.seed}};
 }
 
 }  // namespace
@@ -46,9 +43,9 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
   params.save(directory / kWeightsFile);
 }
 
-models::GptConfig read_gpt_config(const Config& config) {
+models::GptConfig read_gpt_config(const ModelConfig& config) {
   config.choice("model", {kKind});
-  const Config c = config.at("config");
+  const ModelConfig c = config.at("config");
   return {.vocabulary = c.integer("vocabulary", 1, kMost),
           .context = c.integer("context", 1, kMost),
           .layers = c.integer("layers", 1, 1000),
@@ -60,17 +57,18 @@ models::GptConfig read_gpt_config(const Config& config) {
           .gelu = static_cast<Gelu>(c.choice("gelu", kGelu))};
 }
 
-Chars read_chars(const Config& config) {
+Chars read_chars(const ModelConfig& config) {
   config.choice("model", {kKind});
   return Chars::from_json(config.at("tokenizer").dump());
 }
 
-GptTraining read_gpt_training(const Config& config) {
-  const Config t = config.at("training");
+GptTraining read_gpt_training(const ModelConfig& config) {
+  const ModelConfig t = config.at("training");
   constexpr int64_t kCount = int64_t{1} << 53;
   return {.text = t.text("text"),
           .text_name = t.text("text_name"),
           .characters = t.integer("characters", 0, kCount),
+          .text_hash = t.has("text_hash") ? t.text("text_hash") : "",
           .steps = t.integer("steps", 0, kCount),
           .batch = t.integer("batch", 1, kMost),
           .evaluate_every = t.integer("evaluate_every", 1, kCount),
@@ -78,20 +76,20 @@ GptTraining read_gpt_training(const Config& config) {
           .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount))};
 }
 
-static models::GptConfig checked_config(const std::filesystem::path& directory, const Config& config) {
+static models::GptConfig checked_config(const std::filesystem::path& directory, const ModelConfig& config) {
   const models::GptConfig c = read_gpt_config(config);
   check_weights(directory, models::parameter_count(c));
   return c;
 }
 
-SavedGpt::SavedGpt(const std::filesystem::path& directory) : SavedGpt(directory, Config::read(directory)) {}
+SavedGpt::SavedGpt(const std::filesystem::path& directory) : SavedGpt(directory, ModelConfig::read(directory)) {}
 
-SavedGpt::SavedGpt(const std::filesystem::path& directory, const Config& config)
-    : chars(read_chars(config)), params(rng), gpt(params, checked_config(directory, config)) {
-  if (chars.size() != gpt.config.vocabulary)
+SavedGpt::SavedGpt(const std::filesystem::path& directory, const ModelConfig& config)
+    : tokenizer(read_chars(config)), params(rng), gpt(params, checked_config(directory, config)) {
+  if (tokenizer.size() != gpt.config.vocabulary)
     fail<FileError>({"model"}, "'{}' has a tokenizer of {} characters for a vocabulary of {}; need equal numbers",
-                    (directory / kConfigFile).string(), chars.size(), gpt.config.vocabulary);
+                    (directory / kConfigFile).string(), tokenizer.size(), gpt.config.vocabulary);
   params.load(directory / kWeightsFile);
 }
 
-}  // namespace heed::train::program
+}  // namespace heed::train

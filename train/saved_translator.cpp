@@ -1,11 +1,12 @@
-#include <heed/train/program/saved_translator.h>
+#include <heed/train/saved_translator.h>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
+#include <heed/train/model_config.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
 
-namespace heed::train::program {
+namespace heed::train {
 namespace {
 
 constexpr const char* kKind = "translator";
@@ -32,7 +33,7 @@ Json to_json(const models::TransformerConfig& c) {
           {"tied_output", c.tied_output}};
 }
 
-TranslatorConfig read_model(const Config& c, Arch arch, int64_t source_vocabulary, int64_t target_vocabulary) {
+TranslatorConfig read_model(const ModelConfig& c, Arch arch, int64_t source_vocabulary, int64_t target_vocabulary) {
   if (arch != Arch::transformer)
     return models::Seq2SeqConfig{.source_vocabulary = source_vocabulary,
                                  .target_vocabulary = target_vocabulary,
@@ -67,9 +68,9 @@ int64_t fewest_numbers(const models::TransformerConfig& c) {
   return C * (c.source_vocabulary + c.target_vocabulary) + c.layers * (12 * C * C + 4 * C * c.feedforward);
 }
 
-TranslatorTraining read_training(const Config& config) {
+TranslatorTraining read_training(const ModelConfig& config) {
   constexpr int64_t kCount = int64_t{1} << 53;
-  const Config t = config.at("training");
+  const ModelConfig t = config.at("training");
   return {.pairs = t.text("pairs"),
           .pair_count = t.integer("pair_count", 1, kCount),
           .arch = static_cast<Arch>(t.choice("arch", arch_names())),
@@ -85,7 +86,7 @@ SavedTranslator::SavedTranslator(const TranslatorTraining& training, Words sourc
     : Translator(std::move(source_words), std::move(target_words), config, training.seed), training_(training) {}
 
 std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory) {
-  const Config config = Config::read(directory);
+  const ModelConfig config = ModelConfig::read(directory);
   config.choice("model", {kKind});
   Words source = Words::from_json(config.at("source_words").dump()),
         target = Words::from_json(config.at("target_words").dump());
@@ -95,8 +96,8 @@ std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesys
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), model);
 }
 
-std::unique_ptr<SavedTranslator> SavedTranslator::load(const std::filesystem::path& directory) {
-  auto translator = from_config(directory);
+std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory) {
+  auto translator = SavedTranslator::from_config(directory);
   translator->params().load(directory / kWeightsFile);
   return translator;
 }
@@ -163,4 +164,4 @@ std::string SavedTranslator::about() const {
                      format_count(static_cast<double>(params().numel())), training_.steps);
 }
 
-}  // namespace heed::train::program
+}  // namespace heed::train

@@ -1,35 +1,21 @@
-#include <heed/models/attentive_decoder.h>
-
+// The recurrence of a decoder that looks back at its source before each step, over the kernels of one step: Bahdanau et
+// al. 2014, appendix A.2.2.
 #include <algorithm>
 #include <span>
 #include <tuple>
 #include <utility>
 
 #include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/autograd/ops/arguments.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/additive_attention.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/gemm.h>
 
-namespace heed::models {
+namespace heed {
 
-using autograd::Gradients;
-using autograd::Needs;
-
-Tensor attentive_decoder_by_steps(Cell cell, const AttentiveInputs& in) {
-  const Tensor mask = in.mask.defined() ? in.mask.unsqueeze(1) : in.mask;
-  Tensor h = in.h0, c = in.c0;
-  std::vector<Tensor> steps;
-  for (int64_t t = 0; t < in.gates.size(0); ++t) {
-    const Tensor query = linear(h, in.w_query).unsqueeze(1);
-    const Tensor context = additive_attention(query, in.keys, in.score, in.values, mask);
-    const Tensor gates = in.gates[t] + linear(context.squeeze(1), in.w_context);
-    const Tensor state = recurrent(cell, gates.unsqueeze(0), in.w_hh, in.b_hh, h, c);
-    h = state[0];
-    if (cell == Cell::lstm) c = state[2];
-    steps.push_back(cat({h, context.squeeze(1)}, -1));
-  }
-  return stack(steps, 0);
-}
+using namespace autograd;
 
 namespace {
 
@@ -43,6 +29,47 @@ std::vector<Tensor> slots(const AttentiveInputs& in) {
 AttentiveInputs from_slots(std::span<const Tensor> x, const Tensor& mask) {
   return {x[kGates], x[kContext], x[kHidden], x[kBias], x[kQuery], x[kScore],
           x[kKeys],  x[kValues],  x[kH0],     x[kC0],   mask};
+}
+
+void check(const Op& op, Cell cell, const AttentiveInputs& in) {
+  check_floating(op, in.gates, "gates");
+  const int64_t G = kernels::gates_of(cell);
+  check_dtype(op, in.w_hh, in.gates.dtype(), "w_hh");
+  if (in.w_hh.rank() != 2 || in.w_hh.size(0) != G * in.w_hh.size(1))
+    fail<ShapeError>(op, "w_hh has shape {}; need ({} H, H)", in.w_hh.shape(), G);
+  const int64_t H = in.w_hh.size(1);
+  if (in.gates.rank() != 3 || in.gates.size(0) < 1 || in.gates.size(2) != G * H)
+    fail<ShapeError>(op, "gates have shape {}; need (T, B, {}) of at least one step", in.gates.shape(), G * H);
+  const int64_t B = in.gates.size(1);
+  for (const auto& [x, name, shape] :
+       {std::tuple(&in.keys, "keys", "(B, S, A)"), {&in.values, "values", "(B, S, D)"}}) {
+    check_dtype(op, *x, in.gates.dtype(), name);
+    if (x->rank() != 3) fail<ShapeError>(op, "{} have shape {}; need {}", name, x->shape(), shape);
+  }
+  const int64_t S = in.keys.size(1), A = in.keys.size(2), D = in.values.size(2);
+  const auto need = [&](const Tensor& x, const char* name, const Shape& shape) {
+    check_dtype(op, x, in.gates.dtype(), name);
+    if (!(x.shape() == shape)) fail<ShapeError>(op, "{} has shape {}; need {}", name, x.shape(), shape);
+  };
+  need(in.keys, "keys", {B, S, A});
+  need(in.values, "values", {B, S, D});
+  need(in.w_context, "w_context", {G * H, D});
+  need(in.b_hh, "b_hh", {G * H});
+  need(in.w_query, "w_query", {A, H});
+  need(in.score, "score", {A});
+  need(in.h0, "h0", {B, H});
+  if (cell == Cell::lstm) need(in.c0, "c0", {B, H});
+  else if (in.c0.defined()) fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
+  if (!in.mask.defined()) return;
+  check_dtype(op, in.mask, boolean, "mask");
+  if (!(in.mask.shape() == Shape{B, S}))
+    fail<ShapeError>(op, "mask has shape {}; need {}", in.mask.shape(), Shape{B, S});
+}
+
+/// Without history, as gemm reads a matrix: rows that are dense and apart.
+Tensor dense_matrix(const Tensor& x) {
+  const bool apart = x.strides()[1] == 1 && x.strides()[0] >= std::max<int64_t>(1, x.size(1));
+  return apart ? x.detach() : kernels::copy(x);
 }
 
 /// What forward and backward share. Everything is time-major, so that the rows of all steps are one matrix.
@@ -93,10 +120,10 @@ Run prepare(Cell cell, const AttentiveInputs& in, bool recorded) {
           .GH = in.w_hh.size(0),
           .A = in.w_query.size(0),
           .D = in.values.size(2),
-          .w_context = in.w_context,
+          .w_context = dense_matrix(in.w_context),
           .w_hh = kernels::contiguous(in.w_hh.detach()),
           .b_hh = kernels::contiguous(in.b_hh.detach()),
-          .w_query = in.w_query,
+          .w_query = dense_matrix(in.w_query),
           .score = kernels::contiguous(in.score.detach()),
           .keys = in.keys,
           .values = in.values,
@@ -191,19 +218,21 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
 
 }  // namespace
 
-Tensor attentive_decoder(Cell cell, const AttentiveInputs& in) {
+Tensor attentive_decoder(Cell cell, const AttentiveInputs& in, Loc loc) {
+  const Op op{"attentive_decoder", loc};
+  check(op, cell, in);
   const std::vector<Tensor> inputs = slots(in);
   const bool recorded =
       grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
   const Run run = prepare(cell, in, recorded);
   dispatch_floating(run.out.dtype(), [&]<class Real> { forward<Real>(run, kernels::contiguous(in.gates.detach())); });
-  return autograd::fused(
-      {"attentive_decoder"}, run.out, inputs,
+  return fused(
+      op, run.out, inputs,
       [run](const Tensor& g, Needs needs) {
         return dispatch_floating(g.dtype(),
                                  [&]<class Real> { return backward<Real>(run, kernels::contiguous(g), needs); });
       },
-      [cell, mask = in.mask](autograd::Inputs x) { return attentive_decoder_by_steps(cell, from_slots(x, mask)); });
+      [cell, mask = in.mask](Inputs x) { return reference::attentive_decoder(cell, from_slots(x, mask)); });
 }
 
-}  // namespace heed::models
+}  // namespace heed

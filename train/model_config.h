@@ -11,28 +11,29 @@
 
 #include <heed/tensor/error.h>
 
-namespace heed::train::program {
+namespace heed::train {
 
 /// A JSON object from a file that anybody may have written. All access throws FileError naming the file, the key and what was
 /// expected there.
-class Config {
+class ModelConfig {
  public:
   /// DIRECTORY/config.json, whose "model" must be one of heed's kinds.
-  static Config read(const std::filesystem::path& directory);
+  static ModelConfig read(const std::filesystem::path& directory);
 
   int64_t integer(const std::string& key, int64_t low, int64_t high) const;
   double number(const std::string& key, double low, double high) const;
   bool flag(const std::string& key) const;
+  bool has(const std::string& key) const;
   std::string text(const std::string& key) const;
   /// The index of the value among `names`.
   size_t choice(const std::string& key, const std::vector<std::string>& names) const;
   /// An object within.
-  Config at(const std::string& key) const;
+  ModelConfig at(const std::string& key) const;
   /// The whole, as one line.
   std::string dump() const;
 
  private:
-  Config(std::string file, nlohmann::ordered_json json);
+  ModelConfig(std::string file, nlohmann::ordered_json json);
   const nlohmann::ordered_json& value(const std::string& key) const;
   [[noreturn]] void refuse(const std::string& key, const std::string& need) const;
 
@@ -50,4 +51,4 @@ void check_weights(const std::filesystem::path& directory, int64_t numbers);
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory);
 
-}  // namespace heed::train::program
+}  // namespace heed::train

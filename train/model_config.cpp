@@ -1,4 +1,4 @@
-#include <heed/train/program/config.h>
+#include <heed/train/model_config.h>
 
 #include <cmath>
 #include <system_error>
@@ -7,12 +7,12 @@
 #include <heed/tensor/io/json.h>
 #include <heed/train/data/text.h>
 
-namespace heed::train::program {
+namespace heed::train {
 
-Config::Config(std::string file, Json json)
+ModelConfig::ModelConfig(std::string file, Json json)
     : file_(std::move(file)), json_(std::make_shared<const Json>(std::move(json))) {}
 
-Config Config::read(const std::filesystem::path& directory) {
+ModelConfig ModelConfig::read(const std::filesystem::path& directory) {
   const std::string file = (directory / kConfigFile).string();
   const Op op{"model"};
   if (!std::filesystem::is_directory(directory))
@@ -23,57 +23,59 @@ Config Config::read(const std::filesystem::path& directory) {
   return {file, std::move(json)};
 }
 
-const Json& Config::value(const std::string& key) const {
+const Json& ModelConfig::value(const std::string& key) const {
   const auto found = json_->find(key);
   if (found == json_->end()) fail<FileError>({"model"}, "'{}' has no \"{}\"; need what training wrote", file_, key);
   return *found;
 }
 
-void Config::refuse(const std::string& key, const std::string& need) const {
+void ModelConfig::refuse(const std::string& key, const std::string& need) const {
   std::string shown = dump_ascii(value(key));
   if (shown.size() > 40) shown = shown.substr(0, 40) + "...";
   fail<FileError>({"model"}, "\"{}\" of '{}' is {}; need {}", key, file_, shown, need);
 }
 
-int64_t Config::integer(const std::string& key, int64_t low, int64_t high) const {
+int64_t ModelConfig::integer(const std::string& key, int64_t low, int64_t high) const {
   const Json& json = value(key);
   if (!json.is_number_integer() || json < low || json > high)
     refuse(key, fmt::format("a whole number from {} to {}", low, high));
   return json.get<int64_t>();
 }
 
-double Config::number(const std::string& key, double low, double high) const {
+double ModelConfig::number(const std::string& key, double low, double high) const {
   const Json& json = value(key);
   if (!json.is_number() || json < low || json > high) refuse(key, fmt::format("a number from {} to {}", low, high));
   return json.get<double>();
 }
 
-bool Config::flag(const std::string& key) const {
+bool ModelConfig::flag(const std::string& key) const {
   const Json& json = value(key);
   if (!json.is_boolean()) refuse(key, "true or false");
   return json.get<bool>();
 }
 
-std::string Config::text(const std::string& key) const {
+bool ModelConfig::has(const std::string& key) const { return json_->contains(key); }
+
+std::string ModelConfig::text(const std::string& key) const {
   const Json& json = value(key);
   if (!json.is_string()) refuse(key, "text");
   return json.get<std::string>();
 }
 
-size_t Config::choice(const std::string& key, const std::vector<std::string>& names) const {
+size_t ModelConfig::choice(const std::string& key, const std::vector<std::string>& names) const {
   const Json& json = value(key);
   for (size_t i = 0; i < names.size(); ++i)
     if (json == names[i]) return i;
   refuse(key, fmt::format("one of \"{}\"", join(names, "\", \"")));
 }
 
-Config Config::at(const std::string& key) const {
+ModelConfig ModelConfig::at(const std::string& key) const {
   const Json& json = value(key);
   if (!json.is_object()) refuse(key, "an object");
   return {file_, json};
 }
 
-std::string Config::dump() const { return dump_json(*json_); }
+std::string ModelConfig::dump() const { return dump_json(*json_); }
 
 void check_weights(const std::filesystem::path& directory, int64_t numbers) {
   const std::filesystem::path weights = directory / kWeightsFile;
@@ -98,4 +100,4 @@ void make_directory(const std::filesystem::path& directory) {
   AtomicFile probe(directory / "probe");  // leaves nothing
 }
 
-}  // namespace heed::train::program
+}  // namespace heed::train

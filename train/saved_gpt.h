@@ -1,0 +1,67 @@
+// A GPT with its vocabulary, as a directory keeps them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include <heed/models/gpt.h>
+#include <heed/tensor/random.h>
+#include <heed/train/data/tokenizer/chars.h>
+
+namespace heed::train {
+
+class ModelConfig;
+
+/// How a GPT is trained: the preset's values, or those of the command line.
+struct GptTraining {
+  std::string text;        ///< the file; empty: the default text
+  std::string text_name;   ///< what to call it
+  int64_t characters = 0;  ///< bytes of the text
+  std::string text_hash;   ///< of the text, to notice a change; old directories have none
+  int64_t steps = 2000, batch = 12, evaluate_every = 500;
+  double lr = 1e-3;
+  uint64_t seed = 1337;
+};
+
+/// Writes DIRECTORY/model.safetensors and config.json.
+void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
+              const Chars& chars, const GptTraining& training);
+
+/// What config.json says. Throws FileError if it is not a GPT's or makes no sense.
+models::GptConfig read_gpt_config(const ModelConfig& config);
+Chars read_chars(const ModelConfig& config);
+GptTraining read_gpt_training(const ModelConfig& config);
+
+/// A trained model and its tokenizer, with the parameters and the generator that its modules hold on to.
+struct SavedGpt {
+  Chars tokenizer;
+  Rng rng;
+  nn::Parameters params;
+  models::Gpt gpt;
+
+  /// Throws FileError if the directory does not hold a GPT, or its files do not fit together.
+  explicit SavedGpt(const std::filesystem::path& directory);
+
+  /// What `auto [gpt, tokenizer] = load_gpt(directory)` names; the whole lives as long as they.
+  template <size_t I>
+  const auto& get() const {
+    if constexpr (I == 0) return gpt;
+    else return tokenizer;
+  }
+
+ private:
+  SavedGpt(const std::filesystem::path& directory, const ModelConfig& config);
+};
+
+/// What `heed gpt train` or save_gpt wrote: the same as SavedGpt's constructor.
+inline SavedGpt load_gpt(const std::filesystem::path& directory) { return SavedGpt(directory); }
+
+}  // namespace heed::train
+
+template <>
+struct std::tuple_size<heed::train::SavedGpt> : std::integral_constant<size_t, 2> {};
+template <size_t I>
+struct std::tuple_element<I, heed::train::SavedGpt> {
+  using type = std::remove_reference_t<decltype(std::declval<const heed::train::SavedGpt&>().get<I>())>;
+};
