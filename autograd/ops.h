@@ -5,6 +5,9 @@
 // narrow, ...) and reductions (sum, mean, ...) are members of Tensor.
 #pragma once
 
+#include <concepts>
+#include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,32 +23,52 @@ struct Operand {
   Operand(const Tensor& t, Loc loc = Loc::current()) : tensor(t), where(loc) {}
 };
 
-// --- arithmetic; add, sub, mul and neg also take i64 (which has no gradient) -----------------------------------------
+/// A number beside a tensor. Tensors keep their dtype, but i64 beside a floating number becomes f32.
+struct Scalar {
+  double value;
+  int64_t integer;  ///< a floating value is cut, infinities at the ends of i64
+  bool is_integer;
+  Scalar(std::integral auto v) : value(static_cast<double>(v)), integer(static_cast<int64_t>(v)), is_integer(true) {}
+  Scalar(std::floating_point auto v) : value(v), integer(cut(v)), is_integer(false) {}
+  Scalar operator-() const { return is_integer ? Scalar(-integer) : Scalar(-value); }
+
+ private:
+  static int64_t cut(double v) {
+    constexpr double kEnd = 9223372036854775808.0;  // 2^63
+    if (!(v > -kEnd && v < kEnd))
+      return v > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
+    return static_cast<int64_t>(v);
+  }
+};
+
+// --- arithmetic; also of i64 (which has no gradient), where div gives f32 --------------------------------------------
 Tensor add(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor sub(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor mul(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor div(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
-Tensor add(const Tensor& x, double s, Loc loc = Loc::current());
-Tensor mul(const Tensor& x, double s, Loc loc = Loc::current());
-Tensor div(const Tensor& x, double s, Loc loc = Loc::current());
-Tensor div(double s, const Tensor& x, Loc loc = Loc::current());
+Tensor add(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor mul(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor div(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor div(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor neg(const Tensor& x, Loc loc = Loc::current());
-/// x^p for a constant p, and a^b element by element (a > 0 where b's gradient is wanted).
-Tensor pow(const Tensor& x, double p, Loc loc = Loc::current());
+/// x^p and s^x for constant p and s, and a^b element by element (a > 0 where b's gradient is wanted). i64 to an integer
+/// stays i64: 0, 1 or -1 for a negative power in a tensor, ValueError for a negative constant.
+Tensor pow(const Tensor& x, Scalar p, Loc loc = Loc::current());
+Tensor pow(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor pow(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 
 inline Tensor operator+(const Operand& a, const Tensor& b) { return add(a.tensor, b, a.where); }
 inline Tensor operator-(const Operand& a, const Tensor& b) { return sub(a.tensor, b, a.where); }
 inline Tensor operator*(const Operand& a, const Tensor& b) { return mul(a.tensor, b, a.where); }
 inline Tensor operator/(const Operand& a, const Tensor& b) { return div(a.tensor, b, a.where); }
-inline Tensor operator+(const Operand& a, double s) { return add(a.tensor, s, a.where); }
-inline Tensor operator-(const Operand& a, double s) { return add(a.tensor, -s, a.where); }
-inline Tensor operator*(const Operand& a, double s) { return mul(a.tensor, s, a.where); }
-inline Tensor operator/(const Operand& a, double s) { return div(a.tensor, s, a.where); }
-inline Tensor operator+(double s, const Operand& a) { return add(a.tensor, s, a.where); }
-inline Tensor operator-(double s, const Operand& a) { return add(neg(a.tensor, a.where), s, a.where); }
-inline Tensor operator*(double s, const Operand& a) { return mul(a.tensor, s, a.where); }
-inline Tensor operator/(double s, const Operand& a) { return div(s, a.tensor, a.where); }
+inline Tensor operator+(const Operand& a, Scalar s) { return add(a.tensor, s, a.where); }
+inline Tensor operator-(const Operand& a, Scalar s) { return add(a.tensor, -s, a.where); }
+inline Tensor operator*(const Operand& a, Scalar s) { return mul(a.tensor, s, a.where); }
+inline Tensor operator/(const Operand& a, Scalar s) { return div(a.tensor, s, a.where); }
+inline Tensor operator+(Scalar s, const Operand& a) { return add(a.tensor, s, a.where); }
+inline Tensor operator-(Scalar s, const Operand& a) { return add(neg(a.tensor, a.where), s, a.where); }
+inline Tensor operator*(Scalar s, const Operand& a) { return mul(a.tensor, s, a.where); }
+inline Tensor operator/(Scalar s, const Operand& a) { return div(s, a.tensor, a.where); }
 inline Tensor operator-(const Operand& a) { return neg(a.tensor, a.where); }
 
 // --- element by element --------------------------------------------------------------------------------------------
@@ -61,6 +84,9 @@ Tensor cos(const Tensor& x, Loc loc = Loc::current());
 Tensor tanh(const Tensor& x, Loc loc = Loc::current());
 /// 1 / (1 + e^-x)
 Tensor sigmoid(const Tensor& x, Loc loc = Loc::current());
+/// log(1 + x) and e^x - 1, exact for small x.
+Tensor log1p(const Tensor& x, Loc loc = Loc::current());
+Tensor expm1(const Tensor& x, Loc loc = Loc::current());
 /// The error function, 2 / sqrt(pi) times the integral of e^-t^2 from 0 to x.
 Tensor erf(const Tensor& x, Loc loc = Loc::current());
 /// max(x, 0); gradient 0 at 0.
@@ -72,28 +98,48 @@ Tensor gelu(const Tensor& x, Gelu form = Gelu::erf, Loc loc = Loc::current());
 Tensor silu(const Tensor& x, Loc loc = Loc::current());
 /// log(1 + e^x), without overflow.
 Tensor softplus(const Tensor& x, Loc loc = Loc::current());
+/// To the integer below, above, or nearest (of two the even one); -1, 0 or 1. Gradient 0. Also i64.
+Tensor floor(const Tensor& x, Loc loc = Loc::current());
+Tensor ceil(const Tensor& x, Loc loc = Loc::current());
+Tensor round(const Tensor& x, Loc loc = Loc::current());
+Tensor sign(const Tensor& x, Loc loc = Loc::current());
 /// The smaller and the larger of two; equal elements share the gradient half and half. Also i64.
 Tensor minimum(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor maximum(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
-/// x moved into [low, high]; gradient 1 inside and at the ends, 0 outside. Throws ValueError if low > high.
-Tensor clamp(const Tensor& x, double low, double high, Loc loc = Loc::current());
-/// a where condition (boolean) holds, else b.
+Tensor minimum(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor maximum(const Tensor& x, Scalar s, Loc loc = Loc::current());
+/// min(max(x, low), high), and so high if low > high; gradient 1 inside and at the ends, 0 outside. Infinity is no bound.
+/// Also i64. Throws ValueError for a bound that is NaN.
+Tensor clamp(const Tensor& x, Scalar low, Scalar high, Loc loc = Loc::current());
+/// a where condition (boolean) holds, else b. Any dtype.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor where(const Tensor& condition, const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor where(const Tensor& condition, Scalar s, const Tensor& b, Loc loc = Loc::current());
 /// x, with `value` where mask (boolean) holds.
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc = Loc::current());
 
-// --- reductions beside the members of Tensor: axes empty means all -----------------------------------------------------
-/// Maximum and minimum over several axes; equal elements share the gradient evenly.
-Tensor amax(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc loc = Loc::current());
-Tensor amin(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc loc = Loc::current());
-/// log sum exp over one axis; -inf where every element is, or none is there.
-Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false, Loc loc = Loc::current());
+// --- reductions beside the members of Tensor: axes {} means all -------------------------------------------------------
+/// Maximum and minimum; equal elements share the gradient evenly. Throws ShapeError if there is nothing to choose from.
+Tensor amax(const Tensor& x, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current());
+Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current());
+/// log sum exp; -inf where every element is, or none is there.
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim = false, Loc loc = Loc::current());
 /// Sums of the elements up to and including each. Also i64.
 Tensor cumsum(const Tensor& x, int64_t axis, Loc loc = Loc::current());
+/// Products of the same. Also i64.
+Tensor cumprod(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
 // --- products -------------------------------------------------------------------------------------------------------
 /// (..., m, k) x (..., k, n) -> (..., m, n), leading axes broadcast; vectors as in NumPy: (k) x (k) -> ().
 Tensor matmul(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+/// Stacks of matrices: (B, m, k) x (B, k, n) -> (B, m, n).
+Tensor bmm(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+/// a b^T of vectors: (m), (n) -> (m, n).
+Tensor outer(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+/// Einstein's summation: "bij,bjk->bik", a letter an axis. What the output lacks is summed; without "->" the output is the
+/// letters that stand once, sorted. "..." stands for any further axes, which broadcast. A letter twice in one operand is
+/// its diagonal. Throws ValueError for a malformed equation, ShapeError for axes that do not fit.
+Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands, Loc loc = Loc::current());
 /// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Loc loc = Loc::current());
 
@@ -206,24 +252,28 @@ Tensor lt(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor le(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor gt(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor ge(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
-Tensor eq(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor ne(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor lt(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor le(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor gt(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor ge(const Tensor& a, double s, Loc loc = Loc::current());
+Tensor eq(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor ne(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor lt(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor le(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor gt(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor ge(const Tensor& a, Scalar s, Loc loc = Loc::current());
 inline Tensor operator==(const Operand& a, const Operand& b) { return eq(a.tensor, b.tensor, a.where); }
 inline Tensor operator!=(const Operand& a, const Tensor& b) { return ne(a.tensor, b, a.where); }
 inline Tensor operator<(const Operand& a, const Tensor& b) { return lt(a.tensor, b, a.where); }
 inline Tensor operator<=(const Operand& a, const Tensor& b) { return le(a.tensor, b, a.where); }
 inline Tensor operator>(const Operand& a, const Tensor& b) { return gt(a.tensor, b, a.where); }
 inline Tensor operator>=(const Operand& a, const Tensor& b) { return ge(a.tensor, b, a.where); }
-inline Tensor operator==(const Operand& a, double s) { return eq(a.tensor, s, a.where); }
-inline Tensor operator!=(const Operand& a, double s) { return ne(a.tensor, s, a.where); }
-inline Tensor operator<(const Operand& a, double s) { return lt(a.tensor, s, a.where); }
-inline Tensor operator<=(const Operand& a, double s) { return le(a.tensor, s, a.where); }
-inline Tensor operator>(const Operand& a, double s) { return gt(a.tensor, s, a.where); }
-inline Tensor operator>=(const Operand& a, double s) { return ge(a.tensor, s, a.where); }
+inline Tensor operator==(const Operand& a, Scalar s) { return eq(a.tensor, s, a.where); }
+inline Tensor operator!=(const Operand& a, Scalar s) { return ne(a.tensor, s, a.where); }
+inline Tensor operator<(const Operand& a, Scalar s) { return lt(a.tensor, s, a.where); }
+inline Tensor operator<=(const Operand& a, Scalar s) { return le(a.tensor, s, a.where); }
+inline Tensor operator>(const Operand& a, Scalar s) { return gt(a.tensor, s, a.where); }
+inline Tensor operator>=(const Operand& a, Scalar s) { return ge(a.tensor, s, a.where); }
+/// Any dtype.
+Tensor isnan(const Tensor& x, Loc loc = Loc::current());
+Tensor isinf(const Tensor& x, Loc loc = Loc::current());
+Tensor isfinite(const Tensor& x, Loc loc = Loc::current());
 Tensor logical_not(const Tensor& x, Loc loc = Loc::current());
 Tensor logical_and(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor logical_or(const Tensor& a, const Tensor& b, Loc loc = Loc::current());

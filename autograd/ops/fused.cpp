@@ -226,7 +226,7 @@ Tensor nll_loss(const Tensor& log_p, const Tensor& targets, int64_t ignore_index
   if (!(targets.shape() == expected))
     fail<ShapeError>(op, "targets have shape {} and log_probabilities {}; need targets of shape {}", targets.shape(),
                      log_p.shape(), expected);
-  const Tensor skipped = eq(targets, static_cast<double>(ignore_index));
+  const Tensor skipped = eq(targets, ignore_index);
   const Tensor index = masked_fill(targets, skipped, 0);
   const int64_t V = log_p.size(-1);
   for (const int64_t t : index.to_vector<int64_t>())

@@ -21,7 +21,7 @@ Tensor log_softmax(const Tensor& x, int64_t axis) { return x - logsumexp(x, axis
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
   const int64_t V = logits.size(-1);
   const Tensor flat = targets.reshape({targets.numel()}).contiguous();
-  const Tensor keep = ne(flat, static_cast<double>(options.ignore_index));
+  const Tensor keep = ne(flat, options.ignore_index);
   const double n = keep.sum().item<double>();
   if (n == 0) return (logits * 0).sum();
   const Tensor log_p = reference::log_softmax(logits.reshape({-1, V}), -1);
