@@ -72,16 +72,23 @@ namespace {
 
 HWY_EXPORT(adam_part);
 
-void run_adam(const AdamNumbers<float>& s, const AdamSlot<float>& a) { HWY_DYNAMIC_DISPATCH(adam_part)(s, a); }
-
-void run_adam(const AdamNumbers<double>& s, const AdamSlot<double>& a) {
+/// The formula as it stands: f64, and AMSGrad.
+template <class T>
+void adam_elements(const AdamNumbers<T>& s, const AdamSlot<T>& a) {
   for (int64_t i = 0; i < a.n; ++i) {
-    const double p = a.p[i] * s.keep, g = a.g[i] * s.grad_scale + s.decay * p;
+    const T p = a.p[i] * s.keep, g = a.g[i] * s.grad_scale + s.decay * p;
     a.m[i] = a.m[i] * s.beta1 + g * s.rest1;
-    a.v[i] = a.v[i] * s.beta2 + g * g * s.rest2;
-    a.p[i] = p - s.rate * a.m[i] / (std::sqrt(a.v[i]) * s.root + s.eps);
+    T v = a.v[i] = a.v[i] * s.beta2 + g * g * s.rest2;
+    if (a.v_max) v = a.v_max[i] = std::max(a.v_max[i], v);
+    a.p[i] = p - s.rate * a.m[i] / (std::sqrt(v) * s.root + s.eps);
   }
 }
+
+void run_adam(const AdamNumbers<float>& s, const AdamSlot<float>& a) {
+  if (a.v_max) adam_elements(s, a);
+  else HWY_DYNAMIC_DISPATCH(adam_part)(s, a);
+}
+void run_adam(const AdamNumbers<double>& s, const AdamSlot<double>& a) { adam_elements(s, a); }
 
 template <class T>
 T* shifted(T* p, int64_t by) {
@@ -90,12 +97,22 @@ T* shifted(T* p, int64_t by) {
 
 template <class T>
 AdamSlot<T> part_of(const AdamSlot<T>& a, int64_t begin, int64_t n) {
-  return {a.p + begin, a.g + begin, a.m + begin, a.v + begin, n};
+  return {a.p + begin, a.g + begin, a.m + begin, a.v + begin, n, shifted(a.v_max, begin)};
 }
 
 template <class T>
 SgdSlot<T> part_of(const SgdSlot<T>& a, int64_t begin, int64_t n) {
   return {a.p + begin, a.g + begin, shifted(a.momentum, begin), n};
+}
+
+template <class T>
+RmsPropSlot<T> part_of(const RmsPropSlot<T>& a, int64_t begin, int64_t n) {
+  return {a.p + begin, a.g + begin, a.square + begin, shifted(a.mean, begin), shifted(a.momentum, begin), n};
+}
+
+template <class T>
+AdagradSlot<T> part_of(const AdagradSlot<T>& a, int64_t begin, int64_t n) {
+  return {a.p + begin, a.g + begin, a.sum + begin, n};
 }
 
 /// Calls f(part) for parts of all slots, in parallel over the parts of all slots together.
@@ -138,10 +155,45 @@ void sgd(std::span<const SgdSlot<T>> slots, const SgdStep& s) {
   });
 }
 
+template <class T>
+void rmsprop(std::span<const RmsPropSlot<T>> slots, const RmsPropStep& s) {
+  const T lr = T(s.lr), alpha = T(s.alpha), rest = T(1 - s.alpha), eps = T(s.eps), decay = T(s.weight_decay),
+          momentum = T(s.momentum), grad_scale = T(s.grad_scale);
+  for_parts(slots, [=](const RmsPropSlot<T>& a) {
+    for (int64_t i = 0; i < a.n; ++i) {
+      const T g = a.g[i] * grad_scale + decay * a.p[i];
+      T variance = a.square[i] = alpha * a.square[i] + rest * g * g;
+      if (a.mean) {
+        const T mean = a.mean[i] += rest * (g - a.mean[i]);
+        variance -= mean * mean;
+      }
+      T step = g / (std::sqrt(variance) + eps);
+      if (a.momentum) step = a.momentum[i] = momentum * a.momentum[i] + step;
+      a.p[i] -= lr * step;
+    }
+  });
+}
+
+template <class T>
+void adagrad(std::span<const AdagradSlot<T>> slots, const AdagradStep& s) {
+  const T lr = T(s.lr), eps = T(s.eps), decay = T(s.weight_decay), grad_scale = T(s.grad_scale);
+  for_parts(slots, [=](const AdagradSlot<T>& a) {
+    for (int64_t i = 0; i < a.n; ++i) {
+      const T g = a.g[i] * grad_scale + decay * a.p[i];
+      a.sum[i] += g * g;
+      a.p[i] -= lr * g / (std::sqrt(a.sum[i]) + eps);
+    }
+  });
+}
+
 template void adam(std::span<const AdamSlot<float>>, const AdamStep&);
 template void adam(std::span<const AdamSlot<double>>, const AdamStep&);
 template void sgd(std::span<const SgdSlot<float>>, const SgdStep&);
 template void sgd(std::span<const SgdSlot<double>>, const SgdStep&);
+template void rmsprop(std::span<const RmsPropSlot<float>>, const RmsPropStep&);
+template void rmsprop(std::span<const RmsPropSlot<double>>, const RmsPropStep&);
+template void adagrad(std::span<const AdagradSlot<float>>, const AdagradStep&);
+template void adagrad(std::span<const AdagradSlot<double>>, const AdagradStep&);
 
 }  // namespace heed::kernels
 #endif
