@@ -172,24 +172,58 @@ Tensor sum_to(const Tensor& x, const Shape& shape, Loc loc = Loc::current());
 Tensor softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
+/// What becomes of the losses of single elements or rows: their mean, their sum, or themselves.
+enum class Reduction { mean, sum, none };
+
 constexpr int64_t kIgnoreIndex = -1;
 struct CrossEntropyOptions {
-  int64_t ignore_index = kIgnoreIndex;  ///< targets to skip
-  double label_smoothing = 0;           ///< in [0, 1): this share of the target is spread over all classes
+  Tensor weight = {};                     ///< (V), of the classes: each row counts as much as its target's
+  int64_t ignore_index = kIgnoreIndex;    ///< targets to skip
+  Reduction reduction = Reduction::mean;  ///< over the rows that count, by their weights
+  double label_smoothing = 0;             ///< in [0, 1): this share of the target is spread over all classes
 };
-/// Mean cross-entropy of softmax(logits) against class indices, in nats.
-/// logits (..., V); targets (...) i64 in [0, V), or ignore_index to skip. Returns ().
+/// Cross-entropy of softmax(logits) against class indices, in nats.
+/// logits (..., V); targets (...) i64 in [0, V), or ignore_index to skip. Returns (), or (...) without reduction.
+/// Or against probabilities: targets (..., V) of logits' dtype; the mean is over all rows.
 /// Throws ShapeError if the leading axes differ; IndexError naming the first bad target.
 /// If every target is skipped: loss 0, gradient 0.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {},
                      Loc loc = Loc::current());
-/// Mean of -log_probabilities[target]: (..., V) with (...) i64 -> ().
-Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, int64_t ignore_index = kIgnoreIndex,
+struct NllLossOptions {
+  Tensor weight = {};
+  int64_t ignore_index = kIgnoreIndex;
+  Reduction reduction = Reduction::mean;
+};
+/// -log_probabilities[target]: (..., V) with (...) i64 -> (), or (...) without reduction. Options as in cross_entropy.
+Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, const NllLossOptions& options = {},
                 Loc loc = Loc::current());
-/// Mean of (x - target)^2; equal shapes.
-Tensor mse_loss(const Tensor& x, const Tensor& target, Loc loc = Loc::current());
-/// Mean of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)); equal shapes, t in [0, 1].
-Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Loc loc = Loc::current());
+
+// The following take equal shapes and reduce over all elements.
+/// (x - target)^2
+Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, Loc loc = Loc::current());
+/// |x - target|
+Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, Loc loc = Loc::current());
+/// r^2 / 2 of r = x - target up to |r| = delta, from there on delta (|r| - delta / 2). Huber 1964.
+Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, double delta = 1,
+                  Loc loc = Loc::current());
+/// huber_loss / beta with delta beta; l1_loss for beta 0.
+Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, double beta = 1,
+                      Loc loc = Loc::current());
+/// p (log p - log_q), 0 where p is; or with log_target, p given as its logarithm. The mean is over elements, as in PyTorch.
+Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction = Reduction::mean, bool log_target = false,
+              Loc loc = Loc::current());
+/// -t log x - (1 - t) log(1 - x), logarithms at least -100; times weight, which broadcasts to x.
+/// Throws ValueError for an x outside [0, 1].
+Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight = {},
+                            Reduction reduction = Reduction::mean, Loc loc = Loc::current());
+struct BinaryCrossEntropyOptions {
+  Tensor weight = {};  ///< of the elements; broadcasts to x
+  Reduction reduction = Reduction::mean;
+  Tensor pos_weight = {};  ///< of the term t log sigmoid(x); broadcasts to x
+};
+/// -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)); t in [0, 1].
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
+                                        const BinaryCrossEntropyOptions& options = {}, Loc loc = Loc::current());
 
 // --- layers ------------------------------------------------------------------------------------------------------------
 /// Rows of weight (V, C) by index (...) i64 -> (..., C). Throws IndexError naming the first bad index.

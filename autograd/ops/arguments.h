@@ -50,6 +50,14 @@ inline void check_rank_at_least(const Op& op, const Tensor& x, int rank, const c
   if (x.rank() < rank) fail<ShapeError>(op, "{} has shape {}; need rank {} or more", name, x.shape(), rank);
 }
 
+/// Weights of the classes, the last axis of x; undefined is none.
+inline void check_class_weight(const Op& op, const Tensor& weight, const Tensor& x) {
+  if (!weight.defined()) return;
+  check_same_dtype(op, x, weight);
+  if (!(weight.shape() == Shape{x.shape().back()}))
+    fail<ShapeError>(op, "weight has shape {}; need ({}), one for each class", weight.shape(), x.shape().back());
+}
+
 /// A mask that broadcasts to `shape` without enlarging it.
 inline void check_mask_fits(const Op& op, const Tensor& mask, const Shape& shape) {
   const int extra = shape.rank() - mask.rank();

@@ -170,16 +170,26 @@ Tensor rms_norm(const Tensor& x0, const Tensor& weight, double eps, Loc loc) {
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options, Loc loc) {
   const Op op{"cross_entropy", loc};
   check_floating(op, logits, "logits");
-  check_dtype(op, targets, i64, "targets");
+  check_defined(op, targets, "targets");
   check_rank_at_least(op, logits, 1, "logits");
+  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
+    fail<ValueError>(op, "label_smoothing {}; need 0 <= label_smoothing < 1", options.label_smoothing);
+  check_class_weight(op, options.weight, logits);
+  if (is_floating(targets.dtype())) {
+    check_same_dtype(op, logits, targets);
+    check_same_shape(op, logits, targets);
+    if (options.ignore_index >= 0)
+      fail<ValueError>(op, "ignore_index {} beside probabilities; need class indices, or the default {}",
+                       options.ignore_index, kIgnoreIndex);
+    return reference::cross_entropy(logits, targets, options);
+  }
+  check_dtype(op, targets, i64, "targets");
   const Rows rows(logits);
   Shape expected = logits.shape();
   expected.erase(expected.rank() - 1);
   if (!(targets.shape() == expected))
     fail<ShapeError>(op, "targets have shape {} and logits {}; need targets of shape {}", targets.shape(),
                      logits.shape(), expected);
-  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
-    fail<ValueError>(op, "label_smoothing {}; need 0 <= label_smoothing < 1", options.label_smoothing);
 
   const Tensor x = contiguous(logits), t = contiguous(targets);
   int64_t kept = 0;
@@ -191,6 +201,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
                        rows.size, options.ignore_index);
     ++kept;
   }
+  if (options.weight.defined() || options.reduction != Reduction::mean)
+    return reference::cross_entropy(logits, targets, options);
   const kernels::CrossEntropy shape{rows.count, rows.size, options.ignore_index, options.label_smoothing};
   const Tensor losses = empty({rows.count}, x.dtype()), lse = empty({rows.count}, f64);
   Tensor y = zeros({}, x.dtype());
@@ -212,47 +224,6 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
         return {dx};
       },
       [targets, options](Inputs in) { return reference::cross_entropy(in[0], targets, options); });
-}
-
-// --- losses from simpler ops ------------------------------------------------------------------------------------------------
-
-Tensor nll_loss(const Tensor& log_p, const Tensor& targets, int64_t ignore_index, Loc loc) {
-  const Op op{"nll_loss", loc};
-  check_floating(op, log_p, "log_probabilities");
-  check_dtype(op, targets, i64, "targets");
-  check_rank_at_least(op, log_p, 1, "log_probabilities");
-  Shape expected = log_p.shape();
-  expected.erase(expected.rank() - 1);
-  if (!(targets.shape() == expected))
-    fail<ShapeError>(op, "targets have shape {} and log_probabilities {}; need targets of shape {}", targets.shape(),
-                     log_p.shape(), expected);
-  const Tensor skipped = eq(targets, ignore_index);
-  const Tensor index = masked_fill(targets, skipped, 0);
-  const int64_t V = log_p.size(-1);
-  for (const int64_t t : index.to_vector<int64_t>())
-    if (t < 0 || t >= V)
-      fail<IndexError>(op, "target {} is out of range; need 0 <= target < {}, or {} to skip", t, V, ignore_index);
-  const int64_t kept = targets.numel() - skipped.sum().item<int64_t>();
-  const Tensor chosen = gather(log_p, -1, index.unsqueeze(-1), loc).squeeze(-1);
-  return masked_fill(chosen, skipped, 0).sum() * (kept > 0 ? -1 / static_cast<double>(kept) : 0.0);
-}
-
-Tensor mse_loss(const Tensor& x, const Tensor& target, Loc loc) {
-  const Op op{"mse_loss", loc};
-  check_same_dtype(op, x, target);
-  check_floating(op, x);
-  check_same_shape(op, x, target);
-  const Tensor d = sub(x, target, loc);
-  return (d * d).mean();
-}
-
-Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Loc loc) {
-  const Op op{"binary_cross_entropy_with_logits", loc};
-  check_same_dtype(op, x, target);
-  check_floating(op, x);
-  check_same_shape(op, x, target);
-  // -t log s - (1 - t) log(1 - s) = log(1 + e^x) - t x
-  return (softplus(x, loc) - x * target).mean();
 }
 
 // --- dropout ------------------------------------------------------------------------------------------------------------------
