@@ -5,6 +5,9 @@
 // narrow, ...) and reductions (sum, mean, ...) are members of Tensor.
 #pragma once
 
+#include <concepts>
+#include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,32 +23,52 @@ struct Operand {
   Operand(const Tensor& t, Loc loc = Loc::current()) : tensor(t), where(loc) {}
 };
 
-// --- arithmetic; add, sub, mul and neg also take i64 (which has no gradient) -----------------------------------------
+/// A number beside a tensor. Tensors keep their dtype, but i64 beside a floating number becomes f32.
+struct Scalar {
+  double value;
+  int64_t integer;  ///< a floating value is cut, infinities at the ends of i64
+  bool is_integer;
+  Scalar(std::integral auto v) : value(static_cast<double>(v)), integer(static_cast<int64_t>(v)), is_integer(true) {}
+  Scalar(std::floating_point auto v) : value(v), integer(cut(v)), is_integer(false) {}
+  Scalar operator-() const { return is_integer ? Scalar(-integer) : Scalar(-value); }
+
+ private:
+  static int64_t cut(double v) {
+    constexpr double kEnd = 9223372036854775808.0;  // 2^63
+    if (!(v > -kEnd && v < kEnd))
+      return v > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
+    return static_cast<int64_t>(v);
+  }
+};
+
+// --- arithmetic; also of i64 (which has no gradient), where div gives f32 --------------------------------------------
 Tensor add(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor sub(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor mul(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor div(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
-Tensor add(const Tensor& x, double s, Loc loc = Loc::current());
-Tensor mul(const Tensor& x, double s, Loc loc = Loc::current());
-Tensor div(const Tensor& x, double s, Loc loc = Loc::current());
-Tensor div(double s, const Tensor& x, Loc loc = Loc::current());
+Tensor add(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor mul(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor div(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor div(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor neg(const Tensor& x, Loc loc = Loc::current());
-/// x^p for a constant p, and a^b element by element (a > 0 where b's gradient is wanted).
-Tensor pow(const Tensor& x, double p, Loc loc = Loc::current());
+/// x^p and s^x for constant p and s, and a^b element by element (a > 0 where b's gradient is wanted). i64 to an integer
+/// stays i64: 0, 1 or -1 for a negative power in a tensor, ValueError for a negative constant.
+Tensor pow(const Tensor& x, Scalar p, Loc loc = Loc::current());
+Tensor pow(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor pow(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 
 inline Tensor operator+(const Operand& a, const Tensor& b) { return add(a.tensor, b, a.where); }
 inline Tensor operator-(const Operand& a, const Tensor& b) { return sub(a.tensor, b, a.where); }
 inline Tensor operator*(const Operand& a, const Tensor& b) { return mul(a.tensor, b, a.where); }
 inline Tensor operator/(const Operand& a, const Tensor& b) { return div(a.tensor, b, a.where); }
-inline Tensor operator+(const Operand& a, double s) { return add(a.tensor, s, a.where); }
-inline Tensor operator-(const Operand& a, double s) { return add(a.tensor, -s, a.where); }
-inline Tensor operator*(const Operand& a, double s) { return mul(a.tensor, s, a.where); }
-inline Tensor operator/(const Operand& a, double s) { return div(a.tensor, s, a.where); }
-inline Tensor operator+(double s, const Operand& a) { return add(a.tensor, s, a.where); }
-inline Tensor operator-(double s, const Operand& a) { return add(neg(a.tensor, a.where), s, a.where); }
-inline Tensor operator*(double s, const Operand& a) { return mul(a.tensor, s, a.where); }
-inline Tensor operator/(double s, const Operand& a) { return div(s, a.tensor, a.where); }
+inline Tensor operator+(const Operand& a, Scalar s) { return add(a.tensor, s, a.where); }
+inline Tensor operator-(const Operand& a, Scalar s) { return add(a.tensor, -s, a.where); }
+inline Tensor operator*(const Operand& a, Scalar s) { return mul(a.tensor, s, a.where); }
+inline Tensor operator/(const Operand& a, Scalar s) { return div(a.tensor, s, a.where); }
+inline Tensor operator+(Scalar s, const Operand& a) { return add(a.tensor, s, a.where); }
+inline Tensor operator-(Scalar s, const Operand& a) { return add(neg(a.tensor, a.where), s, a.where); }
+inline Tensor operator*(Scalar s, const Operand& a) { return mul(a.tensor, s, a.where); }
+inline Tensor operator/(Scalar s, const Operand& a) { return div(s, a.tensor, a.where); }
 inline Tensor operator-(const Operand& a) { return neg(a.tensor, a.where); }
 
 // --- element by element --------------------------------------------------------------------------------------------
@@ -61,6 +84,9 @@ Tensor cos(const Tensor& x, Loc loc = Loc::current());
 Tensor tanh(const Tensor& x, Loc loc = Loc::current());
 /// 1 / (1 + e^-x)
 Tensor sigmoid(const Tensor& x, Loc loc = Loc::current());
+/// log(1 + x) and e^x - 1, exact for small x.
+Tensor log1p(const Tensor& x, Loc loc = Loc::current());
+Tensor expm1(const Tensor& x, Loc loc = Loc::current());
 /// The error function, 2 / sqrt(pi) times the integral of e^-t^2 from 0 to x.
 Tensor erf(const Tensor& x, Loc loc = Loc::current());
 /// max(x, 0); gradient 0 at 0.
@@ -72,28 +98,48 @@ Tensor gelu(const Tensor& x, Gelu form = Gelu::erf, Loc loc = Loc::current());
 Tensor silu(const Tensor& x, Loc loc = Loc::current());
 /// log(1 + e^x), without overflow.
 Tensor softplus(const Tensor& x, Loc loc = Loc::current());
+/// To the integer below, above, or nearest (of two the even one); -1, 0 or 1. Gradient 0. Also i64.
+Tensor floor(const Tensor& x, Loc loc = Loc::current());
+Tensor ceil(const Tensor& x, Loc loc = Loc::current());
+Tensor round(const Tensor& x, Loc loc = Loc::current());
+Tensor sign(const Tensor& x, Loc loc = Loc::current());
 /// The smaller and the larger of two; equal elements share the gradient half and half. Also i64.
 Tensor minimum(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor maximum(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
-/// x moved into [low, high]; gradient 1 inside and at the ends, 0 outside. Throws ValueError if low > high.
-Tensor clamp(const Tensor& x, double low, double high, Loc loc = Loc::current());
-/// a where condition (boolean) holds, else b.
+Tensor minimum(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor maximum(const Tensor& x, Scalar s, Loc loc = Loc::current());
+/// min(max(x, low), high), and so high if low > high; gradient 1 inside and at the ends, 0 outside. Infinity is no bound.
+/// Also i64. Throws ValueError for a bound that is NaN.
+Tensor clamp(const Tensor& x, Scalar low, Scalar high, Loc loc = Loc::current());
+/// a where condition (boolean) holds, else b. Any dtype.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor where(const Tensor& condition, const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor where(const Tensor& condition, Scalar s, const Tensor& b, Loc loc = Loc::current());
 /// x, with `value` where mask (boolean) holds.
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc = Loc::current());
 
-// --- reductions beside the members of Tensor: axes empty means all -----------------------------------------------------
-/// Maximum and minimum over several axes; equal elements share the gradient evenly.
-Tensor amax(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc loc = Loc::current());
-Tensor amin(const Tensor& x, const std::vector<int64_t>& axes = {}, bool keepdim = false, Loc loc = Loc::current());
-/// log sum exp over one axis; -inf where every element is, or none is there.
-Tensor logsumexp(const Tensor& x, int64_t axis, bool keepdim = false, Loc loc = Loc::current());
+// --- reductions beside the members of Tensor: axes {} means all -------------------------------------------------------
+/// Maximum and minimum; equal elements share the gradient evenly. Throws ShapeError if there is nothing to choose from.
+Tensor amax(const Tensor& x, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current());
+Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current());
+/// log sum exp; -inf where every element is, or none is there.
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdim = false, Loc loc = Loc::current());
 /// Sums of the elements up to and including each. Also i64.
 Tensor cumsum(const Tensor& x, int64_t axis, Loc loc = Loc::current());
+/// Products of the same. Also i64.
+Tensor cumprod(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
 // --- products -------------------------------------------------------------------------------------------------------
 /// (..., m, k) x (..., k, n) -> (..., m, n), leading axes broadcast; vectors as in NumPy: (k) x (k) -> ().
 Tensor matmul(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+/// Stacks of matrices: (B, m, k) x (B, k, n) -> (B, m, n).
+Tensor bmm(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+/// a b^T of vectors: (m), (n) -> (m, n).
+Tensor outer(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+/// Einstein's summation: "bij,bjk->bik", a letter an axis. What the output lacks is summed; without "->" the output is the
+/// letters that stand once, sorted. "..." stands for any further axes, which broadcast. A letter twice in one operand is
+/// its diagonal. Throws ValueError for a malformed equation, ShapeError for axes that do not fit.
+Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands, Loc loc = Loc::current());
 /// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Loc loc = Loc::current());
 
@@ -126,24 +172,58 @@ Tensor sum_to(const Tensor& x, const Shape& shape, Loc loc = Loc::current());
 Tensor softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
+/// What becomes of the losses of single elements or rows: their mean, their sum, or themselves.
+enum class Reduction { mean, sum, none };
+
 constexpr int64_t kIgnoreIndex = -1;
 struct CrossEntropyOptions {
-  int64_t ignore_index = kIgnoreIndex;  ///< targets to skip
-  double label_smoothing = 0;           ///< in [0, 1): this share of the target is spread over all classes
+  Tensor weight = {};                     ///< (V), of the classes: each row counts as much as its target's
+  int64_t ignore_index = kIgnoreIndex;    ///< targets to skip
+  Reduction reduction = Reduction::mean;  ///< over the rows that count, by their weights
+  double label_smoothing = 0;             ///< in [0, 1): this share of the target is spread over all classes
 };
-/// Mean cross-entropy of softmax(logits) against class indices, in nats.
-/// logits (..., V); targets (...) i64 in [0, V), or ignore_index to skip. Returns ().
+/// Cross-entropy of softmax(logits) against class indices, in nats.
+/// logits (..., V); targets (...) i64 in [0, V), or ignore_index to skip. Returns (), or (...) without reduction.
+/// Or against probabilities: targets (..., V) of logits' dtype; the mean is over all rows.
 /// Throws ShapeError if the leading axes differ; IndexError naming the first bad target.
 /// If every target is skipped: loss 0, gradient 0.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {},
                      Loc loc = Loc::current());
-/// Mean of -log_probabilities[target]: (..., V) with (...) i64 -> ().
-Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, int64_t ignore_index = kIgnoreIndex,
+struct NllLossOptions {
+  Tensor weight = {};
+  int64_t ignore_index = kIgnoreIndex;
+  Reduction reduction = Reduction::mean;
+};
+/// -log_probabilities[target]: (..., V) with (...) i64 -> (), or (...) without reduction. Options as in cross_entropy.
+Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, const NllLossOptions& options = {},
                 Loc loc = Loc::current());
-/// Mean of (x - target)^2; equal shapes.
-Tensor mse_loss(const Tensor& x, const Tensor& target, Loc loc = Loc::current());
-/// Mean of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)); equal shapes, t in [0, 1].
-Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Loc loc = Loc::current());
+
+// The following take equal shapes and reduce over all elements.
+/// (x - target)^2
+Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, Loc loc = Loc::current());
+/// |x - target|
+Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, Loc loc = Loc::current());
+/// r^2 / 2 of r = x - target up to |r| = delta, from there on delta (|r| - delta / 2). Huber 1964.
+Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, double delta = 1,
+                  Loc loc = Loc::current());
+/// huber_loss / beta with delta beta; l1_loss for beta 0.
+Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, double beta = 1,
+                      Loc loc = Loc::current());
+/// p (log p - log_q), 0 where p is; or with log_target, p given as its logarithm. The mean is over elements, as in PyTorch.
+Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction = Reduction::mean, bool log_target = false,
+              Loc loc = Loc::current());
+/// -t log x - (1 - t) log(1 - x), logarithms at least -100; times weight, which broadcasts to x.
+/// Throws ValueError for an x outside [0, 1].
+Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight = {},
+                            Reduction reduction = Reduction::mean, Loc loc = Loc::current());
+struct BinaryCrossEntropyOptions {
+  Tensor weight = {};  ///< of the elements; broadcasts to x
+  Reduction reduction = Reduction::mean;
+  Tensor pos_weight = {};  ///< of the term t log sigmoid(x); broadcasts to x
+};
+/// -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)); t in [0, 1].
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
+                                        const BinaryCrossEntropyOptions& options = {}, Loc loc = Loc::current());
 
 // --- layers ------------------------------------------------------------------------------------------------------------
 /// Rows of weight (V, C) by index (...) i64 -> (..., C). Throws IndexError naming the first bad index.
@@ -220,24 +300,28 @@ Tensor lt(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor le(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor gt(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor ge(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
-Tensor eq(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor ne(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor lt(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor le(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor gt(const Tensor& a, double s, Loc loc = Loc::current());
-Tensor ge(const Tensor& a, double s, Loc loc = Loc::current());
+Tensor eq(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor ne(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor lt(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor le(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor gt(const Tensor& a, Scalar s, Loc loc = Loc::current());
+Tensor ge(const Tensor& a, Scalar s, Loc loc = Loc::current());
 inline Tensor operator==(const Operand& a, const Operand& b) { return eq(a.tensor, b.tensor, a.where); }
 inline Tensor operator!=(const Operand& a, const Tensor& b) { return ne(a.tensor, b, a.where); }
 inline Tensor operator<(const Operand& a, const Tensor& b) { return lt(a.tensor, b, a.where); }
 inline Tensor operator<=(const Operand& a, const Tensor& b) { return le(a.tensor, b, a.where); }
 inline Tensor operator>(const Operand& a, const Tensor& b) { return gt(a.tensor, b, a.where); }
 inline Tensor operator>=(const Operand& a, const Tensor& b) { return ge(a.tensor, b, a.where); }
-inline Tensor operator==(const Operand& a, double s) { return eq(a.tensor, s, a.where); }
-inline Tensor operator!=(const Operand& a, double s) { return ne(a.tensor, s, a.where); }
-inline Tensor operator<(const Operand& a, double s) { return lt(a.tensor, s, a.where); }
-inline Tensor operator<=(const Operand& a, double s) { return le(a.tensor, s, a.where); }
-inline Tensor operator>(const Operand& a, double s) { return gt(a.tensor, s, a.where); }
-inline Tensor operator>=(const Operand& a, double s) { return ge(a.tensor, s, a.where); }
+inline Tensor operator==(const Operand& a, Scalar s) { return eq(a.tensor, s, a.where); }
+inline Tensor operator!=(const Operand& a, Scalar s) { return ne(a.tensor, s, a.where); }
+inline Tensor operator<(const Operand& a, Scalar s) { return lt(a.tensor, s, a.where); }
+inline Tensor operator<=(const Operand& a, Scalar s) { return le(a.tensor, s, a.where); }
+inline Tensor operator>(const Operand& a, Scalar s) { return gt(a.tensor, s, a.where); }
+inline Tensor operator>=(const Operand& a, Scalar s) { return ge(a.tensor, s, a.where); }
+/// Any dtype.
+Tensor isnan(const Tensor& x, Loc loc = Loc::current());
+Tensor isinf(const Tensor& x, Loc loc = Loc::current());
+Tensor isfinite(const Tensor& x, Loc loc = Loc::current());
 Tensor logical_not(const Tensor& x, Loc loc = Loc::current());
 Tensor logical_and(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor logical_or(const Tensor& a, const Tensor& b, Loc loc = Loc::current());

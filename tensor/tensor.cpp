@@ -174,6 +174,20 @@ Tensor arange(double start, double end, double step, DType dtype, Loc loc) {
   return y;
 }
 
+Tensor linspace(double start, double end, int64_t steps, DType dtype, Loc loc) {
+  const Op op{"linspace", loc};
+  if (!is_floating(dtype)) fail<DTypeError>(op, "dtype is {}; need f32 or f64", name_of(dtype));
+  if (steps < 0) fail<ValueError>(op, "{} steps; need at least 0", steps);
+  Tensor y = allocate(op, {steps}, dtype);
+  dispatch_floating(dtype, [&]<class T>() {
+    const T first = T(start), last = T(end), step = steps > 1 ? (last - first) / T(steps - 1) : T(0);
+    T* out = y.mutable_data<T>();
+    for (int64_t i = 0; i < steps; ++i)  // from the nearer end, so that both are exact
+      out[i] = i == 0 || i < steps / 2 ? first + step * T(i) : last - step * T(steps - 1 - i);
+  });
+  return y;
+}
+
 Tensor eye(int64_t n, DType dtype, Loc loc) {
   if (n < 0) fail<ValueError>({"eye", loc}, "n is {}; need at least 0", n);
   Tensor y = zeros({n, n}, dtype, loc);

@@ -21,7 +21,19 @@ namespace autograd {
 struct Node;
 }  // namespace autograd
 
-using Axes = std::initializer_list<int64_t>;
+/// The axes that a reduction takes: one, several, or for {} all. Negative ones count from the end.
+class Axes {
+ public:
+  Axes() = default;
+  template <std::integral Int>
+  requires(!std::same_as<Int, bool>) Axes(Int axis) : axes_{static_cast<int64_t>(axis)} {}
+  Axes(std::initializer_list<int64_t> axes) : axes_(std::span(axes.begin(), axes.size())) {}
+  Axes(const std::vector<int64_t>& axes) : axes_(std::span(axes)) {}
+  operator std::span<const int64_t>() const { return {axes_.begin(), axes_.end()}; }
+
+ private:
+  Shape axes_;
+};
 
 /// What stands in x[i], and where.
 struct Index {
@@ -143,16 +155,23 @@ class Tensor {
   Tensor squeeze(Loc loc = Loc::current()) const;
   Tensor unsqueeze(int64_t axis, Loc loc = Loc::current()) const;
 
-  /// Reductions over all elements, one axis, or several; keepdim leaves size 1 in their place.
-  /// sum and mean of f32 accumulate pairwise. var divides by n - 1, or by n if not `unbiased`.
-  Tensor sum(Loc loc = Loc::current()) const;
-  Tensor sum(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
-  Tensor sum(Axes axes, bool keepdim = false, Loc loc = Loc::current()) const;
-  Tensor mean(Loc loc = Loc::current()) const;
-  Tensor mean(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
-  Tensor mean(Axes axes, bool keepdim = false, Loc loc = Loc::current()) const;
-  Tensor var(Loc loc = Loc::current()) const;
-  Tensor var(int64_t axis, bool keepdim = false, bool unbiased = true, Loc loc = Loc::current()) const;
+  /// Reductions over all elements, one axis, or several; keepdim leaves size 1 in their place. Axis 0 or -1 of a number
+  /// is the number itself. sum and mean of f32 accumulate pairwise.
+  Tensor sum(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor mean(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  /// Squared deviations divided by n - correction, and the root of that. PyTorch's `unbiased` is correction true, which
+  /// is 1, or false, which is 0. std has gradient 0 where all elements are equal.
+  Tensor var(const Axes& axes = {}, double correction = 1, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor std(const Axes& axes = {}, double correction = 1, bool keepdim = false, Loc loc = Loc::current()) const;
+  /// (sum |x|^p)^(1/p); p 0 counts what is not 0, infinity takes the largest |x|, -infinity the smallest. Gradient 0 at 0.
+  Tensor norm(double p = 2, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  /// The product; 1 of no element. Also i64, and boolean as i64.
+  Tensor prod(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  /// boolean: whether any, or every, element is true or not 0. Of no element: false, and true. Any dtype.
+  Tensor any(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor all(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  /// The largest and the smallest. Of equals, max() and min() share the gradient evenly (as amax and amin do), and
+  /// max(axis) and min(axis) give all of it to the first.
   Tensor max(Loc loc = Loc::current()) const;
   Tensor max(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
   Tensor min(Loc loc = Loc::current()) const;
@@ -228,6 +247,7 @@ Tensor scalar(double value, DType dtype = f32, Loc loc = Loc::current());
 inline Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
 inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
 inline Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+inline Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, x.dtype()); }
 /// start, start + step, ... below end (above, for a negative step), shape (n): i64 from integers, else f32.
 Tensor arange(int64_t end, DType dtype = i64, Loc loc = Loc::current());
 Tensor arange(std::floating_point auto end, DType dtype = f32, Loc loc = Loc::current());
@@ -235,6 +255,8 @@ Tensor arange(std::integral auto start, std::integral auto end, Loc loc = Loc::c
 Tensor arange(std::integral auto start, std::integral auto end, std::integral auto step, DType dtype = i64,
               Loc loc = Loc::current());
 Tensor arange(double start, double end, double step = 1, DType dtype = f32, Loc loc = Loc::current());
+/// `steps` numbers from start to end, both included, in equal steps. f32 or f64. Throws ValueError for steps < 0.
+Tensor linspace(double start, double end, int64_t steps, DType dtype = f32, Loc loc = Loc::current());
 Tensor eye(int64_t n, DType dtype = f32, Loc loc = Loc::current());
 
 inline Tensor arange(std::floating_point auto end, DType dtype, Loc loc) {
@@ -250,6 +272,12 @@ inline Tensor arange(std::integral auto start, std::integral auto end, std::inte
 /// Draws in row-major order, as PyTorch does from the same seed. f32 or f64.
 Tensor rand(const Shape& shape, Rng& rng, DType dtype = f32, Loc loc = Loc::current());
 Tensor randn(const Shape& shape, Rng& rng, DType dtype = f32, Loc loc = Loc::current());
+inline Tensor rand_like(const Tensor& x, Rng& rng, Loc loc = Loc::current()) {
+  return rand(x.shape(), rng, x.dtype(), loc);
+}
+inline Tensor randn_like(const Tensor& x, Rng& rng, Loc loc = Loc::current()) {
+  return randn(x.shape(), rng, x.dtype(), loc);
+}
 /// i64 in [low, high).
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc loc = Loc::current());
 /// i64 (n): a permutation of 0 .. n - 1.

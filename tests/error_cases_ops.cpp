@@ -1,4 +1,6 @@
 // Wrong calls of ops and of Tensor's differentiable members.
+#include <cmath>
+
 #include <heed/autograd/ops.h>
 #include <heed/tensor/random.h>
 #include "error_cases.h"
@@ -22,15 +24,21 @@ std::vector<ErrorCase> elementwise() {
           [] {
             real({2, 3}) * real({3, 2});
           }),
-      refuses<DTypeError>("sub: dtypes differ: f32 and f64; need equal dtypes, cast one with .to()",
+      refuses<DTypeError>("sub: dtypes differ: f32 and f64; need equal dtypes: cast the first with .to(f64)",
                           [] { real({2}) - ones({2}, f64); }),
       refuses<DTypeError>("add: input is boolean; need f32, f64 or i64", [] { add(flags({2}), flags({2})); }),
-      refuses<DTypeError>("div: input is i64; need f32 or f64", [] { div(whole({2}), whole({2})); }),
-      refuses<DTypeError>("add: the scalar 0.5 is no integer but the tensor is i64; need an integer, or .to(f32) first",
-                          [] { whole({2}) + 0.5; }),
+      refuses<DTypeError>("div: input is boolean; need f32, f64 or i64", [] { div(flags({2}), flags({2})); }),
+      refuses<ValueError>("pow: i64 to the power -1; need at least 0, or .to(f32) first", [] { pow(whole({2}), -1); }),
+      refuses<DTypeError>("pow: input is boolean; need f32, f64 or i64", [] { pow(2.0, flags({2})); }),
+      refuses<DTypeError>("maximum: input is boolean; need f32, f64 or i64", [] { maximum(flags({2}), 0); }),
+      refuses<DTypeError>("round: input is boolean; need f32, f64 or i64", [] { round(flags({2})); }),
+      refuses<DTypeError>("log1p: input is i64; need f32 or f64", [] { log1p(whole({2})); }),
+      refuses<DTypeError>("expm1: input is i64; need f32 or f64", [] { expm1(whole({2})); }),
+      refuses<Error>("isnan: input is undefined; need a tensor made by a factory or an op", [] { isnan(Tensor()); }),
+      refuses<DTypeError>("where: the condition is f32; need boolean", [] { where(real({2}), real({2}), 0.0); }),
       refuses<Error>("exp: input is undefined; need a tensor made by a factory or an op", [] { exp(Tensor()); }),
       refuses<DTypeError>("tanh: input is i64; need f32 or f64", [] { tanh(whole({2})); }),
-      refuses<ValueError>("clamp: low 1 and high -1; need low <= high", [] { clamp(real({2}), 1, -1); }),
+      refuses<ValueError>("clamp: low nan and high 1; need numbers", [] { clamp(real({2}), NAN, 1); }),
       refuses<DTypeError>("where: the condition is f32; need boolean", [] { where(real({2}), real({2}), real({2})); }),
       refuses<DTypeError>("masked_fill: the mask is i64; need boolean", [] { masked_fill(real({2}), whole({2}), 0); }),
       refuses<ShapeError>(
@@ -38,7 +46,7 @@ std::vector<ErrorCase> elementwise() {
           [] {
             masked_fill(real({3}), flags({2, 3}), 0);
           }),
-      refuses<DTypeError>("eq: dtypes differ: f32 and i64; need equal dtypes, cast one with .to()",
+      refuses<DTypeError>("eq: dtypes differ: f32 and i64; need equal dtypes: cast the second with .to(f32)",
                           [] { (void)(real({2}) == whole({2})); }),
       refuses<DTypeError>("logical_not: the input is f32; need boolean", [] { logical_not(real({2})); }),
   };
@@ -58,19 +66,111 @@ std::vector<ErrorCase> reductions() {
                           [] {
                             real({2, 3}).sum({1, -1});
                           }),
-      refuses<ShapeError>("max: shape (0, 3) has no elements to reduce; need at least 1",
-                          [] {
-                            real({0, 3}).max(0);
-                          }),
-      refuses<ShapeError>("argmax: shape (2, 0) has no elements to reduce; need at least 1",
-                          [] {
-                            real({2, 0}).argmax();
-                          }),
+      refuses<ShapeError>(
+          "max: shape (0, 3) has no elements to reduce to shape (3); need at least 1 on every reduced axis",
+          [] {
+            real({0, 3}).max(0);
+          }),
+      refuses<ShapeError>(
+          "argmax: shape (2, 0) has no elements to reduce to shape (); need at least 1 on every reduced axis",
+          [] {
+            real({2, 0}).argmax();
+          }),
       refuses<DTypeError>("mean: input is i64; need f32 or f64", [] { whole({2}).mean(); }),
       refuses<IndexError>("logsumexp: axis 1 is out of range for rank 1; need -1 <= axis < 1",
                           [] { logsumexp(real({2}), 1); }),
-      refuses<IndexError>("cumsum: axis 0 of a tensor of rank 0, which has no axes; need rank 1 or more",
-                          [] { cumsum(real({}), 0); }),
+      refuses<IndexError>("cumsum: axis 1 of a tensor of rank 0, which has no axes; need rank 1 or more",
+                          [] { cumsum(real({}), 1); }),
+      refuses<ShapeError>(
+          "amax: shape (2, 0, 3) has no elements to reduce to shape (3); need at least 1 on every reduced axis",
+          [] {
+            amax(real({2, 0, 3}), {0, 1});
+          }),
+      refuses<ShapeError>(
+          "norm: shape (2, 0) has no elements to reduce to shape (2); need at least 1 on every reduced axis",
+          [] {
+            real({2, 0}).norm(INFINITY, 1);
+          }),
+      refuses<ValueError>("norm: p is nan; need a number", [] { real({2}).norm(NAN); }),
+      refuses<DTypeError>("norm: input is i64; need f32 or f64", [] { whole({2}).norm(); }),
+      refuses<DTypeError>("std: input is i64; need f32 or f64", [] { whole({2}).std(); }),
+      refuses<IndexError>("prod: axis 1 is out of range for rank 1; need -1 <= axis < 1", [] { real({2}).prod(1); }),
+      refuses<IndexError>("any: axis 1 is out of range for rank 1; need -1 <= axis < 1", [] { flags({2}).any(1); }),
+      refuses<ValueError>("all: axis 0 is given twice; need distinct axes",
+                          [] {
+                            flags({2, 2}).all({0, 0});
+                          }),
+  };
+}
+
+std::vector<ErrorCase> named_products() {
+  return {
+      refuses<ShapeError>("bmm: shapes (2, 3) and (3, 2); need (B, m, k) and (B, k, n)",
+                          [] {
+                            bmm(real({2, 3}), real({3, 2}));
+                          }),
+      refuses<ShapeError>("outer: shapes (2, 3) and (3); need two vectors",
+                          [] {
+                            outer(real({2, 3}), real({3}));
+                          }),
+      refuses<ValueError>("einsum: \"ij,jk\" has 2 terms for 1 operands; need one each",
+                          [] {
+                            einsum("ij,jk", {real({2, 3})});
+                          }),
+      refuses<ValueError>("einsum: 'i.j' in \"i.j->i\"; need letters and at most one \"...\"",
+                          [] {
+                            einsum("i.j->i", {real({2, 3})});
+                          }),
+      refuses<ShapeError>("einsum: operand 0 has shape (2, 3) for 'ijk'; need 3 axes",
+                          [] {
+                            einsum("ijk->i", {real({2, 3})});
+                          }),
+      refuses<ShapeError>("einsum: 'j' of \"ij,jk\" has sizes 3 and 4; need equal sizes",
+                          [] {
+                            einsum("ij,jk", {real({2, 3}), real({4, 2})});
+                          }),
+      refuses<ValueError>("einsum: 'k' in the output of \"ij->ik\"; need each letter once, and from an operand",
+                          [] {
+                            einsum("ij->ik", {real({2, 3})});
+                          }),
+      refuses<DTypeError>("einsum: input is i64; need f32 or f64", [] { einsum("i", {whole({2})}); }),
+  };
+}
+
+std::vector<ErrorCase> more_losses() {
+  return {
+      refuses<ShapeError>("cross_entropy: weight has shape (2); need (3), one for each class",
+                          [] {
+                            cross_entropy(real({2, 3}), real({2, 3}), {.weight = real({2})});
+                          }),
+      refuses<ShapeError>("nll_loss: weight has shape (2); need (3), one for each class",
+                          [] {
+                            nll_loss(real({2, 3}), whole({2}), {.weight = real({2})});
+                          }),
+      refuses<ShapeError>("cross_entropy: shapes (2, 3) and (3, 2) differ; need equal shapes",
+                          [] {
+                            cross_entropy(real({2, 3}), real({3, 2}));
+                          }),
+      refuses<ValueError>("cross_entropy: ignore_index 0 beside probabilities; need class indices, or the default -1",
+                          [] {
+                            cross_entropy(real({2, 3}), real({2, 3}), {.ignore_index = 0});
+                          }),
+      refuses<ShapeError>("l1_loss: shapes (2) and (3) differ; need equal shapes",
+                          [] { l1_loss(real({2}), real({3})); }),
+      refuses<ValueError>("huber_loss: delta is 0; need a number above 0",
+                          [] { huber_loss(real({2}), real({2}), Reduction::mean, 0); }),
+      refuses<ValueError>("smooth_l1_loss: beta is -1; need a number of at least 0",
+                          [] { smooth_l1_loss(real({2}), real({2}), Reduction::mean, -1); }),
+      refuses<DTypeError>("kl_div: dtypes differ: f32 and f64; need equal dtypes: cast the first with .to(f64)",
+                          [] { kl_div(real({2}), ones({2}, f64)); }),
+      refuses<ValueError>("binary_cross_entropy: a probability outside [0, 1] in x; need probabilities, or "
+                          "binary_cross_entropy_with_logits",
+                          [] { binary_cross_entropy(real({2}) * 2, real({2})); }),
+      refuses<ShapeError>(
+          "binary_cross_entropy_with_logits: pos_weight has shape (2, 3); need one that broadcasts to (3)",
+          [] {
+            binary_cross_entropy_with_logits(real({3}), real({3}), {.pos_weight = real({2, 3})});
+          }),
   };
 }
 
@@ -155,7 +255,7 @@ std::vector<ErrorCase> joins_and_picks() {
                           [] {
                             cat({real({2, 3}), real({2, 4})}, 0);
                           }),
-      refuses<DTypeError>("cat: dtypes differ: f32 and i64; need equal dtypes, cast one with .to()",
+      refuses<DTypeError>("cat: dtypes differ: f32 and i64; need equal dtypes: cast the second with .to(f32)",
                           [] {
                             cat({real({2}), whole({2})}, 0);
                           }),
@@ -447,8 +547,8 @@ std::vector<ErrorCase> recurrent_and_additive() {
 
 std::vector<ErrorCase> op_errors() {
   std::vector<ErrorCase> all;
-  for (auto part : {elementwise, reductions, views, joins_and_picks, products_and_losses, layers, attentive,
-                    recurrent_and_additive})
+  for (auto part : {elementwise, reductions, named_products, more_losses, views, joins_and_picks, products_and_losses,
+                    layers, attentive, recurrent_and_additive})
     for (ErrorCase& one : part()) all.push_back(std::move(one));
   return all;
 }

@@ -37,6 +37,8 @@ std::vector<ErrorCase> factories_and_elements() {
                      "need fewer or "
                      "smaller ones",
                      [] { empty({int64_t{1} << 58}, f64); }),
+      refuses<DTypeError>("linspace: dtype is i64; need f32 or f64", [] { linspace(0, 1, 3, i64); }),
+      refuses<ValueError>("linspace: -1 steps; need at least 0", [] { linspace(0, 1, -1); }),
       refuses<ValueError>("eye: n is -1; need at least 0", [] { eye(-1); }),
       refuses<ShapeError>("tensor: the list is ragged: item 0 has shape (2), item 1 has shape (1); need equal shapes",
                           [] {

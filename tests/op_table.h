@@ -60,6 +60,7 @@ struct OpRecord {
   std::string declares;  ///< as in the header: "softmax(x, axis)", "Tensor::sum()"
   std::vector<Sample> samples = {};
   bool differentiable = true;
+  bool flat = false;                ///< its gradient is 0 wherever there is one, where no fault can show
   double atol = 1e-8, rtol = 1e-6;  ///< of gradcheck and gradgradcheck
   std::string tolerance_reason = {};
 
@@ -76,6 +77,10 @@ struct OpRecord {
   }
   OpRecord& no_gradient() {
     differentiable = false;
+    return *this;
+  }
+  OpRecord& flat_gradient() {
+    flat = true;
     return *this;
   }
   /// The f32 tolerance of the last sample.

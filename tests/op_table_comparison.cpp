@@ -1,4 +1,6 @@
 // Comparisons and logic: boolean results.
+#include <cmath>
+
 #include "op_table.h"
 
 namespace heed::tests {
@@ -37,6 +39,12 @@ OpRecord with_number(const std::string& name, F f) {
         fmt::format("integers with equals {}", shape), [=](Draw& d) { return List{d.integers(-2, 3, shape)}; }, fn,
         torch);
   }
+  r.sample(
+      "integers and a fraction", [](Draw& d) { return List{d.integers(-2, 3, {37})}; },
+      [f](const List& x) { return f(x[0], 0.5); }, fmt::format("torch.{}(x[0], 0.5)", name));
+  r.sample(
+      "flags and a number", [](Draw& d) { return List{d.mask({37})}; }, [f](const List& x) { return f(x[0], 2); },
+      fmt::format("torch.{}(x[0], 2)", name));
   return r.no_gradient();
 }
 
@@ -58,6 +66,31 @@ std::vector<OpRecord> comparison_records() {
       with_number("gt", [](T a, double s) { return gt(a, s); }),
       with_number("ge", [](T a, double s) { return ge(a, s); }),
   };
+  const auto special = [&](const std::string& name, auto f) {
+    OpRecord r{name + "(x)"};
+    const auto fn = [f](const List& x) { return f(x[0]); };
+    const std::string torch = fmt::format("torch.{}(x[0])", name);
+    r.sample(
+        "NaN and infinities",
+        [](Draw&) {
+          return List{tensor({NAN, INFINITY, -INFINITY, 0., 1e300, -1.}, f64)};
+        },
+        fn, torch);
+    r.sample(
+        "ordinary (3, 4)",
+        [](Draw& d) {
+          return List{d.real({3, 4})};
+        },
+        fn, torch);
+    r.sample(
+        "integers", [](Draw& d) { return List{d.integers(-2, 3, {3})}; }, fn, torch);
+    r.sample(
+        "flags", [](Draw& d) { return List{d.mask({})}; }, fn, torch);
+    all.push_back(r.no_gradient());
+  };
+  special("isnan", [](T x) { return isnan(x); });
+  special("isinf", [](T x) { return isinf(x); });
+  special("isfinite", [](T x) { return isfinite(x); });
   OpRecord negation{"logical_not(x)"};
   for (const Shape& shape : {Shape{3, 4}, Shape{}, Shape{0}})
     negation.sample(

@@ -81,9 +81,58 @@ std::vector<OpRecord> arithmetic() {
   power.sample(
       "zero squared", [](Draw&) { return List{zeros({3}, f64)}; }, [](const List& x) { return pow(x[0], 2); },
       "torch.pow(x[0], 2)");
+  const auto integers = [](int64_t low, int64_t high) {
+    return [=](Draw& d) { return List{d.integers(low, high, {3, 4}), d.integers(-2, 4, {4})}; };
+  };
+  power.sample(
+      "integers cubed", integers(-3, 4), [](const List& x) { return pow(x[0], 3); }, "torch.pow(x[0], 3)");
+  power.sample(
+      "integers to a fraction", integers(1, 5), [](const List& x) { return pow(x[0], 0.5).to(f64); },
+      "torch.pow(x[0], 0.5).double()");
   all.push_back(power);
+  OpRecord exponential = unary(
+      "pow(s, x)", [](const Tensor& x) { return pow(2.5, x); }, "torch.pow(2.5, x[0])");
+  exponential.sample(
+      "integers", integers(-2, 5), [](const List& x) { return pow(2, x[0]); }, "torch.pow(2, x[0])");
+  exponential.sample(
+      "zero",
+      [](Draw&) {
+        return List{tensor({0.5, 1., 2.}, f64)};
+      },
+      [](const List& x) { return pow(0.0, x[0]); }, "x[0] * 0");
+  all.push_back(exponential);
   all.push_back(binary(
       "pow(a, b)", [](const Tensor& a, const Tensor& b) { return pow(a, b); }, "torch.pow(x[0], x[1])", positive));
+  all.back().sample(
+      "integers", integers(-2, 3), [](const List& x) { return pow(x[0], x[1]); }, "torch.pow(x[0], x[1])");
+
+  // i64 beside i64 and beside numbers, as PyTorch promotes them.
+  for (OpRecord& r : all) {
+    const auto sample = [&](const std::string& declares, const std::string& what, auto f, const std::string& torch) {
+      if (r.declares == declares)
+        r.sample(
+            what,
+            [](Draw& d) {
+              return List{d.integers(-4, 5, {3, 4}), add(d.integers(1, 4, {4}), 1)};
+            },
+            f, torch);
+    };
+    using L = const List&;
+    sample(
+        "div(a, b)", "integers", [](L x) { return div(x[0], x[1]).to(f64); }, "(x[0] / x[1]).double()");
+    sample(
+        "div(x, s)", "integers", [](L x) { return div(x[0], 4).to(f64); }, "(x[0] / 4).double()");
+    sample(
+        "div(s, x)", "integers", [](L x) { return div(3, x[1]).to(f64); }, "(3 / x[1]).double()");
+    sample(
+        "add(x, s)", "integers", [](L x) { return add(x[0], 3); }, "x[0] + 3");
+    sample(
+        "add(x, s)", "integers and a fraction", [](L x) { return add(x[0], 0.5).to(f64); }, "(x[0] + 0.5).double()");
+    sample(
+        "mul(x, s)", "integers", [](L x) { return mul(x[0], -3); }, "x[0] * -3");
+    sample(
+        "mul(x, s)", "integers and a whole float", [](L x) { return mul(x[0], 2.0).to(f64); }, "(x[0] * 2.0).double()");
+  }
   return all;
 }
 
@@ -108,6 +157,10 @@ std::vector<OpRecord> smooth() {
       "tanh(x)", [](const Tensor& x) { return tanh(x); }, "torch.tanh(x[0])"));
   all.push_back(unary(
       "sigmoid(x)", [](const Tensor& x) { return sigmoid(x); }, "torch.sigmoid(x[0])"));
+  all.push_back(unary(
+      "log1p(x)", [](const Tensor& x) { return log1p(x); }, "torch.log1p(x[0])", positive));
+  all.push_back(unary(
+      "expm1(x)", [](const Tensor& x) { return expm1(x); }, "torch.expm1(x[0])"));
   all.push_back(unary(
       "erf(x)", [](const Tensor& x) { return erf(x); }, "torch.erf(x[0])"));
   all.push_back(unary(
@@ -155,6 +208,28 @@ std::vector<OpRecord> smooth() {
   return all;
 }
 
+std::vector<OpRecord> steps() {
+  std::vector<OpRecord> all;
+  using T = const Tensor&;
+  const auto halves = [](Draw& d) { return List{d.real({7}), d.integers(-3, 4, {5})}; };
+  const auto add = [&](const std::string& name, auto f, Domain domain) {
+    OpRecord r = unary(
+        name + "(x)", [f](T x) { return f(x); }, "torch." + name + "(x[0])", domain);
+    r.sample(
+        "integers", halves, [f](const List& x) { return f(x[1]); }, name == "sign" ? "torch.sign(x[1])" : "x[1]");
+    all.push_back(r.flat_gradient());
+  };
+  add(
+      "floor", [](T x) { return floor(x); }, anywhere);
+  add(
+      "ceil", [](T x) { return ceil(x); }, anywhere);
+  add(
+      "round", [](T x) { return round(x); }, anywhere);
+  add(
+      "sign", [](T x) { return sign(x); }, nonzero);
+  return all;
+}
+
 std::vector<OpRecord> choices() {
   std::vector<OpRecord> all;
   OpRecord low = binary(
@@ -163,6 +238,20 @@ std::vector<OpRecord> choices() {
       "maximum(a, b)", [](const Tensor& a, const Tensor& b) { return maximum(a, b); }, "torch.maximum(x[0], x[1])");
   all.push_back(low);
   all.push_back(high);
+  for (const bool largest : {false, true}) {
+    const auto f = [largest](const Tensor& x, Scalar s) { return largest ? maximum(x, s) : minimum(x, s); };
+    const std::string name = largest ? "torch.maximum" : "torch.minimum";
+    OpRecord r = unary(
+        largest ? "maximum(x, s)" : "minimum(x, s)", [f](const Tensor& x) { return f(x, 0.5); },
+        name + "(x[0], torch.tensor(0.5, dtype=x[0].dtype))");
+    const auto integers = [](Draw& d) { return List{d.integers(-4, 5, {3, 4})}; };
+    r.sample(
+        "integers", integers, [f](const List& x) { return f(x[0], 1); }, name + "(x[0], torch.tensor(1))");
+    r.sample(
+        "integers and a fraction", integers, [f](const List& x) { return f(x[0], 0.5).to(f64); },
+        name + "(x[0], torch.tensor(0.5)).double()");
+    all.push_back(r);
+  }
 
   OpRecord c = unary(
       "clamp(x, low, high)", [](const Tensor& x) { return clamp(x, -1, 0.5); }, "torch.clamp(x[0], -1, 0.5)");
@@ -173,6 +262,24 @@ std::vector<OpRecord> choices() {
       },
       [](const List& x) { return clamp(x[0], -std::numeric_limits<double>::infinity(), 0.25); },
       "torch.clamp(x[0], max=0.25)");
+  const auto whole = [](Draw& d) { return List{d.integers(-4, 5, {3, 4})}; };
+  c.sample(
+      "low above high",
+      [](Draw& d) {
+        return List{d.real({3, 4})};
+      },
+      [](const List& x) { return clamp(x[0], 0.5, -0.5); }, "torch.clamp(x[0], 0.5, -0.5)");
+  c.sample(
+      "integers", whole, [](const List& x) { return clamp(x[0], -1, 2); }, "torch.clamp(x[0], -1, 2)");
+  c.sample(
+      "integers, low above high", whole, [](const List& x) { return clamp(x[0], 2, -1); }, "torch.clamp(x[0], 2, -1)");
+  c.sample(
+      "integers, one-sided", whole,
+      [](const List& x) { return clamp(x[0], -1, std::numeric_limits<double>::infinity()); },
+      "torch.clamp(x[0], min=-1)");
+  c.sample(
+      "integers and fractions", whole, [](const List& x) { return clamp(x[0], -0.5, 2.5).to(f64); },
+      "torch.clamp(x[0], -0.5, 2.5).double()");
   all.push_back(c);
 
   OpRecord w{"where(condition, a, b)"};
@@ -187,6 +294,30 @@ std::vector<OpRecord> choices() {
   w.sample("empty (0, 2), (2), ()", of({0, 2}, {2}, {}), choose, torch_where);
   w.sample("scalars", of({}, {}, {}), choose, torch_where);
   all.push_back(w);
+  for (const bool first : {false, true}) {
+    OpRecord r{first ? "where(condition, s, b)" : "where(condition, a, s)"};
+    const auto f = [first](const Tensor& condition, const Tensor& x, Scalar s) {
+      return first ? where(condition, s, x) : where(condition, x, s);
+    };
+    const auto torch_of = [first](const std::string& s) {
+      return first ? fmt::format("torch.where(x[0], {}, x[1])", s) : fmt::format("torch.where(x[0], x[1], {})", s);
+    };
+    const auto pair = [](const Shape& condition, const Shape& x) {
+      return [=](Draw& d) { return List{d.mask(condition), d.real(x)}; };
+    };
+    for (const auto& [c_shape, x_shape] :
+         {std::pair<Shape, Shape>{{3, 4}, {3, 4}}, {{3, 1}, {4}}, {{}, {2}}, {{0, 2}, {2}}})
+      r.sample(
+          fmt::format("{}, {}", c_shape, x_shape), pair(c_shape, x_shape),
+          [f](const List& x) { return f(x[0], x[1], -1.5); }, torch_of("torch.tensor(-1.5, dtype=x[1].dtype)"));
+    r.sample(
+        "integers",
+        [](Draw& d) {
+          return List{d.mask({3, 4}), d.integers(-4, 5, {4})};
+        },
+        [f](const List& x) { return f(x[0], x[1], 7); }, torch_of("torch.tensor(7)"));
+    all.push_back(r);
+  }
 
   OpRecord m{"masked_fill(x, mask, value)"};
   const auto fill = [](const List& x) { return masked_fill(x[0], x[1], -3.5); };
@@ -207,7 +338,7 @@ std::vector<OpRecord> choices() {
 
 std::vector<OpRecord> elementwise_records() {
   std::vector<OpRecord> all;
-  for (auto part : {arithmetic, smooth, choices})
+  for (auto part : {arithmetic, smooth, steps, choices})
     for (OpRecord& r : part()) all.push_back(std::move(r));
   return all;
 }

@@ -44,6 +44,64 @@ std::vector<OpRecord> product_records() {
       [](const List& x) { return matmul(x[0], x[0].mT()); }, "x[0] @ x[0].mT");
   all.push_back(m);
 
+  OpRecord batches{"bmm(a, b)"}, vectors{"outer(a, b)"};
+  const auto pair = [](const Shape& a, const Shape& b) { return [=](Draw& d) { return List{d.real(a), d.real(b)}; }; };
+  for (const auto& [a, b] :
+       {std::pair<Shape, Shape>{{2, 3, 4}, {2, 4, 2}}, {{1, 1, 3}, {1, 3, 5}}, {{0, 2, 3}, {0, 3, 2}}})
+    batches.sample(
+        fmt::format("{} x {}", a, b), pair(a, b), [](const List& x) { return bmm(x[0], x[1]); },
+        "torch.bmm(x[0], x[1])");
+  for (const auto& [a, b] : {std::pair<Shape, Shape>{{3}, {4}}, {{1}, {5}}, {{0}, {2}}})
+    vectors.sample(
+        fmt::format("{} x {}", a, b), pair(a, b), [](const List& x) { return outer(x[0], x[1]); },
+        "torch.outer(x[0], x[1])");
+  all.push_back(batches);
+  all.push_back(vectors);
+
+  OpRecord e{"einsum(equation, operands)"};
+  const auto sum = [&](const std::string& equation, const std::vector<Shape>& shapes) {
+    std::string name = equation;
+    for (const Shape& shape : shapes) name += fmt::format(" {}", shape);
+    e.sample(
+        name,
+        [=](Draw& d) {
+          List x;
+          for (const Shape& shape : shapes) x.push_back(d.real(shape));
+          return x;
+        },
+        [=](const List& x) { return einsum(equation, x); }, fmt::format("torch.einsum('{}', *x)", equation));
+  };
+  sum("ij,jk->ik", {{2, 3}, {3, 4}});
+  sum("ij,jk", {{2, 3}, {3, 4}});
+  sum("bij,bjk->bik", {{2, 2, 3}, {2, 3, 2}});
+  sum("bhtd,bhsd->bhts", {{2, 2, 3, 2}, {2, 2, 4, 2}});
+  sum("bnd,hde->hbne", {{2, 3, 2}, {2, 2, 3}});
+  sum("i,j->ij", {{3}, {4}});
+  sum("i,i->", {{3}, {3}});
+  sum("ij->ji", {{2, 3}});
+  sum("ba", {{2, 3}});
+  sum("ij->", {{2, 3}});
+  sum("ijk->j", {{2, 3, 2}});
+  sum("ii->i", {{3, 3}});
+  sum("ii", {{3, 3}});
+  sum("ijij->ij", {{2, 3, 2, 3}});
+  sum("iii->i", {{3, 3, 3}});
+  sum("iij,jk->ik", {{3, 3, 2}, {2, 2}});
+  sum("a b, c -> c a", {{2, 3}, {2}});
+  sum("...ij,...jk->...ik", {{2, 1, 2, 3}, {3, 3, 2}});
+  sum("...i,i", {{2, 2, 3}, {3}});
+  sum("...i->i...", {{2, 4, 3}});
+  sum("i...->...", {{2, 3}});
+  sum("ij,jk->ik", {{2, 1}, {3, 4}});
+  sum("ij,jk,kl->il", {{2, 3}, {3, 2}, {2, 4}});
+  sum("i,i,i->i", {{3}, {3}, {3}});
+  sum("ij,k->i", {{2, 3}, {4}});
+  sum("Ab,bC", {{2, 3}, {3, 2}});
+  sum(",i->i", {{}, {3}});
+  sum("ij,jk->ik", {{0, 3}, {3, 2}});
+  sum("ij,jk->ik", {{2, 0}, {0, 3}});
+  all.push_back(e);
+
   OpRecord l{"linear(x, weight, bias)"};
   const auto layer = [&](const std::string& what, const Shape& x, int64_t in, int64_t out, bool bias) {
     l.sample(

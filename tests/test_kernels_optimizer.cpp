@@ -120,3 +120,46 @@ TEMPLATE_TEST_CASE("sgd kernel: equals the formula for every option", "[kernels]
           CHECK(worst_error(p, expected, 1) <= tolerance<T>());
         }
 }
+
+TEMPLATE_TEST_CASE("adam (AMSGrad), rmsprop and adagrad kernels: f32 and f64, split into parts, equal the formula",
+                   "[kernels][optimizer]", float, double) {
+  using T = TestType;
+  for (const int64_t n : kParameterSizes) {
+    const std::vector<T> first = normal<T>(n, 1);
+    std::vector<T> p[3] = {first, first, first}, m(n), v(n), v_max(n), square(n), mean(n), momentum(n), sum(n);
+    std::vector<double> twin[3];
+    for (auto& t : twin) t.assign(first.begin(), first.end());
+    std::vector<double> tm(n), tv(n), tv_max(n), ts(n), tmean(n), tb(n), tsum(n);
+    for (int step = 1; step <= 5; ++step) {
+      const std::vector<T> g = normal<T>(n, 100 + step);
+      const std::vector<AdamSlot<T>> adam{{p[0].data(), g.data(), m.data(), v.data(), n, v_max.data()}};
+      kernels::adam<T>(adam, {.lr = 0.01, .beta1 = 0.9, .beta2 = 0.5, .step = step});
+      const std::vector<kernels::RmsPropSlot<T>> rms{
+          {p[1].data(), g.data(), square.data(), mean.data(), momentum.data(), n}};
+      kernels::rmsprop<T>(rms, {.lr = 0.01, .alpha = 0.9, .eps = 0.1, .weight_decay = 0.1, .momentum = 0.5});
+      const std::vector<kernels::AdagradSlot<T>> ada{{p[2].data(), g.data(), sum.data(), n}};
+      kernels::adagrad<T>(ada, {.lr = 0.1, .weight_decay = 0.1, .grad_scale = 0.5});
+      for (size_t i = 0; i < size_t(n); ++i) {
+        const double d = double(g[i]);
+        tm[i] = 0.9 * tm[i] + 0.1 * d;
+        tv[i] = 0.5 * tv[i] + 0.5 * d * d;
+        tv_max[i] = std::max(tv_max[i], tv[i]);
+        twin[0][i] -=
+            0.01 / (1 - std::pow(0.9, step)) * tm[i] / (std::sqrt(tv_max[i] / (1 - std::pow(0.5, step))) + 1e-8);
+        const double e = d + 0.1 * twin[1][i];
+        ts[i] = 0.9 * ts[i] + 0.1 * e * e;
+        tmean[i] = 0.9 * tmean[i] + 0.1 * e;
+        tb[i] = 0.5 * tb[i] + e / (std::sqrt(ts[i] - tmean[i] * tmean[i]) + 0.1);
+        twin[1][i] -= 0.01 * tb[i];
+        const double a = 0.5 * d + 0.1 * twin[2][i];
+        tsum[i] += a * a;
+        twin[2][i] -= 0.1 * a / (std::sqrt(tsum[i]) + 1e-10);
+      }
+    }
+    CAPTURE(n);
+    double worst = 0;
+    for (int k = 0; k < 3; ++k)
+      for (size_t i = 0; i < size_t(n); ++i) worst = std::max(worst, std::abs(double(p[k][i]) - twin[k][i]));
+    CHECK(worst < 10 * tolerance<T>());
+  }
+}

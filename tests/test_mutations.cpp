@@ -112,7 +112,7 @@ TEST_CASE("mutations: gradcheck catches every fault in every gradient formula, f
   std::map<std::string, std::map<std::string, Count>> table;  // op of the formula, fault
   std::set<std::string> without_fault;
   for (const OpRecord& record : op_table())
-    if (record.differentiable) without_fault.insert(record.declares);
+    if (record.differentiable && !record.flat) without_fault.insert(record.declares);
   for_each_sample([&](const OpRecord& record, const Sample& sample, const List& x) {
     if (!record.differentiable) return;
     const List right = evaluate(sample.fn, x).gradients, outputs = sample.fn(leaves_at(x, 1, 0)),

@@ -1,4 +1,6 @@
 // Every record of the op table: first and second derivatives.
+#include <cmath>
+
 #include <heed/autograd/check/gradcheck.h>
 #include <heed/autograd/node.h>
 #include "op_run.h"
@@ -91,4 +93,74 @@ TEST_CASE("ops: a tensor given twice gets the sum of both gradients", "[ops]") {
     CHECK(gradgradcheck(shared, List{same[places[0]]}, {.atol = record.atol, .rtol = record.rtol, .fast = true}));
   });
   CHECK(repeated > 20);
+}
+
+namespace {
+
+/// The gradient of f's sum.
+template <class F>
+std::vector<double> gradient(F f, const Tensor& values) {
+  const Tensor x = values.clone().set_requires_grad();
+  f(x).sum().backward();
+  return x.grad().to_vector<double>();
+}
+
+}  // namespace
+
+// Expected values from PyTorch 1.13.1.
+TEST_CASE("ties: reductions to one of several share evenly, max and min along an axis give all to the first", "[ops]") {
+  using T = const Tensor&;
+  using V = std::vector<double>;
+  const Tensor x = tensor({{1., 3., 3., 2.}, {3., 0., 3., 0.}}, f64);
+  CHECK(gradient([](T t) { return t.max(); }, x) == V{0, .25, .25, 0, .25, 0, .25, 0});
+  CHECK(gradient([](T t) { return t.min(); }, x) == V{0, 0, 0, 0, 0, .5, 0, .5});
+  CHECK(gradient([](T t) { return t.max(1); }, x) == V{0, 1, 0, 0, 1, 0, 0, 0});
+  CHECK(gradient([](T t) { return t.min(1); }, x) == V{1, 0, 0, 0, 0, 1, 0, 0});
+  CHECK(gradient([](T t) { return amax(t, 1); }, x) == V{0, .5, .5, 0, .5, 0, .5, 0});
+  CHECK(gradient([](T t) { return amin(t, {0, 1}); }, x) == V{0, 0, 0, 0, 0, .5, 0, .5});
+  CHECK(gradient([](T t) { return t.norm(INFINITY); }, x) == V{0, .25, .25, 0, .25, 0, .25, 0});
+  CHECK(gradient([](T t) { return maximum(t, 3.0); }, x) == V{0, .5, .5, 0, .5, 0, .5, 0});
+  CHECK(gradient([](T t) { return clamp(t, 0, 3); }, x) == V(8, 1));
+  CHECK(gradient([](T t) { return clamp(t, 3, 0); }, x) == V(8, 0));
+}
+
+TEST_CASE("kinks: norms at 0 and the deviation of equals have gradient 0, as in PyTorch", "[ops]") {
+  using T = const Tensor&;
+  using V = std::vector<double>;
+  const Tensor zero = zeros({3}, f64);
+  for (const double p : {0.5, 1.0, 1.5, 2.0, 3.0, double(INFINITY)})
+    CHECK(gradient([p](T t) { return t.norm(p); }, zero) == V(3, 0));
+  CHECK(gradient([](T t) { return t.norm(1); }, tensor({2., 0., -3.}, f64)) == V{1, 0, -1});
+  CHECK(gradient([](T t) { return t.norm(0.5); }, tensor({4., 0., 4.}, f64)) == V{2, 0, 2});
+  CHECK(gradient([](T t) { return t.std(); }, ones({3}, f64)) == V(3, 0));
+  CHECK(gradient([](T t) { return floor(t) + ceil(t) + round(t) + sign(t); }, ones({3}, f64)) == V(3, 0));
+}
+
+TEST_CASE("log1p and expm1: small numbers keep all their digits", "[ops]") {
+  const Tensor x = tensor({-1e-12, 1e-15, 3e-9}, f64);
+  const std::vector<double> logs = log1p(x).to_vector<double>(), powers = expm1(x).to_vector<double>();
+  for (const int64_t i : {0, 1, 2}) {
+    const double v = x.at<double>({i});
+    CHECK(logs[size_t(i)] == Approx(v - v * v / 2).epsilon(1e-15));
+    CHECK(powers[size_t(i)] == Approx(v + v * v / 2).epsilon(1e-15));
+  }
+}
+
+TEST_CASE("round: of two equally near integers the even one", "[ops]") {
+  const Tensor x = tensor({-2.5, -1.5, -0.5, 0.5, 1.5, 2.5}, f64);
+  CHECK(round(x).to_vector<double>() == std::vector<double>{-2, -2, 0, 0, 2, 2});
+}
+
+TEST_CASE("numbers beside i64: an integer leaves it i64, a floating one makes it f32", "[ops]") {
+  const Tensor x = arange(3);
+  CHECK((x * 2).dtype() == i64);
+  CHECK((x * 2.0).dtype() == f32);
+  CHECK((1 - x).dtype() == i64);
+  CHECK((x / 2).dtype() == f32);
+  CHECK(pow(x, 2).dtype() == i64);
+  CHECK(pow(x, 0.5).dtype() == f32);
+  CHECK(clamp(x, 0, 1.5).dtype() == f32);
+  CHECK(where(gt(x, 0), x, 0).dtype() == i64);
+  CHECK((x + (int64_t{1} << 62)).at<int64_t>({1}) == (int64_t{1} << 62) + 1);
+  CHECK((ones({1}, f64) * 2).dtype() == f64);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -14,9 +15,11 @@
 #include "catch.h"
 
 using namespace heed;
+using train::Adagrad;
 using train::Adam;
 using train::AdamW;
 using train::Optimizer;
+using train::RMSprop;
 using train::SGD;
 
 namespace {
@@ -57,15 +60,17 @@ struct Net {
 using Make = std::function<std::unique_ptr<Optimizer>(const nn::Parameters&)>;
 
 template <class O, class Options>
-Make make(Options options) {
-  return [options](const nn::Parameters& params) { return std::make_unique<O>(params, options); };
+Make make(Options options, train::ParameterGroups groups = {}) {
+  return [=](const nn::Parameters& params) { return std::make_unique<O>(params, options, groups); };
 }
 
 /// One of each kind, every option in use.
 std::vector<Make> every_kind() {
   return {make<SGD>(train::SGDOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-2, .nesterov = true}),
           make<Adam>(train::AdamOptions{.lr = 0.1, .weight_decay = 1e-2}),
-          make<AdamW>(train::AdamWOptions{.lr = 0.1, .weight_decay = 1e-2})};
+          make<AdamW>(train::AdamWOptions{.lr = 0.1, .weight_decay = 1e-2, .amsgrad = true}),
+          make<RMSprop>(train::RMSpropOptions{.weight_decay = 1e-2, .momentum = 0.9, .centered = true}),
+          make<Adagrad>(train::AdagradOptions{.lr = 0.1, .lr_decay = 0.1, .weight_decay = 1e-2})};
 }
 
 /// One parameter, on which gradients can be put by hand.
@@ -111,6 +116,70 @@ TEST_CASE("optimizers follow PyTorch's trajectories for 1001 steps in f64", "[op
         CHECK(got[i] == Approx(expected[i]).epsilon(kTolerance).margin(kTolerance));
     }
   }
+}
+
+TEST_CASE("optimizers: 50 steps equal PyTorch's, with every option and with groups", "[optimizer]") {
+  std::ifstream in(HEED_SOURCE_DIR "/tests/reference/optimizer_steps.json");
+  const auto expected = nlohmann::json::parse(in);
+  const train::ParameterGroups groups = {{"*.bias", {.weight_decay = 0}}, {"0.w*", {.lr = 0.01}}};
+  const std::map<std::string, Make> cases = {
+      {"SGD, momentum 0.9, Nesterov", make<SGD>(train::SGDOptions{.lr = 0.1, .momentum = 0.9, .nesterov = true})},
+      {"SGD, groups", make<SGD>(train::SGDOptions{.lr = 0.1, .weight_decay = 0.1}, groups)},
+      {"Adam", make<Adam>(train::AdamOptions{.lr = 0.1})},
+      {"Adam, amsgrad",
+       make<Adam>(train::AdamOptions{.lr = 0.1, .beta1 = 0.5, .beta2 = 0.6, .weight_decay = 0.05, .amsgrad = true})},
+      {"AdamW", make<AdamW>(train::AdamWOptions{.lr = 0.1, .weight_decay = 0.1, .decay_vectors = true})},
+      {"AdamW, amsgrad",
+       make<AdamW>(train::AdamWOptions{
+           .lr = 0.1, .beta1 = 0.5, .beta2 = 0.6, .weight_decay = 0.3, .amsgrad = true, .decay_vectors = true})},
+      {"AdamW, groups", make<AdamW>(train::AdamWOptions{.lr = 0.1, .weight_decay = 0.3}, groups)},
+      {"RMSprop", make<RMSprop>(train::RMSpropOptions{})},
+      {"RMSprop, centered",
+       make<RMSprop>(train::RMSpropOptions{.lr = 0.05, .alpha = 0.9, .eps = 1e-3, .centered = true})},
+      {"RMSprop, momentum 0.8",
+       make<RMSprop>(train::RMSpropOptions{.lr = 0.02, .alpha = 0.9, .weight_decay = 0.1, .momentum = 0.8})},
+      {"RMSprop, centered, momentum 0.8",
+       make<RMSprop>(train::RMSpropOptions{.lr = 0.02, .alpha = 0.9, .eps = 1e-3, .momentum = 0.8, .centered = true})},
+      {"Adagrad", make<Adagrad>(train::AdagradOptions{})},
+      {"Adagrad, lr_decay", make<Adagrad>(train::AdagradOptions{.lr = 0.1, .lr_decay = 0.05, .weight_decay = 0.1})}};
+  REQUIRE(expected.size() == cases.size());
+  constexpr double kTolerance = 1e-12;  // 50 steps of f64 in another order
+  for (const auto& [name, make_optimizer] : cases) {
+    const Net net;
+    const auto optimizer = make_optimizer(net.params);
+    for (int step = 1; step <= 50; ++step) {
+      net.step(*optimizer);
+      const auto kept = expected[name].find(std::to_string(step));
+      if (kept == expected[name].end()) continue;
+      INFO(name << ", step " << step);
+      const std::vector<double> got = net.values(), want = *kept;
+      REQUIRE(got.size() == want.size());
+      for (size_t i = 0; i < got.size(); ++i) CHECK(got[i] == Approx(want[i]).epsilon(kTolerance).margin(kTolerance));
+    }
+  }
+}
+
+TEST_CASE("parameter groups: set_lr scales a group's rate in proportion, and a tied name counts", "[optimizer]") {
+  One one;
+  nn::Scope(one.params).tie("q", one.p);
+  SGD sgd(one.params, {.lr = 0.5}, {{"q", {.lr = 0.1}}});
+  one.step(sgd, 1, 0);
+  CHECK(one.p.at<double>({0}) == Approx(0.9));
+  sgd.set_lr(1);
+  one.step(sgd, 1, 0);
+  CHECK(one.p.at<double>({0}) == Approx(0.7));  // 0.1 * 1 / 0.5
+}
+
+TEST_CASE("parameter groups: a pattern that fits nothing, and a parameter that fits two, are refused", "[optimizer]") {
+  const Net net;
+  CHECK_THROWS_WITH(
+      AdamW(net.params, {{"*.bais", {.weight_decay = 0}}}),
+      Contains("AdamW: the group \"*.bais\" fits none of the 4 parameters; need a pattern of names such as "
+               "'0.weight'  [test_optimizer.cpp"));
+  CHECK_THROWS_WITH(SGD(net.params, {{"*.bias", {.weight_decay = 0}}, {"2.*", {.lr = 1e-5}}}),
+                    Contains("SGD: parameter '2.bias' is in the groups \"*.bias\" and \"2.*\"; need one at most"));
+  CHECK_THROWS_WITH(Adam(net.params, {{"*", {.lr = -1}}}), Contains("a group's lr is -1"));
+  CHECK_THROWS_WITH(Adagrad(net.params, {{"*", {.weight_decay = NAN}}}), Contains("a group's weight_decay is nan"));
 }
 
 // p <- p - lr g' by hand: b1 = g1, b2 = 0.5 b1 + (1 - dampening) g2.
@@ -210,6 +279,10 @@ TEST_CASE("optimizers: options that make no sense are refused", "[optimizer]") {
   CHECK_THROWS_AS(Adam(one.params, {.beta2 = -0.5}), ValueError);
   CHECK_THROWS_AS(Adam(one.params, {.eps = -1}), ValueError);
   CHECK_THROWS_AS(AdamW(one.params, {.weight_decay = NAN}), ValueError);
+  CHECK_THROWS_AS(RMSprop(one.params, {.alpha = 1}), ValueError);
+  CHECK_THROWS_AS(RMSprop(one.params, {.momentum = -1}), ValueError);
+  CHECK_THROWS_AS(Adagrad(one.params, {.lr_decay = -1}), ValueError);
+  CHECK_THROWS_AS(Adagrad(one.params, {.eps = NAN}), ValueError);
   SGD sgd(one.params);
   CHECK_THROWS_WITH(sgd.set_lr(INFINITY), Contains("SGD: lr is inf"));
 }

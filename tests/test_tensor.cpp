@@ -218,7 +218,7 @@ TEST_CASE("division is division: x / x is 1, and so is the mean of ones", "[tens
     CHECK((n / full({1}, n, f64)).item<double>() == 1);
     CHECK(ones({n}, f64).mean().item<double>() == 1);
   }
-  CHECK_THROWS_WITH(arange(3) / 2, Contains("div: input is i64"));
+  CHECK((arange(3) / 2).to_vector<float>() == std::vector<float>{0, 0.5, 1});
 }
 
 TEST_CASE("the variance of none or of one is NaN, unless divided by n", "[tensor]") {
@@ -270,4 +270,22 @@ TEST_CASE("printing looks like NumPy's", "[tensor][format]") {  // expected stri
         " 2.8571 3.     3.1429 3.2857 3.4286 3.5714 3.7143 3.8571 4.     4.1429]");
   CHECK(fmt::format("{}", scalar(2, f64)) == "2. f64");
   CHECK(to_string(Tensor()) == "undefined");
+}
+
+// torch.linspace(0, 1, 7): the ends are exact, in f32 too.
+TEST_CASE("linspace: equal steps with exact ends; one step is the start", "[tensor]") {
+  const std::vector<float> expected = {0.0F, 0.1666666716F, 0.3333333433F, 0.5F, 0.6666666269F, 0.8333333135F, 1.0F};
+  CHECK(linspace(0, 1, 7).to_vector<float>() == expected);
+  CHECK(linspace(2, -1, 4, f64).to_vector<double>() == std::vector<double>{2, 1, 0, -1});
+  CHECK(linspace(3, 5, 1).to_vector<float>() == std::vector<float>{3});
+  CHECK(linspace(3, 5, 0).shape() == Shape{0});
+}
+
+TEST_CASE("full_like, rand_like and randn_like have the other's shape and dtype, and rand's numbers", "[tensor]") {
+  const Tensor x = zeros({2, 3}, f64);
+  CHECK(full_like(x, 2.5).to_vector<double>() == std::vector<double>(6, 2.5));
+  CHECK(full_like(zeros({2}, i64), 2).dtype() == i64);
+  Rng a(1), b(1);
+  CHECK(rand_like(x, a).to_vector<double>() == rand({2, 3}, b, f64).to_vector<double>());
+  CHECK(randn_like(x, a).to_vector<double>() == randn({2, 3}, b, f64).to_vector<double>());
 }

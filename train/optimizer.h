@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,8 +12,26 @@
 
 namespace heed::train {
 
+/// What some parameters have in place of the optimiser's own options.
+struct GroupOptions {
+  std::optional<double> lr = {};            ///< set_lr() later scales it in proportion
+  std::optional<double> weight_decay = {};  ///< of vectors too
+};
+/// The parameters whose name, or a tied one's second name, fits a pattern: "*.bias", "h.[0-3].*", with *, ? and [...] as in a
+/// shell.
+struct ParameterGroup {
+  std::string pattern;
+  GroupOptions options;
+};
+struct ParameterGroups : std::vector<ParameterGroup> {
+  ParameterGroups() = default;
+  ParameterGroups(std::initializer_list<ParameterGroup> groups) : vector(groups) {}
+};
+
 /// What all optimisers share: the parameters with their running moments, and the learning rate. Parameters are those that
-/// the store holds when the optimiser is made; one without a gradient is left as it is.
+/// the store holds when the optimiser is made; one that does not require a gradient or has none is left as it is.
+/// Each takes groups: `AdamW opt(params, {.lr = 1e-3}, {{"*.bias", {.weight_decay = 0}}, {"wte*", {.lr = 1e-5}}})`. Throws
+/// ValueError for a pattern that fits no parameter, and for a parameter that fits two.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -37,20 +57,27 @@ class Optimizer {
     std::string name;
     Tensor parameter;
     std::vector<Tensor> moments;  // in the order of moment_names_
+    std::optional<double> lr;     // of its group
     double weight_decay;
     int64_t steps;
   };
-  /// Throws ValueError if `params` is empty, or if `lr` or `weight_decay` is negative or not finite.
+  /// The numbers that all slots of one update have in common; `number` counts this step.
+  struct Step {
+    double lr, weight_decay;
+    int64_t number;
+    double grad_scale;
+  };
+  /// Throws ValueError if `params` is empty, or if an `lr` or `weight_decay` is negative or not finite.
   Optimizer(const char* name, const nn::Parameters& params, std::vector<std::string> moment_names, double lr,
-            double weight_decay, bool decay_vectors, Loc loc);
-  /// Updates slots of one dtype, weight decay and number of steps (which already counts this one).
+            double weight_decay, bool decay_vectors, const ParameterGroups& groups, Loc loc);
+  /// Updates slots of one dtype.
   virtual void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
-                      double grad_scale) const = 0;
+                      const Step& step) const = 0;
 
   const char* name_;
 
  private:
-  double lr_;
+  double lr_, first_lr_;
   std::vector<std::string> moment_names_;
   std::vector<Slot> slots_;
 };
@@ -65,11 +92,13 @@ struct SGDOptions {
 /// g += weight_decay p;  b = momentum b + (1 - dampening) g, at first b = g;  p -= lr b, or with Nesterov lr (g + momentum b).
 class SGD : public Optimizer {
  public:
-  explicit SGD(const nn::Parameters& params, const SGDOptions& options = {}, Loc loc = Loc::current());
+  explicit SGD(const nn::Parameters& params, const SGDOptions& options = {}, const ParameterGroups& groups = {},
+               Loc loc = Loc::current());
+  SGD(const nn::Parameters& params, const ParameterGroups& groups, Loc loc = Loc::current())
+      : SGD(params, SGDOptions{}, groups, loc) {}
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
-              double grad_scale) const override;
+  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
   SGDOptions options_;
 };
 
@@ -79,19 +108,23 @@ struct AdamOptions {
   double beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 0;  ///< weight_decay p joins the gradient
+  bool amsgrad = false;     ///< divides by the largest second moment so far (Reddi et al. 2018)
 };
 /// Kingma and Ba 2015, algorithm 1.
 class Adam : public Optimizer {
  public:
-  explicit Adam(const nn::Parameters& params, const AdamOptions& options = {}, Loc loc = Loc::current());
+  explicit Adam(const nn::Parameters& params, const AdamOptions& options = {}, const ParameterGroups& groups = {},
+                Loc loc = Loc::current());
+  Adam(const nn::Parameters& params, const ParameterGroups& groups, Loc loc = Loc::current())
+      : Adam(params, AdamOptions{}, groups, loc) {}
 
  protected:
   enum class Decay { gradient, matrices, everything };  // where weight_decay goes: into the gradient, or to parameters
-  Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay, Loc loc);
+  Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay,
+       const ParameterGroups& groups, Loc loc);
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
-              double grad_scale) const override;
+  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
   AdamOptions options_;
   Decay decay_;
 };
@@ -102,13 +135,57 @@ struct AdamWOptions {
   double beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 1e-2;
+  bool amsgrad = false;
   bool decay_vectors = false;  ///< also decay biases and gains (rank below 2), as PyTorch does without parameter groups
 };
 /// Loshchilov and Hutter 2019, algorithm 2: p shrinks by lr weight_decay p, apart from the gradient. Only matrices (rank 2
-/// and above) decay unless decay_vectors is set.
+/// and above) decay unless decay_vectors or a group says otherwise.
 class AdamW : public Adam {
  public:
-  explicit AdamW(const nn::Parameters& params, const AdamWOptions& options = {}, Loc loc = Loc::current());
+  explicit AdamW(const nn::Parameters& params, const AdamWOptions& options = {}, const ParameterGroups& groups = {},
+                 Loc loc = Loc::current());
+  AdamW(const nn::Parameters& params, const ParameterGroups& groups, Loc loc = Loc::current())
+      : AdamW(params, AdamWOptions{}, groups, loc) {}
+};
+
+struct RMSpropOptions {
+  double lr = 1e-2;
+  double alpha = 0.99;
+  double eps = 1e-8;
+  double weight_decay = 0;  ///< weight_decay p joins the gradient
+  double momentum = 0;
+  bool centered = false;  ///< divides by the gradient's deviation from its running mean
+};
+/// s = alpha s + (1 - alpha) g^2;  p -= lr g / (sqrt(s) + eps). Tieleman and Hinton 2012.
+class RMSprop : public Optimizer {
+ public:
+  explicit RMSprop(const nn::Parameters& params, const RMSpropOptions& options = {}, const ParameterGroups& groups = {},
+                   Loc loc = Loc::current());
+  RMSprop(const nn::Parameters& params, const ParameterGroups& groups, Loc loc = Loc::current())
+      : RMSprop(params, RMSpropOptions{}, groups, loc) {}
+
+ private:
+  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
+  RMSpropOptions options_;
+};
+
+struct AdagradOptions {
+  double lr = 1e-2;
+  double lr_decay = 0;      ///< step n takes lr / (1 + (n - 1) lr_decay)
+  double weight_decay = 0;  ///< weight_decay p joins the gradient
+  double eps = 1e-10;
+};
+/// s += g^2;  p -= lr g / (sqrt(s) + eps). Duchi et al. 2011.
+class Adagrad : public Optimizer {
+ public:
+  explicit Adagrad(const nn::Parameters& params, const AdagradOptions& options = {}, const ParameterGroups& groups = {},
+                   Loc loc = Loc::current());
+  Adagrad(const nn::Parameters& params, const ParameterGroups& groups, Loc loc = Loc::current())
+      : Adagrad(params, AdagradOptions{}, groups, loc) {}
+
+ private:
+  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
+  AdagradOptions options_;
 };
 
 }  // namespace heed::train

@@ -27,9 +27,11 @@ inline void check_dtype(const Op& op, const Tensor& x, DType dtype, const char* 
 inline void check_same_dtype(const Op& op, const Tensor& a, const Tensor& b) {
   check_defined(op, a, "the first input");
   check_defined(op, b, "the second input");
-  if (a.dtype() != b.dtype())
-    fail<DTypeError>(op, "dtypes differ: {} and {}; need equal dtypes, cast one with .to()", name_of(a.dtype()),
-                     name_of(b.dtype()));
+  if (a.dtype() == b.dtype()) return;
+  const auto width = [](DType d) { return d == boolean ? 0 : d == i64 ? 1 : d == f32 ? 2 : 3; };
+  const bool first = width(a.dtype()) < width(b.dtype());
+  fail<DTypeError>(op, "dtypes differ: {} and {}; need equal dtypes: cast the {} with .to({})", name_of(a.dtype()),
+                   name_of(b.dtype()), first ? "first" : "second", name_of((first ? b : a).dtype()));
 }
 
 inline void check_same_shape(const Op& op, const Tensor& a, const Tensor& b) {
@@ -46,6 +48,14 @@ inline void check_new_axis(const Op& op, const Tensor& x) {
 inline void check_rank_at_least(const Op& op, const Tensor& x, int rank, const char* name = "input") {
   check_defined(op, x, name);
   if (x.rank() < rank) fail<ShapeError>(op, "{} has shape {}; need rank {} or more", name, x.shape(), rank);
+}
+
+/// Weights of the classes, the last axis of x; undefined is none.
+inline void check_class_weight(const Op& op, const Tensor& weight, const Tensor& x) {
+  if (!weight.defined()) return;
+  check_same_dtype(op, x, weight);
+  if (!(weight.shape() == Shape{x.shape().back()}))
+    fail<ShapeError>(op, "weight has shape {}; need ({}), one for each class", weight.shape(), x.shape().back());
 }
 
 /// A mask that broadcasts to `shape` without enlarging it.

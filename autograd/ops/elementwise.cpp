@@ -42,10 +42,22 @@ Tensor unary(const Op& op, Unary f, const Tensor& x, Gradient gradient) {
   return record(op, y, {{x, gradient}});
 }
 
-int64_t integer_scalar(const Op& op, double s) {
-  if (s != std::floor(s))
-    fail<DTypeError>(op, "the scalar {} is no integer but the tensor is i64; need an integer, or .to(f32) first", s);
-  return static_cast<int64_t>(s);
+/// x as it meets s.
+Tensor promoted(const Tensor& x, Scalar s) { return x.dtype() == i64 && !s.is_integer ? x.to(f32) : x; }
+
+/// x as it divides.
+Tensor as_fraction(const Tensor& x) { return x.dtype() == i64 ? x.to(f32) : x; }
+
+/// s as a tensor () that meets x.
+Tensor constant(Scalar s, const Tensor& x) { return x.dtype() == i64 ? tensor(s.integer) : scalar(s.value, x.dtype()); }
+
+/// a^b in i64, which wraps; a negative power leaves only 1 / 1 and 1 / -1.
+int64_t integer_power(int64_t a, int64_t b) {
+  if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
+  uint64_t y = 1;
+  for (uint64_t square = static_cast<uint64_t>(a); b > 0; b >>= 1, square *= square)
+    if (b & 1) y *= square;
+  return static_cast<int64_t>(y);
 }
 
 }  // namespace
@@ -78,42 +90,45 @@ Tensor mul(const Tensor& a0, const Tensor& b0, Loc loc) {
 
 Tensor div(const Tensor& a0, const Tensor& b0, Loc loc) {
   const Op op{"div", loc};
-  auto [a, b] = broadcast(op, a0, b0);
-  check_floating(op, a);
-  return record(op, map2(a, b, std::divides<>{}),
-                {{a, [b = b](const Tensor& g) { return g / b; }},
-                 {b, [b = b](const Tensor& g, const Tensor& y) { return -g * y / b; }}});
+  auto [a1, b1] = broadcast(op, a0, b0);
+  check_number(op, a1);
+  const Tensor a = as_fraction(a1), b = as_fraction(b1);
+  return record(
+      op, map2(a, b, std::divides<>{}),
+      {{a, [b](const Tensor& g) { return g / b; }}, {b, [b](const Tensor& g, const Tensor& y) { return -g * y / b; }}});
 }
 
-Tensor add(const Tensor& x, double s, Loc loc) {
+Tensor add(const Tensor& x0, Scalar s, Loc loc) {
   const Op op{"add", loc};
-  check_number(op, x);
-  if (x.dtype() == i64)
-    return kernels::map_as<int64_t, int64_t>(x, [k = integer_scalar(op, s)](int64_t v) { return v + k; });
-  return record(op, map(x, [s](auto v) { return v + static_cast<decltype(v)>(s); }),
+  check_number(op, x0);
+  const Tensor x = promoted(x0, s);
+  if (x.dtype() == i64) return kernels::map_as<int64_t, int64_t>(x, [k = s.integer](int64_t v) { return v + k; });
+  return record(op, map(x, [s = s.value](auto v) { return v + static_cast<decltype(v)>(s); }),
                 {{x, [](const Tensor& g) { return g; }}});
 }
 
-Tensor mul(const Tensor& x, double s, Loc loc) {
+Tensor mul(const Tensor& x0, Scalar s, Loc loc) {
   const Op op{"mul", loc};
-  check_number(op, x);
-  if (x.dtype() == i64)
-    return kernels::map_as<int64_t, int64_t>(x, [k = integer_scalar(op, s)](int64_t v) { return v * k; });
-  return record(op, map(x, [s](auto v) { return v * static_cast<decltype(v)>(s); }),
+  check_number(op, x0);
+  const Tensor x = promoted(x0, s);
+  if (x.dtype() == i64) return kernels::map_as<int64_t, int64_t>(x, [k = s.integer](int64_t v) { return v * k; });
+  return record(op, map(x, [s = s.value](auto v) { return v * static_cast<decltype(v)>(s); }),
                 {{x, [s](const Tensor& g) { return g * s; }}});
 }
 
-Tensor div(const Tensor& x, double s, Loc loc) {
+Tensor div(const Tensor& x0, Scalar s, Loc loc) {
   const Op op{"div", loc};
-  check_floating(op, x);
-  return record(op, map(x, [s](auto v) { return v / static_cast<decltype(v)>(s); }),
+  check_number(op, x0);
+  const Tensor x = as_fraction(x0);
+  return record(op, map(x, [s = s.value](auto v) { return v / static_cast<decltype(v)>(s); }),
                 {{x, [s](const Tensor& g) { return g / s; }}});
 }
 
-Tensor div(double s, const Tensor& x, Loc loc) {
+Tensor div(Scalar s, const Tensor& x0, Loc loc) {
   const Op op{"div", loc};
-  check_floating(op, x);
-  return record(op, map(x, [s](auto v) { return static_cast<decltype(v)>(s) / v; }),
+  check_number(op, x0);
+  const Tensor x = as_fraction(x0);
+  return record(op, map(x, [s = s.value](auto v) { return static_cast<decltype(v)>(s) / v; }),
                 {{x, [x](const Tensor& g, const Tensor& y) { return -g * y / x; }}});
 }
 
@@ -123,9 +138,15 @@ Tensor neg(const Tensor& x, Loc loc) {
   return record(op, kernels::map_numbers(x, std::negate<>{}), {{x, [](const Tensor& g) { return -g; }}});
 }
 
-Tensor pow(const Tensor& x, double p, Loc loc) {
+Tensor pow(const Tensor& x0, Scalar s, Loc loc) {
   const Op op{"pow", loc};
-  check_floating(op, x);
+  check_number(op, x0);
+  const Tensor x = promoted(x0, s);
+  if (x.dtype() == i64) {
+    if (s.integer < 0) fail<ValueError>(op, "i64 to the power {}; need at least 0, or .to(f32) first", s.integer);
+    return kernels::map_as<int64_t, int64_t>(x, [k = s.integer](int64_t v) { return integer_power(v, k); });
+  }
+  const double p = s.value;
   const auto power = [p](auto v) {
     using T = decltype(v);
     if (p == 2) return v * v;
@@ -138,10 +159,17 @@ Tensor pow(const Tensor& x, double p, Loc loc) {
                                      }}});
 }
 
+Tensor pow(Scalar s, const Tensor& x, Loc loc) {
+  check_number({"pow", loc}, x);
+  const Tensor power = promoted(x, s);
+  return pow(constant(s, power), power, loc);
+}
+
 Tensor pow(const Tensor& a0, const Tensor& b0, Loc loc) {
   const Op op{"pow", loc};
   auto [a, b] = broadcast(op, a0, b0);
-  check_floating(op, a);
+  check_number(op, a);
+  if (a.dtype() == i64) return kernels::map2_as<int64_t, int64_t>(a, b, integer_power);
   return record(op, map2(a, b, [](auto u, auto v) { return std::pow(u, v); }),
                 {{a, [a = a, b = b](const Tensor& g) { return where(eq(b, 0), zeros_like(g), g * b * pow(a, b - 1)); }},
                  {b, [a = a, b = b](const Tensor& g, const Tensor& y) {
@@ -173,9 +201,7 @@ Tensor abs(const Tensor& x, Loc loc) {
   const Op op{"abs", loc};
   check_number(op, x);
   return record(op, kernels::map_numbers(x, [](auto v) { return std::abs(v); }),
-                {{x, [x](const Tensor& g) {
-                    return g * map(x.detach(), [](auto v) { return decltype(v)((v > 0) - (v < 0)); });
-                  }}});
+                {{x, [x](const Tensor& g) { return g * sign(x.detach()); }}});
 }
 
 Tensor sin(const Tensor& x, Loc loc) {
@@ -192,6 +218,19 @@ Tensor tanh(const Tensor& x, Loc loc) {
 
 Tensor sigmoid(const Tensor& x, Loc loc) {
   return unary({"sigmoid", loc}, Unary::sigmoid, x, [](const Tensor& g, const Tensor& y) { return g * (y * (1 - y)); });
+}
+
+Tensor log1p(const Tensor& x, Loc loc) {
+  const Op op{"log1p", loc};
+  check_floating(op, x);
+  return record(op, map(x, [](auto v) { return std::log1p(v); }), {{x, [x](const Tensor& g) { return g / (1 + x); }}});
+}
+
+Tensor expm1(const Tensor& x, Loc loc) {
+  const Op op{"expm1", loc};
+  check_floating(op, x);
+  return record(op, map(x, [](auto v) { return std::expm1(v); }),
+                {{x, [](const Tensor& g, const Tensor& y) { return g * (y + 1); }}});
 }
 
 Tensor erf(const Tensor& x, Loc loc) {
@@ -218,6 +257,34 @@ Tensor softplus(const Tensor& x, Loc loc) {
   return unary({"softplus", loc}, Unary::softplus, x, [x](const Tensor& g) { return g * sigmoid(x); });
 }
 
+namespace {
+
+/// A function that is flat between its steps, and leaves integers as they are.
+template <class F>
+Tensor rounded(const Op& op, const Tensor& x, F f) {
+  check_number(op, x);
+  if (x.dtype() == i64) return x;
+  return record(op, map(x, f), {{x, [](const Tensor& g) { return zeros_like(g); }}});
+}
+
+}  // namespace
+
+Tensor floor(const Tensor& x, Loc loc) {
+  return rounded({"floor", loc}, x, [](auto v) { return std::floor(v); });
+}
+Tensor ceil(const Tensor& x, Loc loc) {
+  return rounded({"ceil", loc}, x, [](auto v) { return std::ceil(v); });
+}
+Tensor round(const Tensor& x, Loc loc) {
+  return rounded({"round", loc}, x, [](auto v) { return std::nearbyint(v); });
+}
+Tensor sign(const Tensor& x, Loc loc) {
+  const Op op{"sign", loc};
+  check_number(op, x);
+  return record(op, kernels::map_numbers(x, [](auto v) { return decltype(v)((v > 0) - (v < 0)); }),
+                {{x, [](const Tensor& g) { return zeros_like(g); }}});
+}
+
 // --- choices ------------------------------------------------------------------------------------------------------------
 
 Tensor minimum(const Tensor& a0, const Tensor& b0, Loc loc) {
@@ -240,17 +307,36 @@ Tensor maximum(const Tensor& a0, const Tensor& b0, Loc loc) {
                  {b, [a = a, b = b, share](const Tensor& g) { return g * weight_of(b, a, share); }}});
 }
 
-Tensor clamp(const Tensor& x, double low, double high, Loc loc) {
+Tensor minimum(const Tensor& x0, Scalar s, Loc loc) {
+  check_number({"minimum", loc}, x0);
+  const Tensor x = promoted(x0, s);
+  return minimum(x, constant(s, x), loc);
+}
+
+Tensor maximum(const Tensor& x0, Scalar s, Loc loc) {
+  check_number({"maximum", loc}, x0);
+  const Tensor x = promoted(x0, s);
+  return maximum(x, constant(s, x), loc);
+}
+
+Tensor clamp(const Tensor& x0, Scalar low, Scalar high, Loc loc) {
   const Op op{"clamp", loc};
-  check_floating(op, x);
-  if (!(low <= high)) fail<ValueError>(op, "low {} and high {}; need low <= high", low, high);
-  const auto f = [=](auto v) {
+  check_number(op, x0);
+  if (std::isnan(low.value) || std::isnan(high.value))
+    fail<ValueError>(op, "low {} and high {}; need numbers", low.value, high.value);
+  const auto keeps_integers = [](Scalar s) { return s.is_integer || std::isinf(s.value); };
+  if (x0.dtype() == i64 && keeps_integers(low) && keeps_integers(high))
+    return kernels::map_as<int64_t, int64_t>(
+        x0, [=](int64_t v) { return std::min(std::max(v, low.integer), high.integer); });
+  const Tensor x = as_fraction(x0);
+  const auto f = [l = low.value, h = high.value](auto v) {
     using T = decltype(v);
-    return v < T(low) ? T(low) : v > T(high) ? T(high) : v;
+    const T raised = v < T(l) ? T(l) : v;
+    return raised > T(h) ? T(h) : raised;
   };
-  return record(op, map(x, f), {{x, [x, low, high](const Tensor& g) {
+  return record(op, map(x, f), {{x, [x, l = low.value, h = high.value](const Tensor& g) {
                                    return g * map(x.detach(), [=](auto v) {
-                                            return decltype(v)(v >= decltype(v)(low) && v <= decltype(v)(high));
+                                            return decltype(v)(v >= decltype(v)(l) && v <= decltype(v)(h));
                                           });
                                  }}});
 }
@@ -265,6 +351,18 @@ Tensor where(const Tensor& condition, const Tensor& a0, const Tensor& b0, Loc lo
   return record(op, kernels::where(c, a, b),
                 {{a, [c](const Tensor& g) { return where(c, g, zeros_like(g)); }},
                  {b, [c](const Tensor& g) { return where(c, zeros_like(g), g); }}});
+}
+
+Tensor where(const Tensor& condition, const Tensor& a0, Scalar s, Loc loc) {
+  check_defined({"where", loc}, a0);
+  const Tensor a = promoted(a0, s);
+  return where(condition, a, constant(s, a), loc);
+}
+
+Tensor where(const Tensor& condition, Scalar s, const Tensor& b0, Loc loc) {
+  check_defined({"where", loc}, b0);
+  const Tensor b = promoted(b0, s);
+  return where(condition, constant(s, b), b, loc);
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc) {
@@ -289,9 +387,11 @@ Tensor compare(const Op& op, const Tensor& a0, const Tensor& b0, F f) {
 }
 
 template <class F>
-Tensor compare(const Op& op, const Tensor& a, double s, F f) {
+Tensor compare(const Op& op, const Tensor& a, Scalar s, F f) {
   check_defined(op, a);
-  return compare(op, a, scalar(s, a.dtype()), f);
+  const bool as_it_is = is_floating(a.dtype()) || (a.dtype() == i64 && s.is_integer);
+  const Tensor x = as_it_is ? a : a.detach().to(f64);
+  return compare(op, x, constant(s, x), f);
 }
 
 }  // namespace
@@ -302,12 +402,34 @@ Tensor lt(const Tensor& a, const Tensor& b, Loc loc) { return compare({"lt", loc
 Tensor le(const Tensor& a, const Tensor& b, Loc loc) { return compare({"le", loc}, a, b, std::less_equal<>{}); }
 Tensor gt(const Tensor& a, const Tensor& b, Loc loc) { return compare({"gt", loc}, a, b, std::greater<>{}); }
 Tensor ge(const Tensor& a, const Tensor& b, Loc loc) { return compare({"ge", loc}, a, b, std::greater_equal<>{}); }
-Tensor eq(const Tensor& a, double s, Loc loc) { return compare({"eq", loc}, a, s, std::equal_to<>{}); }
-Tensor ne(const Tensor& a, double s, Loc loc) { return compare({"ne", loc}, a, s, std::not_equal_to<>{}); }
-Tensor lt(const Tensor& a, double s, Loc loc) { return compare({"lt", loc}, a, s, std::less<>{}); }
-Tensor le(const Tensor& a, double s, Loc loc) { return compare({"le", loc}, a, s, std::less_equal<>{}); }
-Tensor gt(const Tensor& a, double s, Loc loc) { return compare({"gt", loc}, a, s, std::greater<>{}); }
-Tensor ge(const Tensor& a, double s, Loc loc) { return compare({"ge", loc}, a, s, std::greater_equal<>{}); }
+Tensor eq(const Tensor& a, Scalar s, Loc loc) { return compare({"eq", loc}, a, s, std::equal_to<>{}); }
+Tensor ne(const Tensor& a, Scalar s, Loc loc) { return compare({"ne", loc}, a, s, std::not_equal_to<>{}); }
+Tensor lt(const Tensor& a, Scalar s, Loc loc) { return compare({"lt", loc}, a, s, std::less<>{}); }
+Tensor le(const Tensor& a, Scalar s, Loc loc) { return compare({"le", loc}, a, s, std::less_equal<>{}); }
+Tensor gt(const Tensor& a, Scalar s, Loc loc) { return compare({"gt", loc}, a, s, std::greater<>{}); }
+Tensor ge(const Tensor& a, Scalar s, Loc loc) { return compare({"ge", loc}, a, s, std::greater_equal<>{}); }
+
+namespace {
+
+template <class F>
+Tensor test_each(const Op& op, const Tensor& x, F f) {
+  check_defined(op, x);
+  return dispatch(x.dtype(), [&]<class T>() {
+    return kernels::map_as<T, bool>(x, [f](T v) { return f(static_cast<double>(v)); });
+  });
+}
+
+}  // namespace
+
+Tensor isnan(const Tensor& x, Loc loc) {
+  return test_each({"isnan", loc}, x, [](double v) { return std::isnan(v); });
+}
+Tensor isinf(const Tensor& x, Loc loc) {
+  return test_each({"isinf", loc}, x, [](double v) { return std::isinf(v); });
+}
+Tensor isfinite(const Tensor& x, Loc loc) {
+  return test_each({"isfinite", loc}, x, [](double v) { return std::isfinite(v); });
+}
 
 Tensor logical_not(const Tensor& x, Loc loc) {
   check_dtype({"logical_not", loc}, x, boolean, "the input");

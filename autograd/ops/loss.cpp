@@ -1,29 +1,65 @@
 // Losses: cross_entropy over its kernel, the others from simpler ops.
+#include <cmath>
+
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/cross_entropy.h>
+#include <heed/tensor/kernels/elementwise.h>
 
 namespace heed {
 
 using namespace autograd;
 using kernels::contiguous;
 
+namespace {
+
+void check_pair(const Op& op, const Tensor& x, const Tensor& target) {
+  check_same_dtype(op, x, target);
+  check_floating(op, x);
+  check_same_shape(op, x, target);
+}
+
+void check_weight(const Op& op, const Tensor& weight, const char* name, const Tensor& x) {
+  if (!weight.defined()) return;
+  check_same_dtype(op, x, weight);
+  if (!(broadcast_shapes(op, x.shape(), weight.shape()) == x.shape()))
+    fail<ShapeError>(op, "{} has shape {}; need one that broadcasts to {}", name, weight.shape(), x.shape());
+}
+
+Tensor reduced(const Tensor& losses, Reduction reduction) {
+  return reduction == Reduction::none ? losses : reduction == Reduction::sum ? losses.sum() : losses.mean();
+}
+
+Tensor log_at_least_minus_100(const Tensor& x) { return clamp(log(x), -100, INFINITY); }
+
+}  // namespace
+
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options, Loc loc) {
   const Op op{"cross_entropy", loc};
   check_floating(op, logits, "logits");
-  check_dtype(op, targets, i64, "targets");
+  check_defined(op, targets, "targets");
   check_rank_at_least(op, logits, 1, "logits");
+  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
+    fail<ValueError>(op, "label_smoothing {}; need 0 <= label_smoothing < 1", options.label_smoothing);
+  check_class_weight(op, options.weight, logits);
+  if (is_floating(targets.dtype())) {
+    check_same_dtype(op, logits, targets);
+    check_same_shape(op, logits, targets);
+    if (options.ignore_index >= 0)
+      fail<ValueError>(op, "ignore_index {} beside probabilities; need class indices, or the default {}",
+                       options.ignore_index, kIgnoreIndex);
+    return reference::cross_entropy(logits, targets, options);
+  }
+  check_dtype(op, targets, i64, "targets");
   const Rows rows(logits);
   Shape expected = logits.shape();
   expected.erase(expected.rank() - 1);
   if (!(targets.shape() == expected))
     fail<ShapeError>(op, "targets have shape {} and logits {}; need targets of shape {}", targets.shape(),
                      logits.shape(), expected);
-  if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
-    fail<ValueError>(op, "label_smoothing {}; need 0 <= label_smoothing < 1", options.label_smoothing);
 
   const Tensor x = contiguous(logits), t = contiguous(targets);
   int64_t kept = 0;
@@ -35,6 +71,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
                        rows.size, options.ignore_index);
     ++kept;
   }
+  if (options.weight.defined() || options.reduction != Reduction::mean)
+    return reference::cross_entropy(logits, targets, options);
   const kernels::CrossEntropy shape{rows.count, rows.size, options.ignore_index, options.label_smoothing};
   const Tensor losses = empty({rows.count}, x.dtype()), lse = empty({rows.count}, f64);
   Tensor y = zeros({}, x.dtype());
@@ -58,43 +96,98 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
       [targets, options](Inputs in) { return reference::cross_entropy(in[0], targets, options); });
 }
 
-Tensor nll_loss(const Tensor& log_p, const Tensor& targets, int64_t ignore_index, Loc loc) {
+Tensor nll_loss(const Tensor& log_p, const Tensor& targets, const NllLossOptions& options, Loc loc) {
   const Op op{"nll_loss", loc};
   check_floating(op, log_p, "log_probabilities");
   check_dtype(op, targets, i64, "targets");
   check_rank_at_least(op, log_p, 1, "log_probabilities");
+  check_class_weight(op, options.weight, log_p);
   Shape expected = log_p.shape();
   expected.erase(expected.rank() - 1);
   if (!(targets.shape() == expected))
     fail<ShapeError>(op, "targets have shape {} and log_probabilities {}; need targets of shape {}", targets.shape(),
                      log_p.shape(), expected);
-  const Tensor skipped = eq(targets, static_cast<double>(ignore_index));
+  const Tensor skipped = eq(targets, options.ignore_index);
   const Tensor index = masked_fill(targets, skipped, 0);
   const int64_t V = log_p.size(-1);
   for (const int64_t t : index.to_vector<int64_t>())
     if (t < 0 || t >= V)
-      fail<IndexError>(op, "target {} is out of range; need 0 <= target < {}, or {} to skip", t, V, ignore_index);
-  const int64_t kept = targets.numel() - skipped.sum().item<int64_t>();
-  const Tensor chosen = gather(log_p, -1, index.unsqueeze(-1), loc).squeeze(-1);
-  return masked_fill(chosen, skipped, 0).sum() * (kept > 0 ? -1 / static_cast<double>(kept) : 0.0);
+      fail<IndexError>(op, "target {} is out of range; need 0 <= target < {}, or {} to skip", t, V,
+                       options.ignore_index);
+  const auto of_target = [&](const Tensor& x) {
+    return masked_fill(gather(x, -1, index.unsqueeze(-1)).squeeze(-1), skipped, 0);
+  };
+  const Tensor weight = options.weight.defined() ? of_target(options.weight.detach().expand(log_p.shape())) : Tensor();
+  const Tensor chosen = of_target(log_p), losses = -(weight.defined() ? chosen * weight : chosen);
+  if (options.reduction != Reduction::mean) return reduced(losses, options.reduction);
+  const double total = weight.defined() ? weight.sum().item<double>()
+                                        : static_cast<double>(targets.numel() - skipped.sum().item<int64_t>());
+  return losses.sum() * (total == 0 ? 0.0 : 1 / total);
 }
 
-Tensor mse_loss(const Tensor& x, const Tensor& target, Loc loc) {
+Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction, Loc loc) {
   const Op op{"mse_loss", loc};
-  check_same_dtype(op, x, target);
-  check_floating(op, x);
-  check_same_shape(op, x, target);
-  const Tensor d = sub(x, target, loc);
-  return (d * d).mean();
+  check_pair(op, x, target);
+  const Tensor r = x - target;
+  return reduced(r * r, reduction);
 }
 
-Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Loc loc) {
+Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, Loc loc) {
+  const Op op{"l1_loss", loc};
+  check_pair(op, x, target);
+  return reduced(abs(x - target), reduction);
+}
+
+Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta, Loc loc) {
+  const Op op{"huber_loss", loc};
+  check_pair(op, x, target);
+  if (!(delta > 0)) fail<ValueError>(op, "delta is {}; need a number above 0", delta);
+  const Tensor r = x - target, c = clamp(r, -delta, delta);
+  return reduced(c * (r - c * 0.5), reduction);  // c = r: r^2 / 2; |c| = delta: delta (|r| - delta / 2)
+}
+
+Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta, Loc loc) {
+  const Op op{"smooth_l1_loss", loc};
+  if (!(beta >= 0)) fail<ValueError>(op, "beta is {}; need a number of at least 0", beta);
+  if (beta == 0) return l1_loss(x, target, reduction, loc);
+  return huber_loss(x, target, reduction, beta, loc) / beta;
+}
+
+Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction, bool log_target, Loc loc) {
+  const Op op{"kl_div", loc};
+  check_pair(op, log_q, p);
+  if (log_target) return reduced(exp(p) * (p - log_q), reduction);
+  return reduced(p * (log(masked_fill(p, eq(p, 0), 1)) - log_q), reduction);
+}
+
+Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction, Loc loc) {
+  const Op op{"binary_cross_entropy", loc};
+  check_pair(op, x, target);
+  check_weight(op, weight, "weight", x);
+  if (!logical_and(ge(x, 0), le(x, 1)).all().item<bool>())
+    fail<ValueError>(op, "a probability outside [0, 1] in x; need probabilities, or binary_cross_entropy_with_logits");
+  const auto loss = [](auto u, auto t) {
+    using T = decltype(u);
+    return -t * std::max(std::log(u), T(-100)) - (1 - t) * std::max(std::log1p(-u), T(-100));
+  };
+  const Tensor losses = record(
+      op, kernels::map2(x, target, loss),
+      {{x, [x, target](const Tensor& g) { return g * (x - target) / maximum(x * (1 - x), 1e-12); }},
+       {target, [x](const Tensor& g) { return g * (log_at_least_minus_100(1 - x) - log_at_least_minus_100(x)); }}});
+  return reduced(weight.defined() ? losses * weight : losses, reduction);
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const BinaryCrossEntropyOptions& options,
+                                        Loc loc) {
   const Op op{"binary_cross_entropy_with_logits", loc};
-  check_same_dtype(op, x, target);
-  check_floating(op, x);
-  check_same_shape(op, x, target);
-  // -t log s - (1 - t) log(1 - s) = log(1 + e^x) - t x
-  return (softplus(x, loc) - x * target).mean();
+  const auto& [weight, reduction, pos_weight] = options;
+  check_pair(op, x, target);
+  check_weight(op, weight, "weight", x);
+  check_weight(op, pos_weight, "pos_weight", x);
+  // -t log s - (1 - t) log(1 - s) = log(1 + e^x) - t x, and with p t for the first t (1 - t) x + (1 + (p - 1) t) log(1 + e^-x)
+  const Tensor losses = pos_weight.defined() ? (1 - target) * x + (1 + (pos_weight - 1) * target) * softplus(-x)
+                                             : softplus(x) - x * target;
+  return reduced(weight.defined() ? losses * weight : losses, reduction);
 }
 
 }  // namespace heed

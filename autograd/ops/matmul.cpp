@@ -60,6 +60,21 @@ Tensor matmul(const Tensor& a, const Tensor& b, Loc loc) {
                  b.expand(with_matrix(batch, b.size(-2), b.size(-1)), loc));
 }
 
+Tensor bmm(const Tensor& a, const Tensor& b, Loc loc) {
+  const Op op{"bmm", loc};
+  check_inner(op, a, b);
+  if (a.rank() != 3 || b.rank() != 3 || a.size(0) != b.size(0))
+    fail<ShapeError>(op, "shapes {} and {}; need (B, m, k) and (B, k, n)", a.shape(), b.shape());
+  return matmul(a, b, loc);
+}
+
+Tensor outer(const Tensor& a, const Tensor& b, Loc loc) {
+  const Op op{"outer", loc};
+  check_same_dtype(op, a, b);
+  if (a.rank() != 1 || b.rank() != 1) fail<ShapeError>(op, "shapes {} and {}; need two vectors", a.shape(), b.shape());
+  return mul(a.unsqueeze(1), b, loc);
+}
+
 Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc loc) {
   const Op op{"linear", loc};
   check_same_dtype(op, x0, weight);

@@ -1,4 +1,5 @@
 // Reductions over axes and running sums.
+#include <algorithm>
 #include <cmath>
 
 #include <heed/autograd/node.h>
@@ -26,7 +27,8 @@ int64_t count(const Shape& shape, const Shape& axes) {
 
 void check_not_empty(const Op& op, const Tensor& x, const Shape& axes) {
   if (count(x.shape(), axes) == 0)
-    fail<ShapeError>(op, "shape {} has no elements to reduce; need at least 1", x.shape());
+    fail<ShapeError>(op, "shape {} has no elements to reduce to shape {}; need at least 1 on every reduced axis",
+                     x.shape(), kernels::reduced_shape(x.shape(), axes, false));
 }
 
 Tensor sum(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
@@ -36,14 +38,18 @@ Tensor sum(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
 
 Tensor mean(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
   check_floating(op, x);
-  return div(sum(op, x, axes, keepdim), static_cast<double>(count(x.shape(), axes)), op.where);
+  return div(sum(op, x, axes, keepdim), count(x.shape(), axes), op.where);
 }
 
-Tensor var(const Op& op, const Tensor& x, const Shape& axes, bool keepdim, bool unbiased) {
+/// What the sum of squared deviations is divided by; 0 gives NaN.
+double freedom(const Tensor& x, const Shape& axes, double correction) {
+  return std::max(0.0, static_cast<double>(count(x.shape(), axes)) - correction);
+}
+
+Tensor var(const Op& op, const Tensor& x, const Shape& axes, double correction, bool keepdim) {
   check_floating(op, x);
   const Tensor centred = x - mean(op, x, axes, true);
-  const int64_t n = std::max<int64_t>(0, count(x.shape(), axes) - (unbiased ? 1 : 0));  // 0: NaN
-  return div(sum(op, centred * centred, axes, keepdim), static_cast<double>(n), op.where);
+  return div(sum(op, centred * centred, axes, keepdim), freedom(x, axes, correction), op.where);
 }
 
 Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim,
@@ -57,103 +63,172 @@ Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim,
                                                 }}});
 }
 
+using IndexKernel = Tensor (*)(const Tensor&, int, bool);
+
+/// Axis 0 or -1 of a number is the number itself.
+int one_axis(const Op& op, int64_t axis, const Tensor& x) {
+  check_defined(op, x);
+  return x.rank() == 0 && (axis == 0 || axis == -1) ? 0 : normalize_axis(op, axis, x.rank());
+}
+Shape some_axes(const Op& op, std::span<const int64_t> axes, const Tensor& x) {
+  check_defined(op, x);
+  return x.rank() == 0 && axes.size() == 1 && (axes[0] == 0 || axes[0] == -1) ? Shape()
+                                                                              : normalize_axes(op, axes, x.rank());
+}
+
 /// The first extreme element along one axis takes the whole gradient, as an index would pick it.
-Tensor picked(const Op& op, const Tensor& x, int axis, bool keepdim, Tensor (*kernel)(const Tensor&, int, bool)) {
+Tensor picked(const Op& op, const Tensor& x, int64_t axis0, bool keepdim, IndexKernel kernel) {
+  const int axis = one_axis(op, axis0, x);
+  if (x.rank() == 0) return picked(op, x.unsqueeze(0), 0, false, kernel);
   check_not_empty(op, x, {axis});
   const Tensor y = gather(x, axis, kernel(x.detach(), axis, true), op.where);
   return keepdim ? y : y.squeeze(axis);
 }
 
-Tensor index_of(const Op& op, const Tensor& x, const Shape& axis, bool keepdim,
-                Tensor (*kernel)(const Tensor&, int, bool)) {
-  check_not_empty(op, x, axis);
-  return kernel(x.detach(), int(axis[0]), keepdim);
+Tensor index_of(const Op& op, const Tensor& x, int64_t axis0, bool keepdim, IndexKernel kernel) {
+  const int axis = one_axis(op, axis0, x);
+  if (x.rank() == 0) return zeros({}, i64);
+  check_not_empty(op, x, {axis});
+  return kernel(x.detach(), axis, keepdim);
 }
 
-Tensor index_of_all(const Op& op, const Tensor& x, Tensor (*kernel)(const Tensor&, int, bool)) {
-  check_defined(op, x);
-  check_not_empty(op, x, normalize_axes(op, {}, x.rank()));
+Tensor index_of_all(const Op& op, const Tensor& x, IndexKernel kernel) {
+  check_not_empty(op, x, some_axes(op, {}, x));
   return kernel(x.detach().reshape({-1}), 0, false);
 }
 
-Shape all_axes(const Op& op, const Tensor& x) {
-  check_defined(op, x);
-  return normalize_axes(op, {}, x.rank());
-}
-Shape one_axis(const Op& op, int64_t axis, const Tensor& x) {
-  check_defined(op, x);
-  return {normalize_axis(op, axis, x.rank())};
-}
-Shape some_axes(const Op& op, Axes axes, const Tensor& x) {
-  check_defined(op, x);
-  return normalize_axes(op, {axes.begin(), axes.size()}, x.rank());
+/// Products of halves until one element of the last axis is left: exact beside zeros, as are the derivatives.
+Tensor product_of_last(Tensor x) {
+  if (x.size(-1) == 0) return x.sum(-1) + 1;
+  for (int64_t n; (n = x.size(-1)) > 1;) {
+    const Tensor halves = x.narrow(-1, 0, n / 2) * x.narrow(-1, n / 2, n / 2);
+    x = n % 2 == 0 ? halves : cat({halves, x.narrow(-1, n - 1, 1)}, -1);
+  }
+  return x.squeeze(-1);
 }
 
 }  // namespace
 
-Tensor Tensor::sum(Loc loc) const { return heed::sum({"sum", loc}, *this, all_axes({"sum", loc}, *this), false); }
-Tensor Tensor::sum(int64_t axis, bool keepdim, Loc loc) const {
-  return heed::sum({"sum", loc}, *this, one_axis({"sum", loc}, axis, *this), keepdim);
+Tensor Tensor::sum(const Axes& axes, bool keepdim, Loc loc) const {
+  const Op op{"sum", loc};
+  return heed::sum(op, *this, some_axes(op, axes, *this), keepdim);
 }
-Tensor Tensor::sum(Axes axes, bool keepdim, Loc loc) const {
-  return heed::sum({"sum", loc}, *this, some_axes({"sum", loc}, axes, *this), keepdim);
+Tensor Tensor::mean(const Axes& axes, bool keepdim, Loc loc) const {
+  const Op op{"mean", loc};
+  return heed::mean(op, *this, some_axes(op, axes, *this), keepdim);
 }
-Tensor Tensor::mean(Loc loc) const { return heed::mean({"mean", loc}, *this, all_axes({"mean", loc}, *this), false); }
-Tensor Tensor::mean(int64_t axis, bool keepdim, Loc loc) const {
-  return heed::mean({"mean", loc}, *this, one_axis({"mean", loc}, axis, *this), keepdim);
+Tensor Tensor::var(const Axes& axes, double correction, bool keepdim, Loc loc) const {
+  const Op op{"var", loc};
+  return heed::var(op, *this, some_axes(op, axes, *this), correction, keepdim);
 }
-Tensor Tensor::mean(Axes axes, bool keepdim, Loc loc) const {
-  return heed::mean({"mean", loc}, *this, some_axes({"mean", loc}, axes, *this), keepdim);
+
+Tensor Tensor::std(const Axes& axes0, double correction, bool keepdim, Loc loc) const {
+  const Op op{"std", loc};
+  const Tensor& x = *this;
+  const Shape axes = some_axes(op, axes0, x);
+  const auto root = [](auto v) { return std::sqrt(v); };
+  return record(op, kernels::map(heed::var(op, x.detach(), axes, correction, keepdim), root),
+                {{x, [x, axes, n = freedom(x, axes, correction)](const Tensor& g, const Tensor& y) {
+                    // (x - mean) / (n y), and 0 where all are equal.
+                    const Tensor spread = keep(y, x.shape(), axes), centred = x - heed::mean({"std"}, x, axes, true);
+                    return keep(g, x.shape(), axes) / n * (centred / masked_fill(spread, eq(spread, 0), 1));
+                  }}});
 }
-Tensor Tensor::var(Loc loc) const { return heed::var({"var", loc}, *this, all_axes({"var", loc}, *this), false, true); }
-Tensor Tensor::var(int64_t axis, bool keepdim, bool unbiased, Loc loc) const {
-  return heed::var({"var", loc}, *this, one_axis({"var", loc}, axis, *this), keepdim, unbiased);
+
+Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
+  const Op op{"norm", loc};
+  const Tensor& x = *this;
+  check_floating(op, x);
+  if (std::isnan(p)) fail<ValueError>(op, "p is {}; need a number", p);
+  const Shape axes = some_axes(op, axes0, x);
+  if (std::isinf(p)) return extreme(op, abs(x, loc), axes, keepdim, p > 0 ? kernels::amax : kernels::amin);
+  if (p == 0)
+    return record(op, kernels::sum(ne(x, 0), axes, keepdim).to(x.dtype()),
+                  {{x, [x](const Tensor&) { return zeros_like(x); }}});
+  const Tensor powers = kernels::map(x, [p](auto v) {
+    using T = decltype(v);
+    return p == 2 ? v * v : p == 1 ? std::abs(v) : T(std::pow(std::abs(v), T(p)));
+  });
+  const auto root = [p](auto v) {
+    using T = decltype(v);
+    return p == 2 ? std::sqrt(v) : p == 1 ? v : T(std::pow(v, T(1 / p)));
+  };
+  return record(op, kernels::map(kernels::sum(powers, axes, keepdim), root),
+                {{x, [x, p, axes](const Tensor& g, const Tensor& y0) {
+                    // sign(x) (|x| / y)^(p - 1), and 0 where x or y is.
+                    const Tensor y = keep(y0, x.shape(), axes), safe = masked_fill(y, eq(y, 0), 1), ratio = x / safe;
+                    const Tensor dx = p == 2 ? ratio : sign(x) * pow(masked_fill(abs(ratio), eq(x, 0), 1), p - 1);
+                    return keep(g, x.shape(), axes) * dx;
+                  }}});
 }
+
+Tensor Tensor::prod(const Axes& axes0, bool keepdim, Loc loc) const {
+  const Op op{"prod", loc};
+  const Tensor& x = *this;
+  const Shape axes = some_axes(op, axes0, x), kept = kernels::reduced_shape(x.shape(), axes, false);
+  Shape order, rows = kept;
+  for (int i = 0; i < x.rank(); ++i)
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
+  for (const int64_t axis : axes) order.push_back(axis);
+  rows.push_back(count(x.shape(), axes));
+  const Tensor y = product_of_last((x.dtype() == boolean ? x.to(i64) : x).permute(order).reshape(rows));
+  return keepdim ? keep(y, x.shape(), axes) : y;
+}
+
+Tensor Tensor::any(const Axes& axes, bool keepdim, Loc loc) const {
+  const Op op{"any", loc};
+  const Shape reduced = some_axes(op, axes, *this);
+  return kernels::amax(dtype() == boolean ? *this : ne(*this, 0), reduced, keepdim);
+}
+Tensor Tensor::all(const Axes& axes, bool keepdim, Loc loc) const {
+  const Op op{"all", loc};
+  const Shape reduced = some_axes(op, axes, *this);
+  return kernels::amin(dtype() == boolean ? *this : ne(*this, 0), reduced, keepdim);
+}
+
 Tensor Tensor::max(Loc loc) const {
-  return extreme({"max", loc}, *this, all_axes({"max", loc}, *this), false, kernels::amax);
+  const Op op{"max", loc};
+  return extreme(op, *this, some_axes(op, {}, *this), false, kernels::amax);
 }
 Tensor Tensor::min(Loc loc) const {
-  return extreme({"min", loc}, *this, all_axes({"min", loc}, *this), false, kernels::amin);
+  const Op op{"min", loc};
+  return extreme(op, *this, some_axes(op, {}, *this), false, kernels::amin);
 }
 Tensor Tensor::max(int64_t axis, bool keepdim, Loc loc) const {
-  const Op op{"max", loc};
-  return picked(op, *this, int(one_axis(op, axis, *this)[0]), keepdim, kernels::argmax);
+  return picked({"max", loc}, *this, axis, keepdim, kernels::argmax);
 }
 Tensor Tensor::min(int64_t axis, bool keepdim, Loc loc) const {
-  const Op op{"min", loc};
-  return picked(op, *this, int(one_axis(op, axis, *this)[0]), keepdim, kernels::argmin);
+  return picked({"min", loc}, *this, axis, keepdim, kernels::argmin);
 }
 Tensor Tensor::argmax(Loc loc) const { return index_of_all({"argmax", loc}, *this, kernels::argmax); }
 Tensor Tensor::argmin(Loc loc) const { return index_of_all({"argmin", loc}, *this, kernels::argmin); }
 Tensor Tensor::argmax(int64_t axis, bool keepdim, Loc loc) const {
-  const Op op{"argmax", loc};
-  return index_of(op, *this, one_axis(op, axis, *this), keepdim, kernels::argmax);
+  return index_of({"argmax", loc}, *this, axis, keepdim, kernels::argmax);
 }
 Tensor Tensor::argmin(int64_t axis, bool keepdim, Loc loc) const {
-  const Op op{"argmin", loc};
-  return index_of(op, *this, one_axis(op, axis, *this), keepdim, kernels::argmin);
+  return index_of({"argmin", loc}, *this, axis, keepdim, kernels::argmin);
 }
 
-Tensor amax(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim, Loc loc) {
+Tensor amax(const Tensor& x, const Axes& axes, bool keepdim, Loc loc) {
   const Op op{"amax", loc};
   check_number(op, x);
-  return extreme(op, x, normalize_axes(op, axes, x.rank()), keepdim, kernels::amax);
+  return extreme(op, x, some_axes(op, axes, x), keepdim, kernels::amax);
 }
-Tensor amin(const Tensor& x, const std::vector<int64_t>& axes, bool keepdim, Loc loc) {
+Tensor amin(const Tensor& x, const Axes& axes, bool keepdim, Loc loc) {
   const Op op{"amin", loc};
   check_number(op, x);
-  return extreme(op, x, normalize_axes(op, axes, x.rank()), keepdim, kernels::amin);
+  return extreme(op, x, some_axes(op, axes, x), keepdim, kernels::amin);
 }
 
-Tensor logsumexp(const Tensor& x, int64_t axis0, bool keepdim, Loc loc) {
+Tensor logsumexp(const Tensor& x, const Axes& axes0, bool keepdim, Loc loc) {
   const Op op{"logsumexp", loc};
   check_floating(op, x);
-  const Shape axes = one_axis(op, axis0, x);
+  const Shape axes = some_axes(op, axes0, x);
   // Subtract the maximum so that exp cannot overflow; an infinite one stays in place, or inf - inf would be NaN.
-  const Tensor top = x.size(axis0) == 0 ? zeros(kernels::reduced_shape(x.shape(), axes, true), x.dtype())
-                                        : kernels::map(kernels::amax(x, axes, true), [](auto v) {
-                                            return std::abs(v) == INFINITY ? decltype(v)(0) : v;
-                                          });
+  const Tensor top = count(x.shape(), axes) == 0 ? zeros(kernels::reduced_shape(x.shape(), axes, true), x.dtype())
+                                                 : kernels::map(kernels::amax(x, axes, true), [](auto v) {
+                                                     return std::abs(v) == INFINITY ? decltype(v)(0) : v;
+                                                   });
   const Tensor shifted = kernels::map2(x, top.expand(x.shape()), [](auto v, auto m) { return std::exp(v - m); });
   const Tensor total = kernels::sum(shifted, axes, true);
   const Tensor y = kernels::map2(total, top, [](auto s, auto m) { return std::log(s) + m; });
@@ -169,9 +244,20 @@ Tensor logsumexp(const Tensor& x, int64_t axis0, bool keepdim, Loc loc) {
 Tensor cumsum(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"cumsum", loc};
   check_number(op, x);
-  const int axis = normalize_axis(op, axis0, x.rank());
+  const int axis = one_axis(op, axis0, x);
+  if (x.rank() == 0) return x;
   return record(op, kernels::cumsum(x, axis),
                 {{x, [axis](const Tensor& g) { return flip(cumsum(flip(g, axis), axis), axis); }}});
+}
+
+Tensor cumprod(const Tensor& x, int64_t axis0, Loc loc) {
+  const Op op{"cumprod", loc};
+  check_number(op, x);
+  const int axis = one_axis(op, axis0, x);
+  Tensor y = x;  // of the last `done` elements up to each: exact beside zeros, as are the derivatives
+  for (int64_t done = 1, n = x.rank() == 0 ? 1 : x.size(axis); done < n; done *= 2)
+    y = cat({y.narrow(axis, 0, done), y.narrow(axis, done, n - done) * y.narrow(axis, 0, n - done)}, axis);
+  return y;
 }
 
 }  // namespace heed

@@ -19,17 +19,26 @@ Tensor softmax(const Tensor& x, int64_t axis) { return exp(reference::log_softma
 Tensor log_softmax(const Tensor& x, int64_t axis) { return x - logsumexp(x, axis, true); }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
-  const int64_t V = logits.size(-1);
-  const Tensor flat = targets.reshape({targets.numel()}).contiguous();
-  const Tensor keep = ne(flat, static_cast<double>(options.ignore_index));
-  const double n = keep.sum().item<double>();
-  if (n == 0) return (logits * 0).sum();
-  const Tensor log_p = reference::log_softmax(logits.reshape({-1, V}), -1);
-  const Tensor safe = masked_fill(flat, logical_not(keep), 0);
-  const Tensor chosen = gather(log_p, 1, safe.unsqueeze(1)).squeeze(1);
-  const double e = options.label_smoothing;
-  const Tensor loss = chosen * -(1 - e) + (e > 0 ? log_p.sum(1) * (-e / static_cast<double>(V)) : zeros_like(chosen));
-  return masked_fill(loss, logical_not(keep), 0).sum() * (1 / n);
+  const auto& [weight, ignore_index, reduction, e] = options;
+  const double V = static_cast<double>(logits.size(-1));
+  const Tensor log_p = reference::log_softmax(logits, -1);
+  if (is_floating(targets.dtype())) {
+    const Tensor smoothed = targets * (1 - e) + e / V;
+    const Tensor losses = -(log_p * (weight.defined() ? smoothed * weight : smoothed)).sum(-1);
+    return reduction == Reduction::none ? losses : reduction == Reduction::sum ? losses.sum() : losses.mean();
+  }
+  const Tensor chosen = nll_loss(log_p, targets, {weight, ignore_index, reduction});
+  if (e == 0) return chosen;
+  // The share e / V of every class: as if each in turn were the target, divided by the same number of rows.
+  const Tensor skipped = eq(targets, ignore_index);
+  const Tensor all = -(weight.defined() ? log_p * weight : log_p).sum(-1), losses = masked_fill(all, skipped, 0);
+  if (reduction == Reduction::none) return chosen * (1 - e) + losses * (e / V);
+  const double rows =
+      weight.defined()
+          ? -nll_loss(weight.expand(log_p.shape()).detach(), targets, {{}, ignore_index, Reduction::sum}).item<double>()
+          : static_cast<double>(targets.numel() - skipped.sum().item<int64_t>());
+  const double share = reduction == Reduction::sum ? 1 : rows == 0 ? 0 : 1 / rows;
+  return chosen * (1 - e) + losses.sum() * (e / V * share);
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {

@@ -57,9 +57,13 @@ void adam_part(const AdamNumbers<Real>& s, const AdamSlot<Real>& a) {
     const V p = hn::Mul(at(a.p), keep);
     const V g = hn::MulAdd(at(a.g), grad_scale, hn::Mul(decay, p));
     const V m = hn::MulAdd(g, rest1, hn::Mul(at(a.m), beta1));
-    const V v = hn::MulAdd(hn::Mul(g, g), rest2, hn::Mul(at(a.v), beta2));
+    V v = hn::MulAdd(hn::Mul(g, g), rest2, hn::Mul(at(a.v), beta2));
     at.store(m, a.m);
     at.store(v, a.v);
+    if (a.v_max) {  // AMSGrad
+      v = hn::Max(at(a.v_max), v);
+      at.store(v, a.v_max);
+    }
     at.store(hn::Sub(p, hn::Div(hn::Mul(rate, m), hn::MulAdd(hn::Sqrt(v), root, eps))), a.p);
   });
 }
@@ -82,12 +86,22 @@ T* shifted(T* p, int64_t by) {
 
 template <class T>
 AdamSlot<T> part_of(const AdamSlot<T>& a, int64_t begin, int64_t n) {
-  return {a.p + begin, a.g + begin, a.m + begin, a.v + begin, n};
+  return {a.p + begin, a.g + begin, a.m + begin, a.v + begin, n, shifted(a.v_max, begin)};
 }
 
 template <class T>
 SgdSlot<T> part_of(const SgdSlot<T>& a, int64_t begin, int64_t n) {
   return {a.p + begin, a.g + begin, shifted(a.momentum, begin), n};
+}
+
+template <class T>
+RmsPropSlot<T> part_of(const RmsPropSlot<T>& a, int64_t begin, int64_t n) {
+  return {a.p + begin, a.g + begin, a.square + begin, shifted(a.mean, begin), shifted(a.momentum, begin), n};
+}
+
+template <class T>
+AdagradSlot<T> part_of(const AdagradSlot<T>& a, int64_t begin, int64_t n) {
+  return {a.p + begin, a.g + begin, a.sum + begin, n};
 }
 
 /// Calls f(part) for parts of all slots, in parallel over the parts of all slots together.
@@ -131,10 +145,45 @@ void sgd(std::span<const SgdSlot<T>> slots, const SgdStep& s) {
   });
 }
 
+template <class T>
+void rmsprop(std::span<const RmsPropSlot<T>> slots, const RmsPropStep& s) {
+  const T lr = T(s.lr), alpha = T(s.alpha), rest = T(1 - s.alpha), eps = T(s.eps), decay = T(s.weight_decay),
+          momentum = T(s.momentum), grad_scale = T(s.grad_scale);
+  for_parts(slots, [=](const RmsPropSlot<T>& a) {
+    for (int64_t i = 0; i < a.n; ++i) {
+      const T g = a.g[i] * grad_scale + decay * a.p[i];
+      T variance = a.square[i] = alpha * a.square[i] + rest * g * g;
+      if (a.mean) {
+        const T mean = a.mean[i] += rest * (g - a.mean[i]);
+        variance -= mean * mean;
+      }
+      T step = g / (std::sqrt(variance) + eps);
+      if (a.momentum) step = a.momentum[i] = momentum * a.momentum[i] + step;
+      a.p[i] -= lr * step;
+    }
+  });
+}
+
+template <class T>
+void adagrad(std::span<const AdagradSlot<T>> slots, const AdagradStep& s) {
+  const T lr = T(s.lr), eps = T(s.eps), decay = T(s.weight_decay), grad_scale = T(s.grad_scale);
+  for_parts(slots, [=](const AdagradSlot<T>& a) {
+    for (int64_t i = 0; i < a.n; ++i) {
+      const T g = a.g[i] * grad_scale + decay * a.p[i];
+      a.sum[i] += g * g;
+      a.p[i] -= lr * g / (std::sqrt(a.sum[i]) + eps);
+    }
+  });
+}
+
 template void adam(std::span<const AdamSlot<float>>, const AdamStep&);
 template void adam(std::span<const AdamSlot<double>>, const AdamStep&);
 template void sgd(std::span<const SgdSlot<float>>, const SgdStep&);
 template void sgd(std::span<const SgdSlot<double>>, const SgdStep&);
+template void rmsprop(std::span<const RmsPropSlot<float>>, const RmsPropStep&);
+template void rmsprop(std::span<const RmsPropSlot<double>>, const RmsPropStep&);
+template void adagrad(std::span<const AdagradSlot<float>>, const AdagradStep&);
+template void adagrad(std::span<const AdagradSlot<double>>, const AdagradStep&);
 
 }  // namespace heed::kernels
 #endif

@@ -8,7 +8,8 @@
 
 namespace heed::kernels {
 
-/// n elements of a parameter, its gradient and its running moments (zero before the first step).
+/// n elements of a parameter, its gradient and its running moments (zero before the first step); with AMSGrad also the
+/// largest v so far, else null.
 template <class T>
 struct AdamSlot {
   T* p;
@@ -16,6 +17,7 @@ struct AdamSlot {
   T* m;
   T* v;
   int64_t n;
+  T* v_max = nullptr;
 };
 
 struct AdamStep {
@@ -48,5 +50,43 @@ struct SgdStep {
 
 template <class T>
 void sgd(std::span<const SgdSlot<T>> slots, const SgdStep& step);
+
+/// n elements of a parameter, its gradient and the running mean of its squares; if centred also the gradient's running
+/// mean, and with momentum its buffer, each else null.
+template <class T>
+struct RmsPropSlot {
+  T* p;
+  const T* g;
+  T* square;
+  T* mean;
+  T* momentum;
+  int64_t n;
+};
+
+struct RmsPropStep {
+  double lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
+  double grad_scale = 1;
+};
+
+template <class T>
+void rmsprop(std::span<const RmsPropSlot<T>> slots, const RmsPropStep& step);
+
+/// n elements of a parameter, its gradient and the sum of its squares.
+template <class T>
+struct AdagradSlot {
+  T* p;
+  const T* g;
+  T* sum;
+  int64_t n;
+};
+
+struct AdagradStep {
+  double lr = 1e-2, eps = 1e-10, weight_decay = 0;
+  double grad_scale = 1;
+};
+
+/// Duchi et al. 2011.
+template <class T>
+void adagrad(std::span<const AdagradSlot<T>> slots, const AdagradStep& step);
 
 }  // namespace heed::kernels
