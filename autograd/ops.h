@@ -115,7 +115,7 @@ Tensor clamp(const Tensor& x, Scalar low, Scalar high, Loc loc = Loc::current())
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor where(const Tensor& condition, const Tensor& a, Scalar s, Loc loc = Loc::current());
 Tensor where(const Tensor& condition, Scalar s, const Tensor& b, Loc loc = Loc::current());
-/// x, with `value` where mask (boolean) holds.
+/// x, with `value` where mask (boolean) holds; the two broadcast.
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc = Loc::current());
 
 // --- reductions beside the members of Tensor: axes {} means all -------------------------------------------------------
@@ -140,7 +140,7 @@ Tensor outer(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 /// letters that stand once, sorted. "..." stands for any further axes, which broadcast. A letter twice in one operand is
 /// its diagonal. Throws ValueError for a malformed equation, ShapeError for axes that do not fit.
 Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands, Loc loc = Loc::current());
-/// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out).
+/// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out). A weight (in), with a bias (): -> (...).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Loc loc = Loc::current());
 
 // --- joining, splitting, picking; cat, stack, split, index_select, gather, flip and tril take any dtype ------------------
@@ -152,14 +152,39 @@ Tensor stack(const std::vector<Tensor>& tensors, int64_t axis, Loc loc = Loc::cu
 std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis, Loc loc = Loc::current());
 /// Views of the given sizes, which must add up.
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis, Loc loc = Loc::current());
+/// Views of an axis's parts, `chunks` or fewer: equal sizes, but that the last may be smaller.
+std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis = 0, Loc loc = Loc::current());
+/// x repeats[i] times along axis i; repeats has x's rank, or more for new axes in front. tile also takes fewer: for the last axes.
+Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc = Loc::current());
+Tensor tile(const Tensor& x, const Shape& repeats, Loc loc = Loc::current());
+/// Elements moved up by `shift` along an axis; those that leave its end come in at its start.
+Tensor roll(const Tensor& x, int64_t shift, int64_t axis, Loc loc = Loc::current());
+/// x with `value` around it: pads are (before, after) the last axis, then the one before, ...; negative ones cut off.
+Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value = 0, Loc loc = Loc::current());
+/// A view of the elements x[..., i, ..., i + offset, ...] of two axes, which go; the diagonal is the last axis.
+Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t axis1 = 0, int64_t axis2 = 1, Loc loc = Loc::current());
+/// The sum of the diagonal of x (n, m) -> ().
+Tensor trace(const Tensor& x, Loc loc = Loc::current());
 /// y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis. index i64, of x's rank, no larger than x elsewhere.
+/// Here and below, a negative index counts from the axis's end; IndexError names the first index out of range.
 Tensor gather(const Tensor& x, int64_t axis, const Tensor& index, Loc loc = Loc::current());
 /// Slices of x along an axis, in the order of index (n) i64.
 Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, Loc loc = Loc::current());
-/// Zeros of x's shape with g's slices added at index: index_select's gradient. `size` is x's size on the axis.
-Tensor index_add(const Tensor& g, int64_t axis, const Tensor& index, int64_t size, Loc loc = Loc::current());
-/// Zeros with g's elements added where gather took them: gather's gradient.
-Tensor scatter_add(const Tensor& g, int64_t axis, const Tensor& index, const Shape& shape, Loc loc = Loc::current());
+/// x with source's slices added at index (n) i64; source has x's shape, but n on the axis. Equal indices add up.
+Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source, Loc loc = Loc::current());
+/// x with src's elements added (put) where gather(x, axis, index) would take them; src is at least as large as index.
+/// Equal indices add up in scatter_add; in scatter the last is kept, and the gradient of src holds for distinct ones only.
+Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& src, Loc loc = Loc::current());
+Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& src, Loc loc = Loc::current());
+/// (..., classes) i64: 1 at index (...) i64, 0 elsewhere. Without `classes`, one more than the largest index.
+Tensor one_hot(const Tensor& index, int64_t classes = -1, Loc loc = Loc::current());
+/// Sorted along an axis: values, and i64 indices into x. Equal elements keep their order; NaN counts as the largest.
+std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t axis = -1, bool descending = false, Loc loc = Loc::current());
+/// sort's indices.
+Tensor argsort(const Tensor& x, int64_t axis = -1, bool descending = false, Loc loc = Loc::current());
+/// The k largest (smallest) elements along an axis, in order, and their indices.
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis = -1, bool largest = true,
+                               Loc loc = Loc::current());
 /// The last two axes' lower (upper) triangle: elements with column - row <= diagonal (>= diagonal); zeros elsewhere.
 Tensor tril(const Tensor& x, int64_t diagonal = 0, Loc loc = Loc::current());
 Tensor triu(const Tensor& x, int64_t diagonal = 0, Loc loc = Loc::current());

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include <heed/tensor/dtype.h>
@@ -41,6 +42,31 @@ struct Index {
   Loc where;
   Index(std::integral auto i, Loc loc = Loc::current()) : at(static_cast<int64_t>(i)), where(loc) {}
 };
+
+/// What stands in x(...) for an axis: `all` of it, a new axis of size 1 (`none`), all the axes that are not named (`ellipsis`).
+/// `none` is also the open end of a slice.
+enum class All { all };
+enum class None { none };
+enum class Ellipsis { ellipsis };
+using enum All;
+using enum None;
+using enum Ellipsis;
+
+/// Elements start, start + step, ... before stop of an axis, as in Python: negative ends count from the axis's end, and
+/// ends outside the axis are moved to it. The step is at least 1.
+struct Slice {
+  std::optional<int64_t> start, stop;
+  int64_t step = 1;
+};
+/// One end of a slice: a number, or `none`.
+struct SliceEnd {
+  std::optional<int64_t> at;
+  SliceEnd(std::integral auto i) : at(static_cast<int64_t>(i)) {}
+  SliceEnd(None) {}
+};
+inline Slice slice(SliceEnd stop) { return {{}, stop.at}; }
+inline Slice slice(SliceEnd start, SliceEnd stop, int64_t step = 1) { return {start.at, stop.at, step}; }
+struct Subscript;
 
 class Tensor {
  public:
@@ -141,15 +167,25 @@ class Tensor {
   /// The last two axes swapped.
   Tensor mT(Loc loc = Loc::current()) const;
   Tensor permute(const Shape& axes, Loc loc = Loc::current()) const;
-  /// Elements start .. start + length - 1 of one axis.
+  /// Elements start .. start + length - 1 of one axis; a negative start counts from its end.
   Tensor narrow(int64_t axis, int64_t start, int64_t length, Loc loc = Loc::current()) const;
   /// One index of one axis, which goes.
   Tensor select(int64_t axis, int64_t index, Loc loc = Loc::current()) const;
   /// select(0, index).
   Tensor operator[](Index index) const;
+  /// x(all, slice(0, -1)): a part by one subscript an axis, of which trailing ones may be left out: an integer, slice(start,
+  /// stop, step), `all`, `none`, `ellipsis`, or a tensor of indices, i64 or boolean. Without tensors it is a view.
+  /// As PyTorch's: i64 indices broadcast together, and their axes take the place of the axes that they index, or stand in front
+  /// if those are apart; a boolean index stands for the places where it is true, and covers as many axes as it has.
+  /// Throws IndexError for too many subscripts and for an index out of range, ShapeError for a boolean index of another shape
+  /// than the axes it covers, ValueError for a step below 1.
+  template <class... Rest>
+  Tensor operator()(const Subscript& first, const Rest&... rest) const;
+  /// The same from a list.
+  Tensor index(const std::vector<Subscript>& subscripts, Loc loc = Loc::current()) const;
   /// Broadcast to `shape` with stride 0; -1 keeps a size.
   Tensor expand(const Shape& shape, Loc loc = Loc::current()) const;
-  /// Without axis `axis`, which must have size 1.
+  /// Without axis `axis`; itself if that has another size than 1.
   Tensor squeeze(int64_t axis, Loc loc = Loc::current()) const;
   /// Without any axis of size 1.
   Tensor squeeze(Loc loc = Loc::current()) const;
@@ -203,6 +239,25 @@ class Tensor {
   bool whole_ = false;                    // made with its storage, which then keeps its leaf
   std::shared_ptr<autograd::Node> node_;  // of a result, or the leaf of a view
 };
+
+/// What stands between the commas of x(...), and the caller's line.
+struct Subscript {
+  std::variant<All, None, Ellipsis, int64_t, Slice, Tensor> what;
+  Loc where;
+  Subscript(All a, Loc loc = Loc::current()) : what(a), where(loc) {}
+  Subscript(None n, Loc loc = Loc::current()) : what(n), where(loc) {}
+  Subscript(Ellipsis e, Loc loc = Loc::current()) : what(e), where(loc) {}
+  Subscript(const Slice& s, Loc loc = Loc::current()) : what(s), where(loc) {}
+  Subscript(const Tensor& t, Loc loc = Loc::current()) : what(t), where(loc) {}
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Subscript(T i, Loc loc = Loc::current())
+      : what(static_cast<int64_t>(i)), where(loc) {}
+};
+
+template <class... Rest>
+Tensor Tensor::operator()(const Subscript& first, const Rest&... rest) const {
+  return index({first, Subscript(rest, first.where)...}, first.where);
+}
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 

@@ -41,11 +41,9 @@ std::vector<ErrorCase> elementwise() {
       refuses<ValueError>("clamp: low nan and high 1; need numbers", [] { clamp(real({2}), NAN, 1); }),
       refuses<DTypeError>("where: the condition is f32; need boolean", [] { where(real({2}), real({2}), real({2})); }),
       refuses<DTypeError>("masked_fill: the mask is i64; need boolean", [] { masked_fill(real({2}), whole({2}), 0); }),
-      refuses<ShapeError>(
-          "masked_fill: the mask (2, 3) does not broadcast to (3); need sizes of 1 or equal, aligned at the right",
-          [] {
-            masked_fill(real({3}), flags({2, 3}), 0);
-          }),
+      refuses<ShapeError>("masked_fill: shapes (3) and (2) do not broadcast; need equal sizes or 1 on every axis, "
+                          "aligned at the right",
+                          [] { masked_fill(real({3}), flags({2}), 0); }),
       refuses<DTypeError>("eq: dtypes differ: f32 and i64; need equal dtypes: cast the second with .to(f32)",
                           [] { (void)(real({2}) == whole({2})); }),
       refuses<DTypeError>("logical_not: the input is f32; need boolean", [] { logical_not(real({2})); }),
@@ -223,10 +221,6 @@ std::vector<ErrorCase> views() {
                           [] {
                             real({2, 3}).expand({3});
                           }),
-      refuses<ShapeError>("squeeze: axis 1 of shape (2, 3) has size 3; need 1",
-                          [] {
-                            real({2, 3}).squeeze(1);
-                          }),
       refuses<IndexError>("unsqueeze: axis 4 is out of range for rank 3; need -3 <= axis < 3",
                           [] {
                             real({2, 3}).unsqueeze(4);
@@ -245,6 +239,48 @@ std::vector<ErrorCase> views() {
           [] {
             sum_to(real({2, 3}), {2});
           }),
+  };
+}
+
+std::vector<ErrorCase> subscripts() {
+  return {
+      refuses<IndexError>("index: index 3 is out of range for axis 1 of shape (2, 3); need -3 <= index < 3",
+                          [] {
+                            real({2, 3})(all, 3);
+                          }),
+      refuses<IndexError>("index: index -4 is out of range for axis 1 of shape (2, 3); need -3 <= index < 3",
+                          [] {
+                            real({2, 3})(all, tensor({0, -4}));
+                          }),
+      refuses<IndexError>("index: subscripts for 3 axes of shape (2, 3); need at most 2",
+                          [] {
+                            real({2, 3})(all, none, 0, 0);
+                          }),
+      refuses<ShapeError>("index: a part of shape (1, 1, 1, 1, 1, 1, 1, 1) with 9 axes; need at most 8",
+                          [] {
+                            real({1, 1, 1, 1, 1, 1, 1, 1})(none);
+                          }),
+      refuses<ValueError>("index: ellipsis stands 2 times; need at most once",
+                          [] {
+                            real({2, 3})(ellipsis, 0, ellipsis);
+                          }),
+      refuses<ValueError>("index: a slice with step -1; need at least 1, and flip(x, 1) to reverse",
+                          [] {
+                            real({2, 3})(all, slice(none, none, -1));
+                          }),
+      refuses<ShapeError>("index: a boolean index of shape (2) for shape (2, 3) from axis 1 on; need (3)",
+                          [] {
+                            real({2, 3})(all, flags({2}));
+                          }),
+      refuses<DTypeError>("index: an index tensor is f32 (2); need i64, or boolean of rank 1 or more",
+                          [] {
+                            real({2, 3})(real({2}));
+                          }),
+      refuses<ShapeError>("index: the indices (2) and (3) do not broadcast; need equal sizes or 1 on every axis, "
+                          "aligned at the right",
+                          [] {
+                            real({2, 3})(whole({2}), whole({3}));
+                          }),
   };
 }
 
@@ -277,7 +313,7 @@ std::vector<ErrorCase> joins_and_picks() {
                           [] {
                             split(real({4}), std::vector<int64_t>{5, -1}, 0);
                           }),
-      refuses<IndexError>("gather: index 3 is out of range; need 0 <= index < 3",
+      refuses<IndexError>("gather: index 3 is out of range; need -3 <= index < 3",
                           [] {
                             gather(real({3}), 0, tensor({0, 3}));
                           }),
@@ -287,15 +323,50 @@ std::vector<ErrorCase> joins_and_picks() {
             gather(real({2, 2}), 0, whole({2, 3}));
           }),
       refuses<DTypeError>("gather: the index is f32; need i64", [] { gather(real({3}), 0, real({3})); }),
-      refuses<IndexError>("index_select: index -1 is out of range; need 0 <= index < 3",
-                          [] { index_select(real({3}), 0, tensor({-1})); }),
+      refuses<IndexError>("index_select: index -4 is out of range; need -3 <= index < 3",
+                          [] { index_select(real({3}), 0, tensor({-4})); }),
       refuses<ShapeError>("index_select: the index has shape (1, 1); need rank 1",
                           [] {
                             index_select(real({3}), 0, whole({1, 1}));
                           }),
-      refuses<ValueError>("index_add: size -1; need at least 0", [] { index_add(real({3}), 0, whole({3}), -1); }),
-      refuses<ShapeError>("index_add: the index (2) does not fit axis 0 of (3); need (3)",
-                          [] { index_add(real({3}), 0, whole({2}), 5); }),
+      refuses<ShapeError>(
+          "index_add: the index (2) and source (3) do not fit axis 0 of (5); need an index (n) and a source (2)",
+          [] { index_add(real({5}), 0, whole({2}), real({3})); }),
+      refuses<ShapeError>("scatter_add: src (1) is smaller than the index (2); need at least its size on every axis",
+                          [] { scatter_add(real({3}), 0, whole({2}), real({1})); }),
+      refuses<IndexError>("scatter: index -4 is out of range; need -3 <= index < 3",
+                          [] { scatter(real({3}), 0, tensor({-4}), real({1})); }),
+      refuses<DTypeError>("scatter: dtypes differ: f32 and i64; need equal dtypes: cast the second with .to(f32)",
+                          [] { scatter(real({3}), 0, whole({1}), whole({1})); }),
+      refuses<IndexError>("one_hot: index 3 is out of range; need 0 <= index < 3", [] { one_hot(tensor({3}), 3); }),
+      refuses<ValueError>("one_hot: the index (0) has no largest element; need classes", [] { one_hot(whole({0})); }),
+      refuses<ValueError>("chunk: 0 chunks; need at least 1", [] { chunk(real({3}), 0); }),
+      refuses<ShapeError>("repeat: repeats (2) for shape (2, 3); need at least 2 numbers",
+                          [] {
+                            repeat(real({2, 3}), {2});
+                          }),
+      refuses<ValueError>("repeat: -1 repeats in (2, -1); need at least 0",
+                          [] {
+                            repeat(real({2, 3}), {2, -1});
+                          }),
+      refuses<ValueError>("pad: 3 pads for shape (2, 3); need two an axis, for at most 2 axes",
+                          [] {
+                            pad(real({2, 3}), {1, 1, 1});
+                          }),
+      refuses<ValueError>("pad: pads -3 and 1 take more than axis 0 of shape (2) has; need at least -2 together",
+                          [] {
+                            pad(real({2}), {-3, 1});
+                          }),
+      refuses<ValueError>("topk: k 4 of axis 1 of (2, 3); need 0 <= k <= 3",
+                          [] {
+                            topk(real({2, 3}), 4);
+                          }),
+      refuses<IndexError>("sort: axis 1 is out of range for rank 1; need -1 <= axis < 1", [] { sort(real({3}), 1); }),
+      refuses<ValueError>("diagonal: axis -2 is given twice; need distinct axes",
+                          [] {
+                            diagonal(real({2, 3}), 0, 0, -2);
+                          }),
+      refuses<ShapeError>("trace: input has shape (3); need rank 2", [] { trace(real({3})); }),
       refuses<ShapeError>("tril: input has shape (3); need rank 2 or more", [] { tril(real({3})); }),
       refuses<IndexError>("flip: axis 1 is out of range for rank 1; need -1 <= axis < 1", [] { flip(real({3}), 1); }),
   };
@@ -547,8 +618,8 @@ std::vector<ErrorCase> recurrent_and_additive() {
 
 std::vector<ErrorCase> op_errors() {
   std::vector<ErrorCase> all;
-  for (auto part : {elementwise, reductions, named_products, more_losses, views, joins_and_picks, products_and_losses,
-                    layers, attentive, recurrent_and_additive})
+  for (auto part : {elementwise, reductions, named_products, more_losses, views, subscripts, joins_and_picks,
+                    products_and_losses, layers, attentive, recurrent_and_additive})
     for (ErrorCase& one : part()) all.push_back(std::move(one));
   return all;
 }

@@ -326,6 +326,7 @@ std::vector<OpRecord> choices() {
   };
   m.sample("equal shapes (3, 4)", masked({3, 4}, {3, 4}, 0.5), fill, "x[0].masked_fill(x[1], -3.5)");
   m.sample("mask stretches (2, 3, 4), (3, 1)", masked({2, 3, 4}, {3, 1}, 0.5), fill, "x[0].masked_fill(x[1], -3.5)");
+  m.sample("x stretches (3), (2, 1)", masked({3}, {2, 1}, 0.5), fill, "x[0].masked_fill(x[1], -3.5)");
   m.sample("all masked", masked({2, 3}, {2, 3}, 1), fill, "x[0].masked_fill(x[1], -3.5)");
   m.sample("none masked", masked({2, 3}, {2, 3}, 0), fill, "x[0].masked_fill(x[1], -3.5)");
   m.sample("empty (0, 4)", masked({0, 4}, {4}, 0.5), fill, "x[0].masked_fill(x[1], -3.5)");

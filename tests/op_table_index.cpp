@@ -19,6 +19,9 @@ Inputs indexed(const Shape& x, const Shape& index, int64_t bound) {
   return [=](Draw& d) { return List{d.real(x), d.integers(0, bound, index)}; };
 }
 
+/// PyTorch takes a src larger than the index, but cannot differentiate it.
+constexpr const char* kSource = "x[2][tuple(map(slice, x[1].shape))]";
+
 std::vector<OpRecord> joins() {
   std::vector<OpRecord> all;
   OpRecord c{"cat(tensors, axis)"};
@@ -83,6 +86,19 @@ std::vector<OpRecord> joins() {
       },
       "torch.split(x[0], [2, 2, 2], 0)[1] * 2");
   all.push_back(sizes);
+
+  OpRecord chunks{"chunk(x, chunks, axis)"};
+  const auto chunking = [&](const Shape& shape, int64_t n, int64_t axis) {
+    chunks.sample(
+        fmt::format("{} in {} along {}", shape, n, axis), real({shape}),
+        [=](const List& x) { return chunk(x[0], n, axis); }, fmt::format("torch.chunk(x[0], {}, {})", n, axis));
+  };
+  chunking({6, 2}, 3, 0);
+  chunking({2, 5}, 2, -1);
+  chunking({5}, 4, 0);
+  chunking({2}, 7, 0);
+  chunking({0, 2}, 2, 0);
+  all.push_back(chunks);
   return all;
 }
 
@@ -100,6 +116,12 @@ std::vector<OpRecord> picks() {
   gathering({4}, 0, {7}, 4);
   gathering({3, 4}, 1, {3, 0}, 4);
   gathering({1}, 0, {1}, 1);
+  g.sample(
+      "from the end", real({{2, 3}}),
+      [](const List& x) {
+        return gather(x[0], 1, tensor({{-1, 0}, {1, -3}}));
+      },
+      "torch.gather(x[0], 1, torch.tensor([[2, 0], [1, 0]]))");
   all.push_back(g);
 
   OpRecord is{"index_select(x, axis, index)"};
@@ -115,40 +137,113 @@ std::vector<OpRecord> picks() {
   selecting({2, 3, 2}, -2, 4);
   selecting({3}, 0, 1);
   selecting({3, 2}, 0, 0);
+  is.sample(
+      "from the end", real({{3, 2}}),
+      [](const List& x) {
+        return index_select(x[0], 0, tensor({-1, 0, -3}));
+      },
+      "x[0][torch.tensor([-1, 0, -3])]");
   all.push_back(is);
 
-  OpRecord ia{"index_add(g, axis, index, size)"};
-  const auto adding = [&](const Shape& x, int axis, int64_t size) {
-    Shape full = x;
-    full[axis] = size;
+  OpRecord ia{"index_add(x, axis, index, source)"};
+  const auto adding = [&](const Shape& x, int axis, int64_t n) {
+    Shape part = x;
+    part[axis] = n;
     ia.sample(
-        fmt::format("{} into {}", x, full), indexed(x, {x[axis]}, size),
-        [=](const List& in) { return index_add(in[0], axis, in[1], size); },
-        fmt::format("torch.zeros([{}], dtype=x[0].dtype).index_add({}, x[1], x[0])",
-                    fmt::join(full.begin(), full.end(), ", "), axis));
+        fmt::format("{} into {}", part, x),
+        [=](Draw& d) {
+          return List{d.real(x), d.integers(-x[axis], x[axis], {n}), d.real(part)};
+        },
+        [=](const List& in) { return index_add(in[0], axis, in[1], in[2]); },
+        fmt::format("x[0].index_add({}, x[1] % {}, x[2])", axis, std::max<int64_t>(1, x[axis])));
   };
-  adding({5, 2}, 0, 3);
-  adding({2, 4}, 1, 6);
-  adding({2, 3, 2}, 1, 2);
-  adding({0, 3}, 0, 2);
+  adding({3, 2}, 0, 5);
+  adding({2, 6}, 1, 4);
+  adding({2, 2, 2}, 1, 3);
+  adding({2, 3}, 0, 0);
   adding({1}, 0, 1);
   all.push_back(ia);
 
-  OpRecord sa{"scatter_add(g, axis, index, shape)"};
-  const auto scattering = [&](const Shape& x, int64_t axis, const Shape& full) {
-    const int64_t bound = full[static_cast<int>(axis)];
+  OpRecord sa{"scatter_add(x, axis, index, src)"};
+  const auto scattering = [&](const Shape& x, int64_t axis, const Shape& index, const Shape& src) {
+    const int64_t bound = x[static_cast<int>(axis)];
     sa.sample(
-        fmt::format("{} into {}", x, full), indexed(x, x, bound),
-        [=](const List& in) { return scatter_add(in[0], axis, in[1], full); },
-        fmt::format("torch.zeros([{}], dtype=x[0].dtype).scatter_add({}, x[1], x[0])",
-                    fmt::join(full.begin(), full.end(), ", "), axis));
+        fmt::format("{} at {} into {}", src, index, x),
+        [=](Draw& d) {
+          return List{d.real(x), d.integers(-bound, bound, index), d.real(src)};
+        },
+        [=](const List& in) { return scatter_add(in[0], axis, in[1], in[2]); },
+        fmt::format("x[0].scatter_add({}, x[1] % {}, {})", axis, bound, kSource));
   };
-  scattering({2, 4}, 0, {3, 4});
-  scattering({3, 6}, 1, {3, 4});
-  scattering({2, 5, 3}, 1, {2, 3, 4});
-  scattering({0, 3}, 0, {2, 3});
-  scattering({1}, 0, {1});
+  scattering({3, 4}, 0, {2, 4}, {2, 4});
+  scattering({3, 4}, 1, {3, 6}, {3, 7});
+  scattering({2, 3, 4}, 1, {2, 5, 3}, {3, 5, 4});
+  scattering({2, 3}, 0, {0, 3}, {0, 3});
+  scattering({1}, 0, {1}, {1});
   all.push_back(sa);
+
+  OpRecord put{"scatter(x, axis, index, src)"};
+  const auto putting = [&](const Shape& x, const NestedList& index, int64_t axis, const Shape& src) {
+    put.sample(
+        fmt::format("{} into {} along {}", src, x, axis),
+        [=](Draw& d) {
+          return List{d.real(x), tensor(index), d.real(src)};
+        },
+        [=](const List& in) { return scatter(in[0], axis, in[1], in[2]); },
+        fmt::format("x[0].scatter({}, x[1] % {}, {})", axis, x[static_cast<int>(axis)], kSource));
+  };
+  putting({3, 4}, {{0, 2, -1}, {1, 0, 0}}, 0, {2, 3});
+  putting({2, 3}, {{2, 0}, {0, -2}}, 1, {2, 3});
+  putting({2}, {1}, 0, {1});
+  all.push_back(put);
+
+  OpRecord hot{"one_hot(index, classes)"};
+  hot.no_gradient();
+  for (const Shape& shape : {Shape{4}, Shape{2, 3}, Shape{}, Shape{0, 2}})
+    hot.sample(
+        fmt::format("{}", shape), [=](Draw& d) { return List{d.integers(0, 5, shape)}; },
+        [](const List& x) { return one_hot(x[0], 5); }, "F.one_hot(x[0], 5)");
+  hot.sample(
+      "without classes", [](Draw& d) { return List{d.integers(0, 5, {4})}; },
+      [](const List& x) { return one_hot(x[0]); }, "F.one_hot(x[0])");
+  all.push_back(hot);
+  return all;
+}
+
+std::vector<OpRecord> orders() {
+  std::vector<OpRecord> all;
+  OpRecord s{"sort(x, axis, descending)"};
+  OpRecord a{"argsort(x, axis, descending)"};
+  a.no_gradient();
+  OpRecord t{"topk(x, k, axis, largest)"};
+  const auto add = [&](const Shape& shape, int64_t axis, bool down, int64_t k) {
+    const std::string name = fmt::format("{} along {}{}", shape, axis, down ? ", descending" : "");
+    const char* order = down ? "True" : "False";
+    s.sample(
+        name, real({shape}), [=](const List& x) { return sort(x[0], axis, down); },
+        fmt::format("list(torch.sort(x[0], {}, {}))", axis, order));
+    a.sample(
+        name, real({shape}), [=](const List& x) { return argsort(x[0], axis, down); },
+        fmt::format("torch.argsort(x[0], {}, {})", axis, order));
+    t.sample(
+        fmt::format("{} of {}", k, name), real({shape}), [=](const List& x) { return topk(x[0], k, axis, down); },
+        fmt::format("list(torch.topk(x[0], {}, {}, {}))", k, axis, order));
+  };
+  add({5}, 0, false, 2);
+  add({3, 4}, -1, true, 3);
+  add({2, 5, 2}, 1, false, 1);
+  add({4, 3}, 0, true, 4);
+  add({2, 0}, 1, true, 0);
+  add({1}, -1, true, 1);
+  s.sample(
+      "integers with equals",
+      [](Draw& d) {
+        return List{d.integers(0, 3, {2, 9})};
+      },
+      [](const List& x) { return sort(x[0], 1, true); }, "list(torch.sort(x[0], dim=1, descending=True, stable=True))");
+  all.push_back(s);
+  all.push_back(a);
+  all.push_back(t);
   return all;
 }
 
@@ -185,6 +280,74 @@ std::vector<OpRecord> rearranged() {
       "empty", real({{2, 0}}), [](const List& x) { return flip(x[0], 1); }, "torch.flip(x[0], [1])");
   all.push_back(f);
 
+  OpRecord ro{"roll(x, shift, axis)"};
+  const auto rolling = [&](const Shape& shape, int64_t shift, int64_t axis) {
+    ro.sample(
+        fmt::format("{} by {} along {}", shape, shift, axis), real({shape}),
+        [=](const List& x) { return roll(x[0], shift, axis); }, fmt::format("torch.roll(x[0], {}, {})", shift, axis));
+  };
+  rolling({5}, 2, 0);
+  rolling({3, 4}, -1, 1);
+  rolling({2, 3, 2}, 7, -2);
+  rolling({0, 2}, 1, 0);
+  rolling({1}, 3, 0);
+  all.push_back(ro);
+
+  OpRecord re{"repeat(x, repeats)"};
+  OpRecord ti{"tile(x, repeats)"};
+  const auto repeating = [&](OpRecord& r, const Shape& shape, const Shape& times) {
+    const bool tiles = &r == &ti;
+    r.sample(
+        fmt::format("{} by {}", shape, times), real({shape}),
+        [=](const List& x) { return tiles ? tile(x[0], times) : repeat(x[0], times); },
+        fmt::format("{}([{}])", tiles ? "x[0].tile" : "x[0].repeat", fmt::join(times.begin(), times.end(), ", ")));
+  };
+  for (OpRecord* r : {&re, &ti}) {
+    repeating(*r, {3}, {2});
+    repeating(*r, {2, 3}, {3, 2});
+    repeating(*r, {2}, {2, 1, 3});
+    repeating(*r, {2, 2}, {0, 1});
+    repeating(*r, {}, {2});
+  }
+  repeating(ti, {2, 1, 3}, {2});
+  all.push_back(re);
+  all.push_back(ti);
+
+  OpRecord pa{"pad(x, pads, value)"};
+  const auto padding = [&](const Shape& shape, const std::vector<int64_t>& pads, double value) {
+    pa.sample(
+        fmt::format("{} with {}", shape, fmt::join(pads, " ")), real({shape}),
+        [=](const List& x) { return pad(x[0], pads, value); },
+        fmt::format("F.pad(x[0], [{}], value={})", fmt::join(pads, ", "), value));
+  };
+  padding({3}, {1, 2}, 0);
+  padding({2, 3}, {0, 1, 2, 0}, 1.5);
+  padding({2, 3, 2}, {1, -1, -1, 2}, 0);
+  padding({4}, {-1, -2}, 0);
+  padding({2, 3}, {}, 0);
+  padding({0, 2}, {0, 0, 1, 1}, 2);
+  all.push_back(pa);
+
+  OpRecord di{"diagonal(x, offset, axis1, axis2)"};
+  const auto diagonals = [&](const Shape& shape, int64_t offset, int64_t a, int64_t b) {
+    di.sample(
+        fmt::format("{} from {} of {} and {}", shape, offset, a, b), real({shape}),
+        [=](const List& x) { return diagonal(x[0], offset, a, b); },
+        fmt::format("torch.diagonal(x[0], {}, {}, {})", offset, a, b));
+  };
+  diagonals({3, 3}, 0, 0, 1);
+  diagonals({3, 4}, 1, 0, 1);
+  diagonals({4, 2}, -2, 0, 1);
+  diagonals({2, 3, 4}, -1, -1, 0);
+  diagonals({2, 2}, 2, 0, 1);
+  all.push_back(di);
+
+  OpRecord tr{"trace(x)"};
+  for (const Shape& shape : {Shape{3, 3}, Shape{2, 4}, Shape{0, 2}})
+    tr.sample(
+        fmt::format("{}", shape), real({shape}), [](const List& x) { return trace(x[0]); }, "torch.trace(x[0])");
+  all.push_back(tr);
+
   OpRecord s{"sum_to(x, shape)"};
   const auto summing = [&](const Shape& from, const Shape& to) {
     s.sample(
@@ -205,7 +368,7 @@ std::vector<OpRecord> rearranged() {
 
 std::vector<OpRecord> index_records() {
   std::vector<OpRecord> all;
-  for (auto part : {joins, picks, rearranged})
+  for (auto part : {joins, picks, orders, rearranged})
     for (OpRecord& r : part()) all.push_back(std::move(r));
   return all;
 }

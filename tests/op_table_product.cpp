@@ -117,6 +117,12 @@ std::vector<OpRecord> product_records() {
   layer("(2, 3) to 4, no bias", {2, 3}, 3, 4, false);
   layer("(2, 2, 3) to 2", {2, 2, 3}, 3, 2, true);
   layer("a vector", {3}, 3, 2, true);
+  l.sample(
+      "a weight (3)",
+      [](Draw& d) {
+        return List{d.real({2, 3}), d.real({3}), d.real({})};
+      },
+      [](const List& x) { return linear(x[0], x[1], x[2]); }, "x[0] @ x[1] + x[2]");
   layer("one by one", {1, 1}, 1, 1, true);
   layer("no rows", {0, 3}, 3, 2, true);
   layer("no inputs", {2, 0}, 0, 2, true);

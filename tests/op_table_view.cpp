@@ -83,6 +83,8 @@ std::vector<OpRecord> shapes() {
       "an axis with itself", real({2, 3}), [](const List& x) { return x[0].transpose(1, 1); }, "x[0].transpose(1, 1)");
   transpose.sample(
       "empty", real({0, 3}), [](const List& x) { return x[0].transpose(0, 1); }, "x[0].transpose(0, 1)");
+  transpose.sample(
+      "a scalar", real({}), [](const List& x) { return x[0].transpose(0, -1) * 2; }, "x[0].transpose(0, -1) * 2");
   all.push_back(transpose);
 
   OpRecord mt{"Tensor::mT()"};
@@ -120,12 +122,14 @@ std::vector<OpRecord> shapes() {
 }
 
 std::vector<OpRecord> parts() {
-  std::vector<OpRecord> all;
+  std::vector<OpRecord> all_records;
   OpRecord narrow{"Tensor::narrow(axis, start, length)"};
   narrow.sample(
       "columns", real({3, 4}), [](const List& x) { return x[0].narrow(1, 1, 2); }, "x[0].narrow(1, 1, 2)");
   narrow.sample(
       "the last row", real({3, 4}), [](const List& x) { return x[0].narrow(-2, 2, 1); }, "x[0].narrow(-2, 2, 1)");
+  narrow.sample(
+      "from the end", real({3, 4}), [](const List& x) { return x[0].narrow(1, -3, 2); }, "x[0].narrow(1, -3, 2)");
   narrow.sample(
       "all", real({3, 4}), [](const List& x) { return x[0].narrow(0, 0, 3); }, "x[0].narrow(0, 0, 3)");
   narrow.sample(
@@ -133,7 +137,7 @@ std::vector<OpRecord> parts() {
   narrow.sample(
       "overlapping parts", real({5}), [](const List& x) { return x[0].narrow(0, 0, 3) * x[0].narrow(0, 2, 3); },
       "x[0].narrow(0, 0, 3) * x[0].narrow(0, 2, 3)");
-  all.push_back(narrow);
+  all_records.push_back(narrow);
 
   OpRecord select{"Tensor::select(axis, index)"};
   select.sample(
@@ -145,7 +149,7 @@ std::vector<OpRecord> parts() {
       "of a vector", real({3}), [](const List& x) { return x[0].select(0, 0); }, "x[0].select(0, 0)");
   select.sample(
       "empty", real({3, 0}), [](const List& x) { return x[0].select(0, 1); }, "x[0].select(0, 1)");
-  all.push_back(select);
+  all_records.push_back(select);
 
   OpRecord index{"Tensor::operator[](index)"};
   index.sample(
@@ -154,7 +158,55 @@ std::vector<OpRecord> parts() {
       "the last", real({3, 4}), [](const List& x) { return x[0][-1]; }, "x[0][-1]");
   index.sample(
       "twice", real({3, 4}), [](const List& x) { return x[0][0][3] * x[0][1]; }, "x[0][0][3] * x[0][1]");
-  all.push_back(index);
+  all_records.push_back(index);
+
+  OpRecord subscripts{"Tensor::index(subscripts)"};
+  const auto part = [&](const char* torch, const Shape& shape, std::vector<Subscript> list) {
+    subscripts.sample(
+        fmt::format("{} of {}", torch, shape), real(shape), [=](const List& x) { return x[0].index(list); },
+        fmt::format("x[0][{}]", torch));
+  };
+  part(":, 0:-1", {3, 4}, {all, slice(0, -1)});
+  part("1", {3, 4}, {1});
+  part("-1, 2", {3, 4}, {-1, 2});
+  part("..., 1::2", {2, 3, 5}, {ellipsis, slice(1, none, 2)});
+  part("-9:9, None, :2", {3, 4}, {slice(-9, 9), none, slice(2)});
+  part("2:1, 0", {3, 4}, {slice(2, 1), 0});
+  part("7:", {3, 4}, {slice(7, none)});
+  part("None, ..., None", {3}, {none, ellipsis, none});
+  part("...", {}, {ellipsis});
+  part(":, 0:5:3", {0, 4}, {all, slice(0, 5, 3)});
+  const Tensor rows = tensor({2, 0, -1}), two = tensor({{1}, {-2}});
+  part("torch.tensor([2, 0, -1])", {3, 4}, {rows});
+  part(":, torch.tensor([2, 0, -1])", {3, 4}, {all, rows});
+  part("torch.tensor([[1], [-2]]), torch.tensor([2, 0, -1])", {3, 4}, {two, rows});
+  part(":, torch.tensor([[1], [-2]]), torch.tensor([2, 0, -1]), 1:", {2, 3, 4, 3}, {all, two, rows, slice(1, none)});
+  part("torch.tensor([[1], [-2]]), :, torch.tensor([2, 0, -1])", {3, 2, 4}, {two, all, rows});
+  part(":, torch.tensor([[1], [-2]]), None, torch.tensor([2, 0, -1])", {2, 3, 4}, {all, two, none, rows});
+  part("1, :, torch.tensor([2, 0, -1])", {2, 3, 4}, {1, all, rows});
+  part("torch.tensor(1), 1:", {2, 3}, {tensor(1), slice(1, none)});
+  part("torch.zeros(0, dtype=torch.long)", {2, 3}, {zeros({0}, i64)});
+  part("torch.tensor([True, False, True])", {3, 2}, {tensor({true, false, true})});
+  part("1:, torch.tensor([[True, False], [False, True], [True, True]])", {2, 3, 2},
+       {slice(1, none), tensor({{true, false}, {false, true}, {true, true}})});
+  part("torch.tensor([True, False, True]), torch.tensor([1, 0])", {3, 2},
+       {tensor({true, false, true}), tensor({1, 0})});
+  part("torch.tensor([False, False])", {2, 3}, {tensor({false, false})});
+  all_records.push_back(subscripts);
+
+  OpRecord call{"Tensor::operator()(first, rest)"};
+  call.sample(
+      "a slice and an integer", real({3, 4}), [](const List& x) { return x[0](slice(1, none), -1); }, "x[0][1:, -1]");
+  call.sample(
+      "overlapping parts", real({3, 4}),
+      [](const List& x) { return x[0](all, slice(0, -1)) * x[0](all, slice(1, none)); }, "x[0][:, :-1] * x[0][:, 1:]");
+  call.sample(
+      "a tensor", real({3, 4}),
+      [](const List& x) {
+        return x[0](tensor({0, 0, 2}), tensor({1, 1, -1}));
+      },
+      "x[0][torch.tensor([0, 0, 2]), torch.tensor([1, 1, -1])]");
+  all_records.push_back(call);
 
   OpRecord expand{"Tensor::expand(shape)"};
   expand.sample(
@@ -183,7 +235,7 @@ std::vector<OpRecord> parts() {
         return x[0].expand({0, 2});
       },
       "x[0].expand(0, 2)");
-  all.push_back(expand);
+  all_records.push_back(expand);
 
   OpRecord squeeze_axis{"Tensor::squeeze(axis)"};
   squeeze_axis.sample(
@@ -192,7 +244,11 @@ std::vector<OpRecord> parts() {
       "the last", real({3, 1}), [](const List& x) { return x[0].squeeze(-1); }, "x[0].squeeze(-1)");
   squeeze_axis.sample(
       "empty", real({1, 0}), [](const List& x) { return x[0].squeeze(0); }, "x[0].squeeze(0)");
-  all.push_back(squeeze_axis);
+  squeeze_axis.sample(
+      "a larger one", real({2, 3}), [](const List& x) { return x[0].squeeze(1) * 2; }, "x[0].squeeze(1) * 2");
+  squeeze_axis.sample(
+      "a scalar", real({}), [](const List& x) { return x[0].squeeze(-1) * 2; }, "x[0].squeeze(-1) * 2");
+  all_records.push_back(squeeze_axis);
 
   OpRecord squeeze{"Tensor::squeeze()"};
   squeeze.sample(
@@ -201,7 +257,7 @@ std::vector<OpRecord> parts() {
       "none", real({3, 2}), [](const List& x) { return x[0].squeeze(); }, "x[0].squeeze()");
   squeeze.sample(
       "all", real({1, 1}), [](const List& x) { return x[0].squeeze(); }, "x[0].squeeze()");
-  all.push_back(squeeze);
+  all_records.push_back(squeeze);
 
   OpRecord unsqueeze{"Tensor::unsqueeze(axis)"};
   unsqueeze.sample(
@@ -212,8 +268,8 @@ std::vector<OpRecord> parts() {
       "a scalar", real({}), [](const List& x) { return x[0].unsqueeze(0); }, "x[0].unsqueeze(0)");
   unsqueeze.sample(
       "empty", real({0}), [](const List& x) { return x[0].unsqueeze(1); }, "x[0].unsqueeze(1)");
-  all.push_back(unsqueeze);
-  return all;
+  all_records.push_back(unsqueeze);
+  return all_records;
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ std::string text_of(const std::string& path) {
 std::set<std::string> declarations(std::string header, const std::string& prefix) {
   header = std::regex_replace(header, std::regex(R"(//[^\n]*)"), "");
   header = std::regex_replace(header, std::regex(R"( = (\{\}|Loc::current\(\))|<[^<>]*>)"), "");
-  const std::regex declaration(R"(\n *(?:Tensor|std::vector|std::pair) (operator\[\]|\w+)\(([^;{]*)\)(?: const)?;)");
+  const std::regex declaration(
+      R"(\n *(?:Tensor|std::vector|std::pair) (operator\[\]|operator\(\)|\w+)\(([^;{]*)\)(?: const)?;)");
   std::set<std::string> found;
   for (std::sregex_iterator it(header.begin(), header.end(), declaration), end; it != end; ++it) {
     std::string names;

@@ -93,7 +93,7 @@ TEST_CASE("views: indices and axes out of range name both", "[tensor][errors]") 
   CHECK_THROWS_WITH(x.permute({0, 0}), Contains("axis 0 is given twice"));
   CHECK_THROWS_WITH(x.permute({0}), Contains("1 axes for shape (2, 3)"));
   CHECK_THROWS_WITH(x.expand({2, 4}), Contains("axis 1 has size 3; need 1 or 4"));
-  CHECK_THROWS_WITH(x.squeeze(0), Contains("size 2; need 1"));
+  CHECK(x.squeeze(0).shape() == x.shape());
   CHECK_THROWS_WITH(x.at<int64_t>({0}), Contains("1 indices for shape (2, 3)"));
   CHECK_THROWS_WITH(x.item<int64_t>(), Contains("6 elements; need exactly 1"));
   CHECK_THROWS_WITH(x.data<float>(), Contains("read as f32 but the tensor is i64"));
@@ -288,4 +288,13 @@ TEST_CASE("full_like, rand_like and randn_like have the other's shape and dtype,
   Rng a(1), b(1);
   CHECK(rand_like(x, a).to_vector<double>() == rand({2, 3}, b, f64).to_vector<double>());
   CHECK(randn_like(x, a).to_vector<double>() == randn({2, 3}, b, f64).to_vector<double>());
+}
+
+TEST_CASE("index: a part without index tensors is a view, one with them is a copy", "[tensor]") {
+  const Tensor x = arange(12).reshape({3, 4});
+  const Tensor part = x(slice(1, none), slice(none, none, 2));
+  CHECK(part.storage() == x.storage());
+  CHECK(part.to_vector<int64_t>() == std::vector<int64_t>{4, 6, 8, 10});
+  CHECK(diagonal(x, 1).storage() == x.storage());
+  CHECK(x(tensor({0})).storage() != x.storage());
 }

@@ -365,11 +365,12 @@ Tensor where(const Tensor& condition, Scalar s, const Tensor& b0, Loc loc) {
   return where(condition, constant(s, b), b, loc);
 }
 
-Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc) {
+Tensor masked_fill(const Tensor& x0, const Tensor& mask, double value, Loc loc) {
   const Op op{"masked_fill", loc};
-  check_defined(op, x);
+  check_defined(op, x0);
   check_dtype(op, mask, boolean, "the mask");
-  check_mask_fits(op, mask, x.shape());
+  const Shape shape = broadcast_shapes(op, x0.shape(), mask.shape());
+  const Tensor x = x0.shape() == shape ? x0 : x0.expand(shape, loc);
   const Tensor m = view::expand(op, mask, x.shape());
   const Tensor filler = view::expand(op, scalar(value, x.dtype()), x.shape());
   return record(op, kernels::where(m, filler, x), {{x, [m](const Tensor& g) { return masked_fill(g, m, 0); }}});

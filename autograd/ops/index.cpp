@@ -11,19 +11,47 @@ using namespace autograd;
 
 namespace {
 
-void check_index(const Op& op, const Tensor& index, int64_t n) {
+/// `index` as numbers in [0, n): negative ones count from the end.
+Tensor checked_index(const Op& op, const Tensor& index, int64_t n) {
   check_dtype(op, index, i64, "the index");
-  if (const auto bad = kernels::first_outside(index, n))
-    fail<IndexError>(op, "index {} is out of range; need 0 <= index < {}", *bad, n);
+  if (const auto bad = kernels::first_outside(index, -n, n))
+    fail<IndexError>(op, "index {} is out of range; need {} <= index < {}", *bad, -n, n);
+  return kernels::from_the_start(index, n);
 }
 
-void check_gather(const Op& op, const Tensor& index, int axis, const Shape& shape) {
-  check_index(op, index, shape[axis]);
+Tensor checked_gather(const Op& op, const Tensor& index, int axis, const Shape& shape) {
+  check_defined(op, index, "the index");
   bool fits = index.rank() == shape.rank();
   for (int i = 0; fits && i < shape.rank(); ++i) fits = i == axis || index.shape()[i] <= shape[i];
   if (!fits)
     fail<ShapeError>(op, "the index {} does not fit {} along axis {}; need equal ranks, and no other size larger",
                      index.shape(), shape, axis);
+  return checked_index(op, index, shape[axis]);
+}
+
+/// Zeros with `size` on the axis and g's slices added at index: index_select's gradient, as index_select is its own.
+Tensor add_slices(const Tensor& g, int axis, const Tensor& index, int64_t size) {
+  return record({"index_add"}, kernels::index_add(g, axis, index, size),
+                {{g, [axis, index](const Tensor& gg) { return index_select(gg, axis, index); }}});
+}
+
+/// Zeros with g's elements added where gather took them: gather's gradient, as gather is its own.
+Tensor add_elements(const Tensor& g, int axis, const Tensor& index, const Shape& shape) {
+  return record({"scatter_add"}, kernels::scatter_add(g, axis, index, shape),
+                {{g, [axis, index](const Tensor& gg) { return gather(gg, axis, index); }}});
+}
+
+/// The part of src that belongs to `index`: src may be larger.
+Tensor source_of(const Op& op, const Tensor& src, const Tensor& index) {
+  bool fits = src.rank() == index.rank();
+  for (int i = 0; fits && i < src.rank(); ++i) fits = index.shape()[i] <= src.shape()[i];
+  if (!fits)
+    fail<ShapeError>(op, "src {} is smaller than the index {}; need at least its size on every axis", src.shape(),
+                     index.shape());
+  Tensor part = src;
+  for (int i = 0; i < src.rank(); ++i)
+    if (src.shape()[i] != index.shape()[i]) part = part.narrow(i, 0, index.shape()[i], op.where);
+  return part;
 }
 
 }  // namespace
@@ -70,48 +98,72 @@ Tensor stack(const std::vector<Tensor>& tensors, int64_t axis0, Loc loc) {
   return cat(rows, axis, loc);
 }
 
-Tensor index_select(const Tensor& x, int64_t axis0, const Tensor& index, Loc loc) {
+Tensor index_select(const Tensor& x, int64_t axis0, const Tensor& index0, Loc loc) {
   const Op op{"index_select", loc};
   check_defined(op, x);
   const int axis = normalize_axis(op, axis0, x.rank());
-  check_index(op, index, x.shape()[axis]);
+  const Tensor index = checked_index(op, index0, x.shape()[axis]);
   if (index.rank() != 1) fail<ShapeError>(op, "the index has shape {}; need rank 1", index.shape());
   return record(op, kernels::index_select(x, axis, index),
-                {{x, [axis, index, n = x.shape()[axis]](const Tensor& g) { return index_add(g, axis, index, n); }}});
+                {{x, [axis, index, n = x.shape()[axis]](const Tensor& g) { return add_slices(g, axis, index, n); }}});
 }
 
-Tensor index_add(const Tensor& g, int64_t axis0, const Tensor& index, int64_t size, Loc loc) {
+Tensor index_add(const Tensor& x, int64_t axis0, const Tensor& index0, const Tensor& source, Loc loc) {
   const Op op{"index_add", loc};
-  check_floating(op, g);
-  const int axis = normalize_axis(op, axis0, g.rank());
-  if (size < 0) fail<ValueError>(op, "size {}; need at least 0", size);
-  check_index(op, index, size);
-  if (!(index.shape() == Shape{g.shape()[axis]}))
-    fail<ShapeError>(op, "the index {} does not fit axis {} of {}; need ({})", index.shape(), axis, g.shape(),
-                     g.shape()[axis]);
-  return record(op, kernels::index_add(g, axis, index, size),
-                {{g, [axis, index](const Tensor& gg) { return index_select(gg, axis, index); }}});
+  check_floating(op, x);
+  check_same_dtype(op, x, source);
+  const int axis = normalize_axis(op, axis0, x.rank());
+  const Tensor index = checked_index(op, index0, x.shape()[axis]);
+  Shape expected = x.shape();
+  expected[axis] = index.numel();
+  if (index.rank() != 1 || !(source.shape() == expected))
+    fail<ShapeError>(op, "the index {} and source {} do not fit axis {} of {}; need an index (n) and a source {}",
+                     index.shape(), source.shape(), axis, x.shape(), expected);
+  return add(x, add_slices(source, axis, index, x.shape()[axis]), loc);
 }
 
-Tensor gather(const Tensor& x, int64_t axis0, const Tensor& index, Loc loc) {
+Tensor gather(const Tensor& x, int64_t axis0, const Tensor& index0, Loc loc) {
   const Op op{"gather", loc};
   check_defined(op, x);
   const int axis = normalize_axis(op, axis0, x.rank());
-  check_gather(op, index, axis, x.shape());
+  const Tensor index = checked_gather(op, index0, axis, x.shape());
   return record(
       op, kernels::gather(x, axis, index),
-      {{x, [axis, index, shape = x.shape()](const Tensor& g) { return scatter_add(g, axis, index, shape); }}});
+      {{x, [axis, index, shape = x.shape()](const Tensor& g) { return add_elements(g, axis, index, shape); }}});
 }
 
-Tensor scatter_add(const Tensor& g, int64_t axis0, const Tensor& index, const Shape& shape, Loc loc) {
+Tensor scatter_add(const Tensor& x, int64_t axis0, const Tensor& index0, const Tensor& src, Loc loc) {
   const Op op{"scatter_add", loc};
-  check_floating(op, g);
-  check_sizes(op, shape);
-  const int axis = normalize_axis(op, axis0, shape.rank());
-  check_gather(op, index, axis, shape);
-  check_same_shape(op, g, index);
-  return record(op, kernels::scatter_add(g, axis, index, shape),
-                {{g, [axis, index](const Tensor& gg) { return gather(gg, axis, index); }}});
+  check_floating(op, x);
+  check_same_dtype(op, x, src);
+  const int axis = normalize_axis(op, axis0, x.rank());
+  const Tensor index = checked_gather(op, index0, axis, x.shape());
+  return add(x, add_elements(source_of(op, src, index), axis, index, x.shape()), loc);
+}
+
+Tensor scatter(const Tensor& x, int64_t axis0, const Tensor& index0, const Tensor& src0, Loc loc) {
+  const Op op{"scatter", loc};
+  check_same_dtype(op, x, src0);
+  const int axis = normalize_axis(op, axis0, x.rank());
+  const Tensor index = checked_gather(op, index0, axis, x.shape());
+  const Tensor src = source_of(op, src0, index);
+  return record(
+      op, kernels::scatter(x, axis, index, src),
+      {{x, [axis, index](const Tensor& g) { return scatter(g, axis, index, zeros(index.shape(), g.dtype())); }},
+       {src, [axis, index](const Tensor& g) { return gather(g, axis, index); }}});
+}
+
+Tensor one_hot(const Tensor& index, int64_t classes, Loc loc) {
+  const Op op{"one_hot", loc};
+  check_dtype(op, index, i64, "the index");
+  check_new_axis(op, index);
+  if (classes == -1) {
+    if (index.numel() == 0) fail<ValueError>(op, "the index {} has no largest element; need classes", index.shape());
+    classes = index.detach().max().item<int64_t>() + 1;
+  }
+  if (const auto bad = kernels::first_outside(index, 0, classes))
+    fail<IndexError>(op, "index {} is out of range; need 0 <= index < {}", *bad, classes);
+  return eq(index.unsqueeze(-1), arange(classes)).to(i64);
 }
 
 Tensor tril(const Tensor& x, int64_t diagonal, Loc loc) {
@@ -141,14 +193,16 @@ Tensor embedding(const Tensor& weight, const Tensor& index, Loc loc) {
   const Op op{"embedding", loc};
   check_floating(op, weight, "the weight");
   if (weight.rank() != 2) fail<ShapeError>(op, "the weight has shape {}; need (V, C)", weight.shape());
-  check_index(op, index, weight.size(0));
+  check_dtype(op, index, i64, "the index");
+  if (const auto bad = kernels::first_outside(index, 0, weight.size(0)))
+    fail<IndexError>(op, "index {} is out of range; need 0 <= index < {}", *bad, weight.size(0));
   check_new_axis(op, index);
   const Tensor flat = view::reshape(index.is_contiguous() ? index : index.clone(), {index.numel()});
   Shape shape = index.shape();
   shape.push_back(weight.size(1));
   return record(op, view::reshape(kernels::index_select(weight, 0, flat), shape),
                 {{weight, [flat, V = weight.size(0), C = weight.size(1)](const Tensor& g) {
-                    return index_add(g.reshape({flat.numel(), C}), 0, flat, V);
+                    return add_slices(g.reshape({flat.numel(), C}), 0, flat, V);
                   }}});
 }
 

@@ -80,6 +80,8 @@ Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc lo
   check_same_dtype(op, x0, weight);
   check_floating(op, x0);
   check_rank_at_least(op, x0, 1);
+  if (weight.rank() == 1 && (!bias.defined() || bias.rank() == 0))
+    return linear(x0, weight.unsqueeze(0, loc), bias.defined() ? bias.unsqueeze(0, loc) : bias, loc).squeeze(-1, loc);
   if (weight.rank() != 2 || weight.size(1) != x0.size(-1))
     fail<ShapeError>(op, "the weight {} does not fit the input {}; need (out, {})", weight.shape(), x0.shape(),
                      x0.size(-1));

@@ -70,7 +70,9 @@ Tensor Tensor::flatten(int64_t first0, int64_t last0, Loc loc) const {
 Tensor Tensor::transpose(int64_t a0, int64_t b0, Loc loc) const {
   const Op op{"transpose", loc};
   check_defined(op, *this);
-  const int a = normalize_axis(op, a0, rank()), b = normalize_axis(op, b0, rank());
+  const int axes = std::max(rank(), 1);  // a scalar has axis 0 here, as in PyTorch
+  const int a = normalize_axis(op, a0, axes), b = normalize_axis(op, b0, axes);
+  if (rank() == 0) return *this;
   return record(op, view::transpose(*this, a, b), {{*this, [a, b](const Tensor& g) { return g.transpose(a, b); }}});
 }
 
@@ -90,10 +92,11 @@ Tensor Tensor::permute(const Shape& asked, Loc loc) const {
   return record(op, view::permute(*this, axes), {{*this, [back](const Tensor& g) { return g.permute(back); }}});
 }
 
-Tensor Tensor::narrow(int64_t axis0, int64_t start, int64_t length, Loc loc) const {
+Tensor Tensor::narrow(int64_t axis0, int64_t start0, int64_t length, Loc loc) const {
   const Op op{"narrow", loc};
   check_defined(op, *this);
   const int axis = normalize_axis(op, axis0, rank());
+  const int64_t start = start0 < 0 ? start0 + shape_[axis] : start0;
   return record(
       op, view::narrow(op, *this, axis, start, length),
       {{*this, [axis, start, shape = shape_, loc](const Tensor& g) { return pad_slice(g, axis, start, shape, loc); }}});
@@ -122,8 +125,8 @@ Tensor Tensor::expand(const Shape& shape, Loc loc) const {
 Tensor Tensor::squeeze(int64_t axis0, Loc loc) const {
   const Op op{"squeeze", loc};
   check_defined(op, *this);
-  const int axis = normalize_axis(op, axis0, rank());
-  if (shape_[axis] != 1) fail<ShapeError>(op, "axis {} of shape {} has size {}; need 1", axis, shape_, shape_[axis]);
+  const int axis = normalize_axis(op, axis0, std::max(rank(), 1));  // a scalar has axis 0 here, as in PyTorch
+  if (rank() == 0 || shape_[axis] != 1) return *this;
   return record(op, view::squeeze(*this, axis), {{*this, [axis](const Tensor& g) { return g.unsqueeze(axis); }}});
 }
 
@@ -189,6 +192,77 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis0, Loc loc)
   std::vector<int64_t> sizes;
   for (int64_t rest = x.shape()[axis]; rest > 0; rest -= size) sizes.push_back(std::min(size, rest));
   return split(x, sizes, axis, loc);
+}
+
+std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis0, Loc loc) {
+  const Op op{"chunk", loc};
+  check_defined(op, x);
+  const int axis = normalize_axis(op, axis0, x.rank());
+  if (chunks < 1) fail<ValueError>(op, "{} chunks; need at least 1", chunks);
+  const int64_t n = x.shape()[axis];
+  if (n == 0) return std::vector<Tensor>(static_cast<size_t>(chunks), x);
+  return split(x, (n + chunks - 1) / chunks, axis, loc);
+}
+
+Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc) {
+  const Op op{"repeat", loc};
+  check_defined(op, x);
+  if (repeats.rank() < x.rank())
+    fail<ShapeError>(op, "repeats {} for shape {}; need at least {} numbers", repeats, x.shape(), x.rank());
+  for (const int64_t n : repeats)
+    if (n < 0) fail<ValueError>(op, "{} repeats in {}; need at least 0", n, repeats);
+  Tensor y = x;
+  while (y.rank() < repeats.rank()) y = y.unsqueeze(0, loc);
+  for (int axis = 0; axis < y.rank(); ++axis) {
+    if (repeats[axis] == 1) continue;
+    Shape apart = y.shape();
+    apart.insert(axis, repeats[axis], loc);
+    y = y.unsqueeze(axis, loc).expand(apart, loc).flatten(axis, axis + 1, loc);
+  }
+  return y;
+}
+
+Tensor tile(const Tensor& x, const Shape& repeats, Loc loc) {
+  check_defined({"tile", loc}, x);
+  Shape all_axes = repeats;
+  while (all_axes.rank() < x.rank()) all_axes.insert(0, 1);
+  return repeat(x, all_axes, loc);
+}
+
+Tensor roll(const Tensor& x, int64_t shift, int64_t axis0, Loc loc) {
+  const Op op{"roll", loc};
+  check_defined(op, x);
+  const int axis = normalize_axis(op, axis0, x.rank());
+  const int64_t n = x.shape()[axis];
+  const int64_t up = n == 0 ? 0 : (shift % n + n) % n;
+  return cat({x.narrow(axis, n - up, up, loc), x.narrow(axis, 0, n - up, loc)}, axis, loc);
+}
+
+Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value, Loc loc) {
+  const Op op{"pad", loc};
+  check_defined(op, x);
+  if (pads.size() % 2 != 0 || static_cast<int>(pads.size()) > 2 * x.rank())
+    fail<ValueError>(op, "{} pads for shape {}; need two an axis, for at most {} axes", pads.size(), x.shape(),
+                     x.rank());
+  Shape shape = x.shape();
+  for (size_t i = 0; i < pads.size(); i += 2) {
+    const int axis = x.rank() - 1 - static_cast<int>(i / 2);
+    shape[axis] += pads[i] + pads[i + 1];
+    if (shape[axis] < 0 || -pads[i] > x.shape()[axis] || -pads[i + 1] > x.shape()[axis])
+      fail<ValueError>(op, "pads {} and {} take more than axis {} of shape {} has; need at least {} together", pads[i],
+                       pads[i + 1], axis, x.shape(), -x.shape()[axis]);
+  }
+  Tensor y = full(shape, value, x.dtype(), loc), from = x.detach(), to = y;
+  std::vector<int64_t> back;
+  for (size_t i = 0; i < pads.size(); i += 2) {
+    const int axis = x.rank() - 1 - static_cast<int>(i / 2);
+    const int64_t length = x.shape()[axis] + std::min<int64_t>(0, pads[i]) + std::min<int64_t>(0, pads[i + 1]);
+    from = view::narrow(op, from, axis, std::max<int64_t>(0, -pads[i]), length);
+    to = view::narrow(op, to, axis, std::max<int64_t>(0, pads[i]), length);
+    back.insert(back.end(), {-pads[i], -pads[i + 1]});
+  }
+  kernels::copy_into(from, to);
+  return record(op, y, {{x, [back](const Tensor& g) { return pad(g, back); }}});
 }
 
 }  // namespace heed

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/elementwise.h>
@@ -43,12 +44,31 @@ void for_gathered(const Tensor& index, int axis, const Shape& shape, F f) {
 
 }  // namespace
 
-std::optional<int64_t> first_outside(const Tensor& index, int64_t n) {
+std::optional<int64_t> first_outside(const Tensor& index, int64_t low, int64_t high) {
   const Tensor flat = contiguous(index);
   const int64_t* p = flat.data<int64_t>();
   for (int64_t i = 0; i < flat.numel(); ++i)
-    if (p[i] < 0 || p[i] >= n) return p[i];
+    if (p[i] < low || p[i] >= high) return p[i];
   return {};
+}
+
+Tensor from_the_start(const Tensor& index, int64_t n) {
+  return map_as<int64_t, int64_t>(index, [n](int64_t i) { return i < 0 ? i + n : i; });
+}
+
+std::vector<Tensor> nonzero(const Tensor& mask0) {
+  const Tensor mask = contiguous(mask0);
+  const bool* p = mask.data<bool>();
+  const int64_t count = std::count(p, p + mask.numel(), true);
+  const Strides strides = contiguous_strides(mask.shape());
+  std::vector<Tensor> places;
+  for (int axis = 0; axis < mask.rank(); ++axis) {
+    places.push_back(empty({count}, i64));
+    int64_t* out = places.back().mutable_data<int64_t>();
+    for (int64_t i = 0; i < mask.numel(); ++i)
+      if (p[i]) *out++ = i / strides[axis] % mask.shape()[axis];
+  }
+  return places;
 }
 
 Tensor cat(const std::vector<Tensor>& tensors, int axis) {
@@ -126,6 +146,45 @@ Tensor scatter_add(const Tensor& g0, int axis, const Tensor& index, const Shape&
     const T* pg = g.data<T>();
     T* py = y.mutable_data<T>();
     for_gathered(index, axis, shape, [&](int64_t i, int64_t at) { py[at] += pg[i]; });
+  });
+  return y;
+}
+
+Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& src0) {
+  const Tensor src = contiguous(src0);
+  Tensor y = copy(x);
+  dispatch(x.dtype(), [&]<class T>() {
+    const T* from = src.data<T>();
+    T* py = y.mutable_data<T>();
+    for_gathered(index, axis, x.shape(), [&](int64_t i, int64_t at) { py[at] = from[i]; });
+  });
+  return y;
+}
+
+Tensor order(const Tensor& x0, int axis, int64_t k, bool descending) {
+  const Tensor x = contiguous(x0);
+  const Around in(x.shape(), axis);
+  Shape shape = x.shape();
+  shape[axis] = k;
+  Tensor y = empty(shape, i64);
+  int64_t* out = y.mutable_data<int64_t>();
+  dispatch(x.dtype(), [&]<class T>() {
+    const T* px = x.data<T>();
+    std::vector<int64_t> rank(static_cast<size_t>(in.n));
+    for (int64_t row = 0; row < in.outer * in.inner; ++row) {
+      const int64_t o = row / in.inner, i = row % in.inner;
+      const auto value = [&](int64_t j) { return px[(o * in.n + j) * in.inner + i]; };
+      const auto less = [](T a, T b) { return a < b || (b != b && a == a); };
+      const auto before = [&](int64_t a, int64_t b) {
+        const T u = value(a), v = value(b);
+        if (descending ? less(v, u) : less(u, v)) return true;
+        return !(descending ? less(u, v) : less(v, u)) && a < b;
+      };
+      std::iota(rank.begin(), rank.end(), 0);
+      if (k < in.n) std::partial_sort(rank.begin(), rank.begin() + k, rank.end(), before);
+      else std::sort(rank.begin(), rank.end(), before);
+      for (int64_t j = 0; j < k; ++j) out[(o * k + j) * in.inner + i] = rank[static_cast<size_t>(j)];
+    }
   });
   return y;
 }

@@ -7,8 +7,12 @@
 
 namespace heed::kernels {
 
-/// The first element of `index` (i64) outside [0, n), if any.
-std::optional<int64_t> first_outside(const Tensor& index, int64_t n);
+/// The first element of `index` (i64) outside [low, high), if any.
+std::optional<int64_t> first_outside(const Tensor& index, int64_t low, int64_t high);
+/// `index` with n added to its negative elements.
+Tensor from_the_start(const Tensor& index, int64_t n);
+/// The coordinates of a boolean tensor's true elements, in row-major order: one i64 tensor (count) an axis.
+std::vector<Tensor> nonzero(const Tensor& mask);
 
 Tensor cat(const std::vector<Tensor>& tensors, int axis);
 Tensor index_select(const Tensor& x, int axis, const Tensor& index);
@@ -16,6 +20,11 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& index);
 Tensor index_add(const Tensor& g, int axis, const Tensor& index, int64_t size);
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
 Tensor scatter_add(const Tensor& g, int axis, const Tensor& index, const Shape& shape);
+/// A copy of x with src's elements where gather would take them; src has index's shape.
+Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& src);
+/// i64: the indices of the first k elements along an axis in ascending or descending order. Equal elements stand in the
+/// order of their indices; NaN counts as the largest.
+Tensor order(const Tensor& x, int axis, int64_t k, bool descending);
 /// Zeros of `shape`, with x at start .. on `axis`.
 Tensor pad_slice(const Tensor& x, int axis, int64_t start, const Shape& shape);
 /// Keeps column - row <= diagonal (lower) or >= diagonal (upper) of the last two axes; zeros elsewhere.
