@@ -140,7 +140,8 @@ Tensor outer(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 /// letters that stand once, sorted. "..." stands for any further axes, which broadcast. A letter twice in one operand is
 /// its diagonal. Throws ValueError for a malformed equation, ShapeError for axes that do not fit.
 Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands, Loc loc = Loc::current());
-/// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out). A weight (in), with a bias (): -> (...).
+/// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out).
+/// With a weight (in) and a bias () or undefined -> (...).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Loc loc = Loc::current());
 
 // --- joining, splitting, picking; cat, stack, split, index_select, gather, flip and tril take any dtype ------------------
@@ -154,7 +155,8 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis, Loc loc =
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis, Loc loc = Loc::current());
 /// Views of an axis's parts, `chunks` or fewer: equal sizes, but that the last may be smaller.
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis = 0, Loc loc = Loc::current());
-/// x repeats[i] times along axis i; repeats has x's rank, or more for new axes in front. tile also takes fewer: for the last axes.
+/// x repeats[i] times along axis i; repeats has x's rank, or more for new axes in front. tile also takes fewer, for the
+/// last axes.
 Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc = Loc::current());
 Tensor tile(const Tensor& x, const Shape& repeats, Loc loc = Loc::current());
 /// Elements moved up by `shift` along an axis; those that leave its end come in at its start.

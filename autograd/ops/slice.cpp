@@ -28,7 +28,7 @@ Tensor take(const Op& op, const Tensor& x, const Part& part) {
   return record(op, part(x), {{x, [part, shape = x.shape()](const Tensor& g) { return place(g, part, shape); }}});
 }
 
-/// What one subscript keeps of one axis of x: `length` elements, or a single one and no axis. A new axis comes from none.
+/// What one subscript keeps of one axis of x: `length` elements, or a single one and no axis; `none` makes a new axis.
 struct Kept {
   int axis;  // -1: new
   int64_t start = 0, step = 1, length = 1;
@@ -71,7 +71,7 @@ struct Pick {
   Tensor index;
 };
 
-/// x by index tensors: their axes to the front and merged into one, rows of that selected, the result's axes put in place.
+/// x by index tensors: their axes to the front and merged into one, rows of that selected, the new axes put in place.
 Tensor pick(const Op& op, const Tensor& x, std::vector<Pick>& picks) {
   Shape together;
   for (const Pick& p : picks) together = broadcast_shapes(op, together, p.index.shape(), "the indices");
