@@ -83,7 +83,7 @@ Tensor pick(const Op& op, const Tensor& x, std::vector<Pick>& picks) {
     if (const auto bad = kernels::first_outside(p.index, -n, n))
       fail<IndexError>(op, "index {} is out of range for axis {} of shape {}; need {} <= index < {}", *bad, p.axis,
                        x.shape(), -n, n);
-    flat = flat * static_cast<double>(n) + kernels::from_the_start(p.index, n);
+    flat = flat * n + kernels::from_the_start(p.index, n);
     front.push_back(p.axis);
     rows *= n;
   }
