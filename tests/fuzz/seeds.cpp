@@ -39,14 +39,13 @@ int main(int argc, char** argv) {
       {{"format", "pt"}});
   save_safetensors(target(root, "safetensors") / "none", {});
   write_file(target(root, "pairs") / "two",
-                    "\xEF\xBB\xBFI'm cold .\tj'ai froid .\tCC-BY\r\n\nHe sleeps .\til dort aujourd'hui .\n");
+             "\xEF\xBB\xBFI'm cold .\tj'ai froid .\tCC-BY\r\n\nHe sleeps .\til dort aujourd'hui .\n");
   write_file(target(root, "chars") / "json", train::Chars::from_text(kText).to_json());
   write_file(target(root, "chars") / "text", kText);
   write_file(target(root, "words") / "json",
-                    train::Words::from_sentences(std::vector<std::string>{"the cat", "l' été"}).to_json());
+             train::Words::from_sentences(std::vector<std::string>{"the cat", "l' été"}).to_json());
   write_file(target(root, "words") / "text", kText);
-  write_file(target(root, "bpe") / "merges",
-                    train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
+  write_file(target(root, "bpe") / "merges", train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
 
   const fs::path models = target(root, "models");
   for (const std::string& name : tests::save_small_models(models))
