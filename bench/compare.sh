@@ -1,24 +1,22 @@
 #!/usr/bin/env bash
 # Paired runs of our training steps and PyTorch's, A B A B, and the table of their ratios (medians over the pairs).
 #
-#   bench/compare.sh [--peers DIR] [--pairs N] [ROW...]
+#   bench/compare.sh [--pairs N] [ROW...]
 #
-# DIR holds gpt_torch.py and seq2seq_torch.py (default ../shared/peers). Rows: micro cpu baby long gpt2 none additive.
+# PyTorch's steps are gpt_torch.py's and seq2seq_torch.py's. Rows: micro cpu baby long gpt2 none additive.
 # A row is one line of Markdown, ready for the README. Needs python3-torch, and a build with -DHEED_BENCH=ON.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-peers=../shared/peers pairs=3 build=build-bench rows=()
+pairs=3 build=build-bench rows=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --peers) peers=$2; shift 2 ;;
     --pairs) pairs=$2; shift 2 ;;
     micro|cpu|baby|long|gpt2|none|additive) rows+=("$1"); shift ;;
-    *) echo "compare.sh: unknown argument $1; there are --peers DIR, --pairs N and the rows micro cpu baby long gpt2 none additive" >&2; exit 2 ;;
+    *) echo "compare.sh: unknown argument $1; there are --pairs N and the rows micro cpu baby long gpt2 none additive" >&2; exit 2 ;;
   esac
 done
 [ ${#rows[@]} -gt 0 ] || rows=(micro cpu baby long gpt2 none additive)
-[ -f "$peers/gpt_torch.py" ] || { echo "compare.sh: no gpt_torch.py in $peers; need the folder of PyTorch programs, by --peers DIR" >&2; exit 1; }
 
 scripts/deps.sh python3-torch libbenchmark-dev
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
@@ -46,8 +44,8 @@ ours() {
 }
 theirs() {
   case $1 in
-    none|additive) run "PyTorch's step $1" /usr/bin/python3 "$peers/seq2seq_torch.py" --attention "$1" --threads 2 --steps "$(steps_of "$1")" ;;
-    *) run "PyTorch's step $1" /usr/bin/python3 "$peers/gpt_torch.py" --config "$1" --threads 2 --steps "$(steps_of "$1")" ;;
+    none|additive) run "PyTorch's step $1" /usr/bin/python3 bench/seq2seq_torch.py --attention "$1" --threads 2 --steps "$(steps_of "$1")" ;;
+    *) run "PyTorch's step $1" /usr/bin/python3 bench/gpt_torch.py --config "$1" --threads 2 --steps "$(steps_of "$1")" ;;
   esac
 }
 

@@ -13,26 +13,23 @@
 
 #include <heed/tensor/tensor.h>
 #include "catch.h"
+#include "skip.h"
 
 namespace heed::tests {
 
 using nlohmann::json;
 
-/// The parsed file ../shared/reference/<name>; nothing, said aloud, where it is absent.
-inline std::optional<json> reference_file(const std::string& name) {
-  const std::string path = HEED_SOURCE_DIR "/../shared/reference/" + name;
-  std::ifstream file(path);
-  if (!file) {
-    WARN("skipped: " << path << " is not there");
-    return {};
-  }
+/// The parsed file tests/reference/<name>; each says in "source" where its numbers are from.
+inline json reference_file(const std::string& name) {
+  std::ifstream file(HEED_SOURCE_DIR "/tests/reference/" + name);
+  REQUIRE(file);
   return json::parse(file);
 }
 
 /// What tests/oracle/<script> prints, parsed; nothing, said aloud, where Python has no torch.
 inline std::optional<json> torch_answer(const std::string& script) {
   if (std::system("/usr/bin/python3 -c 'import torch' 2>/dev/null") != 0) {
-    WARN("skipped: /usr/bin/python3 cannot import torch");
+    skip("/usr/bin/python3 cannot import torch");
     return {};
   }
   FILE* pipe = popen(("/usr/bin/python3 " HEED_SOURCE_DIR "/tests/oracle/" + script).c_str(), "r");

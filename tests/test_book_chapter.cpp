@@ -33,12 +33,11 @@ struct Raw {
 }  // namespace
 
 TEST_CASE("book 3.3: attention without weights", "[book][attention]") {
-  const auto file = reference_file("attention_chapter.json");
-  if (!file) return;
-  const Tensor inputs = tensor_of(file->at("common").at("inputs"));
+  const json file = reference_file("attention_chapter.json");
+  const Tensor inputs = tensor_of(file.at("common").at("inputs"));
   const auto check = [&](const char* id, const char* name, const Tensor& x) {
     INFO(id << " " << name);
-    require_close(x, expected(find_case(*file, id), name), kPrinted);
+    require_close(x, expected(find_case(file, id), name), kPrinted);
   };
   const Tensor scores_2 = matmul(inputs, inputs[1]);
   check("simple_scores_q2", "attn_scores_2", scores_2);
@@ -60,12 +59,11 @@ TEST_CASE("book 3.3: attention without weights", "[book][attention]") {
 }
 
 TEST_CASE("book 3.4: attention with trained weights", "[book][attention]") {
-  const auto file = reference_file("attention_chapter.json");
-  if (!file) return;
-  const Tensor inputs = tensor_of(file->at("common").at("inputs"));
+  const json file = reference_file("attention_chapter.json");
+  const Tensor inputs = tensor_of(file.at("common").at("inputs"));
   const auto check = [&](const char* id, const char* name, const Tensor& x) {
     INFO(id << " " << name);
-    require_close(x, expected(find_case(*file, id), name), kPrinted);
+    require_close(x, expected(find_case(file, id), name), kPrinted);
   };
   const Raw raw(Rng(123));
   const Tensor query_2 = matmul(inputs[1], raw.W_query), keys = matmul(inputs, raw.W_key);
@@ -85,12 +83,11 @@ TEST_CASE("book 3.4: attention with trained weights", "[book][attention]") {
 }
 
 TEST_CASE("book 3.5: attention that cannot see the future", "[book][attention]") {
-  const auto file = reference_file("attention_chapter.json");
-  if (!file) return;
-  const Tensor inputs = tensor_of(file->at("common").at("inputs"));
+  const json file = reference_file("attention_chapter.json");
+  const Tensor inputs = tensor_of(file.at("common").at("inputs"));
   const auto check = [&](const char* id, const char* name, const Tensor& x) {
     INFO(id << " " << name);
-    require_close(x, expected(find_case(*file, id), name), kPrinted);
+    require_close(x, expected(find_case(file, id), name), kPrinted);
   };
   Rng rng(789);
   nn::Parameters params(rng);
@@ -118,14 +115,13 @@ TEST_CASE("book 3.5: attention that cannot see the future", "[book][attention]")
 }
 
 TEST_CASE("book 3.6: products of batched matrices", "[book][attention]") {
-  const auto file = reference_file("attention_chapter.json");
-  if (!file) return;
-  const json one = find_case(*file, "batched_matmul");
+  const json file = reference_file("attention_chapter.json");
+  const json one = find_case(file, "batched_matmul");
   const Tensor a = tensor_of(one.at("operand_a"));
   require_close(matmul(a, a.transpose(2, 3)), expected(one, "a_at"), kPrinted);
 }
 
 TEST_CASE("book: every case of the attention chapter is among these tests", "[book]") {
-  const auto file = reference_file("attention_chapter.json");
-  if (file) REQUIRE(file->at("cases").size() == 23);
+  const json file = reference_file("attention_chapter.json");
+  REQUIRE(file.at("cases").size() == 23);
 }

@@ -7,6 +7,7 @@
 #include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/bpe.h>
 #include "catch.h"
+#include "skip.h"
 #include "temp_file.h"
 
 using namespace heed;
@@ -105,7 +106,7 @@ TEST_CASE("bpe: what is no merge is refused with its line", "[tokenizer]") {
 TEST_CASE("bpe: Tiny Shakespeare takes 416,803 tokens of a vocabulary of 1,500", "[tokenizer]") {
   const std::string path = HEED_SOURCE_DIR "/../shared/data/tinyshakespeare.txt";
   if (!std::filesystem::exists(path)) {
-    WARN("skipped: no " << path);
+    tests::skip("no " + path);
     return;
   }
   const std::string text = read_text(path);

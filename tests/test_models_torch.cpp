@@ -18,6 +18,7 @@
 #include <heed/tensor/random.h>
 #include "catch.h"
 #include "difference.h"
+#include "skip.h"
 
 using namespace heed;
 using nn::Cell;
@@ -109,7 +110,7 @@ std::vector<Case> all_cases() {
 
 bool has_torch() {
   static const bool found = std::system("/usr/bin/python3 -c 'import torch' > /dev/null 2>&1") == 0;
-  if (!found) WARN("skipped: /usr/bin/python3 cannot import torch; install python3-torch to compare with PyTorch");
+  if (!found) tests::skip("/usr/bin/python3 cannot import torch; install python3-torch to compare with PyTorch");
   return found;
 }
 

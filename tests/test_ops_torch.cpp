@@ -6,6 +6,7 @@
 
 #include <heed/tensor/io/safetensors.h>
 #include "op_run.h"
+#include "skip.h"
 #include "temporary_directory.h"
 
 using namespace heed;
@@ -92,7 +93,7 @@ Answers ask_torch() {
 
 TEST_CASE("torch: every op agrees with PyTorch in value, gradient and second gradient", "[ops][torch]") {
   if (std::system("/usr/bin/python3 -c 'import torch' > /dev/null 2>&1") != 0) {
-    WARN("skipped: /usr/bin/python3 cannot import torch");
+    tests::skip("/usr/bin/python3 cannot import torch");
     return;
   }
   const Answers answers = ask_torch();

@@ -13,6 +13,7 @@
 #include <heed/autograd/ops.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
+#include "reference_files.h"
 
 using namespace heed;
 using train::Adagrad;
@@ -87,12 +88,7 @@ struct One {
 }  // namespace
 
 TEST_CASE("optimizers follow PyTorch's trajectories for 1001 steps in f64", "[optimizer]") {
-  std::ifstream in(HEED_SOURCE_DIR "/../shared/reference/optimizers.json");
-  if (!in) {
-    WARN("skipped: the trajectories are not there");
-    return;
-  }
-  const auto trajectories = nlohmann::json::parse(in)["trajectories"];
+  const tests::json trajectories = tests::reference_file("optimizers.json").at("trajectories");
   const std::vector<std::pair<std::string, Make>> cases = {
       {"SGD lr0.1", make<SGD>(train::SGDOptions{.lr = 0.1})},
       {"SGD lr0.1 wd1e-2 mom0.9", make<SGD>(train::SGDOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-2})},

@@ -5,6 +5,7 @@
 
 #include <heed/train/data/pairs.h>
 #include "catch.h"
+#include "skip.h"
 #include "temp_file.h"
 
 using namespace heed;
@@ -149,7 +150,7 @@ TEST_CASE("pairs: unknown words become <unk>, empty pairs are refused", "[data]"
 TEST_CASE("pairs: the Tatoeba sample reads, tokenizes and splits", "[data]") {
   const std::string path = HEED_SOURCE_DIR "/../shared/data/eng_fra_small.tsv";
   if (!std::filesystem::exists(path)) {
-    WARN("skipped: no " << path);
+    tests::skip("no " + path);
     return;
   }
   const auto pairs = tokenize(read_pairs(path));

@@ -9,6 +9,7 @@
 #include <heed/train/show/plot/axis.h>
 #include <heed/train/show/plot/svg.h>
 #include "catch.h"
+#include "skip.h"
 #include "temporary_directory.h"
 
 using namespace heed;
@@ -167,7 +168,7 @@ TEST_CASE("plot: labels are text, whatever they hold", "[plot]") {
 
 TEST_CASE("plot: Python's XML reader takes the pictures", "[plot]") {
   if (std::system("/usr/bin/python3 -c 'import xml.dom.minidom' 2>/dev/null") != 0) {
-    WARN("skipped: /usr/bin/python3 cannot read XML");
+    tests::skip("/usr/bin/python3 cannot read XML");
     return;
   }
   const tests::TemporaryDirectory directory;

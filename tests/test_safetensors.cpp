@@ -9,6 +9,7 @@
 
 #include <heed/autograd/ops.h>
 #include "catch.h"
+#include "reference_files.h"
 #include "temporary_directory.h"
 
 using namespace heed;
@@ -39,17 +40,11 @@ std::string from_hex(const std::string& hex) {
 }  // namespace
 
 TEST_CASE("safetensors: every vector of the format's own tests is accepted or refused as listed", "[safetensors]") {
-  std::ifstream in(HEED_SOURCE_DIR "/../shared/reference/safetensors_vectors.json");
-  if (!in) {
-    WARN("skipped: the vectors are not there");
-    return;
-  }
-  const nlohmann::json file = nlohmann::json::parse(in);  // a loop over a temporary's member would outlive it
-  for (const auto& vector : file["cases"]) {
-    INFO(vector["test"].get<std::string>());
-    const std::string bytes = from_hex(vector["hex"]);
-    REQUIRE(bytes.size() == vector["len"].get<size_t>());
-    if (vector["expect_error"].is_null()) CHECK_NOTHROW(read_bytes(bytes));
+  const tests::json file = tests::reference_file("safetensors.json");
+  for (const auto& one : file.at("cases")) {
+    INFO(one.at("name").get<std::string>());
+    const std::string bytes = from_hex(one.at("bytes"));
+    if (one.at("error").is_null()) CHECK_NOTHROW(read_bytes(bytes));
     else CHECK_THROWS_AS(read_bytes(bytes), FileError);
   }
 }

@@ -3,7 +3,7 @@
 
     test_page.py MAKE_PAGES HEED
 
-MAKE_PAGES is the program of make_pages.cpp, HEED the program heed. Prints what fails and "N passed, N failed".
+MAKE_PAGES is the program of make_pages.cpp, HEED the program heed. Prints what fails and "N passed, N failed, N skipped".
 """
 import json
 import math
@@ -513,11 +513,11 @@ class Pages:
 
 
 def main():
+    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
     lacking = missing()
     if lacking:
-        print(f"skipped: {lacking}; the page is not tested in a browser\n0 passed, 0 failed")
+        print(f"skipped: {lacking}; the page is not tested in a browser\n0 passed, 0 failed, {len(tests)} skipped")
         return 0
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
     wanted = sys.argv[3:]
     failed = ran = 0
     with tempfile.TemporaryDirectory() as directory:
@@ -536,7 +536,7 @@ def main():
                     browser.look()
         finally:
             browser.close()
-    print(f"{ran - failed} passed, {failed} failed")
+    print(f"{ran - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 
 

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""A training step of GPT-2's architecture in PyTorch on the CPU: bench_step's peer, of its sizes, on random tokens.
+
+Weights as PyTorch draws them from seed 1, no biases in the linear layers, AdamW. Prints one line of JSON.
+"""
+import argparse
+
+import torch
+import torch.nn.functional as F
+from step_torch import time_steps
+from torch import nn
+
+SIZES = {  # B, T, layers, heads, C, V
+    "micro": (4, 32, 2, 2, 32, 65),         # what an op costs beside its arithmetic
+    "cpu": (12, 64, 4, 4, 128, 65),         # nanoGPT's settings for a laptop
+    "baby": (64, 256, 6, 6, 384, 65),       # nanoGPT's train_shakespeare_char
+    "long": (1, 4096, 4, 4, 128, 65),       # attention is most of it
+    "gpt2": (1, 512, 12, 12, 768, 50304),   # GPT-2 of 124 million parameters
+}
+
+
+def attention(q, k, v):
+    """Causal, (B, H, T, D); PyTorch 2 has it fused."""
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    T, D = q.shape[-2:]
+    future = torch.ones(T, T, dtype=torch.bool).triu(1)
+    return (q @ k.transpose(-2, -1) * D ** -0.5).masked_fill(future, float("-inf")).softmax(-1) @ v
+
+
+class Layer(nn.Module):
+    def __init__(self, C, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(C), nn.LayerNorm(C)
+        self.qkv, self.out = nn.Linear(C, 3 * C, bias=False), nn.Linear(C, C, bias=False)
+        self.up, self.down = nn.Linear(C, 4 * C, bias=False), nn.Linear(4 * C, C, bias=False)
+
+    def forward(self, x):
+        B, T, C = x.shape
+        parts = self.qkv(self.norm1(x)).split(C, dim=2)
+        mixed = attention(*(part.view(B, T, self.heads, -1).transpose(1, 2) for part in parts))
+        x = x + self.out(mixed.transpose(1, 2).reshape(B, T, C))
+        return x + self.down(F.gelu(self.up(self.norm2(x))))
+
+
+class Model(nn.Module):
+    def __init__(self, T, layers, heads, C, V):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(V, C), nn.Embedding(T, C)
+        nn.init.normal_(self.tokens.weight, std=0.02)
+        self.layers = nn.Sequential(*(Layer(C, heads) for _ in range(layers)))
+        self.norm = nn.LayerNorm(C)
+
+    def forward(self, ids):
+        x = self.tokens(ids) + self.positions(torch.arange(ids.shape[1]))
+        return self.norm(self.layers(x)) @ self.tokens.weight.T
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--config", choices=SIZES, default="cpu")
+    options.add_argument("--threads", type=int, default=2)
+    options.add_argument("--steps", type=int, default=30)
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(1)
+    B, T, *sizes, V = SIZES[given.config]
+    model = Model(T, *sizes, V)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1)
+    ids, targets = torch.randint(V, (B, T)), torch.randint(V, (B, T))
+    time_steps(model, optimizer, lambda: F.cross_entropy(model(ids).flatten(0, 1), targets.flatten()), given.steps,
+               config=given.config)
+
+
+if __name__ == "__main__":
+    main()
