@@ -11,14 +11,13 @@ int main() {
     std::ofstream text("input.txt");
     for (int i = 0; i < 200; ++i) text << "to heed is to pay attention. ";
   }
-  Rng rng(1337);
   auto corpus = train::Corpus::from_file("input.txt");
-  nn::Parameters params(rng);
-  models::Gpt gpt(params, {.vocabulary = corpus.vocabulary(), .context = 32, .layers = 2, .heads = 2, .channels = 32});
+  nn::Parameters params(1337);
+  models::Gpt gpt(params, {.vocabulary = corpus.vocabulary(), .context = 16, .layers = 2, .heads = 2, .channels = 32});
   train::AdamW optimizer(params, {.lr = 3e-3, .weight_decay = 0.1});
   double last = 0;
   for (int step = 0; step < 200; ++step) {
-    auto [x, y] = corpus.batch(4, 32, rng);
+    auto [x, y] = corpus.batch(4, 16, params.rng());
     Tensor loss = cross_entropy(gpt(x), y);
     loss.backward();
     train::clip_grad_norm(params, 1.0);
