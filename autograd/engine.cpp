@@ -137,8 +137,8 @@ class Walk {
     }
   }
 
-  /// Gradients are linear in g: one that is recorded no further than a recorded g is either 0, or made by kernels behind
-  /// the graph's back, and second derivatives would silently lose it.
+  /// Gradients are linear in g: one that is recorded no further than a recorded g is either 0, or made by kernels
+  /// behind the graph's back, and second derivatives would silently lose it.
   static void check_recorded(const Op& op, const Gradients& down, const Tensor& g) {
     if (!grad_enabled() || !g.node()) return;
     for (size_t i = 0; i < down.size(); ++i)

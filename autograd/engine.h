@@ -30,7 +30,8 @@ namespace autograd {
 /// Whether a target that lies below another also gets what arrives through that one.
 enum class Through { targets, stop_at_targets };
 
-/// grad by nodes: the gradients that arrive at `targets`, undefined where none does. No targets: accumulate into leaves.
+/// grad by nodes: the gradients that arrive at `targets`, undefined where none does. No targets: accumulate into
+/// leaves.
 Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options,
                        std::span<const std::shared_ptr<Node>> targets, Through through = Through::targets);
 

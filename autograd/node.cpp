@@ -74,8 +74,8 @@ std::shared_ptr<Node> node_over(const Op& op, const Tensor& y, std::span<const T
   return node;
 }
 
-/// The twin's gradients as recorded ops. Each input gets a slot of its own, so that one tensor given twice counts twice,
-/// and the walk back from the twin's output ends at the slots.
+/// The twin's gradients as recorded ops. Each input gets a slot of its own, so that one tensor given twice counts
+/// twice, and the walk back from the twin's output ends at the slots.
 Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<Saved>& saved, const Tensor& g,
                              Needs needs) {
   if (!twin)

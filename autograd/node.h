@@ -71,7 +71,8 @@ struct Node {
   bool freed = false;   // its backward has run, and the graph was not kept
   std::string name;     // of a parameter: that of its module, a dot, and its own, "h.0.attn.c_attn.weight"
   std::vector<std::shared_ptr<Node>> inputs;  // null where no gradient is needed
-  /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are recorded.
+  /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are
+  /// recorded.
   std::function<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
   Tensor grad;                           // accumulated; leaves only
   std::shared_ptr<const Remake> remake;  // null where it would cost more than the memory is worth
@@ -87,8 +88,8 @@ struct Node {
   static int64_t live();
 };
 
-/// What a backward pass will need: a tensor, or, if it is large and the op that made it can remake it, the way to it. So
-/// the activations between two products need not be kept.
+/// What a backward pass will need: a tensor, or, if it is large and the op that made it can remake it, the way to it.
+/// So the activations between two products need not be kept.
 class Saved {
  public:
   explicit Saved(const Tensor& x);
@@ -101,20 +102,22 @@ class Saved {
   std::shared_ptr<const Remake> remake_;
 };
 
-/// Where a kernel of a fused op's backward may write a gradient of g's shape, if it may write over what it reads: g itself
-/// where it is all of a storage that nothing else holds, else a new tensor. To be called before anything else takes hold of g.
+/// Where a kernel of a fused op's backward may write a gradient of g's shape, if it may write over what it reads: g
+/// itself where it is all of a storage that nothing else holds, else a new tensor. To be called before anything else
+/// takes hold of g.
 Tensor room_for_gradient(const Tensor& g);
 
 /// Gives `y` a node that remembers each input with its formula, if recording is on and any of them needs a gradient.
-/// Formulas are written with recorded ops, so that they can be differentiated in turn. Throws GradError if y is neither f32
-/// nor f64.
+/// Formulas are written with recorded ops, so that they can be differentiated in turn. Throws GradError if y is neither
+/// f32 nor f64.
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs);
 /// The same for gradients that share work, or for any number of inputs.
 Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward);
 
 /// Records an op whose forward and backward are kernels. `twin` computes the same from recorded ops; when the backward
-/// pass is itself recorded, the twin is differentiated in place of `backward`. A null twin says that there are no second
-/// derivatives: asking for one throws GradError. `remake` is for ops that cost little beside the products around them.
+/// pass is itself recorded, the twin is differentiated in place of `backward`. A null twin says that there are no
+/// second derivatives: asking for one throws GradError. `remake` is for ops that cost little beside the products around
+/// them.
 Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin,
              Remake remake = nullptr);
 

@@ -10,8 +10,8 @@ namespace heed::autograd {
 
 struct Node;
 
-/// While it lives, it is told of every op that this thread computes and differentiates. What a gradient formula computes
-/// on its way is no op of its own.
+/// While it lives, it is told of every op that this thread computes and differentiates. What a gradient formula
+/// computes on its way is no op of its own.
 class Observer {
  public:
   virtual ~Observer();

@@ -1,8 +1,8 @@
 // Every differentiable op. Shapes broadcast by NumPy's rules where two tensors meet element by element.
 //
-// Unless a line says otherwise: inputs are f32 or f64 and all of one dtype (else DTypeError), the result has that dtype,
-// gradients of any order exist, and errors name the op, the shapes and the caller's line. Views (reshape, transpose,
-// narrow, ...) and reductions (sum, mean, ...) are members of Tensor.
+// Unless a line says otherwise: inputs are f32 or f64 and all of one dtype (else DTypeError), the result has that
+// dtype, gradients of any order exist, and errors name the op, the shapes and the caller's line. Views (reshape,
+// transpose, narrow, ...) and reductions (sum, mean, ...) are members of Tensor.
 #pragma once
 
 #include <concepts>
@@ -108,8 +108,8 @@ Tensor minimum(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor maximum(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor minimum(const Tensor& x, Scalar s, Loc loc = Loc::current());
 Tensor maximum(const Tensor& x, Scalar s, Loc loc = Loc::current());
-/// min(max(x, low), high), and so high if low > high; gradient 1 inside and at the ends, 0 outside. Infinity is no bound.
-/// Also i64. Throws ValueError for a bound that is NaN.
+/// min(max(x, low), high), and so high if low > high; gradient 1 inside and at the ends, 0 outside. Infinity is no
+/// bound. Also i64. Throws ValueError for a bound that is NaN.
 Tensor clamp(const Tensor& x, Scalar low, Scalar high, Loc loc = Loc::current());
 /// a where condition (boolean) holds, else b. Any dtype.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc loc = Loc::current());
@@ -118,7 +118,7 @@ Tensor where(const Tensor& condition, Scalar s, const Tensor& b, Loc loc = Loc::
 /// x, with `value` where mask (boolean) holds; the two broadcast.
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc = Loc::current());
 
-// --- reductions beside the members of Tensor: axes {} means all -------------------------------------------------------
+// --- reductions beside the members of Tensor: axes {} means all ------------------------------------------------------
 /// Maximum and minimum; equal elements share the gradient evenly. Throws ShapeError if there is nothing to choose from.
 Tensor amax(const Tensor& x, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current());
 Tensor amin(const Tensor& x, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current());
@@ -136,15 +136,15 @@ Tensor matmul(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor bmm(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 /// a b^T of vectors: (m), (n) -> (m, n).
 Tensor outer(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
-/// Einstein's summation: "bij,bjk->bik", a letter an axis. What the output lacks is summed; without "->" the output is the
-/// letters that stand once, sorted. "..." stands for any further axes, which broadcast. A letter twice in one operand is
-/// its diagonal. Throws ValueError for a malformed equation, ShapeError for axes that do not fit.
+/// Einstein's summation: "bij,bjk->bik", a letter an axis. What the output lacks is summed; without "->" the output is
+/// the letters that stand once, sorted. "..." stands for any further axes, which broadcast. A letter twice in one
+/// operand is its diagonal. Throws ValueError for a malformed equation, ShapeError for axes that do not fit.
 Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands, Loc loc = Loc::current());
 /// x W^T + b: x (..., in), weight (out, in), bias (out) or undefined -> (..., out).
 /// With a weight (in) and a bias () or undefined -> (...).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Loc loc = Loc::current());
 
-// --- joining, splitting, picking; cat, stack, split, index_select, gather, flip and tril take any dtype ------------------
+// --- joining, splitting, picking; cat, stack, split, index_select, gather, flip and tril take any dtype --------------
 /// Tensors joined along an axis; all other sizes equal. Throws ValueError for none.
 Tensor cat(const std::vector<Tensor>& tensors, int64_t axis, Loc loc = Loc::current());
 /// Tensors of one shape joined along a new axis.
@@ -175,7 +175,8 @@ Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, Loc loc 
 /// x with source's slices added at index (n) i64; source has x's shape, but n on the axis. Equal indices add up.
 Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source, Loc loc = Loc::current());
 /// x with src's elements added (put) where gather(x, axis, index) would take them; src is at least as large as index.
-/// Equal indices add up in scatter_add; in scatter the last is kept, and the gradient of src holds for distinct ones only.
+/// Equal indices add up in scatter_add; in scatter the last is kept, and the gradient of src holds for distinct ones
+/// only.
 Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& src, Loc loc = Loc::current());
 Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& src, Loc loc = Loc::current());
 /// (..., classes) i64: 1 at index (...) i64, 0 elsewhere. Without `classes`, one more than the largest index.
@@ -195,7 +196,7 @@ Tensor flip(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 /// Summed to `shape`, from which x's shape can be broadcast: the gradient of broadcasting.
 Tensor sum_to(const Tensor& x, const Shape& shape, Loc loc = Loc::current());
 
-// --- probabilities and losses ------------------------------------------------------------------------------------------
+// --- probabilities and losses ----------------------------------------------------------------------------------------
 Tensor softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
@@ -236,7 +237,8 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction = R
 /// huber_loss / beta with delta beta; l1_loss for beta 0.
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, double beta = 1,
                       Loc loc = Loc::current());
-/// p (log p - log_q), 0 where p is; or with log_target, p given as its logarithm. The mean is over elements, as in PyTorch.
+/// p (log p - log_q), 0 where p is; or with log_target, p given as its logarithm. The mean is over elements, as in
+/// PyTorch.
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction = Reduction::mean, bool log_target = false,
               Loc loc = Loc::current());
 /// -t log x - (1 - t) log(1 - x), logarithms at least -100; times weight, which broadcasts to x.
@@ -252,10 +254,11 @@ struct BinaryCrossEntropyOptions {
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
                                         const BinaryCrossEntropyOptions& options = {}, Loc loc = Loc::current());
 
-// --- layers ------------------------------------------------------------------------------------------------------------
+// --- layers ----------------------------------------------------------------------------------------------------------
 /// Rows of weight (V, C) by index (...) i64 -> (..., C). Throws IndexError naming the first bad index.
 Tensor embedding(const Tensor& weight, const Tensor& index, Loc loc = Loc::current());
-/// Each element zeroed with probability p, the rest scaled by 1 / (1 - p). p = 0 draws nothing. Throws ValueError outside [0, 1].
+/// Each element zeroed with probability p, the rest scaled by 1 / (1 - p). p = 0 draws nothing. Throws ValueError
+/// outside [0, 1].
 Tensor dropout(const Tensor& x, double p, Rng& rng, Loc loc = Loc::current());
 /// (x - mean) / sqrt(var + eps) * weight + bias over the last axis; weight, bias (C), each may be undefined.
 Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5,
@@ -286,20 +289,21 @@ struct RecurrentSteps {
   bool reverse = false;  ///< from each row's last step to its first
   Tensor lengths = {};   ///< (B) i64 in [0, T], the steps of each row; undefined: all T
 };
-/// All steps of a recurrent cell, given the projection of its inputs: gates (T, B, G H) = W_ih x + b_ih, with w_hh (G H, H)
-/// and, each of which may be undefined, b_hh (G H), h0 and, of an LSTM, c0 (B, H); G is 1, LSTM 4, GRU 3.
-/// Returns (T + 1, B, H), an LSTM (T + 2, B, H): h after each step, 0 past a row's length; then h, and c, after each row's last.
+/// All steps of a recurrent cell, given the projection of its inputs: gates (T, B, G H) = W_ih x + b_ih, with w_hh (G
+/// H, H) and, each of which may be undefined, b_hh (G H), h0 and, of an LSTM, c0 (B, H); G is 1, LSTM 4, GRU 3.
+/// Returns (T + 1, B, H), an LSTM (T + 2, B, H): h after each step, 0 past a row's length; then h, and c, after each
+/// row's last.
 Tensor recurrent(Cell cell, const Tensor& gates, const Tensor& w_hh, const Tensor& b_hh = {}, const Tensor& h0 = {},
                  const Tensor& c0 = {}, const RecurrentSteps& steps = {}, Loc loc = Loc::current());
 
-/// sum_s softmax_s(score . tanh(query + key_s)) value_s (Bahdanau et al. 2014): query (B, T, A) and keys (B, S, A) projected,
-/// score (A), values (B, S, D), mask boolean, true = may attend, broadcast to (B, T, S) -> (B, T, D).
+/// sum_s softmax_s(score . tanh(query + key_s)) value_s (Bahdanau et al. 2014): query (B, T, A) and keys (B, S, A)
+/// projected, score (A), values (B, S, D), mask boolean, true = may attend, broadcast to (B, T, S) -> (B, T, D).
 /// Memory grows with T * S, not T * S * A. A query that may attend to nothing gets zeros and gives no gradient.
 Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& values,
                           const Tensor& mask = {}, Loc loc = Loc::current());
 
-/// Of attentive_decoder. Sizes: B batch, T target time, S source time, H hidden, G gates of the cell (1, LSTM 4, GRU 3),
-/// A width of queries, D width of values. All dtypes equal, f32 or f64.
+/// Of attentive_decoder. Sizes: B batch, T target time, S source time, H hidden, G gates of the cell (1, LSTM 4, GRU
+/// 3), A width of queries, D width of values. All dtypes equal, f32 or f64.
 struct AttentiveInputs {
   Tensor gates;      ///< (T, B, G H), T at least 1: what the cell reads besides the context, projected, with its bias
   Tensor w_context;  ///< (G H, D): how the cell reads the context
@@ -320,7 +324,7 @@ struct AttentiveInputs {
 /// and those of keys and values are summed in place, where step by step there would be T of each to add up.
 Tensor attentive_decoder(Cell cell, const AttentiveInputs& in, Loc loc = Loc::current());
 
-// --- comparisons and logic: boolean results, without gradients -----------------------------------------------------------
+// --- comparisons and logic: boolean results, without gradients -------------------------------------------------------
 Tensor eq(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor ne(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor lt(const Tensor& a, const Tensor& b, Loc loc = Loc::current());

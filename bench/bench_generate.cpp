@@ -1,5 +1,5 @@
-// Tokens a second that a GPT writes, greedily and alone: with the keys and values of what it has read kept, and with the whole text
-// read anew for each token.
+// Tokens a second that a GPT writes, greedily and alone: with the keys and values of what it has read kept, and with
+// the whole text read anew for each token.
 #include <chrono>
 
 #include <CLI/CLI.hpp>

@@ -101,8 +101,8 @@ struct AdditiveAttention {
   Tensor v;  ///< (width)
 
   AdditiveAttention(Scope s, int64_t query_width, int64_t value_width, int64_t width);
-  /// Queries (B, T, query_width), values (B, S, value_width), mask broadcast to (B, T, S) -> (B, T, value_width); seen as
-  /// (B, T, S). One decoder step: query (B, query_width), mask (B, S) -> (B, value_width); seen as (B, S).
+  /// Queries (B, T, query_width), values (B, S, value_width), mask broadcast to (B, T, S) -> (B, T, value_width); seen
+  /// as (B, T, S). One decoder step: query (B, query_width), mask (B, S) -> (B, value_width); seen as (B, S).
   /// `keys` are U(values), (B, S, width), if they are known already: computed once a sentence.
   /// A query that may attend to nothing gets zeros.
   Tensor operator()(const Tensor& query, const Tensor& values, const Tensor& mask = {}, const Tensor& keys = {},

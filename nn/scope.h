@@ -36,7 +36,8 @@ class Parameters {
  public:
   using Entry = std::pair<const std::string, Tensor>;
 
-  /// First values are drawn from a generator of its own; dropout draws from it too. dtype f32 or f64; throws DTypeError.
+  /// First values are drawn from a generator of its own; dropout draws from it too. dtype f32 or f64; throws
+  /// DTypeError.
   explicit Parameters(uint64_t seed, DType dtype = f32, Loc loc = Loc::current());
   /// The same from one that is lent, and must outlive the modules.
   explicit Parameters(Rng& rng, DType dtype = f32, Loc loc = Loc::current());

@@ -1,4 +1,5 @@
-// Where threads run: what the pool asks of the system's scheduler. Elsewhere than on Linux nothing is known and nothing done.
+// Where threads run: what the pool asks of the system's scheduler. Elsewhere than on Linux nothing is known and nothing
+// done.
 #pragma once
 
 #include <chrono>

@@ -18,7 +18,8 @@ struct FormatOptions {
   int width = 75;            ///< columns before a row wraps
 };
 
-/// "[[1. 2.]\n [3. 4.]]": elements right-aligned, scientific where the range asks for it; dtype named unless f32, i64 or boolean.
+/// "[[1. 2.]\n [3. 4.]]": elements right-aligned, scientific where the range asks for it; dtype named unless f32, i64
+/// or boolean.
 std::string to_string(const Tensor& x, const FormatOptions& options = {});
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 

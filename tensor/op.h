@@ -79,8 +79,8 @@ class Op {
   /// The innermost on this thread, or null.
   static const Op* current() { return current_; }
 
-  /// While it lives, this thread runs in the call `op`, or with null in none: a worker in its caller's, a user's function
-  /// that heed calls in its own.
+  /// While it lives, this thread runs in the call `op`, or with null in none: a worker in its caller's, a user's
+  /// function that heed calls in its own.
   class Within {
    public:
     explicit Within(const Op* op) : before_(current_) { current_ = op; }

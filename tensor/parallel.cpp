@@ -30,8 +30,8 @@ using parallel_detail::Body;
 
 // More ranges than threads, so that a thread that loses its core for a while leaves its share to the others.
 constexpr int64_t kRangesPerThread = 4;
-// How long a thread spins before it sleeps: longer than the gap between two kernels of a training step, and short enough
-// that an idle program leaves the machine alone.
+// How long a thread spins before it sleeps: longer than the gap between two kernels of a training step, and short
+// enough that an idle program leaves the machine alone.
 constexpr auto kSpin = std::chrono::microseconds(50);
 // How long a caller watches whether the workers that it waits for run, and how long it then sleeps.
 constexpr auto kWatch = std::chrono::microseconds(25), kSleep = std::chrono::microseconds(250);
@@ -155,7 +155,8 @@ class Pool {
   }
 
   /// A worker that lost its core to another process in the middle of a range would hold up the caller for some
-  /// milliseconds. While the caller waits its own core is free: the worker ends its range there. True if all are finished.
+  /// milliseconds. While the caller waits its own core is free: the worker ends its range there. True if all are
+  /// finished.
   template <class F>
   bool fetch_stopped_workers(F finished) {
     constexpr auto kIdle = std::chrono::nanoseconds::max();
@@ -224,8 +225,8 @@ class Pool {
     }
   }
 
-  /// Some schedulers start or wake a worker on the caller's core, where it only takes the caller's time, and leave it there.
-  /// False if it has to stay.
+  /// Some schedulers start or wake a worker on the caller's core, where it only takes the caller's time, and leave it
+  /// there. False if it has to stay.
   bool leave_caller_alone(Worker& self) const {
     const int core = Cores::current(), callers = caller_core_.load(std::memory_order_relaxed);
     if (core < 0) return true;

@@ -43,8 +43,8 @@ struct Index {
   Index(std::integral auto i, Loc loc = Loc::current()) : at(static_cast<int64_t>(i)), where(loc) {}
 };
 
-/// What stands in x(...) for an axis: `all` of it, a new axis of size 1 (`none`), all the axes that are not named (`ellipsis`).
-/// `none` is also the open end of a slice.
+/// What stands in x(...) for an axis: `all` of it, a new axis of size 1 (`none`), all the axes that are not named
+/// (`ellipsis`). `none` is also the open end of a slice.
 enum class All { all };
 enum class None { none };
 enum class Ellipsis { ellipsis };
@@ -122,8 +122,8 @@ class Tensor {
   std::vector<T> to_vector(Loc loc = Loc::current()) const;
 
   /// Copies x's elements over this tensor's, for all who share them. x has this shape and dtype: else ShapeError or
-  /// DTypeError. Throws GradError on a tensor that was computed from others with gradients. A recorded op that saved the
-  /// elements before refuses to run backward.
+  /// DTypeError. Throws GradError on a tensor that was computed from others with gradients. A recorded op that saved
+  /// the elements before refuses to run backward.
   void assign(const Tensor& x, Loc loc = Loc::current()) const;
 
   // --- its history (autograd/) ------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class Tensor {
     node_ = std::move(node);
   }
 
-  // --- differentiable members (autograd/ops_*.cpp); see autograd/ops.h for the rest -----------------------------------
+  // --- differentiable members (autograd/ops_*.cpp); see autograd/ops.h for the rest ----------------------------------
   Tensor to(DType dtype, Loc loc = Loc::current()) const;
   /// Itself if its elements already lie in row-major order, else a copy that does.
   Tensor contiguous(Loc loc = Loc::current()) const;
@@ -173,12 +173,12 @@ class Tensor {
   Tensor select(int64_t axis, int64_t index, Loc loc = Loc::current()) const;
   /// select(0, index).
   Tensor operator[](Index index) const;
-  /// x(all, slice(0, -1)): a part by one subscript an axis, of which trailing ones may be left out: an integer, slice(start,
-  /// stop, step), `all`, `none`, `ellipsis`, or a tensor of indices, i64 or boolean. Without tensors it is a view.
-  /// As PyTorch's: i64 indices broadcast together, and their axes take the place of the axes that they index, or stand in front
-  /// if those are apart; a boolean index stands for the places where it is true, and covers as many axes as it has.
-  /// Throws IndexError for too many subscripts and for an index out of range, ShapeError for a boolean index of another shape
-  /// than the axes it covers, ValueError for a step below 1.
+  /// x(all, slice(0, -1)): a part by one subscript an axis, of which trailing ones may be left out: an integer,
+  /// slice(start, stop, step), `all`, `none`, `ellipsis`, or a tensor of indices, i64 or boolean. Without tensors it is
+  /// a view. As PyTorch's: i64 indices broadcast together, and their axes take the place of the axes that they index,
+  /// or stand in front if those are apart; a boolean index stands for the places where it is true, and covers as many
+  /// axes as it has. Throws IndexError for too many subscripts and for an index out of range, ShapeError for a boolean
+  /// index of another shape than the axes it covers, ValueError for a step below 1.
   template <class... Rest>
   Tensor operator()(const Subscript& first, const Rest&... rest) const;
   /// The same from a list.
@@ -199,7 +199,8 @@ class Tensor {
   /// is 1, or false, which is 0. std has gradient 0 where all elements are equal.
   Tensor var(const Axes& axes = {}, double correction = 1, bool keepdim = false, Loc loc = Loc::current()) const;
   Tensor std(const Axes& axes = {}, double correction = 1, bool keepdim = false, Loc loc = Loc::current()) const;
-  /// (sum |x|^p)^(1/p); p 0 counts what is not 0, infinity takes the largest |x|, -infinity the smallest. Gradient 0 at 0.
+  /// (sum |x|^p)^(1/p); p 0 counts what is not 0, infinity takes the largest |x|, -infinity the smallest. Gradient 0 at
+  /// 0.
   Tensor norm(double p = 2, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
   /// The product; 1 of no element. Also i64, and boolean as i64.
   Tensor prod(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
@@ -285,8 +286,8 @@ class NestedList {
   bool is_list_ = false;
 };
 
-/// tensor({{1., 2.}, {3., 4.}}) has shape (2, 2). Without a dtype: boolean if all are bool, i64 if all are integers, else f32.
-/// Throws ShapeError for ragged lists.
+/// tensor({{1., 2.}, {3., 4.}}) has shape (2, 2). Without a dtype: boolean if all are bool, i64 if all are integers,
+/// else f32. Throws ShapeError for ragged lists.
 Tensor tensor(const NestedList& values, std::optional<DType> dtype = {}, Loc loc = Loc::current());
 /// A copy of `values` in row-major order. Throws ShapeError if the count is not shape.numel().
 template <class T>
@@ -337,8 +338,8 @@ inline Tensor randn_like(const Tensor& x, Rng& rng, Loc loc = Loc::current()) {
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc loc = Loc::current());
 /// i64 (n): a permutation of 0 .. n - 1.
 Tensor randperm(int64_t n, Rng& rng, Loc loc = Loc::current());
-/// i64 (..., samples): for each row of weights (..., n) f32 or f64, indices drawn with probability proportional to them;
-/// Rng::multinomial row by row. `softmax(logits, -1)` draws the next token.
+/// i64 (..., samples): for each row of weights (..., n) f32 or f64, indices drawn with probability proportional to
+/// them; Rng::multinomial row by row. `softmax(logits, -1)` draws the next token.
 Tensor multinomial(const Tensor& weights, int64_t samples, Rng& rng, bool replacement = false,
                    Loc loc = Loc::current());
 

@@ -43,8 +43,8 @@ inline bool close(double actual, double expected, double tolerance, double scale
   return actual == expected || std::abs(actual - expected) <= tolerance * scale;
 }
 
-/// Largest error of `actual`, relative to the expected value or to `floor` where that is larger; NaN must meet NaN, and an
-/// infinity itself (else the error is infinite).
+/// Largest error of `actual`, relative to the expected value or to `floor` where that is larger; NaN must meet NaN, and
+/// an infinity itself (else the error is infinite).
 template <class T>
 double worst_error(const std::vector<T>& actual, const std::vector<double>& expected, double floor) {
   double worst = 0;

@@ -45,8 +45,8 @@ struct SecondGradients {
 };
 SecondGradients evaluate_twice(const Function& fn, const List& x);
 
-/// Where a and b differ by more than tolerance times b's largest finite magnitude, or 1: the worst place in words, or "".
-/// Infinities and NaN must be equal.
+/// Where a and b differ by more than tolerance times b's largest finite magnitude, or 1: the worst place in words, or
+/// "". Infinities and NaN must be equal.
 std::string difference(const Tensor& a, const Tensor& b, double tolerance);
 /// The same over lists; undefined tensors must be undefined in both.
 std::string difference(const List& a, const List& b, double tolerance);

@@ -9,8 +9,8 @@
 
 namespace heed::tests {
 
-/// A sum of losses over sequences x (B, T, ...), floating or tokens, of `lengths` (B) i64 steps each. `rows` (B) i64 are
-/// their numbers in the batch, for what else belongs to them.
+/// A sum of losses over sequences x (B, T, ...), floating or tokens, of `lengths` (B) i64 steps each. `rows` (B) i64
+/// are their numbers in the batch, for what else belongs to them.
 using LossOfRows = std::function<Tensor(const Tensor& x, const Tensor& lengths, const Tensor& rows)>;
 
 /// Compares the loss, and its gradients by every parameter and by x if that is floating (f64), with those

@@ -61,7 +61,7 @@ bool fits(const std::string& text, const std::string& pattern) {
   return at == text.size() || pattern.back() == '*';
 }
 
-// --- the throw sites of the sources -------------------------------------------------------------------------------------
+// --- the throw sites of the sources ----------------------------------------------------------------------------------
 
 /// A statement that throws: the lines from "fail<" to the beginning of its message.
 struct Site {
@@ -337,7 +337,7 @@ TEST_CASE("errors: every module and model names the caller's line, whatever is w
     }
 }
 
-// --- nothing is lost ----------------------------------------------------------------------------------------------------------
+// --- nothing is lost -------------------------------------------------------------------------------------------------
 
 TEST_CASE("errors: an op that refuses leaves its inputs, their history and their gradients as they were", "[errors]") {
   const Tensor x = tensor({1., 2., 3.}, f64).set_requires_grad();

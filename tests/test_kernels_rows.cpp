@@ -173,7 +173,8 @@ TEST_CASE("cross_entropy: logits around 1000 keep the digits of their gradient",
 
 namespace {
 
-/// Gradients of f(x) = sum_ij g_ij ((x_ij - m_i) s_i w_j + b_j), from the textbook formulas in f64. m = 0 for an RMS norm.
+/// Gradients of f(x) = sum_ij g_ij ((x_ij - m_i) s_i w_j + b_j), from the textbook formulas in f64. m = 0 for an RMS
+/// norm.
 struct NormGradients {
   std::vector<double> dx, dweight, dbias;
 };

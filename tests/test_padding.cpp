@@ -19,7 +19,8 @@ using nn::Cell;
 namespace {
 
 constexpr Cell kCells[] = {Cell::rnn_tanh, Cell::rnn_relu, Cell::lstm, Cell::gru};
-// What may stand in the padding of a floating input. A mask of attention gives it the weight 0, which NaN would survive.
+// What may stand in the padding of a floating input. A mask of attention gives it the weight 0, which NaN would
+// survive.
 const std::vector<double> kNumbers{0, 1e3, NAN, HUGE_VAL}, kFinite{0, 1e3};
 
 /// A module's parameters in f64, and a generator for its inputs.
@@ -74,7 +75,8 @@ TEST_CASE("padding: the check notices a loss that reads on behind a row's end", 
   CHECK(effect([&](const Tensor& in, const Tensor& n, const Tensor&) { return masked(linear(masked(in, n)), n).sum(); },
                kNumbers)
             .empty());
-  // No mask at all; one behind the layer, whose weights still see NaN; a mean, which counts padding; a row that sees others.
+  // No mask at all; one behind the layer, whose weights still see NaN; a mean, which counts padding; a row that sees
+  // others.
   CHECK_THAT(effect([&](const Tensor& in, const Tensor&, const Tensor&) { return linear(in).sum(); }, {7}),
              Contains("7 in the padding changes the loss"));
   CHECK_THAT(

@@ -243,7 +243,8 @@ TEST_CASE("arange: a number with a point anywhere makes it floating", "[tensor]"
 }
 
 TEST_CASE("multinomial: a row of weights at a time, as PyTorch draws", "[tensor][random]") {
-  // torch.manual_seed(5); w = torch.tensor([[1., 2., 3.], [0., 5., 1.]]); torch.multinomial(w, 2), then (w.double(), 6, True)
+  // torch.manual_seed(5); w = torch.tensor([[1., 2., 3.], [0., 5., 1.]]); torch.multinomial(w, 2), then (w.double(), 6,
+  // True)
   Rng rng(5);
   const Tensor w = tensor({{1., 2., 3.}, {0., 5., 1.}});
   CHECK(values(multinomial(w, 2, rng)) == Ints{2, 1, 1, 2});

@@ -13,8 +13,8 @@
 
 namespace heed::train {
 
-/// A JSON object from a file that anybody may have written. All access throws FileError naming the file, the key and what was
-/// expected there.
+/// A JSON object from a file that anybody may have written. All access throws FileError naming the file, the key and
+/// what was expected there.
 class ModelConfig {
  public:
   /// DIRECTORY/config.json, whose "model" must be one of heed's kinds.
@@ -44,8 +44,8 @@ class ModelConfig {
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
 
-/// Whether the weights file can hold so many numbers, a byte each at the least: asked before a model of that size is made,
-/// since anybody may have written the configuration. Throws FileError.
+/// Whether the weights file can hold so many numbers, a byte each at the least: asked before a model of that size is
+/// made, since anybody may have written the configuration. Throws FileError.
 void check_weights(const std::filesystem::path& directory, int64_t numbers);
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.

@@ -17,8 +17,8 @@ struct GroupOptions {
   std::optional<double> lr = {};            ///< set_lr() later scales it in proportion
   std::optional<double> weight_decay = {};  ///< of vectors too
 };
-/// The parameters whose name, or a tied one's second name, fits a pattern: "*.bias", "h.[0-3].*", with *, ? and [...] as in a
-/// shell.
+/// The parameters whose name, or a tied one's second name, fits a pattern: "*.bias", "h.[0-3].*", with *, ? and [...]
+/// as in a shell.
 struct ParameterGroup {
   std::string pattern;
   GroupOptions options;
@@ -28,10 +28,10 @@ struct ParameterGroups : std::vector<ParameterGroup> {
   ParameterGroups(std::initializer_list<ParameterGroup> groups) : vector(groups) {}
 };
 
-/// What all optimisers share: the parameters with their running moments, and the learning rate. Parameters are those that
-/// the store holds when the optimiser is made; one that does not require a gradient or has none is left as it is.
-/// Each takes groups: `AdamW opt(params, {.lr = 1e-3}, {{"*.bias", {.weight_decay = 0}}, {"wte*", {.lr = 1e-5}}})`. Throws
-/// ValueError for a pattern that fits no parameter, and for a parameter that fits two.
+/// What all optimisers share: the parameters with their running moments, and the learning rate. Parameters are those
+/// that the store holds when the optimiser is made; one that does not require a gradient or has none is left as it is.
+/// Each takes groups: `AdamW opt(params, {.lr = 1e-3}, {{"*.bias", {.weight_decay = 0}}, {"wte*", {.lr = 1e-5}}})`.
+/// Throws ValueError for a pattern that fits no parameter, and for a parameter that fits two.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -46,10 +46,11 @@ class Optimizer {
   /// Throws ValueError below 0 or if not finite.
   void set_lr(double lr, Loc loc = Loc::current());
 
-  /// Everything but the parameters that the next step depends on: moments as "exp_avg.<name>" and so on, and "steps" (n),
-  /// the updates of each parameter. They share memory with the optimiser: save or clone them before its next step.
+  /// Everything but the parameters that the next step depends on: moments as "exp_avg.<name>" and so on, and "steps"
+  /// (n), the updates of each parameter. They share memory with the optimiser: save or clone them before its next step.
   NamedTensors state() const;
-  /// Throws ValueError naming a tensor that is missing or unexpected, ShapeError or DTypeError for one that does not fit.
+  /// Throws ValueError naming a tensor that is missing or unexpected, ShapeError or DTypeError for one that does not
+  /// fit.
   void load_state(const NamedTensors& state, Loc loc = Loc::current());
 
  protected:
@@ -89,7 +90,8 @@ struct SGDOptions {
   double weight_decay = 0;
   bool nesterov = false;  ///< needs momentum, and dampening 0
 };
-/// g += weight_decay p;  b = momentum b + (1 - dampening) g, at first b = g;  p -= lr b, or with Nesterov lr (g + momentum b).
+/// g += weight_decay p;  b = momentum b + (1 - dampening) g, at first b = g;  p -= lr b, or with Nesterov lr (g +
+/// momentum b).
 class SGD : public Optimizer {
  public:
   explicit SGD(const nn::Parameters& params, const SGDOptions& options = {}, const ParameterGroups& groups = {},
@@ -138,8 +140,8 @@ struct AdamWOptions {
   bool amsgrad = false;
   bool decay_vectors = false;  ///< also decay biases and gains (rank below 2), as PyTorch does without parameter groups
 };
-/// Loshchilov and Hutter 2019, algorithm 2: p shrinks by lr weight_decay p, apart from the gradient. Only matrices (rank 2
-/// and above) decay unless decay_vectors or a group says otherwise.
+/// Loshchilov and Hutter 2019, algorithm 2: p shrinks by lr weight_decay p, apart from the gradient. Only matrices
+/// (rank 2 and above) decay unless decay_vectors or a group says otherwise.
 class AdamW : public Adam {
  public:
   explicit AdamW(const nn::Parameters& params, const AdamWOptions& options = {}, const ParameterGroups& groups = {},

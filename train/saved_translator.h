@@ -42,8 +42,8 @@ class SavedTranslator : public Translator {
   TranslatorTraining training_;
 };
 
-/// The trained model that `heed seq2seq train` or SavedTranslator::save wrote. Throws FileError if the directory does not
-/// hold a translator, or its files do not fit together.
+/// The trained model that `heed seq2seq train` or SavedTranslator::save wrote. Throws FileError if the directory does
+/// not hold a translator, or its files do not fit together.
 std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory);
 
 }  // namespace heed::train

@@ -40,7 +40,8 @@ struct TrainingReport {
 };
 
 /// Runs updates until the last step or Ctrl-C. Randomness is to come from params.rng() alone: then a run that was
-/// interrupted or killed and goes on with resume() ends with the same bits as one that was not (same number of threads).
+/// interrupted or killed and goes on with resume() ends with the same bits as one that was not (same number of
+/// threads).
 class Trainer {
  public:
   /// Throws ValueError for an option that makes no sense. All references must outlive the trainer.
@@ -49,9 +50,10 @@ class Trainer {
   /// Goes on from the directory's training.safetensors. Throws FileError if it is not there or does not fit.
   void resume();
 
-  /// next(step) draws the batch of a step, counted from 0; evaluate() is called under NoGrad and EvalMode every evaluate_every steps and at the end;
-  /// save() is called after every evaluation and on Ctrl-C, to write the model. Throws AnomalyError with the step and
-  /// the first op that made it when a loss or gradient is not finite, and FileError when something cannot be written.
+  /// next(step) draws the batch of a step, counted from 0; evaluate() is called under NoGrad and EvalMode every
+  /// evaluate_every steps and at the end; save() is called after every evaluation and on Ctrl-C, to write the model.
+  /// Throws AnomalyError with the step and the first op that made it when a loss or gradient is not finite, and
+  /// FileError when something cannot be written.
   TrainingReport run(const std::function<Step(int64_t step)>& next, const std::function<Measurements()>& evaluate,
                      const std::function<void()>& save);
 

@@ -36,7 +36,8 @@ class Translator {
  public:
   /// A new model, drawn from `seed`.
   Translator(Words source_words, Words target_words, const TranslatorConfig& config, uint64_t seed);
-  /// The same with default_config, and with the words that occur in `pairs`, on each side at least `min_frequency` times.
+  /// The same with default_config, and with the words that occur in `pairs`, on each side at least `min_frequency`
+  /// times.
   Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed, int64_t min_frequency = 1);
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
@@ -73,8 +74,8 @@ struct PairTraining {
   bool quiet = false;                    ///< no progress line
 };
 
-/// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. Five times on the way the mean
-/// loss of a word of `held_out` is taken ("val_loss"), and `save` is called.
+/// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. Five times on the way
+/// the mean loss of a word of `held_out` is taken ("val_loss"), and `save` is called.
 TrainingReport learn_pairs(
     nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss, const PairSet& train,
     const PairSet& held_out, const PairTraining& options, const std::function<void()>& save = [] {});

@@ -8,8 +8,8 @@ using namespace heed::train;
 
 namespace {
 
-/// Of the French words that the grammar lines up with an English one: the share (in percent) whose strongest weight lies on
-/// such a word, in translations that are right.
+/// Of the French words that the grammar lines up with an English one: the share (in percent) whose strongest weight
+/// lies on such a word, in translations that are right.
 double alignment_accuracy(const Translator& translator, const std::vector<ParsedPair>& parsed) {
   std::vector<std::string> sources;
   for (const ParsedPair& p : parsed) sources.push_back(p.pair.source);

@@ -8,8 +8,8 @@
 
 namespace lesson {
 
-/// The grammar's sentences: 40,000 to learn from and 1,000 others to be judged by. With --quick 4,000 and 200, of at most
-/// eight words.
+/// The grammar's sentences: 40,000 to learn from and 1,000 others to be judged by. With --quick 4,000 and 200, of at
+/// most eight words.
 heed::train::PairSplit task(const Lesson& l);
 
 /// Loss by step; a point is the mean of `width` steps.

@@ -10,10 +10,11 @@ class AnomalyError : public Error {
   using Error::Error;
 };
 
-/// While it lives, this thread looks at every op's result, and at every gradient, and throws AnomalyError at the first NaN
-/// or infinity, naming the op, the module that computed it, the range of each input, and the line that called the model.
-/// An infinity that came with the inputs or was asked for (masked_fill, where) is no anomaly; a NaN always is. Slow: to be
-/// used once something has gone wrong. The innermost guard decides: DetectAnomaly(false) switches an outer one off.
+/// While it lives, this thread looks at every op's result, and at every gradient, and throws AnomalyError at the first
+/// NaN or infinity, naming the op, the module that computed it, the range of each input, and the line that called the
+/// model. An infinity that came with the inputs or was asked for (masked_fill, where) is no anomaly; a NaN always is.
+/// Slow: to be used once something has gone wrong. The innermost guard decides: DetectAnomaly(false) switches an outer
+/// one off.
 class DetectAnomaly : public autograd::Observer {
  public:
   explicit DetectAnomaly(bool on = true);

@@ -33,7 +33,8 @@ void judge(Entry& e, const Stencil& s, const Tolerance& tolerance, double noise)
   if (e.state != Entry::rough) return;
   const double mismatch = std::abs(e.analytic - s.fine());
   if (!(std::abs(s.coarse() - s.fine()) <= 0.1 * mismatch)) return;  // also if either is NaN
-  // At a kink the slopes of the two sides differ by as much at every step; where f is smooth, half as much at half of it.
+  // At a kink the slopes of the two sides differ by as much at every step; where f is smooth, half as much at half of
+  // it.
   const double jump = std::abs(s.right() - s.left());
   const double coarse_jump = std::abs(s.up - 2 * s.at + s.down) / s.h;
   const bool is_kink = jump > 0.75 * coarse_jump && jump > 0.1 * mismatch;

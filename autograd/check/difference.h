@@ -27,7 +27,8 @@ struct Tolerance {
 };
 
 /// Compares each entry's analytic derivative with central differences of f at 0, and sets numeric and state. Where they
-/// differ at step h, a step of half the size tells whether the numeric value can be believed, and smaller ones are tried:
+/// differ at step h, a step of half the size tells whether the numeric value can be believed, and smaller ones are
+/// tried:
 /// - right: they agree at some step;
 /// - wrong: they differ, and the two steps agree at least ten times better;
 /// - kink: the slopes of the two sides differ at every step, and the analytic derivative lies between them;

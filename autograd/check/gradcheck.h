@@ -139,8 +139,9 @@ GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
 ///
 /// Every f64 input is differentiated, at a contiguous copy; i64 and boolean ones are passed along. Also checked: the
 /// same input gives the same values, backward gives the same bits twice, and backward is linear in the cotangent.
-/// Where steps of different sizes disagree, the element is reported as non-smooth and is no failure, unless nothing else
-/// was there to compare. Throws DTypeError for f32 (its rounding, 1e-7, hides errors below 1%), ValueError for inf or NaN.
+/// Where steps of different sizes disagree, the element is reported as non-smooth and is no failure, unless nothing
+/// else was there to compare. Throws DTypeError for f32 (its rounding, 1e-7, hides errors below 1%), ValueError for inf
+/// or NaN.
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
     gradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
@@ -167,8 +168,8 @@ requires(!autograd::NamedTensorRange<F>) GradcheckReport
 }
 
 /// Checks the gradients of every named f64 parameter that requires one: params is nn::Parameters or any range of
-/// (name, Tensor), loss_fn() computes the loss from them. Small parameters are compared element by element; of large ones
-/// a random projection of all elements and a sample one by one, and every element if the projection differs. The
+/// (name, Tensor), loss_fn() computes the loss from them. Small parameters are compared element by element; of large
+/// ones a random projection of all elements and a sample one by one, and every element if the projection differs. The
 /// generator of nn::Parameters is frozen without being named in .rng, so a model with dropout can be checked as it is.
 ///
 ///   REQUIRE(gradcheck(params, [&] { return cross_entropy(gpt(x), y); }));

@@ -146,7 +146,7 @@ class Check {
     return lists;
   }
 
-  // --- what must hold before derivatives are worth comparing ---------------------------------------------------------------
+  // --- what must hold before derivatives are worth comparing ---------------------------------------------------------
   bool repeats() {
     const List once = evaluate(false).f, again = evaluate(false).f, recorded = flat(outputs_, false).f;
     if (!std::equal(once.begin(), once.end(), again.begin(), again.end(), same_bits)) {
@@ -189,7 +189,7 @@ class Check {
     return true;
   }
 
-  // --- derivatives ------------------------------------------------------------------------------------------------------------
+  // --- derivatives ---------------------------------------------------------------------------------------------------
   void compare() {
     std::vector<size_t> rerun;
     for (size_t k = 0; k < problem_.leaves.size(); ++k) {
@@ -333,7 +333,7 @@ class Check {
     return jacobians_[k];
   }
 
-  // --- the report ---------------------------------------------------------------------------------------------------------------
+  // --- the report ----------------------------------------------------------------------------------------------------
   std::string input_at(size_t k, int64_t i) const {
     return place(problem_.names[k], index_of(i, problem_.leaves[k].shape()));
   }

@@ -15,8 +15,8 @@ struct DotOptions {
 };
 
 /// The graph behind `output`, from the leaves down to it, in Graphviz's language: `dot -Tsvg graph.dot > graph.svg`.
-/// A node shows its op, and the shape, dtype and bytes of its result; a box is a leaf, with its name; a frame is a module
-/// (see Op). The same computation gives the same text. Throws GradError if `output` is a constant.
+/// A node shows its op, and the shape, dtype and bytes of its result; a box is a leaf, with its name; a frame is a
+/// module (see Op). The same computation gives the same text. Throws GradError if `output` is a constant.
 std::string dot(const Tensor& output, const DotOptions& options = {}, Loc loc = Loc::current());
 
 }  // namespace heed::graph

@@ -85,7 +85,8 @@ Tensor arranged(const Labelled& a, const Labels& labels) {
   return y;
 }
 
-/// Two operands into one that has the labels `needed`: a product of matrices (batch, rows, inner) x (batch, inner, columns).
+/// Two operands into one that has the labels `needed`: a product of matrices (batch, rows, inner) x (batch, inner,
+/// columns).
 Labelled contract(const Labelled& a0, const Labelled& b0, const Labels& needed, const std::map<char, int64_t>& sizes) {
   const Labelled a = sum_out(a0, needed + b0.labels), b = sum_out(b0, needed + a0.labels);
   Labels batch, rows, inner, columns;

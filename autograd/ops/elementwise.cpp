@@ -179,7 +179,7 @@ Tensor pow(const Tensor& a0, const Tensor& b0, Loc loc) {
                   }}});
 }
 
-// --- functions of one variable ------------------------------------------------------------------------------------------
+// --- functions of one variable ---------------------------------------------------------------------------------------
 
 Tensor exp(const Tensor& x, Loc loc) {
   return unary({"exp", loc}, Unary::exp, x, [](const Tensor& g, const Tensor& y) { return g * y; });
@@ -285,7 +285,7 @@ Tensor sign(const Tensor& x, Loc loc) {
                 {{x, [](const Tensor& g) { return zeros_like(g); }}});
 }
 
-// --- choices ------------------------------------------------------------------------------------------------------------
+// --- choices ---------------------------------------------------------------------------------------------------------
 
 Tensor minimum(const Tensor& a0, const Tensor& b0, Loc loc) {
   const Op op{"minimum", loc};
@@ -376,7 +376,7 @@ Tensor masked_fill(const Tensor& x0, const Tensor& mask, double value, Loc loc) 
   return record(op, kernels::where(m, filler, x), {{x, [m](const Tensor& g) { return masked_fill(g, m, 0); }}});
 }
 
-// --- comparisons and logic ------------------------------------------------------------------------------------------------
+// --- comparisons and logic -------------------------------------------------------------------------------------------
 
 namespace {
 

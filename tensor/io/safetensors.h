@@ -20,9 +20,9 @@ struct Safetensors {
   Metadata metadata;
 };
 
-/// Reads all tensors. F64, F32, I64 and BOOL keep their type, F16 and BF16 become f32, and I32, I16, I8, U32, U16 and U8
-/// become i64. The file is checked before anything is allocated for it: the header's length and JSON, every name once,
-/// shapes whose element count fits, and offsets that cover the data without overlap, hole or rest.
+/// Reads all tensors. F64, F32, I64 and BOOL keep their type, F16 and BF16 become f32, and I32, I16, I8, U32, U16 and
+/// U8 become i64. The file is checked before anything is allocated for it: the header's length and JSON, every name
+/// once, shapes whose element count fits, and offsets that cover the data without overlap, hole or rest.
 /// Throws FileError that names the file, what is wrong, and what would be right.
 Safetensors load_safetensors(const std::filesystem::path& path, Loc loc = Loc::current());
 

@@ -11,8 +11,8 @@ struct CrossEntropy {
   double label_smoothing = 0;  ///< this share of the target is spread over all V classes
 };
 
-/// loss (N) in nats and lse (N) = log sum e^logits. Every target (N) is ignore_index or in [0, V): the caller has checked.
-/// lse is written for ignored rows too. Sums as in softmax.h. T: float or double.
+/// loss (N) in nats and lse (N) = log sum e^logits. Every target (N) is ignore_index or in [0, V): the caller has
+/// checked. lse is written for ignored rows too. Sums as in softmax.h. T: float or double.
 template <class T>
 void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* lse);
 

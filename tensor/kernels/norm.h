@@ -1,9 +1,9 @@
 // Layer norm and RMS norm over the last dimension of a contiguous (rows, C) array.
 //
 // T: float or double. weight, bias and their gradients are (C); any of them may be null: weight 1, bias 0, gradient not
-// wanted. Sums over C run as in softmax.h; the variance is that of the deviations from the mean (two passes). Sums over rows
-// run in blocks of rows cut by the number of rows alone, added up in order: the same bits at any number of threads.
-// y may be x and dx may be g; other overlaps are not allowed.
+// wanted. Sums over C run as in softmax.h; the variance is that of the deviations from the mean (two passes). Sums over
+// rows run in blocks of rows cut by the number of rows alone, added up in order: the same bits at any number of
+// threads. y may be x and dx may be g; other overlaps are not allowed.
 #pragma once
 
 #include <cstdint>

@@ -95,7 +95,8 @@ void reduce_block(const T* x, int64_t n, int64_t stride, Acc* __restrict acc, in
     for (int64_t j = 0; j < width; ++j) acc[j] = combine(acc[j], static_cast<Acc>(x[j]));
 }
 
-/// Blocks of neighbouring kept elements together: right where the kept axes lie close in memory (sums over leading axes).
+/// Blocks of neighbouring kept elements together: right where the kept axes lie close in memory (sums over leading
+/// axes).
 template <class Acc, class T, class Out, class Combine>
 void reduce_columns(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduced, Acc initial, Combine combine) {
   constexpr int64_t kBlock = 128;

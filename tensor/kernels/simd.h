@@ -14,7 +14,8 @@ std::vector<std::string> simd_targets();
 /// The one in use: at first the best.
 std::string simd_target();
 
-/// Uses `name`, for tests and measurements; not while a kernel runs. Throws ValueError for a name not in simd_targets().
+/// Uses `name`, for tests and measurements; not while a kernel runs. Throws ValueError for a name not in
+/// simd_targets().
 void use_simd_target(const std::string& name, Loc loc = Loc::current());
 
 }  // namespace heed::kernels

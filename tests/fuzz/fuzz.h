@@ -1,4 +1,5 @@
-// What every fuzz target needs: hostile bytes are either taken, and then hold what is promised, or refused with a typed error.
+// What every fuzz target needs: hostile bytes are either taken, and then hold what is promised, or refused with a typed
+// error.
 #pragma once
 
 #include <cstdint>

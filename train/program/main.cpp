@@ -1,5 +1,6 @@
-// The `heed` program and its command line; what the commands do is in program/. Results go to stdout, everything else to
-// stderr. Exit code 0, 1 for an error, 2 for a command line that cannot be, 130 if Ctrl-C ended training (after saving).
+// The `heed` program and its command line; what the commands do is in program/. Results go to stdout, everything else
+// to stderr. Exit code 0, 1 for an error, 2 for a command line that cannot be, 130 if Ctrl-C ended training (after
+// saving).
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -101,7 +102,8 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
 
 // --- heed gpt ------------------------------------------------------------------------------------------------------
 
-// Each command adds itself to the command line and runs when it is parsed there; exit_code becomes what the program ends with.
+// Each command adds itself to the command line and runs when it is parsed there; exit_code becomes what the program
+// ends with.
 
 void add_gpt_train(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<GptTrainFlags>();

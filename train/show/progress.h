@@ -13,8 +13,8 @@ std::string format_duration(double seconds);
 /// "850", "12.3k", "4.56M".
 std::string format_count(double count);
 
-/// Loss, tokens a second and time left. On a terminal the line is redrawn in place, a few times a second; elsewhere a plain
-/// line is printed every few seconds.
+/// Loss, tokens a second and time left. On a terminal the line is redrawn in place, a few times a second; elsewhere a
+/// plain line is printed every few seconds.
 class Progress {
  public:
   /// `stream` is not owned. Counting starts after `done` of `steps` steps.
