@@ -29,6 +29,15 @@ TEST_CASE("read_text: what is no text file is refused by name", "[data]") {
   CHECK_THROWS_AS(read_text(bad.path), FileError);
 }
 
+TEST_CASE("read_text: UTF-16 is called by its name, with the way to convert it", "[data]") {
+  using namespace std::string_literals;
+  const TempFile marked("\xFF\xFEh\0i\0"s), big("\xFE\xFF\0h\0i"s), plain("t\0o\0 \0b\0e\0"s), zeros("a\0\0bcdefgh"s);
+  CHECK_THROWS_WITH(read_text(marked.path), Contains("looks like UTF-16; need UTF-8: iconv -f UTF-16LE"));
+  CHECK_THROWS_WITH(read_text(big.path), Contains("iconv -f UTF-16BE -t UTF-8 \"" + big.path + "\""));
+  CHECK_THROWS_WITH(read_text(plain.path), Contains("iconv -f UTF-16LE"));
+  CHECK(read_text(zeros.path).size() == 10);  // a NUL is a character
+}
+
 TEST_CASE("default text: verses lose their references, chapters are apart", "[data]") {
   CHECK(without_references("Ge1:1 In the beginning\nGe1:2 And: the earth\nGe2:1 Thus\nExo2:1 And\n") ==
         "In the beginning\nAnd: the earth\n\nThus\n\nAnd\n");

@@ -31,6 +31,7 @@ struct Task {
   train::AdamW optimizer{params, {.lr = 1e-2}};
   std::filesystem::path directory;
   int64_t steps = 40;
+  int signal = SIGINT;
   std::vector<int64_t> evaluated, saved;
 
   TrainingReport run(bool resume = false, int64_t interrupt_at = -1) {
@@ -47,7 +48,7 @@ struct Task {
     return trainer.run(
         [&, interrupt_at](int64_t step) {
           done = step + 1;
-          if (step == interrupt_at) std::raise(SIGINT);
+          if (step == interrupt_at) std::raise(signal);
           const Tensor x = randn({8, 4}, rng);
           return Step{[this, x] { return mse_loss(linear(dropout(x)), x.sum(-1, true)); }, 8};
         },
@@ -104,6 +105,22 @@ TEST_CASE("trainer: the loss of what it trains falls", "[trainer]") {
     return short_task.run().train_loss;
   }();
   CHECK(task.run().train_loss < first / 2);
+}
+
+TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, but not what the program ignores", "[trainer]") {
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    const tests::TemporaryDirectory directory;
+    Task task;
+    task.directory = directory.path();
+    task.signal = signal;
+    CHECK(task.run(false, 16).interrupted);
+    CHECK(task.saved == std::vector<int64_t>{10, 17});
+  }
+  const auto before = std::signal(SIGHUP, SIG_IGN);  // nohup
+  Task task;
+  task.signal = SIGHUP;
+  CHECK_FALSE(task.run(false, 16).interrupted);
+  CHECK(std::signal(SIGHUP, before) == SIG_IGN);
 }
 
 TEST_CASE("trainer: Ctrl-C saves before it leaves, and resuming ends with the bits of an undisturbed run",

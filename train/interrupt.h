@@ -1,11 +1,13 @@
 // Ctrl-C as a question that a loop can ask, so that it can save before it leaves.
 #pragma once
 
+#include <array>
 #include <csignal>
 
 namespace heed::train {
 
-/// While it lives, the first SIGINT or SIGTERM is only noted; a second one ends the program as usual. One at a time.
+/// While it lives, the first SIGINT, SIGTERM or SIGHUP (a closed terminal, a lost connection) is only noted; a second one
+/// ends the program as usual. What the program ignores, as SIGHUP under nohup, stays ignored. One at a time.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -17,7 +19,8 @@ class InterruptGuard {
   bool requested() const;
 
  private:
-  struct sigaction before_int_, before_term_;
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> before_;
 };
 
 }  // namespace heed::train

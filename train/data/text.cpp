@@ -33,11 +33,26 @@ std::string read_bytes(const std::filesystem::path& path, const Op& op) {
   return text;
 }
 
+/// "LE" or "BE" if the text begins as UTF-16 does: with its byte order mark, or with Latin letters of two bytes each. Else
+/// null.
+const char* utf16_order(std::string_view text) {
+  if (text.starts_with("\xff\xfe")) return "LE";
+  if (text.starts_with("\xfe\xff")) return "BE";
+  const std::string_view start = text.substr(0, 8);
+  size_t zeros[2] = {0, 0};
+  for (size_t i = 0; i < start.size(); ++i) zeros[i % 2] += start[i] == 0;
+  if (start.size() < 8 || zeros[0] + zeros[1] != 4 || (zeros[0] != 0 && zeros[1] != 0)) return nullptr;
+  return zeros[1] ? "LE" : "BE";
+}
+
 }  // namespace
 
 std::string read_text(const std::filesystem::path& path, const Op& op) {
   std::string text = read_bytes(path, op);
   if (text.empty()) fail<FileError>(op, "\"{}\" is empty; need text", path.string());
+  if (const char* order = utf16_order(text))
+    fail<FileError>(op, "\"{0}\" looks like UTF-16; need UTF-8: iconv -f UTF-16{1} -t UTF-8 \"{0}\" > utf8.txt",
+                    path.string(), order);
   if (const size_t bad = find_invalid_utf8(text); bad != text.npos) {
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n');
     fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path.string(),
