@@ -156,7 +156,7 @@ Tensor CausalSelfAttention::operator()(const Tensor& x, KeyValueCache* cache, Lo
   const AttentionOptions options{.causal = true, .causal_offset = before, .dropout = active(dropout), .rng = rng};
   const auto part = [&](int64_t i) { return split_heads(qkv.narrow(2, i * x.size(2), x.size(2)), heads); };
   if (!cache) {
-    watch(part(0), part(1), options);
+    if (WatchAttention::current()) watch(part(0), part(1), options);
     return c_proj(packed_self_attention(qkv, heads, options));
   }
   const KeyValueCache seen = extended(cache, part(1), part(2));
