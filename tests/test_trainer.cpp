@@ -107,7 +107,7 @@ TEST_CASE("trainer: the loss of what it trains falls", "[trainer]") {
   CHECK(task.run().train_loss < first / 2);
 }
 
-TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, but not what the program ignores", "[trainer]") {
+TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, unless nohup", "[trainer]") {
   for (const int signal : {SIGTERM, SIGHUP}) {
     const tests::TemporaryDirectory directory;
     Task task;

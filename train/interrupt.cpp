@@ -16,7 +16,8 @@ InterruptGuard::InterruptGuard() {
   action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);  // a second signal finds the default action
   for (size_t i = 0; i < kSignals.size(); ++i) {
     sigaction(kSignals[i], nullptr, &before_[i]);
-    if (before_[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+    const bool nohup = kSignals[i] == SIGHUP && before_[i].sa_handler == SIG_IGN;
+    if (!nohup) sigaction(kSignals[i], &action, nullptr);
   }
 }
 

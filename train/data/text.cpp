@@ -33,8 +33,8 @@ std::string read_bytes(const std::filesystem::path& path, const Op& op) {
   return text;
 }
 
-/// "LE" or "BE" if the text begins as UTF-16 does: with its byte order mark, or with Latin letters of two bytes each. Else
-/// null.
+/// "LE" or "BE" if the text begins as UTF-16 does: with its byte order mark, or with Latin letters of two bytes each.
+/// Else null.
 const char* utf16_order(std::string_view text) {
   if (text.starts_with("\xff\xfe")) return "LE";
   if (text.starts_with("\xfe\xff")) return "BE";
