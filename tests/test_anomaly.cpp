@@ -106,8 +106,8 @@ TEST_CASE("anomaly: within a model of heed's, the caller's own line is named", "
   const Overflowing model;
   const DetectAnomaly detect;
   const std::string line = fmt::format("[test_anomaly.cpp:{}]", __LINE__ + 1);
-  CHECK_THROWS_WITH(model.gpt(model.tokens),
-                    StartsWith("linear in h.1.mlp.c_proj: the result (1, 3, 4) has ") && EndsWith(line));
+  const auto run = [&] { model.gpt(model.tokens); };
+  CHECK_THROWS_WITH(run(), StartsWith("linear in h.1.mlp.c_proj: the result (1, 3, 4) has ") && EndsWith(line));
 }
 
 TEST_CASE("anomaly: a gradient's message names the line of the forward pass, not that of backward()", "[anomaly]") {
