@@ -267,14 +267,18 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias
 Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, double eps = 1e-6, Loc loc = Loc::current());
 
 struct AttentionOptions {
-  bool causal = false;        ///< query i sees keys 0 .. i (+ causal_offset)
-  int64_t causal_offset = 0;  ///< keys that precede the first query: with a cache, its length
+  bool causal = false;                 ///< query i sees keys 0 .. i (+ causal_offset)
+  int64_t causal_offset = 0;           ///< keys that precede the first query: with a cache, its length
+  std::optional<int64_t> window = {};  ///< of causal: a query sees that many keys at most, itself and those before it
   Tensor mask = {};    ///< broadcasts to (..., T, S): boolean, true = may attend; or floating, added to the scores
   double dropout = 0;  ///< of the weights; needs rng
   Rng* rng = nullptr;
   std::optional<double> scale = {};  ///< of the scores; by default 1 / sqrt(D)
+  double softcap = 0;                ///< c > 0: scores become c tanh(score / c), before the mask
 };
 /// softmax(q k^T * scale + mask) v: q (..., T, D), k (..., S, D), v (..., S, E) -> (..., T, E).
+/// Grouped queries (Ainslie et al. 2023): q (B, H, T, D) may have a multiple of the heads of k and v; head h reads head
+/// h / (H / H_kv).
 /// Memory grows with T, not T * S. A query that may attend to nothing gets zeros and gives no gradient.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {}, Loc loc = Loc::current());

@@ -467,6 +467,24 @@ std::vector<ErrorCase> layers() {
           [=] {
             scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), masked);
           }),
+      refuses<ShapeError>("scaled_dot_product_attention: 4 heads of q and 3 of k and v; need a multiple",
+                          [] {
+                            scaled_dot_product_attention(real({1, 4, 2, 3}), real({1, 3, 2, 3}), real({1, 3, 2, 3}));
+                          }),
+      refuses<ValueError>(
+          "scaled_dot_product_attention: a window of 0 keys; need at least 1, and causal",
+          [] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.causal = true, .window = 0});
+          }),
+      refuses<ValueError>(
+          "scaled_dot_product_attention: a window of 2 keys that is not causal; need at least 1, and causal",
+          [] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.window = 2});
+          }),
+      refuses<ValueError>("scaled_dot_product_attention: softcap -1; need a number above 0, or 0 for none",
+                          [] {
+                            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.softcap = -1});
+                          }),
       refuses<ValueError>("scaled_dot_product_attention: dropout 1; need 0 <= dropout < 1",
                           [] {
                             scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.dropout = 1});

@@ -130,9 +130,10 @@ List attention_inputs(const Attention& a, Draw& d) {
 
 std::string attention_torch(const Attention& a) {
   const AttentionOptions& o = a.options;
-  return fmt::format("attention(x[0], x[1], x[2], mask={}, causal={}, offset={}, scale={}, p={}, seed={})",
-                     a.mask == Attention::none ? "None" : "x[3]", o.causal ? "True" : "False", o.causal_offset,
-                     o.scale ? fmt::format("{}", *o.scale) : "None", o.dropout, a.seed);
+  return fmt::format(
+      "attention(x[0], x[1], x[2], mask={}, causal={}, offset={}, scale={}, p={}, seed={}, window={}, cap={})",
+      a.mask == Attention::none ? "None" : "x[3]", o.causal ? "True" : "False", o.causal_offset,
+      o.scale ? fmt::format("{}", *o.scale) : "None", o.dropout, a.seed, o.window.value_or(0), o.softcap);
 }
 
 std::vector<Attention> attention_cases() {
@@ -152,6 +153,27 @@ std::vector<Attention> attention_cases() {
       {"one query, one key", {1, 4}, {1, 4}, {1, 2}},
       {"no query", {0, 4}, {3, 4}, {3, 2}},
       {"no key", {2, 4}, {0, 4}, {0, 2}},
+      {"grouped queries, 4 heads on 2", {2, 4, 3, 2}, {2, 2, 3, 2}, {2, 2, 3, 1}},
+      {"grouped queries, causal, 6 heads on 2, one batch of keys",
+       {2, 6, 2, 2},
+       {2, 2, 2},
+       {1, 2, 2, 2},
+       {.causal = true}},
+      {"many queries on one head", {1, 3, 2, 2}, {1, 1, 3, 2}, {1, 1, 3, 2}},
+      {"grouped queries, additive mask", {1, 4, 2, 2}, {1, 2, 3, 2}, {1, 2, 3, 2}, {}, Attention::additive},
+      {"grouped queries, boolean mask", {1, 4, 2, 2}, {1, 2, 3, 2}, {1, 2, 3, 2}, {}, Attention::boolean_mask},
+      {"grouped queries, rank 5", {2, 1, 4, 1, 2}, {2, 2, 2, 3, 2}, {2, 2, 2, 3, 2}},
+      {"a window of 2", {5, 3}, {5, 3}, {5, 3}, {.causal = true, .window = 2}},
+      {"a window of 1", q, k, v, {.causal = true, .window = 1}},
+      {"a window wider than all keys", q, k, v, {.causal = true, .window = 9}},
+      {"a window behind a cache of 3", {2, 3}, {5, 3}, {5, 3}, {.causal = true, .causal_offset = 3, .window = 3}},
+      {"capped scores", q, k, v, {.softcap = 0.7}},
+      {"capped scores, additive mask", q, k, v, {.softcap = 2.0}, Attention::additive},
+      {"grouped, causal, window, cap",
+       {1, 4, 4, 2},
+       {1, 2, 4, 2},
+       {1, 2, 4, 2},
+       {.causal = true, .window = 2, .softcap = 1.5}},
   };
   for (const double p : {0.3, 0.0})
     cases.push_back({fmt::format("dropout {}", p), q, k, v, {.dropout = p}, Attention::none, 5});

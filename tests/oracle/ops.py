@@ -36,12 +36,18 @@ def hidden_softmax(scores, hidden):
     return torch.softmax(scores.masked_fill(hidden & ~dead, -math.inf), -1).masked_fill(dead, 0)
 
 
-def attention(q, k, v, mask=None, causal=False, offset=0, scale=None, p=0, seed=0, weights=False):
+def attention(q, k, v, mask=None, causal=False, offset=0, scale=None, p=0, seed=0, window=0, cap=0, weights=False):
     T, S, D = q.shape[-2], k.shape[-2], q.shape[-1]
+    if q.dim() > 3 and k.shape[-3] not in (1, q.shape[-3]):
+        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
     scores = q @ k.mT * (1 / math.sqrt(D) if scale is None else scale)
+    if cap:
+        scores = cap * torch.tanh(scores / cap)
     hidden = torch.zeros(T, S, dtype=torch.bool)
     if causal:
         hidden = ~torch.ones(T, S, dtype=torch.bool).tril(offset)
+    if window:
+        hidden = hidden | torch.ones(T, S, dtype=torch.bool).tril(offset - window)
     if mask is not None and mask.dtype == torch.bool:
         hidden = hidden | ~mask
     elif mask is not None:
