@@ -104,6 +104,39 @@ std::vector<OpRecord> norms() {
   return all;
 }
 
+std::vector<OpRecord> ropes() {
+  OpRecord r{"rope(x, positions, options)"}, a{"rope(x, angles, interleaved)"};
+  const auto turn = [&](const std::string& what, const Shape& shape, const Shape& at, const RopeOptions& o = {}) {
+    const RopeScaling& s = o.scaling;
+    const auto inputs = [=](Draw& d) { return List{d.real(shape), d.integers(0, 30, at)}; };
+    const std::string torch =
+        fmt::format("rope(x[0], x[1], {}, {}, {}, {}, {})", o.base, o.interleaved ? "True" : "False",
+                    o.width ? o.width : shape.back(), s.factor, s.original_context);
+    r.sample(
+        what, inputs, [=](const List& x) { return rope(x[0], x[1], o); }, torch);
+    a.sample(
+        what, inputs,
+        [=](const List& x) {
+          const int64_t width = o.width ? o.width : shape.back();
+          return rope(x[0], rope_angles(x[1], width, o, x[0].dtype()), o.interleaved);
+        },
+        torch);
+  };
+  turn("one head (5, 4)", {5, 4}, {5});
+  turn("(B, T, H, D)", {2, 3, 2, 6}, {3, 1});
+  turn("positions of each row", {2, 3, 4}, {2, 3});
+  turn("pairs of neighbours", {2, 3, 4}, {3}, {.interleaved = true});
+  turn("another base", {3, 8}, {3}, {.base = 100});
+  turn("some columns", {3, 7}, {3}, {.width = 4});
+  turn("some columns, neighbours", {3, 7}, {3}, {.interleaved = true, .width = 4});
+  turn("slower", {3, 8}, {3}, {.scaling = {.factor = 4}});
+  turn("slower where slow", {3, 16}, {3}, {.scaling = {.factor = 8, .original_context = 64}});
+  turn("one position for all", {3, 4}, {});
+  turn("rank 5", {2, 1, 3, 2, 2}, {3, 1});
+  turn("no steps", {0, 4}, {0});
+  return {r, a};
+}
+
 /// The shapes of q, k and v, and a mask's kind.
 struct Attention {
   std::string what;
@@ -278,7 +311,7 @@ std::vector<OpRecord> packed_attentions() {
 
 std::vector<OpRecord> layer_records() {
   std::vector<OpRecord> all;
-  for (auto part : {lookups_and_dropout, norms, attentions, packed_attentions})
+  for (auto part : {lookups_and_dropout, norms, ropes, attentions, packed_attentions})
     for (OpRecord& r : part()) all.push_back(std::move(r));
   return all;
 }

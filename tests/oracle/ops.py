@@ -36,6 +36,21 @@ def hidden_softmax(scores, hidden):
     return torch.softmax(scores.masked_fill(hidden & ~dead, -math.inf), -1).masked_fill(dead, 0)
 
 
+def rope(x, positions, base, interleaved, width, factor, original, low=1.0, high=4.0):
+    f = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
+    if original:
+        kept = ((original * f / (2 * math.pi) - low) / (high - low)).clamp(0, 1)
+        f = kept * f + (1 - kept) * f / factor
+    else:
+        f = f / factor
+    turn = torch.polar(torch.ones(()).double(), positions.double().unsqueeze(-1) * f)
+    part, rest = x[..., :width], x[..., width:]
+    a, b = (part[..., 0::2], part[..., 1::2]) if interleaved else part.chunk(2, -1)
+    z = torch.complex(a.double(), b.double()) * turn
+    turned = torch.stack([z.real, z.imag], -1).flatten(-2) if interleaved else torch.cat([z.real, z.imag], -1)
+    return torch.cat([turned.to(x.dtype), rest], -1)
+
+
 def attention(q, k, v, mask=None, causal=False, offset=0, scale=None, p=0, seed=0, window=0, cap=0, weights=False):
     T, S, D = q.shape[-2], k.shape[-2], q.shape[-1]
     if q.dim() > 3 and k.shape[-3] not in (1, q.shape[-3]):
