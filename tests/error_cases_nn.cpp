@@ -77,6 +77,8 @@ std::vector<ErrorCase> sizes() {
       refuses<ValueError>("LSTM: 0 -> 3 units; need at least 1 of each", in_store([](Scope s) { nn::LSTM(s, 0, 3); })),
       refuses<ValueError>("GRU: 0 layers; need at least 1",
                           in_store([](Scope s) { nn::GRU(s, 2, 3, {.num_layers = 0}); })),
+      refuses<ValueError>("CausalSelfAttention: 3 heads of keys do not divide 4 of queries; need heads % kv_heads == 0",
+                          in_store([](Scope s) { nn::CausalSelfAttention(s, 8, 4, {.kv_heads = 3}); })),
       refuses<ValueError>("MultiHeadAttention: 3 heads do not divide 4 channels; need channels % heads == 0",
                           in_store([](Scope s) { nn::MultiHeadAttention(s, 4, 4, 3); })),
       refuses<ShapeError>("xavier_uniform: the weight has shape (3); need (out, in, ...)",
