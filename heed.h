@@ -39,6 +39,7 @@
 #include <heed/train/data/tokenizer/bpe.h>
 #include <heed/train/data/tokenizer/chars.h>
 #include <heed/train/data/tokenizer/words.h>
+#include <heed/train/muon.h>
 #include <heed/train/optimizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
