@@ -18,6 +18,7 @@
 #include <heed/nn/embedding.h>
 #include <heed/nn/init.h>
 #include <heed/nn/linear.h>
+#include <heed/nn/lora.h>
 #include <heed/nn/mask.h>
 #include <heed/nn/norm.h>
 #include <heed/nn/parameters_file.h>

@@ -117,8 +117,8 @@ Gpt::Gpt(nn::Scope s, const GptConfig& c)
 
   normal(wte.weight, s.rng());
   if (wpe) normal(wpe->weight, s.rng());
-  for (const GptBlock& block : h)
-    for (const nn::Linear* layer : {&block.attn.c_attn, &block.attn.c_proj, &block.mlp.c_fc, &block.mlp.c_proj}) {
+  for (GptBlock& block : h)
+    for (const nn::Linear* layer : block.layers()) {
       normal(layer->weight, s.rng());
       if (c.bias) nn::init::zeros()(layer->bias, s.rng());
     }

@@ -4,6 +4,7 @@
 // Sizes: B batch, T time, C channels, H heads, V vocabulary.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -81,6 +82,8 @@ struct GptBlock {
   nn::Dropout dropout;
 
   GptBlock(nn::Scope s, const GptConfig& config);
+  /// Its products: c_attn, c_proj, c_fc, c_proj.
+  std::array<nn::Linear*, 4> layers() { return {&attn.c_attn, &attn.c_proj, &mlp.c_fc, &mlp.c_proj}; }
   /// (B, T, C) -> (B, T, C). With a cache, x follows the steps in it, and joins them.
   Tensor operator()(const Tensor& x, nn::KeyValueCache* cache = nullptr, const RopeAngles& angles = {},
                     Loc loc = Loc::current()) const;
