@@ -27,7 +27,7 @@ Corpus Corpus::from_text(std::string_view text, Chars chars, Loc loc) {
 Corpus Corpus::from_text(std::string_view text, Loc loc) { return from_text(text, Chars::from_text(text, loc), loc); }
 
 Corpus Corpus::from_file(const std::filesystem::path& path, Loc loc) {
-  return from_text(read_text(path, Op{"Corpus::from_file", loc}), loc);
+  return from_text(unix_text(read_text(path, Op{"Corpus::from_file", loc})), loc);
 }
 
 std::span<const int32_t> Corpus::tokens(Part part) const {

@@ -63,6 +63,15 @@ std::string read_text(const std::filesystem::path& path, const Op& op) {
 
 std::string read_text(const std::filesystem::path& path, Loc loc) { return read_text(path, Op{"read_text", loc}); }
 
+std::string unix_text(std::string text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  size_t kept = 0;
+  for (size_t i = 0; i < text.size(); ++i)
+    if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n') text[kept++] = text[i];
+  text.resize(kept);
+  return text;
+}
+
 uint64_t fnv1a(std::string_view text) {
   uint64_t hash = 14695981039346656037u;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;

@@ -15,6 +15,9 @@ namespace heed::train {
 std::string read_text(const std::filesystem::path& path, Loc loc = Loc::current());
 std::string read_text(const std::filesystem::path& path, const Op& op);
 
+/// The text without a byte order mark at its start, and with "\n" for each "\r\n".
+std::string unix_text(std::string text);
+
 /// FNV-1a of 64 bits: tells texts apart, the same on every machine.
 uint64_t fnv1a(std::string_view text);
 

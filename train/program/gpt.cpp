@@ -15,8 +15,6 @@
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
 #include <heed/train/model_config.h>
-#include <heed/train/program/report.h>
-#include <heed/train/program/usage.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
@@ -53,7 +51,7 @@ const Preset& preset_of(const std::string& name) {
 
 std::string hash_of(const std::string& text) { return fmt::format("{:016x}", fnv1a(text)); }
 
-/// The text of a file, or the default; `training` learns its name.
+/// The text of a file byte for byte, or the default; `training` learns its name.
 std::string load_text(GptTraining& training) {
   if (!training.text.empty()) {
     training.text_name = training.text;
@@ -87,6 +85,7 @@ Run new_run(const GptTrainFlags& flags) {
   run.training.lr = flags.lr.value_or(run.training.lr);
   run.training.seed = flags.seed.value_or(run.training.seed);
   run.text = load_text(run.training);
+  if (!flags.keep_cr) run.text = unix_text(std::move(run.text));
   run.training.characters = std::ssize(run.text);
   run.training.text_hash = hash_of(run.text);
   return run;
@@ -96,7 +95,9 @@ Run new_run(const GptTrainFlags& flags) {
 Run resumed_run(const ModelConfig& config) {
   Run run{read_gpt_config(config), read_gpt_training(config), {}};
   run.text = load_text(run.training);
-  if (!run.training.text_hash.empty() && hash_of(run.text) != run.training.text_hash)
+  if (run.training.text_hash.empty() || hash_of(run.text) == run.training.text_hash) return run;  // --keep-cr
+  run.text = unix_text(std::move(run.text));
+  if (hash_of(run.text) != run.training.text_hash)
     fail<FileError>({"gpt train"},
                     "{} has changed: it has {} bytes, or others, where the interrupted run had {}; need the same text",
                     run.training.text_name, run.text.size(), run.training.characters);
@@ -140,7 +141,7 @@ int train_gpt(const GptTrainFlags& flags) {
   const Corpus corpus = config ? Corpus::from_text(run.text, read_chars(*config)) : Corpus::from_text(run.text);
   run.model.vocabulary = corpus.vocabulary();
   check_length(corpus, run);
-  make_directory(directory);
+  const RunDirectory hold(directory, flags.model_there());
 
   Rng rng(run.training.seed);
   nn::Parameters params(rng);
@@ -156,6 +157,7 @@ int train_gpt(const GptTrainFlags& flags) {
            {.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps}),
        .clip_norm = 1,
        .evaluate_every = training.evaluate_every,
+       .save_every = flags.save_every,
        .directory = directory});
   if (flags.resume) trainer.resume();
   fmt::print(stderr, "GPT of {} parameters learns {} ({} characters, {} distinct) in {} steps\n",
@@ -173,11 +175,7 @@ int train_gpt(const GptTrainFlags& flags) {
       },
       [&] { save_gpt(directory, params, model, corpus.chars(), training); });
 
-  if (report.interrupted) {
-    fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed gpt train --resume --out {}\n", report.steps,
-               directory.string());
-    return 130;
-  }
+  if (report.interrupted) return say_interrupted("gpt", report, flags);
   fmt::print(stderr, "val_loss {:.4f} after {} steps in {}; saved in {}\n", report.evaluation[0].second, report.steps,
              format_duration(report.seconds), directory.string());
   if (flags.json) print_report(report, params.numel(), report.evaluation[0].second);

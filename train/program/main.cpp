@@ -15,7 +15,6 @@
 
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/seq2seq.h>
-#include <heed/train/program/usage.h>
 #include <heed/train/translator.h>
 
 namespace heed::train::program {
@@ -92,7 +91,10 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
              "at most so many at once (default: all cores)");
   command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))
       ->type_name("DIR");
+  add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
+             "steps between saves, which --resume goes on from (default: 100)");
   command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
+  command->add_flag("--overwrite", flags->overwrite, "replace the model in --out, if there is one")->group(kRunGroup);
   command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
   command->callback([command, flags, train, &exit_code] {
     if (flags->resume) check_resume(*command);
@@ -113,6 +115,8 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
   command->add_option("--text", flags->text, "UTF-8 text; its last 10% validates (default: the King James Bible)")
       ->type_name("FILE")
+      ->group(kRunGroup);
+  command->add_flag("--keep-cr", flags->keep_cr, "keep the text's \"\\r\\n\" and byte order mark as characters")
       ->group(kRunGroup);
   run("--preset", flags->preset, "micro|cpu|baby", one_of(preset_names()),
       "sizes and steps for what is not given below (default: cpu)");

@@ -1,4 +1,4 @@
-#include <heed/train/program/report.h>
+#include <heed/train/program/run.h>
 
 #include <sys/resource.h>
 
@@ -17,6 +17,12 @@ double peak_mib() {
 }
 
 }  // namespace
+
+int say_interrupted(const char* command, const TrainingReport& report, const TrainFlags& flags) {
+  fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed {} train --resume --out {}\n", report.steps,
+             command, flags.out);
+  return 130;
+}
 
 void print_report(const TrainingReport& report, int64_t parameters, double val_loss) {
   const Json json = {{"parameters", parameters},        {"steps", report.steps},
