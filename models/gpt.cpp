@@ -10,13 +10,12 @@ namespace {
 
 GptConfig checked(nn::Scope s, const GptConfig& c) {
   const Op op{"Gpt", s.name(), s.where()};
-  check_size(op, "vocabulary", c.vocabulary);
-  check_size(op, "context", c.context);
-  check_size(op, "layers", c.layers);
-  check_size(op, "heads", c.heads);
-  check_size(op, "channels", c.channels);
-  if (c.channels % c.heads != 0)
-    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", c.heads, c.channels);
+  check_sizes(op, {{"vocabulary", c.vocabulary},
+                   {"context", c.context},
+                   {"layers", c.layers},
+                   {"heads", c.heads},
+                   {"channels", c.channels}});
+  check_heads(op, c.heads, c.channels);
   nn::check_probability(op, c.dropout);
   return c;
 }
@@ -60,8 +59,7 @@ GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
 
 Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache, Loc loc) const {
   const Op op{"GptBlock", name, loc};
-  const Tensor read = ln_1(x);
-  const Tensor y = x + dropout(attn(read, cache));
+  const Tensor y = x + dropout(attn(ln_1(x), cache));
   return y + dropout(mlp(ln_2(y)));
 }
 
