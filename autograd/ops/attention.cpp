@@ -85,14 +85,6 @@ struct Attention {
   }
 };
 
-Shape leading(const Tensor& x) { return Shape(std::span<const int64_t>(x.shape().begin(), size_t(x.rank() - 2))); }
-
-Shape with_matrix(Shape batch, int64_t rows, int64_t columns) {
-  batch.push_back(rows);
-  batch.push_back(columns);
-  return batch;
-}
-
 struct Checked {
   Tensor q, k, v, mask;  // expanded to common leading axes; mask as given or expanded (floating)
   Shape weights;         // (..., T, S)
@@ -117,10 +109,11 @@ Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, c
     fail<ShapeError>(op, "k {} and v {} differ in length; need k.shape[-2] == v.shape[-2]", k.shape(), v.shape());
   check_dropout(op, options);
   const Shape batch =
-      broadcast_shapes(op, broadcast_shapes(op, leading(q), leading(k), "leading axes"), leading(v), "leading axes");
+      broadcast_shapes(op, broadcast_shapes(op, leading(q.shape(), 2), leading(k.shape(), 2), "leading axes"),
+                       leading(v.shape(), 2), "leading axes");
   const auto expanded = [&](const Tensor& x) {
     const Shape shape = with_matrix(batch, x.size(-2), x.size(-1));
-    return x.shape() == shape ? x : x.expand(shape, op.where);
+    return x.shape() == shape ? x : x.expand(shape);
   };
   Checked c{expanded(q), expanded(k), expanded(v), options.mask, with_matrix(batch, q.size(-2), k.size(-2))};
   if (c.mask.defined()) {
@@ -151,7 +144,7 @@ Shape with_room_to_add(const Shape& mask, const Shape& weights) {
 }
 
 Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, const Tensor& keep) {
-  const Tensor out = empty(with_matrix(leading(c.q), c.q.size(-2), c.v.size(-1)), c.q.dtype());
+  const Tensor out = empty(with_matrix(leading(c.q.shape(), 2), c.q.size(-2), c.v.size(-1)), c.q.dtype());
   Attention a(c.q, c.k, c.v, out, options, keep);
   const bool additive = c.mask.defined() && c.mask.dtype() != boolean;
   if (c.mask.defined()) (additive ? a.bias : a.allowed) = view::expand(op, c.mask, c.weights);
