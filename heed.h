@@ -18,6 +18,7 @@
 #include <heed/nn/embedding.h>
 #include <heed/nn/init.h>
 #include <heed/nn/linear.h>
+#include <heed/nn/lora.h>
 #include <heed/nn/mask.h>
 #include <heed/nn/norm.h>
 #include <heed/nn/parameters_file.h>
@@ -39,6 +40,7 @@
 #include <heed/train/data/tokenizer/bpe.h>
 #include <heed/train/data/tokenizer/chars.h>
 #include <heed/train/data/tokenizer/words.h>
+#include <heed/train/muon.h>
 #include <heed/train/optimizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>

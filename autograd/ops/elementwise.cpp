@@ -274,6 +274,12 @@ Tensor relu(const Tensor& x, Loc loc) {
       });
 }
 
+Tensor relu2(const Tensor& x, Loc loc) {
+  return mapped(
+      {"relu2", loc}, x, [](auto v) { return v <= 0 ? decltype(v)(0) : v * v; },
+      [x](const Tensor& g) { return times(g, relu(x) * 2); });
+}
+
 Tensor silu(const Tensor& x, Loc loc) {
   return unary({"silu", loc}, Unary::silu, x, [x](const Tensor& g) {
     const Tensor s = sigmoid(x);
