@@ -15,11 +15,6 @@ namespace {
 
 using NodePtr = std::shared_ptr<Node>;
 
-bool has_nonzero(const Tensor& x) {
-  const std::vector<double> values = x.to_vector<double>();
-  return std::any_of(values.begin(), values.end(), [](double v) { return v != 0; });
-}
-
 /// A node of the walk with the gradient that has arrived so far.
 struct Visit {
   NodePtr node;
@@ -41,9 +36,7 @@ class Walk {
   }
 
   void add(const NodePtr& node, const Tensor& g) {
-    Visit& visit = visits_[at_.at(node.get())];
-    if (!visit.needed) return;
-    accumulate(visit.gradient, g);
+    if (Visit& visit = visits_[at_.at(node.get())]; visit.needed) accumulate(visit.gradient, g);
   }
 
   Gradients run(bool create_graph, bool retain) {
@@ -70,11 +63,8 @@ class Walk {
 
  private:
   void collect(const std::vector<Tensor>& outputs) {
-    uint64_t oldest = 0;  // nodes made before every target lead to none
-    if (!targets_.empty()) {
-      oldest = UINT64_MAX;
-      for (const NodePtr& target : targets_) oldest = std::min(oldest, target->id);
-    }
+    uint64_t oldest = targets_.empty() ? 0 : UINT64_MAX;  // nodes made before every target lead to none
+    for (const NodePtr& target : targets_) oldest = std::min(oldest, target->id);
     std::vector<NodePtr> open;
     const auto meet = [&](const NodePtr& node) {
       if (node && node->id >= oldest && at_.emplace(node.get(), 0).second) open.push_back(node);
@@ -142,7 +132,7 @@ class Walk {
   static void check_recorded(const Op& op, const Gradients& down, const Tensor& g) {
     if (!grad_enabled() || !g.node()) return;
     for (size_t i = 0; i < down.size(); ++i)
-      if (down[i].defined() && !down[i].node() && has_nonzero(down[i]))
+      if (down[i].defined() && !down[i].node() && ne(down[i], 0).any().item<bool>())
         fail<GradError>(op,
                         "no second derivative, as the formula of gradient {} is not made of recorded ops; need "
                         "create_graph = false, such ops, or fused(...) with a twin",
@@ -151,11 +141,8 @@ class Walk {
 
   /// sum += g, in place where nothing else can see the sum.
   static void accumulate(Tensor& sum, const Tensor& g) {
-    if (!sum.defined()) {
-      sum = g;
-      return;
-    }
-    if (!grad_enabled() && sum.storage().use_count() == 1 && sum.is_contiguous()) kernels::add_into(g, sum);
+    if (!sum.defined()) sum = g;
+    else if (!grad_enabled() && sum.storage().use_count() == 1 && sum.is_contiguous()) kernels::add_into(g, sum);
     else sum = sum + g;
   }
 

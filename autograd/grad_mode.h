@@ -3,13 +3,17 @@
 
 namespace heed {
 
-bool grad_enabled();
+namespace autograd {
+inline constinit thread_local bool recording = true;
+}
+
+inline bool grad_enabled() { return autograd::recording; }
 
 /// While it lives, this thread records (or does not). Guards nest.
 class GradMode {
  public:
-  explicit GradMode(bool enabled);
-  ~GradMode();
+  explicit GradMode(bool enabled) : before_(autograd::recording) { autograd::recording = enabled; }
+  ~GradMode() { autograd::recording = before_; }
   GradMode(const GradMode&) = delete;
   GradMode& operator=(const GradMode&) = delete;
 

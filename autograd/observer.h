@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <heed/tensor/tensor.h>
@@ -14,7 +15,7 @@ struct Node;
 /// computes on its way is no op of its own.
 class Observer {
  public:
-  virtual ~Observer();
+  virtual ~Observer() { newest_ = older_; }
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
 
@@ -25,15 +26,23 @@ class Observer {
   virtual bool reads_gradient() const { return false; }
 
   static bool any() { return newest_ != nullptr; }
-  static bool any_reads_gradient();
-  static void tell_computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs);
-  static void tell_differentiated(const Op& op, std::span<const Tensor> gradients, const Tensor& g);
+  static bool any_reads_gradient() {
+    const Observer* one = newest_;
+    while (one && !one->reads_gradient()) one = one->older_;
+    return one != nullptr;
+  }
+  static void tell_computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs) {
+    for (Observer* one = newest_; one; one = one->older_) one->computed(op, y, inputs);
+  }
+  static void tell_differentiated(const Op& op, std::span<const Tensor> gradients, const Tensor& g) {
+    for (Observer* one = newest_; one; one = one->older_) one->differentiated(op, gradients, g);
+  }
 
   /// While it lives, this thread has none.
   class Silence {
    public:
-    Silence();
-    ~Silence();
+    Silence() : before_(std::exchange(newest_, nullptr)) {}
+    ~Silence() { newest_ = before_; }
     Silence(const Silence&) = delete;
     Silence& operator=(const Silence&) = delete;
 
@@ -42,7 +51,7 @@ class Observer {
   };
 
  protected:
-  Observer();
+  Observer() : older_(std::exchange(newest_, this)) {}
 
  private:
   static inline constinit thread_local Observer* newest_ = nullptr;

@@ -161,8 +161,9 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis = 0, Loc
 /// last axes.
 Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc = Loc::current());
 Tensor tile(const Tensor& x, const Shape& repeats, Loc loc = Loc::current());
-/// Elements moved up by `shift` along an axis; those that leave its end come in at its start.
-Tensor roll(const Tensor& x, int64_t shift, int64_t axis, Loc loc = Loc::current());
+/// Elements moved up by a shift along each of the axes; those that leave its end come in at its start. Without axes
+/// along all elements in row-major order. Throws ValueError for unequal counts.
+Tensor roll(const Tensor& x, const Axes& shifts, const Axes& axes = {}, Loc loc = Loc::current());
 /// x with `value` around it: pads are (before, after) the last axis, then the one before, ...; negative ones cut off.
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value = 0, Loc loc = Loc::current());
 /// A view of the elements x[..., i, ..., i + offset, ...] of two axes, which go; the diagonal is the last axis.
@@ -170,7 +171,8 @@ Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t axis1 = 0, int64_t 
 /// The sum of the diagonal of x (n, m) -> ().
 Tensor trace(const Tensor& x, Loc loc = Loc::current());
 /// y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis. index i64, of x's rank, no larger than x elsewhere.
-/// Here and below, a negative index counts from the axis's end; IndexError names the first index out of range.
+/// Here and below, a negative index counts from the axis's end; IndexError names the first index out of range. A number
+/// counts as a vector of one, as x and as index.
 Tensor gather(const Tensor& x, int64_t axis, const Tensor& index, Loc loc = Loc::current());
 /// Slices of x along an axis, in the order of index (n) i64.
 Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, Loc loc = Loc::current());
@@ -178,9 +180,10 @@ Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index, Loc loc 
 Tensor index_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& source, Loc loc = Loc::current());
 /// x with src's elements added (put) where gather(x, axis, index) would take them; src is at least as large as index.
 /// Equal indices add up in scatter_add; in scatter the last is kept, and the gradient of src holds for distinct ones
-/// only.
+/// only. A number is put at every index.
 Tensor scatter_add(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& src, Loc loc = Loc::current());
 Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, const Tensor& src, Loc loc = Loc::current());
+Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, Scalar value, Loc loc = Loc::current());
 /// (..., classes) i64: 1 at index (...) i64, 0 elsewhere. Without `classes`, one more than the largest index.
 Tensor one_hot(const Tensor& index, int64_t classes = -1, Loc loc = Loc::current());
 /// Sorted along an axis: values, and i64 indices into x. Equal elements keep their order; NaN counts as the largest.
@@ -202,8 +205,9 @@ Tensor sum_to(const Tensor& x, const Shape& shape, Loc loc = Loc::current());
 Tensor softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
-/// What becomes of the losses of single elements or rows: their mean, their sum, or themselves.
-enum class Reduction { mean, sum, none };
+/// What becomes of the losses of single elements or rows: their mean, their sum, themselves, or their sum over the size
+/// of the first axis, the batch.
+enum class Reduction { mean, sum, none, batch_mean };
 
 constexpr int64_t kIgnoreIndex = -1;
 struct CrossEntropyOptions {
@@ -240,7 +244,7 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction = R
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, double beta = 1,
                       Loc loc = Loc::current());
 /// p (log p - log_q), 0 where p is; or with log_target, p given as its logarithm. The mean is over elements, as in
-/// PyTorch.
+/// PyTorch; batch_mean is the divergence itself.
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction = Reduction::mean, bool log_target = false,
               Loc loc = Loc::current());
 /// -t log x - (1 - t) log(1 - x), logarithms at least -100; times weight, which broadcasts to x.
@@ -340,7 +344,7 @@ Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor&
 /// Of attentive_decoder. Sizes: B batch, T target time, S source time, H hidden, G gates of the cell (1, LSTM 4, GRU
 /// 3), A width of queries, D width of values. All dtypes equal, f32 or f64.
 struct AttentiveInputs {
-  Tensor gates;      ///< (T, B, G H), T at least 1: what the cell reads besides the context, projected, with its bias
+  Tensor gates;      ///< (T, B, G H): what the cell reads besides the context, projected, with its bias
   Tensor w_context;  ///< (G H, D): how the cell reads the context
   Tensor w_hh;       ///< (G H, H)
   Tensor b_hh;       ///< (G H)

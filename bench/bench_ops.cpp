@@ -132,7 +132,15 @@ void add_elements() {
 
 void add_both_ways() {
   Rng rng(1);
-  const Tensor x = randn({768, 512}, rng), w = ones({512}), b = zeros({512});
+  const Tensor x = randn({768, 512}, rng), w = ones({512}), b = zeros({512}), y = x + 1, positive = abs(x) + 1;
+  both_ways("both/mul", {x, y}, [](const List& in) { return in[0] * in[1]; });
+  both_ways("both/div", {x, positive}, [](const List& in) { return in[0] / in[1]; });
+  both_ways("both/exp", {x}, [](const List& in) { return exp(in[0]); });
+  both_ways("both/sqrt", {positive}, [](const List& in) { return sqrt(in[0]); });
+  both_ways("both/relu", {x}, [](const List& in) { return relu(in[0]); });
+  both_ways("both/maximum", {x, y}, [](const List& in) { return maximum(in[0], in[1]); });
+  both_ways("both/max_rows", {x}, [](const List& in) { return in[0].max(1); });
+  both_ways("both/norm_rows", {x}, [](const List& in) { return in[0].norm(2, 1); });
   both_ways("both/gelu_erf", {x}, [](const List& in) { return gelu(in[0]); });
   both_ways("both/gelu_tanh", {x}, [](const List& in) { return gelu(in[0], Gelu::tanh); });
   both_ways("both/log_softmax", {x}, [](const List& in) { return log_softmax(in[0], -1); });

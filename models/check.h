@@ -1,15 +1,24 @@
 // What every model checks of its config and its input.
 #pragma once
 
+#include <initializer_list>
+#include <utility>
 #include <vector>
 
 #include <heed/tensor/tensor.h>
 
 namespace heed::models {
 
-/// Throws ValueError, naming the option, unless size >= 1.
-inline void check_size(const Op& op, const char* name, int64_t size) {
-  if (size < 1) fail<ValueError>(op, "{} is {}; need 1 or more", name, size);
+/// Throws ValueError, naming the option, unless every size is at least 1.
+inline void check_sizes(const Op& op, std::initializer_list<std::pair<const char*, int64_t>> sizes) {
+  for (const auto& [name, size] : sizes)
+    if (size < 1) fail<ValueError>(op, "{} is {}; need 1 or more", name, size);
+}
+
+/// Throws ValueError unless every head has equally many channels.
+inline void check_heads(const Op& op, int64_t heads, int64_t channels) {
+  if (channels % heads != 0)
+    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", heads, channels);
 }
 
 /// Throws ShapeError unless tokens are (B, T) with at least one token.

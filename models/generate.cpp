@@ -15,8 +15,7 @@
 namespace heed::models {
 namespace {
 
-// --- sampling
-// -----------------------------------------------------------------------------------------------------
+// --- sampling -------------------------------------------------------------------------------------------------------
 
 void check(const Op& op, const SampleOptions& options) {
   if (options.tokens < 0) fail<ValueError>(op, "cannot write {} tokens; need 0 or more", options.tokens);
@@ -105,10 +104,7 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
 
   const NoGrad no_grad;
   const nn::EvalMode eval;
-  const auto last = [](const Tensor& text, int64_t n) {
-    const int64_t T = text.size(1);
-    return text.narrow(1, std::max<int64_t>(T - n, 0), std::min(T, n));
-  };
+  const auto last = [](const Tensor& text, int64_t n) { return text(all, slice(-n, none)); };
   Tensor text = prompt, unread = last(prompt, context);
   GptCache cache = gpt.cache();
   for (int64_t i = 0; i < options.tokens; ++i) {
@@ -122,8 +118,7 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
   return text;
 }
 
-// --- search
-// -------------------------------------------------------------------------------------------------------
+// --- search ---------------------------------------------------------------------------------------------------------
 namespace {
 
 void check(const Op& op, const TranslateOptions& options) {
@@ -173,10 +168,12 @@ class BeamSearch {
   std::vector<Translation> run() {
     Tensor tokens = full({std::ssize(beams_)}, static_cast<double>(options_.begin), i64);
     while (tokens.numel() > 0) {
+      std::vector<int64_t> as_they_are(static_cast<size_t>(tokens.numel()));
+      std::iota(as_they_are.begin(), as_they_are.end(), int64_t{0});
       advance(log_softmax(decoder_.step(tokens), -1).to(f64));
       const Step& step = steps_.back();
       tokens = from_vector(step.token, {std::ssize(step.token)});
-      if (!is_identity(step.parent, previous_rows())) decoder_.select(from_vector(step.parent, tokens.shape()));
+      if (step.parent != as_they_are) decoder_.select(from_vector(step.parent, tokens.shape()));
     }
     std::vector<Translation> translations;
     for (size_t i = 0; i < beams_.size(); ++i)
@@ -267,16 +264,6 @@ class BeamSearch {
     std::reverse(looks.begin(), looks.end());
     if (!looks.empty()) t.alignment = stack(looks, 0);
     return t;
-  }
-
-  int64_t previous_rows() const {
-    return steps_.size() < 2 ? std::ssize(beams_) : std::ssize(steps_[steps_.size() - 2].token);
-  }
-  static bool is_identity(const std::vector<int64_t>& rows, int64_t count) {
-    if (std::ssize(rows) != count) return false;
-    for (int64_t i = 0; i < count; ++i)
-      if (rows[static_cast<size_t>(i)] != i) return false;
-    return true;
   }
 
   Decoder decoder_;

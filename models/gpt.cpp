@@ -10,15 +10,14 @@ namespace {
 
 GptConfig checked(nn::Scope s, const GptConfig& c) {
   const Op op{"Gpt", s.name(), s.where()};
-  check_size(op, "vocabulary", c.vocabulary);
-  check_size(op, "context", c.context);
-  check_size(op, "layers", c.layers);
-  check_size(op, "heads", c.heads);
-  check_size(op, "channels", c.channels);
-  if (c.head_size == 0 && c.channels % c.heads != 0)
-    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", c.heads, c.channels);
+  check_sizes(op, {{"vocabulary", c.vocabulary},
+                   {"context", c.context},
+                   {"layers", c.layers},
+                   {"heads", c.heads},
+                   {"channels", c.channels}});
+  if (c.head_size == 0) check_heads(op, c.heads, c.channels);
   for (const auto& [what, size] : {std::pair("kv_heads", c.kv_heads), {"head_size", c.head_size}, {"hidden", c.hidden}})
-    if (size != 0) check_size(op, what, size);
+    if (size != 0) check_sizes(op, {{what, size}});
   if (!(c.softcap >= 0)) fail<ValueError>(op, "softcap {}; need a number above 0, or 0 for none", c.softcap);
   nn::check_probability(op, c.dropout);
   return c;

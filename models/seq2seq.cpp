@@ -13,10 +13,10 @@ namespace {
 
 Seq2SeqConfig checked(nn::Scope s, const Seq2SeqConfig& c) {
   const Op op{"Seq2Seq", s.name(), s.where()};
-  check_size(op, "source_vocabulary", c.source_vocabulary);
-  check_size(op, "target_vocabulary", c.target_vocabulary);
-  check_size(op, "embedding", c.embedding);
-  check_size(op, "hidden", c.hidden);
+  check_sizes(op, {{"source_vocabulary", c.source_vocabulary},
+                   {"target_vocabulary", c.target_vocabulary},
+                   {"embedding", c.embedding},
+                   {"hidden", c.hidden}});
   nn::check_probability(op, c.dropout);
   return c;
 }
@@ -69,8 +69,8 @@ Tensor Seq2Seq::embed_target(const Op& op, const Tensor& source, const Tensor& d
 AttentiveInputs Seq2Seq::decoder_inputs(const Encoded& source, const Tensor& embedded) const {
   const int64_t E = config.embedding;
   const auto& [w_ih, w_hh, b_ih, b_hh] = cell.weights;
-  return {.gates = linear(embedded, w_ih.narrow(1, 0, E), b_ih),
-          .w_context = w_ih.narrow(1, E, state_width(config)),
+  return {.gates = linear(embedded, w_ih(all, slice(E)), b_ih),
+          .w_context = w_ih(all, slice(E, none)),
           .w_hh = w_hh,
           .b_hh = b_hh,
           .w_query = attention ? attention->W.weight : Tensor(),
@@ -90,7 +90,7 @@ Tensor Seq2Seq::read_out(std::vector<Tensor> parts) const {
 // The context does not change: the decoder is a plain recurrence.
 Tensor Seq2Seq::fixed_context_states(const Tensor& context, const AttentiveInputs& in) const {
   const Tensor gates = in.gates + linear(context, in.w_context);
-  return recurrent(config.cell, gates, in.w_hh, in.b_hh, in.h0, in.c0).narrow(0, 0, in.gates.size(0));
+  return recurrent(config.cell, gates, in.w_hh, in.b_hh, in.h0, in.c0)(slice(in.gates.size(0)));
 }
 
 // [h_t; context_t] of all steps.
@@ -99,7 +99,7 @@ Tensor Seq2Seq::attentive_states(const AttentiveInputs& in) const {
   if (nn::WatchAttention* guard = nn::WatchAttention::current()) {  // step t looks with the state before it
     const NoGrad constant;
     const Op op{"AdditiveAttention", attention->name, Loc::current()};
-    const Tensor after = steps.narrow(0, 0, steps.size(0) - 1).narrow(2, 0, config.hidden);
+    const Tensor after = steps(slice(-1), all, slice(config.hidden));
     const Tensor before = cat({in.h0.unsqueeze(0), after}, 0).transpose(0, 1);
     const Tensor mask = in.mask.defined() ? in.mask.unsqueeze(1) : Tensor();
     guard->add(reference::additive_weights(attention->W(before), in.keys, in.score, mask));
@@ -129,8 +129,8 @@ Seq2SeqStates Seq2Seq::states(const Tensor& source, const Tensor& source_lengths
             .decoder = fixed_context_states(encoded.context, in).transpose(0, 1)};
   const Tensor steps = attentive_states(in).transpose(0, 1);
   return {.encoder = encoded.states,
-          .context = steps.narrow(2, config.hidden, state_width(config)),
-          .decoder = steps.narrow(2, 0, config.hidden)};
+          .context = steps(ellipsis, slice(config.hidden, none)),
+          .decoder = steps(ellipsis, slice(config.hidden))};
 }
 
 Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc loc) const {

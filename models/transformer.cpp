@@ -15,15 +15,14 @@ namespace {
 
 TransformerConfig checked(nn::Scope s, const TransformerConfig& c) {
   const Op op{"Transformer", s.name(), s.where()};
-  check_size(op, "source_vocabulary", c.source_vocabulary);
-  check_size(op, "target_vocabulary", c.target_vocabulary);
-  check_size(op, "context", c.context);
-  check_size(op, "layers", c.layers);
-  check_size(op, "heads", c.heads);
-  check_size(op, "channels", c.channels);
-  check_size(op, "feedforward", c.feedforward);
-  if (c.channels % c.heads != 0)
-    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", c.heads, c.channels);
+  check_sizes(op, {{"source_vocabulary", c.source_vocabulary},
+                   {"target_vocabulary", c.target_vocabulary},
+                   {"context", c.context},
+                   {"layers", c.layers},
+                   {"heads", c.heads},
+                   {"channels", c.channels},
+                   {"feedforward", c.feedforward}});
+  check_heads(op, c.heads, c.channels);
   nn::check_probability(op, c.dropout);
   if (c.shared_embedding && c.source_vocabulary != c.target_vocabulary)
     fail<ValueError>(op, "vocabularies of {} and {} cannot share an embedding; need equal ones", c.source_vocabulary,
@@ -75,8 +74,7 @@ void draw_again(const FeedForward& feedforward, Rng& rng) {
 
 }  // namespace
 
-// --- layers
-// -------------------------------------------------------------------------------------------------------
+// --- layers ---------------------------------------------------------------------------------------------------------
 
 Residual::Residual(nn::Scope s, const TransformerConfig& c)
     : norm(s, c.channels), dropout(s, c.dropout), pre_norm(c.pre_norm) {}
@@ -124,8 +122,7 @@ Tensor DecoderLayer::operator()(const Tensor& x, const Tensor& memory, const Ten
   return norm3(norm2(norm1(x, read_target), read_source), feedforward);
 }
 
-// --- the model
-// ----------------------------------------------------------------------------------------------------
+// --- the model ------------------------------------------------------------------------------------------------------
 
 Transformer::Transformer(nn::Scope s, const TransformerConfig& c)
     : name(s.name()),
@@ -171,7 +168,7 @@ Tensor Transformer::embed(const Op& op, const nn::Embedding& table, const Tensor
   if (start + T > config.context)
     fail<ShapeError>(op, "{} tokens exceed the context; need at most {}", start + T, config.context);
   const Tensor x = table(tokens) * std::sqrt(static_cast<double>(config.channels));
-  return dropout(x + position_table.narrow(0, start, T));
+  return dropout(x + position_table(slice(start, start + T)));
 }
 
 Tensor Transformer::encode(const Op& op, const Tensor& source, const Tensor& mask) const {

@@ -41,6 +41,12 @@ Tensor mask_of_heads(const Op& op, const Tensor& mask) {
   return mask.unsqueeze(1);
 }
 
+// x (B, S, C), of which the projections read nothing behind a mask: 0 times NaN would be NaN in their gradients.
+Tensor without_hidden(const Tensor& x, const Tensor& mask) {
+  if (!mask.defined() || !x.defined() || std::isfinite(x.detach().sum().item<double>())) return x;
+  return reference::seen_rows(x, mask.rank() == 4 && mask.dtype() == boolean ? mask.any(1) : mask);
+}
+
 double active(double dropout) { return training() ? dropout : 0; }
 
 // softmax(q k^T / sqrt(D)), for whoever watches too.
@@ -146,7 +152,7 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttendTo& what, Loc
   if (crosses) check_input(op, *what.context, 3, "context", "(B, S, d_context)");
   const int64_t before = what.cache ? what.cache->length() : 0;
   const bool projected = crosses && before > 0;
-  const Tensor& read = crosses ? *what.context : x;
+  const Tensor read = projected ? Tensor() : without_hidden(crosses ? *what.context : x, what.mask);
   const KeyValueCache seen =
       projected ? *what.cache
                 : extended(what.cache, split_heads(W_key(read), heads), split_heads(W_value(read), heads));
@@ -155,7 +161,7 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttendTo& what, Loc
                                  .mask = mask_of_heads(op, what.mask),
                                  .dropout = active(dropout),
                                  .rng = rng};
-  const Tensor queries = split_heads(W_query(x), heads);
+  const Tensor queries = split_heads(W_query(crosses ? x : read), heads);
   watch(queries, seen.keys, options);
   return out_proj(merge_heads(scaled_dot_product_attention(queries, seen.keys, seen.values, options)));
 }
@@ -216,7 +222,7 @@ AdditiveAttention::AdditiveAttention(Scope s, int64_t query_width, int64_t value
   v = s.param("v", {width}, init::uniform(-bound, bound));
 }
 
-Tensor AdditiveAttention::operator()(const Tensor& query, const Tensor& values, const Tensor& mask,
+Tensor AdditiveAttention::operator()(const Tensor& query, const Tensor& values0, const Tensor& mask,
                                      const Tensor& known_keys, Loc loc) const {
   const Op op{"AdditiveAttention", name, loc};
   const bool one = query.defined() && query.rank() == 2;  // a decoder's step
@@ -224,6 +230,7 @@ Tensor AdditiveAttention::operator()(const Tensor& query, const Tensor& values, 
   const auto as_steps = [one](const Tensor& x) { return one && x.defined() && x.rank() == 2 ? x.unsqueeze(1) : x; };
   const auto as_asked = [one](const Tensor& y) { return one ? y.squeeze(1) : y; };
   const Tensor projected = as_steps(W(query)), allowed = as_steps(mask);
+  const Tensor values = without_hidden(values0, allowed);
   const Tensor keys = known_keys.defined() ? known_keys : U(values);
   if (WatchAttention* guard = WatchAttention::current()) {
     const NoGrad constant;

@@ -30,15 +30,22 @@ Fans fans_of(const Op& op, const Tensor& weight) {
   return {static_cast<double>(weight.shape()[1] * field), static_cast<double>(weight.shape()[0] * field)};
 }
 
-// PyTorch's order of operations, which decides the last bit.
-double kaiming_std(const Tensor& weight, const Op& op, double slope) {
-  const double gain = std::sqrt(2 / (1 + slope * slope));
-  return gain / std::sqrt(fans_of(op, weight).in);
+/// Draws whose standard deviation std_of tells from the fans, uniform ones within sqrt(3) of it.
+template <class Std>
+Init by_fans(const char* name, bool uniform, Std std_of, Loc loc) {
+  return [=](const Tensor& x, Rng& rng) {
+    const double std = std_of(fans_of({name, loc}, x)), bound = std::sqrt(3.0) * std;
+    if (uniform) fill_uniform(x, rng, -bound, bound);
+    else fill_normal(x, rng, 0, std);
+  };
 }
 
-double xavier_std(const Tensor& weight, const Op& op, double gain) {
-  const Fans fans = fans_of(op, weight);
-  return gain * std::sqrt(2 / (fans.in + fans.out));
+// PyTorch's order of operations, which decides the last bit.
+auto kaiming(double slope) {
+  return [gain = std::sqrt(2 / (1 + slope * slope))](const Fans& fans) { return gain / std::sqrt(fans.in); };
+}
+auto xavier(double gain) {
+  return [gain](const Fans& fans) { return gain * std::sqrt(2 / (fans.in + fans.out)); };
 }
 
 }  // namespace
@@ -64,30 +71,9 @@ Init trunc_normal(double mean, double std, double low, double high) {
   };
 }
 
-Init kaiming_uniform(double slope, Loc loc) {
-  return [slope, loc](const Tensor& x, Rng& rng) {
-    const double bound = std::sqrt(3.0) * kaiming_std(x, {"kaiming_uniform", loc}, slope);
-    fill_uniform(x, rng, -bound, bound);
-  };
-}
-
-Init kaiming_normal(double slope, Loc loc) {
-  return [slope, loc](const Tensor& x, Rng& rng) {
-    fill_normal(x, rng, 0, kaiming_std(x, {"kaiming_normal", loc}, slope));
-  };
-}
-
-Init xavier_uniform(double gain, Loc loc) {
-  return [gain, loc](const Tensor& x, Rng& rng) {
-    const double bound = std::sqrt(3.0) * xavier_std(x, {"xavier_uniform", loc}, gain);
-    fill_uniform(x, rng, -bound, bound);
-  };
-}
-
-Init xavier_normal(double gain, Loc loc) {
-  return [gain, loc](const Tensor& x, Rng& rng) {
-    fill_normal(x, rng, 0, xavier_std(x, {"xavier_normal", loc}, gain));
-  };
-}
+Init kaiming_uniform(double slope, Loc loc) { return by_fans("kaiming_uniform", true, kaiming(slope), loc); }
+Init kaiming_normal(double slope, Loc loc) { return by_fans("kaiming_normal", false, kaiming(slope), loc); }
+Init xavier_uniform(double gain, Loc loc) { return by_fans("xavier_uniform", true, xavier(gain), loc); }
+Init xavier_normal(double gain, Loc loc) { return by_fans("xavier_normal", false, xavier(gain), loc); }
 
 }  // namespace heed::nn::init

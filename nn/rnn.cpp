@@ -39,14 +39,12 @@ void check_state(const Op& op, Cell cell, const RecurrentState& state, const Sha
     fail<ValueError>(op, "state.c is given; need none, as only an LSTM has a cell state");
 }
 
-Tensor slice(const Tensor& states, int64_t index) { return states.defined() ? states.select(0, index) : Tensor(); }
-
 // All steps of one direction of one layer; y and gates are (T, B, ...), the state is (B, H).
 RecurrentOutput run(Cell cell, const RecurrentWeights& w, const Tensor& gates, const RecurrentState& first,
                     const RecurrentSteps& steps) {
   const int64_t T = gates.size(0);
   const Tensor packed = recurrent(cell, gates, w.weight_hh, w.bias_hh, first.h, first.c, steps);
-  return {packed.narrow(0, 0, T), {packed.select(0, T), cell == Cell::lstm ? packed.select(0, T + 1) : Tensor()}};
+  return {packed.narrow(0, 0, T), {packed[T], cell == Cell::lstm ? packed[T + 1] : Tensor()}};
 }
 
 }  // namespace
@@ -64,8 +62,7 @@ RecurrentWeights::RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidde
   bias_hh = s.param("bias_hh" + suffix, {rows}, draw);
 }
 
-// --- one step
-// -----------------------------------------------------------------------------------------------------
+// --- one step -------------------------------------------------------------------------------------------------------
 
 RecurrentCell::RecurrentCell(Scope s, Cell kind, int64_t in, int64_t hidden, bool bias)
     : name(s.name()), cell(kind), weights(s, kind, in, hidden, bias, "") {}
@@ -83,8 +80,7 @@ RecurrentState RecurrentCell::operator()(const Tensor& x, const RecurrentState& 
   return run(cell, weights, gates, state, {}).state;
 }
 
-// --- whole sequences
-// ----------------------------------------------------------------------------------------------
+// --- whole sequences ------------------------------------------------------------------------------------------------
 
 Recurrent::Recurrent(Scope s, Cell kind, int64_t in, int64_t size, const RecurrentOptions& chosen)
     : name(s.name()), cell(kind), hidden(size), options(chosen), rng(&s.rng()) {
@@ -131,7 +127,8 @@ RecurrentOutput Recurrent::operator()(const Tensor& x, const RecurrentState& fir
       const int64_t index = layer * D + d;
       const RecurrentWeights& w = weights[static_cast<size_t>(index)];
       const Tensor gates = swapped(linear(y, w.weight_ih, w.bias_ih));
-      const RecurrentState before{slice(first.h, index), slice(first.c, index)};
+      const auto of_layer = [&](const Tensor& state) { return state.defined() ? state[index] : state; };
+      const RecurrentState before{of_layer(first.h), of_layer(first.c)};
       const RecurrentOutput result = run(cell, w, gates, before, {.reverse = d == 1, .lengths = lengths});
       outputs.push_back(swapped(result.y));
       h.push_back(result.state.h);

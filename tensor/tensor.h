@@ -207,8 +207,8 @@ class Tensor {
   /// boolean: whether any, or every, element is true or not 0. Of no element: false, and true. Any dtype.
   Tensor any(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
   Tensor all(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
-  /// The largest and the smallest. Of equals, max() and min() share the gradient evenly (as amax and amin do), and
-  /// max(axis) and min(axis) give all of it to the first.
+  /// The largest and the smallest, over all elements or along an axis; NaN counts as both. Equals share the gradient
+  /// evenly, as in amax and amin.
   Tensor max(Loc loc = Loc::current()) const;
   Tensor max(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
   Tensor min(Loc loc = Loc::current()) const;

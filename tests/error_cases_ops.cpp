@@ -340,6 +340,11 @@ std::vector<ErrorCase> joins_and_picks() {
                           [] { scatter(real({3}), 0, whole({1}), whole({1})); }),
       refuses<IndexError>("one_hot: index 3 is out of range; need 0 <= index < 3", [] { one_hot(tensor({3}), 3); }),
       refuses<ValueError>("one_hot: the index (0) has no largest element; need classes", [] { one_hot(whole({0})); }),
+      refuses<ValueError>("roll: 2 shifts for 1 axes; need one each",
+                          [] {
+                            roll(real({3}), {1, 2}, 0);
+                          }),
+      refuses<ValueError>("topk: k 2 of axis 0 of (); need 0 <= k <= 1", [] { topk(real({}), 2); }),
       refuses<ValueError>("chunk: 0 chunks; need at least 1", [] { chunk(real({3}), 0); }),
       refuses<ShapeError>("repeat: repeats (2) for shape (2, 3); need at least 2 numbers",
                           [] {
@@ -557,9 +562,9 @@ std::vector<ErrorCase> attentive() {
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) {
                                   in.w_hh = real({4, 2});
                                 }); }),
-      refuses<ShapeError>("attentive_decoder: gates have shape (0, 1, 6); need (T, B, 6) of at least one step",
+      refuses<ShapeError>("attentive_decoder: gates have shape (0, 1, 5); need (T, B, 6)",
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) {
-                                  in.gates = real({0, 1, 6});
+                                  in.gates = real({0, 1, 5});
                                 }); }),
       refuses<ShapeError>("attentive_decoder: keys have shape (4, 3); need (B, S, A)",
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) {

@@ -116,6 +116,9 @@ std::vector<OpRecord> picks() {
   gathering({4}, 0, {7}, 4);
   gathering({3, 4}, 1, {3, 0}, 4);
   gathering({1}, 0, {1}, 1);
+  gathering({}, 0, {}, 1);
+  gathering({}, -1, {1}, 1);
+  gathering({3}, 0, {}, 3);
   g.sample(
       "from the end", real({{2, 3}}),
       [](const List& x) {
@@ -137,6 +140,10 @@ std::vector<OpRecord> picks() {
   selecting({2, 3, 2}, -2, 4);
   selecting({3}, 0, 1);
   selecting({3, 2}, 0, 0);
+  for (const Shape& shape : {Shape{}, Shape{3}, Shape{3, 2}})
+    is.sample(
+        fmt::format("of {} at a number", shape), indexed(shape, {}, 1),
+        [](const List& in) { return index_select(in[0], 0, in[1]); }, "torch.index_select(x[0], 0, x[1])");
   is.sample(
       "from the end", real({{3, 2}}),
       [](const List& x) {
@@ -146,6 +153,12 @@ std::vector<OpRecord> picks() {
   all.push_back(is);
 
   OpRecord ia{"index_add(x, axis, index, source)"};
+  ia.sample(
+      "into a number",
+      [](Draw& d) {
+        return List{d.real({}), d.integers(0, 1, {1}), d.real({})};
+      },
+      [](const List& in) { return index_add(in[0], -1, in[1], in[2]); }, "x[0].index_add(-1, x[1], x[2])");
   const auto adding = [&](const Shape& x, int axis, int64_t n) {
     Shape part = x;
     part[axis] = n;
@@ -166,7 +179,7 @@ std::vector<OpRecord> picks() {
 
   OpRecord sa{"scatter_add(x, axis, index, src)"};
   const auto scattering = [&](const Shape& x, int64_t axis, const Shape& index, const Shape& src) {
-    const int64_t bound = x[static_cast<int>(axis)];
+    const int64_t bound = x.rank() == 0 ? 1 : x[static_cast<int>(axis)];
     sa.sample(
         fmt::format("{} at {} into {}", src, index, x),
         [=](Draw& d) {
@@ -180,6 +193,8 @@ std::vector<OpRecord> picks() {
   scattering({2, 3, 4}, 1, {2, 5, 3}, {3, 5, 4});
   scattering({2, 3}, 0, {0, 3}, {0, 3});
   scattering({1}, 0, {1}, {1});
+  scattering({}, 0, {}, {});
+  scattering({3}, 0, {}, {});
   all.push_back(sa);
 
   OpRecord put{"scatter(x, axis, index, src)"};
@@ -190,12 +205,28 @@ std::vector<OpRecord> picks() {
           return List{d.real(x), tensor(index), d.real(src)};
         },
         [=](const List& in) { return scatter(in[0], axis, in[1], in[2]); },
-        fmt::format("x[0].scatter({}, x[1] % {}, {})", axis, x[static_cast<int>(axis)], kSource));
+        fmt::format("x[0].scatter({}, x[1] % {}, {})", axis, x.rank() == 0 ? 1 : x[static_cast<int>(axis)], kSource));
   };
   putting({3, 4}, {{0, 2, -1}, {1, 0, 0}}, 0, {2, 3});
   putting({2, 3}, {{2, 0}, {0, -2}}, 1, {2, 3});
   putting({2}, {1}, 0, {1});
+  putting({}, 0, -1, {});
   all.push_back(put);
+
+  OpRecord fill{"scatter(x, axis, index, value)"};
+  const auto filling = [&](const Shape& x, const NestedList& index, int64_t axis) {
+    fill.sample(
+        fmt::format("{} along {}", x, axis),
+        [=](Draw& d) {
+          return List{d.real(x), tensor(index)};
+        },
+        [=](const List& in) { return scatter(in[0], axis, in[1], 1.5); },
+        fmt::format("x[0].scatter({}, x[1] % {}, 1.5)", axis, x.rank() == 0 ? 1 : x[static_cast<int>(axis)]));
+  };
+  filling({3, 4}, {{0, 2, -1}, {1, 0, 0}}, 0);
+  filling({5}, {1, 1, -2}, 0);
+  filling({}, 0, 0);
+  all.push_back(fill);
 
   OpRecord hot{"one_hot(index, classes)"};
   hot.no_gradient();
@@ -235,6 +266,8 @@ std::vector<OpRecord> orders() {
   add({4, 3}, 0, true, 4);
   add({2, 0}, 1, true, 0);
   add({1}, -1, true, 1);
+  add({}, -1, true, 1);
+  add({}, 0, false, 1);
   s.sample(
       "integers with equals",
       [](Draw& d) {
@@ -277,20 +310,28 @@ std::vector<OpRecord> rearranged() {
   f.sample(
       "one", real({{1}}), [](const List& x) { return flip(x[0], 0); }, "torch.flip(x[0], [0])");
   f.sample(
+      "a number", real({{}}), [](const List& x) { return flip(x[0], -1); }, "torch.flip(x[0], [-1])");
+  f.sample(
       "empty", real({{2, 0}}), [](const List& x) { return flip(x[0], 1); }, "torch.flip(x[0], [1])");
   all.push_back(f);
 
-  OpRecord ro{"roll(x, shift, axis)"};
-  const auto rolling = [&](const Shape& shape, int64_t shift, int64_t axis) {
+  OpRecord ro{"roll(x, shifts, axes)"};
+  const auto rolling = [&](const Shape& shape, const std::vector<int64_t>& shifts, const std::vector<int64_t>& axes) {
     ro.sample(
-        fmt::format("{} by {} along {}", shape, shift, axis), real({shape}),
-        [=](const List& x) { return roll(x[0], shift, axis); }, fmt::format("torch.roll(x[0], {}, {})", shift, axis));
+        fmt::format("{} by {} along {}", shape, shifts, axes), real({shape}),
+        [=](const List& x) { return roll(x[0], shifts, axes); },
+        axes.empty() ? fmt::format("torch.roll(x[0], {})", shifts)
+                     : fmt::format("torch.roll(x[0], {}, {})", shifts, axes));
   };
-  rolling({5}, 2, 0);
-  rolling({3, 4}, -1, 1);
-  rolling({2, 3, 2}, 7, -2);
-  rolling({0, 2}, 1, 0);
-  rolling({1}, 3, 0);
+  rolling({5}, {2}, {0});
+  rolling({3, 4}, {-1}, {1});
+  rolling({2, 3, 2}, {7}, {-2});
+  rolling({2, 3, 4}, {1, -6}, {0, -1});
+  rolling({3, 2}, {1, 1}, {0, 0});
+  rolling({2, 3}, {4}, {});
+  rolling({0, 2}, {1}, {0});
+  rolling({1}, {3}, {0});
+  rolling({}, {3}, {});
   all.push_back(ro);
 
   OpRecord re{"repeat(x, repeats)"};

@@ -215,6 +215,13 @@ std::vector<OpRecord> elementwise_losses() {
           [](const List& x) { return kl_div(x[0], x[1], Reduction::sum, true); },
           "F.kl_div(x[0], x[1], reduction='sum', log_target=True)")
       .sample(
+          "of a batch",
+          [](Draw& d) {
+            return List{d.real({3, 4}, -3, 0), d.real({3, 4}, -3, 0)};
+          },
+          [](const List& x) { return kl_div(x[0], x[1], Reduction::batch_mean, true); },
+          "F.kl_div(x[0], x[1], reduction='batchmean', log_target=True)")
+      .sample(
           "some p at 0", [](Draw& d) { return List{d.real({4}, -3, 0)}; },
           [](const List& x) {
             return kl_div(x[0], tensor({0., 0.5, 0.5, 0.}, x[0].dtype()), Reduction::none);

@@ -162,6 +162,17 @@ OpRecord attentive_record() {
       r.twin([fields, cell = cell](const List& x) { return reference::attentive_decoder(cell, fields(x)); });
     }
   }
+  r.sample(
+      "no steps",
+      [](Draw& d) {
+        return List{d.real({0, 2, 6}), d.real({2, 3, 4})};
+      },
+      [](const List& x) {
+        const auto some = [&](const Shape& shape) { return ones(shape, x[0].dtype()); };
+        return attentive_decoder(Cell::gru, {x[0], some({6, 4}), some({6, 2}), some({6}), some({5, 2}), some({5}),
+                                             some({2, 3, 5}), x[1], some({2, 2})});
+      },
+      "x[0].new_zeros(0, 2, 6) + x[0][..., :1].sum() + x[1].sum() * 0");
   return r;
 }
 

@@ -74,6 +74,13 @@ std::ostream& operator<<(std::ostream& out, const GradcheckReport& report);
 
 namespace autograd {
 
+/// What a check differentiates by: one tensor, or a list.
+struct CheckedInputs : std::vector<Tensor> {
+  using vector::vector;
+  CheckedInputs(const std::vector<Tensor>& list) : vector(list) {}
+  CheckedInputs(const Tensor& one) : vector{one} {}
+};
+
 using CheckedFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
 
 GradcheckReport check_function(const CheckedFunction& fn, const std::vector<Tensor>& inputs,
@@ -144,27 +151,18 @@ GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
 /// or NaN.
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
-    gradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
+    gradcheck(F fn, const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},
+              Loc loc = Loc::current()) {
   return autograd::check_function(autograd::checked_function(std::move(fn)), inputs, options, false, loc);
-}
-template <class F>
-requires(!autograd::NamedTensorRange<F>) GradcheckReport
-    gradcheck(F fn, const Tensor& input, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
-  return gradcheck(std::move(fn), std::vector<Tensor>{input}, options, loc);
 }
 
 /// The same for second derivatives: gradcheck of the recorded backward pass, as a function of inputs and cotangents.
 /// Also fails if a gradient changes its value when backward is recorded.
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
-    gradgradcheck(F fn, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {},
+    gradgradcheck(F fn, const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},
                   Loc loc = Loc::current()) {
   return autograd::check_function(autograd::checked_function(std::move(fn)), inputs, options, true, loc);
-}
-template <class F>
-requires(!autograd::NamedTensorRange<F>) GradcheckReport
-    gradgradcheck(F fn, const Tensor& input, const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
-  return gradgradcheck(std::move(fn), std::vector<Tensor>{input}, options, loc);
 }
 
 /// Checks the gradients of every named f64 parameter that requires one: params is nn::Parameters or any range of

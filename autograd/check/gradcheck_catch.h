@@ -50,21 +50,13 @@ class GradientMatcher : public CatchMatcherBase {
   mutable std::string found_ = "not checked yet";
 };
 
-inline GradientMatcher HasRightGradients(const std::vector<Tensor>& inputs, const GradcheckOptions& options = {},
+inline GradientMatcher HasRightGradients(const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},
                                          Loc loc = Loc::current()) {
   return {inputs, options, false, true, loc};
 }
-inline GradientMatcher HasRightGradients(const Tensor& input, const GradcheckOptions& options = {},
-                                         Loc loc = Loc::current()) {
-  return {{input}, options, false, true, loc};
-}
-inline GradientMatcher HasRightSecondGradients(const std::vector<Tensor>& inputs, const GradcheckOptions& options = {},
-                                               Loc loc = Loc::current()) {
+inline GradientMatcher HasRightSecondGradients(const autograd::CheckedInputs& inputs,
+                                               const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
   return {inputs, options, true, true, loc};
-}
-inline GradientMatcher HasRightSecondGradients(const Tensor& input, const GradcheckOptions& options = {},
-                                               Loc loc = Loc::current()) {
-  return {{input}, options, true, true, loc};
 }
 
 }  // namespace heed

@@ -8,7 +8,6 @@
 #include <tuple>
 
 #include <heed/autograd/check/difference.h>
-#include <heed/autograd/check/gradcheck_hint.h>
 #include <heed/autograd/engine.h>
 #include <heed/tensor/random.h>
 

@@ -21,6 +21,10 @@ struct Problem {
 /// The index of an element that is counted in row-major order.
 Shape index_of(int64_t i, const Shape& shape);
 
+/// What the wrong derivatives of an input have in common and what that points to: one sentence, or "" if nothing stands
+/// out. `wrong`: all that were found; `elements`: how many elements they belong to, of `compared` that were looked at.
+std::string hint_for(const std::vector<Derivative>& wrong, int64_t elements, int64_t compared);
+
 /// `elements`: how many of each leaf to compare one by one; 0: all.
 GradcheckReport check_problem(Problem problem, const GradcheckOptions& options, int64_t elements);
 

@@ -1,8 +1,9 @@
-// How a gradcheck report prints.
+// How a gradcheck report prints, and what it makes of wrong derivatives.
 #include <algorithm>
+#include <cmath>
 #include <ostream>
 
-#include <heed/autograd/check/gradcheck.h>
+#include <heed/autograd/check/gradcheck_problem.h>
 
 namespace heed {
 namespace {
@@ -56,11 +57,41 @@ std::string derivatives_text(const CheckedInput& input) {
          rows_text(fmt::format("numeric gradient of {} by {}:", input.worst_output, input.name), input.worst_numeric);
 }
 
+constexpr double kSameRatio = 1e-3;  // relative: differences of wrong derivatives need not be exact
+constexpr double kNothing = 1e-10;   // of the other value: what rounding leaves of a derivative that is 0
+
+/// What every wrong derivative has to be multiplied with to be right, inverted; 0 if they disagree.
+double common_ratio(const std::vector<Derivative>& wrong) {
+  const double first = wrong[0].analytic / wrong[0].numeric;
+  for (const Derivative& d : wrong)
+    if (!(std::abs(d.analytic / d.numeric - first) <= kSameRatio * std::abs(first))) return 0;
+  return first;
+}
+
 bool has(const CheckedInput& input, char mark) {
   return std::find(input.marks.begin(), input.marks.end(), mark) != input.marks.end();
 }
 
 }  // namespace
+
+std::string autograd::hint_for(const std::vector<Derivative>& wrong, int64_t elements, int64_t compared) {
+  if (wrong.empty()) return "";
+  const auto all = [&](auto holds) { return std::all_of(wrong.begin(), wrong.end(), holds); };
+  if (all([](const Derivative& d) { return !std::isfinite(d.analytic); }))
+    return "backward gives no finite number there: a division by 0, or a log or root at 0?";
+  if (all([](const Derivative& d) { return d.analytic == 0; }))
+    return "backward gives 0 where the function changes: is the input detached, or its formula missing?";
+  if (all([](const Derivative& d) { return std::abs(d.numeric) <= kNothing * std::abs(d.analytic); }))
+    return "the function does not change there, but backward says so: a wrong index, axis or mask?";
+  const double ratio = common_ratio(wrong);
+  if (std::abs(ratio + 1) <= kSameRatio) return "what is wrong has the opposite sign of the numeric value";
+  if (ratio != 0 && wrong.size() > 1)
+    return fmt::format("what is wrong is {:.4g} times the numeric value: a factor, or a sum where a mean is meant?",
+                       ratio);
+  if (elements == 1 && compared > 1)
+    return "one element alone is wrong: a wrong index, an edge, or a value that is treated apart?";
+  return "";
+}
 
 std::string place(const std::string& name, const Shape& index) {
   if (index.rank() == 0) return name;

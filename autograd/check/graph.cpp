@@ -33,14 +33,10 @@ int64_t bytes_of(const Node& node) { return node.shape.numel() * static_cast<int
 /// "1.5 KiB"
 std::string readable(int64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
-  double size = static_cast<double>(bytes);
-  const char* unit = "B";
-  for (const char* larger : {"KiB", "MiB", "GiB", "TiB"}) {
-    if (size < 1024) break;
-    size /= 1024;
-    unit = larger;
-  }
-  return fmt::format("{:.1f} {}", size, unit);
+  double size = static_cast<double>(bytes) / 1024;
+  const char* units = "KMGT";
+  for (; size >= 1024 && units[1]; ++units) size /= 1024;
+  return fmt::format("{:.1f} {}iB", size, *units);
 }
 
 /// A string of Graphviz's. A backslash would begin an escape.

@@ -73,16 +73,17 @@ Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor&
     const Tensor dquery = empty({s.B, s.T, s.A}, g.dtype());
     const Tensor dkeys = wanted(1, {s.B, s.S, s.A}), dscore = wanted(2, {s.A}), dvalues = wanted(3, {s.B, s.S, s.D});
     dispatch_floating(g.dtype(), [&]<class Real>() {
-      kernels::additive_attention_backward<Real>(
-          a.shape, a.query.view<Real>(), a.keys.view<Real>(), a.score.data<Real>(), a.values.view<Real>(),
-          weights.data<Real>(), dcontext.view<Real>(), nullptr,
-          {writable<Real, 2>(dquery), writable<Real, 2>(dkeys),
-           dscore.defined() ? dscore.mutable_data<Real>() : nullptr, writable<Real, 2>(dvalues)});
+      kernels::additive_attention_backward<Real>(a.shape, a.query.view<Real>(), a.keys.view<Real>(),
+                                                 a.score.data<Real>(), a.values.view<Real>(), weights.data<Real>(),
+                                                 dcontext.view<Real>(), nullptr,
+                                                 {writable<Real, 2>(dquery), writable<Real, 2>(dkeys),
+                                                  mutable_or_null<Real>(dscore), writable<Real, 2>(dvalues)});
     });
     return Gradients{dquery, dkeys, dscore, dvalues};
   };
-  return fused(op, out, {query, keys, score, values}, backward,
-               [mask](Inputs in) { return matmul(reference::additive_weights(in[0], in[1], in[2], mask), in[3]); });
+  return fused(op, out, {query, keys, score, values}, backward, [mask](Inputs in) {
+    return matmul(reference::additive_weights(in[0], in[1], in[2], mask), reference::seen_rows(in[3], mask));
+  });
 }
 
 }  // namespace heed

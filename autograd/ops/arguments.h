@@ -34,6 +34,11 @@ inline void check_same_dtype(const Op& op, const Tensor& a, const Tensor& b) {
                    name_of(b.dtype()), first ? "first" : "second", name_of((first ? b : a).dtype()));
 }
 
+inline void check_shape(const Op& op, const Tensor& x, const Shape& shape, DType dtype, const char* name) {
+  check_dtype(op, x, dtype, name);
+  if (!(x.shape() == shape)) fail<ShapeError>(op, "{} has shape {}; need {}", name, x.shape(), shape);
+}
+
 inline void check_same_shape(const Op& op, const Tensor& a, const Tensor& b) {
   if (!(a.shape() == b.shape()))
     fail<ShapeError>(op, "shapes {} and {} differ; need equal shapes", a.shape(), b.shape());
@@ -66,6 +71,38 @@ inline void check_mask_fits(const Op& op, const Tensor& mask, const Shape& shape
   if (!fits)
     fail<ShapeError>(op, "the mask {} does not broadcast to {}; need sizes of 1 or equal, aligned at the right",
                      mask.shape(), shape);
+}
+
+/// `axis` of x; 0 or -1 of a number, which counts as a vector of one.
+inline int axis_of(const Op& op, int64_t axis, const Tensor& x) {
+  check_defined(op, x);
+  return x.rank() == 0 && (axis == 0 || axis == -1) ? 0 : normalize_axis(op, axis, x.rank());
+}
+inline Tensor as_vector(const Tensor& x) { return x.defined() && x.rank() == 0 ? x.unsqueeze(0) : x; }
+
+/// g f and g / f, the products that gradients are made of, but 0 where g is: nothing comes of a gradient that is 0, not
+/// even through infinity or NaN. See nan.md.
+Tensor times(const Tensor& g, const Tensor& f);
+Tensor over(const Tensor& g, const Tensor& f);
+
+/// All axes but the last few, and those with the axes of a matrix behind.
+inline Shape leading(const Shape& shape, int dropped) {
+  return Shape(std::span<const int64_t>(shape.begin(), size_t(shape.rank() - dropped)));
+}
+inline Shape with_matrix(Shape batch, int64_t rows, int64_t columns) {
+  batch.push_back(rows);
+  batch.push_back(columns);
+  return batch;
+}
+
+/// The elements of a tensor that may be undefined.
+template <class T>
+const T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+template <class T>
+T* mutable_or_null(const Tensor& x) {
+  return x.defined() ? x.mutable_data<T>() : nullptr;
 }
 
 /// x as rows of its last axis: how many, and how long.

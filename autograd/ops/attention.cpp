@@ -93,8 +93,6 @@ struct Attention {
   }
 };
 
-Shape leading(const Tensor& x) { return Shape(std::span<const int64_t>(x.shape().begin(), size_t(x.rank() - 2))); }
-
 /// Heads of keys and values that groups of q's heads share; 0 where q has as many, or one of them a single head that
 /// broadcasts.
 int64_t shared_heads(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v) {
@@ -103,12 +101,6 @@ int64_t shared_heads(const Op& op, const Tensor& q, const Tensor& k, const Tenso
   if (shared != v.size(-3) || shared == heads || heads <= 1 || shared < 1) return 0;
   if (heads % shared != 0) fail<ShapeError>(op, "{} heads of q and {} of k and v; need a multiple", heads, shared);
   return shared;
-}
-
-Shape with_matrix(Shape batch, int64_t rows, int64_t columns) {
-  batch.push_back(rows);
-  batch.push_back(columns);
-  return batch;
 }
 
 struct Checked {
@@ -141,7 +133,7 @@ Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, c
   check_options(op, options);
   const int64_t shared = shared_heads(op, q, k, v);
   const auto leading_of = [&](const Tensor& x) {
-    Shape shape = leading(x);
+    Shape shape = leading(x.shape(), 2);
     if (shared) shape[shape.rank() - 1] = 1;
     return shape;
   };
@@ -153,7 +145,7 @@ Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, c
     return x.shape() == shape ? x : x.expand(shape);
   };
   Checked c{expanded(q), expanded(k), expanded(v), options.mask, {}};
-  c.weights = with_matrix(leading(c.q), q.size(-2), k.size(-2));
+  c.weights = with_matrix(leading(c.q.shape(), 2), q.size(-2), k.size(-2));
   if (c.mask.defined()) {
     if (c.mask.dtype() != boolean) check_same_dtype(op, q, c.mask);
     check_mask_fits(op, c.mask, c.weights);
@@ -182,7 +174,7 @@ Shape with_room_to_add(const Shape& mask, const Shape& weights) {
 }
 
 Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, const Tensor& keep) {
-  const Tensor out = empty(with_matrix(leading(c.q), c.q.size(-2), c.v.size(-1)), c.q.dtype());
+  const Tensor out = empty(with_matrix(leading(c.q.shape(), 2), c.q.size(-2), c.v.size(-1)), c.q.dtype());
   Attention a(c.q, c.k, c.v, out, options, keep);
   const bool additive = c.mask.defined() && c.mask.dtype() != boolean;
   if (c.mask.defined()) (additive ? a.bias : a.allowed) = view::expand(op, c.mask, c.weights);

@@ -38,8 +38,8 @@ void check(const Op& op, Cell cell, const AttentiveInputs& in) {
   if (in.w_hh.rank() != 2 || in.w_hh.size(0) != G * in.w_hh.size(1))
     fail<ShapeError>(op, "w_hh has shape {}; need ({} H, H)", in.w_hh.shape(), G);
   const int64_t H = in.w_hh.size(1);
-  if (in.gates.rank() != 3 || in.gates.size(0) < 1 || in.gates.size(2) != G * H)
-    fail<ShapeError>(op, "gates have shape {}; need (T, B, {}) of at least one step", in.gates.shape(), G * H);
+  if (in.gates.rank() != 3 || in.gates.size(2) != G * H)
+    fail<ShapeError>(op, "gates have shape {}; need (T, B, {})", in.gates.shape(), G * H);
   const int64_t B = in.gates.size(1);
   for (const auto& [x, name, shape] :
        {std::tuple(&in.keys, "keys", "(B, S, A)"), {&in.values, "values", "(B, S, D)"}}) {
@@ -48,8 +48,7 @@ void check(const Op& op, Cell cell, const AttentiveInputs& in) {
   }
   const int64_t S = in.keys.size(1), A = in.keys.size(2), D = in.values.size(2);
   const auto need = [&](const Tensor& x, const char* name, const Shape& shape) {
-    check_dtype(op, x, in.gates.dtype(), name);
-    if (!(x.shape() == shape)) fail<ShapeError>(op, "{} has shape {}; need {}", name, x.shape(), shape);
+    check_shape(op, x, shape, in.gates.dtype(), name);
   };
   need(in.keys, "keys", {B, S, A});
   need(in.values, "values", {B, S, D});
@@ -60,10 +59,7 @@ void check(const Op& op, Cell cell, const AttentiveInputs& in) {
   need(in.h0, "h0", {B, H});
   if (cell == Cell::lstm) need(in.c0, "c0", {B, H});
   else if (in.c0.defined()) fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
-  if (!in.mask.defined()) return;
-  check_dtype(op, in.mask, boolean, "mask");
-  if (!(in.mask.shape() == Shape{B, S}))
-    fail<ShapeError>(op, "mask has shape {}; need {}", in.mask.shape(), Shape{B, S});
+  if (in.mask.defined()) check_shape(op, in.mask, {B, S}, boolean, "mask");
 }
 
 /// Without history, as gemm reads a matrix: rows that are dense and apart.
@@ -221,6 +217,7 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
 Tensor attentive_decoder(Cell cell, const AttentiveInputs& in, Loc loc) {
   const Op op{"attentive_decoder", loc};
   check(op, cell, in);
+  if (in.gates.size(0) == 0) return reference::attentive_decoder(cell, in);
   const std::vector<Tensor> inputs = slots(in);
   const bool recorded =
       grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });

@@ -39,27 +39,15 @@ Labels parse(const Op& op, const std::string& equation, const std::string& term,
   return labels;
 }
 
-/// x with the axes of the two equal labels first < second replaced by their diagonal, at the first.
-Tensor diagonal(const Tensor& x, int first, int second) {
-  const int64_t n = x.shape()[first];
-  const Tensor pairs = x.transpose(second, -1).transpose(first, x.rank() - 2);
-  Shape merged(std::span<const int64_t>(pairs.shape().begin(), size_t(x.rank() - 2)));
-  merged.push_back(n * n);
-  return index_select(pairs.reshape(merged), -1, arange(n) * (n + 1));
-}
-
 /// A letter twice in one operand becomes its diagonal.
 Labelled without_repeats(Labelled a) {
-  for (int i = 0; i < a.x.rank(); ++i) {
-    const size_t again = a.labels.find(a.labels[size_t(i)], size_t(i) + 1);
-    if (again == Labels::npos) continue;
-    const int j = static_cast<int>(again), last = a.x.rank() - 1;
-    a.x = diagonal(a.x, i, j);
-    std::swap(a.labels[again], a.labels[size_t(last)]);  // as the transpositions in diagonal
-    std::swap(a.labels[size_t(i)], a.labels[size_t(last - 1)]);
-    a.labels.pop_back();
-    i = -1;
-  }
+  for (size_t i = 0; i < a.labels.size(); ++i)
+    if (const size_t again = a.labels.find(a.labels[i], i + 1); again != Labels::npos) {
+      a.x = diagonal(a.x, 0, static_cast<int64_t>(i), static_cast<int64_t>(again));
+      a.labels += a.labels[i];
+      a.labels.erase(again, 1).erase(i, 1);
+      i = size_t(-1);
+    }
   return a;
 }
 

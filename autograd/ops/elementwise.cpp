@@ -22,13 +22,7 @@ std::pair<Tensor, Tensor> broadcast(const Op& op, const Tensor& a, const Tensor&
   check_same_dtype(op, a, b);
   if (a.shape() == b.shape()) return {a, b};
   const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
-  return {a.shape() == shape ? a : a.expand(shape, op.where), b.shape() == shape ? b : b.expand(shape, op.where)};
-}
-
-/// A constant of x's dtype: 1 where f(x) holds, 0.5 or whatever f gives.
-template <class F>
-Tensor weight_of(const Tensor& a, const Tensor& b, F f) {
-  return map2(a.detach(), b.detach(), f);
+  return {a.shape() == shape ? a : a.expand(shape), b.shape() == shape ? b : b.expand(shape)};
 }
 
 using kernels::Unary;
@@ -42,6 +36,13 @@ Tensor unary(const Op& op, Unary f, const Tensor& x, Gradient gradient) {
   return record(op, y, {{x, gradient}});
 }
 
+/// The same of a function whose kernel is f on one number.
+template <class F, class Gradient>
+Tensor mapped(const Op& op, const Tensor& x, F f, Gradient gradient) {
+  check_floating(op, x);
+  return record(op, map(x, f), {{x, gradient}});
+}
+
 /// x as it meets s.
 Tensor promoted(const Tensor& x, Scalar s) { return x.dtype() == i64 && !s.is_integer ? x.to(f32) : x; }
 
@@ -50,6 +51,15 @@ Tensor as_fraction(const Tensor& x) { return x.dtype() == i64 ? x.to(f32) : x; }
 
 /// s as a tensor () that meets x.
 Tensor constant(Scalar s, const Tensor& x) { return x.dtype() == i64 ? tensor(s.integer) : scalar(s.value, x.dtype()); }
+
+/// f(x, s), which of i64 and an integer is i64.
+template <class F, class Gradient>
+Tensor with_number(const Op& op, const Tensor& x0, Scalar s, F f, Gradient gradient) {
+  check_number(op, x0);
+  const Tensor x = promoted(x0, s);
+  if (x.dtype() == i64) return kernels::map_as<int64_t, int64_t>(x, [=](int64_t v) { return f(v, s.integer); });
+  return record(op, map(x, [=](auto v) { return f(v, static_cast<decltype(v)>(s.value)); }), {{x, gradient}});
+}
 
 /// a^b in i64, which wraps; a negative power leaves only 1 / 1 and 1 / -1.
 int64_t integer_power(int64_t a, int64_t b) {
@@ -61,6 +71,31 @@ int64_t integer_power(int64_t a, int64_t b) {
 }
 
 }  // namespace
+
+// What is linear in g stays so: differentiated by f, the gradient that arrives takes the part of g.
+Tensor autograd::times(const Tensor& g0, const Tensor& f0) {
+  const Op op{"mul"};
+  const auto [g, f] = broadcast(op, g0, f0);
+  const auto product = [](auto u, auto v) {
+    const auto y = u * v;
+    return u == 0 ? decltype(u)(0) : y;
+  };
+  return record(op, map2(g, f, product),
+                {{g, [f = f](const Tensor& gg) { return times(gg, f); }},
+                 {f, [g = g](const Tensor& gg) { return times(gg, g); }}});
+}
+
+Tensor autograd::over(const Tensor& g0, const Tensor& f0) {
+  const Op op{"div"};
+  const auto [g, f] = broadcast(op, g0, f0);
+  const auto quotient = [](auto u, auto v) {
+    const auto y = u / v;
+    return u == 0 ? decltype(u)(0) : y;
+  };
+  return record(op, map2(g, f, quotient),
+                {{g, [f = f](const Tensor& gg) { return over(gg, f); }},
+                 {f, [f = f](const Tensor& gg, const Tensor& y) { return -over(times(gg, y), f); }}});
+}
 
 // --- arithmetic -----------------------------------------------------------------------------------------------------
 
@@ -84,8 +119,9 @@ Tensor mul(const Tensor& a0, const Tensor& b0, Loc loc) {
   const Op op{"mul", loc};
   auto [a, b] = broadcast(op, a0, b0);
   check_number(op, a);
-  return record(op, kernels::map2_numbers(a, b, std::multiplies<>{}),
-                {{a, [b = b](const Tensor& g) { return g * b; }}, {b, [a = a](const Tensor& g) { return g * a; }}});
+  return record(
+      op, kernels::map2_numbers(a, b, std::multiplies<>{}),
+      {{a, [b = b](const Tensor& g) { return times(g, b); }}, {b, [a = a](const Tensor& g) { return times(g, a); }}});
 }
 
 Tensor div(const Tensor& a0, const Tensor& b0, Loc loc) {
@@ -93,27 +129,17 @@ Tensor div(const Tensor& a0, const Tensor& b0, Loc loc) {
   auto [a1, b1] = broadcast(op, a0, b0);
   check_number(op, a1);
   const Tensor a = as_fraction(a1), b = as_fraction(b1);
-  return record(
-      op, map2(a, b, std::divides<>{}),
-      {{a, [b](const Tensor& g) { return g / b; }}, {b, [b](const Tensor& g, const Tensor& y) { return -g * y / b; }}});
+  return record(op, map2(a, b, std::divides<>{}),
+                {{a, [b](const Tensor& g) { return over(g, b); }},
+                 {b, [b](const Tensor& g, const Tensor& y) { return -over(times(g, y), b); }}});
 }
 
-Tensor add(const Tensor& x0, Scalar s, Loc loc) {
-  const Op op{"add", loc};
-  check_number(op, x0);
-  const Tensor x = promoted(x0, s);
-  if (x.dtype() == i64) return kernels::map_as<int64_t, int64_t>(x, [k = s.integer](int64_t v) { return v + k; });
-  return record(op, map(x, [s = s.value](auto v) { return v + static_cast<decltype(v)>(s); }),
-                {{x, [](const Tensor& g) { return g; }}});
+Tensor add(const Tensor& x, Scalar s, Loc loc) {
+  return with_number({"add", loc}, x, s, std::plus<>{}, [](const Tensor& g) { return g; });
 }
 
-Tensor mul(const Tensor& x0, Scalar s, Loc loc) {
-  const Op op{"mul", loc};
-  check_number(op, x0);
-  const Tensor x = promoted(x0, s);
-  if (x.dtype() == i64) return kernels::map_as<int64_t, int64_t>(x, [k = s.integer](int64_t v) { return v * k; });
-  return record(op, map(x, [s = s.value](auto v) { return v * static_cast<decltype(v)>(s); }),
-                {{x, [s](const Tensor& g) { return g * s; }}});
+Tensor mul(const Tensor& x, Scalar s, Loc loc) {
+  return with_number({"mul", loc}, x, s, std::multiplies<>{}, [s](const Tensor& g) { return g * s; });
 }
 
 Tensor div(const Tensor& x0, Scalar s, Loc loc) {
@@ -129,7 +155,7 @@ Tensor div(Scalar s, const Tensor& x0, Loc loc) {
   check_number(op, x0);
   const Tensor x = as_fraction(x0);
   return record(op, map(x, [s = s.value](auto v) { return static_cast<decltype(v)>(s) / v; }),
-                {{x, [x](const Tensor& g, const Tensor& y) { return -g * y / x; }}});
+                {{x, [x](const Tensor& g, const Tensor& y) { return -over(times(g, y), x); }}});
 }
 
 Tensor neg(const Tensor& x, Loc loc) {
@@ -155,14 +181,15 @@ Tensor pow(const Tensor& x0, Scalar s, Loc loc) {
   };
   return record(op, map(x, power), {{x, [x, p](const Tensor& g) {
                                        if (p == 0) return zeros_like(g);  // not 0 * x^-1, which is NaN at 0
-                                       return g * pow(x, p - 1) * p;
+                                       return times(g, pow(x, p - 1) * p);
                                      }}});
 }
 
 Tensor pow(Scalar s, const Tensor& x, Loc loc) {
-  check_number({"pow", loc}, x);
+  const Op op{"pow", loc};
+  check_number(op, x);
   const Tensor power = promoted(x, s);
-  return pow(constant(s, power), power, loc);
+  return pow(constant(s, power), power);
 }
 
 Tensor pow(const Tensor& a0, const Tensor& b0, Loc loc) {
@@ -170,31 +197,33 @@ Tensor pow(const Tensor& a0, const Tensor& b0, Loc loc) {
   auto [a, b] = broadcast(op, a0, b0);
   check_number(op, a);
   if (a.dtype() == i64) return kernels::map2_as<int64_t, int64_t>(a, b, integer_power);
-  return record(op, map2(a, b, [](auto u, auto v) { return std::pow(u, v); }),
-                {{a, [a = a, b = b](const Tensor& g) { return where(eq(b, 0), zeros_like(g), g * b * pow(a, b - 1)); }},
-                 {b, [a = a, b = b](const Tensor& g, const Tensor& y) {
-                    // 0^b is flat in b for b >= 0, where log(0) would say -inf.
-                    const Tensor flat = logical_and(eq(a, 0), ge(b, 0));
-                    return where(flat, zeros_like(g), g * y * log(masked_fill(a, flat, 1)));
-                  }}});
+  return record(
+      op, map2(a, b, [](auto u, auto v) { return std::pow(u, v); }),
+      {{a, [a = a, b = b](const Tensor& g) { return where(eq(b, 0), zeros_like(g), times(g, b * pow(a, b - 1))); }},
+       {b, [a = a, b = b](const Tensor& g, const Tensor& y) {
+          // 0^b is flat in b for b >= 0, where log(0) would say -inf.
+          const Tensor flat = logical_and(eq(a, 0), ge(b, 0));
+          return where(flat, zeros_like(g), times(g, y * log(masked_fill(a, flat, 1))));
+        }}});
 }
 
 // --- functions of one variable ---------------------------------------------------------------------------------------
 
 Tensor exp(const Tensor& x, Loc loc) {
-  return unary({"exp", loc}, Unary::exp, x, [](const Tensor& g, const Tensor& y) { return g * y; });
+  return unary({"exp", loc}, Unary::exp, x, [](const Tensor& g, const Tensor& y) { return times(g, y); });
 }
 
 Tensor log(const Tensor& x, Loc loc) {
-  return unary({"log", loc}, Unary::log, x, [x](const Tensor& g) { return g / x; });
+  return unary({"log", loc}, Unary::log, x, [x](const Tensor& g) { return over(g, x); });
 }
 
 Tensor sqrt(const Tensor& x, Loc loc) {
-  return unary({"sqrt", loc}, Unary::sqrt, x, [](const Tensor& g, const Tensor& y) { return g / (y * 2); });
+  return unary({"sqrt", loc}, Unary::sqrt, x, [](const Tensor& g, const Tensor& y) { return over(g, y * 2); });
 }
 
 Tensor rsqrt(const Tensor& x, Loc loc) {
-  return unary({"rsqrt", loc}, Unary::rsqrt, x, [](const Tensor& g, const Tensor& y) { return g * y * y * y * -0.5; });
+  return unary({"rsqrt", loc}, Unary::rsqrt, x,
+               [](const Tensor& g, const Tensor& y) { return times(g, y * y * y * -0.5); });
 }
 
 Tensor abs(const Tensor& x, Loc loc) {
@@ -205,63 +234,61 @@ Tensor abs(const Tensor& x, Loc loc) {
 }
 
 Tensor sin(const Tensor& x, Loc loc) {
-  return unary({"sin", loc}, Unary::sin, x, [x](const Tensor& g) { return g * cos(x); });
+  return unary({"sin", loc}, Unary::sin, x, [x](const Tensor& g) { return times(g, cos(x)); });
 }
 
 Tensor cos(const Tensor& x, Loc loc) {
-  return unary({"cos", loc}, Unary::cos, x, [x](const Tensor& g) { return -g * sin(x); });
+  return unary({"cos", loc}, Unary::cos, x, [x](const Tensor& g) { return times(g, -sin(x)); });
 }
 
 Tensor tanh(const Tensor& x, Loc loc) {
-  return unary({"tanh", loc}, Unary::tanh, x, [](const Tensor& g, const Tensor& y) { return g * (1 - y * y); });
+  return unary({"tanh", loc}, Unary::tanh, x, [](const Tensor& g, const Tensor& y) { return times(g, 1 - y * y); });
 }
 
 Tensor sigmoid(const Tensor& x, Loc loc) {
-  return unary({"sigmoid", loc}, Unary::sigmoid, x, [](const Tensor& g, const Tensor& y) { return g * (y * (1 - y)); });
+  return unary({"sigmoid", loc}, Unary::sigmoid, x,
+               [](const Tensor& g, const Tensor& y) { return times(g, y * (1 - y)); });
 }
 
 Tensor log1p(const Tensor& x, Loc loc) {
-  const Op op{"log1p", loc};
-  check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::log1p(v); }), {{x, [x](const Tensor& g) { return g / (1 + x); }}});
+  return mapped(
+      {"log1p", loc}, x, [](auto v) { return std::log1p(v); }, [x](const Tensor& g) { return over(g, 1 + x); });
 }
 
 Tensor expm1(const Tensor& x, Loc loc) {
-  const Op op{"expm1", loc};
-  check_floating(op, x);
-  return record(op, map(x, [](auto v) { return std::expm1(v); }),
-                {{x, [](const Tensor& g, const Tensor& y) { return g * (y + 1); }}});
+  return mapped(
+      {"expm1", loc}, x, [](auto v) { return std::expm1(v); },
+      [](const Tensor& g, const Tensor& y) { return times(g, y + 1); });
 }
 
 Tensor erf(const Tensor& x, Loc loc) {
-  return unary({"erf", loc}, Unary::erf, x, [x](const Tensor& g) { return g * exp(-(x * x)) * (2 / std::sqrt(M_PI)); });
+  return unary({"erf", loc}, Unary::erf, x,
+               [x](const Tensor& g) { return times(g, exp(-(x * x)) * (2 / std::sqrt(M_PI))); });
 }
 
 Tensor relu(const Tensor& x, Loc loc) {
-  const Op op{"relu", loc};
-  check_floating(op, x);
-  return record(op, map(x, [](auto v) { return v > 0 || v != v ? v : decltype(v)(0); }),
-                {{x, [](const Tensor& g, const Tensor& y) {
-                    return g * map(y.detach(), [](auto v) { return decltype(v)(v > 0); });
-                  }}});
+  return mapped(
+      {"relu", loc}, x, [](auto v) { return v <= 0 ? decltype(v)(0) : v; },
+      [](const Tensor& g, const Tensor& y) {
+        return g * map(y.detach(), [](auto v) { return decltype(v)(!(v <= 0)); });
+      });
 }
 
 Tensor relu2(const Tensor& x, Loc loc) {
-  const Op op{"relu2", loc};
-  check_floating(op, x);
-  return record(op, map(x, [](auto v) { return v > 0 || v != v ? v * v : decltype(v)(0); }),
-                {{x, [x](const Tensor& g) { return g * relu(x) * 2; }}});
+  return mapped(
+      {"relu2", loc}, x, [](auto v) { return v <= 0 ? decltype(v)(0) : v * v; },
+      [x](const Tensor& g) { return times(g, relu(x) * 2); });
 }
 
 Tensor silu(const Tensor& x, Loc loc) {
   return unary({"silu", loc}, Unary::silu, x, [x](const Tensor& g) {
     const Tensor s = sigmoid(x);
-    return g * (s * (1 + x * (1 - s)));
+    return times(g, s * (1 + x * (1 - s)));
   });
 }
 
 Tensor softplus(const Tensor& x, Loc loc) {
-  return unary({"softplus", loc}, Unary::softplus, x, [x](const Tensor& g) { return g * sigmoid(x); });
+  return unary({"softplus", loc}, Unary::softplus, x, [x](const Tensor& g) { return times(g, sigmoid(x)); });
 }
 
 namespace {
@@ -294,37 +321,37 @@ Tensor sign(const Tensor& x, Loc loc) {
 
 // --- choices ---------------------------------------------------------------------------------------------------------
 
-Tensor minimum(const Tensor& a0, const Tensor& b0, Loc loc) {
-  const Op op{"minimum", loc};
-  auto [a, b] = broadcast(op, a0, b0);
+namespace {
+
+/// The one of two that comes `before` the other. Equal ones share the gradient; beside NaN each takes all of it.
+template <class Before>
+Tensor choice(const Op& op, const Tensor& a0, const Tensor& b0, Before before) {
+  const auto [a, b] = broadcast(op, a0, b0);
   check_number(op, a);
-  const auto share = [](auto u, auto v) { return u < v ? decltype(u)(1) : u == v ? decltype(u)(0.5) : decltype(u)(0); };
-  return record(op, kernels::map2_numbers(a, b, [](auto u, auto v) { return u < v || u != u ? u : v; }),
-                {{a, [a = a, b = b, share](const Tensor& g) { return g * weight_of(a, b, share); }},
-                 {b, [a = a, b = b, share](const Tensor& g) { return g * weight_of(b, a, share); }}});
+  const auto first = [before](auto u, auto v) { return before(u, v) || u != u ? u : v; };
+  const auto gradient = [before](const Tensor& own, const Tensor& other) {
+    return [own, other, before](const Tensor& g) {
+      return g * map2(own.detach(), other.detach(), [before](auto u, auto v) {
+               return before(v, u) ? decltype(u)(0) : u == v ? decltype(u)(0.5) : decltype(u)(1);
+             });
+    };
+  };
+  return record(op, kernels::map2_numbers(a, b, first), {{a, gradient(a, b)}, {b, gradient(b, a)}});
 }
 
-Tensor maximum(const Tensor& a0, const Tensor& b0, Loc loc) {
-  const Op op{"maximum", loc};
-  auto [a, b] = broadcast(op, a0, b0);
-  check_number(op, a);
-  const auto share = [](auto u, auto v) { return u > v ? decltype(u)(1) : u == v ? decltype(u)(0.5) : decltype(u)(0); };
-  return record(op, kernels::map2_numbers(a, b, [](auto u, auto v) { return u > v || u != u ? u : v; }),
-                {{a, [a = a, b = b, share](const Tensor& g) { return g * weight_of(a, b, share); }},
-                 {b, [a = a, b = b, share](const Tensor& g) { return g * weight_of(b, a, share); }}});
-}
-
-Tensor minimum(const Tensor& x0, Scalar s, Loc loc) {
-  check_number({"minimum", loc}, x0);
+template <class Before>
+Tensor choice(const Op& op, const Tensor& x0, Scalar s, Before before) {
+  check_number(op, x0);
   const Tensor x = promoted(x0, s);
-  return minimum(x, constant(s, x), loc);
+  return choice(op, x, constant(s, x), before);
 }
 
-Tensor maximum(const Tensor& x0, Scalar s, Loc loc) {
-  check_number({"maximum", loc}, x0);
-  const Tensor x = promoted(x0, s);
-  return maximum(x, constant(s, x), loc);
-}
+}  // namespace
+
+Tensor minimum(const Tensor& a, const Tensor& b, Loc loc) { return choice({"minimum", loc}, a, b, std::less<>{}); }
+Tensor maximum(const Tensor& a, const Tensor& b, Loc loc) { return choice({"maximum", loc}, a, b, std::greater<>{}); }
+Tensor minimum(const Tensor& x, Scalar s, Loc loc) { return choice({"minimum", loc}, x, s, std::less<>{}); }
+Tensor maximum(const Tensor& x, Scalar s, Loc loc) { return choice({"maximum", loc}, x, s, std::greater<>{}); }
 
 Tensor clamp(const Tensor& x0, Scalar low, Scalar high, Loc loc) {
   const Op op{"clamp", loc};
@@ -353,7 +380,7 @@ Tensor where(const Tensor& condition, const Tensor& a0, const Tensor& b0, Loc lo
   check_dtype(op, condition, boolean, "the condition");
   auto [a, b] = broadcast(op, a0, b0);
   const Shape shape = broadcast_shapes(op, condition.shape(), a.shape());
-  if (!(a.shape() == shape)) a = a.expand(shape, loc), b = b.expand(shape, loc);
+  if (!(a.shape() == shape)) a = a.expand(shape), b = b.expand(shape);
   const Tensor c = view::expand(op, condition, shape);
   return record(op, kernels::where(c, a, b),
                 {{a, [c](const Tensor& g) { return where(c, g, zeros_like(g)); }},
@@ -361,15 +388,17 @@ Tensor where(const Tensor& condition, const Tensor& a0, const Tensor& b0, Loc lo
 }
 
 Tensor where(const Tensor& condition, const Tensor& a0, Scalar s, Loc loc) {
-  check_defined({"where", loc}, a0);
+  const Op op{"where", loc};
+  check_defined(op, a0);
   const Tensor a = promoted(a0, s);
-  return where(condition, a, constant(s, a), loc);
+  return where(condition, a, constant(s, a));
 }
 
 Tensor where(const Tensor& condition, Scalar s, const Tensor& b0, Loc loc) {
-  check_defined({"where", loc}, b0);
+  const Op op{"where", loc};
+  check_defined(op, b0);
   const Tensor b = promoted(b0, s);
-  return where(condition, constant(s, b), b, loc);
+  return where(condition, constant(s, b), b);
 }
 
 Tensor masked_fill(const Tensor& x0, const Tensor& mask, double value, Loc loc) {
@@ -377,7 +406,7 @@ Tensor masked_fill(const Tensor& x0, const Tensor& mask, double value, Loc loc) 
   check_defined(op, x0);
   check_dtype(op, mask, boolean, "the mask");
   const Shape shape = broadcast_shapes(op, x0.shape(), mask.shape());
-  const Tensor x = x0.shape() == shape ? x0 : x0.expand(shape, loc);
+  const Tensor x = x0.shape() == shape ? x0 : x0.expand(shape);
   const Tensor m = view::expand(op, mask, x.shape());
   const Tensor filler = view::expand(op, scalar(value, x.dtype()), x.shape());
   return record(op, kernels::where(m, filler, x), {{x, [m](const Tensor& g) { return masked_fill(g, m, 0); }}});

@@ -1,4 +1,4 @@
-// Joining, picking by index, triangles, reversal.
+// Joining, picking by index, sorting, triangles, reversal.
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
@@ -29,6 +29,11 @@ Tensor checked_gather(const Op& op, const Tensor& index, int axis, const Shape& 
   return checked_index(op, index, shape[axis]);
 }
 
+/// Whether x or the index of its only axis is a number, which is then taken as a vector of one.
+bool has_number(const Tensor& x, const Tensor& index) {
+  return x.rank() == 0 || (x.rank() == 1 && index.defined() && index.rank() == 0);
+}
+
 /// Zeros with `size` on the axis and g's slices added at index: index_select's gradient, as index_select is its own.
 Tensor add_slices(const Tensor& g, int axis, const Tensor& index, int64_t size) {
   return record({"index_add"}, kernels::index_add(g, axis, index, size),
@@ -50,7 +55,7 @@ Tensor source_of(const Op& op, const Tensor& src, const Tensor& index) {
                      index.shape());
   Tensor part = src;
   for (int i = 0; i < src.rank(); ++i)
-    if (src.shape()[i] != index.shape()[i]) part = part.narrow(i, 0, index.shape()[i], op.where);
+    if (src.shape()[i] != index.shape()[i]) part = part.narrow(i, 0, index.shape()[i]);
   return part;
 }
 
@@ -93,16 +98,16 @@ Tensor stack(const std::vector<Tensor>& tensors, int64_t axis0, Loc loc) {
   for (const Tensor& t : tensors) {
     check_same_dtype(op, tensors[0], t);
     check_same_shape(op, tensors[0], t);
-    rows.push_back(t.unsqueeze(axis, loc));
+    rows.push_back(t.unsqueeze(axis));
   }
-  return cat(rows, axis, loc);
+  return cat(rows, axis);
 }
 
 Tensor index_select(const Tensor& x, int64_t axis0, const Tensor& index0, Loc loc) {
   const Op op{"index_select", loc};
-  check_defined(op, x);
-  const int axis = normalize_axis(op, axis0, x.rank());
-  const Tensor index = checked_index(op, index0, x.shape()[axis]);
+  const int axis = axis_of(op, axis0, x);
+  if (x.rank() == 0) return index_select(as_vector(x), axis, index0).squeeze(0);
+  const Tensor index = checked_index(op, as_vector(index0), x.shape()[axis]);
   if (index.rank() != 1) fail<ShapeError>(op, "the index has shape {}; need rank 1", index.shape());
   return record(op, kernels::index_select(x, axis, index),
                 {{x, [axis, index, n = x.shape()[axis]](const Tensor& g) { return add_slices(g, axis, index, n); }}});
@@ -112,20 +117,24 @@ Tensor index_add(const Tensor& x, int64_t axis0, const Tensor& index0, const Ten
   const Op op{"index_add", loc};
   check_floating(op, x);
   check_same_dtype(op, x, source);
-  const int axis = normalize_axis(op, axis0, x.rank());
-  const Tensor index = checked_index(op, index0, x.shape()[axis]);
+  const int axis = axis_of(op, axis0, x);
+  if (x.rank() == 0) return index_add(as_vector(x), axis, index0, as_vector(source)).squeeze(0);
+  const Tensor index = checked_index(op, as_vector(index0), x.shape()[axis]);
   Shape expected = x.shape();
   expected[axis] = index.numel();
   if (index.rank() != 1 || !(source.shape() == expected))
     fail<ShapeError>(op, "the index {} and source {} do not fit axis {} of {}; need an index (n) and a source {}",
                      index.shape(), source.shape(), axis, x.shape(), expected);
-  return add(x, add_slices(source, axis, index, x.shape()[axis]), loc);
+  return x + add_slices(source, axis, index, x.shape()[axis]);
 }
 
 Tensor gather(const Tensor& x, int64_t axis0, const Tensor& index0, Loc loc) {
   const Op op{"gather", loc};
-  check_defined(op, x);
-  const int axis = normalize_axis(op, axis0, x.rank());
+  const int axis = axis_of(op, axis0, x);
+  if (has_number(x, index0)) {
+    const Tensor y = gather(as_vector(x), axis, as_vector(index0));
+    return index0.rank() == 0 ? y.squeeze(0) : y;
+  }
   const Tensor index = checked_gather(op, index0, axis, x.shape());
   return record(
       op, kernels::gather(x, axis, index),
@@ -136,21 +145,31 @@ Tensor scatter_add(const Tensor& x, int64_t axis0, const Tensor& index0, const T
   const Op op{"scatter_add", loc};
   check_floating(op, x);
   check_same_dtype(op, x, src);
-  const int axis = normalize_axis(op, axis0, x.rank());
+  const int axis = axis_of(op, axis0, x);
+  if (has_number(x, index0))
+    return scatter_add(as_vector(x), axis, as_vector(index0), as_vector(src)).reshape(x.shape());
   const Tensor index = checked_gather(op, index0, axis, x.shape());
-  return add(x, add_elements(source_of(op, src, index), axis, index, x.shape()), loc);
+  return x + add_elements(source_of(op, src, index), axis, index, x.shape());
 }
 
 Tensor scatter(const Tensor& x, int64_t axis0, const Tensor& index0, const Tensor& src0, Loc loc) {
   const Op op{"scatter", loc};
   check_same_dtype(op, x, src0);
-  const int axis = normalize_axis(op, axis0, x.rank());
+  const int axis = axis_of(op, axis0, x);
+  if (has_number(x, index0)) return scatter(as_vector(x), axis, as_vector(index0), as_vector(src0)).reshape(x.shape());
   const Tensor index = checked_gather(op, index0, axis, x.shape());
   const Tensor src = source_of(op, src0, index);
-  return record(
-      op, kernels::scatter(x, axis, index, src),
-      {{x, [axis, index](const Tensor& g) { return scatter(g, axis, index, zeros(index.shape(), g.dtype())); }},
-       {src, [axis, index](const Tensor& g) { return gather(g, axis, index); }}});
+  return record(op, kernels::scatter(x, axis, index, src),
+                {{x, [axis, index](const Tensor& g) { return scatter(g, axis, index, 0); }},
+                 {src, [axis, index](const Tensor& g) { return gather(g, axis, index); }}});
+}
+
+Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, Scalar value, Loc loc) {
+  const Op op{"scatter", loc};
+  check_defined(op, x);
+  check_defined(op, index, "the index");
+  const Tensor number = x.dtype() == i64 ? tensor(value.integer) : scalar(value.value, x.dtype());
+  return scatter(x, axis, index, number.expand(index.shape()));
 }
 
 Tensor one_hot(const Tensor& index, int64_t classes, Loc loc) {
@@ -164,6 +183,27 @@ Tensor one_hot(const Tensor& index, int64_t classes, Loc loc) {
   if (const auto bad = kernels::first_outside(index, 0, classes))
     fail<IndexError>(op, "index {} is out of range; need 0 <= index < {}", *bad, classes);
   return eq(index.unsqueeze(-1), arange(classes)).to(i64);
+}
+
+Tensor argsort(const Tensor& x, int64_t axis0, bool descending, Loc loc) {
+  const Op op{"sort", loc};
+  const int axis = axis_of(op, axis0, x);
+  return x.rank() == 0 ? zeros({}, i64) : kernels::order(x, axis, x.shape()[axis], descending);
+}
+
+std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t axis, bool descending, Loc loc) {
+  const Op op{"sort", loc};
+  const Tensor order = argsort(x, axis, descending);
+  return {gather(x, axis, order), order};
+}
+
+std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis0, bool largest, Loc loc) {
+  const Op op{"topk", loc};
+  const int axis = axis_of(op, axis0, x);
+  const int64_t n = x.rank() == 0 ? 1 : x.shape()[axis];
+  if (k < 0 || k > n) fail<ValueError>(op, "k {} of axis {} of {}; need 0 <= k <= {}", k, axis, x.shape(), n);
+  const Tensor order = x.rank() == 0 ? zeros({}, i64) : kernels::order(x, axis, k, largest);
+  return {gather(x, axis, order), order};
 }
 
 Tensor tril(const Tensor& x, int64_t diagonal, Loc loc) {
@@ -184,8 +224,8 @@ Tensor triu(const Tensor& x, int64_t diagonal, Loc loc) {
 
 Tensor flip(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"flip", loc};
-  check_defined(op, x);
-  const int axis = normalize_axis(op, axis0, x.rank());
+  const int axis = axis_of(op, axis0, x);
+  if (x.rank() == 0) return x;
   return record(op, kernels::flip(x, axis), {{x, [axis](const Tensor& g) { return flip(g, axis); }}});
 }
 

@@ -13,6 +13,7 @@ namespace heed {
 
 using namespace autograd;
 using kernels::contiguous;
+using reference::reduced;
 
 namespace {
 
@@ -22,15 +23,20 @@ void check_pair(const Op& op, const Tensor& x, const Tensor& target) {
   check_same_shape(op, x, target);
 }
 
+/// A class for each row of x (..., V).
+void check_targets(const Op& op, const Tensor& targets, const Tensor& x, const char* name) {
+  check_dtype(op, targets, i64, "targets");
+  const Shape expected = leading(x.shape(), 1);
+  if (!(targets.shape() == expected))
+    fail<ShapeError>(op, "targets have shape {} and {} {}; need targets of shape {}", targets.shape(), name, x.shape(),
+                     expected);
+}
+
 void check_weight(const Op& op, const Tensor& weight, const char* name, const Tensor& x) {
   if (!weight.defined()) return;
   check_same_dtype(op, x, weight);
   if (!(broadcast_shapes(op, x.shape(), weight.shape()) == x.shape()))
     fail<ShapeError>(op, "{} has shape {}; need one that broadcasts to {}", name, weight.shape(), x.shape());
-}
-
-Tensor reduced(const Tensor& losses, Reduction reduction) {
-  return reduction == Reduction::none ? losses : reduction == Reduction::sum ? losses.sum() : losses.mean();
 }
 
 Tensor log_at_least_minus_100(const Tensor& x) { return clamp(log(x), -100, INFINITY); }
@@ -53,13 +59,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
                        options.ignore_index, kIgnoreIndex);
     return reference::cross_entropy(logits, targets, options);
   }
-  check_dtype(op, targets, i64, "targets");
+  check_targets(op, targets, logits, "logits");
   const Rows rows(logits);
-  Shape expected = logits.shape();
-  expected.erase(expected.rank() - 1);
-  if (!(targets.shape() == expected))
-    fail<ShapeError>(op, "targets have shape {} and logits {}; need targets of shape {}", targets.shape(),
-                     logits.shape(), expected);
 
   const Tensor x = contiguous(logits), t = contiguous(targets);
   int64_t kept = 0;
@@ -99,14 +100,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
 Tensor nll_loss(const Tensor& log_p, const Tensor& targets, const NllLossOptions& options, Loc loc) {
   const Op op{"nll_loss", loc};
   check_floating(op, log_p, "log_probabilities");
-  check_dtype(op, targets, i64, "targets");
   check_rank_at_least(op, log_p, 1, "log_probabilities");
+  check_targets(op, targets, log_p, "log_probabilities");
   check_class_weight(op, options.weight, log_p);
-  Shape expected = log_p.shape();
-  expected.erase(expected.rank() - 1);
-  if (!(targets.shape() == expected))
-    fail<ShapeError>(op, "targets have shape {} and log_probabilities {}; need targets of shape {}", targets.shape(),
-                     log_p.shape(), expected);
   const Tensor skipped = eq(targets, options.ignore_index);
   const Tensor index = masked_fill(targets, skipped, 0);
   const int64_t V = log_p.size(-1);
@@ -149,8 +145,8 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, do
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta, Loc loc) {
   const Op op{"smooth_l1_loss", loc};
   if (!(beta >= 0)) fail<ValueError>(op, "beta is {}; need a number of at least 0", beta);
-  if (beta == 0) return l1_loss(x, target, reduction, loc);
-  return huber_loss(x, target, reduction, beta, loc) / beta;
+  if (beta == 0) return l1_loss(x, target, reduction);
+  return huber_loss(x, target, reduction, beta) / beta;
 }
 
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction, bool log_target, Loc loc) {

@@ -15,16 +15,6 @@ using namespace autograd;
 
 namespace {
 
-Shape leading(const Shape& shape, int dropped) {
-  return Shape(std::span<const int64_t>(shape.begin(), size_t(shape.rank() - dropped)));
-}
-
-Shape with_matrix(Shape batch, int64_t rows, int64_t columns) {
-  batch.push_back(rows);
-  batch.push_back(columns);
-  return batch;
-}
-
 void check_inner(const Op& op, const Tensor& a, const Tensor& b) {
   check_same_dtype(op, a, b);
   check_floating(op, a);
@@ -47,17 +37,17 @@ Tensor product(const Op& op, const Tensor& a, const Tensor& b) {
 Tensor matmul(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"matmul", loc};
   check_inner(op, a, b);
-  if (a.rank() == 1) return matmul(a.unsqueeze(0), b, loc).squeeze(b.rank() == 1 ? 0 : -2);
-  if (b.rank() == 1) return matmul(a, b.unsqueeze(1), loc).squeeze(-1);
+  if (a.rank() == 1) return matmul(a.unsqueeze(0), b).squeeze(b.rank() == 1 ? 0 : -2);
+  if (b.rank() == 1) return matmul(a, b.unsqueeze(1)).squeeze(-1);
   if (b.rank() == 2 && a.rank() > 2) {  // one tall product instead of a stack
     const Shape shape = with_matrix(leading(a.shape(), 2), a.size(-2), b.size(1));
-    return product(op, a.reshape({leading(a.shape(), 1).numel(), a.size(-1)}, loc), b).reshape(shape);
+    return product(op, a.reshape({leading(a.shape(), 1).numel(), a.size(-1)}), b).reshape(shape);
   }
   const Shape la = leading(a.shape(), 2), lb = leading(b.shape(), 2);
   if (la == lb) return product(op, a, b);
   const Shape batch = broadcast_shapes(op, la, lb, "leading axes");
-  return product(op, a.expand(with_matrix(batch, a.size(-2), a.size(-1)), loc),
-                 b.expand(with_matrix(batch, b.size(-2), b.size(-1)), loc));
+  return product(op, a.expand(with_matrix(batch, a.size(-2), a.size(-1))),
+                 b.expand(with_matrix(batch, b.size(-2), b.size(-1))));
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b, Loc loc) {
@@ -65,14 +55,14 @@ Tensor bmm(const Tensor& a, const Tensor& b, Loc loc) {
   check_inner(op, a, b);
   if (a.rank() != 3 || b.rank() != 3 || a.size(0) != b.size(0))
     fail<ShapeError>(op, "shapes {} and {}; need (B, m, k) and (B, k, n)", a.shape(), b.shape());
-  return matmul(a, b, loc);
+  return matmul(a, b);
 }
 
 Tensor outer(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"outer", loc};
   check_same_dtype(op, a, b);
   if (a.rank() != 1 || b.rank() != 1) fail<ShapeError>(op, "shapes {} and {}; need two vectors", a.shape(), b.shape());
-  return mul(a.unsqueeze(1), b, loc);
+  return a.unsqueeze(1) * b;
 }
 
 Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc loc) {
@@ -81,7 +71,7 @@ Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc lo
   check_floating(op, x0);
   check_rank_at_least(op, x0, 1);
   if (weight.rank() == 1 && (!bias.defined() || bias.rank() == 0))
-    return linear(x0, weight.unsqueeze(0, loc), bias.defined() ? bias.unsqueeze(0, loc) : bias, loc).squeeze(-1, loc);
+    return linear(x0, weight.unsqueeze(0), as_vector(bias)).squeeze(-1);
   if (weight.rank() != 2 || weight.size(1) != x0.size(-1))
     fail<ShapeError>(op, "the weight {} does not fit the input {}; need (out, {})", weight.shape(), x0.shape(),
                      x0.size(-1));
@@ -101,8 +91,6 @@ Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc lo
                      std::max<int64_t>(1, in), T(0), y.mutable_data<T>(), std::max<int64_t>(1, out));
     if (b.defined()) kernels::add_bias(y.mutable_data<T>(), b.data<T>(), rows, out);
   });
-  std::vector<Tensor> inputs{x0, weight};
-  if (bias.defined()) inputs.push_back(bias);
   const auto backward = [saved = Saved(x0.is_contiguous() ? x0 : x), shape = x.shape(), w, rows, in, out](
                             const Tensor& g0, Needs needs) {
     const Tensor g = kernels::contiguous(g0);
@@ -127,14 +115,7 @@ Tensor linear(const Tensor& x0, const Tensor& weight, const Tensor& bias, Loc lo
     });
     return d;
   };
-  return fused(
-      op, y, inputs,
-      [backward, n = inputs.size()](const Tensor& g, Needs needs) {
-        Gradients d = backward(g, needs);
-        d.resize(n);
-        return d;
-      },
-      [](Inputs in_) { return reference::linear(in_[0], in_[1], in_.size() > 2 ? in_[2] : Tensor()); });
+  return fused(op, y, {x0, weight, bias}, backward, [](Inputs i) { return reference::linear(i[0], i[1], i[2]); });
 }
 
 }  // namespace heed

@@ -18,12 +18,6 @@ using kernels::Readable;
 using kernels::RecurrentShape;
 using kernels::writable;
 
-void check_shape(const Op& op, const Tensor& x, const Shape& shape, DType dtype, const char* name) {
-  if (!x.defined()) return;
-  check_dtype(op, x, dtype, name);
-  if (!(x.shape() == shape)) fail<ShapeError>(op, "{} has shape {}; need {}", name, x.shape(), shape);
-}
-
 RecurrentShape check(const Op& op, Cell cell, const Tensor& gates, const Tensor& w_hh, const Tensor& b_hh,
                      const Tensor& h0, const Tensor& c0, const RecurrentSteps& steps) {
   check_floating(op, gates, "gates");
@@ -35,15 +29,16 @@ RecurrentShape check(const Op& op, Cell cell, const Tensor& gates, const Tensor&
   if (gates.rank() != 3 || gates.size(2) != G * H)
     fail<ShapeError>(op, "gates have shape {}; need (T, B, {})", gates.shape(), G * H);
   const int64_t T = gates.size(0), B = gates.size(1);
-  check_shape(op, b_hh, {G * H}, gates.dtype(), "b_hh");
-  check_shape(op, h0, {B, H}, gates.dtype(), "h0");
-  check_shape(op, c0, {B, H}, gates.dtype(), "c0");
+  if (b_hh.defined()) check_shape(op, b_hh, {G * H}, gates.dtype(), "b_hh");
+  if (h0.defined()) check_shape(op, h0, {B, H}, gates.dtype(), "h0");
+  if (c0.defined()) check_shape(op, c0, {B, H}, gates.dtype(), "c0");
   if (c0.defined() && cell != Cell::lstm)
     fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
-  check_shape(op, steps.lengths, {B}, i64, "lengths");
-  if (steps.lengths.defined())
+  if (steps.lengths.defined()) {
+    check_shape(op, steps.lengths, {B}, i64, "lengths");
     for (const int64_t length : steps.lengths.to_vector<int64_t>())
       if (length < 0 || length > T) fail<ValueError>(op, "a length of {}; need 0 to {}", length, T);
+  }
   return {T, B, H};
 }
 
@@ -54,20 +49,14 @@ struct Run {
   bool reverse;
   Tensor w_hh, b_hh, h0, c0, lengths;
 
-  kernels::RecurrentOptions options() const {
-    return {.reverse = reverse, .lengths = lengths.defined() ? lengths.data<int64_t>() : nullptr};
-  }
-  template <class T>
-  static const T* pointer(const Tensor& x) {
-    return x.defined() ? x.data<T>() : nullptr;
-  }
+  kernels::RecurrentOptions options() const { return {.reverse = reverse, .lengths = data_or_null<int64_t>(lengths)}; }
   template <class T>
   kernels::RecurrentWeights<T> weights() const {
-    return {pointer<T>(w_hh), pointer<T>(b_hh)};
+    return {data_or_null<T>(w_hh), data_or_null<T>(b_hh)};
   }
   template <class T>
   kernels::RecurrentState<const T> first() const {
-    return {pointer<T>(h0), pointer<T>(c0)};
+    return {data_or_null<T>(h0), data_or_null<T>(c0)};
   }
 };
 
@@ -88,13 +77,14 @@ Gradients run_backward(const Run& run, bool batch_first, const Readable<2>& out,
   const Tensor dgates = batch_first ? view::transpose(empty({B, T, GH}, dtype), 0, 1) : empty({T, B, GH}, dtype);
   const Tensor dw = wanted(1, run.w_hh.shape()), db = wanted(2, {GH}), dh0 = wanted(3, {B, H}), dc0 = wanted(4, {B, H});
   dispatch_floating(dtype, [&]<class Real>() {
-    const auto target = [](const Tensor& x) { return x.defined() ? x.mutable_data<Real>() : nullptr; };
     kernels::RecurrentState<const Real> dlast{slice(g, T).data<Real>(), nullptr};
     if (run.cell == Cell::lstm) dlast.c = slice(g, T + 1).data<Real>();
-    const kernels::RecurrentGradients<Real> gradients{
-        writable<Real, 2>(dgates), {target(dh0), target(dc0)}, target(dw), target(db)};
+    const kernels::RecurrentGradients<Real> gradients{writable<Real, 2>(dgates),
+                                                      {mutable_or_null<Real>(dh0), mutable_or_null<Real>(dc0)},
+                                                      mutable_or_null<Real>(dw),
+                                                      mutable_or_null<Real>(db)};
     kernels::recurrent_backward<Real>(run.cell, run.shape, run.weights<Real>(), run.first<Real>(), run.options(),
-                                      out.view<Real>(), Run::pointer<Real>(saved), dout.view<Real>(), dlast, gradients);
+                                      out.view<Real>(), data_or_null<Real>(saved), dout.view<Real>(), dlast, gradients);
   });
   return {dgates, dw, db, dh0, dc0};
 }
@@ -111,13 +101,13 @@ Tensor recurrent(Cell cell, const Tensor& gates0, const Tensor& w_hh, const Tens
   const bool recorded =
       grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
 
-  const Tensor out = empty({shape.T + (cell == Cell::lstm ? 2 : 1), shape.B, shape.H}, gates.dtype(), loc);
+  const Tensor out = empty({shape.T + (cell == Cell::lstm ? 2 : 1), shape.B, shape.H}, gates.dtype());
   const Tensor saved = recorded ? empty({kernels::recurrent_saved_size(cell, shape)}, gates.dtype()) : Tensor();
   dispatch_floating(gates.dtype(), [&]<class Real>() {
     kernels::RecurrentState<Real> last{slice(out, shape.T).mutable_data<Real>(), nullptr};
     if (cell == Cell::lstm) last.c = slice(out, shape.T + 1).mutable_data<Real>();
     kernels::recurrent<Real>(cell, shape, gates.view<Real>(), run.weights<Real>(), run.first<Real>(), run.options(),
-                             writable<Real, 2>(out), last, saved.defined() ? saved.mutable_data<Real>() : nullptr);
+                             writable<Real, 2>(out), last, mutable_or_null<Real>(saved));
   });
   return fused(
       op, out, inputs,

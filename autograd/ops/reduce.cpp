@@ -38,7 +38,7 @@ Tensor sum(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
 
 Tensor mean(const Op& op, const Tensor& x, const Shape& axes, bool keepdim) {
   check_floating(op, x);
-  return div(sum(op, x, axes, keepdim), count(x.shape(), axes), op.where);
+  return sum(op, x, axes, keepdim) / count(x.shape(), axes);
 }
 
 /// What the sum of squared deviations is divided by; 0 gives NaN.
@@ -49,44 +49,32 @@ double freedom(const Tensor& x, const Shape& axes, double correction) {
 Tensor var(const Op& op, const Tensor& x, const Shape& axes, double correction, bool keepdim) {
   check_floating(op, x);
   const Tensor centred = x - mean(op, x, axes, true);
-  return div(sum(op, centred * centred, axes, keepdim), freedom(x, axes, correction), op.where);
+  return sum(op, centred * centred, axes, keepdim) / freedom(x, axes, correction);
 }
 
 Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim,
                Tensor (*kernel)(const Tensor&, const Shape&, bool)) {
   check_not_empty(op, x, axes);
-  return record(op, kernel(x, axes, keepdim), {{x, [x, axes](const Tensor& g, const Tensor& y) {
-                                                  const Tensor hits =
-                                                      eq(x.detach(), keep(y.detach(), x.shape(), axes)).to(x.dtype());
-                                                  const Tensor ties = kernels::sum(hits, axes, true);
-                                                  return keep(g, x.shape(), axes) * (hits / ties);
-                                                }}});
+  return record(op, kernel(x, axes, keepdim),
+                {{x, [x, axes](const Tensor& g, const Tensor& y) {
+                    const Tensor best = keep(y.detach(), x.shape(), axes).expand(x.shape());
+                    const Tensor hits = kernels::map2(
+                        x.detach(), best, [](auto u, auto v) { return decltype(u)((u == v) | ((u != u) & (v != v))); });
+                    return keep(g, x.shape(), axes) / kernels::sum(hits, axes, true) * hits;
+                  }}});
 }
 
 using IndexKernel = Tensor (*)(const Tensor&, int, bool);
 
 /// Axis 0 or -1 of a number is the number itself.
-int one_axis(const Op& op, int64_t axis, const Tensor& x) {
-  check_defined(op, x);
-  return x.rank() == 0 && (axis == 0 || axis == -1) ? 0 : normalize_axis(op, axis, x.rank());
-}
 Shape some_axes(const Op& op, std::span<const int64_t> axes, const Tensor& x) {
   check_defined(op, x);
   return x.rank() == 0 && axes.size() == 1 && (axes[0] == 0 || axes[0] == -1) ? Shape()
                                                                               : normalize_axes(op, axes, x.rank());
 }
 
-/// The first extreme element along one axis takes the whole gradient, as an index would pick it.
-Tensor picked(const Op& op, const Tensor& x, int64_t axis0, bool keepdim, IndexKernel kernel) {
-  const int axis = one_axis(op, axis0, x);
-  if (x.rank() == 0) return picked(op, x.unsqueeze(0), 0, false, kernel);
-  check_not_empty(op, x, {axis});
-  const Tensor y = gather(x, axis, kernel(x.detach(), axis, true), op.where);
-  return keepdim ? y : y.squeeze(axis);
-}
-
 Tensor index_of(const Op& op, const Tensor& x, int64_t axis0, bool keepdim, IndexKernel kernel) {
-  const int axis = one_axis(op, axis0, x);
+  const int axis = axis_of(op, axis0, x);
   if (x.rank() == 0) return zeros({}, i64);
   check_not_empty(op, x, {axis});
   return kernel(x.detach(), axis, keepdim);
@@ -131,7 +119,7 @@ Tensor Tensor::std(const Axes& axes0, double correction, bool keepdim, Loc loc) 
                 {{x, [x, axes, n = freedom(x, axes, correction)](const Tensor& g, const Tensor& y) {
                     // (x - mean) / (n y), and 0 where all are equal.
                     const Tensor spread = keep(y, x.shape(), axes), centred = x - heed::mean({"std"}, x, axes, true);
-                    return keep(g, x.shape(), axes) / n * (centred / masked_fill(spread, eq(spread, 0), 1));
+                    return times(keep(g, x.shape(), axes) / n, centred / masked_fill(spread, eq(spread, 0), 1));
                   }}});
 }
 
@@ -141,7 +129,7 @@ Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
   check_floating(op, x);
   if (std::isnan(p)) fail<ValueError>(op, "p is {}; need a number", p);
   const Shape axes = some_axes(op, axes0, x);
-  if (std::isinf(p)) return extreme(op, abs(x, loc), axes, keepdim, p > 0 ? kernels::amax : kernels::amin);
+  if (std::isinf(p)) return extreme(op, abs(x), axes, keepdim, p > 0 ? kernels::amax : kernels::amin);
   if (p == 0)
     return record(op, kernels::sum(ne(x, 0), axes, keepdim).to(x.dtype()),
                   {{x, [x](const Tensor&) { return zeros_like(x); }}});
@@ -158,7 +146,7 @@ Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
                     // sign(x) (|x| / y)^(p - 1), and 0 where x or y is.
                     const Tensor y = keep(y0, x.shape(), axes), safe = masked_fill(y, eq(y, 0), 1), ratio = x / safe;
                     const Tensor dx = p == 2 ? ratio : sign(x) * pow(masked_fill(abs(ratio), eq(x, 0), 1), p - 1);
-                    return keep(g, x.shape(), axes) * dx;
+                    return times(keep(g, x.shape(), axes), dx);
                   }}});
 }
 
@@ -195,10 +183,12 @@ Tensor Tensor::min(Loc loc) const {
   return extreme(op, *this, some_axes(op, {}, *this), false, kernels::amin);
 }
 Tensor Tensor::max(int64_t axis, bool keepdim, Loc loc) const {
-  return picked({"max", loc}, *this, axis, keepdim, kernels::argmax);
+  const Op op{"max", loc};
+  return extreme(op, *this, some_axes(op, {&axis, 1}, *this), keepdim, kernels::amax);
 }
 Tensor Tensor::min(int64_t axis, bool keepdim, Loc loc) const {
-  return picked({"min", loc}, *this, axis, keepdim, kernels::argmin);
+  const Op op{"min", loc};
+  return extreme(op, *this, some_axes(op, {&axis, 1}, *this), keepdim, kernels::amin);
 }
 Tensor Tensor::argmax(Loc loc) const { return index_of_all({"argmax", loc}, *this, kernels::argmax); }
 Tensor Tensor::argmin(Loc loc) const { return index_of_all({"argmin", loc}, *this, kernels::argmin); }
@@ -237,14 +227,14 @@ Tensor logsumexp(const Tensor& x, const Axes& axes0, bool keepdim, Loc loc) {
                     const Tensor z = keep(value, x.shape(), axes);
                     const Tensor empty_rows =
                         eq(z.detach(), -INFINITY);  // exp(-inf - 0) = 0: such a row gets no gradient
-                    return keep(g, x.shape(), axes) * heed::exp(x - masked_fill(z, empty_rows, 0));
+                    return times(keep(g, x.shape(), axes), heed::exp(x - masked_fill(z, empty_rows, 0)));
                   }}});
 }
 
 Tensor cumsum(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"cumsum", loc};
   check_number(op, x);
-  const int axis = one_axis(op, axis0, x);
+  const int axis = axis_of(op, axis0, x);
   if (x.rank() == 0) return x;
   return record(op, kernels::cumsum(x, axis),
                 {{x, [axis](const Tensor& g) { return flip(cumsum(flip(g, axis), axis), axis); }}});
@@ -253,7 +243,7 @@ Tensor cumsum(const Tensor& x, int64_t axis0, Loc loc) {
 Tensor cumprod(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"cumprod", loc};
   check_number(op, x);
-  const int axis = one_axis(op, axis0, x);
+  const int axis = axis_of(op, axis0, x);
   Tensor y = x;  // of the last `done` elements up to each: exact beside zeros, as are the derivatives
   for (int64_t done = 1, n = x.rank() == 0 ? 1 : x.size(axis); done < n; done *= 2)
     y = cat({y.narrow(axis, 0, done), y.narrow(axis, done, n - done) * y.narrow(axis, 0, n - done)}, axis);

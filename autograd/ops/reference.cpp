@@ -18,27 +18,34 @@ Tensor softmax(const Tensor& x, int64_t axis) { return exp(reference::log_softma
 
 Tensor log_softmax(const Tensor& x, int64_t axis) { return x - logsumexp(x, axis, true); }
 
+Tensor reduced(const Tensor& losses, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none: return losses;
+    case Reduction::sum: return losses.sum();
+    case Reduction::batch_mean: return losses.sum() / losses.size(0);
+    default: return losses.mean();
+  }
+}
+
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
   const auto& [weight, ignore_index, reduction, e] = options;
   const double V = static_cast<double>(logits.size(-1));
   const Tensor log_p = reference::log_softmax(logits, -1);
   if (is_floating(targets.dtype())) {
     const Tensor smoothed = targets * (1 - e) + e / V;
-    const Tensor losses = -(log_p * (weight.defined() ? smoothed * weight : smoothed)).sum(-1);
-    return reduction == Reduction::none ? losses : reduction == Reduction::sum ? losses.sum() : losses.mean();
+    return reduced(-(log_p * (weight.defined() ? smoothed * weight : smoothed)).sum(-1), reduction);
   }
   const Tensor chosen = nll_loss(log_p, targets, {weight, ignore_index, reduction});
   if (e == 0) return chosen;
   // The share e / V of every class: as if each in turn were the target, divided by the same number of rows.
   const Tensor skipped = eq(targets, ignore_index);
   const Tensor all = -(weight.defined() ? log_p * weight : log_p).sum(-1), losses = masked_fill(all, skipped, 0);
-  if (reduction == Reduction::none) return chosen * (1 - e) + losses * (e / V);
+  if (reduction != Reduction::mean) return chosen * (1 - e) + reduced(losses, reduction) * (e / V);
   const double rows =
       weight.defined()
           ? -nll_loss(weight.expand(log_p.shape()).detach(), targets, {{}, ignore_index, Reduction::sum}).item<double>()
           : static_cast<double>(targets.numel() - skipped.sum().item<int64_t>());
-  const double share = reduction == Reduction::sum ? 1 : rows == 0 ? 0 : 1 / rows;
-  return chosen * (1 - e) + losses.sum() * (e / V * share);
+  return chosen * (1 - e) + losses.sum() * (rows == 0 ? 0 : e / V / rows);
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
@@ -51,6 +58,11 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   const Tensor y = x * rsqrt((x * x).mean(-1, true) + eps);
   return weight.defined() ? y * weight : y;
+}
+
+Tensor seen_rows(const Tensor& x, const Tensor& mask) {
+  if (!mask.defined() || mask.dtype() != boolean) return x;
+  return masked_fill(x, logical_not(mask.rank() > 1 ? mask.any(-2) : mask).unsqueeze(-1), 0);
 }
 
 namespace {
@@ -67,8 +79,8 @@ Tensor heads_for(const Tensor& q, const Tensor& k) {
 
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options, const Tensor& keep) {
   const int64_t T = q.size(-2), S = k.size(-2), c = options.causal_offset;
-  Tensor scores =
-      matmul(q, heads_for(q, k).mT()) * options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
+  Tensor scores = matmul(q, seen_rows(heads_for(q, k), options.mask).mT()) *
+                  options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
   Tensor hidden = zeros({T, S}, boolean);  // true: may not attend
   if (options.causal) hidden = logical_not(tril(ones({T, S}, boolean), c));
   if (options.window) hidden = logical_or(hidden, tril(ones({T, S}, boolean), c - *options.window));
@@ -85,7 +97,7 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOption
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
                                     const Tensor& keep) {
-  return matmul(attention_weights(q, k, options, keep), heads_for(q, v));
+  return matmul(attention_weights(q, k, options, keep), seen_rows(heads_for(q, v), options.mask));
 }
 
 Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options, const Tensor& keep) {

@@ -10,9 +10,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 Tensor gelu(const Tensor& x, Gelu form);
 Tensor softmax(const Tensor& x, int64_t axis);
 Tensor log_softmax(const Tensor& x, int64_t axis);
+Tensor reduced(const Tensor& losses, Reduction reduction);
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options);
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
+/// x (..., S, D) with 0 in the rows that a mask (..., T, S), boolean, hides from every query, so that nothing comes out
+/// of them, not even NaN. Without such a mask x itself.
+Tensor seen_rows(const Tensor& x, const Tensor& mask);
 /// The weights: softmax(q k^T * scale + mask), zeros for a query that may attend to nothing, with dropout's `keep` mask
 /// (boolean (..., T, S), or undefined) applied.
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options, const Tensor& keep);

@@ -55,7 +55,7 @@ Tensor recurrent(Cell cell, const Tensor& gates, const Tensor& w_hh, const Tenso
 }
 
 Tensor additive_weights(const Tensor& query, const Tensor& keys, const Tensor& score, const Tensor& mask) {
-  const Tensor energy = tanh(query.unsqueeze(2) + keys.unsqueeze(1));  // (B, T, S, A)
+  const Tensor energy = tanh(query.unsqueeze(2) + seen_rows(keys, mask).unsqueeze(1));  // (B, T, S, A)
   Tensor scores = matmul(energy, score);
   if (!mask.defined()) return reference::softmax(scores, -1);
   scores = masked_fill(scores, logical_not(mask), -INFINITY);
@@ -77,6 +77,7 @@ Tensor attentive_decoder(Cell cell, const AttentiveInputs& in) {
     if (cell == Cell::lstm) c = state[2];
     steps.push_back(cat({h, context.squeeze(1)}, -1));
   }
+  if (steps.empty()) return in.gates.sum(-1, true).expand({0, -1, in.h0.size(1) + in.values.size(2)});
   return stack(steps, 0);
 }
 

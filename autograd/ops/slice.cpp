@@ -93,7 +93,7 @@ Tensor pick(const Op& op, const Tensor& x, std::vector<Pick>& picks) {
     if (std::find(front.begin(), front.end(), i) == front.end()) {
       order.push_back(i);
       merged.push_back(x.shape()[i]);
-      result.push_back(x.shape()[i], op.where);
+      result.push_back(x.shape()[i]);
     }
   const Tensor y = index_select(x.permute(order).reshape(merged), 0, flat.reshape({flat.numel()})).reshape(result);
   const int first = picks.front().axis, k = together.rank();
@@ -191,7 +191,7 @@ Tensor trace(const Tensor& x, Loc loc) {
   const Op op{"trace", loc};
   check_defined(op, x);
   if (x.rank() != 2) fail<ShapeError>(op, "input has shape {}; need rank 2", x.shape());
-  return diagonal(x, 0, 0, 1, loc).sum({}, false, loc);
+  return diagonal(x).sum();
 }
 
 }  // namespace heed

@@ -31,8 +31,9 @@ Tensor Tensor::to(DType dtype, Loc loc) const {
 }
 
 Tensor Tensor::contiguous(Loc loc) const {
-  check_defined({"contiguous", loc}, *this);
-  return is_contiguous() ? *this : clone(loc);
+  const Op op{"contiguous", loc};
+  check_defined(op, *this);
+  return is_contiguous() ? *this : clone();
 }
 
 Tensor Tensor::clone(Loc loc) const {
@@ -54,7 +55,7 @@ Tensor Tensor::reshape(const Shape& asked, Loc loc) const {
 Tensor Tensor::flatten(int64_t first0, int64_t last0, Loc loc) const {
   const Op op{"flatten", loc};
   check_defined(op, *this);
-  if (rank() == 0) return reshape({1}, loc);
+  if (rank() == 0) return reshape({1});
   const int first = normalize_axis(op, first0, rank()), last = normalize_axis(op, last0, rank());
   if (first > last) fail<ValueError>(op, "first axis {} comes after last axis {}; need first <= last", first, last);
   Shape shape;
@@ -64,7 +65,7 @@ Tensor Tensor::flatten(int64_t first0, int64_t last0, Loc loc) const {
     if (i == last) shape.push_back(merged);
     else if (i < first || i > last) shape.push_back(shape_[i]);
   }
-  return reshape(shape, loc);
+  return reshape(shape);
 }
 
 Tensor Tensor::transpose(int64_t a0, int64_t b0, Loc loc) const {
@@ -77,8 +78,9 @@ Tensor Tensor::transpose(int64_t a0, int64_t b0, Loc loc) const {
 }
 
 Tensor Tensor::mT(Loc loc) const {
-  check_rank_at_least({"mT", loc}, *this, 2);
-  return transpose(-2, -1, loc);
+  const Op op{"mT", loc};
+  check_rank_at_least(op, *this, 2);
+  return transpose(-2, -1);
 }
 
 Tensor Tensor::permute(const Shape& asked, Loc loc) const {
@@ -131,11 +133,12 @@ Tensor Tensor::squeeze(int64_t axis0, Loc loc) const {
 }
 
 Tensor Tensor::squeeze(Loc loc) const {
-  check_defined({"squeeze", loc}, *this);
+  const Op op{"squeeze", loc};
+  check_defined(op, *this);
   Shape shape;
   for (const int64_t size : shape_)
     if (size != 1) shape.push_back(size);
-  return reshape(shape, loc);
+  return reshape(shape);
 }
 
 Tensor Tensor::unsqueeze(int64_t axis0, Loc loc) const {
@@ -178,7 +181,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
   std::vector<Tensor> parts;
   int64_t start = 0;
   for (const int64_t size : sizes) {
-    parts.push_back(x.narrow(axis, start, size, loc));
+    parts.push_back(x.narrow(axis, start, size));
     start += size;
   }
   return parts;
@@ -191,7 +194,7 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis0, Loc loc)
   if (size < 1) fail<ValueError>(op, "size {}; need at least 1", size);
   std::vector<int64_t> sizes;
   for (int64_t rest = x.shape()[axis]; rest > 0; rest -= size) sizes.push_back(std::min(size, rest));
-  return split(x, sizes, axis, loc);
+  return split(x, sizes, axis);
 }
 
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis0, Loc loc) {
@@ -201,7 +204,7 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis0, Loc lo
   if (chunks < 1) fail<ValueError>(op, "{} chunks; need at least 1", chunks);
   const int64_t n = x.shape()[axis];
   if (n == 0) return std::vector<Tensor>(static_cast<size_t>(chunks), x);
-  return split(x, (n + chunks - 1) / chunks, axis, loc);
+  return split(x, (n + chunks - 1) / chunks, axis);
 }
 
 Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc) {
@@ -212,30 +215,39 @@ Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc) {
   for (const int64_t n : repeats)
     if (n < 0) fail<ValueError>(op, "{} repeats in {}; need at least 0", n, repeats);
   Tensor y = x;
-  while (y.rank() < repeats.rank()) y = y.unsqueeze(0, loc);
+  while (y.rank() < repeats.rank()) y = y.unsqueeze(0);
   for (int axis = 0; axis < y.rank(); ++axis) {
     if (repeats[axis] == 1) continue;
     Shape apart = y.shape();
-    apart.insert(axis, repeats[axis], loc);
-    y = y.unsqueeze(axis, loc).expand(apart, loc).flatten(axis, axis + 1, loc);
+    apart.insert(axis, repeats[axis]);
+    y = y.unsqueeze(axis).expand(apart).flatten(axis, axis + 1);
   }
   return y;
 }
 
 Tensor tile(const Tensor& x, const Shape& repeats, Loc loc) {
-  check_defined({"tile", loc}, x);
+  const Op op{"tile", loc};
+  check_defined(op, x);
   Shape all_axes = repeats;
   while (all_axes.rank() < x.rank()) all_axes.insert(0, 1);
-  return repeat(x, all_axes, loc);
+  return repeat(x, all_axes);
 }
 
-Tensor roll(const Tensor& x, int64_t shift, int64_t axis0, Loc loc) {
+Tensor roll(const Tensor& x, const Axes& shifts0, const Axes& axes0, Loc loc) {
   const Op op{"roll", loc};
   check_defined(op, x);
-  const int axis = normalize_axis(op, axis0, x.rank());
-  const int64_t n = x.shape()[axis];
-  const int64_t up = n == 0 ? 0 : (shift % n + n) % n;
-  return cat({x.narrow(axis, n - up, up, loc), x.narrow(axis, 0, n - up, loc)}, axis, loc);
+  const std::span<const int64_t> shifts = shifts0, axes = axes0;
+  if (axes.empty() && shifts.size() == 1) return roll(x.reshape({-1}), shifts0, 0).reshape(x.shape());
+  if (axes.size() != shifts.size())
+    fail<ValueError>(op, "{} shifts for {} axes; need one each", shifts.size(), axes.size());
+  Tensor y = x;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int axis = axis_of(op, axes[i], x);
+    const int64_t n = x.rank() == 0 ? 0 : x.shape()[axis];
+    if (const int64_t up = n == 0 ? 0 : (shifts[i] % n + n) % n; up != 0)
+      y = cat({y.narrow(axis, n - up, up), y.narrow(axis, 0, n - up)}, axis);
+  }
+  return y;
 }
 
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value, Loc loc) {
@@ -252,7 +264,7 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value, Loc 
       fail<ValueError>(op, "pads {} and {} take more than axis {} of shape {} has; need at least {} together", pads[i],
                        pads[i + 1], axis, x.shape(), -x.shape()[axis]);
   }
-  Tensor y = full(shape, value, x.dtype(), loc), from = x.detach(), to = y;
+  Tensor y = full(shape, value, x.dtype()), from = x.detach(), to = y;
   std::vector<int64_t> back;
   for (size_t i = 0; i < pads.size(); i += 2) {
     const int axis = x.rank() - 1 - static_cast<int>(i / 2);

@@ -3,9 +3,8 @@
 
 #include <algorithm>
 
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
-#include <heed/tensor/parallel.h>
-#include <heed/tensor/storage.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "heed/tensor/kernels/additive_attention.cpp"
@@ -80,23 +79,26 @@ HWY_INLINE void softmax(int64_t S, Real* x) {
   for (int64_t s = 0; s < S; ++s) x[s] *= factor;
 }
 
-// y (D) = sum_s w_s row_s. Four vectors of y at a time stay in registers.
+// y (D) = sum_s w_s row_s; a weight of 0 does not read its row. Four vectors of y at a time stay in registers.
 template <class Real>
 HWY_INLINE void weighted_sum(int64_t S, int64_t D, const Real* w, const Real* rows, int64_t row, Real* y) {
   const Tag<Real> d;
   int64_t i = 0;
   for (; i + 4 * kLanes<Real> <= D; i += 4 * kLanes<Real>) {
     Vec<Real> sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-    for (int64_t s = 0; s < S; ++s)
+    for (int64_t s = 0; s < S; ++s) {
+      if (w[s] == 0) continue;
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j)
         sum[j] = hn::MulAdd(hn::Set(d, w[s]), hn::LoadU(d, rows + s * row + i + j * kLanes<Real>), sum[j]);
+    }
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) hn::StoreU(sum[j], d, y + i + j * kLanes<Real>);
   }
   for (; i < D; i += kLanes<Real>) {
     auto sum = hn::Zero(d);
-    for (int64_t s = 0; s < S; ++s) sum = hn::MulAdd(hn::Set(d, w[s]), load_first(rows + s * row + i, D - i), sum);
+    for (int64_t s = 0; s < S; ++s)
+      if (w[s] != 0) sum = hn::MulAdd(hn::Set(d, w[s]), load_first(rows + s * row + i, D - i), sum);
     store_first<Real>(sum, y + i, D - i);
   }
 }
@@ -123,22 +125,25 @@ void attend(const AdditiveForward<Real>& call, int64_t b, int64_t t) {
   weighted_sum(seen, shape.D, weights, call.values.at(b), call.values.strides[1], call.context.at(b, t));
 }
 
-// dscores (S) from those of the weights: ds = w (dw - sum w dw). The values' gradients on the way.
+// dscores (S) from those of the weights: ds = w (dw - sum w dw). The values' gradients on the way. What has weight 0 is
+// not read, nor anything if the gradient is 0.
 template <class Real>
 HWY_INLINE void differentiate_weights(const AdditiveBackward<Real>& call, int64_t b, int64_t t, Real* ds) {
   const auto& shape = call.shape;
   const Real* w = call.weights + (b * shape.T + t) * shape.S;
   const Real* dw = call.dweights ? call.dweights + (b * shape.T + t) * shape.S : nullptr;
   const Real* dcontext = call.dcontext.at(b, t);
+  std::fill_n(ds, shape.S, Real(0));
+  if (!dw && all_zero(dcontext, shape.D)) return;
   Real mean = 0;
   for (int64_t s = 0; s < shape.S; ++s) {
-    ds[s] = 0;
     if (w[s] == 0) continue;
     ds[s] = dot(shape.D, dcontext, call.values.at(b, s)) + (dw ? dw[s] : Real(0));
     mean += w[s] * ds[s];
     if (call.to.dvalues.data) add_scaled(shape.D, w[s], dcontext, call.to.dvalues.at(b, s));
   }
-  for (int64_t s = 0; s < shape.S; ++s) ds[s] = w[s] * (ds[s] - mean);
+  for (int64_t s = 0; s < shape.S; ++s)
+    if (w[s] != 0) ds[s] = w[s] * (ds[s] - mean);
 }
 
 // One query. With y = tanh(query + key), a score's gradient ds gives ds y to the score vector and ds score (1

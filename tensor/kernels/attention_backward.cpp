@@ -1,5 +1,9 @@
 #include <heed/tensor/kernels/attention_tiles.h>
 
+#include <algorithm>
+#include <cmath>
+
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
 
 #undef HWY_TARGET_INCLUDE
@@ -28,31 +32,43 @@ HWY_INLINE PaddedRows<Real> as_padded(int64_t rows, int64_t width, const Real* x
   return {room, padded(width)};
 }
 
+// The same of queries and keys as factors of the scores' gradients, with 0 for what is not finite: where it was seen,
+// these gradients are NaN already, and elsewhere they are 0.
+template <class Real>
+HWY_INLINE PaddedRows<Real> as_factor(int64_t rows, int64_t width, const Real* x, int64_t row, Real* room) {
+  if (all_finite(rows, width, x, row)) return as_padded(rows, width, x, row, room);
+  pad_rows(rows, width, x, row, room, padded(width));
+  std::replace_if(
+      room, room + rows * padded(width), [](Real v) { return !std::isfinite(v); }, Real(0));
+  return {room, padded(width)};
+}
+
 // One tile of queries with all that its keys ask for.
 template <class Real>
 struct QueryTile {
   PaddedRows<Real> q, dout;
   Real* q_transposed;     // (D, kTileQueries), scaled
   Real* dout_transposed;  // (Dv, kTileQueries)
-  Real* lse;              // (kTileQueries); +inf where no key is seen, so that exp(score - lse) is 0
+  Real* lse;              // (kTileQueries); +inf where no key is seen or the gradient is 0: all weights count as 0
   Real* delta;            // (kTileQueries): sum_j weight_j dweight_j = dout . out
   Real* dq;               // (kTileQueries, padded(D)), before scale
 };
 
 // Tiles (keys, queries): scores become weights w = exp(score - lse), and the weights' gradients those of the
-// scores, w (dw - delta).
+// scores, w (dw - delta), or 0 where w is, whatever a hidden value made of dw.
 template <class Real>
 HWY_INLINE void differentiate_softmax(const Place& at, const Real* lse, const Real* delta, Real* scores,
                                       Real* dweights) {
   const Tag<Real> d;
   for (int64_t i = 0; i < columns<Real>(at); i += kLanes<Real>) {
     const auto log_sum = hn::LoadU(d, lse + i), mean = hn::LoadU(d, delta + i);
+    const auto idle = hn::Eq(log_sum, hn::Inf(d));
     for (int64_t j = 0; j < at.keys; ++j) {
       Real* s = scores + j * kTileQueries + i;
       Real* g = dweights + j * kTileQueries + i;
-      const auto weight = exp_small(hn::Sub(hn::LoadU(d, s), log_sum));
+      const auto weight = hn::IfThenZeroElse(idle, exp_small(hn::Sub(hn::LoadU(d, s), log_sum)));
       hn::StoreU(weight, d, s);
-      hn::StoreU(hn::Mul(weight, hn::Sub(hn::LoadU(d, g), mean)), d, g);
+      hn::StoreU(times(weight, hn::Sub(hn::LoadU(d, g), mean)), d, g);
     }
   }
 }
@@ -61,7 +77,7 @@ template <class Real>
 HWY_INLINE void multiply(int64_t n, const Real* factors, Real* x) {
   const Tag<Real> d;
   for (int64_t i = 0; i < n; i += kLanes<Real>)
-    hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::LoadU(d, factors + i)), d, x + i);
+    hn::StoreU(times(hn::LoadU(d, x + i), hn::LoadU(d, factors + i)), d, x + i);
 }
 
 template <class Real>
@@ -95,7 +111,7 @@ QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real
   const Real* q = saved.q.at(at.b, at.h, at.query);
   const Real* dout = saved.dout.at(at.b, at.h, at.query);
   QueryTile<Real> tile;
-  tile.q = as_padded(at.queries, shape.D, q, saved.q.strides[2], room.take(kTileQueries * padded(shape.D)));
+  tile.q = as_factor(at.queries, shape.D, q, saved.q.strides[2], room.take(kTileQueries * padded(shape.D)));
   tile.dout = as_padded(at.queries, shape.Dv, dout, saved.dout.strides[2], room.take(kTileQueries * padded(shape.Dv)));
   tile.q_transposed = room.take(kTileQueries * shape.D);
   tile.dout_transposed = room.take(kTileQueries * shape.Dv);
@@ -109,8 +125,10 @@ QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real
   std::fill_n(tile.delta, kTileQueries, Real(0));
   for (int64_t i = 0; i < at.queries; ++i) {
     const Real lse = saved.lse[(at.b * shape.H + at.h) * shape.T + at.query + i];
-    if (lse != kMinusInfinity<Real>) tile.lse[i] = lse;
-    tile.delta[i] = dot(shape.Dv, dout + i * saved.dout.strides[2], saved.out.at(at.b, at.h, at.query + i));
+    const Real* dy = dout + i * saved.dout.strides[2];
+    if (lse == kMinusInfinity<Real> || all_zero(dy, shape.Dv)) continue;
+    tile.lse[i] = std::isinf(lse) ? std::numeric_limits<Real>::quiet_NaN() : lse;
+    tile.delta[i] = dot(shape.Dv, dy, saved.out.at(at.b, at.h, at.query + i));
   }
   return tile;
 }
@@ -125,7 +143,7 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
   Real* dweights = room.take(kTileKeys * kTileQueries);
   Real* slopes = room.take(kTileKeys * kTileQueries);
   const auto keys =
-      as_padded(shape.S, shape.D, k.at(b, shape.kv_head(h), 0), k.strides[2], room.take(shape.S * padded(shape.D)));
+      as_factor(shape.S, shape.D, k.at(b, shape.kv_head(h), 0), k.strides[2], room.take(shape.S * padded(shape.D)));
   for (int64_t query = 0; query < shape.T; query += kTileQueries) {
     if (!takes_tile(part, call.parts, query / kTileQueries)) continue;
     Place at{b, h, query, std::min(kTileQueries, shape.T - query), tile_of(first_key(call.options, query)), 0};

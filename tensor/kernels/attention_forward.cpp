@@ -65,9 +65,28 @@ HWY_INLINE void scale_row(int64_t width, Real factor, Real* row) {
     hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, row + i)), d, row + i);
 }
 
+// Adds the weighted values to the output where some are not finite: behind a weight of 0 they are not read.
 template <class Real>
-void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Real>& queries, const Real* values,
-              int64_t value_row, Real* tile, Real* shrink) {
+HWY_NOINLINE void add_seen_values(const Place& at, int64_t Dv, const Real* weights, const Real* values,
+                                  int64_t value_row, Real* output) {
+  for (int64_t i = 0; i < at.queries; ++i)
+    for (int64_t j = 0; j < at.keys; ++j) {
+      const Real w = weights[j * kTileQueries + i];
+      for (int64_t c = 0; w != 0 && c < Dv; ++c) output[i * padded(Dv) + c] += w * values[j * value_row + c];
+    }
+}
+
+// Values (keys, whole vectors), which lie `row` apart.
+template <class Real>
+struct Values {
+  const Real* data;
+  int64_t row;
+  bool finite;
+};
+
+template <class Real>
+void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Real>& queries,
+              const Values<Real>& values, Real* tile, Real* shrink) {
   const auto& [shape, q, k, v, options, out, lse] = call;
   const int64_t width = padded(shape.Dv);
   tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, k.at(at.b, shape.kv_head(at.h), at.key),
@@ -77,8 +96,9 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
   if (options.keep) drop(shape, options, at, tile);
   for (int64_t i = 0; i < at.queries; ++i)
     if (shrink[i] != 1) scale_row(width, shrink[i], queries.output + i * width);
-  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.Dv), at.keys, tile, kTileQueries, values,
-                                   value_row, true, queries.output, width);
+  if (!values.finite) return add_seen_values(at, shape.Dv, tile, values.data, values.row, queries.output);
+  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.Dv), at.keys, tile, kTileQueries, values.data,
+                                   values.row, true, queries.output, width);
 }
 
 template <class Real>
@@ -111,7 +131,7 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
   const int64_t width = padded(shape.Dv), tiles = (end - begin + kTileQueries - 1) / kTileQueries;
   Real* scores = room.take(kTileKeys * kTileQueries);
   Real* outputs = room.take(tiles * kTileQueries * width);
-  Real* values = room.take(kTileKeys * width);
+  Real* value_room = room.take(kTileKeys * width);
   Real* shrink = room.take(kTileQueries);
   Real* tops = room.take(tiles * kTileQueries);
   Real* sums = room.take(tiles * kTileQueries);
@@ -130,14 +150,19 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
   const int64_t seen = last_key(call.options, end - 1, shape.S);
   // keys outside, tiles of queries inside: a block of keys and values stays in cache for all tiles
   for (int64_t key = tile_of(first_key(call.options, begin)); key < seen; key += kTileKeys) {
-    const Real* value = call.v.at(b, shape.kv_head(h), key);
-    if (!direct) pad_rows(std::min(kTileKeys, seen - key), shape.Dv, value, call.v.strides[2], values, width);
+    const int64_t rows = std::min(kTileKeys, seen - key);
+    Values<Real> values{call.v.at(b, shape.kv_head(h), key), call.v.strides[2], true};
+    values.finite = all_finite(rows, shape.Dv, values.data, values.row);
+    if (!direct) {
+      pad_rows(rows, shape.Dv, values.data, values.row, value_room, width);
+      values.data = value_room, values.row = width;
+    }
     for (int64_t t = 0; t < tiles; ++t) {
       const auto queries = tile(t);
       const int64_t last = last_key(call.options, queries.query + queries.queries - 1, shape.S);
       const Place at{b, h, queries.query, queries.queries, key, std::min(kTileKeys, last - key)};
       if (at.keys <= 0 || key + at.keys <= first_key(call.options, at.query) || all_hidden(call.options, at)) continue;
-      see_keys(call, at, queries, direct ? value : values, direct ? call.v.strides[2] : width, scores, shrink);
+      see_keys(call, at, queries, values, scores, shrink);
     }
   }
   for (int64_t t = 0; t < tiles; ++t) finish(call, b, h, tile(t));

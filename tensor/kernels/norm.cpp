@@ -97,6 +97,10 @@ void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const
                    int64_t rows, int64_t C) {
   const auto row = HWY_DYNAMIC_DISPATCH(norm_backward_rows)().template get<T>();
   const auto run = [=](int64_t r, T* dw, T* db) {
+    if (all_zero(g + r * C, C)) {
+      if (dx) std::fill_n(dx + r * C, C, T(0));
+      return;
+    }
     row(g + r * C, x + r * C, weight, mean ? mean[r] : T(0), rstd[r], mean != nullptr, dx ? dx + r * C : nullptr, dw,
         db, C);
   };

@@ -22,6 +22,12 @@ void for_rows(int64_t rows, int64_t n, Function f) {
   });
 }
 
+/// Whether n elements are all 0, as of a row whose gradient comes to nothing (autograd/nan.md); mostly the first tells.
+template <class T>
+bool all_zero(const T* x, int64_t n) {
+  return std::all_of(x, x + n, [](T v) { return v == 0; });
+}
+
 /// Partial sums of `columns` columns, one row of them for each block of at most 256 rows.
 template <class T>
 class RowSums {

@@ -155,6 +155,21 @@ HWY_INLINE double sum(int64_t n, Function f) {
   return total[0];
 }
 
+/// g f, and 0 where g is: through infinity and NaN too (autograd/nan.md).
+template <class V>
+HWY_INLINE V times(V g, V f) {
+  return hn::IfThenZeroElse(hn::Eq(g, constant<V>(0)), hn::Mul(g, f));
+}
+
+/// Whether all elements of x (rows, n), which lie `row` apart, are finite.
+template <class Real>
+HWY_INLINE bool all_finite(int64_t rows, int64_t n, const Real* x, int64_t row) {
+  auto total = hn::Zero(Tag<Real>());  // 0 times an infinity or NaN is NaN
+  for (int64_t i = 0; i < rows; ++i)
+    for_vectors<Real>(n, [&](auto at) HWY_ATTR { total = hn::MulAdd(at(x + i * row), hn::Zero(Tag<Real>()), total); });
+  return hn::GetLane(hn::SumOfLanes(Tag<Real>(), total)) == 0;
+}
+
 /// The sum of a[i] b[i].
 template <class Real>
 HWY_INLINE Real dot(int64_t n, const Real* a, const Real* b) {

@@ -82,7 +82,10 @@ template <class T>
 void softmax_backward(SoftmaxForm form, const T* g, const T* y, T* dx, int64_t rows, int64_t n) {
   const auto both = form == SoftmaxForm::plain ? HWY_DYNAMIC_DISPATCH(softmax_backward_rows)()
                                                : HWY_DYNAMIC_DISPATCH(log_softmax_backward_rows)();
-  for_rows(rows, n, [=, row = both.template get<T>()](int64_t r) { row(g + r * n, y + r * n, dx + r * n, n); });
+  for_rows(rows, n, [=, row = both.template get<T>()](int64_t r) {
+    if (all_zero(g + r * n, n)) std::fill_n(dx + r * n, n, T(0));
+    else row(g + r * n, y + r * n, dx + r * n, n);
+  });
 }
 
 template void softmax(SoftmaxForm, const float*, float*, int64_t, int64_t);

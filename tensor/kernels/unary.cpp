@@ -38,8 +38,8 @@ void unary_part(Unary f, const Real* x, Real* y, int64_t n) {
 template <class Real>
 void gelu_backward_part(Unary f, const Real* g, const Real* x, Real* dx, int64_t n) {
   using V = Vec<Real>;
-  if (f == Unary::gelu) map(g, x, dx, n, [](V d, V v) HWY_ATTR { return hn::Mul(d, gelu_slope(v)); });
-  else map(g, x, dx, n, [](V d, V v) HWY_ATTR { return hn::Mul(d, gelu_tanh_slope(v)); });
+  if (f == Unary::gelu) map(g, x, dx, n, [](V d, V v) HWY_ATTR { return times(d, gelu_slope(v)); });
+  else map(g, x, dx, n, [](V d, V v) HWY_ATTR { return times(d, gelu_tanh_slope(v)); });
 }
 
 auto unary_parts() { return Both{unary_part<float>, unary_part<double>}; }

@@ -1,0 +1,169 @@
+// gelu, dropout, softmax and the norms: kernels, each with its composed twin where it is fused.
+#include <heed/autograd/node.h>
+#include <heed/autograd/ops.h>
+#include <heed/autograd/ops/arguments.h>
+#include <heed/autograd/ops/reference.h>
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/fused.h>
+#include <heed/tensor/kernels/norm.h>
+#include <heed/tensor/kernels/softmax.h>
+#include <heed/tensor/kernels/unary.h>
+#include <heed/tensor/random.h>
+
+namespace heed {
+
+using namespace autograd;
+using kernels::contiguous;
+
+Tensor gelu(const Tensor& x0, Gelu form, Loc loc) {
+  const Op op{"gelu", loc};
+  check_floating(op, x0);
+  const Tensor x = contiguous(x0);
+  const auto f = form == Gelu::erf ? kernels::Unary::gelu : kernels::Unary::gelu_tanh;
+  const auto forward = [x, f] {
+    const Tensor y = empty_like(x);
+    dispatch_floating(x.dtype(), [&]<class T>() { kernels::unary(f, x.data<T>(), y.mutable_data<T>(), x.numel()); });
+    return y;
+  };
+  return fused(
+      op, forward(), {x0},
+      [x, f](const Tensor& g0, Needs) -> Gradients {
+        const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
+        dispatch_floating(x.dtype(), [&]<class T>() {
+          kernels::gelu_backward(f, g.data<T>(), x.data<T>(), dx.mutable_data<T>(), x.numel());
+        });
+        return {dx};
+      },
+      [form](Inputs in) { return reference::gelu(in[0], form); }, forward);
+}
+
+namespace {
+
+/// x * scale where keep holds, else 0: dropout with its draw made, and its own gradient.
+Tensor keep_scaled(const Op& op, const Tensor& x0, const Tensor& keep, double scale) {
+  const Tensor x = contiguous(x0), y = empty_like(x);
+  dispatch_floating(x.dtype(), [&]<class T>() {
+    kernels::dropout(x.data<T>(), keep.data<bool>(), static_cast<T>(scale), y.mutable_data<T>(), x.numel());
+  });
+  return record(op, y, {{x0, [keep, scale](const Tensor& g) { return keep_scaled({"dropout"}, g, keep, scale); }}});
+}
+
+}  // namespace
+
+Tensor dropout(const Tensor& x, double p, Rng& rng, Loc loc) {
+  const Op op{"dropout", loc};
+  check_floating(op, x);
+  if (!(p >= 0 && p <= 1)) fail<ValueError>(op, "probability {}; need 0 <= p <= 1", p);
+  if (p == 0) return x;
+  if (p == 1) return x * 0;
+  const Tensor keep = empty(x.shape(), boolean);
+  rng.bernoulli(keep.mutable_data<bool>(), x.numel(), 1 - p);
+  return keep_scaled(op, x, keep, 1 / (1 - p));
+}
+
+namespace {
+
+using kernels::SoftmaxForm;
+
+/// softmax or its logarithm along any axis: kernels see it as the last.
+Tensor along_rows(const Op& op, SoftmaxForm form, const Tensor& x0, int64_t axis0, Twin twin) {
+  check_floating(op, x0);
+  const int axis = axis_of(op, axis0, x0);
+  if (axis < x0.rank() - 1)
+    return along_rows(op, form, x0.transpose(axis, -1), -1, std::move(twin)).transpose(axis, -1);
+  const Tensor x = contiguous(x0);
+  const Rows rows(x);
+  const Tensor y = empty_like(x);
+  dispatch_floating(
+      x.dtype(), [&]<class T>() { kernels::softmax(form, x.data<T>(), y.mutable_data<T>(), rows.count, rows.size); });
+  return fused(
+      op, y, {x0},
+      [y, rows, form](const Tensor& g0, Needs) -> Gradients {
+        const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
+        dispatch_floating(y.dtype(), [&]<class T>() {
+          kernels::softmax_backward(form, g.data<T>(), y.data<T>(), dx.mutable_data<T>(), rows.count, rows.size);
+        });
+        return {dx};
+      },
+      std::move(twin));
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x, int64_t axis, Loc loc) {
+  return along_rows({"softmax", loc}, SoftmaxForm::plain, x, axis,
+                    [](Inputs in) { return reference::softmax(in[0], -1); });
+}
+
+Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc) {
+  return along_rows({"log_softmax", loc}, SoftmaxForm::log, x, axis,
+                    [](Inputs in) { return reference::log_softmax(in[0], -1); });
+}
+
+namespace {
+
+/// An optional (C) parameter of a norm: contiguous, or undefined.
+Tensor check_scale(const Op& op, const Tensor& x, const Tensor& p, const char* name) {
+  if (!p.defined()) return {};
+  check_same_dtype(op, x, p);
+  if (!(p.shape() == Shape{x.size(-1)}))
+    fail<ShapeError>(op, "the {} has shape {}; need ({}), the input's last axis", name, p.shape(), x.size(-1));
+  return contiguous(p);
+}
+
+}  // namespace
+
+Tensor layer_norm(const Tensor& x0, const Tensor& weight, const Tensor& bias, double eps, Loc loc) {
+  const Op op{"layer_norm", loc};
+  check_floating(op, x0);
+  check_rank_at_least(op, x0, 1);
+  const Tensor x = contiguous(x0), w = check_scale(op, x0, weight, "weight"), b = check_scale(op, x0, bias, "bias"),
+               y = empty_like(x);
+  const Rows rows(x);
+  const Tensor mean = empty({rows.count}, x.dtype()), rstd = empty({rows.count}, x.dtype());
+  dispatch_floating(x.dtype(), [&]<class T>() {
+    kernels::layer_norm(x.data<T>(), data_or_null<T>(w), data_or_null<T>(b), eps, y.mutable_data<T>(),
+                        mean.mutable_data<T>(), rstd.mutable_data<T>(), rows.count, rows.size);
+  });
+  return fused(
+      op, y, {x0, weight, bias},
+      [x, w, mean, rstd, rows](const Tensor& g0, Needs needs) -> Gradients {
+        const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
+        const Tensor dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor(),
+                     db = needs[2] ? empty({rows.size}, x.dtype()) : Tensor();
+        dispatch_floating(x.dtype(), [&]<class T>() {
+          kernels::layer_norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), mean.data<T>(), rstd.data<T>(),
+                                       dx.mutable_data<T>(), mutable_or_null<T>(dw), mutable_or_null<T>(db), rows.count,
+                                       rows.size);
+        });
+        return {dx, dw, db};
+      },
+      [eps](Inputs in) { return reference::layer_norm(in[0], in[1], in[2], eps); });
+}
+
+Tensor rms_norm(const Tensor& x0, const Tensor& weight, double eps, Loc loc) {
+  const Op op{"rms_norm", loc};
+  check_floating(op, x0);
+  check_rank_at_least(op, x0, 1);
+  const Tensor x = contiguous(x0), w = check_scale(op, x0, weight, "weight"), y = empty_like(x);
+  const Rows rows(x);
+  const Tensor rrms = empty({rows.count}, x.dtype());
+  dispatch_floating(x.dtype(), [&]<class T>() {
+    kernels::rms_norm(x.data<T>(), data_or_null<T>(w), eps, y.mutable_data<T>(), rrms.mutable_data<T>(), rows.count,
+                      rows.size);
+  });
+  return fused(
+      op, y, {x0, weight},
+      [x, w, rrms, rows](const Tensor& g0, Needs needs) -> Gradients {
+        const Tensor dx = room_for_gradient(g0), g = contiguous(g0),
+                     dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor();
+        dispatch_floating(x.dtype(), [&]<class T>() {
+          kernels::rms_norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), rrms.data<T>(), dx.mutable_data<T>(),
+                                     mutable_or_null<T>(dw), rows.count, rows.size);
+        });
+        return {dx, dw};
+      },
+      [eps](Inputs in) { return reference::rms_norm(in[0], in[1], eps); });
+}
+
+}  // namespace heed
