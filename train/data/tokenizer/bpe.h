@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -64,13 +63,7 @@ class Bpe {
 
  private:
   struct Merge {
-    int64_t rank, id;  // its place among the merges, and the token that it makes
-  };
-  struct HashPair {
-    size_t operator()(const Pair& pair) const {
-      return static_cast<size_t>(
-          (static_cast<uint64_t>(pair.first) << 32 ^ static_cast<uint64_t>(pair.second)) * 0x9E3779B97F4A7C15u >> 20);
-    }
+    int32_t left = -1, right = -1, rank = 0, id = 0;  // its place among the merges, and the token that it makes
   };
   struct Part {
     std::string_view text;
@@ -87,7 +80,10 @@ class Bpe {
 
   std::vector<std::string> tokens_;  // by id
   std::vector<SpecialToken> special_;
-  std::unordered_map<Pair, Merge, HashPair> merges_;
+  const Merge* find_merge(int32_t left, int32_t right) const;  ///< null: they do not merge
+  size_t slot(int32_t left, int32_t right) const;
+
+  std::vector<Merge> table_;         // of 2^n: a merge is in the first free slot from its hash on
   std::vector<Pair> order_;          // of the merges
   std::vector<int64_t> id_of_byte_;  // 256; -1: none
   bool space_first_ = false;         // a text gets a space before it, if it has none
