@@ -18,6 +18,7 @@
 #include <heed/nn/embedding.h>
 #include <heed/nn/init.h>
 #include <heed/nn/linear.h>
+#include <heed/nn/lora.h>
 #include <heed/nn/mask.h>
 #include <heed/nn/norm.h>
 #include <heed/nn/parameters_file.h>
@@ -37,6 +38,7 @@
 #include <heed/train/data/metrics.h>
 #include <heed/train/data/pairs.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
+#include <heed/train/muon.h>
 #include <heed/train/optimizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>

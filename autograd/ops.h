@@ -91,6 +91,8 @@ Tensor expm1(const Tensor& x, Loc loc = Loc::current());
 Tensor erf(const Tensor& x, Loc loc = Loc::current());
 /// max(x, 0); gradient 0 at 0.
 Tensor relu(const Tensor& x, Loc loc = Loc::current());
+/// max(x, 0)^2 (So et al. 2021).
+Tensor relu2(const Tensor& x, Loc loc = Loc::current());
 enum class Gelu { erf, tanh };
 /// x Phi(x), exactly or by the tanh approximation of GPT-2 (Hendrycks and Gimpel 2016).
 Tensor gelu(const Tensor& x, Gelu form = Gelu::erf, Loc loc = Loc::current());
@@ -267,14 +269,18 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias
 Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, double eps = 1e-6, Loc loc = Loc::current());
 
 struct AttentionOptions {
-  bool causal = false;        ///< query i sees keys 0 .. i (+ causal_offset)
-  int64_t causal_offset = 0;  ///< keys that precede the first query: with a cache, its length
+  bool causal = false;                 ///< query i sees keys 0 .. i (+ causal_offset)
+  int64_t causal_offset = 0;           ///< keys that precede the first query: with a cache, its length
+  std::optional<int64_t> window = {};  ///< of causal: a query sees that many keys at most, itself and those before it
   Tensor mask = {};    ///< broadcasts to (..., T, S): boolean, true = may attend; or floating, added to the scores
   double dropout = 0;  ///< of the weights; needs rng
   Rng* rng = nullptr;
   std::optional<double> scale = {};  ///< of the scores; by default 1 / sqrt(D)
+  double softcap = 0;                ///< c > 0: scores become c tanh(score / c), before the mask
 };
 /// softmax(q k^T * scale + mask) v: q (..., T, D), k (..., S, D), v (..., S, E) -> (..., T, E).
+/// Grouped queries (Ainslie et al. 2023): q (B, H, T, D) may have a multiple of the heads of k and v; head h reads head
+/// h / (H / H_kv).
 /// Memory grows with T, not T * S. A query that may attend to nothing gets zeros and gives no gradient.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {}, Loc loc = Loc::current());
@@ -282,6 +288,35 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 /// Nothing is copied apart. options.mask must be undefined.
 Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options = {},
                              Loc loc = Loc::current());
+
+/// How rotary positions reach past the context that they were trained on. Speeds of turning are divided by `factor`
+/// (Chen et al. 2023); with an original context, as Llama 3 does, only those of pairs that turn less than low_turns
+/// times in it, and less and less up to high_turns (the published low_freq_factor and high_freq_factor).
+struct RopeScaling {
+  double factor = 1;
+  int64_t original_context = 0;
+  double low_turns = 1, high_turns = 4;
+};
+struct RopeOptions {
+  double base = 10000;
+  bool interleaved =
+      false;          ///< columns 2i and 2i + 1 pair up, as in the paper; else i and i + width / 2, as in Llama's
+  int64_t width = 0;  ///< columns that turn, the first; 0: all
+  RopeScaling scaling = {};
+};
+/// Cosines and sines of what pairs of columns turn by, each (..., width / 2): computed once, turned by often.
+/// Constants.
+struct RopeAngles {
+  Tensor cos, sin;
+};
+/// position / base^(2i / width), for positions (...) i64 and i < width / 2.
+RopeAngles rope_angles(const Tensor& positions, int64_t width, const RopeOptions& options = {}, DType dtype = f32,
+                       Loc loc = Loc::current());
+/// Rotary positions (Su et al. 2021): x (..., D) with its pairs of columns turned; angles, or positions, broadcast to
+/// x's leading axes: for x (B, T, H, D), positions (T, 1). Throws ShapeError for more pairs than fit, ValueError for an
+/// odd width.
+Tensor rope(const Tensor& x, const RopeAngles& angles, bool interleaved = false, Loc loc = Loc::current());
+Tensor rope(const Tensor& x, const Tensor& positions, const RopeOptions& options = {}, Loc loc = Loc::current());
 
 /// RNN, LSTM and GRU by PyTorch's equations (tensor/kernels/recurrent.h).
 using kernels::Cell;

@@ -15,11 +15,16 @@ GptConfig checked(nn::Scope s, const GptConfig& c) {
   check_size(op, "layers", c.layers);
   check_size(op, "heads", c.heads);
   check_size(op, "channels", c.channels);
-  if (c.channels % c.heads != 0)
+  if (c.head_size == 0 && c.channels % c.heads != 0)
     fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", c.heads, c.channels);
+  for (const auto& [what, size] : {std::pair("kv_heads", c.kv_heads), {"head_size", c.head_size}, {"hidden", c.hidden}})
+    if (size != 0) check_size(op, what, size);
+  if (!(c.softcap >= 0)) fail<ValueError>(op, "softcap {}; need a number above 0, or 0 for none", c.softcap);
   nn::check_probability(op, c.dropout);
   return c;
 }
+
+int64_t hidden_of(const GptConfig& c) { return c.hidden ? c.hidden : 4 * c.channels; }
 
 std::vector<GptBlock> blocks(nn::Scope s, const GptConfig& config) {
   std::vector<GptBlock> h;
@@ -30,38 +35,61 @@ std::vector<GptBlock> blocks(nn::Scope s, const GptConfig& config) {
 }  // namespace
 
 int64_t parameter_count(const GptConfig& c) {
-  const int64_t C = c.channels, bias = c.bias ? 1 : 0;
+  const int64_t C = c.channels, bias = c.bias ? 1 : 0, D = c.head_size ? c.head_size : C / c.heads,
+                K = c.kv_heads ? c.kv_heads : c.heads, hidden = hidden_of(c);
   const auto linear_count = [&](int64_t in, int64_t out) { return in * out + bias * out; };
-  const int64_t norm = C + bias * C;
-  const int64_t block =
-      2 * norm + linear_count(C, 3 * C) + linear_count(C, C) + linear_count(C, 4 * C) + linear_count(4 * C, C);
+  const int64_t norm = c.norm == Norm::plain ? 0 : c.norm == Norm::rms ? C : C + bias * C;
+  const int64_t block = 2 * norm + linear_count(C, (c.heads + 2 * K) * D) + linear_count(c.heads * D, C) +
+                        (c.qk_norm == nn::QkNorm::weighted ? 2 * D : 0) +
+                        linear_count(C, c.mlp == Mlp::swiglu ? 2 * hidden : hidden) + linear_count(hidden, C);
   const int64_t table = c.vocabulary * C;
-  return (c.tied ? 1 : 2) * table + c.context * C + c.layers * block + norm;
+  return (c.tied ? 1 : 2) * table + (c.positions == Positions::learned ? c.context * C : 0) + c.layers * block + norm;
+}
+
+GptNorm::GptNorm(nn::Scope s, const GptConfig& c) : name(s.name()), form(c.norm), eps(c.eps) {
+  if (form != Norm::plain) weight = s.param("weight", {c.channels}, nn::init::ones());
+  if (form == Norm::layer && c.bias) bias = s.param("bias", {c.channels}, nn::init::zeros());
+}
+
+Tensor GptNorm::operator()(const Tensor& x, Loc loc) const {
+  const Op op{"GptNorm", name, loc};
+  return form == Norm::layer ? layer_norm(x, weight, bias, eps) : rms_norm(x, weight, eps);
 }
 
 GptMlp::GptMlp(nn::Scope s, const GptConfig& c)
     : name(s.name()),
-      c_fc(s / "c_fc", c.channels, 4 * c.channels, c.bias),
-      c_proj(s / "c_proj", 4 * c.channels, c.channels, c.bias),
-      form(c.gelu) {}
+      c_fc(s / "c_fc", c.channels, c.mlp == Mlp::swiglu ? 2 * hidden_of(c) : hidden_of(c), c.bias),
+      c_proj(s / "c_proj", hidden_of(c), c.channels, c.bias),
+      form(c.mlp),
+      gelu_form(c.gelu) {}
 
 Tensor GptMlp::operator()(const Tensor& x, Loc loc) const {
   const Op op{"GptMlp", name, loc};
-  return c_proj(gelu(c_fc(x), form));
+  const Tensor y = c_fc(x);
+  if (form == Mlp::gelu) return c_proj(gelu(y, gelu_form));
+  if (form == Mlp::relu2) return c_proj(relu2(y));
+  const int64_t hidden = y.size(-1) / 2;
+  return c_proj(silu(y(ellipsis, slice(0, hidden))) * y(ellipsis, slice(hidden, none)));
 }
 
 GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
     : name(s.name()),
-      ln_1(s / "ln_1", c.channels, c.bias),
-      attn(s / "attn", c.channels, c.heads, c.dropout, c.bias),
-      ln_2(s / "ln_2", c.channels, c.bias),
+      ln_1(s / "ln_1", c),
+      attn(s / "attn", c.channels, c.heads,
+           {.dropout = c.dropout,
+            .bias = c.bias,
+            .kv_heads = c.kv_heads,
+            .head_size = c.head_size,
+            .qk_norm = c.qk_norm,
+            .eps = c.eps,
+            .window = c.window}),
+      ln_2(s / "ln_2", c),
       mlp(s / "mlp", c),
       dropout(s, c.dropout) {}
 
-Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache, Loc loc) const {
+Tensor GptBlock::operator()(const Tensor& x, nn::KeyValueCache* cache, const RopeAngles& angles, Loc loc) const {
   const Op op{"GptBlock", name, loc};
-  const Tensor read = ln_1(x);
-  const Tensor y = x + dropout(attn(read, cache));
+  const Tensor y = x + dropout(attn(ln_1(x), cache, angles));
   return y + dropout(mlp(ln_2(y)));
 }
 
@@ -69,10 +97,15 @@ Gpt::Gpt(nn::Scope s, const GptConfig& c)
     : name(s.name()),
       config(checked(s, c)),
       wte(s / "wte", c.vocabulary, c.channels),
-      wpe(s / "wpe", c.context, c.channels),
+      wpe(c.positions == Positions::learned ? std::optional(nn::LearnedPosition(s / "wpe", c.context, c.channels))
+                                            : std::nullopt),
       dropout(s, c.dropout),
       h(blocks(s / "h", c)),
-      ln_f(s / "ln_f", c.channels, c.bias) {
+      ln_f(s / "ln_f", c) {
+  if (!wpe) {
+    const int64_t width = c.rope.width ? c.rope.width : h[0].attn.head_size;
+    angles = rope_angles(arange(c.context).unsqueeze(-1), width, c.rope, s.dtype());
+  }
   const nn::Init lm_default = nn::init::kaiming_uniform(std::sqrt(5.0)), normal = nn::init::normal(0, 0.02);
   if (c.tied) {
     lm_head = wte.weight;
@@ -83,9 +116,9 @@ Gpt::Gpt(nn::Scope s, const GptConfig& c)
   }
 
   normal(wte.weight, s.rng());
-  normal(wpe.weight, s.rng());
-  for (const GptBlock& block : h)
-    for (const nn::Linear* layer : {&block.attn.c_attn, &block.attn.c_proj, &block.mlp.c_fc, &block.mlp.c_proj}) {
+  if (wpe) normal(wpe->weight, s.rng());
+  for (GptBlock& block : h)
+    for (const nn::Linear* layer : block.layers()) {
       normal(layer->weight, s.rng());
       if (c.bias) nn::init::zeros()(layer->bias, s.rng());
     }
@@ -98,27 +131,35 @@ Gpt::Gpt(nn::Scope s, const GptConfig& c)
   }
 }
 
-Tensor Gpt::embed(const Op& op, const Tensor& tokens, int64_t start) const {
+Tensor Gpt::read(const Op& op, const Tensor& tokens, GptCache* cache) const {
   check_tokens(op, "tokens", tokens);
-  const int64_t T = tokens.size(1);
+  const int64_t T = tokens.size(1), start = cache ? cache->length() : 0;
   if (start + T > config.context)
     fail<ShapeError>(op, "{} tokens{} exceed the context; need at most {}", T,
                      start ? fmt::format(" after {}", start) : "", config.context);
-  return dropout(wpe(wte(tokens), start));
+  Tensor x = wte(tokens);
+  if (wpe) x = (*wpe)(x, start);
+  if (config.norm_embedding) x = rms_norm(x, {}, config.eps);
+  x = dropout(x);
+  RopeAngles here;
+  if (!wpe) here = {angles.cos(slice(start, start + T)), angles.sin(slice(start, start + T))};
+  for (size_t i = 0; i < h.size(); ++i) x = h[i](x, cache ? &cache->layers[i] : nullptr, here);
+  return x;
+}
+
+Tensor Gpt::logits(const Tensor& x) const {
+  const Tensor y = linear(ln_f(x), lm_head);
+  return config.softcap > 0 ? tanh(y / config.softcap) * config.softcap : y;
 }
 
 Tensor Gpt::operator()(const Tensor& tokens, Loc loc) const {
   const Op op{"Gpt", name, loc};
-  Tensor x = embed(op, tokens, 0);
-  for (const GptBlock& block : h) x = block(x);
-  return linear(ln_f(x), lm_head);
+  return logits(read(op, tokens, nullptr));
 }
 
 Tensor Gpt::next(const Tensor& tokens, GptCache& cache, Loc loc) const {
   const Op op{"Gpt", name, loc};
-  Tensor x = embed(op, tokens, cache.length());
-  for (size_t i = 0; i < h.size(); ++i) x = h[i](x, &cache.layers[i]);
-  return linear(ln_f(x.select(1, -1)), lm_head);
+  return logits(read(op, tokens, &cache).select(1, -1));
 }
 
 }  // namespace heed::models

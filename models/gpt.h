@@ -1,8 +1,11 @@
-// GPT-2: Radford et al. 2019. Parameters carry the published names.
+// GPT, from GPT-2 (Radford et al. 2019) to today: what changed since is a choice in the configuration. Parameters carry
+// GPT-2's published names.
 //
 // Sizes: B batch, T time, C channels, H heads, V vocabulary.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <vector>
 
 #include <heed/autograd/ops.h>
@@ -15,7 +18,12 @@
 
 namespace heed::models {
 
-/// The defaults are GPT-2's 124 million parameters.
+enum class Positions { learned, rope };  ///< a trained vector for each, or turned queries and keys
+enum class Norm { layer, rms, plain };   ///< LayerNorm; RMSNorm, with or without weights
+enum class Mlp { gelu, relu2, swiglu };  ///< c_proj f(c_fc x); of swiglu c_proj (silu(a) * b), where a, b = c_fc x
+
+/// The defaults are GPT-2's 124 million parameters. Llama: rope, rms, swiglu, no bias, fewer kv_heads. Qwen3: qk_norm
+/// weighted besides. nanochat: rope, plain norms (of the embedding and of q and k too), relu2, not tied, capped logits.
 struct GptConfig {
   int64_t vocabulary = 50257;
   int64_t context = 1024;  ///< tokens it can see at once
@@ -26,16 +34,39 @@ struct GptConfig {
   bool bias = true;        ///< in linear layers and norms
   bool tied = true;        ///< the output layer is the table of token embeddings; else lm_head
   Gelu gelu = Gelu::tanh;  ///< nanoGPT uses erf
+  Positions positions = Positions::learned;
+  RopeOptions rope = {};
+  Norm norm = Norm::layer;
+  double eps = 1e-5;  ///< of norms
+  Mlp mlp = Mlp::gelu;
+  int64_t hidden = 0;     ///< width inside the MLP; 0: 4 channels
+  int64_t kv_heads = 0;   ///< heads of keys and values, must divide heads; 0: heads
+  int64_t head_size = 0;  ///< 0: channels / heads
+  nn::QkNorm qk_norm = nn::QkNorm::none;
+  std::optional<int64_t> window = {};  ///< a query sees that many tokens at most, itself and those before it
+  double softcap = 0;                  ///< c > 0: logits become c tanh(logits / c)
+  bool norm_embedding = false;         ///< before the first layer
 };
 
 /// Numbers in the parameters of a Gpt, from its shapes alone.
 int64_t parameter_count(const GptConfig& config);
 
-/// W_proj gelu(W_fc x), four times as wide inside.
+struct GptNorm {
+  ModuleName name;
+  Tensor weight, bias;  ///< (C); undefined where there are none
+  Norm form;
+  double eps;
+
+  GptNorm(nn::Scope s, const GptConfig& config);
+  /// (..., C) -> (..., C)
+  Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
+};
+
 struct GptMlp {
   ModuleName name;
   nn::Linear c_fc, c_proj;
-  Gelu form;
+  Mlp form;
+  Gelu gelu_form;
 
   GptMlp(nn::Scope s, const GptConfig& config);
   /// (B, T, C) -> (B, T, C)
@@ -44,15 +75,18 @@ struct GptMlp {
 
 struct GptBlock {
   ModuleName name;
-  nn::LayerNorm ln_1;
+  GptNorm ln_1;
   nn::CausalSelfAttention attn;
-  nn::LayerNorm ln_2;
+  GptNorm ln_2;
   GptMlp mlp;
   nn::Dropout dropout;
 
   GptBlock(nn::Scope s, const GptConfig& config);
+  /// Its products: c_attn, c_proj, c_fc, c_proj.
+  std::array<nn::Linear*, 4> layers() { return {&attn.c_attn, &attn.c_proj, &mlp.c_fc, &mlp.c_proj}; }
   /// (B, T, C) -> (B, T, C). With a cache, x follows the steps in it, and joins them.
-  Tensor operator()(const Tensor& x, nn::KeyValueCache* cache = nullptr, Loc loc = Loc::current()) const;
+  Tensor operator()(const Tensor& x, nn::KeyValueCache* cache = nullptr, const RopeAngles& angles = {},
+                    Loc loc = Loc::current()) const;
 };
 
 /// What a Gpt remembers of the tokens it has read: keys and values of each layer.
@@ -67,14 +101,16 @@ struct GptCache {
 struct Gpt {
   ModuleName name;
   GptConfig config;
-  nn::Embedding wte;        ///< tokens: (V, C)
-  nn::LearnedPosition wpe;  ///< positions: (context, C)
+  nn::Embedding wte;                       ///< tokens: (V, C)
+  std::optional<nn::LearnedPosition> wpe;  ///< positions, unless rope: (context, C)
+  RopeAngles angles;                       ///< of rope: (context, 1, width / 2)
   nn::Dropout dropout;
   std::vector<GptBlock> h;
-  nn::LayerNorm ln_f;
+  GptNorm ln_f;
   Tensor lm_head;  ///< (V, C); wte.weight itself if tied
 
-  /// Throws ValueError for a size below 1, heads that do not divide channels, or dropout outside [0, 1].
+  /// Throws ValueError for a size below 1, heads that do not divide channels, kv_heads that do not divide heads, an odd
+  /// head size with rope, or dropout outside [0, 1].
   Gpt(nn::Scope s, const GptConfig& config);
 
   /// tokens (B, T) i64, 1 <= T <= context -> logits (B, T, V) of the token after each.
@@ -89,8 +125,10 @@ struct Gpt {
   Tensor next(const Tensor& tokens, GptCache& cache, Loc loc = Loc::current()) const;
 
  private:
-  /// Tokens (B, T) whose first stands at `start` -> (B, T, C), what the first block reads.
-  Tensor embed(const Op& op, const Tensor& tokens, int64_t start) const;
+  /// Tokens (B, T) that follow those in the cache, if there is one -> (B, T, C), what the last norm reads.
+  Tensor read(const Op& op, const Tensor& tokens, GptCache* cache) const;
+  /// (..., C) -> (..., V)
+  Tensor logits(const Tensor& x) const;
 };
 
 }  // namespace heed::models

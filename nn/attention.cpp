@@ -60,12 +60,34 @@ void watch(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
 // Keys and values that follow those in the cache, if there is one, and all that there are now.
 KeyValueCache extended(KeyValueCache* cache, const Tensor& keys, const Tensor& values) {
   if (!cache) return {keys, values};
-  if (cache->length() > 0) *cache = {cat({cache->keys, keys}, 2), cat({cache->values, values}, 2)};
-  else *cache = {keys, values};
+  cache->append(keys, values);
   return *cache;
 }
 
 }  // namespace
+
+void KeyValueCache::append(const Tensor& new_keys, const Tensor& new_values) {
+  const int64_t before = length(), now = before + new_keys.size(2);
+  if (before == 0 || grad_enabled()) {
+    keys = before ? cat({keys, new_keys}, 2) : new_keys;
+    values = before ? cat({values, new_values}, 2) : new_values;
+    return;
+  }
+  const bool fits = room && room->used == before && room->keys.size(2) >= now && keys.storage() == room->keys.storage();
+  const auto with_room = [&](const Tensor& x) {
+    Shape shape = x.shape();
+    shape[2] = 2 * now;
+    const Tensor wide = empty(shape, x.dtype());
+    wide(all, all, slice(0, before)).assign(x);
+    return wide;
+  };
+  if (!fits) room = std::make_shared<Room>(Room{with_room(keys), with_room(values), before});
+  room->keys(all, all, slice(before, now)).assign(new_keys);
+  room->values(all, all, slice(before, now)).assign(new_values);
+  room->used = now;
+  keys = room->keys(all, all, slice(0, now));
+  values = room->values(all, all, slice(0, now));
+}
 
 // --- without weights ----------------------------------------------------------------------------------------------
 
@@ -138,30 +160,52 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttendTo& what, Loc
   return out_proj(merge_heads(scaled_dot_product_attention(queries, seen.keys, seen.values, options)));
 }
 
-// --- GPT-2's packed form ------------------------------------------------------------------------------------------
+// --- as GPTs have it ----------------------------------------------------------------------------------------------
 
-CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head_count, double p, bool bias)
+CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head_count, const CausalOptions& o)
     : name(s.name()),
-      c_attn(s / "c_attn", channels, 3 * channels, bias),
-      c_proj(s / "c_proj", channels, channels, bias),
-      heads(checked_heads({"CausalSelfAttention", s.name(), s.where()}, channels, head_count)),
-      dropout(check_probability({"CausalSelfAttention", s.name(), s.where()}, p)),
-      rng(&s.rng()) {}
+      heads(o.head_size ? head_count
+                        : checked_heads({"CausalSelfAttention", s.name(), s.where()}, channels, head_count)),
+      kv_heads(o.kv_heads ? o.kv_heads : heads),
+      head_size(o.head_size ? o.head_size : channels / heads),
+      c_attn(s / "c_attn", channels, (heads + 2 * kv_heads) * head_size, o.bias),
+      c_proj(s / "c_proj", heads * head_size, channels, o.bias),
+      options(o),
+      rng(&s.rng()) {
+  const Op op{"CausalSelfAttention", s.name(), s.where()};
+  check_probability(op, o.dropout);
+  if (heads % kv_heads != 0)
+    fail<ValueError>(op, "{} heads of keys do not divide {} of queries; need heads % kv_heads == 0", kv_heads, heads);
+  if (o.qk_norm != QkNorm::weighted) return;
+  q_norm = (s / "q_norm").param("weight", {head_size}, init::ones());
+  k_norm = (s / "k_norm").param("weight", {head_size}, init::ones());
+}
 
-Tensor CausalSelfAttention::operator()(const Tensor& x, KeyValueCache* cache, Loc loc) const {
+Tensor CausalSelfAttention::operator()(const Tensor& x, KeyValueCache* cache, const RopeAngles& angles, Loc loc) const {
   const Op op{"CausalSelfAttention", name, loc};
   check_input(op, x, 3, "x", "(B, T, C)");
+  const bool turns = angles.cos.defined(), norms = options.qk_norm != QkNorm::none;
   const Tensor qkv = c_attn(x);
-  const int64_t before = cache ? cache->length() : 0;
-  const AttentionOptions options{.causal = true, .causal_offset = before, .dropout = active(dropout), .rng = rng};
-  const auto part = [&](int64_t i) { return split_heads(qkv.narrow(2, i * x.size(2), x.size(2)), heads); };
-  if (!cache) {
-    if (WatchAttention::current()) watch(part(0), part(1), options);
-    return c_proj(packed_self_attention(qkv, heads, options));
-  }
-  const KeyValueCache seen = extended(cache, part(1), part(2));
-  watch(part(0), seen.keys, options);
-  return c_proj(merge_heads(scaled_dot_product_attention(part(0), seen.keys, seen.values, options)));
+  const AttentionOptions how{.causal = true,
+                             .causal_offset = cache ? cache->length() : 0,
+                             .window = options.window,
+                             .dropout = active(options.dropout),
+                             .rng = rng};
+  if (!turns && !norms && kv_heads == heads && !cache && !WatchAttention::current())
+    return c_proj(packed_self_attention(qkv, heads, how));
+  const auto part = [&](int64_t first, int64_t count) {  // (B, T, count, D)
+    return qkv(all, all, slice(first * head_size, (first + count) * head_size))
+        .reshape({x.size(0), x.size(1), count, head_size});
+  };
+  const auto placed = [&](Tensor y, const Tensor& weight) {  // (B, count, T, D)
+    if (norms) y = rms_norm(y, weight, options.eps);
+    return (turns ? rope(y, angles) : y).transpose(1, 2);
+  };
+  const Tensor queries = placed(part(0, heads), q_norm);
+  const KeyValueCache seen =
+      extended(cache, placed(part(heads, kv_heads), k_norm), part(heads + kv_heads, kv_heads).transpose(1, 2));
+  watch(queries, seen.keys, how);
+  return c_proj(merge_heads(scaled_dot_product_attention(queries, seen.keys, seen.values, how)));
 }
 
 // --- Bahdanau's additive form -------------------------------------------------------------------------------------

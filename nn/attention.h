@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include <heed/autograd/ops.h>
 #include <heed/nn/linear.h>
 #include <heed/nn/watch_attention.h>
 
@@ -51,6 +52,15 @@ struct MultiHeadOptions {
 struct KeyValueCache {
   Tensor keys = {}, values = {};  ///< (B, H, S, D); undefined before the first step
   int64_t length() const { return keys.defined() ? keys.size(-2) : 0; }
+  /// Takes in the keys and values of the next steps. Where nothing is recorded they are written behind the others, into
+  /// memory that doubles when it is full; a copy of a cache goes its own way.
+  void append(const Tensor& new_keys, const Tensor& new_values);
+
+  struct Room {  ///< (B, H, capacity, D), shared by copies: one of them may write behind `used`
+    Tensor keys, values;
+    int64_t used;
+  };
+  std::shared_ptr<Room> room = {};  ///< of append alone
 };
 
 /// What a call of multi-head attention may be given beside x.
@@ -77,19 +87,36 @@ struct MultiHeadAttention {
   Tensor operator()(const Tensor& x, const AttendTo& what = {}, Loc loc = Loc::current()) const;
 };
 
-/// GPT-2's form of causal multi-head self-attention: one product makes Q, K and V. Parameters c_attn.weight
-/// (3C, C), c_attn.bias (3C), c_proj.weight (C, C), c_proj.bias (C), (out, in) where GPT-2's published files
-/// have (in, out). Throws ValueError if `heads` does not divide C.
+/// RMSNorm of each head's queries and keys (Dehghani et al. 2023): none, without weights, or with one for each column.
+enum class QkNorm { none, plain, weighted };
+
+struct CausalOptions {
+  double dropout = 0;     ///< of the weights
+  bool bias = true;       ///< of c_attn and c_proj
+  int64_t kv_heads = 0;   ///< heads of keys and values, each read by heads / kv_heads of queries; 0: as many as heads
+  int64_t head_size = 0;  ///< 0: channels / heads
+  QkNorm qk_norm = QkNorm::none;
+  double eps = 1e-6;                   ///< of qk_norm
+  std::optional<int64_t> window = {};  ///< a query sees that many keys at most
+};
+
+/// Causal multi-head self-attention as GPTs have it: one product makes Q, K and V. Parameters c_attn.weight (H D + 2 K
+/// D, C) for H heads and K of keys, c_attn.bias, c_proj.weight (C, H D), c_proj.bias (C), (out, in) where GPT-2's
+/// published files have (in, out); q_norm.weight and k_norm.weight (D) of QkNorm::weighted. Throws ValueError if
+/// `heads` does not divide C (without head_size), or kv_heads does not divide heads.
 struct CausalSelfAttention {
   ModuleName name;
+  int64_t heads, kv_heads, head_size;
   Linear c_attn, c_proj;
-  int64_t heads;
-  double dropout;  ///< of the weights
+  CausalOptions options;
+  Tensor q_norm, k_norm;
   Rng* rng;
 
-  CausalSelfAttention(Scope s, int64_t channels, int64_t heads, double dropout = 0, bool bias = true);
-  /// (B, T, C) -> (B, T, C); seen as (B, H, T, S). With a cache, x follows the steps in it, and joins them.
-  Tensor operator()(const Tensor& x, KeyValueCache* cache = nullptr, Loc loc = Loc::current()) const;
+  CausalSelfAttention(Scope s, int64_t channels, int64_t heads, const CausalOptions& options = {});
+  /// (B, T, C) -> (B, T, C); seen as (B, H, T, S). With a cache, x follows the steps in it, and joins them. Queries and
+  /// keys turn by `angles` (T, 1, width / 2), if there are any.
+  Tensor operator()(const Tensor& x, KeyValueCache* cache = nullptr, const RopeAngles& angles = {},
+                    Loc loc = Loc::current()) const;
 };
 
 /// A query's context is the mean of the values under softmax_s(v . tanh(W query + U value_s)).

@@ -112,6 +112,12 @@ Scope Scope::operator/(const ChildName& child) const {
   return {store_, name_->empty() ? child.text : fmt::format("{}.{}", *name_, child.text), where_};
 }
 
+Scope Scope::at(std::string_view dotted) const {
+  const size_t dot = dotted.find('.');
+  const Scope child = *this / dotted.substr(0, dot);
+  return dot == std::string_view::npos ? child : child.at(dotted.substr(dot + 1));
+}
+
 std::string Scope::full_name(const Op& op, std::string_view name) const {
   check_part(op, name);
   return name_->empty() ? std::string(name) : fmt::format("{}.{}", *name_, name);

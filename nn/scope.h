@@ -102,6 +102,9 @@ class Scope {
   /// The scope of a child: names below it begin with "child.". Throws ValueError for a malformed name.
   Scope operator/(const ChildName& child) const;
 
+  /// The scope below that a dotted name gives, "h.0.attn".
+  Scope at(std::string_view dotted) const;
+
   /// Creates, fills, names and registers one parameter. Throws ValueError if the name is taken or malformed.
   Tensor param(std::string_view name, const Shape& shape, const Init& init) const;
   /// Gives `parameter`, made in this store, a second name.

@@ -5,6 +5,7 @@
 #include <heed/nn/embedding.h>
 #include <heed/nn/init.h>
 #include <heed/nn/linear.h>
+#include <heed/nn/lora.h>
 #include <heed/nn/mask.h>
 #include <heed/nn/norm.h>
 #include <heed/nn/parameters_file.h>
@@ -77,6 +78,20 @@ std::vector<ErrorCase> sizes() {
       refuses<ValueError>("LSTM: 0 -> 3 units; need at least 1 of each", in_store([](Scope s) { nn::LSTM(s, 0, 3); })),
       refuses<ValueError>("GRU: 0 layers; need at least 1",
                           in_store([](Scope s) { nn::GRU(s, 2, 3, {.num_layers = 0}); })),
+      refuses<ValueError>("Lora in l: rank 0; need at least 1", in_store([](Scope sc) {
+                            nn::Parameters p(1);
+                            nn::Linear layer(p / "l", 2, 2);
+                            nn::Lora(p, layer, {.rank = 0}, sc.where());
+                          })),
+      refuses<ValueError>("Lora in l: the layer has one already, of rank 8; need a layer without, or merge_lora",
+                          in_store([](Scope sc) {
+                            nn::Parameters p(1);
+                            nn::Linear layer(p / "l", 2, 2);
+                            nn::Lora(p, layer);
+                            nn::Lora(p, layer, {}, sc.where());
+                          })),
+      refuses<ValueError>("CausalSelfAttention: 3 heads of keys do not divide 4 of queries; need heads % kv_heads == 0",
+                          in_store([](Scope s) { nn::CausalSelfAttention(s, 8, 4, {.kv_heads = 3}); })),
       refuses<ValueError>("MultiHeadAttention: 3 heads do not divide 4 channels; need channels % heads == 0",
                           in_store([](Scope s) { nn::MultiHeadAttention(s, 4, 4, 3); })),
       refuses<ShapeError>("xavier_uniform: the weight has shape (3); need (out, in, ...)",

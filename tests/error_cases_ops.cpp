@@ -467,6 +467,54 @@ std::vector<ErrorCase> layers() {
           [=] {
             scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), masked);
           }),
+      refuses<DTypeError>("rope_angles: positions is f32; need i64",
+                          [] {
+                            rope(real({2, 4}), real({2}));
+                          }),
+      refuses<ValueError>("rope_angles: a width of 3; need an even number, since columns turn in pairs",
+                          [] {
+                            rope(real({2, 3}), tensor({0, 1}));
+                          }),
+      refuses<DTypeError>("rope_angles: dtype is i64; need f32 or f64",
+                          [] {
+                            rope_angles(tensor({0, 1}), 4, {}, i64);
+                          }),
+      refuses<ValueError>("rope_angles: base 0; need a number above 0",
+                          [] {
+                            rope(real({2, 4}), tensor({0, 1}), {.base = 0});
+                          }),
+      refuses<ValueError>(
+          "rope_angles: a scaling of factor 0, original context 0, 1 to 4 turns; need a factor above 0, a "
+          "context of at least 0, and rising turns",
+          [] {
+            rope(real({2, 4}), tensor({0, 1}), {.scaling = {.factor = 0}});
+          }),
+      refuses<ShapeError>("rope: angles of 3 pairs for an input (2, 4); need at most 2, half its last axis",
+                          [] {
+                            rope(real({2, 4}), rope_angles(tensor({0, 1}), 6));
+                          }),
+      refuses<ShapeError>("rope: shapes (2, 1) and (2, 2) differ; need equal shapes",
+                          [] {
+                            rope(real({2, 4}), {real({2, 1}), real({2, 2})});
+                          }),
+      refuses<ShapeError>("scaled_dot_product_attention: 4 heads of q and 3 of k and v; need a multiple",
+                          [] {
+                            scaled_dot_product_attention(real({1, 4, 2, 3}), real({1, 3, 2, 3}), real({1, 3, 2, 3}));
+                          }),
+      refuses<ValueError>(
+          "scaled_dot_product_attention: a window of 0 keys; need at least 1, and causal",
+          [] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.causal = true, .window = 0});
+          }),
+      refuses<ValueError>(
+          "scaled_dot_product_attention: a window of 2 keys that is not causal; need at least 1, and causal",
+          [] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.window = 2});
+          }),
+      refuses<ValueError>("scaled_dot_product_attention: softcap -1; need a number above 0, or 0 for none",
+                          [] {
+                            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.softcap = -1});
+                          }),
       refuses<ValueError>("scaled_dot_product_attention: dropout 1; need 0 <= dropout < 1",
                           [] {
                             scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.dropout = 1});

@@ -165,6 +165,8 @@ std::vector<OpRecord> smooth() {
       "erf(x)", [](const Tensor& x) { return erf(x); }, "torch.erf(x[0])"));
   all.push_back(unary(
       "relu(x)", [](const Tensor& x) { return relu(x); }, "torch.relu(x[0])", nonzero));
+  all.push_back(unary(
+      "relu2(x)", [](const Tensor& x) { return relu2(x); }, "torch.relu(x[0]).square()", nonzero));
 
   OpRecord g = unary(
       "gelu(x, form)", [](const Tensor& x) { return gelu(x); }, "F.gelu(x[0])");

@@ -104,6 +104,39 @@ std::vector<OpRecord> norms() {
   return all;
 }
 
+std::vector<OpRecord> ropes() {
+  OpRecord r{"rope(x, positions, options)"}, a{"rope(x, angles, interleaved)"};
+  const auto turn = [&](const std::string& what, const Shape& shape, const Shape& at, const RopeOptions& o = {}) {
+    const RopeScaling& s = o.scaling;
+    const auto inputs = [=](Draw& d) { return List{d.real(shape), d.integers(0, 30, at)}; };
+    const std::string torch =
+        fmt::format("rope(x[0], x[1], {}, {}, {}, {}, {})", o.base, o.interleaved ? "True" : "False",
+                    o.width ? o.width : shape.back(), s.factor, s.original_context);
+    r.sample(
+        what, inputs, [=](const List& x) { return rope(x[0], x[1], o); }, torch);
+    a.sample(
+        what, inputs,
+        [=](const List& x) {
+          const int64_t width = o.width ? o.width : shape.back();
+          return rope(x[0], rope_angles(x[1], width, o, x[0].dtype()), o.interleaved);
+        },
+        torch);
+  };
+  turn("one head (5, 4)", {5, 4}, {5});
+  turn("(B, T, H, D)", {2, 3, 2, 6}, {3, 1});
+  turn("positions of each row", {2, 3, 4}, {2, 3});
+  turn("pairs of neighbours", {2, 3, 4}, {3}, {.interleaved = true});
+  turn("another base", {3, 8}, {3}, {.base = 100});
+  turn("some columns", {3, 7}, {3}, {.width = 4});
+  turn("some columns, neighbours", {3, 7}, {3}, {.interleaved = true, .width = 4});
+  turn("slower", {3, 8}, {3}, {.scaling = {.factor = 4}});
+  turn("slower where slow", {3, 16}, {3}, {.scaling = {.factor = 8, .original_context = 64}});
+  turn("one position for all", {3, 4}, {});
+  turn("rank 5", {2, 1, 3, 2, 2}, {3, 1});
+  turn("no steps", {0, 4}, {0});
+  return {r, a};
+}
+
 /// The shapes of q, k and v, and a mask's kind.
 struct Attention {
   std::string what;
@@ -130,9 +163,10 @@ List attention_inputs(const Attention& a, Draw& d) {
 
 std::string attention_torch(const Attention& a) {
   const AttentionOptions& o = a.options;
-  return fmt::format("attention(x[0], x[1], x[2], mask={}, causal={}, offset={}, scale={}, p={}, seed={})",
-                     a.mask == Attention::none ? "None" : "x[3]", o.causal ? "True" : "False", o.causal_offset,
-                     o.scale ? fmt::format("{}", *o.scale) : "None", o.dropout, a.seed);
+  return fmt::format(
+      "attention(x[0], x[1], x[2], mask={}, causal={}, offset={}, scale={}, p={}, seed={}, window={}, cap={})",
+      a.mask == Attention::none ? "None" : "x[3]", o.causal ? "True" : "False", o.causal_offset,
+      o.scale ? fmt::format("{}", *o.scale) : "None", o.dropout, a.seed, o.window.value_or(0), o.softcap);
 }
 
 std::vector<Attention> attention_cases() {
@@ -152,6 +186,27 @@ std::vector<Attention> attention_cases() {
       {"one query, one key", {1, 4}, {1, 4}, {1, 2}},
       {"no query", {0, 4}, {3, 4}, {3, 2}},
       {"no key", {2, 4}, {0, 4}, {0, 2}},
+      {"grouped queries, 4 heads on 2", {2, 4, 3, 2}, {2, 2, 3, 2}, {2, 2, 3, 1}},
+      {"grouped queries, causal, 6 heads on 2, one batch of keys",
+       {2, 6, 2, 2},
+       {2, 2, 2},
+       {1, 2, 2, 2},
+       {.causal = true}},
+      {"many queries on one head", {1, 3, 2, 2}, {1, 1, 3, 2}, {1, 1, 3, 2}},
+      {"grouped queries, additive mask", {1, 4, 2, 2}, {1, 2, 3, 2}, {1, 2, 3, 2}, {}, Attention::additive},
+      {"grouped queries, boolean mask", {1, 4, 2, 2}, {1, 2, 3, 2}, {1, 2, 3, 2}, {}, Attention::boolean_mask},
+      {"grouped queries, rank 5", {2, 1, 4, 1, 2}, {2, 2, 2, 3, 2}, {2, 2, 2, 3, 2}},
+      {"a window of 2", {5, 3}, {5, 3}, {5, 3}, {.causal = true, .window = 2}},
+      {"a window of 1", q, k, v, {.causal = true, .window = 1}},
+      {"a window wider than all keys", q, k, v, {.causal = true, .window = 9}},
+      {"a window behind a cache of 3", {2, 3}, {5, 3}, {5, 3}, {.causal = true, .causal_offset = 3, .window = 3}},
+      {"capped scores", q, k, v, {.softcap = 0.7}},
+      {"capped scores, additive mask", q, k, v, {.softcap = 2.0}, Attention::additive},
+      {"grouped, causal, window, cap",
+       {1, 4, 4, 2},
+       {1, 2, 4, 2},
+       {1, 2, 4, 2},
+       {.causal = true, .window = 2, .softcap = 1.5}},
   };
   for (const double p : {0.3, 0.0})
     cases.push_back({fmt::format("dropout {}", p), q, k, v, {.dropout = p}, Attention::none, 5});
@@ -256,7 +311,7 @@ std::vector<OpRecord> packed_attentions() {
 
 std::vector<OpRecord> layer_records() {
   std::vector<OpRecord> all;
-  for (auto part : {lookups_and_dropout, norms, attentions, packed_attentions})
+  for (auto part : {lookups_and_dropout, norms, ropes, attentions, packed_attentions})
     for (OpRecord& r : part()) all.push_back(std::move(r));
   return all;
 }

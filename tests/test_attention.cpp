@@ -140,7 +140,7 @@ TEST_CASE("attention: dropout drops weights while training only", "[nn][attentio
   nn::Parameters params(rng);
   const nn::CausalAttention one(params / "one", 6, 4, 0.5);
   const nn::MultiHeadAttention many(params / "many", 6, 4, 2, {.causal = true, .dropout = 0.5});
-  const nn::CausalSelfAttention packed(params / "packed", 6, 2, 0.5);
+  const nn::CausalSelfAttention packed(params / "packed", 6, 2, {.dropout = 0.5});
   const Tensor x = randn({2, 5, 6}, rng);
   const auto varies = [&](const auto& attention) { return !same_bits(attention(x), attention(x)); };
   REQUIRE((varies(one) && varies(many) && varies(packed)));

@@ -61,6 +61,13 @@ TEST_CASE("schedule: warm-up and cosine as nanoGPT's", "[schedule]") {
   CHECK(lr(5000) == Approx(1e-4));
 }
 
+TEST_CASE("schedule: a trapezoid grows, stays, and falls to the end", "[schedule]") {
+  const auto lr = train::trapezoid({.lr = 1, .min_lr = 0.1, .warmup = 3, .decay = 4, .steps = 10});
+  const std::vector<double> expected{0.25, 0.5, 0.75, 1, 1, 1, 1, 0.775, 0.55, 0.325, 0.1, 0.1};
+  for (size_t i = 0; i < expected.size(); ++i) CHECK(lr(static_cast<int64_t>(i)) == Approx(expected[i]));
+  CHECK(train::trapezoid({.lr = 2, .warmup = 0, .decay = 0, .steps = 5})(0) == 2);
+}
+
 TEST_CASE("schedule: Noam's grows to its peak at the end of warm-up and falls as the inverse root", "[schedule]") {
   const auto lr = train::noam({.model_size = 512, .warmup = 4000});
   CHECK(lr(0) == Approx(std::pow(512, -0.5) * std::pow(4000, -1.5)));
@@ -70,6 +77,9 @@ TEST_CASE("schedule: Noam's grows to its peak at the end of warm-up and falls as
 }
 
 TEST_CASE("schedule: options that make no sense are refused", "[schedule]") {
+  CHECK_THROWS_WITH(
+      train::trapezoid({.warmup = 7, .decay = 4, .steps = 10}),
+      Contains("trapezoid: 7 steps of warm-up and 4 of decay in 10; need 0 <= both, together at most that"));
   CHECK_THROWS_AS(train::warmup_cosine({.warmup = 100, .decay_steps = 99}), ValueError);
   CHECK_THROWS_AS(train::warmup_cosine({.lr = -1}), ValueError);
   CHECK_THROWS_AS(train::warmup_cosine({.warmup = -1}), ValueError);

@@ -13,6 +13,7 @@
 #include <heed/tensor/random.h>
 #include "catch.h"
 #include "difference.h"
+#include "gpt_families.h"
 
 using namespace heed;
 using nn::Cell;
@@ -148,6 +149,15 @@ TEST_CASE("composite: Gpt, tied and not, each parameter by name", "[gradcheck][c
         t.s, {.vocabulary = 7, .context = 5, .layers = 2, .heads = 2, .channels = 4, .dropout = 0.1, .tied = tied});
     const Tensor x = t.tokens(7, {2, 5}), y = t.tokens(7, {2, 5});
     t.check_all(tied ? "Gpt" : "Gpt, not tied", [&] { return cross_entropy(gpt(x), y); });
+  }
+}
+
+TEST_CASE("composite: Gpt of every family, each parameter by name", "[gradcheck][composite][gpt]") {
+  for (const auto& [name, config] : tests::gpt_families()) {
+    Setup t;
+    const models::Gpt gpt(t.s, config);
+    const Tensor x = t.tokens(7, {2, 5}), y = t.tokens(7, {2, 5});
+    t.check_all(fmt::format("Gpt as {}", name).c_str(), [&] { return cross_entropy(gpt(x), y); });
   }
 }
 

@@ -7,6 +7,7 @@
 #include <heed/train/optimizer.h>
 #include "catch.h"
 #include "difference.h"
+#include "gpt_families.h"
 #include "watch.h"
 
 using namespace heed;
@@ -68,6 +69,50 @@ TEST_CASE("gpt: parameters can be counted from the config, and GPT-2 has 124,439
     }
 }
 
+TEST_CASE("gpt: parameters of every family can be counted from the config", "[models][gpt]") {
+  for (const auto& [family, config] : tests::gpt_families()) {
+    CAPTURE(family);
+    nn::Parameters params(1);
+    const Gpt gpt(params, config);
+    CHECK(params.numel() == models::parameter_count(config));
+    CHECK(params.find("wpe.weight") == (gpt.wpe ? &params.at("wpe.weight") : nullptr));
+  }
+}
+
+TEST_CASE("gpt: of every family, the cache equals the whole pass, and no token sees a later one", "[models][gpt]") {
+  for (const auto& [family, config] : tests::gpt_families()) {
+    CAPTURE(family);
+    nn::Parameters params(3, f64);
+    const Gpt gpt(params, config);
+    const Tensor tokens = tensor({{1, 5, 2, 2, 0, 6}, {3, 3, 4, 1, 6, 0}});
+    const Tensor whole = gpt(tokens);
+    for (const bool recorded : {true, false}) {
+      const std::optional<NoGrad> guard = recorded ? std::nullopt : std::optional<NoGrad>(std::in_place);
+      models::GptCache cache = gpt.cache();
+      for (const int64_t piece : {1, 2, 1, 1, 1}) {
+        const Tensor next = gpt.next(tokens.narrow(1, cache.length(), piece), cache);
+        CHECK(largest_difference(next, whole.select(1, cache.length() - 1)) < kF64Tol);
+      }
+    }
+    const Tensor other = gpt(where(arange(6) < 5, tokens, zeros({}, i64)));  // another last token
+    CHECK(largest_difference(other.narrow(1, 0, 5), whole.narrow(1, 0, 5)) < kF64Tol);
+  }
+}
+
+TEST_CASE("gpt: a copy of a cache goes its own way", "[models][gpt]") {
+  const NoGrad guard;
+  nn::Parameters params(3, f64);
+  const Gpt gpt(params, kToy);
+  models::GptCache one = gpt.cache();
+  gpt.next(tensor({{1, 2, 3}}), one);
+  gpt.next(tensor({{4}}), one);
+  models::GptCache other = one;
+  gpt.next(tensor({{5}}), one);
+  gpt.next(tensor({{6}}), other);
+  CHECK(largest_difference(gpt.next(tensor({{7}}), one), gpt(tensor({{1, 2, 3, 4, 5, 7}})).select(1, -1)) < kF64Tol);
+  CHECK(largest_difference(gpt.next(tensor({{7}}), other), gpt(tensor({{1, 2, 3, 4, 6, 7}})).select(1, -1)) < kF64Tol);
+}
+
 TEST_CASE("gpt: weights start at N(0, 0.02), c_proj smaller, biases at 0", "[models][gpt]") {
   Rng rng(1);
   nn::Parameters params(rng);
@@ -95,7 +140,7 @@ TEST_CASE("gpt: no logit depends on a later position", "[models][gpt]") {
   const Gpt gpt(params, kToy);
   const Tensor logits = gpt(randint(0, 11, {2, 8}, rng));
   for (int64_t t = 0; t < 8; ++t) {
-    const Tensor g = grad(logits.select(1, t).sum(), gpt.wpe.weight, {.retain_graph = true});
+    const Tensor g = grad(logits.select(1, t).sum(), gpt.wpe->weight, {.retain_graph = true});
     if (t < 7) CHECK(largest(g.narrow(0, t + 1, 7 - t)) == 0);
     CHECK(largest(g[t]) > 0);
   }
@@ -132,7 +177,7 @@ TEST_CASE("gpt: attention weights of a layer are a causal distribution, and thos
 
   // The layer by hand, from those weights.
   const models::GptBlock &below = gpt.h[0], &block = gpt.h[1];
-  const Tensor x = below(gpt.wpe(gpt.wte(tokens)));
+  const Tensor x = below((*gpt.wpe)(gpt.wte(tokens)));
   const Tensor values = block.attn.c_attn(block.ln_1(x)).narrow(-1, 32, 16).reshape({2, 6, 2, 8}).transpose(1, 2);
   const Tensor mixed = matmul(weights, values).transpose(1, 2).reshape({2, 6, 16});
   const Tensor y = x + block.attn.c_proj(mixed);

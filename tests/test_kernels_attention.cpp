@@ -70,8 +70,8 @@ struct Problem {
       : shape(s),
         layout(l),
         q(s.B, s.H, s.T, s.D, l),
-        k(s.B, s.H, s.S, s.D, l),
-        v(s.B, s.H, s.S, s.Dv, l),
+        k(s.B, s.H / s.group, s.S, s.D, l),
+        v(s.B, s.H / s.group, s.S, s.Dv, l),
         out(s.B, s.H, s.T, s.Dv, l == Layout::contiguous ? l : Layout::merged),
         dout(out),
         dq(q),
@@ -136,28 +136,32 @@ void each_weight(const Problem<Real>& p, F f) {
 // The naive twin: every (B, H, T, S) array in full, in f64, by the formulas of the textbook.
 template <class Real>
 struct Twin {
-  std::vector<double> weights, dropped, dscores, lse;
+  std::vector<double> weights, dropped, dscores, lse, slopes;
   std::vector<double> dbias;
   Array<double> out, dq, dk, dv;
 
   explicit Twin(const Problem<Real>& p)
       : out(p.shape.B, p.shape.H, p.shape.T, p.shape.Dv, Layout::contiguous),
         dq(p.shape.B, p.shape.H, p.shape.T, p.shape.D, Layout::contiguous),
-        dk(p.shape.B, p.shape.H, p.shape.S, p.shape.D, Layout::contiguous),
-        dv(p.shape.B, p.shape.H, p.shape.S, p.shape.Dv, Layout::contiguous) {
+        dk(p.shape.B, p.k.H, p.shape.S, p.shape.D, Layout::contiguous),
+        dv(p.shape.B, p.v.H, p.shape.S, p.shape.Dv, Layout::contiguous) {
     const auto& s = p.shape;
     for (auto* x : {&out, &dq, &dk, &dv}) std::fill(x->data.begin(), x->data.end(), 0.0);
     weights.resize(s.B * s.H * s.T * s.S);
     dropped = dscores = weights;
-    each_weight(p, [&](int64_t b, int64_t h, int64_t i, int64_t j, int64_t at) { weights[at] = score(p, b, h, i, j); });
+    each_weight(p, [&](int64_t b, int64_t h, int64_t i, int64_t j, int64_t at) {
+      slopes.push_back(1);
+      weights[at] = score(p, b, h, i, j, slopes.back());
+    });
     for (int64_t row = 0; row < s.B * s.H * s.T; ++row) lse.push_back(softmax(&weights[row * s.S], s.S));
     each_weight(p, [&](int64_t b, int64_t h, int64_t i, int64_t j, int64_t at) {
       const double factor = p.keep ? (p.keep[at] ? double(p.options.keep_scale) : 0) : 1;
       dropped[at] = weights[at] * factor;
       for (int64_t d = 0; d < s.Dv; ++d) {
-        out(b, h, i, d) += dropped[at] * double(p.v(b, h, j, d));
-        dv(b, h, j, d) += dropped[at] * double(p.dout(b, h, i, d));
-        dscores[at] += factor * double(p.v(b, h, j, d)) * double(p.dout(b, h, i, d));  // the weights' gradient so far
+        out(b, h, i, d) += dropped[at] * double(p.v(b, h / s.group, j, d));
+        dv(b, h / s.group, j, d) += dropped[at] * double(p.dout(b, h, i, d));
+        dscores[at] +=
+            factor * double(p.v(b, h / s.group, j, d)) * double(p.dout(b, h, i, d));  // the weights' gradient so far
       }
     });
     for (int64_t row = 0; row < s.B * s.H * s.T; ++row) softmax_gradient(&weights[row * s.S], &dscores[row * s.S], s.S);
@@ -166,21 +170,27 @@ struct Twin {
       const auto& m = p.options.bias;
       if (m.data) dbias[static_cast<size_t>(m.at(b, h, i, j) - m.data)] += dscores[at];
       for (int64_t d = 0; d < s.D; ++d) {
-        dq(b, h, i, d) += double(p.options.scale) * dscores[at] * double(p.k(b, h, j, d));
-        dk(b, h, j, d) += double(p.options.scale) * dscores[at] * double(p.q(b, h, i, d));
+        dq(b, h, i, d) += double(p.options.scale) * slopes[at] * dscores[at] * double(p.k(b, h / s.group, j, d));
+        dk(b, h / s.group, j, d) += double(p.options.scale) * slopes[at] * dscores[at] * double(p.q(b, h, i, d));
       }
     });
   }
 
-  static double score(const Problem<Real>& p, int64_t b, int64_t h, int64_t i, int64_t j) {
+  // Its slope too, of the cap.
+  static double score(const Problem<Real>& p, int64_t b, int64_t h, int64_t i, int64_t j, double& slope) {
     const auto& o = p.options;
-    if (o.causal && j > i + o.offset) return -kInfinity;
+    if (o.causal && (j > i + o.offset || (o.window && j <= i + o.offset - o.window))) return -kInfinity;
     const auto& a = o.allowed;
     if (a.data && !*a.at(b, h, i, j)) return -kInfinity;
     double sum = 0;
-    for (int64_t d = 0; d < p.shape.D; ++d) sum += double(p.q(b, h, i, d)) * double(p.k(b, h, j, d));
+    for (int64_t d = 0; d < p.shape.D; ++d) sum += double(p.q(b, h, i, d)) * double(p.k(b, h / p.shape.group, j, d));
     const auto& m = o.bias;
-    return double(o.scale) * sum + (m.data ? double(*m.at(b, h, i, j)) : 0);
+    sum *= double(o.scale);
+    if (o.softcap) {
+      const double t = std::tanh(sum / double(o.softcap));
+      sum = double(o.softcap) * t, slope = 1 - t * t;
+    }
+    return sum + (m.data ? double(*m.at(b, h, i, j)) : 0);
   }
   static double softmax(double* x, int64_t n) {
     double top = -kInfinity, sum = 0;
@@ -224,7 +234,8 @@ double distance(const std::vector<Real>& a, const std::vector<double>& b) {
 template <class Real>
 void check_against_twin(Problem<Real>& p, double tolerance = kTolerance<Real>) {
   const auto& s = p.shape;
-  CAPTURE(s.B, s.H, s.T, s.S, s.D, s.Dv, int(p.layout), p.options.causal, p.options.offset, sizeof(Real));
+  CAPTURE(s.B, s.H, s.T, s.S, s.D, s.Dv, s.group, int(p.layout), p.options.causal, p.options.offset, sizeof(Real));
+  CAPTURE(p.options.window, p.options.softcap);
   const Twin<Real> twin(p);
   p.forward();
   CHECK(distance(p.out, twin.out) < tolerance);
@@ -261,6 +272,38 @@ TEMPLATE_TEST_CASE("attention: causal with an offset, either sign, equals its tw
       p.options.offset = offset;
       check_against_twin(p);
     }
+}
+
+TEMPLATE_TEST_CASE("attention: a window and capped scores equal the twin", "[kernels][attention]", float, double) {
+  for (const auto& shape : kShapes)
+    for (const int64_t window : {0, 1, 5, 33, 128, 129, 300})
+      for (const int64_t offset : {0, 40, 130}) {
+        Problem<TestType> p(shape, Layout::merged);
+        p.options.causal = true;
+        p.options.offset = offset;
+        p.options.window = window;
+        p.options.softcap = offset == 40 ? 0 : TestType(1.25);
+        check_against_twin(p);
+      }
+}
+
+TEMPLATE_TEST_CASE("attention: heads of queries share heads of keys, with every option", "[kernels][attention]", float,
+                   double) {
+  for (AttentionShape s : kShapes)
+    for (const int64_t kv_heads : {1, 2, 3})
+      for (const int64_t group : {2, 4}) {
+        s.H = kv_heads * group, s.group = group;
+        Problem<TestType> plain(s, Layout::packed);
+        check_against_twin(plain);
+        Problem<TestType> p(s, Layout::packed);
+        p.options.causal = true;
+        p.options.window = 70;
+        p.options.softcap = 2;
+        p.dropout(0.25);
+        p.mask(s.B, s.H, 1, s.S, 0.2);
+        p.add_bias(s.B, group == 2 ? s.H : 1, s.T, s.S);
+        check_against_twin(p, kTolerance<TestType> * 10);
+      }
 }
 
 TEMPLATE_TEST_CASE("attention: a boolean mask broadcasts over any dimension", "[kernels][attention]", float, double) {

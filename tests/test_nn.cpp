@@ -5,11 +5,14 @@
 #include <heed/nn/embedding.h>
 #include <heed/nn/init.h>
 #include <heed/nn/linear.h>
+#include <heed/nn/lora.h>
 #include <heed/nn/mask.h>
 #include <heed/nn/norm.h>
 #include <heed/nn/position.h>
 #include <heed/nn/scope.h>
 #include <heed/tensor/random.h>
+#include <heed/train/optimizer.h>
+#include "difference.h"
 #include "reference_files.h"
 
 using namespace heed;
@@ -219,4 +222,28 @@ TEST_CASE("masks: true where a step counts", "[nn][mask]") {
           std::vector<bool>{true, false, false, true, true, false, true, true, true});
   REQUIRE_THROWS_AS(nn::length_mask(tensor({4}), 3), ValueError);
   REQUIRE_THROWS_AS(nn::length_mask(tensor({-1}), 3), ValueError);
+}
+
+TEST_CASE("lora: starts as the layer, trains alone, and merges into the same function", "[nn]") {
+  nn::Parameters params(3, f64);
+  nn::Linear layer((nn::Scope(params) / "deep") / "layer", 4, 3);
+  Rng rng(1);
+  const Tensor x = randn({5, 4}, rng, f64), before = layer(x), w = layer.weight.clone();
+  nn::Lora(params, layer, {.rank = 2, .alpha = 6});
+  CHECK(largest_difference(layer(x), before) == 0);
+  train::SGD sgd(params, {.lr = 0.003});
+  for (int step = 0; step < 3; ++step) {
+    (layer(x) * layer(x)).sum().backward();
+    CHECK_FALSE(layer.weight.grad().defined());
+    sgd.step();
+    sgd.zero_grad();
+  }
+  CHECK(largest_difference(layer.weight, w) == 0);
+  const Tensor a = params.at("deep.layer.lora_A.weight"), b = params.at("deep.layer.lora_B.weight"), after = layer(x);
+  CHECK(largest_difference(after, before) > 0.001);
+  CHECK(largest_difference(after, linear(x, w + matmul(b, a) * 3.0, layer.bias)) < 1e-12);
+  CHECK_THROWS_WITH(nn::Lora(params, layer), Contains("Lora in deep.layer: the layer has one already, of rank 2"));
+  nn::merge_lora(layer);
+  CHECK(largest_difference(layer(x), after) < 1e-12);
+  CHECK_FALSE(layer.low_rank);
 }

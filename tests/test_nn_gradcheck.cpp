@@ -149,7 +149,7 @@ TEST_CASE("gradcheck: multi-head attention, causal with dropout, and cross with 
 
 TEST_CASE("gradcheck: packed causal self-attention", "[nn][attention][gradcheck]") {
   Setup t;
-  const nn::CausalSelfAttention attention(t.s, 4, 2, 0.3);
+  const nn::CausalSelfAttention attention(t.s, 4, 2, {.dropout = 0.3});
   t.check([&](const Tensor& x) { return attention(x); }, {t.input({2, 3, 4})}, {.rng = &t.rng});
 }
 

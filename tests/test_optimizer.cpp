@@ -1,4 +1,4 @@
-#include <heed/train/optimizer.h>
+#include <heed/train/muon.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +19,7 @@ using namespace heed;
 using train::Adagrad;
 using train::Adam;
 using train::AdamW;
+using train::Muon;
 using train::Optimizer;
 using train::RMSprop;
 using train::SGD;
@@ -136,6 +137,14 @@ TEST_CASE("optimizers: 50 steps equal PyTorch's, with every option and with grou
        make<RMSprop>(train::RMSpropOptions{.lr = 0.02, .alpha = 0.9, .weight_decay = 0.1, .momentum = 0.8})},
       {"RMSprop, centered, momentum 0.8",
        make<RMSprop>(train::RMSpropOptions{.lr = 0.02, .alpha = 0.9, .eps = 1e-3, .momentum = 0.8, .centered = true})},
+      {"Muon", make<Muon>(train::MuonOptions{.adam = {.lr = 0.02, .weight_decay = 0}})},
+      {"Muon, no Nesterov", make<Muon>(train::MuonOptions{.lr = 0.02,
+                                                          .momentum = 0.8,
+                                                          .weight_decay = 0.5,
+                                                          .nesterov = false,
+                                                          .adjust = train::MuonOptions::match_rms_adamw,
+                                                          .adam = {.lr = 0.01, .weight_decay = 0}},
+                                       {{"0.w*", {.adam = true}}})},
       {"Adagrad", make<Adagrad>(train::AdagradOptions{})},
       {"Adagrad, lr_decay", make<Adagrad>(train::AdagradOptions{.lr = 0.1, .lr_decay = 0.05, .weight_decay = 0.1})}};
   REQUIRE(expected.size() == cases.size());
@@ -279,6 +288,9 @@ TEST_CASE("optimizers: options that make no sense are refused", "[optimizer]") {
   CHECK_THROWS_AS(RMSprop(one.params, {.momentum = -1}), ValueError);
   CHECK_THROWS_AS(Adagrad(one.params, {.lr_decay = -1}), ValueError);
   CHECK_THROWS_AS(Adagrad(one.params, {.eps = NAN}), ValueError);
+  CHECK_THROWS_AS(Muon(one.params, {.momentum = 1}), ValueError);
+  CHECK_THROWS_AS(Muon(one.params, {.newton_schulz_steps = 0}), ValueError);
+  CHECK_THROWS_AS(Muon(one.params, {.weight_decay = -1, .adam = {.weight_decay = -1}}), ValueError);
   SGD sgd(one.params);
   CHECK_THROWS_WITH(sgd.set_lr(INFINITY), Contains("SGD: lr is inf"));
 }

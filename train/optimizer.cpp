@@ -31,19 +31,12 @@ bool fits(const std::string& pattern, const std::string& name, const nn::Paramet
                                        [&](const auto& tied) { return tied.second == name && names_it(tied.first); });
 }
 
-/// The moment `i` of a slot to write, null where this kind keeps none.
-template <class T>
-T* moment(const std::vector<Tensor>& moments, size_t i) {
-  return i < moments.size() ? moments[i].mutable_data<T>() : nullptr;
-}
-
 }  // namespace
 
-Optimizer::Optimizer(const char* name, const nn::Parameters& params, std::vector<std::string> moment_names, double lr,
-                     double weight_decay, bool decay_vectors, const ParameterGroups& groups, Loc loc)
-    : name_(name), first_lr_(lr), moment_names_(std::move(moment_names)) {
+Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, const Keep& keep,
+                     const ParameterGroups& groups, Loc loc)
+    : name_(name), first_lr_(lr) {
   const Op op{name, loc};
-  check_at_least_zero(op, "weight_decay", weight_decay);
   set_lr(lr, loc);
   for (const ParameterGroup& group : groups) {
     check_at_least_zero(op, "a group's lr", group.options.lr.value_or(0));
@@ -53,8 +46,6 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, std::vector
   for (const auto& [key, parameter] : params) {
     if (!parameter.is_contiguous())
       fail<ValueError>(op, "parameter '{}' is not contiguous; need elements in row-major order", key);
-    std::vector<Tensor> moments;
-    for (size_t i = 0; i < moment_names_.size(); ++i) moments.push_back(zeros(parameter.shape(), parameter.dtype()));
     const ParameterGroup* own = nullptr;
     for (size_t i = 0; i < groups.size(); ++i) {
       if (!fits(groups[i].pattern, key, params)) continue;
@@ -64,9 +55,14 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, std::vector
       own = &groups[i];
       used[i] = true;
     }
-    double decay = decay_vectors || parameter.rank() >= 2 ? weight_decay : 0;
-    if (own && own->options.weight_decay) decay = *own->options.weight_decay;
-    slots_.push_back({key, parameter, std::move(moments), own ? own->options.lr : std::nullopt, decay, 0});
+    const GroupOptions group = own ? own->options : GroupOptions{};
+    const Kept kept = keep(parameter, group);
+    check_at_least_zero(op, "weight_decay", kept.weight_decay);
+    std::vector<Tensor> moments;
+    for (size_t i = 0; i < kept.moment_names.size(); ++i)
+      moments.push_back(zeros(parameter.shape(), parameter.dtype()));
+    slots_.push_back({key, parameter, kept.moment_names, std::move(moments), group.lr ? group.lr : kept.lr,
+                      group.weight_decay.value_or(kept.weight_decay), 0});
   }
   if (slots_.empty()) fail<ValueError>(op, "there are no parameters; need the model built before its optimizer");
   for (size_t i = 0; i < groups.size(); ++i)
@@ -119,7 +115,7 @@ NamedTensors Optimizer::state() const {
   for (const Slot& slot : slots_) {
     steps.push_back(slot.steps);
     for (size_t i = 0; i < slot.moments.size(); ++i)
-      state.emplace_back(moment_names_[i] + "." + slot.name, slot.moments[i]);
+      state.emplace_back(slot.moment_names[i] + "." + slot.name, slot.moments[i]);
   }
   state[0] = {kSteps, from_vector(steps, {static_cast<int64_t>(steps.size())})};
   return state;
@@ -145,15 +141,43 @@ void Optimizer::load_state(const NamedTensors& state, Loc loc) {
   const std::vector<int64_t> steps = given[kSteps].to_vector<int64_t>();
   for (size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].steps = steps[i];
-    for (size_t m = 0; m < moment_names_.size(); ++m)
-      slots_[i].moments[m] = given[moment_names_[m] + "." + slots_[i].name].clone();
+    for (size_t m = 0; m < slots_[i].moments.size(); ++m)
+      slots_[i].moments[m] = given[slots_[i].moment_names[m] + "." + slots_[i].name].clone();
   }
 }
 
+/// Slots and their gradients as kernels see them.
+template <class T>
+std::vector<kernels::Slot<T>> Optimizer::raw(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads) {
+  std::vector<kernels::Slot<T>> all;
+  for (size_t i = 0; i < slots.size(); ++i) {
+    kernels::Slot<T>& slot = all.emplace_back(
+        kernels::Slot<T>{slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), {}, grads[i].numel()});
+    for (size_t m = 0; m < slots[i]->moments.size(); ++m) slot.moments[m] = slots[i]->moments[m].mutable_data<T>();
+  }
+  return all;
+}
+
+template <class F>
+void Optimizer::each_part(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, F f) {
+  dispatch_floating(grads[0].dtype(), [&]<class T>() {
+    kernels::for_parts(raw<T>(slots, grads), [&](const kernels::Slot<T>& part) { f(part); });
+  });
+}
+
+void Optimizer::adam(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s,
+                     double beta1, double beta2, double eps, bool decoupled_decay) {
+  dispatch_floating(grads[0].dtype(), [&]<class T>() {
+    kernels::adam(raw<T>(slots, grads),
+                  {s.lr, beta1, beta2, eps, s.weight_decay, s.number, s.grad_scale, decoupled_decay});
+  });
+}
+
 SGD::SGD(const nn::Parameters& params, const SGDOptions& options, const ParameterGroups& groups, Loc loc)
-    : Optimizer("SGD", params,
-                options.momentum != 0 ? std::vector<std::string>{"momentum_buffer"} : std::vector<std::string>{},
-                options.lr, options.weight_decay, true, groups, loc),
+    : Optimizer(
+          "SGD", params, options.lr,
+          options.momentum != 0 ? Kept{{"momentum_buffer"}, options.weight_decay} : Kept{{}, options.weight_decay},
+          groups, loc),
       options_(options) {
   check_at_least_zero({name_, loc}, "momentum", options.momentum);
   if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
@@ -162,20 +186,20 @@ SGD::SGD(const nn::Parameters& params, const SGDOptions& options, const Paramete
                      options.momentum, options.dampening);
 }
 
-void SGD::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
-  const kernels::SgdStep numbers{.lr = step.lr,
-                                 .momentum = options_.momentum,
-                                 .dampening = options_.dampening,
-                                 .weight_decay = step.weight_decay,
-                                 .nesterov = options_.nesterov,
-                                 .first = step.number == 1,
-                                 .grad_scale = step.grad_scale};
-  dispatch_floating(grads[0].dtype(), [&]<class T>() {
-    std::vector<kernels::SgdSlot<T>> raw;
-    for (size_t i = 0; i < slots.size(); ++i)
-      raw.push_back({slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), moment<T>(slots[i]->moments, 0),
-                     grads[i].numel()});
-    kernels::sgd<T>(raw, numbers);
+void SGD::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
+  const bool first = s.number == 1;  // the buffer takes the gradient as it is: dampening starts with the second step
+  each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
+    const T lr = T(s.lr), momentum = T(options_.momentum), decay = T(s.weight_decay), scale = T(s.grad_scale);
+    const T share = first ? T(1) : T(1 - options_.dampening), kept = first ? T(0) : momentum;
+    T* const buffer = a.moments[0];
+    for (int64_t i = 0; i < a.n; ++i) {
+      T g = a.g[i] * scale + decay * a.p[i];
+      if (buffer) {
+        const T b = buffer[i] = kept * buffer[i] + share * g;
+        g = options_.nesterov ? g + momentum * b : b;
+      }
+      a.p[i] -= lr * g;
+    }
   });
 }
 
@@ -194,34 +218,24 @@ Adam::Adam(const nn::Parameters& params, const AdamOptions& options, const Param
 
 Adam::Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay,
            const ParameterGroups& groups, Loc loc)
-    : Optimizer(name, params, adam_moments(options.amsgrad), options.lr, options.weight_decay, decay != Decay::matrices,
-                groups, loc),
+    : Optimizer(
+          name, params, options.lr,
+          [&](const Tensor& parameter, const GroupOptions&) {
+            const bool decays = decay != Decay::matrices || parameter.rank() >= 2;
+            return Kept{adam_moments(options.amsgrad), decays ? options.weight_decay : 0};
+          },
+          groups, loc),
       options_(options),
       decay_(decay) {
   const Op op{name, loc};
   check_share(op, "beta1", options.beta1);
   check_share(op, "beta2", options.beta2);
   check_at_least_zero(op, "eps", options.eps);
+  check_at_least_zero(op, "weight_decay", options.weight_decay);
 }
 
 void Adam::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
-  const kernels::AdamStep numbers{.lr = step.lr,
-                                  .beta1 = options_.beta1,
-                                  .beta2 = options_.beta2,
-                                  .eps = options_.eps,
-                                  .weight_decay = step.weight_decay,
-                                  .step = step.number,
-                                  .grad_scale = step.grad_scale,
-                                  .decoupled_decay = decay_ != Decay::gradient};
-  dispatch_floating(grads[0].dtype(), [&]<class T>() {
-    std::vector<kernels::AdamSlot<T>> raw;
-    for (size_t i = 0; i < slots.size(); ++i) {
-      const std::vector<Tensor>& moments = slots[i]->moments;
-      raw.push_back({slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), moment<T>(moments, 0),
-                     moment<T>(moments, 1), grads[i].numel(), moment<T>(moments, 2)});
-    }
-    kernels::adam<T>(raw, numbers);
-  });
+  adam(slots, grads, step, options_.beta1, options_.beta2, options_.eps, decay_ != Decay::gradient);
 }
 
 AdamW::AdamW(const nn::Parameters& params, const AdamWOptions& options, const ParameterGroups& groups, Loc loc)
@@ -246,7 +260,7 @@ std::vector<std::string> rmsprop_moments(const RMSpropOptions& options) {
 }  // namespace
 
 RMSprop::RMSprop(const nn::Parameters& params, const RMSpropOptions& options, const ParameterGroups& groups, Loc loc)
-    : Optimizer("RMSprop", params, rmsprop_moments(options), options.lr, options.weight_decay, true, groups, loc),
+    : Optimizer("RMSprop", params, options.lr, Kept{rmsprop_moments(options), options.weight_decay}, groups, loc),
       options_(options) {
   const Op op{name_, loc};
   check_share(op, "alpha", options.alpha);
@@ -254,43 +268,44 @@ RMSprop::RMSprop(const nn::Parameters& params, const RMSpropOptions& options, co
   check_at_least_zero(op, "momentum", options.momentum);
 }
 
-void RMSprop::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
-  const kernels::RmsPropStep numbers{.lr = step.lr,
-                                     .alpha = options_.alpha,
-                                     .eps = options_.eps,
-                                     .weight_decay = step.weight_decay,
-                                     .momentum = options_.momentum,
-                                     .grad_scale = step.grad_scale};
-  dispatch_floating(grads[0].dtype(), [&]<class T>() {
-    std::vector<kernels::RmsPropSlot<T>> raw;
-    for (size_t i = 0; i < slots.size(); ++i) {
-      const std::vector<Tensor>& moments = slots[i]->moments;
-      raw.push_back({slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), moment<T>(moments, 0),
-                     options_.centered ? moment<T>(moments, 1) : nullptr,
-                     options_.momentum > 0 ? moment<T>(moments, moments.size() - 1) : nullptr, grads[i].numel()});
+void RMSprop::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
+  each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
+    const T lr = T(s.lr), alpha = T(options_.alpha), rest = T(1 - options_.alpha), eps = T(options_.eps),
+            decay = T(s.weight_decay), momentum = T(options_.momentum), scale = T(s.grad_scale);
+    T* const square = a.moments[0];
+    T* const mean = options_.centered ? a.moments[1] : nullptr;
+    T* const buffer = options_.momentum > 0 ? a.moments[options_.centered ? 2 : 1] : nullptr;
+    for (int64_t i = 0; i < a.n; ++i) {
+      const T g = a.g[i] * scale + decay * a.p[i];
+      T variance = square[i] = alpha * square[i] + rest * g * g;
+      if (mean) {
+        const T m = mean[i] += rest * (g - mean[i]);
+        variance -= m * m;
+      }
+      T step = g / (std::sqrt(variance) + eps);
+      if (buffer) step = buffer[i] = momentum * buffer[i] + step;
+      a.p[i] -= lr * step;
     }
-    kernels::rmsprop<T>(raw, numbers);
   });
 }
 
 Adagrad::Adagrad(const nn::Parameters& params, const AdagradOptions& options, const ParameterGroups& groups, Loc loc)
-    : Optimizer("Adagrad", params, {"sum"}, options.lr, options.weight_decay, true, groups, loc), options_(options) {
+    : Optimizer("Adagrad", params, options.lr, Kept{{"sum"}, options.weight_decay}, groups, loc), options_(options) {
   const Op op{name_, loc};
   check_at_least_zero(op, "lr_decay", options.lr_decay);
   check_at_least_zero(op, "eps", options.eps);
 }
 
-void Adagrad::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
-  const kernels::AdagradStep numbers{.lr = step.lr / (1 + static_cast<double>(step.number - 1) * options_.lr_decay),
-                                     .eps = options_.eps,
-                                     .weight_decay = step.weight_decay,
-                                     .grad_scale = step.grad_scale};
-  dispatch_floating(grads[0].dtype(), [&]<class T>() {
-    std::vector<kernels::AdagradSlot<T>> raw;
-    for (size_t i = 0; i < slots.size(); ++i)
-      raw.push_back({slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), moment<T>(slots[i]->moments, 0),
-                     grads[i].numel()});
-    kernels::adagrad<T>(raw, numbers);
+void Adagrad::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
+  each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
+    const T lr = T(s.lr / (1 + static_cast<double>(s.number - 1) * options_.lr_decay)), eps = T(options_.eps),
+            decay = T(s.weight_decay), scale = T(s.grad_scale);
+    T* const sum = a.moments[0];
+    for (int64_t i = 0; i < a.n; ++i) {
+      const T g = a.g[i] * scale + decay * a.p[i];
+      sum[i] += g * g;
+      a.p[i] -= lr * g / (std::sqrt(sum[i]) + eps);
+    }
   });
 }
 

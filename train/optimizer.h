@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -10,12 +11,18 @@
 #include <heed/nn/scope.h>
 #include <heed/tensor/io/safetensors.h>
 
+namespace heed::kernels {
+template <class T>
+struct Slot;
+}  // namespace heed::kernels
+
 namespace heed::train {
 
 /// What some parameters have in place of the optimiser's own options.
 struct GroupOptions {
   std::optional<double> lr = {};            ///< set_lr() later scales it in proportion
   std::optional<double> weight_decay = {};  ///< of vectors too
+  bool adam = false;                        ///< of Muon: by AdamW, as embeddings and the output layer want it
 };
 /// The parameters whose name, or a tied one's second name, fits a pattern: "*.bias", "h.[0-3].*", with *, ? and [...]
 /// as in a shell.
@@ -57,8 +64,9 @@ class Optimizer {
   struct Slot {
     std::string name;
     Tensor parameter;
-    std::vector<Tensor> moments;  // in the order of moment_names_
-    std::optional<double> lr;     // of its group
+    std::vector<std::string> moment_names;
+    std::vector<Tensor> moments;
+    std::optional<double> lr;  // of its group
     double weight_decay;
     int64_t steps;
   };
@@ -68,18 +76,38 @@ class Optimizer {
     int64_t number;
     double grad_scale;
   };
+  /// What an optimiser keeps of a parameter: its moments, zeros at first, its decay, and a learning rate of its own.
+  struct Kept {
+    std::vector<std::string> moment_names;
+    double weight_decay;
+    std::optional<double> lr = {};
+  };
+  using Keep = std::function<Kept(const Tensor& parameter, const GroupOptions& group)>;
   /// Throws ValueError if `params` is empty, or if an `lr` or `weight_decay` is negative or not finite.
-  Optimizer(const char* name, const nn::Parameters& params, std::vector<std::string> moment_names, double lr,
-            double weight_decay, bool decay_vectors, const ParameterGroups& groups, Loc loc);
+  Optimizer(const char* name, const nn::Parameters& params, double lr, const Keep& keep, const ParameterGroups& groups,
+            Loc loc);
+  /// The same of every parameter.
+  Optimizer(const char* name, const nn::Parameters& params, double lr, const Kept& kept, const ParameterGroups& groups,
+            Loc loc)
+      : Optimizer(
+            name, params, lr, [&](const Tensor&, const GroupOptions&) { return kept; }, groups, loc) {}
   /// Updates slots of one dtype.
   virtual void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
                       const Step& step) const = 0;
+
+  template <class T>
+  static std::vector<kernels::Slot<T>> raw(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads);
+  /// AdamW's step, or with decay into the gradient Adam's.
+  static void adam(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step,
+                   double beta1, double beta2, double eps, bool decoupled_decay);
+  /// Calls f(part) for parts of all slots, in parallel.
+  template <class F>
+  static void each_part(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, F f);
 
   const char* name_;
 
  private:
   double lr_, first_lr_;
-  std::vector<std::string> moment_names_;
   std::vector<Slot> slots_;
 };
 

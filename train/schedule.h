@@ -22,6 +22,17 @@ struct WarmupCosine {
 /// Throws ValueError if decay_steps < warmup, or if a rate or a count is negative.
 Schedule warmup_cosine(const WarmupCosine& options, Loc loc = Loc::current());
 
+struct Trapezoid {
+  double lr = 1e-3;
+  double min_lr = 0;     ///< reached at the end
+  int64_t warmup = 100;  ///< steps of linear growth; step 0 has lr / (warmup + 1)
+  int64_t decay = 500;   ///< steps of linear fall, the last ones
+  int64_t steps = 2000;  ///< in all
+};
+/// Warm-up, stable, decay (Haegele et al. 2024).
+/// Throws ValueError if warmup + decay > steps, or if a rate or a count is negative.
+Schedule trapezoid(const Trapezoid& options, Loc loc = Loc::current());
+
 struct Noam {
   int64_t model_size = 512;
   int64_t warmup = 4000;  ///< steps of linear growth

@@ -27,7 +27,8 @@ struct Attention {
   Tensor out, lse;
   double scale;
   bool causal;
-  int64_t offset;
+  int64_t offset, window;
+  double softcap;
   Mask allowed, bias;
   Tensor keep;  // (B, H, T, S), contiguous
   double keep_scale;
@@ -41,10 +42,14 @@ struct Attention {
         scale(options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))))),
         causal(options.causal),
         offset(options.causal_offset),
+        window(options.window.value_or(0)),
+        softcap(options.softcap),
         keep(kept),
         keep_scale(1 / (1 - options.dropout)) {}
 
-  kernels::AttentionShape shape() const { return {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3)}; }
+  kernels::AttentionShape shape() const {
+    return {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3), k.size(1) ? q.size(1) / k.size(1) : 1};
+  }
 
   template <class T>
   kernels::AttentionOptions<T> options() const {
@@ -52,6 +57,8 @@ struct Attention {
     o.scale = static_cast<T>(scale);
     o.causal = causal;
     o.offset = offset;
+    o.window = window;
+    o.softcap = static_cast<T>(softcap);
     o.allowed = allowed.view<bool>();
     o.bias = bias.view<T>();
     if (keep.defined()) o.keep = keep.data<bool>();
@@ -59,9 +66,10 @@ struct Attention {
     return o;
   }
 
-  /// Of a product over all heads that is `width` wide, half of it where the mask is causal.
+  /// Of a product over all heads that is `width` wide, half of it where the mask is causal, or what its window leaves.
   void count(int64_t width) const {
-    kernels::count_flops(q.size(0) * q.size(1) * q.size(2) * k.size(2) * width * (causal ? 1 : 2));
+    const int64_t S = k.size(2), keys = window ? std::min(2 * window, S) : S;
+    kernels::count_flops(q.size(0) * q.size(1) * q.size(2) * keys * width * (causal ? 1 : 2));
   }
 
   void forward() const {
@@ -87,6 +95,16 @@ struct Attention {
 
 Shape leading(const Tensor& x) { return Shape(std::span<const int64_t>(x.shape().begin(), size_t(x.rank() - 2))); }
 
+/// Heads of keys and values that groups of q's heads share; 0 where q has as many, or one of them a single head that
+/// broadcasts.
+int64_t shared_heads(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v) {
+  if (q.rank() < 4 || k.rank() < 3 || v.rank() < 3) return 0;
+  const int64_t heads = q.size(-3), shared = k.size(-3);
+  if (shared != v.size(-3) || shared == heads || heads <= 1 || shared < 1) return 0;
+  if (heads % shared != 0) fail<ShapeError>(op, "{} heads of q and {} of k and v; need a multiple", heads, shared);
+  return shared;
+}
+
 Shape with_matrix(Shape batch, int64_t rows, int64_t columns) {
   batch.push_back(rows);
   batch.push_back(columns);
@@ -98,7 +116,12 @@ struct Checked {
   Shape weights;         // (..., T, S)
 };
 
-void check_dropout(const Op& op, const AttentionOptions& options) {
+void check_options(const Op& op, const AttentionOptions& options) {
+  if (options.window && (*options.window < 1 || !options.causal))
+    fail<ValueError>(op, "a window of {} keys{}; need at least 1, and causal", *options.window,
+                     options.causal ? "" : " that is not causal");
+  if (!(options.softcap >= 0 && std::isfinite(options.softcap)))
+    fail<ValueError>(op, "softcap {}; need a number above 0, or 0 for none", options.softcap);
   if (!(options.dropout >= 0 && options.dropout < 1))
     fail<ValueError>(op, "dropout {}; need 0 <= dropout < 1", options.dropout);
   if (options.dropout > 0 && !options.rng)
@@ -115,14 +138,22 @@ Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, c
     fail<ShapeError>(op, "q {} and k {} differ in width; need q.shape[-1] == k.shape[-1]", q.shape(), k.shape());
   if (k.size(-2) != v.size(-2))
     fail<ShapeError>(op, "k {} and v {} differ in length; need k.shape[-2] == v.shape[-2]", k.shape(), v.shape());
-  check_dropout(op, options);
-  const Shape batch =
-      broadcast_shapes(op, broadcast_shapes(op, leading(q), leading(k), "leading axes"), leading(v), "leading axes");
-  const auto expanded = [&](const Tensor& x) {
-    const Shape shape = with_matrix(batch, x.size(-2), x.size(-1));
-    return x.shape() == shape ? x : x.expand(shape, op.where);
+  check_options(op, options);
+  const int64_t shared = shared_heads(op, q, k, v);
+  const auto leading_of = [&](const Tensor& x) {
+    Shape shape = leading(x);
+    if (shared) shape[shape.rank() - 1] = 1;
+    return shape;
   };
-  Checked c{expanded(q), expanded(k), expanded(v), options.mask, with_matrix(batch, q.size(-2), k.size(-2))};
+  const Shape batch = broadcast_shapes(op, broadcast_shapes(op, leading_of(q), leading_of(k), "leading axes"),
+                                       leading_of(v), "leading axes");
+  const auto expanded = [&](const Tensor& x) {
+    Shape shape = with_matrix(batch, x.size(-2), x.size(-1));
+    if (shared) shape[shape.rank() - 3] = x.size(-3);
+    return x.shape() == shape ? x : x.expand(shape);
+  };
+  Checked c{expanded(q), expanded(k), expanded(v), options.mask, {}};
+  c.weights = with_matrix(leading(c.q), q.size(-2), k.size(-2));
   if (c.mask.defined()) {
     if (c.mask.dtype() != boolean) check_same_dtype(op, q, c.mask);
     check_mask_fits(op, c.mask, c.weights);
@@ -202,7 +233,7 @@ Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOp
         op, "the input {} does not split into q, k and v of {} heads; need (B, T, 3 C) with C a multiple of {}",
         qkv.shape(), heads, heads);
   if (options.mask.defined()) fail<ValueError>(op, "a mask; need none (causal alone), or scaled_dot_product_attention");
-  check_dropout(op, options);
+  check_options(op, options);
   const int64_t B = qkv.size(0), T = qkv.size(1), C = qkv.size(2) / 3;
   const Tensor keep = draw_keep({B, heads, T, T}, options);
   const Tensor x = kernels::contiguous(qkv), out = empty({B, T, C}, x.dtype());

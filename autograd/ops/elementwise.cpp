@@ -246,6 +246,13 @@ Tensor relu(const Tensor& x, Loc loc) {
                   }}});
 }
 
+Tensor relu2(const Tensor& x, Loc loc) {
+  const Op op{"relu2", loc};
+  check_floating(op, x);
+  return record(op, map(x, [](auto v) { return v > 0 || v != v ? v * v : decltype(v)(0); }),
+                {{x, [x](const Tensor& g) { return g * relu(x) * 2; }}});
+}
+
 Tensor silu(const Tensor& x, Loc loc) {
   return unary({"silu", loc}, Unary::silu, x, [x](const Tensor& g) {
     const Tensor s = sigmoid(x);

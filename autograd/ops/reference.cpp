@@ -53,11 +53,26 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   return weight.defined() ? y * weight : y;
 }
 
+namespace {
+
+/// k or v with a head for each of q's: of grouped queries, each repeated.
+Tensor heads_for(const Tensor& q, const Tensor& k) {
+  if (q.rank() < 4 || q.size(-3) <= k.size(-3) || k.size(-3) <= 1) return k;
+  Shape shape = k.unsqueeze(-3).shape();
+  shape[shape.rank() - 3] = q.size(-3) / k.size(-3);
+  return k.unsqueeze(-3).expand(shape).flatten(-4, -3);
+}
+
+}  // namespace
+
 Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options, const Tensor& keep) {
-  const int64_t T = q.size(-2), S = k.size(-2);
-  Tensor scores = matmul(q, k.mT()) * options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
+  const int64_t T = q.size(-2), S = k.size(-2), c = options.causal_offset;
+  Tensor scores =
+      matmul(q, heads_for(q, k).mT()) * options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
   Tensor hidden = zeros({T, S}, boolean);  // true: may not attend
-  if (options.causal) hidden = logical_not(tril(ones({T, S}, boolean), options.causal_offset));
+  if (options.causal) hidden = logical_not(tril(ones({T, S}, boolean), c));
+  if (options.window) hidden = logical_or(hidden, tril(ones({T, S}, boolean), c - *options.window));
+  if (options.softcap > 0) scores = tanh(scores / options.softcap) * options.softcap;
   if (options.mask.defined() && options.mask.dtype() == boolean) hidden = logical_or(hidden, logical_not(options.mask));
   if (options.mask.defined() && options.mask.dtype() != boolean) scores = scores + options.mask;
   scores = masked_fill(scores, hidden, -INFINITY);
@@ -70,7 +85,7 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOption
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options,
                                     const Tensor& keep) {
-  return matmul(attention_weights(q, k, options, keep), v);
+  return matmul(attention_weights(q, k, options, keep), heads_for(q, v));
 }
 
 Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOptions& options, const Tensor& keep) {

@@ -28,9 +28,16 @@ int64_t grain(int64_t work_per_item) {
   return std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, work_per_item));
 }
 
-// Shares of a head's backward pass, so that all threads have work of equal size where heads are few.
+// At most, by a query.
+template <class Real>
+int64_t keys_seen(const AttentionShape& shape, const AttentionOptions<Real>& options) {
+  return options.window ? std::min(options.window, shape.S) : shape.S;
+}
+
+// Shares of a backward pass through one head of keys and all heads that read it, so that all threads have work of equal
+// size where heads are few.
 int64_t parts_of(const AttentionShape& s) {
-  const int64_t heads = s.B * s.H, threads = num_threads(), tiles = (s.T + kTileQueries - 1) / kTileQueries;
+  const int64_t heads = s.B * s.H / s.group, threads = num_threads(), tiles = (s.T + kTileQueries - 1) / kTileQueries;
   if (heads % threads == 0 || heads >= 4 * threads) return 1;
   return std::clamp<int64_t>(tiles / 2, 1, threads);
 }
@@ -46,7 +53,7 @@ void write_rows(int64_t rows, int64_t width, Real factor, const Real* from, cons
 template <class Real>
 bool is_shared(const Strided<Real, 4>& dbias, const AttentionShape& s, int64_t parts) {
   return dbias.data &&
-         ((s.B > 1 && !dbias.strides[0]) || (s.H > 1 && !dbias.strides[1]) || (parts > 1 && !dbias.strides[2]));
+         ((s.B > 1 && !dbias.strides[0]) || (s.H > s.group && !dbias.strides[1]) || (parts > 1 && !dbias.strides[2]));
 }
 
 // Then each slot of shares adds to a sum of its own.
@@ -89,7 +96,7 @@ void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<co
   if (shape.T == 0) return;
   const ForwardCall<Real> call{shape, q, k, v, options, out, lse};
   const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
-  const int64_t work = queries * shape.S * (shape.D + shape.Dv);
+  const int64_t work = queries * keys_seen(shape, options) * (shape.D + shape.Dv);
   parallel_for(shape.B * shape.H * shares, grain(work), [&](int64_t begin, int64_t end) {
     const Scratch<Real> scratch(forward_scratch(shape, queries));
     for (int64_t i = begin; i < end; ++i) {
@@ -106,11 +113,12 @@ template <class Real>
 void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>& saved,
                         const AttentionOptions<Real>& options, Strided<Real, 3> dq, Strided<Real, 3> dk,
                         Strided<Real, 3> dv, Strided<Real, 4> dbias) {
-  const int64_t heads = shape.B * shape.H, parts = parts_of(shape), shares = heads * parts;
+  const int64_t kv_heads = shape.H / shape.group, heads = shape.B * kv_heads, parts = parts_of(shape),
+                shares = heads * parts;
   const int64_t dk_size = shape.S * padded(shape.D), dv_size = shape.S * padded(shape.Dv), sums = dk_size + dv_size;
   const auto finish = [&](int64_t head, const Real* from) {
-    write_rows(shape.S, shape.D, options.scale, from, dk, head / shape.H, head % shape.H);
-    write_rows(shape.S, shape.Dv, Real(1), from + dk_size, dv, head / shape.H, head % shape.H);
+    write_rows(shape.S, shape.D, options.scale, from, dk, head / kv_heads, head % kv_heads);
+    write_rows(shape.S, shape.Dv, Real(1), from + dk_size, dv, head / kv_heads, head % kv_heads);
   };
   // a head in one share leaves its sums at once; parts of a head keep theirs until all are there
   const Scratch<Real> partial(parts > 1 ? shares * sums : 0);
@@ -118,8 +126,10 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
     const int64_t head = share / parts;
     Real* into = parts > 1 ? partial.data() + share * sums : scratch;
     std::fill_n(into, sums, Real(0));
-    attend_backward(BackwardCall<Real>{shape, saved, options, dq, add_bias_to, parts}, head / shape.H, head % shape.H,
-                    share % parts, into, into + dk_size, scratch + (parts > 1 ? 0 : sums));
+    const BackwardCall<Real> call{shape, saved, options, dq, add_bias_to, parts};
+    for (int64_t i = 0; i < shape.group; ++i)
+      attend_backward(call, head / kv_heads, head % kv_heads * shape.group + i, share % parts, into, into + dk_size,
+                      scratch + (parts > 1 ? 0 : sums));
     if (parts == 1) finish(head, into);
   };
   const int64_t scratch_size = backward_scratch(shape) + (parts > 1 ? 0 : sums);
@@ -134,7 +144,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
     });
     bias_sums.add_to_target();
   } else {
-    const int64_t work = shape.T * shape.S * (3 * shape.D + 2 * shape.Dv) / parts;
+    const int64_t work = shape.group * shape.T * keys_seen(shape, options) * (3 * shape.D + 2 * shape.Dv) / parts;
     parallel_for(shares, grain(work), [&](int64_t begin, int64_t end) {
       const Scratch<Real> scratch(scratch_size);
       for (int64_t i = begin; i < end; ++i) run(i, dbias, scratch.data());

@@ -5,11 +5,13 @@
 
 namespace heed::kernels {
 
-/// B batch, H heads, T queries, S keys, D width of a query and a key, Dv width of a value.
+/// B batch, H heads, T queries, S keys, D width of a query and a key, Dv width of a value. `group` heads of queries
+/// read one head of keys and values, of which there are H / group (Ainslie et al. 2023).
 /// q, k, v and the output are (B, H, rows) by strides with dense rows behind: they may lie inside one packed (B, T, 3C)
 /// array, or be (B, T, H, Dv). Masks are (B, H, T, S) by strides.
 struct AttentionShape {
-  int64_t B, H, T, S, D, Dv;
+  int64_t B, H, T, S, D, Dv, group = 1;
+  int64_t kv_head(int64_t h) const { return h / group; }
 };
 
 /// What the scores pass through on their way to weights. Masks combine: a key must be seen through each.
@@ -18,6 +20,8 @@ struct AttentionOptions {
   Real scale = 1;                  // of q k^T
   bool causal = false;             // query i sees the keys j <= i + offset only
   int64_t offset = 0;              // of causal: the keys that came before query 0, as with a cache
+  int64_t window = 0;              // of causal: a query sees that many keys at most, the last; 0: all
+  Real softcap = 0;                // scores become softcap tanh(score / softcap), before masks; 0: as they are
   Strided<const bool, 4> allowed;  // true: the query may attend to the key
   Strided<const Real, 4> bias;     // added to the scaled scores; -inf hides a key
   const bool* keep = nullptr;      // dropout: (B, H, T, S), false drops the weight

@@ -58,19 +58,27 @@ HWY_INLINE void differentiate_softmax(const Place& at, const Real* lse, const Re
 }
 
 template <class Real>
+HWY_INLINE void multiply(int64_t n, const Real* factors, Real* x) {
+  const Tag<Real> d;
+  for (int64_t i = 0; i < n; i += kLanes<Real>)
+    hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::LoadU(d, factors + i)), d, x + i);
+}
+
+template <class Real>
 void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
-              const PaddedRows<Real>& keys, Real* scores, Real* dweights, Real* dk, Real* dv) {
+              const PaddedRows<Real>& keys, Real* scores, Real* dweights, Real* slopes, Real* dk, Real* dv) {
   const auto& shape = call.shape;
   const auto& [q, k, v, out, dout, lse] = call.saved;
-  const int64_t lanes = columns<Real>(at);
-  tile_product<Stored::plain>(at.keys, lanes, shape.D, k.at(at.b, at.h, at.key), k.strides[2], tile.q_transposed,
+  const int64_t lanes = columns<Real>(at), head = shape.kv_head(at.h);
+  tile_product<Stored::plain>(at.keys, lanes, shape.D, k.at(at.b, head, at.key), k.strides[2], tile.q_transposed,
                               kTileQueries, false, scores, kTileQueries);
-  tile_product<Stored::plain>(at.keys, lanes, shape.Dv, v.at(at.b, at.h, at.key), v.strides[2], tile.dout_transposed,
+  tile_product<Stored::plain>(at.keys, lanes, shape.Dv, v.at(at.b, head, at.key), v.strides[2], tile.dout_transposed,
                               kTileQueries, false, dweights, kTileQueries);
-  mask_scores(call.options, at, scores);
+  mask_scores(call.options, at, scores, slopes);
   if (call.options.keep) drop(shape, call.options, at, dweights);
   differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
   if (call.dbias.data) with_mask(call.dbias, at, dweights, [](Real ds, Real& sum) { sum += ds; });
+  if (call.options.softcap) multiply<Real>(at.keys * kTileQueries, slopes, dweights);
   if (call.options.keep) drop(shape, call.options, at, scores);
   tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.Dv), at.queries, scores, kTileQueries, tile.dout.data,
                               tile.dout.row, true, dv + at.key * padded(shape.Dv), padded(shape.Dv));
@@ -115,15 +123,17 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
   Room<Real> room{scratch};
   Real* scores = room.take(kTileKeys * kTileQueries);
   Real* dweights = room.take(kTileKeys * kTileQueries);
-  const auto keys = as_padded(shape.S, shape.D, k.at(b, h, 0), k.strides[2], room.take(shape.S * padded(shape.D)));
+  Real* slopes = room.take(kTileKeys * kTileQueries);
+  const auto keys =
+      as_padded(shape.S, shape.D, k.at(b, shape.kv_head(h), 0), k.strides[2], room.take(shape.S * padded(shape.D)));
   for (int64_t query = 0; query < shape.T; query += kTileQueries) {
     if (!takes_tile(part, call.parts, query / kTileQueries)) continue;
-    Place at{b, h, query, std::min(kTileQueries, shape.T - query), 0, 0};
+    Place at{b, h, query, std::min(kTileQueries, shape.T - query), tile_of(first_key(call.options, query)), 0};
     const auto tile = start(call, at, room);
-    const int64_t seen = visible_keys(call.options, query + at.queries - 1, shape.S);
+    const int64_t seen = last_key(call.options, query + at.queries - 1, shape.S);
     for (; at.key < seen; at.key += kTileKeys) {
       at.keys = std::min(kTileKeys, seen - at.key);
-      if (!all_hidden(call.options, at)) see_keys(call, at, tile, keys, scores, dweights, dk, dv);
+      if (!all_hidden(call.options, at)) see_keys(call, at, tile, keys, scores, dweights, slopes, dk, dv);
     }
     for (int64_t i = 0; i < at.queries; ++i)
       for (int64_t j = 0; j < shape.D; ++j)

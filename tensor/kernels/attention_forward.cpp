@@ -70,9 +70,9 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
               int64_t value_row, Real* tile, Real* shrink) {
   const auto& [shape, q, k, v, options, out, lse] = call;
   const int64_t width = padded(shape.Dv);
-  tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, k.at(at.b, at.h, at.key), k.strides[2],
-                              queries.transposed, kTileQueries, false, tile, kTileQueries);
-  mask_scores(options, at, tile);
+  tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, k.at(at.b, shape.kv_head(at.h), at.key),
+                              k.strides[2], queries.transposed, kTileQueries, false, tile, kTileQueries);
+  mask_scores<Real>(options, at, tile, nullptr);
   soften(at.keys, columns<Real>(at), tile, queries.top, queries.sum, shrink);
   if (options.keep) drop(shape, options, at, tile);
   for (int64_t i = 0; i < at.queries; ++i)
@@ -127,16 +127,16 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
   };
   for (int64_t t = 0; t < tiles; ++t) start(call, b, h, tile(t));
   const bool direct = shape.Dv % kLanes<Real> == 0;
-  const int64_t seen = visible_keys(call.options, end - 1, shape.S);
+  const int64_t seen = last_key(call.options, end - 1, shape.S);
   // keys outside, tiles of queries inside: a block of keys and values stays in cache for all tiles
-  for (int64_t key = 0; key < seen; key += kTileKeys) {
-    const Real* value = call.v.at(b, h, key);
+  for (int64_t key = tile_of(first_key(call.options, begin)); key < seen; key += kTileKeys) {
+    const Real* value = call.v.at(b, shape.kv_head(h), key);
     if (!direct) pad_rows(std::min(kTileKeys, seen - key), shape.Dv, value, call.v.strides[2], values, width);
     for (int64_t t = 0; t < tiles; ++t) {
       const auto queries = tile(t);
-      const int64_t last = visible_keys(call.options, queries.query + queries.queries - 1, shape.S);
+      const int64_t last = last_key(call.options, queries.query + queries.queries - 1, shape.S);
       const Place at{b, h, queries.query, queries.queries, key, std::min(kTileKeys, last - key)};
-      if (at.keys <= 0 || all_hidden(call.options, at)) continue;
+      if (at.keys <= 0 || key + at.keys <= first_key(call.options, at.query) || all_hidden(call.options, at)) continue;
       see_keys(call, at, queries, direct ? value : values, direct ? call.v.strides[2] : width, scores, shrink);
     }
   }

@@ -49,18 +49,40 @@ bool all_hidden(const AttentionOptions<Real>& options, const Place& at) {
   return true;
 }
 
-// The causal rule: key j hides from queries i < j - offset.
+// Hides a row of scores, one key's, from the queries [begin, end) of the tile.
 template <class Real>
-HWY_INLINE void hide_future(const AttentionOptions<Real>& options, const Place& at, Real* tile) {
+HWY_INLINE void hide(int64_t begin, int64_t end, Real* row) {
   const Tag<Real> d;
-  for (int64_t j = 0; j < at.keys; ++j) {
-    const int64_t hidden = std::min(at.key + j - options.offset - at.query, kTileQueries);
-    for (int64_t i = 0; i < hidden; i += kLanes<Real>) {
-      Real* s = tile + j * kTileQueries + i;
-      const auto before = hn::Lt(hn::Iota(d, 0), hn::Set(d, static_cast<Real>(hidden - i)));
-      hn::StoreU(hn::IfThenElse(before, hn::Set(d, kMinusInfinity<Real>), hn::LoadU(d, s)), d, s);
-    }
+  for (int64_t i = begin / kLanes<Real> * kLanes<Real>; i < end; i += kLanes<Real>) {
+    const auto query = hn::Iota(d, static_cast<Real>(i));
+    const auto hidden =
+        hn::And(hn::Ge(query, hn::Set(d, static_cast<Real>(begin))), hn::Lt(query, hn::Set(d, static_cast<Real>(end))));
+    hn::StoreU(hn::IfThenElse(hidden, hn::Set(d, kMinusInfinity<Real>), hn::LoadU(d, row + i)), d, row + i);
   }
+}
+
+// The causal rule: key j hides from queries i < j - offset, and with a window from those i >= j - offset + window.
+template <class Real>
+HWY_INLINE void hide_out_of_sight(const AttentionOptions<Real>& options, const Place& at, Real* tile) {
+  for (int64_t j = 0; j < at.keys; ++j) {
+    const int64_t own = at.key + j - options.offset - at.query;
+    hide<Real>(0, std::min(own, kTileQueries), tile + j * kTileQueries);
+    if (options.window)
+      hide<Real>(std::max<int64_t>(own + options.window, 0), columns<Real>(at), tile + j * kTileQueries);
+  }
+}
+
+// Scores become c tanh(score / c). If slopes is given, it gets the derivatives.
+template <class Real>
+HWY_INLINE void cap_scores(Real c, const Place& at, Real* tile, Real* slopes) {
+  const Tag<Real> d;
+  const auto one = hn::Set(d, Real(1)), cap = hn::Set(d, c), inverse = hn::Set(d, 1 / c);
+  for (int64_t j = 0; j < at.keys; ++j)
+    for (int64_t i = j * kTileQueries; i < j * kTileQueries + columns<Real>(at); i += kLanes<Real>) {
+      const auto t = tanh(hn::Mul(hn::LoadU(d, tile + i), inverse));
+      hn::StoreU(hn::Mul(cap, t), d, tile + i);
+      if (slopes) hn::StoreU(hn::NegMulAdd(t, t, one), d, slopes + i);
+    }
 }
 
 // Applies f to each element of the tile with its element of a mask. Row by row of the mask: that is how it
@@ -73,10 +95,11 @@ HWY_INLINE void with_mask(const Strided<Element, 4>& mask, const Place& at, Real
       f(tile[j * kTileQueries + i], first[i * mask.strides[2] + j * mask.strides[3]]);
 }
 
-// Everything that comes between q k^T and softmax.
+// Everything that comes between q k^T and softmax; slopes, if given and scores are capped, get the caps' derivatives.
 template <class Real>
-HWY_INLINE void mask_scores(const AttentionOptions<Real>& options, const Place& at, Real* tile) {
-  if (options.causal) hide_future(options, at, tile);
+HWY_INLINE void mask_scores(const AttentionOptions<Real>& options, const Place& at, Real* tile, Real* slopes) {
+  if (options.softcap) cap_scores(options.softcap, at, tile, slopes);
+  if (options.causal) hide_out_of_sight(options, at, tile);
   if (options.bias.data) with_mask(options.bias, at, tile, [](Real& s, Real bias) { s += bias; });
   if (options.allowed.data)
     with_mask(options.allowed, at, tile, [](Real& s, bool allowed) { s = allowed ? s : kMinusInfinity<Real>; });

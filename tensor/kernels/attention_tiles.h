@@ -25,11 +25,17 @@ struct Room {
   Real* take(int64_t n) { return std::exchange(free, free + n); }
 };
 
-/// Keys that query i can see at most: the causal rule hides the rest.
+/// The keys [first, last) that query i can see at most: the causal rule hides those after, its window those before.
 template <class Real>
-int64_t visible_keys(const AttentionOptions<Real>& options, int64_t i, int64_t S) {
+int64_t last_key(const AttentionOptions<Real>& options, int64_t i, int64_t S) {
   return options.causal ? std::clamp<int64_t>(i + options.offset + 1, 0, S) : S;
 }
+template <class Real>
+int64_t first_key(const AttentionOptions<Real>& options, int64_t i) {
+  return options.window ? std::max<int64_t>(i + options.offset + 1 - options.window, 0) : 0;
+}
+/// Keys are taken in tiles that begin at multiples of kTileKeys.
+constexpr int64_t tile_of(int64_t key) { return key / kTileKeys * kTileKeys; }
 
 template <class Real>
 struct ForwardCall {
@@ -69,11 +75,11 @@ constexpr bool takes_tile(int64_t part, int64_t parts, int64_t tile) {
 
 /// Elements of working memory that attend_backward needs.
 constexpr int64_t backward_scratch(const AttentionShape& s) {
-  return kTileQueries * (s.D + s.Dv + 2 * padded(s.D) + padded(s.Dv) + 2) + 2 * kTileKeys * kTileQueries +
+  return kTileQueries * (s.D + s.Dv + 2 * padded(s.D) + padded(s.Dv) + 2) + 3 * kTileKeys * kTileQueries +
          s.S * padded(s.D);
 }
 
-/// Share `part` of one head: writes dq of its queries, and adds its part of the gradients of keys, before
+/// Share `part` of head h: writes dq of its queries, and adds its part of the gradients of keys, before
 /// scale, to dk (S, padded(D)) and of values to dv (S, padded(Dv)).
 template <class Real>
 void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk, Real* dv,

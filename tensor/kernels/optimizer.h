@@ -1,92 +1,55 @@
-// One step of an optimiser on many parameters, in one pass over their memory. Formulas and defaults are PyTorch's.
-//
-// T: float or double. grad_scale multiplies the gradients as they are read (the factor of clipping by norm, or 1).
+// One step of an optimiser on many parameters, in one pass over their memory. T: float or double.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <span>
+#include <vector>
+
+#include <heed/tensor/parallel.h>
 
 namespace heed::kernels {
 
-/// n elements of a parameter, its gradient and its running moments (zero before the first step); with AMSGrad also the
-/// largest v so far, else null.
+/// n elements of a parameter, its gradient and its running moments, zero before the first step; null where there is
+/// none.
 template <class T>
-struct AdamSlot {
+struct Slot {
   T* p;
   const T* g;
-  T* m;
-  T* v;
+  T* moments[3];
   int64_t n;
-  T* v_max = nullptr;
 };
+
+/// Calls f(part) for parts of all slots, in parallel over the parts of all slots together.
+template <class T, class Function>
+void for_parts(const std::vector<Slot<T>>& slots, Function f) {
+  constexpr int64_t kPart = 4096, kGrain = 16384;  // elements
+  std::vector<Slot<T>> parts;
+  int64_t elements = 0;
+  for (Slot<T> slot : slots) {
+    elements += slot.n;
+    for (int64_t left = slot.n; left > 0; left -= kPart) {
+      slot.n = std::min(kPart, left);
+      parts.push_back(slot);
+      slot.p += kPart, slot.g += kPart;
+      for (T*& moment : slot.moments)
+        if (moment) moment += kPart;
+    }
+  }
+  const int64_t count = static_cast<int64_t>(parts.size());
+  parallel_for(count, kGrain * count / std::max<int64_t>(1, elements) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(parts[static_cast<size_t>(i)]);
+  });
+}
 
 struct AdamStep {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
-  int64_t step = 1;  ///< of this update, from 1: for the bias corrections
-  double grad_scale = 1;
-  bool decoupled_decay =
-      true;  ///< AdamW: p shrinks by lr * weight_decay; else Adam: weight_decay * p joins the gradient
+  int64_t step = 1;             ///< of this update, from 1: for the bias corrections
+  double grad_scale = 1;        ///< multiplies the gradients as they are read
+  bool decoupled_decay = true;  ///< AdamW: p shrinks by lr weight_decay; else Adam: weight_decay p joins the gradient
 };
 
-/// Loshchilov and Hutter 2019, algorithm 2.
+/// Loshchilov and Hutter 2019, algorithm 2; moments m, v, and with AMSGrad the largest v so far.
 template <class T>
-void adam(std::span<const AdamSlot<T>> slots, const AdamStep& step);
-
-/// n elements of a parameter, its gradient and its momentum buffer (null if momentum is 0).
-template <class T>
-struct SgdSlot {
-  T* p;
-  const T* g;
-  T* momentum;
-  int64_t n;
-};
-
-struct SgdStep {
-  double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
-  bool nesterov = false;
-  bool first = false;  ///< the buffer takes the gradient as it is: dampening starts with the second step
-  double grad_scale = 1;
-};
-
-template <class T>
-void sgd(std::span<const SgdSlot<T>> slots, const SgdStep& step);
-
-/// n elements of a parameter, its gradient and the running mean of its squares; if centred also the gradient's running
-/// mean, and with momentum its buffer, each else null.
-template <class T>
-struct RmsPropSlot {
-  T* p;
-  const T* g;
-  T* square;
-  T* mean;
-  T* momentum;
-  int64_t n;
-};
-
-struct RmsPropStep {
-  double lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0;
-  double grad_scale = 1;
-};
-
-template <class T>
-void rmsprop(std::span<const RmsPropSlot<T>> slots, const RmsPropStep& step);
-
-/// n elements of a parameter, its gradient and the sum of its squares.
-template <class T>
-struct AdagradSlot {
-  T* p;
-  const T* g;
-  T* sum;
-  int64_t n;
-};
-
-struct AdagradStep {
-  double lr = 1e-2, eps = 1e-10, weight_decay = 0;
-  double grad_scale = 1;
-};
-
-/// Duchi et al. 2011.
-template <class T>
-void adagrad(std::span<const AdagradSlot<T>> slots, const AdagradStep& step);
+void adam(const std::vector<Slot<T>>& slots, const AdamStep& step);
 
 }  // namespace heed::kernels

@@ -36,12 +36,33 @@ def hidden_softmax(scores, hidden):
     return torch.softmax(scores.masked_fill(hidden & ~dead, -math.inf), -1).masked_fill(dead, 0)
 
 
-def attention(q, k, v, mask=None, causal=False, offset=0, scale=None, p=0, seed=0, weights=False):
+def rope(x, positions, base, interleaved, width, factor, original, low=1.0, high=4.0):
+    f = base ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
+    if original:
+        kept = ((original * f / (2 * math.pi) - low) / (high - low)).clamp(0, 1)
+        f = kept * f + (1 - kept) * f / factor
+    else:
+        f = f / factor
+    turn = torch.polar(torch.ones(()).double(), positions.double().unsqueeze(-1) * f)
+    part, rest = x[..., :width], x[..., width:]
+    a, b = (part[..., 0::2], part[..., 1::2]) if interleaved else part.chunk(2, -1)
+    z = torch.complex(a.double(), b.double()) * turn
+    turned = torch.stack([z.real, z.imag], -1).flatten(-2) if interleaved else torch.cat([z.real, z.imag], -1)
+    return torch.cat([turned.to(x.dtype), rest], -1)
+
+
+def attention(q, k, v, mask=None, causal=False, offset=0, scale=None, p=0, seed=0, window=0, cap=0, weights=False):
     T, S, D = q.shape[-2], k.shape[-2], q.shape[-1]
+    if q.dim() > 3 and k.shape[-3] not in (1, q.shape[-3]):
+        k, v = (x.repeat_interleave(q.shape[-3] // x.shape[-3], -3) for x in (k, v))
     scores = q @ k.mT * (1 / math.sqrt(D) if scale is None else scale)
+    if cap:
+        scores = cap * torch.tanh(scores / cap)
     hidden = torch.zeros(T, S, dtype=torch.bool)
     if causal:
         hidden = ~torch.ones(T, S, dtype=torch.bool).tril(offset)
+    if window:
+        hidden = hidden | torch.ones(T, S, dtype=torch.bool).tril(offset - window)
     if mask is not None and mask.dtype == torch.bool:
         hidden = hidden | ~mask
     elif mask is not None:

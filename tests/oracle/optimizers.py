@@ -3,11 +3,17 @@
 
     optimizers.py > tests/reference/optimizer_steps.json
 
-The net, its first values and its loss are those of the test. Written with PyTorch 1.13.1.
+The net, its first values and its loss are those of the test. Written with PyTorch 2.15, whose Muon takes its products
+in bfloat16: here in the parameters' own dtype.
 """
+import inspect
 import json
 
 import torch
+import torch.optim._muon
+
+exec(inspect.getsource(torch.optim._muon._zeropower_via_newtonschulz).replace("torch.bfloat16", "grad.dtype"),
+     torch.optim._muon.__dict__)
 
 FIRST = {
     "0.weight": [[-0.2109, -0.4976], [-0.1413, -0.3420], [-0.2524, 0.6976]],
@@ -48,6 +54,22 @@ def plain(kind, **options):
     return lambda p: kind(p.values(), **options)
 
 
+class Both:
+    """Matrices by Muon, the others by AdamW."""
+    def __init__(self, p, adam=(), adam_lr=3e-4, **options):
+        matrices = [x for n, x in p.items() if x.dim() == 2 and n not in adam]
+        rest = [x for n, x in p.items() if x.dim() != 2 or n in adam]
+        self.parts = [torch.optim.Muon(matrices, **options), torch.optim.AdamW(rest, lr=adam_lr, weight_decay=0)]
+
+    def zero_grad(self):
+        for part in self.parts:
+            part.zero_grad()
+
+    def step(self):
+        for part in self.parts:
+            part.step()
+
+
 o = torch.optim
 CASES = {
     "SGD, momentum 0.9, Nesterov": plain(o.SGD, lr=0.1, momentum=0.9, nesterov=True),
@@ -61,6 +83,9 @@ CASES = {
     "RMSprop, centered": plain(o.RMSprop, lr=0.05, alpha=0.9, centered=True, eps=1e-3),
     "RMSprop, momentum 0.8": plain(o.RMSprop, lr=0.02, alpha=0.9, weight_decay=0.1, momentum=0.8),
     "RMSprop, centered, momentum 0.8": plain(o.RMSprop, lr=0.02, alpha=0.9, momentum=0.8, centered=True, eps=1e-3),
+    "Muon": lambda p: Both(p, adam_lr=0.02),
+    "Muon, no Nesterov": lambda p: Both(p, ["0.weight"], adam_lr=0.01, lr=0.02, nesterov=False, momentum=0.8, weight_decay=0.5,
+                                        adjust_lr_fn="match_rms_adamw"),
     "Adagrad": plain(o.Adagrad),
     "Adagrad, lr_decay": plain(o.Adagrad, lr=0.1, lr_decay=0.05, weight_decay=0.1),
 }
