@@ -115,8 +115,8 @@ double validation_loss(const models::Gpt& gpt, const std::vector<TokenBatch>& wi
 }
 
 void check_length(const Corpus& corpus, const Run& run) {
-  const auto train = std::ssize(corpus.tokens(Part::train)), validation = std::ssize(corpus.tokens(Part::validation));
-  if (train <= run.model.context || validation < 2)
+  const size_t train = corpus.tokens(Part::train).size(), validation = corpus.tokens(Part::validation).size();
+  if (train <= static_cast<size_t>(run.model.context) || validation < 2)
     fail<FileError>(
         {"gpt train"},
         "{} is too short: {} characters to train on and {} to validate on; need more than the context, {}, and 2",
@@ -137,7 +137,8 @@ int train_gpt(const GptTrainFlags& flags) {
   std::optional<ModelConfig> config;
   if (flags.resume) config = ModelConfig::read(directory);
   Run run = config ? resumed_run(*config) : new_run(flags);
-  const Corpus corpus = config ? Corpus::from_text(run.text, read_chars(*config)) : Corpus::from_text(run.text);
+  const Corpus corpus =
+      config ? Corpus::from_text(run.text, read_tokenizer(directory, *config)) : Corpus::from_text(run.text);
   run.model.vocabulary = corpus.vocabulary();
   check_length(corpus, run);
   make_directory(directory);
@@ -171,7 +172,7 @@ int train_gpt(const GptTrainFlags& flags) {
       [&] {
         return Measurements{{"val_loss", validation_loss(gpt, windows)}};
       },
-      [&] { save_gpt(directory, params, model, corpus.chars(), training); });
+      [&] { save_gpt(directory, params, model, corpus.tokenizer(), training); });
 
   if (report.interrupted) {
     fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed gpt train --resume --out {}\n", report.steps,
@@ -191,14 +192,14 @@ namespace {
 constexpr int64_t kMostOnPage = 96;  // characters: more cannot be told apart in a matrix
 
 /// The prompt, or if there is none a line break (or else the first character), which is not printed.
-std::vector<int64_t> prompt_ids(const Chars& chars, const std::string& prompt) {
+std::vector<int64_t> prompt_ids(const Tokenizer& tokenizer, const std::string& prompt) {
   try {
-    if (!prompt.empty()) return chars.encode(prompt);
+    if (!prompt.empty()) return tokenizer.encode(prompt);
   } catch (const ValueError& error) {
     throw UsageError(error.what());
   }
   try {
-    return chars.encode("\n");
+    return tokenizer.encode("\n");
   } catch (const ValueError&) {
     return {0};
   }

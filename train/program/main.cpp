@@ -15,6 +15,7 @@
 
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/seq2seq.h>
+#include <heed/train/program/tokenizer.h>
 #include <heed/train/program/usage.h>
 #include <heed/train/translator.h>
 
@@ -22,7 +23,8 @@ namespace heed::train::program {
 namespace {
 
 constexpr int64_t kMostSeed = int64_t{1} << 53;  // what JSON can hold
-constexpr const char* kRunGroup = "The run";     // the group of the options that decide a training run
+constexpr int64_t kMostVocabulary = 1'000'000;
+constexpr const char* kRunGroup = "The run";  // the group of the options that decide a training run
 
 /// Makes `app` ask for one of its commands if none is given.
 void require_command(CLI::App& app) {
@@ -147,11 +149,51 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = sample_gpt(*flags); });
 }
 
+void add_gpt_prepare(CLI::App& gpt, int& exit_code) {
+  const auto flags = std::make_shared<PrepareFlags>();
+  CLI::App* command = gpt.add_subcommand("prepare", "Write a text as token ids, for --text of gpt train");
+  command->add_option("--text", flags->text, "UTF-8 text; its last 10% validates")->required()->type_name("FILE");
+  command->add_option("--tokenizer", flags->tokenizer, "tokenizer.json, or a directory with one")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--out", flags->out, "directory of train.bin, val.bin and tokenizer.json")
+      ->required()
+      ->type_name("DIR");
+  command->add_flag("--keep-cr", flags->keep_cr, "take the text byte for byte, with CR at line ends");
+  command->callback([flags, &exit_code] { exit_code = prepare(*flags); });
+}
+
 void add_gpt(CLI::App& app, int& exit_code) {
   CLI::App* gpt = app.add_subcommand("gpt", "Generative pretrained transformers, character by character");
   require_command(*gpt);
   add_gpt_train(*gpt, exit_code);
+  add_gpt_prepare(*gpt, exit_code);
   add_gpt_sample(*gpt, exit_code);
+}
+
+// --- heed tokenizer ------------------------------------------------------------------------------------------------
+
+void add_tokenizer(CLI::App& app, int& exit_code) {
+  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Byte-level BPE: text to token ids, and back");
+  require_command(*tokenizer);
+  const auto add = [&](const char* name, const char* about, const char* file, const char* text,
+                       int (*run)(const TokenizerFlags&)) {
+    const auto flags = std::make_shared<TokenizerFlags>();
+    CLI::App* command = tokenizer->add_subcommand(name, about);
+    command->add_option("--tokenizer", flags->tokenizer, file)->required()->type_name("FILE|DIR");
+    command->add_option("text", flags->text, text)->type_name("FILE");
+    command->callback([flags, run, &exit_code] { exit_code = run(*flags); });
+    return std::pair(command, flags);
+  };
+  const auto [train, flags] = add("train", "Learn a vocabulary", "tokenizer.json to write, or a directory for one",
+                                  "UTF-8 text to learn (default: stdin)", train_tokenizer);
+  add_option(train, "--vocabulary", flags->vocabulary, "N", whole_number(256, kMostVocabulary),
+             fmt::format("tokens, special ones included (default: {})", kBpeVocabulary));
+  train->add_option("--special", flags->special, fmt::format("tokens that are never cut (default: {})", kEndOfText))
+      ->type_name("TEXT");
+  const char* read = "a tokenizer.json, or a directory with one";
+  add("encode", "Print the ids of a text", read, "UTF-8 text (default: stdin)", encode);
+  add("decode", "Print the text of ids", read, "ids with spaces between (default: stdin)", decode);
 }
 
 // --- heed seq2seq --------------------------------------------------------------------------------------------------
@@ -227,6 +269,7 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   add_gpt(app, exit_code);
   add_seq2seq(app, exit_code);
+  add_tokenizer(app, exit_code);
   try {
     app.parse(argc, argv);
     return exit_code;

@@ -309,6 +309,13 @@ const std::string& Bpe::token(int64_t id, Loc loc) const {
   return tokens_[id];
 }
 
+bool Bpe::cuts_at_spaces() const {
+  return pieces_ && !space_first_ && std::none_of(special_.begin(), special_.end(), [](const SpecialToken& token) {
+           const std::u32string text = decode_utf8(token.text);
+           return token.strip_left || token.strip_right || std::any_of(text.begin(), text.end(), is_space);
+         });
+}
+
 /// Merges the tokens of one piece after the other.
 class Bpe::Merger {
  public:

@@ -42,6 +42,9 @@ class Bpe {
   const std::string& token(int64_t id, Loc loc = Loc::current()) const;
   const std::vector<SpecialToken>& special() const { return special_; }
 
+  /// Whether a piece begins at every space that follows no white space.
+  bool cuts_at_spaces() const;
+
   /// Throws ValueError for a byte that the vocabulary lacks: none does that heed trained.
   std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;
   /// The bytes of `ids`; not UTF-8 if they end within a character. Throws IndexError.
