@@ -2,6 +2,7 @@
 #include <set>
 
 #include <heed/train/data/corpus.h>
+#include <heed/train/data/text.h>
 #include "catch.h"
 
 using namespace heed;
@@ -23,6 +24,12 @@ TEST_CASE("corpus: the last tenth is the validation split", "[data]") {
   CHECK_THROWS_WITH(Corpus::from_text("abd", Chars::from_text("abc")), Contains("unknown characters \"d\""));
   CHECK_THROWS_AS(Corpus::from_text(""), ValueError);
   CHECK_THROWS_WITH(Corpus::from_file("/no/such/file"), Contains("Corpus::from_file: cannot read"));
+}
+
+TEST_CASE("corpus: line ends of Windows and a byte order mark are no characters, other \"\\r\" are", "[data]") {
+  CHECK(unix_text("\xEF\xBB\xBFone\r\ntwo\rthree\r\n\r\n\r") == "one\ntwo\rthree\n\n\r");
+  CHECK(unix_text("one\n\xEF\xBB\xBF") == "one\n\xEF\xBB\xBF");
+  CHECK(unix_text("").empty());
 }
 
 TEST_CASE("corpus: a batch's windows are those that torch.randint chooses, and y follows x", "[data]") {

@@ -82,7 +82,7 @@ Corpus Corpus::from_text(std::string_view text, Tokenizer tokenizer, Loc loc) {
 Corpus Corpus::from_text(std::string_view text, Loc loc) { return from_text(text, Chars::from_text(text, loc), loc); }
 
 Corpus Corpus::from_file(const std::filesystem::path& path, Loc loc) {
-  return from_text(read_text(path, Op{"Corpus::from_file", loc}), loc);
+  return from_text(unix_text(read_text(path, Op{"Corpus::from_file", loc})), loc);
 }
 
 Corpus Corpus::from_directory(const std::filesystem::path& directory, std::optional<Tokenizer> tokenizer, Loc loc) {

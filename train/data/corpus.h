@@ -48,7 +48,7 @@ constexpr const char *kTrainFile = "train.bin", *kValidationFile = "val.bin";  /
 
 class Corpus {
  public:
-  /// The text of a UTF-8 file, with the vocabulary of all its characters. Throws FileError as read_text does.
+  /// The unix_text of a UTF-8 file, with the vocabulary of all its characters. Throws FileError as read_text does.
   static Corpus from_file(const std::filesystem::path& path, Loc loc = Loc::current());
   /// Throws ValueError if the text is empty or not UTF-8.
   static Corpus from_text(std::string_view text, Loc loc = Loc::current());
