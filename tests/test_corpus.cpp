@@ -69,7 +69,7 @@ TEST_CASE("corpus: windows predict every token of the split but the first exactl
   std::string text;
   for (int i = 0; i < 1000; ++i) text += static_cast<char>('a' + (i * i) % 26);
   const Corpus corpus = Corpus::from_text(text);
-  const auto tokens = corpus.tokens(Part::validation);  // 100: 99 to predict
+  const Ids tokens = corpus.tokens(Part::validation).to_vector();  // 100: 99 to predict
   for (const auto& [batch, context] :
        {std::pair<int64_t, int64_t>{4, 8}, {1, 1}, {3, 33}, {2, 99}, {5, 200}, {100, 7}}) {
     CAPTURE(batch, context);

@@ -33,12 +33,10 @@ Json to_json(const GptTraining& t) {
 }  // namespace
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-              const Chars& chars, const GptTraining& training) {
-  const Json json = {{"model", kKind},
-                     {"heed", HEED_VERSION},
-                     {"config", to_json(model)},
-                     {"training", to_json(training)},
-                     {"tokenizer", parse_json(chars.to_json())}};
+              const Tokenizer& tokenizer, const GptTraining& training) {
+  const Json json = {
+      {"model", kKind}, {"heed", HEED_VERSION}, {"config", to_json(model)}, {"training", to_json(training)}};
+  tokenizer.save(directory / kTokenizerFile);
   write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
   params.save(directory / kWeightsFile);
 }
@@ -57,9 +55,10 @@ models::GptConfig read_gpt_config(const ModelConfig& config) {
           .gelu = static_cast<Gelu>(c.choice("gelu", kGelu))};
 }
 
-Chars read_chars(const ModelConfig& config) {
+Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config) {
   config.choice("model", {kKind});
-  return Chars::from_json(config.at("tokenizer").dump());
+  if (config.has("tokenizer")) return Chars::from_json(config.at("tokenizer").dump());
+  return Tokenizer::load(directory);
 }
 
 GptTraining read_gpt_training(const ModelConfig& config) {
@@ -85,9 +84,9 @@ static models::GptConfig checked_config(const std::filesystem::path& directory, 
 SavedGpt::SavedGpt(const std::filesystem::path& directory) : SavedGpt(directory, ModelConfig::read(directory)) {}
 
 SavedGpt::SavedGpt(const std::filesystem::path& directory, const ModelConfig& config)
-    : tokenizer(read_chars(config)), params(rng), gpt(params, checked_config(directory, config)) {
+    : tokenizer(read_tokenizer(directory, config)), params(rng), gpt(params, checked_config(directory, config)) {
   if (tokenizer.size() != gpt.config.vocabulary)
-    fail<FileError>({"model"}, "'{}' has a tokenizer of {} characters for a vocabulary of {}; need equal numbers",
+    fail<FileError>({"model"}, "'{}' has a tokenizer of {} tokens for a vocabulary of {}; need equal numbers",
                     (directory / kConfigFile).string(), tokenizer.size(), gpt.config.vocabulary);
   params.load(directory / kWeightsFile);
 }

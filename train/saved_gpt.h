@@ -7,7 +7,7 @@
 
 #include <heed/models/gpt.h>
 #include <heed/tensor/random.h>
-#include <heed/train/data/tokenizer/chars.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 
 namespace heed::train {
 
@@ -26,16 +26,16 @@ struct GptTraining {
 
 /// Writes DIRECTORY/model.safetensors and config.json.
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-              const Chars& chars, const GptTraining& training);
+              const Tokenizer& tokenizer, const GptTraining& training);
 
 /// What config.json says. Throws FileError if it is not a GPT's or makes no sense.
 models::GptConfig read_gpt_config(const ModelConfig& config);
-Chars read_chars(const ModelConfig& config);
+Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config);
 GptTraining read_gpt_training(const ModelConfig& config);
 
 /// A trained model and its tokenizer, with the parameters and the generator that its modules hold on to.
 struct SavedGpt {
-  Chars tokenizer;
+  Tokenizer tokenizer;
   Rng rng;
   nn::Parameters params;
   models::Gpt gpt;

@@ -47,17 +47,22 @@ const char* utf16_order(std::string_view text) {
 
 }  // namespace
 
+void check_text(std::string_view text, const std::filesystem::path& path, size_t before, size_t& line, const Op& op) {
+  if (const char* order = before == 0 ? utf16_order(text) : nullptr)
+    fail<FileError>(op, "\"{0}\" looks like UTF-16; need UTF-8: iconv -f UTF-16{1} -t UTF-8 \"{0}\" > utf8.txt",
+                    path.string(), order);
+  const size_t bad = find_invalid_utf8(text);
+  line += std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(bad, text.size())), '\n');
+  if (bad != text.npos)
+    fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path.string(),
+                    before + bad, static_cast<unsigned char>(text[bad]), line);
+}
+
 std::string read_text(const std::filesystem::path& path, const Op& op) {
   std::string text = read_bytes(path, op);
   if (text.empty()) fail<FileError>(op, "\"{}\" is empty; need text", path.string());
-  if (const char* order = utf16_order(text))
-    fail<FileError>(op, "\"{0}\" looks like UTF-16; need UTF-8: iconv -f UTF-16{1} -t UTF-8 \"{0}\" > utf8.txt",
-                    path.string(), order);
-  if (const size_t bad = find_invalid_utf8(text); bad != text.npos) {
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n');
-    fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path.string(),
-                    bad, static_cast<unsigned char>(text[bad]), line);
-  }
+  size_t line = 1;
+  check_text(text, path, 0, line, op);
   return text;
 }
 

@@ -13,8 +13,8 @@ namespace heed::train::program {
 /// What the command line says; a preset fills what it leaves out.
 struct GptTrainFlags : TrainFlags {
   GptTrainFlags() : TrainFlags{.out = "out/gpt"} {}
-  std::string text, preset = "cpu";
-  std::optional<int64_t> batch, context, layers, heads, channels;
+  std::string text, tokenizer, preset = "cpu";
+  std::optional<int64_t> vocabulary, batch, context, layers, heads, channels;
   std::optional<double> dropout, lr;
   bool keep_cr = false;
 };

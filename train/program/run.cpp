@@ -24,10 +24,14 @@ int say_interrupted(const char* command, const TrainingReport& report, const Tra
   return 130;
 }
 
-void print_report(const TrainingReport& report, int64_t parameters, double val_loss) {
-  const Json json = {{"parameters", parameters},        {"steps", report.steps},
-                     {"train_loss", report.train_loss}, {"val_loss", val_loss},
-                     {"seconds", report.seconds},       {"tokens_per_s", report.tokens_per_second},
+void print_report(const TrainingReport& report, int64_t parameters) {
+  const Json json = {{"parameters", parameters},
+                     {"steps", report.steps},
+                     {"train_loss", report.train_loss},
+                     {"val_loss", report.evaluation[0].second},
+                     {"bits_per_byte", report.evaluation[1].second},
+                     {"seconds", report.seconds},
+                     {"tokens_per_s", report.tokens_per_second},
                      {"peak_mib", peak_mib()}};
   fmt::print("{}\n", dump_json(json));
 }

@@ -35,8 +35,8 @@ int say_interrupted(const char* command, const TrainingReport& report, const Tra
 
 // One JSON object on stdout, for --json.
 
-/// Of a GPT; val_loss in nats a character.
-void print_report(const TrainingReport& report, int64_t parameters, double val_loss);
+/// Of a GPT; its evaluation is val_loss, in nats a token, and bits_per_byte.
+void print_report(const TrainingReport& report, int64_t parameters);
 
 /// Of a translator, with the scores of its translations of sentences held out.
 void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch,
