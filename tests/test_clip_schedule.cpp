@@ -33,6 +33,17 @@ TEST_CASE("clip: gradients above the norm are brought down to it together, and t
   CHECK(train::grad_norm(two.params) == Approx(2.5).epsilon(1e-5));
 }
 
+TEST_CASE("clip: the limit is divided by the norm and 1e-6, as PyTorch's clip_grad_norm_", "[clip]") {
+  CHECK(train::clip_scale(1e-6, 1e-6) == Approx(0.5).epsilon(1e-12));
+  CHECK(train::clip_scale(3e-6, 1e-6) == Approx(0.25).epsilon(1e-12));
+  CHECK(train::clip_scale(0.9e-6, 1e-6) == Approx(1 / 1.9).epsilon(1e-12));  // below the limit already
+  const Two two;
+  two.a.set_grad(tensor({3e-6, 0.0}));
+  train::clip_grad_norm(two.params, 1e-6);
+  CHECK(two.a.grad().at<float>({0}) == Approx(0.75e-6).epsilon(1e-5));
+  CHECK(train::clip_scale(1, 1) == Approx(1 / (1 + 1e-6)).epsilon(1e-12));
+}
+
 TEST_CASE("clip: absent gradients count as zero, and a norm beyond f32 is still a number", "[clip]") {
   const Two two;
   CHECK(train::grad_norm(two.params) == 0);

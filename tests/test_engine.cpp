@@ -331,6 +331,11 @@ TEST_CASE("checkpoint: backward draws the same numbers again, and leaves the gen
   y.sum().backward();
   CHECK(runs == 2);
   CHECK(rng.random() == after.random());
+  const Tensor z = checkpoint(segment, {x.detach().set_requires_grad()}, &rng);
+  rng.random();  // what was drawn between the two passes is not drawn again
+  Rng later = rng;
+  z.sum().backward();
+  CHECK(rng.random() == later.random());
   const Tensor kept = dropout(ones({50}, f64), 0.5, same);
   const Tensor expected = grad((exp(x) * x * kept).sum(), x);
   for (int64_t i = 0; i < 50; ++i) CHECK(x.grad().at<double>({i}) == Approx(expected.at<double>({i})).epsilon(1e-13));
@@ -360,6 +365,21 @@ TEST_CASE("ops: the documented gradients at ties and kinks", "[engine]") {
   CHECK(numbers(grad(abs(zero).sum(), zero)) == Numbers{0, 0});
   const Tensor ends = leaf({-1., 0., 1., 2.});
   CHECK(numbers(grad(clamp(ends, -1, 1).sum(), ends)) == Numbers{1, 1, 1, 0});
+}
+
+TEST_CASE("pow: zero to a power is flat in the power, in both derivatives", "[engine]") {
+  const Tensor a = zeros({4}, f64).set_requires_grad();
+  const Tensor b = tensor({0., 1., 2., 3.5}, f64).set_requires_grad();
+  const std::vector<Tensor> first = grad({pow(a, b).sum()}, {a, b}, {.create_graph = true});
+  CHECK(numbers(first[0]) == std::vector<double>{0, 1, 0, 0});
+  CHECK(numbers(first[1]) == std::vector<double>{0, 0, 0, 0});
+  CHECK(numbers(grad((first[1] * first[1]).sum() + first[1].sum(), b)) == std::vector<double>{0, 0, 0, 0});
+  // Elsewhere it is y log(a): also where the power is negative, and 0^b is infinite.
+  const Tensor u = tensor({2., 0.5, 0.}, f64), v = tensor({3., -1., -1.}, f64).set_requires_grad();
+  const Tensor g = grad(pow(u, v).sum(), v);
+  CHECK(g.at<double>({0}) == Approx(8 * std::log(2)));
+  CHECK(g.at<double>({1}) == Approx(2 * std::log(0.5)));
+  CHECK(g.at<double>({2}) == -HUGE_VAL);
 }
 
 TEST_CASE("engine: kernels write over no gradient that somebody else holds", "[engine]") {

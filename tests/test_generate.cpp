@@ -249,6 +249,23 @@ TEST_CASE("translate: a wide beam finds what trying every sentence finds", "[mod
   }
 }
 
+TEST_CASE("translate: a sentence that ends leaves its beam one narrower", "[models][generate]") {
+  // The end takes one of two places, so only A A goes on, which leads nowhere; A B, which would win, is not followed.
+  std::map<std::vector<int64_t>, std::vector<double>> next{{{}, {0, 0.4, 0.31, 0.29}}, {{kA}, {0, 0, 0.6, 0.4}}};
+  const std::function<void(std::vector<int64_t>)> wander = [&](std::vector<int64_t> prefix) {
+    next[prefix] = {0, 0.001, 0.4995, 0.4995};
+    if (prefix.size() == 6) return;
+    for (const int64_t token : {kA, kB}) {
+      prefix.push_back(token);
+      wander(prefix);
+      prefix.pop_back();
+    }
+  };
+  wander({kA, kA}), wander({kB});
+  CHECK(translate(scripted(next), with_beam(2, 3)).front().tokens.empty());
+  CHECK(translate(scripted(next), with_beam(5, 3)).front().tokens == std::vector<int64_t>{kA, kB});
+}
+
 TEST_CASE("translate: the length penalty lets longer sentences win", "[models][generate]") {
   const std::map<std::vector<int64_t>, std::vector<double>> next{
       {{}, {0, 0.5, 0.5, 0}}, {{kA}, {0, 0.1, 0, 0.9}}, {{kA, kB}, {0, 0.1, 0.9, 0}}, {{kA, kB, kA}, {0, 1, 0, 0}}};
@@ -327,6 +344,68 @@ TEST_CASE("translate: beam 1 writes the likeliest token of the whole forward pas
   };
   check(rnn);
   check(transformer);
+}
+
+namespace {
+
+/// log P of `tokens`, and of the end if the sentence is finished, by one whole forward pass.
+template <class Model>
+double scored_whole(const Model& model, const Tensor& source, const Translation& t, const TranslateOptions& options) {
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  std::vector<int64_t> read{options.begin}, written = t.tokens;
+  read.insert(read.end(), t.tokens.begin(), t.tokens.end());
+  if (t.finished) written.push_back(options.end);
+  else read.pop_back();
+  const Tensor p = log_softmax(model(source, {}, from_vector(read, {1, std::ssize(read)})), -1)[0];
+  double total = 0;
+  for (int64_t i = 0; i < std::ssize(written); ++i) total += p.at<double>({i, written[static_cast<size_t>(i)]});
+  return total;
+}
+
+}  // namespace
+
+TEST_CASE("translate: whatever the beam did, a sentence's score is that of a whole forward pass",
+          "[models][generate]") {
+  Rng rng(11);
+  nn::Parameters params(rng, f64);
+  const auto rnn = [&](const char* name, nn::Cell cell, bool attention) {
+    return models::Seq2Seq(params / name, {.source_vocabulary = 9,
+                                           .target_vocabulary = 7,
+                                           .embedding = 6,
+                                           .hidden = 8,
+                                           .cell = cell,
+                                           .attention = attention});
+  };
+  const auto lstm = rnn("lstm", nn::Cell::lstm, true), fixed = rnn("fixed", nn::Cell::lstm, false),
+             gru = rnn("gru", nn::Cell::gru, true), plain = rnn("plain", nn::Cell::rnn_tanh, false);
+  const models::Transformer deep(params / "deep", {.source_vocabulary = 9,
+                                                   .target_vocabulary = 7,
+                                                   .context = 12,
+                                                   .layers = 3,
+                                                   .heads = 2,
+                                                   .channels = 8,
+                                                   .feedforward = 16});
+  // Large weights: what was written changes what comes next, so that a state in the wrong row shows.
+  for (const auto& [name, p] : params) p.assign(p.detach() * (name.starts_with("deep") ? 1.5 : 3));
+  const Tensor source = randint(0, 9, {6, 5}, rng), lengths = tensor({5, 3, 1, 4, 2, 5});
+  const auto check = [&](const auto& model, const char* name) {
+    for (const int64_t beam : {1, 2, 4, 5}) {
+      const TranslateOptions options{.begin = 1, .end = 2, .max_length = 9, .beam = beam};
+      const auto found = translate(model, source, lengths, options);
+      for (int64_t b = 0; b < 6; ++b) {
+        CAPTURE(name, beam, b);
+        const Translation& t = found[static_cast<size_t>(b)];
+        const Tensor alone = source.narrow(0, b, 1).narrow(1, 0, lengths.at<int64_t>({b}));
+        CHECK(t.log_probability == Approx(scored_whole(model, alone, t, options)).epsilon(1e-10));
+      }
+    }
+  };
+  check(lstm, "LSTM with attention");
+  check(fixed, "LSTM with a fixed context");
+  check(gru, "GRU");
+  check(plain, "RNN");
+  check(deep, "Transformer of three layers");
 }
 
 TEST_CASE("translate: a batch gives what each sentence alone gives", "[models][generate]") {

@@ -267,6 +267,53 @@ TEST_CASE("norm kernels: absent weight, bias and gradients are 1, 0 and not writ
   CHECK(db == db0);
 }
 
+TEMPLATE_TEST_CASE("norm kernels: without a weight, and at values as small as eps, wide rows equal the formulas",
+                   "[kernels][norm]", float, double) {
+  using T = TestType;
+  constexpr int64_t rows = 5;
+  on_every_simd_target([&] {
+    for (const int64_t C : {1, 7, 16, 100, 101, 127, 128, 129, 1023, 1025, 2500})
+      for (const double size : {1e-3, 1.0}) {  // squares of 1e-6 against an eps of 1e-5: eps decides
+        CAPTURE(C, size);
+        constexpr double kEps = 1e-5;
+        const auto x = normal<T>(rows * C, 4, size);
+        auto g = normal<T>(rows * C, 5);
+        for (T& v : g) v += T(0.7);  // its mean is not lost among the rest
+        const std::vector<double> xd = exact(x), gd = exact(g), ones(C, 1);
+        std::vector<double> m(rows), s(rows), rms(rows), y_exact(rows * C), rms_exact(rows * C);
+        for (int64_t r = 0; r < rows; ++r) {
+          const double* row = xd.data() + r * C;
+          double variance = 0, squares = 0;
+          for (int64_t j = 0; j < C; ++j) m[r] += row[j] / double(C), squares += row[j] * row[j] / double(C);
+          for (int64_t j = 0; j < C; ++j) variance += (row[j] - m[r]) * (row[j] - m[r]) / double(C);
+          s[r] = 1 / std::sqrt(variance + kEps), rms[r] = 1 / std::sqrt(squares + kEps);
+          for (int64_t j = 0; j < C; ++j)
+            y_exact[r * C + j] = (row[j] - m[r]) * s[r], rms_exact[r * C + j] = row[j] * rms[r];
+        }
+        std::vector<T> y(rows * C), mean(rows), rstd(rows), rrms(rows), dx(rows * C), dw(C), db(C);
+        const double room = C == 1 ? 1e-3 : 1;  // of one column x - mean is rounding alone
+        kernels::layer_norm<T>(x.data(), nullptr, nullptr, kEps, y.data(), mean.data(), rstd.data(), rows, C);
+        CHECK(worst_error(y, y_exact, room) <= 10 * tolerance<T>());
+        CHECK(worst_error(rstd, s, 1e-3) <= 10 * tolerance<T>());
+        kernels::layer_norm_backward<T>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), dx.data(), dw.data(),
+                                        db.data(), rows, C);
+        const NormGradients expected = norm_gradients(gd, xd, ones, m, s, true, C);
+        const double floor = s[0] * 3;
+        CHECK(worst_error(dx, expected.dx, C == 1 ? 1e5 : floor) <= 10 * tolerance<T>());
+        CHECK(worst_error(dw, expected.dweight, 10) <= 10 * tolerance<T>());
+        CHECK(worst_error(db, expected.dbias, 10) <= 10 * tolerance<T>());
+
+        kernels::rms_norm<T>(x.data(), nullptr, kEps, y.data(), rrms.data(), rows, C);
+        CHECK(worst_error(y, rms_exact, 1e-2) <= 10 * tolerance<T>());
+        CHECK(worst_error(rrms, rms, 1e-3) <= 10 * tolerance<T>());
+        kernels::rms_norm_backward<T>(g.data(), x.data(), nullptr, rrms.data(), dx.data(), dw.data(), rows, C);
+        const NormGradients of_rms = norm_gradients(gd, xd, ones, std::vector<double>(rows), rms, false, C);
+        CHECK(worst_error(dx, of_rms.dx, rms[0] * 3) <= 10 * tolerance<T>());
+        CHECK(worst_error(dw, of_rms.dweight, 10) <= 10 * tolerance<T>());
+      }
+  });
+}
+
 TEST_CASE("norm kernels: constant rows give the bias", "[kernels][norm]") {
   const int64_t C = 50;
   const std::vector<float> x(C, 0.1f), w(C, 3), b(C, 7);

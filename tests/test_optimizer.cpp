@@ -277,6 +277,32 @@ TEST_CASE("optimizers: grad_scale equals gradients scaled before", "[optimizer]"
   }
 }
 
+// With a constant gradient the corrected moments are g and g^2 at every step, so each step is the same.
+TEST_CASE("Adam and AdamW: under a constant gradient, every one of 2,000 steps is lr g / (|g| + eps)", "[optimizer]") {
+  for (const double g : {1.0, -1e-4, 3e-8}) {
+    CAPTURE(g);
+    One plain, decoupled, amsgrad;
+    Adam a(plain.params, {.lr = 0.01});
+    AdamW b(decoupled.params, {.lr = 0.01, .weight_decay = 0});
+    Adam c(amsgrad.params, {.lr = 0.01, .beta1 = 0.5, .beta2 = 0.9});
+    const double step = 0.01 * g / (std::abs(g) + 1e-8);
+    const auto check = [&](const One& one, train::Optimizer& optimizer) {
+      const double first = one.p.to_vector<double>()[0];
+      for (int i = 1; i <= 2000; ++i) {
+        one.p.set_grad(full(one.p.shape(), g, one.p.dtype()));
+        optimizer.step();
+        if (i <= 12 || i % 100 == 0) {
+          CAPTURE(i);
+          REQUIRE(one.p.to_vector<double>()[0] == Approx(first - i * step).epsilon(1e-5));
+        }
+      }
+    };
+    check(plain, a);
+    check(decoupled, b);
+    check(amsgrad, c);
+  }
+}
+
 TEST_CASE("optimizers: a saved and restored state goes on with the same bits", "[optimizer]") {
   for (const Make& make_optimizer : every_kind()) {
     const Net through, resumed;

@@ -1,0 +1,116 @@
+// Kernels that move elements by indices, against loops over single elements: threads, edges of their shares, strangers
+// beside what is written.
+#include <heed/tensor/kernels/index.h>
+
+#include <algorithm>
+
+#include <heed/tensor/parallel.h>
+#include <heed/tensor/random.h>
+#include "catch.h"
+#include "difference.h"
+
+using namespace heed;
+
+namespace {
+
+/// Runs `test` on one thread, on two and on five.
+template <class F>
+void on_every_number_of_threads(F test) {
+  const int before = num_threads();
+  for (const int threads : {1, 2, 5}) {
+    CAPTURE(threads);
+    set_num_threads(threads);
+    test();
+  }
+  set_num_threads(before);
+}
+
+struct Around {
+  int64_t outer, n, inner;
+};
+
+// Inner sizes around the shares of 16 columns that a thread takes at least, and outer ones that fill them.
+const std::vector<Around> kShapes = {{1, 3, 1},   {2, 5, 3},    {3, 4, 15},   {3, 40, 16},
+                                     {4, 50, 17}, {40, 40, 33}, {30, 60, 65}, {20, 100, 200}};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("index_add and index_select kernels: equal loops over elements at any number of threads",
+                   "[kernels][index]", float, double) {
+  using T = TestType;
+  on_every_number_of_threads([] {
+    for (const auto& [outer, n, inner] : kShapes) {
+      CAPTURE(outer, n, inner);
+      const int64_t size = n / 2 + 1;  // equal indices meet
+      Rng rng(uint64_t(7 + outer * n * inner));
+      const Tensor g = randn({outer, n, inner}, rng, dtype_of<T>()), index = randint(0, size, {n}, rng);
+      const auto values = g.to_vector<T>();
+      const auto places = index.to_vector<int64_t>();
+      std::vector<T> sums(size_t(outer * size * inner)), chosen(size_t(outer * n * inner));
+      for (int64_t o = 0; o < outer; ++o)
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t j = 0; j < inner; ++j)
+            sums[(o * size + places[i]) * inner + j] += values[(o * n + i) * inner + j];
+      CHECK(kernels::index_add(g, 1, index, size).template to_vector<T>() == sums);
+      const Tensor x = randn({outer, size, inner}, rng, dtype_of<T>());
+      const auto from = x.to_vector<T>();
+      for (int64_t o = 0; o < outer; ++o)
+        for (int64_t i = 0; i < n; ++i)
+          for (int64_t j = 0; j < inner; ++j)
+            chosen[(o * n + i) * inner + j] = from[(o * size + places[i]) * inner + j];
+      CHECK(kernels::index_select(x, 1, index).template to_vector<T>() == chosen);
+    }
+  });
+}
+
+TEST_CASE("gather, scatter and scatter_add kernels: equal loops over elements along every axis", "[kernels][index]") {
+  Rng rng(5);
+  const Shape shape{4, 5, 6};
+  const Tensor x = randn(shape, rng, f64);
+  for (int axis = 0; axis < 3; ++axis) {
+    CAPTURE(axis);
+    Shape few = shape;
+    few[axis] = 9;
+    for (const bool strided : {false, true}) {
+      Tensor index = randint(0, shape[axis], few, rng), source = randn(few, rng, f64);
+      if (strided) {  // the same elements as views of other layouts
+        index = index.transpose(0, 2).contiguous().transpose(0, 2);
+        source = source.transpose(1, 2).contiguous().transpose(1, 2);
+      }
+      const Tensor taken = kernels::gather(x, axis, index), added = kernels::scatter_add(source, axis, index, shape),
+                   put = kernels::scatter(x, axis, index, source);
+      std::vector<double> sums(size_t(x.numel())), last = x.to_vector<double>();
+      for (int64_t i = 0; i < few[0]; ++i)
+        for (int64_t j = 0; j < few[1]; ++j)
+          for (int64_t k = 0; k < few[2]; ++k) {
+            int64_t at[3] = {i, j, k};
+            at[axis] = index.at<int64_t>({i, j, k});
+            CHECK(taken.at<double>({i, j, k}) == x.at<double>({at[0], at[1], at[2]}));
+            const auto place = size_t((at[0] * 5 + at[1]) * 6 + at[2]);
+            sums[place] += source.at<double>({i, j, k});
+            last[place] = source.at<double>({i, j, k});
+          }
+      CHECK(added.to_vector<double>() == sums);
+      CHECK(put.to_vector<double>() == last);
+    }
+  }
+}
+
+TEST_CASE("order kernel: every prefix of the sorted row, ties by place, NaN last or first", "[kernels][index]") {
+  Rng rng(6);
+  for (const int64_t n : {1, 2, 17, 64}) {
+    const Tensor x = randint(0, 5, {3, n, 2}, rng);
+    for (const bool descending : {false, true})
+      for (int64_t k = 1; k <= n; ++k) {
+        CAPTURE(n, k, descending);
+        const Tensor order = kernels::order(x, 1, k, descending);
+        for (int64_t o = 0; o < 3; ++o)
+          for (int64_t i = 0; i < 2; ++i) {
+            std::vector<std::pair<int64_t, int64_t>> row;
+            for (int64_t j = 0; j < n; ++j) row.emplace_back((descending ? -1 : 1) * x.at<int64_t>({o, j, i}), j);
+            std::sort(row.begin(), row.end());
+            for (int64_t j = 0; j < k; ++j) REQUIRE(order.at<int64_t>({o, j, i}) == row[size_t(j)].second);
+          }
+      }
+  }
+}
