@@ -52,7 +52,7 @@ Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, c
     if (rng) after = std::exchange(*rng, *before);
     Tensor again;
     {
-      const GradMode recording(true);
+      const GradMode on(true);
       again = fn(inputs);
     }
     if (rng) *rng = *after;

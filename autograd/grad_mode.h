@@ -4,16 +4,16 @@
 namespace heed {
 
 namespace autograd {
-inline constinit thread_local bool recording = true;
+inline constinit thread_local bool recorded_here = true;
 }
 
-inline bool grad_enabled() { return autograd::recording; }
+inline bool grad_enabled() { return autograd::recorded_here; }
 
 /// While it lives, this thread records (or does not). Guards nest.
 class GradMode {
  public:
-  explicit GradMode(bool enabled) : before_(autograd::recording) { autograd::recording = enabled; }
-  ~GradMode() { autograd::recording = before_; }
+  explicit GradMode(bool enabled) : before_(autograd::recorded_here) { autograd::recorded_here = enabled; }
+  ~GradMode() { autograd::recorded_here = before_; }
   GradMode(const GradMode&) = delete;
   GradMode& operator=(const GradMode&) = delete;
 

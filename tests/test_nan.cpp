@@ -79,6 +79,7 @@ TEST_CASE("nan: a gradient of 0 stays 0 through every function of a number", "[n
       {"expm1", [](T x) { return expm1(x); }},
       {"erf", [](T x) { return erf(x); }},
       {"relu", [](T x) { return relu(x); }},
+      {"relu^2", [](T x) { return relu2(x); }},
       {"gelu", [](T x) { return gelu(x); }},
       {"gelu, tanh", [](T x) { return gelu(x, Gelu::tanh); }},
       {"silu", [](T x) { return silu(x); }},
@@ -207,6 +208,8 @@ TEST_CASE("nan: attention reads no key that a boolean mask or causality hides", 
         check("hidden from all", {.mask = keys}, ones({S, 1}, boolean));
         check("hidden from some", {.mask = logical_or(keys, logical_not(rows))}, rows);
         check("causal", {.causal = true}, lt(arange(S), hidden).unsqueeze(1));
+        check("capped", {.mask = keys, .softcap = 2}, ones({S, 1}, boolean));
+        check("out of the window", {.causal = true, .window = 1}, ne(arange(S), hidden).unsqueeze(1));
         // What all may not see is not read by the recorded backward either, and a query that sees nothing gives nothing.
         const auto f = [&](const List& in) {
           return scaled_dot_product_attention(in[0], in[1], in[2], {.mask = keys});
@@ -224,6 +227,17 @@ TEST_CASE("nan: attention reads no key that a boolean mask or causality hides", 
         CHECK(difference(all_of(blind, {spoilt(q, hidden, kNaN), k, v}, ones_like(q), false),
                          all_of(blind, {spoilt(q, hidden, 1), k, v}, ones_like(q), false), 1e-5) == "");
       }
+}
+
+TEST_CASE("nan: grouped queries read no hidden key", "[nan][attention]") {
+  Rng rng(9);
+  const Tensor q = randn({2, 4, 3, 5}, rng, f64), k = randn({2, 2, 6, 5}, rng, f64), v = randn({2, 2, 6, 5}, rng, f64);
+  const Tensor keys = ne(arange(6), 1), row = logical_not(keys).unsqueeze(1);
+  const auto f = [&](const List& in) { return scaled_dot_product_attention(in[0], in[1], in[2], {.mask = keys}); };
+  const auto run = [&](double value, bool twice) {
+    return all_of(f, {q, masked_fill(k, row, value), masked_fill(v, row, value)}, ones({2, 4, 3, 5}, f64), twice);
+  };
+  for (const bool twice : {false, true}) CHECK(difference(run(kNaN, twice), run(0.5, twice), 1e-12) == "");
 }
 
 TEST_CASE("nan: the packed form's past does not read its future", "[nan][attention]") {
