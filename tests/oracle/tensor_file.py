@@ -25,8 +25,8 @@ def read(path):
     return tensors, metadata
 
 
-def write(path, tensors):
-    header, chunks, offset = {}, [], 0
+def write(path, tensors, metadata=None):
+    header, chunks, offset = {"__metadata__": metadata} if metadata else {}, [], 0
     for name, tensor in tensors.items():
         chunk = tensor.detach().contiguous().numpy().tobytes()
         header[name] = {"dtype": NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [offset, offset + len(chunk)]}
