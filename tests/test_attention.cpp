@@ -232,3 +232,18 @@ TEST_CASE("attention: inputs that do not fit are named", "[nn][attention][errors
   REQUIRE_THROWS_WITH(additive(zeros({2, 5}), zeros({2, 3, 6}), {}, additive.U(values)),
                       Contains("need equal B and S"));
 }
+
+TEST_CASE("KeyValueCache: copies that share their room go on apart", "[attention][nn]") {
+  const NoGrad no_grad;
+  const auto of = [](double value, int64_t steps) { return full({1, 1, steps, 2}, value, f64); };
+  nn::KeyValueCache first;
+  first.append(of(1, 3), of(1, 3));
+  first.append(of(2, 1), of(2, 1));  // from here on there is room for more
+  nn::KeyValueCache second = first;
+  first.append(of(3, 1), of(3, 1));
+  second.append(of(4, 1), of(4, 1));
+  CHECK(first.keys.at<double>({0, 0, 4, 0}) == 3);
+  CHECK(first.values.at<double>({0, 0, 4, 1}) == 3);
+  CHECK(second.keys.at<double>({0, 0, 4, 0}) == 4);
+  CHECK(second.values.at<double>({0, 0, 3, 1}) == 2);
+}

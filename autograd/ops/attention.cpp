@@ -33,7 +33,8 @@ struct Attention {
   Tensor keep;  // (B, H, T, S), contiguous
   double keep_scale;
 
-  Attention(Rows q_, Rows k_, Rows v_, const Tensor& out_, const AttentionOptions& options, const Tensor& kept)
+  Attention(const Rows& q_, const Rows& k_, const Rows& v_, const Tensor& out_, const AttentionOptions& options,
+            const Tensor& kept)
       : q(q_),
         k(k_),
         v(v_),

@@ -623,6 +623,7 @@ def onnx_nodes(skipped):
 
 
 def main(runner, what, seed="1", count="5000"):
+    torch.set_num_threads(1)  # shapes are small
     skipped = collections.Counter()
     print(f"oracle {what}, PyTorch {torch.__version__}" + (f", seed {seed}" if what == "fuzz" else ""))
     cases = {"opinfo": lambda: opinfo(skipped), "onnx": lambda: onnx_nodes(skipped), "fuzz": lambda: fuzz(skipped, int(seed), int(count))}[what]
