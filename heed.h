@@ -37,9 +37,7 @@
 #include <heed/train/data/grammar/grammar.h>
 #include <heed/train/data/metrics.h>
 #include <heed/train/data/pairs.h>
-#include <heed/train/data/tokenizer/bpe.h>
-#include <heed/train/data/tokenizer/chars.h>
-#include <heed/train/data/tokenizer/words.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/muon.h>
 #include <heed/train/optimizer.h>
 #include <heed/train/saved_gpt.h>

@@ -1,11 +1,11 @@
 // Vocabularies of characters and of words.
+#include <algorithm>
 #include <filesystem>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
-#include <heed/train/data/tokenizer/chars.h>
-#include <heed/train/data/tokenizer/words.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 #include "catch.h"
 #include "skip.h"
 #include "temp_file.h"
@@ -13,6 +13,17 @@
 using namespace heed;
 using namespace heed::train;
 using heed::tests::TempFile;
+using Ids = std::vector<int64_t>;
+
+namespace {
+
+/// `text` with every `from` in it replaced.
+std::string changed(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
+  return text;
+}
+
+}  // namespace
 
 TEST_CASE("utf8: valid text decodes and encodes to itself", "[utf8]") {
   const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\xF4\x8F\xBF\xBF";  // a é € 😀 U+10FFFF
@@ -92,32 +103,35 @@ TEST_CASE("chars: unknown characters are named, with those that are known", "[to
 TEST_CASE("chars: a saved vocabulary loads as it was", "[tokenizer]") {
   const Chars chars = Chars::from_text("\"quoted\" \\ \n\t é 😀");
   const TempFile file;
-  chars.save(file.path);
-  const Chars loaded = Chars::load(file.path);
+  Tokenizer(chars).save(file.path);
+  const Tokenizer loaded = Tokenizer::load(file.path);
   CHECK(loaded.to_json() == chars.to_json());
   CHECK(loaded.encode("é😀\"") == chars.encode("é😀\""));
+  CHECK(Tokenizer::from_json(R"({"type": "chars", "characters": "abc"})").to_json() ==
+        Chars::from_text("abc").to_json());  // heed 0.1
 }
 
 TEST_CASE("chars: JSON that is no vocabulary is refused", "[tokenizer]") {
-  for (const char* bad :
-       {"", "{", "[]", "null", "{}", R"({"type": "words", "characters": "ab"})", R"({"type": "chars"})",
-        R"({"type": "chars", "characters": 3})", R"({"type": 1, "characters": "a"})",
-        R"({"type": "chars", "characters": "\ud800"})", "{\"type\": \"chars\", \"characters\": \"\xFF\"}"}) {
+  for (const char* bad : {"", "{", "[]", "null", "{}", R"({"type": "words", "words": ["ab"]})", R"({"type": "chars"})",
+                          R"({"type": "chars", "characters": "\ud800"})",
+                          "{\"type\": \"chars\", \"characters\": \"\xFF\"}", R"({"model": {"type": "BPE"}})"}) {
     CAPTURE(bad);
-    CHECK_THROWS_WITH(Chars::from_json(bad),
-                      Contains("the JSON holds no character vocabulary; need {\"type\": \"chars\""));
+    CHECK_THROWS_WITH(Chars::from_json(bad), Contains("the text is no tokenizer.json"));
     CHECK_THROWS_AS(Chars::from_json(bad), FileError);
   }
+  CHECK_THROWS_WITH(Chars::from_json(R"({"characters": 3})"), Contains("\"characters\" is not text"));
   CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": ""})"), Contains("has no characters"));
   CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "ba"})"),
                     Contains("out of order: \"b\" before \"a\""));
-  CHECK_THROWS_WITH(Chars::from_json(R"({"type": "chars", "characters": "aa"})"),
-                    Contains("out of order: \"a\" before \"a\""));
+  CHECK_THROWS_WITH(Chars::from_json(changed(Chars::from_text("ab").to_json(), "\"b\": 1", "\"bc\": 1")),
+                    Contains("the token \"bc\" is not one character"));
+  CHECK_THROWS_WITH(Chars::from_json(changed(Chars::from_text("ab").to_json(), "Isolated", "Removed")),
+                    Contains("asks for pre_tokenizer") && Contains("which heed has not; need {\"type\":\"Split\""));
   const TempFile file;
-  CHECK_THROWS_WITH(Chars::load(file.path), Contains(file.path) && Contains("No such file"));
+  CHECK_THROWS_WITH(Tokenizer::load(file.path), Contains(file.path) && Contains("No such file"));
   write_file(file.path, "{}");
-  CHECK_THROWS_WITH(Chars::load(file.path),
-                    Contains("Chars::load: \"" + file.path + "\" holds no character vocabulary"));
+  CHECK_THROWS_WITH(Tokenizer::load(file.path),
+                    Contains("\"" + file.path + "\": Tokenizer::from_json: the text is no tokenizer.json"));
 }
 
 TEST_CASE("words: frequent words come first, equals in byte order, after four special tokens", "[tokenizer]") {
@@ -160,19 +174,66 @@ TEST_CASE("words: no word at all is refused", "[tokenizer]") {
 TEST_CASE("words: a saved vocabulary loads as it was, anything else is refused", "[tokenizer]") {
   const std::vector<std::string> sentences = {"l' été , \"où\" l' on"};
   const Words words = Words::from_sentences(sentences);
-  const TempFile file;
-  words.save(file.path);
-  CHECK(Words::load(file.path).to_json() == words.to_json());
-  CHECK(Words::load(file.path).encode("l' été") == words.encode("l' été"));
-  for (const char* bad : {"", "3", "{}", R"({"type": "chars", "words": ["a"]})", R"({"type": "words", "words": []})",
-                          R"({"type": "words", "words": "a"})"}) {
+  CHECK(Words::from_json(words.to_json()).to_json() == words.to_json());
+  CHECK(Words::from_json(words.to_json()).encode("l' été") == words.encode("l' été"));
+  CHECK(Tokenizer::from_json(R"({"type": "words", "words": ["a"]})").encode("a b") == std::vector<int64_t>{4, 3});
+  for (const char* bad : {"", "3", "{}", R"({"type": "chars", "characters": "a"})"}) {
     CAPTURE(bad);
-    CHECK_THROWS_WITH(Words::from_json(bad), Contains("holds no word vocabulary"));
+    CHECK_THROWS_WITH(Words::from_json(bad), Contains("the text is no tokenizer.json"));
   }
+  CHECK_THROWS_WITH(Words::from_json(R"({"words": []})"), Contains("the vocabulary has no words"));
+  CHECK_THROWS_WITH(Words::from_json(changed(words.to_json(), "<bos>", "<BOS>")),
+                    Contains("the first tokens are not \"<pad>\""));
   CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", 3]})"), Contains("word 1 is not a string"));
   CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a", "a"]})"),
                     Contains("\"a\" is special or there twice"));
   CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["<unk>"]})"),
                     Contains("\"<unk>\" is special or there twice"));
   CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a b"]})"), Contains("\"a b\" cannot be a word"));
+}
+
+TEST_CASE("bpe: a tokenizer.json loads as it was, special tokens included", "[tokenizer]") {
+  const std::vector<std::string> special = {kEndOfText, "<|end|>", "<|end|>of"};
+  const Tokenizer bpe = Bpe::train("the cat the cat the dog", 270, special);
+  const Tokenizer again = Tokenizer::from_json(bpe.to_json());
+  CHECK(again.to_json() == bpe.to_json());
+  CHECK(bpe.end_of_text() == bpe.size() - 3);
+  CHECK(Tokenizer(Chars::from_text("a")).end_of_text() == -1);
+  const std::string text = "the<|end|>of the cat<|endoftext|><|end|>\xFF<|end";
+  const Ids ids = again.encode(text);
+  CHECK(ids == bpe.encode(text));
+  CHECK(std::count(ids.begin(), ids.end(), bpe.size() - 1) == 1);  // the longest
+  CHECK(std::count(ids.begin(), ids.end(), bpe.end_of_text()) == 1);
+  CHECK(again.decode(ids) == text);
+}
+
+TEST_CASE("bpe: a tokenizer.json that is none, or asks for what heed has not, is refused by name", "[tokenizer]") {
+  const std::string good = Bpe::train("the the the", 258, std::vector<std::string>{kEndOfText}).to_json();
+  REQUIRE(Bpe::from_json(good).size() == 258);
+  const auto refused = [&](const std::string& from, const std::string& to) {
+    CAPTURE(from, to);
+    REQUIRE(good.find(from) != good.npos);
+    try {
+      Bpe::from_json(changed(good, from, to));
+    } catch (const FileError& error) {
+      return std::string(error.what());
+    }
+    return std::string("taken");
+  };
+  CHECK_THAT(refused("\"h e\"", "\"h zz\""), Contains("the merge \"h zz\" is not of two tokens of the vocabulary"));
+  CHECK_THAT(refused("\"h e\"", "\"e h\""), Contains("the merge \"e h\" is not"));  // "eh" is no token
+  CHECK_THAT(refused("\"h e\"", "\"h e\", \"h e\""), Contains("the merge \"h e\" is there twice"));
+  CHECK_THAT(refused("\"h e\"", "[\"h\"]"), Contains("is not of two tokens"));
+  CHECK_THAT(refused("\"B\": 33", "\"B\": 34"), Contains("\"B\" and \"C\" have the same id, 34"));
+  CHECK_THAT(refused("\"B\": 33,", ""), Contains("no token has the id 33; need one for each id below 257"));
+  CHECK_THAT(refused("\"B\": 33", "\"B\": -1"), Contains("the id of \"B\" is -1"));
+  CHECK_THAT(refused("\"B\": 33", "\"B\": 1e99"), Contains("the id of \"B\" is 1e+99"));
+  CHECK_THAT(refused("\"B\": 33", "\"B B\": 33"), Contains("\"B B\" is not made of the characters that show bytes"));
+  CHECK_THAT(refused("\"id\": 257", "\"id\": 3"), Contains("\"<|endoftext|>\" has two ids, 257 and 3"));
+  CHECK_THAT(refused("\"single_word\": false", "\"single_word\": true"), Contains("asks for single_word"));
+  CHECK_THAT(refused("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}"),
+             Contains("asks for normalizer {\"type\":\"NFC\"}, which heed has not"));
+  CHECK_THAT(refused("\"type\": \"ByteLevel\"", "\"type\": \"Whitespace\""), Contains("asks for pre_tokenizer"));
+  CHECK_THAT(refused("\"dropout\": null", "\"dropout\": 0.1"), Contains("asks for dropout 0.1"));
+  CHECK_THAT(refused("\"type\": \"BPE\"", "\"type\": \"Unigram\""), Contains("the text is no tokenizer.json"));
 }

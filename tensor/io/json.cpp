@@ -2,17 +2,32 @@
 
 namespace heed {
 
-Json parse_json(std::string_view text) {
+namespace {
+
+template <class Value>
+Value parse(std::string_view text) {
   struct TooDeep {};
-  const auto check_depth = [](int depth, Json::parse_event_t, Json&) {
+  const auto check_depth = [](int depth, typename Value::parse_event_t, Value&) {
     if (depth > kDeepestJson) throw TooDeep();
     return true;
   };
   try {
-    return Json::parse(text, check_depth, false);
+    return Value::parse(text, check_depth, false);
   } catch (const TooDeep&) {
-    return Json(Json::value_t::discarded);
+    return Value(Value::value_t::discarded);
   }
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text) { return parse<Json>(text); }
+
+nlohmann::json parse_sorted_json(std::string_view text) { return parse<nlohmann::json>(text); }
+
+const nlohmann::json& find_json(const nlohmann::json& object, const char* key) {
+  static const nlohmann::json kNull;
+  const auto found = object.find(key);
+  return found == object.end() ? kNull : *found;
 }
 
 bool parse_json(std::string_view text, nlohmann::json_sax<Json>& events) {

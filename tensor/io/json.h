@@ -15,6 +15,12 @@ constexpr int kDeepestJson = 16;  ///< levels: a deep value would exhaust the st
 /// A discarded value (is_discarded()) if the text is not JSON, or nests deeper than kDeepestJson.
 Json parse_json(std::string_view text);
 
+/// The same with objects that are sorted by key, and so find one among thousands fast.
+nlohmann::json parse_sorted_json(std::string_view text);
+
+/// What an object has under a key; null if it has nothing there, or is no object.
+const nlohmann::json& find_json(const nlohmann::json& object, const char* key);
+
 /// Hands the values of the text to `events` as they come; false if it is not JSON, or `events` wants no more.
 bool parse_json(std::string_view text, nlohmann::json_sax<Json>& events);
 

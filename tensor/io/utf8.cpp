@@ -1,45 +1,49 @@
 #include <heed/tensor/io/utf8.h>
 
-#include <cstdint>
+#include <algorithm>
+#include <iterator>
+
+#include <utf8proc.h>
 
 namespace heed {
 
 namespace {
 
-/// Bytes in the sequence at the start of `text`, with its code point; 0 if it is not valid.
-int64_t sequence(std::string_view text, char32_t& code_point) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return code_point = first, 1;
-  const int64_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || static_cast<int64_t>(text.size()) < length) return 0;
-  code_point = first & (0x7F >> length);
-  for (int64_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-    code_point = code_point << 6 | (byte(i) & 0x3F);
-  }
-  constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
-  return code_point < kSmallest[length] || surrogate || code_point > 0x10FFFF ? 0 : length;
-}
+/// Letters and numbers of Unicode 15.1 and 16.0 that older tables call unassigned.
+struct Range {
+  char32_t first, last;
+  CharClass kind;
+};
+constexpr auto kL = CharClass::letter, kN = CharClass::number;
+constexpr Range kNewer[] = {
+    {0x1C89, 0x1C8A, kL},   {0xA7CB, 0xA7CD, kL},   {0xA7DA, 0xA7DC, kL},   {0x105C0, 0x105F3, kL},
+    {0x10D40, 0x10D49, kN}, {0x10D4A, 0x10D65, kL}, {0x10D6F, 0x10D85, kL}, {0x10EC2, 0x10EC4, kL},
+    {0x11380, 0x11389, kL}, {0x1138B, 0x1138B, kL}, {0x1138E, 0x1138E, kL}, {0x11390, 0x113B5, kL},
+    {0x113B7, 0x113B7, kL}, {0x113D1, 0x113D1, kL}, {0x113D3, 0x113D3, kL}, {0x116D0, 0x116E3, kN},
+    {0x11BC0, 0x11BE0, kL}, {0x11BF0, 0x11BF9, kN}, {0x13460, 0x143FA, kL}, {0x16100, 0x1611D, kL},
+    {0x16130, 0x16139, kN}, {0x16D40, 0x16D6C, kL}, {0x16D70, 0x16D79, kN}, {0x18CFF, 0x18CFF, kL},
+    {0x1CCF0, 0x1CCF9, kN}, {0x1E5D0, 0x1E5ED, kL}, {0x1E5F0, 0x1E5F0, kL}, {0x1E5F1, 0x1E5FA, kN},
+    {0x2EBF0, 0x2EE5D, kL}};
 
 }  // namespace
 
 size_t find_invalid_utf8(std::string_view text) {
-  char32_t ignored = 0;
   for (size_t i = 0; i < text.size();) {
-    const int64_t length = sequence(text.substr(i), ignored);
-    if (length == 0) return i;
-    i += length;
+    const size_t start = i;
+    // U+FFFD itself takes three bytes; what stands for an invalid byte takes one.
+    if (next_code_point(text, i) == U'\uFFFD' && i == start + 1) return start;
   }
   return std::string_view::npos;
 }
 
 char32_t next_code_point(std::string_view text, size_t& i) {
-  char32_t point = 0;
-  const int64_t length = sequence(text.substr(i), point);
-  i += length ? length : 1;
-  return length ? point : U'\uFFFD';
+  if (const auto byte = static_cast<unsigned char>(text[i]); byte < 0x80) return ++i, byte;
+  utf8proc_int32_t point = 0;
+  const utf8proc_ssize_t length =
+      utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + i,
+                       static_cast<utf8proc_ssize_t>(std::min<size_t>(text.size() - i, 4)), &point);
+  i += length > 0 ? length : 1;
+  return length > 0 ? static_cast<char32_t>(point) : U'\uFFFD';
 }
 
 std::u32string decode_utf8(std::string_view text) {
@@ -50,11 +54,9 @@ std::u32string decode_utf8(std::string_view text) {
 }
 
 std::string encode_utf8(char32_t c) {
-  const auto tail = [c](int shift) { return static_cast<char>(0x80 | (c >> shift & 0x3F)); };
-  if (c < 0x80) return {static_cast<char>(c)};
-  if (c < 0x800) return {static_cast<char>(0xC0 | c >> 6), tail(0)};
-  if (c < 0x10000) return {static_cast<char>(0xE0 | c >> 12), tail(6), tail(0)};
-  return {static_cast<char>(0xF0 | c >> 18), tail(12), tail(6), tail(0)};
+  utf8proc_uint8_t bytes[4];
+  const auto length = utf8proc_encode_char(static_cast<utf8proc_int32_t>(c), bytes);
+  return {reinterpret_cast<const char*>(bytes), static_cast<size_t>(length)};
 }
 
 std::string encode_utf8(std::u32string_view text) {
@@ -64,28 +66,36 @@ std::string encode_utf8(std::u32string_view text) {
   return bytes;
 }
 
-char32_t lower_case(char32_t c) {
-  if (c >= U'A' && c <= U'Z') return c + 32;
-  if (c >= 0xC0 && c <= 0xDE && c != 0xD7) return c + 32;  // À to Þ, but not ×
-  if (c == 0x130) return U'i';                             // İ has its dot already
-  if (c == 0x178) return 0xFF;                             // Ÿ
-  // In Extended-A capitals are even, but odd from Ĺ to Ň and from Ź to Ž; ĸ and ŉ have no capital.
-  const bool even = (c >= 0x100 && c <= 0x137) || (c >= 0x14A && c <= 0x177);
-  const bool odd = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E);
-  if ((even && c % 2 == 0) || (odd && c % 2 == 1)) return c + 1;
-  return c;
+CharClass class_of(char32_t c) {
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO: return CharClass::letter;
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME: return CharClass::mark;
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO: return CharClass::number;
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP: return CharClass::space;
+    case UTF8PROC_CATEGORY_CC: return (c >= 9 && c <= 13) || c == 0x85 ? CharClass::space : CharClass::other;
+    case UTF8PROC_CATEGORY_CN: {
+      const auto range = std::lower_bound(std::begin(kNewer), std::end(kNewer), c,
+                                          [](const Range& r, char32_t point) { return r.last < point; });
+      return range != std::end(kNewer) && c >= range->first ? range->kind : CharClass::other;
+    }
+    default: return CharClass::other;
+  }
 }
 
-bool is_space(char32_t c) {
-  return (c >= 9 && c <= 13) || c == U' ' || c == 0x85 || c == 0xA0 || (c >= 0x2000 && c <= 0x200B) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000 || c == 0xFEFF;
-}
+char32_t lower_case(char32_t c) { return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))); }
 
-bool is_word_character(char32_t c) {
-  if (c < 0x80) return (c >= U'0' && c <= U'9') || (c >= U'A' && c <= U'Z') || (c >= U'a' && c <= U'z');
-  if (c < 0xC0) return c == 0xAA || c == 0xB5 || c == 0xBA;  // ª µ º
-  const bool sign = c == 0xD7 || c == 0xF7 || (c >= 0x2000 && c <= 0x2BFF) || (c >= 0x3000 && c <= 0x303F);
-  return !sign && c != 0xFEFF && c != 0xFFFD;
-}
+bool is_word_character(char32_t c) { return class_of(c) <= CharClass::number; }
+
+bool is_space(char32_t c) { return class_of(c) == CharClass::space || c == 0x200B || c == 0xFEFF; }
 
 }  // namespace heed

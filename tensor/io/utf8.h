@@ -1,7 +1,8 @@
-// UTF-8: checking, decoding, encoding, and the lower case of Latin letters.
+// UTF-8 and Unicode's classes of characters, from utf8proc.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,14 +23,18 @@ std::u32string decode_utf8(std::string_view text);
 std::string encode_utf8(char32_t code_point);
 std::string encode_utf8(std::u32string_view text);
 
-/// Lower case of ASCII, Latin-1 and Latin Extended-A letters (à, ç, é, œ, ...); any other code point as it
-/// is.
+/// What regular expressions call \p{L}, \p{M}, \p{N}, \s (Unicode's White_Space), and everything else. As of
+/// Unicode 16, also where utf8proc is older.
+enum class CharClass : uint8_t { letter, mark, number, space, other };
+CharClass class_of(char32_t code_point);
+
+/// Lower case of any script, where that is one code point; any other code point as it is.
 char32_t lower_case(char32_t code_point);
 
-/// Letters and digits of ASCII, and every code point from U+00C0 on that is not punctuation, space or a sign.
+/// Letters with their marks, and numbers.
 bool is_word_character(char32_t code_point);
 
-/// ASCII white space, and the no-break and typographic spaces that French sets before "!" and "?".
+/// White space, and U+200B and U+FEFF, which take no room.
 bool is_space(char32_t code_point);
 
 }  // namespace heed

@@ -45,6 +45,8 @@ int main(int argc, char** argv) {
   write_file(target(root, "words") / "json",
              train::Words::from_sentences(std::vector<std::string>{"the cat", "l' été"}).to_json());
   write_file(target(root, "words") / "text", kText);
+  const std::vector<std::string> special = {train::kEndOfText};
+  write_file(target(root, "tokenizer") / "bpe", train::Bpe::train(kText, 270, special).to_json());
   write_file(target(root, "bpe") / "merges", train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
 
   const fs::path models = target(root, "models");

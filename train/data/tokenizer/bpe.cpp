@@ -1,184 +1,279 @@
 #include <heed/train/data/tokenizer/bpe.h>
 
 #include <algorithm>
-#include <unordered_map>
-#include <utility>
+#include <array>
+#include <deque>
+#include <queue>
 
-#include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/utf8.h>
-#include <heed/train/data/text.h>
+#include <heed/train/data/tokenizer/tokenizer_json.h>
 
 namespace heed::train {
 
 namespace {
 
-enum class Class : uint8_t { space, letter, digit, sign };
-
-Class class_of(char32_t c) {
-  const bool fraction = c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE);  // ² ³ ¹ ¼ ½ ¾
-  if ((c >= U'0' && c <= U'9') || fraction) return Class::digit;
-  if (is_space(c) && c != 0x200B && c != 0xFEFF) return Class::space;
-  const bool combining = c >= 0x300 && c <= 0x36F;
-  return is_word_character(c) && !combining ? Class::letter : Class::sign;
+/// What the pattern tells apart: marks are signs to it.
+CharClass kind_of(char32_t c) {
+  if (c < 0x80) {
+    static const auto kAscii = [] {
+      std::array<CharClass, 0x80> kinds{};
+      for (char32_t a = 0; a < kinds.size(); ++a) kinds[a] = class_of(a);
+      return kinds;
+    }();
+    return kAscii[c];
+  }
+  const CharClass kind = class_of(c);
+  return kind == CharClass::mark ? CharClass::other : kind;
 }
 
 /// Bytes of the contraction at the start of `text`, or 0.
 size_t contraction(std::string_view text) {
-  for (std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"})
-    if (text.starts_with(ending)) return ending.size();
+  if (text[0] == '\'')
+    for (std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"})
+      if (text.starts_with(ending)) return ending.size();
   return 0;
 }
 
 /// Where the run of characters of one class that starts at byte i ends; `last` becomes the start of its last
 /// character.
-size_t run_end(std::string_view text, size_t i, Class wanted, size_t& last) {
+size_t run_end(std::string_view text, size_t i, CharClass wanted, size_t& last) {
   last = i;
   for (size_t next = i; i < text.size(); i = next) {
-    if (class_of(next_code_point(text, next)) != wanted) break;
+    if (kind_of(next_code_point(text, next)) != wanted) break;
     last = i;
   }
   return i;
 }
 
-/// The character that stands for each byte in a merges file: itself if printable in Latin-1, else one from
-/// U+0100 on.
-char32_t shown(int byte) {
-  const auto printable = [](int b) { return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE; };
-  if (printable(byte)) return static_cast<char32_t>(byte);
-  char32_t stand_in = 0x100;
-  for (int b = 0; b < byte; ++b) stand_in += !printable(b);
-  return stand_in;
+/// Where the piece that starts at byte i ends.
+size_t piece_end(std::string_view text, size_t i) {
+  if (const size_t bytes = contraction(text.substr(i))) return i + bytes;
+  size_t last = 0, first = i, peek = i;
+  // A space may lead a word, but not white space.
+  if (text[i] == ' ' && i + 1 < text.size()) peek = first = i + 1;
+  CharClass kind = kind_of(next_code_point(text, peek));
+  if (kind == CharClass::space) first = peek = i, kind = kind_of(next_code_point(text, peek));
+  const size_t end = run_end(text, first, kind, last);
+  // White space leaves its last character to what follows, if it has more than one.
+  return kind == CharClass::space && end < text.size() && last > i ? last : end;
 }
 
-std::string shown(const std::string& token) {
-  std::string text;
-  for (const char c : token) text += encode_utf8(shown(static_cast<unsigned char>(c)));
-  return text;
+/// The characters that show the bytes: those that print in Latin-1 themselves, the others from U+0100 on.
+const std::array<char32_t, 256>& shown_as() {
+  static const auto kShown = [] {
+    std::array<char32_t, 256> shown{};
+    char32_t stand_in = 0x100;
+    for (int b = 0; b < 256; ++b) {
+      const bool prints = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
+      shown[b] = prints ? static_cast<char32_t>(b) : stand_in++;
+    }
+    return shown;
+  }();
+  return kShown;
 }
 
 }  // namespace
 
+std::string shown_bytes(std::string_view token) {
+  std::string text;
+  for (const char c : token) text += encode_utf8(shown_as()[static_cast<unsigned char>(c)]);
+  return text;
+}
+
+std::optional<std::string> bytes_shown(std::string_view text) {
+  static const auto kBytes = [] {
+    std::unordered_map<char32_t, char> bytes;
+    for (int b = 0; b < 256; ++b) bytes.emplace(shown_as()[b], static_cast<char>(b));
+    return bytes;
+  }();
+  std::string token;
+  for (size_t i = 0; i < text.size();) {
+    const auto found = kBytes.find(next_code_point(text, i));
+    if (found == kBytes.end()) return std::nullopt;
+    token += found->second;
+  }
+  return token;
+}
+
 std::vector<std::string_view> gpt2_pieces(std::string_view text) {
   std::vector<std::string_view> pieces;
-  for (size_t i = 0; i < text.size();) {
-    size_t end = i + contraction(text.substr(i)), last = 0, first = i, peek = i;
-    if (end == i) {
-      // A space may lead a word, but not white space.
-      if (text[i] == ' ' && i + 1 < text.size()) peek = first = i + 1;
-      Class kind = class_of(next_code_point(text, peek));
-      if (kind == Class::space) first = peek = i, kind = class_of(next_code_point(text, peek));
-      end = run_end(text, first, kind, last);
-      // White space leaves its last character to what follows, if it has more than one.
-      if (kind == Class::space && end < text.size() && last > i) end = last;
-    }
+  for (size_t i = 0, end = 0; i < text.size(); i = end) {
+    end = piece_end(text, i);
     pieces.push_back(text.substr(i, end - i));
-    i = end;
   }
   return pieces;
 }
 
 Bpe::Bpe() : id_of_byte_(256) {
   // The bytes shown as themselves come first, then the others: the order of the characters that show them.
-  std::vector<int> order(256);
+  std::array<int, 256> order{};
   for (int b = 0; b < 256; ++b) order[b] = b;
-  std::sort(order.begin(), order.end(), [](int a, int b) { return shown(a) < shown(b); });
-  for (int64_t id = 0; id < 256; ++id) {
-    tokens_.emplace_back(1, static_cast<char>(order[id]));
-    id_of_byte_[order[id]] = id;
+  std::sort(order.begin(), order.end(), [](int a, int b) { return shown_as()[a] < shown_as()[b]; });
+  for (const int b : order) id_of_byte_[b] = add(std::string(1, static_cast<char>(b)));
+}
+
+int64_t Bpe::add(const std::string& token) {
+  tokens_.push_back(token);
+  return size() - 1;
+}
+
+void Bpe::add_special(SpecialToken token) {
+  special_.push_back(std::move(token));
+  // The longest that fits is taken.
+  std::stable_sort(special_.begin(), special_.end(),
+                   [](const auto& a, const auto& b) { return a.text.size() > b.text.size(); });
+}
+
+std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>& spaced) const {
+  std::vector<Part> parts;
+  const auto add_text = [&](std::string_view part) {
+    if (part.empty()) return;
+    if (space_first_ && part[0] != ' ') part = spaced.emplace_back(" ").append(part);
+    parts.push_back({part, nullptr});
+  };
+  std::array<bool, 256> starts{};
+  for (const SpecialToken& token : special_) starts[static_cast<unsigned char>(token.text[0])] = true;
+  const auto is_white = [](std::string_view character) {
+    size_t i = 0;
+    return class_of(next_code_point(character, i)) == CharClass::space;
+  };
+  size_t begin = 0;  // of the text that no part has yet
+  for (size_t i = 0; i < text.size() && !special_.empty();) {
+    const auto token =
+        !starts[static_cast<unsigned char>(text[i])]
+            ? special_.end()
+            : std::find_if(special_.begin(), special_.end(),
+                           [rest = text.substr(i)](const SpecialToken& s) { return rest.starts_with(s.text); });
+    if (token == special_.end()) {
+      ++i;
+      continue;
+    }
+    size_t first = i, last = i;  // of what stands before it, without the white space that it takes
+    if (token->strip_left)
+      for (size_t at = first = begin; at < i; next_code_point(text, at))
+        if (!is_white(text.substr(at, i - at))) {
+          size_t behind = at;
+          next_code_point(text, behind);
+          first = behind;
+        }
+    last = i + token->text.size();
+    if (token->strip_right)
+      while (last < text.size() && is_white(text.substr(last))) next_code_point(text, last);
+    add_text(text.substr(begin, first - begin));
+    parts.push_back({text.substr(first, last - first), &*token});
+    begin = i = last;
   }
+  add_text(text.substr(begin));
+  return parts;
 }
 
-void Bpe::add(Pair pair) {
-  merges_.emplace(pair, size());
-  tokens_.push_back(tokens_[pair.first] + tokens_[pair.second]);
-}
-
-std::vector<int64_t> Bpe::bytes_of(std::string_view piece) const {
-  std::vector<int64_t> ids;
-  ids.reserve(piece.size());
-  for (const char c : piece) ids.push_back(id_of_byte_[static_cast<unsigned char>(c)]);
-  return ids;
+bool Bpe::add_merge(Pair pair, int64_t id) {
+  if (!merges_.emplace(pair, Merge{std::ssize(order_), id}).second) return false;
+  order_.push_back(pair);
+  return true;
 }
 
 namespace {
 
-struct HashPair {
-  size_t operator()(const std::pair<int64_t, int64_t>& pair) const {
-    return std::hash<uint64_t>()(static_cast<uint64_t>(pair.first) << 32 ^ static_cast<uint64_t>(pair.second));
+/// The places of a pair in the pieces, and how often it occurs there.
+struct Seen {
+  int64_t count = 0;
+  std::vector<int32_t> pieces;
+};
+
+/// The pair whose turn it is comes last.
+struct LaterTurn {
+  using Turn = std::pair<int64_t, Bpe::Pair>;  // count and pair, as they were when it was queued
+  bool operator()(const Turn& a, const Turn& b) const {
+    return a.first != b.first ? a.first < b.first : a.second > b.second;
   }
 };
 
-bool holds(const std::vector<int64_t>& ids, std::pair<int64_t, int64_t> pair) {
-  for (size_t i = 0; i + 1 < ids.size(); ++i)
-    if (ids[i] == pair.first && ids[i + 1] == pair.second) return true;
-  return false;
-}
-
-/// Every occurrence of `pair`, from the left, becomes `id`.
-void replace(std::vector<int64_t>& ids, std::pair<int64_t, int64_t> pair, int64_t id) {
-  size_t kept = 0;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    const bool here = i + 1 < ids.size() && ids[i] == pair.first && ids[i + 1] == pair.second;
-    ids[kept++] = here ? id : ids[i];
-    i += here;
-  }
-  ids.resize(kept);
-}
-
 }  // namespace
 
-std::vector<int64_t> Bpe::merged(std::vector<int64_t> ids) const {
-  while (ids.size() > 1) {
-    auto best = merges_.end();
-    for (size_t i = 0; i + 1 < ids.size(); ++i) {
-      const auto found = merges_.find({ids[i], ids[i + 1]});
-      if (found != merges_.end() && (best == merges_.end() || found->second < best->second)) best = found;
-    }
-    if (best == merges_.end()) break;
-    replace(ids, best->first, best->second);
-  }
-  return ids;
-}
-
-Bpe Bpe::train(std::string_view text, int64_t vocabulary, Loc loc) {
-  if (vocabulary < 256)
-    fail<ValueError>({"Bpe::train", loc}, "vocabulary is {}; need at least the 256 bytes", vocabulary);
+Bpe Bpe::train(std::string_view text, int64_t vocabulary, std::span<const std::string> special, Loc loc) {
+  const Op op{"Bpe::train", loc};
+  if (vocabulary < 256 + std::ssize(special))
+    fail<ValueError>(op, "vocabulary is {}; need at least the 256 bytes{}", vocabulary,
+                     special.empty() ? "" : fmt::format(" and {} special tokens", special.size()));
   Bpe bpe;
-  std::map<std::string_view, int64_t> frequency;
-  for (const std::string_view piece : gpt2_pieces(text)) ++frequency[piece];
-  std::vector<std::pair<std::vector<int64_t>, int64_t>> pieces;
-  for (const auto& [piece, count] : frequency) pieces.emplace_back(bpe.bytes_of(piece), count);
-
-  // Pairs and the pieces that hold them, or did; counts change only where a merge happens.
-  struct Seen {
-    int64_t count = 0;
-    std::vector<size_t> places;
-  };
-  std::unordered_map<Pair, Seen, HashPair> seen;
-  const auto count = [&](size_t piece, int64_t sign) {
-    const auto& [ids, times] = pieces[piece];
-    for (size_t i = 0; i + 1 < ids.size(); ++i) {
-      Seen& pair = seen[{ids[i], ids[i + 1]}];
-      pair.count += sign * times;
-      if (sign > 0 && (pair.places.empty() || pair.places.back() != piece)) pair.places.push_back(piece);
-    }
-  };
-  for (size_t piece = 0; piece < pieces.size(); ++piece) count(piece, 1);
-  while (bpe.size() < vocabulary && !seen.empty()) {
-    const auto best = std::max_element(seen.begin(), seen.end(), [](auto& a, auto& b) {
-      return std::pair(a.second.count, b.first) < std::pair(b.second.count, a.first);
-    });
-    if (best->second.count < 2) break;
-    const Pair pair = best->first;
-    for (const size_t piece : std::exchange(best->second.places, {})) {
-      if (!holds(pieces[piece].first, pair)) continue;
-      count(piece, -1);
-      replace(pieces[piece].first, pair, bpe.size());
-      count(piece, 1);
-    }
-    seen.erase(pair);
-    bpe.add(pair);
+  std::unordered_map<std::string_view, int64_t> frequency;
+  for (const std::string& token : special) {
+    if (token.empty() || std::count(special.begin(), special.end(), token) > 1)
+      fail<ValueError>(op, "the special token \"{}\" is {}; need distinct texts", token,
+                       token.empty() ? "empty" : "there twice");
+    bpe.add_special({.text = token});
   }
+  std::deque<std::string> spaced;
+  for (const Part& part : bpe.parts(text, spaced))
+    if (!part.special)
+      for (const std::string_view piece : gpt2_pieces(part.text)) ++frequency[piece];
+  std::unordered_map<std::string, int64_t> id_of;
+  for (int64_t id = 0; id < bpe.size(); ++id) id_of.emplace(bpe.tokens_[id], id);
+  const int64_t most = vocabulary - std::ssize(special);
+
+  std::vector<std::pair<std::vector<int64_t>, int64_t>> pieces;
+  std::unordered_map<Pair, Seen, HashPair> seen;
+  std::priority_queue<LaterTurn::Turn, std::vector<LaterTurn::Turn>, LaterTurn> queue;
+  const auto count = [&](Pair pair, int64_t times, size_t piece) -> Seen& {
+    Seen& s = seen[pair];
+    s.count += times;
+    const auto place = static_cast<int32_t>(piece);
+    if (times > 0 && (s.pieces.empty() || s.pieces.back() != place)) s.pieces.push_back(place);
+    return s;
+  };
+  for (const auto& [piece, times] : frequency) {
+    auto& [ids, n] = pieces.emplace_back(std::vector<int64_t>{}, times);
+    for (const char c : piece) ids.push_back(bpe.id_of_byte_[static_cast<unsigned char>(c)]);
+    for (size_t i = 0; i + 1 < ids.size(); ++i) count({ids[i], ids[i + 1]}, times, pieces.size() - 1);
+  }
+  for (const auto& [pair, s] : seen) queue.emplace(s.count, pair);
+
+  while (bpe.size() < most && !queue.empty()) {
+    const int64_t was = queue.top().first;
+    const Pair pair = queue.top().second;
+    queue.pop();
+    const auto found = seen.find(pair);
+    if (found == seen.end() || found->second.count < 2) continue;
+    if (found->second.count != was) {  // others took some of its places
+      queue.emplace(found->second.count, pair);
+      continue;
+    }
+    const std::string merged = bpe.tokens_[pair.first] + bpe.tokens_[pair.second];
+    const auto [named, fresh] = id_of.emplace(merged, bpe.size());  // two merges may spell one token
+    if (fresh) bpe.add(merged);
+    bpe.add_merge(pair, named->second);
+    const std::vector<int32_t> places = std::move(found->second.pieces);
+    seen.erase(found);
+    std::vector<Pair> grown;
+    for (const int32_t place : places) {
+      std::vector<int64_t>& ids = pieces[place].first;
+      const int64_t times = pieces[place].second;
+      // Every occurrence becomes the token, from the left; only its neighbours' pairs change.
+      size_t kept = 0;
+      for (size_t i = 0; i < ids.size(); ++i, ++kept) {
+        if (i + 1 == ids.size() || ids[i] != pair.first || ids[i + 1] != pair.second) {
+          ids[kept] = ids[i];
+          continue;
+        }
+        const auto replace = [&](Pair old, Pair now) {
+          if (old != pair) count(old, -times, place);
+          count(now, times, place);
+          grown.push_back(now);
+        };
+        if (kept > 0) replace({ids[kept - 1], pair.first}, {ids[kept - 1], named->second});
+        if (i + 2 < ids.size()) replace({pair.second, ids[i + 2]}, {named->second, ids[i + 2]});
+        ids[kept] = named->second;
+        ++i;
+      }
+      ids.resize(kept);
+    }
+    std::sort(grown.begin(), grown.end());
+    grown.erase(std::unique(grown.begin(), grown.end()), grown.end());
+    for (const Pair& now : grown)
+      if (const auto s = seen.find(now); s != seen.end()) queue.emplace(s->second.count, now);
+  }
+  for (SpecialToken& token : bpe.special_) token.id = bpe.add(token.text);
   return bpe;
 }
 
@@ -188,13 +283,84 @@ const std::string& Bpe::token(int64_t id, Loc loc) const {
   return tokens_[id];
 }
 
-std::vector<int64_t> Bpe::encode(std::string_view text) const {
-  std::unordered_map<std::string_view, std::vector<int64_t>> known;  // words come again and again
+/// Merges the tokens of one piece after the other.
+class Bpe::Merger {
+ public:
+  explicit Merger(const Bpe& bpe) : bpe_(bpe) {}
+
+  /// Appends the tokens of `piece` to `ids`.
+  void append(std::string_view piece, std::vector<int64_t>& ids, const Op& op) {
+    links_.clear();
+    for (const char c : piece) {
+      const int64_t id = bpe_.id_of_byte_[static_cast<unsigned char>(c)], i = std::ssize(links_);
+      if (id < 0)
+        fail<ValueError>(op, "the vocabulary has no token for the byte 0x{:02x}, and so none for \"{}\"",
+                         static_cast<unsigned char>(c), piece);
+      links_.push_back({id, i - 1, i + 1});
+    }
+    const int64_t end = std::ssize(links_);
+    for (int64_t i = 0; i + 1 < end; ++i) queue(i, end);
+    while (!turns_.empty()) {
+      const auto [rank, i] = turns_.top();
+      turns_.pop();
+      Link& left = links_[i];
+      const int64_t next = left.next;
+      if (left.id < 0 || next == end) continue;
+      const auto merge = bpe_.merges_.find({left.id, links_[next].id});
+      if (merge == bpe_.merges_.end() || merge->second.rank != rank) continue;  // a neighbour was taken
+      left.id = merge->second.id;
+      left.next = links_[next].next;
+      links_[next].id = -1;
+      if (left.next < end) links_[left.next].previous = i;
+      queue(i, end);
+      if (left.previous >= 0) queue(left.previous, end);
+    }
+    for (int64_t i = 0; i < end; i = links_[i].next) ids.push_back(links_[i].id);
+  }
+
+ private:
+  struct Link {
+    int64_t id, previous, next;  // id -1: merged into the one before
+  };
+  using Turn = std::pair<int64_t, int64_t>;  // rank of a merge, and the place of its left token
+
+  /// The pair that begins at i waits for its turn, if it merges.
+  void queue(int64_t i, int64_t end) {
+    if (links_[i].next == end) return;
+    const auto merge = bpe_.merges_.find({links_[i].id, links_[links_[i].next].id});
+    if (merge != bpe_.merges_.end()) turns_.emplace(merge->second.rank, i);
+  }
+
+  const Bpe& bpe_;
+  std::vector<Link> links_;
+  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns_;
+};
+
+std::vector<int64_t> Bpe::encode(std::string_view text, Loc loc) const {
+  constexpr size_t kLongestKnown = 32;  // bytes; words come again and again, and are short
+  const Op op{"Bpe::encode", loc};
+  std::unordered_map<std::string_view, std::pair<size_t, size_t>> known;  // where in `ids` a piece's tokens are
   std::vector<int64_t> ids;
-  for (const std::string_view piece : gpt2_pieces(text)) {
-    auto found = known.find(piece);
-    if (found == known.end()) found = known.emplace(piece, merged(bytes_of(piece))).first;
-    ids.insert(ids.end(), found->second.begin(), found->second.end());
+  Merger merger(*this);
+  std::deque<std::string> spaced;
+  for (const Part& part : parts(text, spaced)) {
+    if (part.special) {
+      ids.push_back(part.special->id);
+      continue;
+    }
+    for (size_t i = 0, end = 0; i < part.text.size(); i = end) {
+      end = pieces_ ? piece_end(part.text, i) : part.text.size();
+      const std::string_view piece = part.text.substr(i, end - i);
+      const size_t start = ids.size();
+      const auto [found, fresh] =
+          piece.size() > kLongestKnown ? std::pair(known.end(), true) : known.try_emplace(piece, start, 0);
+      if (fresh) {
+        merger.append(piece, ids, op);
+        if (found != known.end()) found->second.second = ids.size() - start;
+      } else {
+        for (size_t k = 0; k < found->second.second; ++k) ids.push_back(ids[found->second.first + k]);
+      }
+    }
   }
   return ids;
 }
@@ -206,17 +372,17 @@ std::string Bpe::decode(std::span<const int64_t> ids, Loc loc) const {
 }
 
 std::string Bpe::to_merges() const {
-  std::vector<Pair> order(merges_.size());
-  for (const auto& [pair, id] : merges_) order[id - 256] = pair;
   std::string text = "#version: 0.2\n";
-  for (const auto& [left, right] : order) text += shown(tokens_[left]) + " " + shown(tokens_[right]) + "\n";
+  for (const auto& [left, right] : order_)
+    text += shown_bytes(tokens_[left]) + " " + shown_bytes(tokens_[right]) + "\n";
   return text;
 }
 
-Bpe Bpe::parse(std::string_view merges, const std::string& from, const Op& op) {
+Bpe Bpe::from_merges(std::string_view merges, Loc loc) {
+  const Op op{"Bpe::from_merges", loc};
   Bpe bpe;
-  std::map<std::string, int64_t, std::less<>> ids;
-  for (int64_t id = 0; id < 256; ++id) ids.emplace(shown(bpe.tokens_[id]), id);
+  std::unordered_map<std::string, int64_t> ids;
+  for (int64_t id = 0; id < 256; ++id) ids.emplace(shown_bytes(bpe.tokens_[id]), id);
   int64_t line = 0;
   while (!merges.empty()) {
     const size_t end = std::min(merges.find('\n'), merges.size());
@@ -226,27 +392,101 @@ Bpe Bpe::parse(std::string_view merges, const std::string& from, const Op& op) {
     if (row.ends_with('\r')) row.remove_suffix(1);
     if (row.empty() || (line == 1 && row.starts_with("#version"))) continue;
     const size_t space = row.find(' ');
-    const auto left = ids.find(row.substr(0, space));
-    const auto right = space == row.npos ? ids.end() : ids.find(row.substr(space + 1));
+    const auto left = ids.find(std::string(row.substr(0, space)));
+    const auto right = space == row.npos ? ids.end() : ids.find(std::string(row.substr(space + 1)));
     if (left == ids.end() || right == ids.end())
-      fail<FileError>(op, "{}:{}: \"{}\" is no merge; need two tokens that are bytes or earlier merges", from, line,
-                      row);
+      fail<FileError>(op, "merges:{}: \"{}\" is no merge; need two tokens that are bytes or earlier merges", line, row);
     const Pair pair{left->second, right->second};
-    if (bpe.merges_.count(pair)) fail<FileError>(op, "{}:{}: \"{}\" is there twice", from, line, row);
-    // Two merges may spell one token; the first keeps the name.
-    ids.emplace(left->first + right->first, bpe.size());
-    bpe.add(pair);
+    // Two merges may spell one token.
+    const auto [named, fresh] = ids.emplace(left->first + right->first, bpe.size());
+    if (!bpe.add_merge(pair, named->second)) fail<FileError>(op, "merges:{}: \"{}\" is there twice", line, row);
+    if (fresh) bpe.add(bpe.tokens_[pair.first] + bpe.tokens_[pair.second]);
   }
   return bpe;
 }
 
-Bpe Bpe::from_merges(std::string_view merges, Loc loc) { return parse(merges, "merges", Op{"Bpe::from_merges", loc}); }
+namespace {
 
-void Bpe::save(const std::filesystem::path& path, Loc loc) const { write_file(path, to_merges(), loc); }
+Json byte_level(bool space_first, bool pieces) {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", space_first}, {"trim_offsets", true}, {"use_regex", pieces}};
+}
 
-Bpe Bpe::load(const std::filesystem::path& path, Loc loc) {
-  const Op op{"Bpe::load", loc};
-  return parse(read_text(path, op), path.string(), op);
+}  // namespace
+
+std::string Bpe::to_json() const {
+  std::vector<std::string> names;
+  for (const std::string& token : tokens_) names.push_back(shown_bytes(token));
+  for (const SpecialToken& token : special_) names[token.id] = token.text;
+  Json merges = Json::array();
+  for (const auto& [left, right] : order_) merges.push_back(names[left] + " " + names[right]);
+  return dump_tokenizer(names, special_, byte_level(space_first_, pieces_), byte_level(true, true),
+                        byte_level(true, true),
+                        {{"type", "BPE"},
+                         {"dropout", nullptr},
+                         {"unk_token", nullptr},
+                         {"continuing_subword_prefix", ""},
+                         {"end_of_word_suffix", ""},
+                         {"fuse_unk", false},
+                         {"byte_fallback", false},
+                         {"ignore_merges", false},
+                         {"vocab", Json::object()},
+                         {"merges", merges}});
+}
+
+Bpe Bpe::from_json(std::string_view text, Loc loc) {
+  const Op op{"Bpe::from_json", loc};
+  const TokenizerJson json(text, "BPE", op);
+  const nlohmann::json &cut = json.part("pre_tokenizer"), &decoder = json.part("decoder");
+  const auto is_byte_level = [](const nlohmann::json& part) { return find_json(part, "type") == "ByteLevel"; };
+  if (!is_byte_level(cut)) json.refuse("pre_tokenizer", cut, "type ByteLevel");
+  if (!is_byte_level(decoder)) json.refuse("decoder", decoder, "type ByteLevel");
+  for (const char* key :
+       {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges"})
+    if (const auto& value = json.model(key); !value.is_null() && value != "" && value != false && value != 0)
+      json.refuse(key, value, "none");
+
+  Bpe bpe;
+  bpe.space_first_ = find_json(cut, "add_prefix_space") != false;
+  bpe.pieces_ = find_json(cut, "use_regex") != false;
+  std::vector<SpecialToken> special;
+  bpe.tokens_ = json.tokens(special);
+  std::vector<bool> whole(bpe.tokens_.size());
+  for (SpecialToken& token : special) {
+    whole[token.id] = true;
+    bpe.add_special(std::move(token));
+  }
+  std::unordered_map<std::string, int64_t> ids;  // by the names that merges use
+  bpe.id_of_byte_.assign(256, -1);
+  for (int64_t id = 0; id < bpe.size(); ++id) {
+    std::string& token = bpe.tokens_[id];
+    ids.emplace(token, id);
+    if (whole[id]) continue;
+    std::optional<std::string> bytes = bytes_shown(token);
+    if (!bytes || bytes->empty())
+      fail<FileError>(op, "the token \"{}\" is not made of the characters that show bytes, as byte-level tokens are",
+                      token);
+    token = std::move(*bytes);
+    if (token.size() == 1) bpe.id_of_byte_[static_cast<unsigned char>(token[0])] = id;
+  }
+  const nlohmann::json& merges = json.model("merges");
+  if (!merges.is_array()) fail<FileError>(op, "the model has no \"merges\"; need an array of them");
+  for (const nlohmann::json& merge : merges) {  // "a b" or ["a", "b"]
+    std::string left, right;
+    if (merge.is_string()) {
+      const auto pair = merge.get<std::string>();
+      const size_t space = std::min(pair.find(' '), pair.size());
+      left = pair.substr(0, space);
+      right = pair.substr(std::min(space + 1, pair.size()));
+    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      left = merge[0].get<std::string>(), right = merge[1].get<std::string>();
+    }
+    const auto a = ids.find(left), b = ids.find(right), both = ids.find(left + right);
+    if (a == ids.end() || b == ids.end() || both == ids.end())
+      fail<FileError>(op, "the merge {} is not of two tokens of the vocabulary that make a third", dump_ascii(merge));
+    if (!bpe.add_merge({a->second, b->second}, both->second))
+      fail<FileError>(op, "the merge {} is there twice", dump_ascii(merge));
+  }
+  return bpe;
 }
 
 }  // namespace heed::train

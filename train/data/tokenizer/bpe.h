@@ -2,34 +2,49 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <map>
+#include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <heed/tensor/error.h>
 
 namespace heed::train {
 
+constexpr const char* kEndOfText = "<|endoftext|>";  ///< GPT-2's special token, between texts
+
+/// A token whose text is never cut: where it stands in a text, it is that token.
+struct SpecialToken {
+  std::string text;
+  int64_t id = 0;
+  bool strip_left = false, strip_right = false;  ///< takes the white space on that side with it
+};
+
 /// Text is first cut as GPT-2 cuts it: a word with the space before it, a number, a run of signs, white
 /// space, and 's, 't, 're, 've, 'm, 'll, 'd apart. Within each piece, neighbouring tokens are merged, the
-/// earliest learned merge first. Ids: the 256 bytes in GPT-2's order ("!" is 0), then the merges in theirs.
-/// Which characters are letters or digits is exact for Latin text; other scripts may be cut differently from
-/// GPT-2.
+/// earliest learned merge first. Ids of a new one: the 256 bytes in GPT-2's order ("!" is 0), then the merges in
+/// theirs, then the special tokens.
 class Bpe {
  public:
-  /// Learns merges from `text` until there are `vocabulary` tokens, each time the most frequent pair (of
-  /// equals, that with the smaller ids); stops early when no pair occurs twice. Throws ValueError if
-  /// vocabulary is less than 256.
-  static Bpe train(std::string_view text, int64_t vocabulary, Loc loc = Loc::current());
+  using Pair = std::pair<int64_t, int64_t>;
+
+  /// Learns merges from `text` until there are `vocabulary` tokens, special ones included, each time the most
+  /// frequent pair (of equals, that with the smaller ids); stops early when no pair occurs twice. Throws ValueError
+  /// if vocabulary is less than the 256 bytes and the special tokens, or one of these is empty or there twice.
+  static Bpe train(std::string_view text, int64_t vocabulary, std::span<const std::string> special = {},
+                   Loc loc = Loc::current());
 
   int64_t size() const { return static_cast<int64_t>(tokens_.size()); }
   /// The bytes of a token. Throws IndexError.
   const std::string& token(int64_t id, Loc loc = Loc::current()) const;
+  const std::vector<SpecialToken>& special() const { return special_; }
 
-  std::vector<int64_t> encode(std::string_view text) const;
+  /// Throws ValueError for a byte that the vocabulary lacks: none does that heed trained.
+  std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;
   /// The bytes of `ids`; not UTF-8 if they end within a character. Throws IndexError.
   std::string decode(std::span<const int64_t> ids, Loc loc = Loc::current()) const;
 
@@ -39,24 +54,52 @@ class Bpe {
   /// twice.
   std::string to_merges() const;
   static Bpe from_merges(std::string_view merges, Loc loc = Loc::current());
-  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
-  static Bpe load(const std::filesystem::path& path, Loc loc = Loc::current());
+
+  /// A tokenizer.json of Hugging Face's `tokenizers`, and back. from_json takes any byte-level BPE: other ids, an
+  /// added space, special tokens anywhere. It throws FileError, saying what is wrong, for anything else, and for what
+  /// would change the ids and heed has not, by its name. What a post-processor adds around a text is left out, as with
+  /// add_special_tokens=False.
+  std::string to_json() const;
+  static Bpe from_json(std::string_view json, Loc loc = Loc::current());
 
  private:
-  using Pair = std::pair<int64_t, int64_t>;
+  struct Merge {
+    int64_t rank, id;  // its place among the merges, and the token that it makes
+  };
+  struct HashPair {
+    size_t operator()(const Pair& pair) const {
+      return static_cast<size_t>(
+          (static_cast<uint64_t>(pair.first) << 32 ^ static_cast<uint64_t>(pair.second)) * 0x9E3779B97F4A7C15u >> 20);
+    }
+  };
+  struct Part {
+    std::string_view text;
+    const SpecialToken* special;  // null: text to cut and merge
+  };
+  class Merger;
 
-  Bpe();
-  static Bpe parse(std::string_view merges, const std::string& from, const Op& op);
-  void add(Pair pair);
-  std::vector<int64_t> bytes_of(std::string_view piece) const;
-  std::vector<int64_t> merged(std::vector<int64_t> ids) const;
+  Bpe();  ///< the bytes alone
+  int64_t add(const std::string& token);
+  void add_special(SpecialToken token);
+  bool add_merge(Pair pair, int64_t id);  ///< false if it is there
+  /// The text between special tokens and these, in turn; `spaced` holds parts that are not in `text` as they are.
+  std::vector<Part> parts(std::string_view text, std::deque<std::string>& spaced) const;
 
   std::vector<std::string> tokens_;  // by id
-  std::map<Pair, int64_t> merges_;   // to the id of the token that they make, which is also their order
-  std::vector<int64_t> id_of_byte_;  // 256
+  std::vector<SpecialToken> special_;
+  std::unordered_map<Pair, Merge, HashPair> merges_;
+  std::vector<Pair> order_;          // of the merges
+  std::vector<int64_t> id_of_byte_;  // 256; -1: none
+  bool space_first_ = false;         // a text gets a space before it, if it has none
+  bool pieces_ = true;               // false: a text is one piece
 };
 
 /// The pieces that text is cut into before merging; together they are the text. Public for tests.
 std::vector<std::string_view> gpt2_pieces(std::string_view text);
+
+/// The text of a token in a tokenizer's files, where every byte is a printable character, and back; std::nullopt for
+/// what is no such text.
+std::string shown_bytes(std::string_view token);
+std::optional<std::string> bytes_shown(std::string_view text);
 
 }  // namespace heed::train

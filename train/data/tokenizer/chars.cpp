@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include <heed/tensor/io/atomic_file.h>
-#include <heed/tensor/io/json.h>
 #include <heed/tensor/io/utf8.h>
-#include <heed/train/data/text.h>
+#include <heed/train/data/tokenizer/tokenizer_json.h>
 
 namespace heed::train {
 
@@ -78,30 +76,43 @@ std::string Chars::decode(std::span<const int64_t> ids, Loc loc) const {
   return text;
 }
 
-std::string Chars::to_json() const { return dump_json({{"type", "chars"}, {"characters", encode_utf8(characters_)}}); }
+namespace {
 
-Chars Chars::parse(std::string_view text, const std::string& from, const Op& op) {
-  const Json json = parse_json(text);
-  if (json.is_discarded() || !json.is_object() || json.value("type", Json()) != "chars" ||
-      !json.contains("characters") || !json["characters"].is_string())
-    fail<FileError>(op, "{} holds no character vocabulary; need {{\"type\": \"chars\", \"characters\": \"...\"}}",
-                    from);
-  std::u32string characters = decode_utf8(json["characters"].get<std::string>());
-  if (characters.empty()) fail<FileError>(op, "{} has no characters; need at least one", from);
-  const auto disorder = std::adjacent_find(characters.begin(), characters.end(), std::greater_equal<>());
-  if (disorder != characters.end())
-    fail<FileError>(op, "{} has characters out of order: \"{}\" before \"{}\"; need each once, by code point", from,
-                    shown(disorder[0]), shown(disorder[1]));
-  return Chars(std::move(characters));
+const Json kCut = {
+    {"type", "Split"}, {"pattern", {{"Regex", "[\\s\\S]"}}}, {"behavior", "Isolated"}, {"invert", false}};
+
+}  // namespace
+
+std::string Chars::to_json() const {
+  std::vector<std::string> names;
+  for (const char32_t c : characters_) names.push_back(encode_utf8(c));
+  return dump_tokenizer(names, {}, kCut, nullptr, {{"type", "Fuse"}},
+                        {{"type", "WordLevel"}, {"vocab", Json::object()}, {"unk_token", "<unk>"}});
 }
 
-Chars Chars::from_json(std::string_view json, Loc loc) { return parse(json, "the JSON", Op{"Chars::from_json", loc}); }
-
-void Chars::save(const std::filesystem::path& path, Loc loc) const { write_file(path, to_json() + "\n", loc); }
-
-Chars Chars::load(const std::filesystem::path& path, Loc loc) {
-  const Op op{"Chars::load", loc};
-  return parse(read_text(path, op), '"' + path.string() + '"', op);
+Chars Chars::from_json(std::string_view text, Loc loc) {
+  const Op op{"Chars::from_json", loc};
+  std::u32string characters;
+  if (const Json old = parse_sorted_json(text); old.is_object() && old.contains("characters")) {  // of heed 0.1
+    if (!old["characters"].is_string()) fail<FileError>(op, "\"characters\" is not text");
+    characters = decode_utf8(old["characters"].get<std::string>());
+  } else {
+    const TokenizerJson json(text, "WordLevel", op);
+    json.need("pre_tokenizer", kCut);
+    std::vector<SpecialToken> special;
+    for (const std::string& name : json.tokens(special)) {
+      const std::u32string points = decode_utf8(name);
+      if (points.size() != 1) fail<FileError>(op, "the token \"{}\" is not one character", name);
+      characters += points;
+    }
+    if (!special.empty()) json.refuse("added_tokens", special[0].text, "none");
+  }
+  if (characters.empty()) fail<FileError>(op, "the vocabulary has no characters; need at least one");
+  const auto disorder = std::adjacent_find(characters.begin(), characters.end(), std::greater_equal<>());
+  if (disorder != characters.end())
+    fail<FileError>(op, "the characters are out of order: \"{}\" before \"{}\"; need each once, by code point",
+                    shown(disorder[0]), shown(disorder[1]));
+  return Chars(std::move(characters));
 }
 
 }  // namespace heed::train

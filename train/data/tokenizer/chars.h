@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,15 +26,12 @@ class Chars {
   /// The text of `ids`. Throws IndexError for an id outside [0, size()).
   std::string decode(std::span<const int64_t> ids, Loc loc = Loc::current()) const;
 
-  /// One JSON object, {"type": "chars", "characters": "..."}, and back. from_json throws FileError, saying
-  /// what is wrong, for anything else.
+  /// A tokenizer.json of Hugging Face's `tokenizers`, and back. from_json throws FileError, saying what is wrong, for
+  /// anything else but the vocabularies of heed 0.1.
   std::string to_json() const;
   static Chars from_json(std::string_view json, Loc loc = Loc::current());
-  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
-  static Chars load(const std::filesystem::path& path, Loc loc = Loc::current());
 
  private:
-  static Chars parse(std::string_view json, const std::string& from, const Op& op);
   explicit Chars(std::u32string characters) : characters_(std::move(characters)) {}
   int64_t find(char32_t character) const;  ///< its id, or -1
 

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include <heed/tensor/io/atomic_file.h>
-#include <heed/tensor/io/json.h>
 #include <heed/tensor/io/utf8.h>
-#include <heed/train/data/text.h>
+#include <heed/train/data/tokenizer/tokenizer_json.h>
 
 namespace heed::train {
 
@@ -22,7 +20,7 @@ std::vector<std::string> split_words(std::string_view sentence) {
 Words::Words() : words_{"<pad>", "<bos>", "<eos>", "<unk>"} {}
 
 bool Words::add(const std::string& word) {
-  if (std::find(words_.begin(), words_.begin() + 4, word) != words_.begin() + 4) return false;
+  if (std::find(words_.begin(), words_.begin() + kSpecial, word) != words_.begin() + kSpecial) return false;
   if (!ids_.emplace(word, size()).second) return false;
   words_.push_back(word);
   return true;
@@ -85,35 +83,45 @@ std::vector<std::string> Words::unknown(std::string_view sentence) const {
   return missing;
 }
 
+namespace {
+
+const Json kCut = {{"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "Removed"}, {"invert", false}};
+
+}  // namespace
+
 std::string Words::to_json() const {
-  return dump_json({{"type", "words"}, {"words", std::vector(words_.begin() + 4, words_.end())}});
+  std::vector<SpecialToken> special;
+  for (int64_t id = 0; id < kSpecial; ++id) special.push_back({words_[id], id});
+  return dump_tokenizer(words_, special, kCut, nullptr, nullptr,
+                        {{"type", "WordLevel"}, {"vocab", Json::object()}, {"unk_token", words_[kUnk]}});
 }
 
-Words Words::parse(std::string_view text, const std::string& from, const Op& op) {
-  const Json json = parse_json(text);
-  if (json.is_discarded() || !json.is_object() || json.value("type", Json()) != "words" || !json.contains("words") ||
-      !json["words"].is_array() || json["words"].empty())
-    fail<FileError>(
-        op, "{} holds no word vocabulary; need {{\"type\": \"words\", \"words\": [...]}} with at least one word", from);
+Words Words::from_json(std::string_view text, Loc loc) {
+  const Op op{"Words::from_json", loc};
+  std::vector<std::string> words;
+  if (const Json old = parse_sorted_json(text); old.is_object() && old.contains("words")) {  // of heed 0.1
+    for (const auto& word : old["words"]) {
+      if (!word.is_string()) fail<FileError>(op, "word {} is not a string", words.size());
+      words.push_back(word.get<std::string>());
+    }
+  } else {
+    const TokenizerJson json(text, "WordLevel", op);
+    json.need("pre_tokenizer", kCut);
+    std::vector<SpecialToken> ignored;
+    words = json.tokens(ignored);
+    const Words none;
+    if (words.size() < kSpecial || !std::equal(none.words_.begin(), none.words_.end(), words.begin()))
+      fail<FileError>(op, "the first tokens are not \"{}\"", join(none.words_, "\", \""));
+    words.erase(words.begin(), words.begin() + kSpecial);
+  }
+  if (words.empty()) fail<FileError>(op, "the vocabulary has no words; need at least one");
   Words vocabulary;
-  for (const auto& word : json["words"]) {
-    if (!word.is_string()) fail<FileError>(op, "{}: word {} is not a string", from, vocabulary.size() - 4);
-    const auto& text_of_word = word.get_ref<const std::string&>();
-    if (text_of_word.empty() || text_of_word.find(' ') != text_of_word.npos)
-      fail<FileError>(op, "{}: \"{}\" cannot be a word; need text without spaces", from, text_of_word);
-    if (!vocabulary.add(text_of_word))
-      fail<FileError>(op, "{}: \"{}\" is special or there twice; need each word once", from, text_of_word);
+  for (const std::string& word : words) {
+    if (word.empty() || word.find(' ') != word.npos)
+      fail<FileError>(op, "\"{}\" cannot be a word; need text without spaces", word);
+    if (!vocabulary.add(word)) fail<FileError>(op, "\"{}\" is special or there twice; need each word once", word);
   }
   return vocabulary;
-}
-
-Words Words::from_json(std::string_view json, Loc loc) { return parse(json, "the JSON", Op{"Words::from_json", loc}); }
-
-void Words::save(const std::filesystem::path& path, Loc loc) const { write_file(path, to_json() + "\n", loc); }
-
-Words Words::load(const std::filesystem::path& path, Loc loc) {
-  const Op op{"Words::load", loc};
-  return parse(read_text(path, op), '"' + path.string() + '"', op);
 }
 
 }  // namespace heed::train

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <span>
 #include <string>
@@ -41,16 +40,15 @@ class Words {
   /// The words of a sentence that the vocabulary lacks, each once, in their order.
   std::vector<std::string> unknown(std::string_view sentence) const;
 
-  /// One JSON object, {"type": "words", "words": [...]} without the special tokens, and back. from_json
-  /// throws FileError, saying what is wrong, for anything else.
+  /// A tokenizer.json of Hugging Face's `tokenizers`, for sentences whose words have one space between them, and back.
+  /// from_json throws FileError, saying what is wrong, for anything else but the vocabularies of heed 0.1.
   std::string to_json() const;
   static Words from_json(std::string_view json, Loc loc = Loc::current());
-  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
-  static Words load(const std::filesystem::path& path, Loc loc = Loc::current());
 
  private:
   Words();
-  static Words parse(std::string_view json, const std::string& from, const Op& op);
+  static constexpr int64_t kSpecial = 4;
+
   bool add(const std::string& word);  ///< false if it was there, or is special
 
   std::vector<std::string> words_;

@@ -1,0 +1,60 @@
+#include <heed/train/data/tokenizer/tokenizer.h>
+
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/json.h>
+#include <heed/train/data/text.h>
+
+namespace heed::train {
+
+int64_t Tokenizer::size() const {
+  return std::visit([](const auto& kind) { return kind.size(); }, kind_);
+}
+
+std::vector<int64_t> Tokenizer::encode(std::string_view text, Loc loc) const {
+  const Op op{"Tokenizer::encode", loc};
+  return std::visit([&](const auto& kind) { return kind.encode(text); }, kind_);
+}
+
+std::string Tokenizer::decode(std::span<const int64_t> ids, Loc loc) const {
+  const Op op{"Tokenizer::decode", loc};
+  return std::visit([&](const auto& kind) { return kind.decode(ids); }, kind_);
+}
+
+int64_t Tokenizer::end_of_text() const {
+  if (const auto* bpe = std::get_if<Bpe>(&kind_))
+    for (const SpecialToken& token : bpe->special())
+      if (token.text == kEndOfText) return token.id;
+  return -1;
+}
+
+std::string Tokenizer::to_json() const {
+  return std::visit([](const auto& kind) { return kind.to_json(); }, kind_);
+}
+
+Tokenizer Tokenizer::from_json(std::string_view text, Loc loc) {
+  const Op op{"Tokenizer::from_json", loc};
+  const nlohmann::json json = parse_sorted_json(text);
+  const auto at = [&json](const char* part, const char* key) -> const nlohmann::json& {
+    return find_json(find_json(json, part), key);
+  };
+  const nlohmann::json& old = find_json(json, "type");
+  if (at("model", "type") == "BPE") return Bpe::from_json(text);
+  if (find_json(at("pre_tokenizer", "pattern"), "Regex").is_string() || old == "chars") return Chars::from_json(text);
+  if (at("model", "type") == "WordLevel" || old == "words") return Words::from_json(text);
+  fail<FileError>(op, "the text is no tokenizer.json that heed knows; need a byte-level BPE, or characters or words");
+}
+
+void Tokenizer::save(const std::filesystem::path& path, Loc loc) const { write_file(path, to_json(), loc); }
+
+Tokenizer Tokenizer::load(std::filesystem::path path, Loc loc) {
+  const Op op{"Tokenizer::load", loc};
+  if (std::filesystem::is_directory(path)) path /= kTokenizerFile;
+  const std::string text = read_text(path, op);
+  try {
+    return from_json(text);
+  } catch (const FileError& error) {
+    throw FileError(fmt::format("\"{}\": {}", path.string(), error.what()));
+  }
+}
+
+}  // namespace heed::train

@@ -1,0 +1,48 @@
+// Any of the tokenizers: of characters, of words, or byte-level BPE.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <heed/tensor/error.h>
+#include <heed/train/data/tokenizer/bpe.h>
+#include <heed/train/data/tokenizer/chars.h>
+#include <heed/train/data/tokenizer/words.h>
+
+namespace heed::train {
+
+constexpr const char* kTokenizerFile = "tokenizer.json";  ///< of a model's directory
+
+class Tokenizer {
+ public:
+  using Kind = std::variant<Chars, Words, Bpe>;
+  template <class T>
+  requires std::constructible_from<Kind, T>
+  explicit(false) Tokenizer(T kind) : kind_(std::move(kind)) {}
+
+  const Kind& kind() const { return kind_; }
+  int64_t size() const;
+  /// Throws ValueError for text that it has no tokens for.
+  std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;
+  /// Throws IndexError for an id outside [0, size()).
+  std::string decode(std::span<const int64_t> ids, Loc loc = Loc::current()) const;
+  /// The id of "<|endoftext|>", or -1.
+  int64_t end_of_text() const;
+
+  /// A tokenizer.json of Hugging Face's `tokenizers`, and back: see Bpe, Chars and Words. load takes such a file, or a
+  /// directory with one. Throws FileError, saying what is wrong, for anything else but the vocabularies of heed 0.1.
+  std::string to_json() const;
+  static Tokenizer from_json(std::string_view json, Loc loc = Loc::current());
+  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
+  static Tokenizer load(std::filesystem::path path, Loc loc = Loc::current());
+
+ private:
+  Kind kind_;
+};
+
+}  // namespace heed::train
