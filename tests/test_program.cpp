@@ -41,7 +41,8 @@ struct Workplace : TemporaryDirectory {
   }
 };
 
-const std::set<std::string> kModelFiles = {"config.json", "metrics.jsonl", "model.safetensors"};
+const std::set<std::string> kModelFiles = {"config.json",       "generation_config.json", "metrics.jsonl",
+                                           "model.safetensors", "tokenizer.json",         "tokenizer_config.json"};
 const std::set<std::string> kTranslatorFiles = {"config.json", "held_out.tsv", "metrics.jsonl", "model.safetensors"};
 
 }  // namespace
@@ -57,7 +58,7 @@ TEST_CASE("heed: help and version go to stdout", "[program]") {
     CHECK_THAT(help.out, Contains(flag));
 }
 
-TEST_CASE("heed gpt train: one JSON object on stdout, three files in the directory, the rest on stderr", "[program]") {
+TEST_CASE("heed gpt train: one JSON object on stdout, a folder of Hugging Face's, the rest on stderr", "[program]") {
   const Workplace place;
   const Finished trained = place.run(kTinyGpt + "--seed 3 --out model --json");
   INFO(trained.err);
@@ -70,8 +71,8 @@ TEST_CASE("heed gpt train: one JSON object on stdout, three files in the directo
   CHECK(place.files_in("model") == kModelFiles);
   CHECK_THAT(trained.err, Contains("val_loss"));
   const auto config = nlohmann::json::parse(tests::content_of(place / "model/config.json"));
-  CHECK(config["config"]["channels"] == 32);
-  CHECK(config["training"]["seed"] == 3);
+  CHECK(config["n_embd"] == 32);
+  CHECK(config["heed"]["training"]["seed"] == 3);
 
   const Finished silent = place.run(kTinyGpt + "--seed 3 --out again");
   CHECK(silent.out.empty());
@@ -213,7 +214,7 @@ TEST_CASE("heed gpt train --resume: another text is refused, and a directory tha
   CHECK_THAT(refused.err, Contains("text has changed"));
 
   auto config = nlohmann::ordered_json::parse(tests::content_of(place / "cut/config.json"));
-  config["training"].erase("text_hash");
+  config["heed"]["training"].erase("text_hash");
   std::ofstream(place / "cut/config.json") << config.dump();
   CHECK(place.run("gpt train --resume --threads 1 --out cut").exit_code == 0);
 }

@@ -14,6 +14,7 @@
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
+#include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
 #include <heed/train/program/report.h>
 #include <heed/train/program/usage.h>
@@ -114,6 +115,11 @@ double validation_loss(const models::Gpt& gpt, const std::vector<TokenBatch>& wi
   return sum / count;
 }
 
+Chars chars_of(const Tokenizer& tokenizer) {
+  if (const auto* chars = std::get_if<Chars>(&tokenizer.kind())) return *chars;
+  fail<FileError>({"gpt train"}, "the tokenizer is none of characters; need the directory of an interrupted run");
+}
+
 void check_length(const Corpus& corpus, const Run& run) {
   const auto train = std::ssize(corpus.tokens(Part::train)), validation = std::ssize(corpus.tokens(Part::validation));
   if (train <= run.model.context || validation < 2)
@@ -137,7 +143,8 @@ int train_gpt(const GptTrainFlags& flags) {
   std::optional<ModelConfig> config;
   if (flags.resume) config = ModelConfig::read(directory);
   Run run = config ? resumed_run(*config) : new_run(flags);
-  const Corpus corpus = config ? Corpus::from_text(run.text, read_chars(*config)) : Corpus::from_text(run.text);
+  const Corpus corpus =
+      config ? Corpus::from_text(run.text, chars_of(read_tokenizer(directory, *config))) : Corpus::from_text(run.text);
   run.model.vocabulary = corpus.vocabulary();
   check_length(corpus, run);
   make_directory(directory);
@@ -191,14 +198,14 @@ namespace {
 constexpr int64_t kMostOnPage = 96;  // characters: more cannot be told apart in a matrix
 
 /// The prompt, or if there is none a line break (or else the first character), which is not printed.
-std::vector<int64_t> prompt_ids(const Chars& chars, const std::string& prompt) {
+std::vector<int64_t> prompt_ids(const Tokenizer& tokenizer, const std::string& prompt) {
   try {
-    if (!prompt.empty()) return chars.encode(prompt);
+    if (!prompt.empty()) return tokenizer.encode(prompt);
   } catch (const ValueError& error) {
     throw UsageError(error.what());
   }
   try {
-    return chars.encode("\n");
+    return tokenizer.encode("\n");
   } catch (const ValueError&) {
     return {0};
   }
@@ -250,6 +257,31 @@ int sample_gpt(const GptSampleFlags& flags) {
     page->write(page_html(sample_page(saved, text[0].to_vector<int64_t>())));
     page->commit();
   }
+  return 0;
+}
+
+// --- export --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::pair<const char*, GgufType> kGgufTypes[] = {
+    {"f32", GgufType::f32}, {"f16", GgufType::f16}, {"q8_0", GgufType::q8_0}};
+
+}  // namespace
+
+std::vector<std::string> gguf_type_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : kGgufTypes) names.emplace_back(name);
+  return names;
+}
+
+int export_gpt(const GptExportFlags& flags) {
+  const SavedGpt saved = load_gpt(flags.model);
+  const auto type = std::ranges::find(kGgufTypes, flags.type, &std::pair<const char*, GgufType>::first);
+  save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type->second);
+  if (saved.gpt.config.gelu != Gelu::tanh)
+    fmt::print(stderr,
+               "Its gelu is exact, but llama.cpp's is GPT-2's tanh: logits will differ from the fourth digit on\n");
   return 0;
 }
 
