@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Compares heed's folders with Hugging Face's packages, of pinned versions in a virtual environment: they open what heed trained,
+# and heed what they made. The last line is "N passed, N failed, N skipped"; without PyPI that is one skipped, said aloud.
+# Usage: scripts/interop.sh [PRESET]   (of CMakePresets.json, built before; release unless given)
+# HEED_INTEROP is the environment's folder; ~/.cache/heed/interop unless given.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=build
+[ "${1:-release}" = release ] || build=build-$1
+venv=${HEED_INTEROP:-${XDG_CACHE_HOME:-$HOME/.cache}/heed/interop}
+wanted=tests/oracle/requirements.txt
+
+if ! cmp -s $wanted "$venv/installed"; then
+  if ! { [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"; } >&2 ||
+    ! "$venv/bin/pip" install --quiet --disable-pip-version-check -r $wanted >&2; then
+    echo "interop.sh: PyPI cannot be reached, or lacks what $wanted names: NOTHING WAS COMPARED with other programs" >&2
+    echo "0 passed, 0 failed, 1 skipped"
+    exit 0
+  fi
+  cp $wanted "$venv/installed"
+fi
+
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+mkdir "$place/heed" "$place/theirs"
+export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
+python=$venv/bin/python
+{
+  $build/tests/trained "$place/heed" && $python tests/oracle/opened.py heed "$place/heed"
+  $python tests/oracle/folders.py "$place/theirs" && $python tests/oracle/opened.py theirs $build/tests/probe "$place/theirs"
+} 2>&1 | tee "$place/log"
+awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; parts++ }
+     END { failed += 2 - parts; printf "%d passed, %d failed, 0 skipped\n", passed, failed; exit failed > 0 }' "$place/log"
