@@ -14,13 +14,13 @@ cmake --build --preset release --target heed_program -- --quiet
 heed=build/heed
 
 say "1. A GPT learns English, a character at a time"
-$heed gpt train --preset cpu --steps 1500 --seed 1 --out "$out/gpt"
+$heed gpt train --overwrite --preset cpu --steps 1500 --seed 1 --out "$out/gpt"
 say "What it writes"
 $heed gpt sample --model "$out/gpt" --prompt "And " --tokens 400 --temperature 0.8 --seed 1
 echo
 
 say "2. A translator with attention learns French (Bahdanau et al. 2014)"
-$heed seq2seq train --arch attention --seed 1 --out "$out/translator"
+$heed seq2seq train --overwrite --arch attention --seed 1 --out "$out/translator"
 say "Ten sentences that it has never seen"
 mapfile -t pairs < <(awk -F '\t' 'NR % 37 == 1' "$out/translator/held_out.tsv" | head -n 10)
 sources=() references=()

@@ -2,6 +2,7 @@
 #include <set>
 
 #include <heed/train/data/corpus.h>
+#include <heed/train/data/text.h>
 #include "catch.h"
 
 using namespace heed;
@@ -23,6 +24,12 @@ TEST_CASE("corpus: the last tenth is the validation split", "[data]") {
   CHECK_THROWS_WITH(Corpus::from_text("abd", Chars::from_text("abc")), Contains("unknown characters \"d\""));
   CHECK_THROWS_AS(Corpus::from_text(""), ValueError);
   CHECK_THROWS_WITH(Corpus::from_file("/no/such/file"), Contains("Corpus::from_file: cannot read"));
+}
+
+TEST_CASE("corpus: line ends of Windows and a byte order mark are no characters, other \"\\r\" are", "[data]") {
+  CHECK(unix_text("\xEF\xBB\xBFone\r\ntwo\rthree\r\n\r\n\r") == "one\ntwo\rthree\n\n\r");
+  CHECK(unix_text("one\n\xEF\xBB\xBF") == "one\n\xEF\xBB\xBF");
+  CHECK(unix_text("").empty());
 }
 
 TEST_CASE("corpus: a batch's windows are those that torch.randint chooses, and y follows x", "[data]") {
@@ -62,7 +69,7 @@ TEST_CASE("corpus: windows predict every token of the split but the first exactl
   std::string text;
   for (int i = 0; i < 1000; ++i) text += static_cast<char>('a' + (i * i) % 26);
   const Corpus corpus = Corpus::from_text(text);
-  const auto tokens = corpus.tokens(Part::validation);  // 100: 99 to predict
+  const Ids tokens = corpus.tokens(Part::validation).to_vector();  // 100: 99 to predict
   for (const auto& [batch, context] :
        {std::pair<int64_t, int64_t>{4, 8}, {1, 1}, {3, 33}, {2, 99}, {5, 200}, {100, 7}}) {
     CAPTURE(batch, context);

@@ -187,6 +187,54 @@ TEST_CASE("parameter groups: a pattern that fits nothing, and a parameter that f
   CHECK_THROWS_WITH(Adagrad(net.params, {{"*", {.weight_decay = NAN}}}), Contains("a group's weight_decay is nan"));
 }
 
+TEST_CASE("parameter groups: every option of a group is as good as the optimizer's own", "[optimizer]") {
+  using train::ParameterGroups;
+  const std::vector<std::tuple<const char*, Make, Make>> cases = {
+      {"SGD", make<SGD>(train::SGDOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.1, .nesterov = true}),
+       make<SGD>(train::SGDOptions{.momentum = 0.5, .dampening = 0.3},
+                 {{"*", {.lr = 0.1, .weight_decay = 0.1, .momentum = 0.9, .dampening = 0, .nesterov = true}}})},
+      {"Adam", make<Adam>(train::AdamOptions{.lr = 0.1, .beta1 = 0.8, .beta2 = 0.9, .eps = 1e-3, .amsgrad = true}),
+       make<Adam>(train::AdamOptions{},
+                  {{"*", {.lr = 0.1, .beta1 = 0.8, .beta2 = 0.9, .eps = 1e-3, .amsgrad = true}}})},
+      {"RMSprop", make<RMSprop>(train::RMSpropOptions{.alpha = 0.5, .eps = 1e-3, .momentum = 0.7, .centered = true}),
+       make<RMSprop>(train::RMSpropOptions{}, {{"*", {.momentum = 0.7, .eps = 1e-3, .alpha = 0.5, .centered = true}}})},
+      {"Adagrad", make<Adagrad>(train::AdagradOptions{.lr_decay = 0.1, .initial_accumulator_value = 0.5, .eps = 1e-3}),
+       make<Adagrad>(train::AdagradOptions{},
+                     {{"*", {.eps = 1e-3, .lr_decay = 0.1, .initial_accumulator_value = 0.5}}})},
+      {"Muon",
+       make<Muon>(train::MuonOptions{
+           .momentum = 0.5, .nesterov = false, .adam = {.lr = 3e-4, .beta1 = 0.7, .weight_decay = 0}}),
+       make<Muon>(train::MuonOptions{},
+                  {{"*.weight", {.momentum = 0.5, .nesterov = false}}, {"*.bias", {.beta1 = 0.7, .beta2 = 0.999}}})}};
+  for (const auto& [name, own, by_group] : cases) {
+    INFO(name);
+    const Net a, b, c;
+    const auto first = own(a.params), second = by_group(b.params);
+    for (int i = 0; i < 5; ++i) a.step(*first), b.step(*second);
+    CHECK(a.values() == b.values());
+    CHECK(a.values() != c.values());
+  }
+}
+
+TEST_CASE("parameter groups: an option that the optimizer lacks, or that makes no sense, is refused", "[optimizer]") {
+  const Net net;
+  CHECK_THROWS_WITH(AdamW(net.params, {{"*.bias", {.momentum = 0.9}}}),
+                    Contains("AdamW: the group \"*.bias\" has momentum, which is no option of this optimizer"));
+  CHECK_THROWS_WITH(SGD(net.params, {{"*", {.adam = true}}}), Contains("has adam, which is no option"));
+  CHECK_THROWS_WITH(Adam(net.params, {{"*", {.beta1 = 1}}}), Contains("a group's beta1 is 1; need a number in [0, 1)"));
+  CHECK_THROWS_WITH(SGD(net.params, {{"*", {.nesterov = true}}}), Contains("nesterov comes with momentum 0"));
+  CHECK_THROWS_WITH(Muon(net.params, {}, {{"*.weight", {.momentum = 1}}}), Contains("momentum is 1"));
+  CHECK_THROWS_WITH(Muon(net.params, {}, {{"*.bias", {.adam = false}}}), Contains("'0.bias' of shape (3)"));
+}
+
+// p - lr g / (sqrt(v + g^2) + eps), by hand.
+TEST_CASE("Adagrad: the sum of squares begins with initial_accumulator_value", "[optimizer]") {
+  const One one;
+  Adagrad adagrad(one.params, {.lr = 0.5, .initial_accumulator_value = 16, .eps = 0});
+  one.step(adagrad, 3, 0);
+  CHECK(one.p.at<double>({0}) == Approx(1 - 0.5 * 3 / 5));
+}
+
 // p <- p - lr g' by hand: b1 = g1, b2 = 0.5 b1 + (1 - dampening) g2.
 TEST_CASE("SGD: dampening spares the first step, and Nesterov looks ahead", "[optimizer]") {
   const One a;
@@ -288,6 +336,7 @@ TEST_CASE("optimizers: options that make no sense are refused", "[optimizer]") {
   CHECK_THROWS_AS(RMSprop(one.params, {.momentum = -1}), ValueError);
   CHECK_THROWS_AS(Adagrad(one.params, {.lr_decay = -1}), ValueError);
   CHECK_THROWS_AS(Adagrad(one.params, {.eps = NAN}), ValueError);
+  CHECK_THROWS_AS(Adagrad(one.params, {.initial_accumulator_value = -1}), ValueError);
   CHECK_THROWS_AS(Muon(one.params, {.momentum = 1}), ValueError);
   CHECK_THROWS_AS(Muon(one.params, {.newton_schulz_steps = 0}), ValueError);
   CHECK_THROWS_AS(Muon(one.params, {.weight_decay = -1, .adam = {.weight_decay = -1}}), ValueError);

@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <set>
 
+#include <heed/train/data/grammar/grammar.h>
 #include <heed/train/data/pairs.h>
 #include "catch.h"
-#include "skip.h"
 #include "temp_file.h"
 
 using namespace heed;
@@ -147,17 +147,16 @@ TEST_CASE("pairs: unknown words become <unk>, empty pairs are refused", "[data]"
   CHECK_THROWS_WITH(PairSet(bad, source, target), Contains("pair 0 is \"the\" and \" \"; need words on both sides"));
 }
 
-TEST_CASE("pairs: the Tatoeba sample reads, tokenizes and splits", "[data]") {
-  const std::string path = HEED_SOURCE_DIR "/../shared/data/eng_fra_small.tsv";
-  if (!std::filesystem::exists(path)) {
-    tests::skip("no " + path);
-    return;
-  }
-  const auto pairs = tokenize(read_pairs(path));
-  CHECK(pairs.size() == 18065);
-  CHECK(pairs[0] == SentencePair{"go .", "va !"});
+TEST_CASE("pairs: a file reads, tokenizes and splits, and no source stands on both sides", "[data]") {
+  const TempFile file("Go.\tVa !\nI'm cold, and you?\tJ'ai froid, et toi ?\n");
+  const auto read = tokenize(read_pairs(file.path));
+  CHECK(read == std::vector<SentencePair>{{"go .", "va !"}, {"i'm cold , and you ?", "j'ai froid , et toi ?"}});
+  Rng rng(1);
+  std::vector<SentencePair> pairs = Grammar::pairs(2000, {}, rng);
+  for (int64_t i = 0; i < 500; ++i) pairs.push_back({pairs[i].source, "another way to say it"});
   const PairSplit split = split_pairs(pairs, 0.1, 1);
   CHECK(split.train.size() + split.held_out.size() == pairs.size());
+  CHECK(split.held_out.size() > 150);
   std::set<std::string> held;
   for (const SentencePair& pair : split.held_out) held.insert(pair.source);
   for (const SentencePair& pair : split.train) REQUIRE(held.count(pair.source) == 0);

@@ -1,10 +1,13 @@
 // The `heed` program from outside: what it writes, where, and with which exit code.
 #include <set>
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/models/generate.h>
+#include <heed/train/run_directory.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 #include "catch.h"
@@ -194,8 +197,81 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
     CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
   };
   check("gpt train --text text --preset micro --steps 3000 --dropout 0.1 --threads 1", "gpt train", kModelFiles);
-  std::filesystem::remove_all(place / "cut");
+  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
   check("seq2seq train --pairs pairs --steps 150 --threads 1", "seq2seq train", kTranslatorFiles);
+}
+
+TEST_CASE("heed: a run that is killed before it is ever evaluated goes on from where it was saved", "[program]") {
+  const Workplace place;
+  const std::string train = "gpt train --text text --preset micro --steps 400 --dropout 0.1 --threads 1";
+  REQUIRE(place.run(train + " --out whole").exit_code == 0);
+  const std::string kill =
+      " & pid=$!; while [ ! -e cut/training.safetensors ]; do :; done; kill -KILL $pid; wait $pid 2>/dev/null";
+  CHECK(place.run(train + " --save-every 1 --out cut" + kill, "set -m;").exit_code == 128 + 9);
+  const Finished refused = place.run(train + " --out cut");
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("'cut' holds a model"));
+  const Finished resumed = place.run("gpt train --resume --threads 1 --out cut");
+  INFO(resumed.err);
+  REQUIRE(resumed.exit_code == 0);
+  CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
+}
+
+TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no longer", "[program]") {
+  const Workplace place;
+  {
+    const train::RunDirectory held(place / "model", train::RunDirectory::Model::refuse);
+    for (const std::string& command : {kTinyGpt, kTinyTranslator, kTinyGpt + "--overwrite "}) {
+      const Finished second = place.run(command + "--out model");
+      CHECK(second.exit_code == 1);
+      CHECK(second.err == fmt::format("heed: train: process {} trains into 'model'; need another directory, or that "
+                                      "process ended\n",
+                                      getpid()));
+    }
+    CHECK(place.files_in("model") == std::set<std::string>{"run.lock"});
+  }
+  CHECK(place.files_in("model").empty());
+  std::ofstream(place / "model/run.lock") << "left by a process that was killed";
+  CHECK(place.run(kTinyGpt + "--out model").exit_code == 0);
+  CHECK(place.files_in("model") == kModelFiles);
+  CHECK(place.run(kTinyGpt + "--seed 9 --overwrite --out model").exit_code == 0);
+  CHECK_THAT(tests::content_of(place / "model/config.json"), Contains("\"seed\": 9"));
+}
+
+TEST_CASE("heed gpt train: line ends of Windows and a byte order mark are no characters, unless --keep-cr",
+          "[program]") {
+  const Workplace place;
+  std::string text = tests::content_of(place / "text"), windows = "\xEF\xBB\xBF";
+  for (const char c : text) windows += c == '\n' ? "\r\n" : std::string(1, c);
+  std::ofstream(place / "windows") << windows;
+  const std::string sizes = " --preset micro --steps 2 --threads 1";
+  REQUIRE(place.run("gpt train --text text --out unix" + sizes).exit_code == 0);
+  REQUIRE(place.run("gpt train --text windows --out windows-model" + sizes).exit_code == 0);
+  REQUIRE(place.run("gpt train --text windows --keep-cr --out kept" + sizes).exit_code == 0);
+  const auto characters = [&](const std::string& model) {
+    return nlohmann::json::parse(tests::content_of(place / (model + "/config.json")))["tokenizer"]["characters"]
+        .get<std::string>();
+  };
+  CHECK(characters("windows-model") == characters("unix"));
+  CHECK(tests::content_of(place / "windows-model/model.safetensors") ==
+        tests::content_of(place / "unix/model.safetensors"));
+  CHECK_THAT(characters("kept"), Contains("\r") && Contains("\xEF\xBB\xBF"));
+}
+
+TEST_CASE("heed seq2seq train --resume: other pairs, as many, are refused", "[program]") {
+  const Workplace place;
+  const std::string pairs = tests::content_of(place / "pairs");
+  const Finished cut = place.run(
+      "seq2seq train --pairs pairs --steps 1000 --save-every 1 --threads 1 --out cut & pid=$!; "
+      "while [ ! -e cut/training.safetensors ]; do :; done; kill -KILL $pid; wait $pid 2>/dev/null",
+      "set -m;");
+  REQUIRE(cut.exit_code == 128 + 9);
+  std::string other = pairs;
+  std::swap(other[0], other[2]);
+  std::ofstream(place / "pairs") << other;
+  const Finished refused = place.run("seq2seq train --resume --out cut");
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("'pairs' has changed"));
 }
 
 TEST_CASE("heed gpt train --resume: another text is refused, and a directory that does not tell is not", "[program]") {

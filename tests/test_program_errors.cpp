@@ -123,6 +123,8 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt train --lr nan", kUsage, "--lr"},
       {"gpt train --preset huge", kUsage, "--preset: need one of micro, cpu, baby, not 'huge'"},
       {"gpt train --threads 0", kUsage, "--threads"},
+      {"gpt train --resume --overwrite", kUsage, "--overwrite is given too"},
+      {"gpt train --save-every 0", kUsage, "--save-every: need a whole number from 1"},
       {"gpt train --resume --steps 5", kUsage, "--steps is given too"},
       {"gpt sample", kUsage, "--model is required"},
       {"gpt sample --model x --temperature -1", kUsage, "--temperature"},
@@ -153,7 +155,8 @@ TEST_CASE("heed: files that are missing, empty or not what they should be are na
       {"seq2seq train --pairs empty --out out", kError, "\"empty\" is empty"},
       {"seq2seq train --pairs latin1 --out out", kError, "UTF-8"},
       {"seq2seq train --pairs no-tab --out out", kError, "no-tab:2: no tab"},
-      {"seq2seq train --pairs one-pair --out out", kError, "need more of them"},
+      {"seq2seq train --pairs one-pair --out out", kError,
+       "'one-pair' has 1 different sources; need at least 10, since a share of 0.05 is held out"},
       {"seq2seq train --pairs long-pair --out out", kError, "more than 250 words"},
       {"gpt sample --model absent", kError, "'absent' is not a directory"},
       {"gpt sample --model .", kError, "config.json"},
@@ -238,6 +241,9 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
        kError, "\"context\" of 'long-transformer/config.json' is 1000000; need a whole number from 1 to 100000"},
       {"gpt sample --model translator", kError, "\"model\""},
       {"seq2seq translate --model good 'a cat'", kError, "\"model\""},
+      {"gpt train --text text --out good", kError,
+       "'good' holds a model; need --overwrite to replace it, --resume to go on, or another directory"},
+      {"seq2seq train --pairs pairs --out translator", kError, "'translator' holds a model; need --overwrite"},
       {"gpt train --resume --out good", kError, "training.safetensors' does not exist"},
   });
 }
@@ -288,7 +294,7 @@ TEST_CASE("heed: a full disk ends training in one sentence and leaves no file ha
   REQUIRE(place.run("gpt train --text text --preset micro --steps 2 --out model").exit_code == 0);
   const std::string weights = tests::content_of(place / "model/model.safetensors");
   const Finished full =
-      place.run("gpt train --text text --preset micro --steps 3 --out model", "ulimit -f 8; trap '' XFSZ;");
+      place.run("gpt train --text text --preset micro --steps 3 --overwrite --out model", "ulimit -f 8; trap '' XFSZ;");
   INFO(full.err);
   CHECK(full.exit_code == kError);
   CHECK_THAT(full.err, Contains("heed: ") && Contains("cannot write") && Contains("model.safetensors"));

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include <heed/tensor/tensor.h>
-#include <heed/train/show/alignment.h>
+#include <heed/train/show/plot.h>
 #include "catch.h"
 
 using namespace heed;

@@ -7,7 +7,6 @@
 #include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include "catch.h"
-#include "skip.h"
 #include "temp_file.h"
 
 using namespace heed;
@@ -69,22 +68,15 @@ TEST_CASE("chars: ids are ranks in code point order", "[tokenizer]") {
   CHECK(chars.decode({}).empty());
 }
 
-TEST_CASE("chars: Tiny Shakespeare has nanoGPT's 65 characters", "[tokenizer]") {
-  const std::string path = HEED_SOURCE_DIR "/../shared/data/tinyshakespeare.txt";
-  if (!std::filesystem::exists(path)) {
-    tests::skip("no " + path);
-    return;
-  }
-  const std::string text = read_text(path);
-  const Chars chars = Chars::from_text(text);
+TEST_CASE("chars: those of Tiny Shakespeare stand in nanoGPT's order", "[tokenizer]") {
+  const std::string text = "zyxwvutsrqponmlkjihgfedcba ZYXWVUTSRQPONMLKJIHGFEDCBA\n?;:3.-,'&$!";
+  const Chars chars = Chars::from_text(text + text);
   CHECK(chars.size() == 65);
   // nanoGPT's data/shakespeare_char/prepare.py lists these in this order.
   std::vector<int64_t> all(65);
   for (int64_t i = 0; i < 65; ++i) all[i] = i;
   CHECK(chars.decode(all) == "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
-  const auto ids = chars.encode(text);
-  CHECK(ids.size() == 1115394);
-  CHECK(chars.decode(ids) == text);
+  CHECK(chars.decode(chars.encode(text)) == text);
 }
 
 TEST_CASE("chars: unknown characters are named, with those that are known", "[tokenizer]") {

@@ -229,6 +229,7 @@ TEST_CASE("trainer: options that make no sense, and resuming nothing, are refuse
   CHECK_THROWS_AS(Trainer(task.params, task.optimizer, {.steps = -1}), ValueError);
   CHECK_THROWS_AS(Trainer(task.params, task.optimizer, {.clip_norm = NAN}), ValueError);
   CHECK_THROWS_AS(Trainer(task.params, task.optimizer, {.evaluate_every = 0}), ValueError);
+  CHECK_THROWS_AS(Trainer(task.params, task.optimizer, {.save_every = 0}), ValueError);
   task.directory = directory.path();
   CHECK_THROWS_WITH(task.run(true), Contains("training.safetensors") && Contains("does not exist"));
 }

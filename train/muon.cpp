@@ -8,11 +8,11 @@
 namespace heed::train {
 namespace {
 
-Tensor orthogonal(const Tensor& x0, const MuonOptions& options) {
+Tensor orthogonal(const Tensor& x0, double eps, int64_t steps) {
   const bool tall = x0.size(0) > x0.size(1);
   Tensor x = tall ? x0.mT() : x0;
-  x = x / maximum(x.norm(), options.eps);
-  for (int64_t i = 0; i < options.newton_schulz_steps; ++i) {
+  x = x / maximum(x.norm(), eps);
+  for (int64_t i = 0; i < steps; ++i) {
     const Tensor gram = matmul(x, x.mT());
     x = x * 3.4445 + matmul(matmul(gram, gram) * 2.0315 - gram * 4.775, x);
   }
@@ -25,17 +25,29 @@ double scale_of(const Shape& shape, MuonOptions::Adjust adjust) {
                                          : 0.2 * std::sqrt(std::max(rows, columns));
 }
 
-bool takes(const Tensor& parameter, const GroupOptions& group) { return parameter.rank() == 2 && !group.adam; }
-
 }  // namespace
 
 Muon::Muon(const nn::Parameters& params, const MuonOptions& options, const ParameterGroups& groups, Loc loc)
     : Optimizer(
           "Muon", params, options.lr,
           [&](const Tensor& parameter, const GroupOptions& group) {
-            if (takes(parameter, group)) return Kept{{"momentum_buffer"}, options.weight_decay};
-            return Kept{
-                {"exp_avg", "exp_avg_sq"}, parameter.rank() > 1 ? options.adam.weight_decay : 0, options.adam.lr};
+            const bool adam = parameter.rank() != 2 || group.adam.value_or(false);
+            GroupOptions own{.weight_decay = options.weight_decay,
+                             .momentum = options.momentum,
+                             .beta1 = options.adam.beta1,
+                             .beta2 = options.adam.beta2,
+                             .eps = adam ? options.adam.eps : options.eps,
+                             .nesterov = options.nesterov,
+                             .adam = adam};
+            if (adam) {
+              own.lr = options.adam.lr;
+              own.weight_decay = parameter.rank() > 1 ? options.adam.weight_decay : 0;
+            }
+            return own;
+          },
+          [](const GroupOptions& o) -> MomentStarts {
+            if (*o.adam) return {{"exp_avg", 0}, {"exp_avg_sq", 0}};
+            return {{"momentum_buffer", 0}};
           },
           groups, loc),
       options_(options) {
@@ -43,30 +55,28 @@ Muon::Muon(const nn::Parameters& params, const MuonOptions& options, const Param
   if (!(options.weight_decay >= 0 && options.adam.weight_decay >= 0))
     fail<ValueError>(op, "weight_decay is {} and adam's {}; need at least 0", options.weight_decay,
                      options.adam.weight_decay);
-  if (!(options.momentum >= 0 && options.momentum < 1))
-    fail<ValueError>(op, "momentum is {}; need a number in [0, 1)", options.momentum);
+  for (const Slot& slot : slots()) {
+    if (!*slot.options.adam && slot.parameter.rank() != 2)
+      fail<ValueError>(op, "a group asks that '{}' of shape {} does without adam; need a matrix for that", slot.name,
+                       slot.parameter.shape());
+    if (*slot.options.momentum >= 1)
+      fail<ValueError>(op, "momentum is {}; need a number in [0, 1)", *slot.options.momentum);
+  }
   if (options.newton_schulz_steps < 1)
     fail<ValueError>(op, "newton_schulz_steps is {}; need at least 1", options.newton_schulz_steps);
 }
 
 void Muon::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
-  std::vector<const Slot*> rest;
-  std::vector<Tensor> rest_grads;
+  if (*step.options.adam) return adam(slots, grads, step, true);
+  const double m = *step.options.momentum;
   for (size_t i = 0; i < slots.size(); ++i) {
-    const Slot& slot = *slots[i];
-    if (slot.moments.size() == 2) {
-      rest.push_back(&slot);
-      rest_grads.push_back(grads[i]);
-      continue;
-    }
-    const Tensor g = grads[i] * step.grad_scale, &p = slot.parameter, &buffer = slot.moments[0];
-    const double m = options_.momentum;
+    const Tensor g = grads[i] * step.grad_scale, &p = slots[i]->parameter, &buffer = slots[i]->moments[0].second;
     buffer.assign(buffer * m + g * (1 - m));
-    const Tensor direction = options_.nesterov ? g * (1 - m) + buffer * m : buffer;
-    p.assign(p * (1 - step.lr * step.weight_decay) -
-             orthogonal(direction, options_) * (step.lr * scale_of(p.shape(), options_.adjust)));
+    const Tensor direction = *step.options.nesterov ? g * (1 - m) + buffer * m : buffer;
+    p.assign(p * (1 - step.lr * *step.options.weight_decay) -
+             orthogonal(direction, *step.options.eps, options_.newton_schulz_steps) *
+                 (step.lr * scale_of(p.shape(), options_.adjust)));
   }
-  if (!rest.empty()) adam(rest, rest_grads, step, options_.adam.beta1, options_.adam.beta2, options_.adam.eps, true);
 }
 
 }  // namespace heed::train

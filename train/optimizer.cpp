@@ -15,13 +15,55 @@ namespace {
 
 constexpr const char* kSteps = "steps";
 
-void check_at_least_zero(const Op& op, const char* name, double value) {
+void check_at_least_zero(const Op& op, const std::string& name, double value) {
   if (!(value >= 0) || !std::isfinite(value))
     fail<ValueError>(op, "{} is {}; need a finite number, at least 0", name, value);
 }
 
-void check_share(const Op& op, const char* name, double share) {
-  if (!(share >= 0 && share < 1)) fail<ValueError>(op, "{} is {}; need a number in [0, 1)", name, share);
+enum class Range { any, at_least_zero, share };
+struct Number {
+  const char* name;
+  std::optional<double> GroupOptions::*member;
+  Range range;
+};
+constexpr Number kNumbers[] = {
+    {"lr", &GroupOptions::lr, Range::at_least_zero},
+    {"weight_decay", &GroupOptions::weight_decay, Range::at_least_zero},
+    {"momentum", &GroupOptions::momentum, Range::at_least_zero},
+    {"dampening", &GroupOptions::dampening, Range::any},
+    {"beta1", &GroupOptions::beta1, Range::share},
+    {"beta2", &GroupOptions::beta2, Range::share},
+    {"eps", &GroupOptions::eps, Range::at_least_zero},
+    {"alpha", &GroupOptions::alpha, Range::share},
+    {"lr_decay", &GroupOptions::lr_decay, Range::at_least_zero},
+    {"initial_accumulator_value", &GroupOptions::initial_accumulator_value, Range::at_least_zero},
+};
+constexpr std::pair<const char*, std::optional<bool> GroupOptions::*> kFlags[] = {{"nesterov", &GroupOptions::nesterov},
+                                                                                  {"amsgrad", &GroupOptions::amsgrad},
+                                                                                  {"centered", &GroupOptions::centered},
+                                                                                  {"adam", &GroupOptions::adam}};
+
+void check_numbers(const Op& op, const GroupOptions& options, const std::string& whose) {
+  for (const auto& [name, member, range] : kNumbers) {
+    const double value = (options.*member).value_or(0);
+    if (range == Range::at_least_zero) check_at_least_zero(op, whose + name, value);
+    if (range == Range::share && !(value >= 0 && value < 1))
+      fail<ValueError>(op, "{}{} is {}; need a number in [0, 1)", whose, name, value);
+  }
+}
+
+/// `options` with what the group says in their place.
+GroupOptions overridden(const Op& op, GroupOptions options, const ParameterGroup& group) {
+  const auto take = [&](const char* name, auto& own, const auto& given) {
+    if (!given) return;
+    if (!own && std::string_view(name) != "lr")
+      fail<ValueError>(op, "the group \"{}\" has {}, which is no option of this optimizer; need none", group.pattern,
+                       name);
+    own = given;
+  };
+  for (const Number& number : kNumbers) take(number.name, options.*number.member, group.options.*number.member);
+  for (const auto& [name, member] : kFlags) take(name, options.*member, group.options.*member);
+  return options;
 }
 
 /// Whether a parameter's name, or a second one, fits a shell's pattern.
@@ -33,15 +75,12 @@ bool fits(const std::string& pattern, const std::string& name, const nn::Paramet
 
 }  // namespace
 
-Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, const Keep& keep,
-                     const ParameterGroups& groups, Loc loc)
+Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, const Defaults& defaults,
+                     Moments moments, const ParameterGroups& groups, Loc loc)
     : name_(name), first_lr_(lr) {
   const Op op{name, loc};
   set_lr(lr, loc);
-  for (const ParameterGroup& group : groups) {
-    check_at_least_zero(op, "a group's lr", group.options.lr.value_or(0));
-    check_at_least_zero(op, "a group's weight_decay", group.options.weight_decay.value_or(0));
-  }
+  for (const ParameterGroup& group : groups) check_numbers(op, group.options, "a group's ");
   std::vector<bool> used(groups.size());
   for (const auto& [key, parameter] : params) {
     if (!parameter.is_contiguous())
@@ -55,14 +94,13 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
       own = &groups[i];
       used[i] = true;
     }
-    const GroupOptions group = own ? own->options : GroupOptions{};
-    const Kept kept = keep(parameter, group);
-    check_at_least_zero(op, "weight_decay", kept.weight_decay);
-    std::vector<Tensor> moments;
-    for (size_t i = 0; i < kept.moment_names.size(); ++i)
-      moments.push_back(zeros(parameter.shape(), parameter.dtype()));
-    slots_.push_back({key, parameter, kept.moment_names, std::move(moments), group.lr ? group.lr : kept.lr,
-                      group.weight_decay.value_or(kept.weight_decay), 0});
+    GroupOptions options = defaults(parameter, own ? own->options : GroupOptions{});
+    check_numbers(op, options, "");
+    if (own) options = overridden(op, options, *own);
+    NamedTensors started;
+    for (const auto& [moment, start] : moments(options))
+      started.emplace_back(moment, full(parameter.shape(), start, parameter.dtype()));
+    slots_.push_back({key, parameter, options, std::move(started), 0});
   }
   if (slots_.empty()) fail<ValueError>(op, "there are no parameters; need the model built before its optimizer");
   for (size_t i = 0; i < groups.size(); ++i)
@@ -77,7 +115,7 @@ void Optimizer::step(double grad_scale, Loc loc) {
     std::vector<const Slot*> slots;
     std::vector<Tensor> grads;
   };
-  std::map<std::tuple<DType, double, double, int64_t>, Alike> updates;
+  std::map<std::tuple<DType, double, GroupOptions, int64_t>, Alike> updates;
   const double share = first_lr_ > 0 ? lr_ / first_lr_ : 1;
   for (Slot& slot : slots_) {
     if (!slot.parameter.requires_grad()) continue;
@@ -87,15 +125,14 @@ void Optimizer::step(double grad_scale, Loc loc) {
       fail<ShapeError>({name_, loc}, "the gradient of '{}' is {} {}; need {} {}", slot.name, name_of(g.dtype()),
                        g.shape(), name_of(slot.parameter.dtype()), slot.parameter.shape());
     ++slot.steps;
-    const double lr = slot.lr ? *slot.lr * share : lr_;
-    Alike& alike = updates[{slot.parameter.dtype(), lr, slot.weight_decay, slot.steps}];
+    const double lr = slot.options.lr ? *slot.options.lr * share : lr_;
+    Alike& alike = updates[{slot.parameter.dtype(), lr, slot.options, slot.steps}];
     alike.slots.push_back(&slot);
     alike.grads.push_back(g.contiguous());
   }
   for (const auto& [key, alike] : updates) {
-    const auto& [dtype, lr, weight_decay, number] = key;
-    update(alike.slots, alike.grads,
-           {.lr = lr, .weight_decay = weight_decay, .number = number, .grad_scale = grad_scale});
+    const auto& [dtype, lr, options, number] = key;
+    update(alike.slots, alike.grads, {.lr = lr, .options = options, .number = number, .grad_scale = grad_scale});
     for (const Slot* slot : alike.slots) slot->parameter.storage()->mark_written();
   }
 }
@@ -114,8 +151,7 @@ NamedTensors Optimizer::state() const {
   NamedTensors state(1);
   for (const Slot& slot : slots_) {
     steps.push_back(slot.steps);
-    for (size_t i = 0; i < slot.moments.size(); ++i)
-      state.emplace_back(slot.moment_names[i] + "." + slot.name, slot.moments[i]);
+    for (const auto& [moment, value] : slot.moments) state.emplace_back(moment + "." + slot.name, value);
   }
   state[0] = {kSteps, from_vector(steps, {static_cast<int64_t>(steps.size())})};
   return state;
@@ -141,8 +177,7 @@ void Optimizer::load_state(const NamedTensors& state, Loc loc) {
   const std::vector<int64_t> steps = given[kSteps].to_vector<int64_t>();
   for (size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].steps = steps[i];
-    for (size_t m = 0; m < slots_[i].moments.size(); ++m)
-      slots_[i].moments[m] = given[slots_[i].moment_names[m] + "." + slots_[i].name].clone();
+    for (auto& [moment, value] : slots_[i].moments) value = given[moment + "." + slots_[i].name].clone();
   }
 }
 
@@ -153,7 +188,8 @@ std::vector<kernels::Slot<T>> Optimizer::raw(const std::vector<const Slot*>& slo
   for (size_t i = 0; i < slots.size(); ++i) {
     kernels::Slot<T>& slot = all.emplace_back(
         kernels::Slot<T>{slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), {}, grads[i].numel()});
-    for (size_t m = 0; m < slots[i]->moments.size(); ++m) slot.moments[m] = slots[i]->moments[m].mutable_data<T>();
+    for (size_t m = 0; m < slots[i]->moments.size(); ++m)
+      slot.moments[m] = slots[i]->moments[m].second.template mutable_data<T>();
   }
   return all;
 }
@@ -166,52 +202,51 @@ void Optimizer::each_part(const std::vector<const Slot*>& slots, const std::vect
 }
 
 void Optimizer::adam(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s,
-                     double beta1, double beta2, double eps, bool decoupled_decay) {
+                     bool decoupled_decay) {
+  const GroupOptions& o = s.options;
   dispatch_floating(grads[0].dtype(), [&]<class T>() {
     kernels::adam(raw<T>(slots, grads),
-                  {s.lr, beta1, beta2, eps, s.weight_decay, s.number, s.grad_scale, decoupled_decay});
+                  {s.lr, *o.beta1, *o.beta2, *o.eps, *o.weight_decay, s.number, s.grad_scale, decoupled_decay});
   });
 }
 
 SGD::SGD(const nn::Parameters& params, const SGDOptions& options, const ParameterGroups& groups, Loc loc)
     : Optimizer(
           "SGD", params, options.lr,
-          options.momentum != 0 ? Kept{{"momentum_buffer"}, options.weight_decay} : Kept{{}, options.weight_decay},
-          groups, loc),
-      options_(options) {
-  check_at_least_zero({name_, loc}, "momentum", options.momentum);
-  if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-    fail<ValueError>({name_, loc},
-                     "nesterov comes with momentum {} and dampening {}; need momentum above 0 and no dampening",
-                     options.momentum, options.dampening);
+          {.weight_decay = options.weight_decay,
+           .momentum = options.momentum,
+           .dampening = options.dampening,
+           .nesterov = options.nesterov},
+          [](const GroupOptions& o) -> MomentStarts {
+            if (*o.momentum == 0) return {};
+            return {{"momentum_buffer", 0}};
+          },
+          groups, loc) {
+  for (const Slot& slot : slots())
+    if (const GroupOptions& o = slot.options; *o.nesterov && (*o.momentum == 0 || *o.dampening != 0))
+      fail<ValueError>({name_, loc},
+                       "nesterov comes with momentum {} and dampening {}; need momentum above 0 and no dampening",
+                       *o.momentum, *o.dampening);
 }
 
 void SGD::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
   const bool first = s.number == 1;  // the buffer takes the gradient as it is: dampening starts with the second step
+  const bool nesterov = *s.options.nesterov;
   each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
-    const T lr = T(s.lr), momentum = T(options_.momentum), decay = T(s.weight_decay), scale = T(s.grad_scale);
-    const T share = first ? T(1) : T(1 - options_.dampening), kept = first ? T(0) : momentum;
+    const T lr = T(s.lr), momentum = T(*s.options.momentum), decay = T(*s.options.weight_decay),
+            scale = T(s.grad_scale);
+    const T share = first ? T(1) : T(1 - *s.options.dampening), kept = first ? T(0) : momentum;
     T* const buffer = a.moments[0];
     for (int64_t i = 0; i < a.n; ++i) {
       T g = a.g[i] * scale + decay * a.p[i];
       if (buffer) {
         const T b = buffer[i] = kept * buffer[i] + share * g;
-        g = options_.nesterov ? g + momentum * b : b;
+        g = nesterov ? g + momentum * b : b;
       }
       a.p[i] -= lr * g;
     }
   });
 }
-
-namespace {
-
-std::vector<std::string> adam_moments(bool amsgrad) {
-  std::vector<std::string> names = {"exp_avg", "exp_avg_sq"};
-  if (amsgrad) names.push_back("max_exp_avg_sq");
-  return names;
-}
-
-}  // namespace
 
 Adam::Adam(const nn::Parameters& params, const AdamOptions& options, const ParameterGroups& groups, Loc loc)
     : Adam("Adam", params, options, Decay::gradient, groups, loc) {}
@@ -222,20 +257,24 @@ Adam::Adam(const char* name, const nn::Parameters& params, const AdamOptions& op
           name, params, options.lr,
           [&](const Tensor& parameter, const GroupOptions&) {
             const bool decays = decay != Decay::matrices || parameter.rank() >= 2;
-            return Kept{adam_moments(options.amsgrad), decays ? options.weight_decay : 0};
+            return GroupOptions{.weight_decay = decays ? options.weight_decay : 0,
+                                .beta1 = options.beta1,
+                                .beta2 = options.beta2,
+                                .eps = options.eps,
+                                .amsgrad = options.amsgrad};
+          },
+          [](const GroupOptions& o) {
+            MomentStarts moments = {{"exp_avg", 0}, {"exp_avg_sq", 0}};
+            if (*o.amsgrad) moments.emplace_back("max_exp_avg_sq", 0);
+            return moments;
           },
           groups, loc),
-      options_(options),
       decay_(decay) {
-  const Op op{name, loc};
-  check_share(op, "beta1", options.beta1);
-  check_share(op, "beta2", options.beta2);
-  check_at_least_zero(op, "eps", options.eps);
-  check_at_least_zero(op, "weight_decay", options.weight_decay);
+  check_at_least_zero({name, loc}, "weight_decay", options.weight_decay);
 }
 
 void Adam::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
-  adam(slots, grads, step, options_.beta1, options_.beta2, options_.eps, decay_ != Decay::gradient);
+  adam(slots, grads, step, decay_ != Decay::gradient);
 }
 
 AdamW::AdamW(const nn::Parameters& params, const AdamWOptions& options, const ParameterGroups& groups, Loc loc)
@@ -248,33 +287,30 @@ AdamW::AdamW(const nn::Parameters& params, const AdamWOptions& options, const Pa
             .amsgrad = options.amsgrad},
            options.decay_vectors ? Decay::everything : Decay::matrices, groups, loc) {}
 
-namespace {
-
-std::vector<std::string> rmsprop_moments(const RMSpropOptions& options) {
-  std::vector<std::string> names = {"square_avg"};
-  if (options.centered) names.push_back("grad_avg");
-  if (options.momentum > 0) names.push_back("momentum_buffer");
-  return names;
-}
-
-}  // namespace
-
 RMSprop::RMSprop(const nn::Parameters& params, const RMSpropOptions& options, const ParameterGroups& groups, Loc loc)
-    : Optimizer("RMSprop", params, options.lr, Kept{rmsprop_moments(options), options.weight_decay}, groups, loc),
-      options_(options) {
-  const Op op{name_, loc};
-  check_share(op, "alpha", options.alpha);
-  check_at_least_zero(op, "eps", options.eps);
-  check_at_least_zero(op, "momentum", options.momentum);
-}
+    : Optimizer(
+          "RMSprop", params, options.lr,
+          {.weight_decay = options.weight_decay,
+           .momentum = options.momentum,
+           .eps = options.eps,
+           .alpha = options.alpha,
+           .centered = options.centered},
+          [](const GroupOptions& o) {
+            MomentStarts moments = {{"square_avg", 0}};
+            if (*o.centered) moments.emplace_back("grad_avg", 0);
+            if (*o.momentum > 0) moments.emplace_back("momentum_buffer", 0);
+            return moments;
+          },
+          groups, loc) {}
 
 void RMSprop::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
+  const GroupOptions& o = s.options;
   each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
-    const T lr = T(s.lr), alpha = T(options_.alpha), rest = T(1 - options_.alpha), eps = T(options_.eps),
-            decay = T(s.weight_decay), momentum = T(options_.momentum), scale = T(s.grad_scale);
+    const T lr = T(s.lr), alpha = T(*o.alpha), rest = T(1 - *o.alpha), eps = T(*o.eps), decay = T(*o.weight_decay),
+            momentum = T(*o.momentum), scale = T(s.grad_scale);
     T* const square = a.moments[0];
-    T* const mean = options_.centered ? a.moments[1] : nullptr;
-    T* const buffer = options_.momentum > 0 ? a.moments[options_.centered ? 2 : 1] : nullptr;
+    T* const mean = *o.centered ? a.moments[1] : nullptr;
+    T* const buffer = *o.momentum > 0 ? a.moments[*o.centered ? 2 : 1] : nullptr;
     for (int64_t i = 0; i < a.n; ++i) {
       const T g = a.g[i] * scale + decay * a.p[i];
       T variance = square[i] = alpha * square[i] + rest * g * g;
@@ -290,16 +326,22 @@ void RMSprop::update(const std::vector<const Slot*>& slots, const std::vector<Te
 }
 
 Adagrad::Adagrad(const nn::Parameters& params, const AdagradOptions& options, const ParameterGroups& groups, Loc loc)
-    : Optimizer("Adagrad", params, options.lr, Kept{{"sum"}, options.weight_decay}, groups, loc), options_(options) {
-  const Op op{name_, loc};
-  check_at_least_zero(op, "lr_decay", options.lr_decay);
-  check_at_least_zero(op, "eps", options.eps);
-}
+    : Optimizer(
+          "Adagrad", params, options.lr,
+          {.weight_decay = options.weight_decay,
+           .eps = options.eps,
+           .lr_decay = options.lr_decay,
+           .initial_accumulator_value = options.initial_accumulator_value},
+          [](const GroupOptions& o) -> MomentStarts {
+            return {{"sum", *o.initial_accumulator_value}};
+          },
+          groups, loc) {}
 
 void Adagrad::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
+  const GroupOptions& o = s.options;
   each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
-    const T lr = T(s.lr / (1 + static_cast<double>(s.number - 1) * options_.lr_decay)), eps = T(options_.eps),
-            decay = T(s.weight_decay), scale = T(s.grad_scale);
+    const T lr = T(s.lr / (1 + static_cast<double>(s.number - 1) * *o.lr_decay)), eps = T(*o.eps),
+            decay = T(*o.weight_decay), scale = T(s.grad_scale);
     T* const sum = a.moments[0];
     for (int64_t i = 0; i < a.n; ++i) {
       const T g = a.g[i] * scale + decay * a.p[i];

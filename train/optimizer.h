@@ -1,6 +1,7 @@
 // Optimisers over named parameters: PyTorch's formulas, defaults and order of operations.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -18,11 +19,16 @@ struct Slot;
 
 namespace heed::train {
 
-/// What some parameters have in place of the optimiser's own options.
+/// What some parameters have in place of the optimiser's own options, which have these names. An option that the
+/// optimiser does not have is refused.
 struct GroupOptions {
   std::optional<double> lr = {};            ///< set_lr() later scales it in proportion
   std::optional<double> weight_decay = {};  ///< of vectors too
-  bool adam = false;                        ///< of Muon: by AdamW, as embeddings and the output layer want it
+  std::optional<double> momentum = {}, dampening = {}, beta1 = {}, beta2 = {}, eps = {}, alpha = {}, lr_decay = {},
+                        initial_accumulator_value = {};
+  std::optional<bool> nesterov = {}, amsgrad = {}, centered = {};
+  std::optional<bool> adam = {};  ///< of Muon: by AdamW, as embeddings and the output layer want it
+  auto operator<=>(const GroupOptions&) const = default;
 };
 /// The parameters whose name, or a tied one's second name, fits a pattern: "*.bias", "h.[0-3].*", with *, ? and [...]
 /// as in a shell.
@@ -38,7 +44,8 @@ struct ParameterGroups : std::vector<ParameterGroup> {
 /// What all optimisers share: the parameters with their running moments, and the learning rate. Parameters are those
 /// that the store holds when the optimiser is made; one that does not require a gradient or has none is left as it is.
 /// Each takes groups: `AdamW opt(params, {.lr = 1e-3}, {{"*.bias", {.weight_decay = 0}}, {"wte*", {.lr = 1e-5}}})`.
-/// Throws ValueError for a pattern that fits no parameter, and for a parameter that fits two.
+/// Throws ValueError for a pattern that fits no parameter, for a parameter that fits two, and for an option that makes
+/// no sense or that the optimiser does not have.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -64,33 +71,29 @@ class Optimizer {
   struct Slot {
     std::string name;
     Tensor parameter;
-    std::vector<std::string> moment_names;
-    std::vector<Tensor> moments;
-    std::optional<double> lr;  // of its group
-    double weight_decay;
+    GroupOptions options;  // all that its formula asks for; an lr only if it does not follow the optimiser's
+    NamedTensors moments;
     int64_t steps;
   };
-  /// The numbers that all slots of one update have in common; `number` counts this step.
+  /// What all slots of one update have in common; `number` counts this step.
   struct Step {
-    double lr, weight_decay;
+    double lr;
+    GroupOptions options;
     int64_t number;
     double grad_scale;
   };
-  /// What an optimiser keeps of a parameter: its moments, zeros at first, its decay, and a learning rate of its own.
-  struct Kept {
-    std::vector<std::string> moment_names;
-    double weight_decay;
-    std::optional<double> lr = {};
-  };
-  using Keep = std::function<Kept(const Tensor& parameter, const GroupOptions& group)>;
-  /// Throws ValueError if `params` is empty, or if an `lr` or `weight_decay` is negative or not finite.
-  Optimizer(const char* name, const nn::Parameters& params, double lr, const Keep& keep, const ParameterGroups& groups,
-            Loc loc);
-  /// The same of every parameter.
-  Optimizer(const char* name, const nn::Parameters& params, double lr, const Kept& kept, const ParameterGroups& groups,
-            Loc loc)
+  /// A parameter's options where its group says nothing.
+  using Defaults = std::function<GroupOptions(const Tensor& parameter, const GroupOptions& group)>;
+  /// The running moments that a parameter of such options has, by name, and what each starts as.
+  using MomentStarts = std::vector<std::pair<const char*, double>>;
+  using Moments = MomentStarts (*)(const GroupOptions& options);
+  Optimizer(const char* name, const nn::Parameters& params, double lr, const Defaults& defaults, Moments moments,
+            const ParameterGroups& groups, Loc loc);
+  /// The same defaults for every parameter.
+  Optimizer(const char* name, const nn::Parameters& params, double lr, const GroupOptions& defaults, Moments moments,
+            const ParameterGroups& groups, Loc loc)
       : Optimizer(
-            name, params, lr, [&](const Tensor&, const GroupOptions&) { return kept; }, groups, loc) {}
+            name, params, lr, [&](const Tensor&, const GroupOptions&) { return defaults; }, moments, groups, loc) {}
   /// Updates slots of one dtype.
   virtual void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
                       const Step& step) const = 0;
@@ -99,10 +102,12 @@ class Optimizer {
   static std::vector<kernels::Slot<T>> raw(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads);
   /// AdamW's step, or with decay into the gradient Adam's.
   static void adam(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step,
-                   double beta1, double beta2, double eps, bool decoupled_decay);
+                   bool decoupled_decay);
   /// Calls f(part) for parts of all slots, in parallel.
   template <class F>
   static void each_part(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, F f);
+
+  const std::vector<Slot>& slots() const { return slots_; }
 
   const char* name_;
 
@@ -129,7 +134,6 @@ class SGD : public Optimizer {
 
  private:
   void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
-  SGDOptions options_;
 };
 
 struct AdamOptions {
@@ -155,7 +159,6 @@ class Adam : public Optimizer {
 
  private:
   void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
-  AdamOptions options_;
   Decay decay_;
 };
 
@@ -196,13 +199,13 @@ class RMSprop : public Optimizer {
 
  private:
   void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
-  RMSpropOptions options_;
 };
 
 struct AdagradOptions {
   double lr = 1e-2;
-  double lr_decay = 0;      ///< step n takes lr / (1 + (n - 1) lr_decay)
-  double weight_decay = 0;  ///< weight_decay p joins the gradient
+  double lr_decay = 0;                   ///< step n takes lr / (1 + (n - 1) lr_decay)
+  double weight_decay = 0;               ///< weight_decay p joins the gradient
+  double initial_accumulator_value = 0;  ///< of s
   double eps = 1e-10;
 };
 /// s += g^2;  p -= lr g / (sqrt(s) + eps). Duchi et al. 2011.
@@ -215,7 +218,6 @@ class Adagrad : public Optimizer {
 
  private:
   void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
-  AdagradOptions options_;
 };
 
 }  // namespace heed::train

@@ -130,7 +130,7 @@ models::GptConfig read_gpt_config(const ModelConfig& config) {
 }
 
 Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config) {
-  if (is_old(config)) return Chars::from_json(config.at("tokenizer").dump());
+  if (config.has("tokenizer")) return Chars::from_json(config.at("tokenizer").dump());  // of heed 0.1
   return Tokenizer::load(directory);
 }
 

@@ -73,6 +73,7 @@ TranslatorTraining read_training(const ModelConfig& config) {
   const ModelConfig t = config.at("training");
   return {.pairs = t.text("pairs"),
           .pair_count = t.integer("pair_count", 1, kCount),
+          .pairs_hash = t.has("pairs_hash") ? t.text("pairs_hash") : "",
           .arch = static_cast<Arch>(t.choice("arch", arch_names())),
           .cell = cell_at(t.choice("cell", cell_names())),
           .steps = t.integer("steps", 0, kCount),
@@ -105,6 +106,7 @@ std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& di
 void SavedTranslator::save(const std::filesystem::path& directory) const {
   const Json training = {{"pairs", training_.pairs},
                          {"pair_count", training_.pair_count},
+                         {"pairs_hash", training_.pairs_hash},
                          {"arch", arch_names()[static_cast<size_t>(training_.arch)]},
                          {"cell", name_of_cell(training_.cell)},
                          {"steps", training_.steps},

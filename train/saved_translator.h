@@ -14,6 +14,7 @@ namespace heed::train {
 struct TranslatorTraining {
   std::string pairs;       ///< the file; empty: sentences from the grammar
   int64_t pair_count = 0;  ///< of the training split, to notice a change
+  std::string pairs_hash;  ///< of all pairs, for the same; old directories have none
   Arch arch = Arch::attention;
   nn::Cell cell = nn::Cell::gru;
   int64_t steps = 0;

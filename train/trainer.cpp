@@ -76,9 +76,9 @@ Trainer::Trainer(const nn::Parameters& params, Optimizer& optimizer, TrainerOpti
     : params_(params), optimizer_(optimizer), options_(std::move(options)), where_(loc) {
   const Op op{"Trainer", loc};
   if (options_.steps < 0) fail<ValueError>(op, "steps is {}; need at least 0", options_.steps);
-  if (options_.evaluate_every < 1 || options_.log_every < 1)
-    fail<ValueError>(op, "evaluate_every is {} and log_every is {}; need at least 1", options_.evaluate_every,
-                     options_.log_every);
+  if (options_.evaluate_every < 1 || options_.save_every < 1 || options_.log_every < 1)
+    fail<ValueError>(op, "evaluate_every is {}, save_every {} and log_every {}; need at least 1",
+                     options_.evaluate_every, options_.save_every, options_.log_every);
   if (!(options_.clip_norm >= 0)) fail<ValueError>(op, "clip_norm is {}; need at least 0", options_.clip_norm);
 }
 
@@ -106,10 +106,10 @@ TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std:
                             {"seconds", session.seconds}});
     if (session.progress)
       session.progress->update(done_, session.mean_loss(kAveraged), session.tokens_per_second(), session.seconds);
-    if (done_ % options_.evaluate_every == 0 && done_ < options_.steps && !interrupt.requested()) {
-      session.evaluate(done_, evaluate);
-      save_all(save);
-    }
+    if (done_ == options_.steps || interrupt.requested()) continue;
+    const bool evaluated = done_ % options_.evaluate_every == 0;
+    if (evaluated) session.evaluate(done_, evaluate);
+    if (evaluated || done_ % options_.save_every == 0) save_all(save);
   }
   TrainingReport report{.steps = done_,
                         .train_loss = session.mean_loss(kAveraged),

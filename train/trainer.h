@@ -17,7 +17,8 @@ struct TrainerOptions {
   int64_t steps = 2000;                  ///< updates in all
   Schedule lr = constant(1e-3);          ///< by step, from 0
   double clip_norm = 0;                  ///< of all gradients together; 0: no clipping
-  int64_t evaluate_every = 500;          ///< steps; also how often the run is saved
+  int64_t evaluate_every = 500;          ///< steps; then the run is saved too
+  int64_t save_every = 100;              ///< steps between saves besides
   int64_t log_every = 10;                ///< steps between lines of metrics.jsonl
   std::filesystem::path directory = {};  ///< for metrics.jsonl and training.safetensors; empty: nothing is kept
   bool quiet = false;                    ///< no progress line
@@ -51,7 +52,8 @@ class Trainer {
   void resume();
 
   /// next(step) draws the batch of a step, counted from 0; evaluate() is called under NoGrad and EvalMode every
-  /// evaluate_every steps and at the end; save() is called after every evaluation and on Ctrl-C, to write the model.
+  /// evaluate_every steps and at the end; save() is called after every evaluation, every save_every steps and on
+  /// Ctrl-C, to write the model.
   /// Throws AnomalyError with the step and the first op that made it when a loss or gradient is not finite, and
   /// FileError when something cannot be written.
   TrainingReport run(const std::function<Step(int64_t step)>& next, const std::function<Measurements()>& evaluate,

@@ -140,6 +140,7 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                                         .decay_steps = options.steps}),
                    .clip_norm = 1,
                    .evaluate_every = std::max<int64_t>(1, options.steps / 5),
+                   .save_every = options.save_every,
                    .directory = options.directory,
                    .quiet = options.quiet});
   if (options.resume) trainer.resume();

@@ -70,12 +70,13 @@ struct PairTraining {
   double lr = 2e-3;                      ///< after a warm-up; it ends at 1/50 of that
   uint64_t seed = 1337;                  ///< of the order of the pairs
   std::filesystem::path directory = {};  ///< see TrainerOptions
+  int64_t save_every = 100;              ///< steps between saves
   bool resume = false;                   ///< go on from the directory's training.safetensors
   bool quiet = false;                    ///< no progress line
 };
 
 /// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. Five times on the way
-/// the mean loss of a word of `held_out` is taken ("val_loss"), and `save` is called.
+/// the mean loss of a word of `held_out` is taken ("val_loss"). `save` is called then and every save_every steps.
 TrainingReport learn_pairs(
     nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss, const PairSet& train,
     const PairSet& held_out, const PairTraining& options, const std::function<void()>& save = [] {});

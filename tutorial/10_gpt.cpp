@@ -22,9 +22,9 @@ double validation_loss(const models::Gpt& gpt, const train::Corpus& corpus) {
 }
 
 std::string write(const models::Gpt& gpt, const train::Corpus& corpus, const std::string& start, Rng& rng) {
-  const std::vector<int64_t> ids = corpus.chars().encode(start);
+  const std::vector<int64_t> ids = corpus.tokenizer().encode(start);
   const Tensor prompt = from_vector(ids, {1, int64_t(ids.size())});
-  return corpus.chars().decode(
+  return corpus.tokenizer().decode(
       models::sample(gpt, prompt, {.tokens = 240, .temperature = 0.8}, rng)[0].to_vector<int64_t>());
 }
 
@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
 
     l.heading("What its heads look at, in the last layer");
     const std::string sentence = "the small cat that was on the mat";
-    const std::vector<int64_t> ids = corpus.chars().encode(sentence);
+    const std::vector<int64_t> ids = corpus.tokenizer().encode(sentence);
     std::vector<std::string> letters;
     for (const char c : sentence) letters.emplace_back(1, c);
     double future = 0;

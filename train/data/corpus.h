@@ -1,21 +1,21 @@
-// A text as characters for a GPT: training and validation split, random batches, and windows over all of a
-// split.
+// A text as tokens for a GPT: training and validation split, random batches, and windows over all of a split.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include <heed/tensor/random.h>
 #include <heed/tensor/tensor.h>
-#include <heed/train/data/tokenizer/chars.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 
 namespace heed::train {
 
-/// Which part of a text: the first 90% of its characters (rounded down), or the rest.
+/// Which part of a text: the first 90% of its tokens (rounded down), or the rest; or what two files hold.
 enum class Part : uint8_t { train, validation };
 
 /// x: token ids (B, T) i64; y: the ids that follow each (B, T) i64.
@@ -23,20 +23,51 @@ struct TokenBatch {
   Tensor x, y;
 };
 
+/// Token ids somewhere in memory: of two bytes each, or of four where the vocabulary needs them.
+class TokenIds {
+ public:
+  TokenIds() = default;
+  explicit TokenIds(std::span<const uint16_t> ids) : size_(ids.size()), narrow_(ids.data()) {}
+  explicit TokenIds(std::span<const int32_t> ids) : size_(ids.size()), wide_(ids.data()) {}
+
+  size_t size() const { return size_; }
+  int64_t operator[](size_t i) const { return narrow_ ? narrow_[i] : wide_[i]; }
+  /// The ids from `first` on, as many as `count`.
+  TokenIds part(size_t first, size_t count) const {
+    return narrow_ ? TokenIds(std::span(narrow_ + first, count)) : TokenIds(std::span(wide_ + first, count));
+  }
+  std::vector<int64_t> to_vector() const;
+
+ private:
+  size_t size_ = 0;
+  const uint16_t* narrow_ = nullptr;
+  const int32_t* wide_ = nullptr;
+};
+
+constexpr const char *kTrainFile = "train.bin", *kValidationFile = "val.bin";  ///< as nanoGPT calls them
+
 class Corpus {
  public:
-  /// The text of a UTF-8 file, with the vocabulary of all its characters. Throws FileError as read_text does.
+  /// The unix_text of a UTF-8 file, with the vocabulary of all its characters. Throws FileError as read_text does.
   static Corpus from_file(const std::filesystem::path& path, Loc loc = Loc::current());
   /// Throws ValueError if the text is empty or not UTF-8.
   static Corpus from_text(std::string_view text, Loc loc = Loc::current());
-  /// With the vocabulary of a trained model. Throws ValueError also if that lacks some of the characters.
-  static Corpus from_text(std::string_view text, Chars chars, Loc loc = Loc::current());
+  /// With a tokenizer. Throws ValueError also if that has no tokens for some of the text.
+  static Corpus from_text(std::string_view text, Tokenizer tokenizer, Loc loc = Loc::current());
+  /// The ids of a directory's train.bin and val.bin, or *_train.bin and *_val.bin: two bytes each, as nanoGPT writes
+  /// them, or llm.c with its header. They stay in their files, which are mapped. Without a tokenizer, that of the
+  /// directory's tokenizer.json. Throws FileError if a file is not there, has half an id, no id, an id that the
+  /// tokenizer has not, or not as many as its header says.
+  static Corpus from_directory(const std::filesystem::path& directory, std::optional<Tokenizer> tokenizer = {},
+                               Loc loc = Loc::current());
 
   /// How many distinct tokens there are.
-  int64_t vocabulary() const { return chars_.size(); }
-  const Chars& chars() const { return chars_; }
-  /// All token ids of a part, in the order of the text.
-  std::span<const int32_t> tokens(Part part) const;
+  int64_t vocabulary() const { return tokenizer_.size(); }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  /// All token ids of a part, in the order of the text. They live as long as the corpus.
+  const TokenIds& tokens(Part part) const { return part == Part::train ? train_ : validation_; }
+  /// How many bytes of text they are, without the part's first token.
+  int64_t bytes(Part part) const;
 
   /// `batch` windows of `context` tokens, each from a place of its own, drawn as nanoGPT draws them: one word
   /// of the generator for each. Throws ValueError if a size is less than 1, or the part has not context + 1
@@ -51,11 +82,21 @@ class Corpus {
                                   Loc loc = Loc::current()) const;
 
  private:
-  Corpus(Chars chars, std::vector<int32_t> ids) : chars_(std::move(chars)), ids_(std::move(ids)) {}
-  static TokenBatch rows(std::span<const int32_t> tokens, std::span<const int64_t> offsets, int64_t context);
+  Corpus(Tokenizer tokenizer, std::shared_ptr<const void> owner, TokenIds train, TokenIds validation)
+      : tokenizer_(std::move(tokenizer)), owner_(std::move(owner)), train_(train), validation_(validation) {}
 
-  Chars chars_;
-  std::vector<int32_t> ids_;  // four bytes each: texts are long
+  Tokenizer tokenizer_;
+  std::shared_ptr<const void> owner_;  // of the ids
+  TokenIds train_, validation_;
 };
+
+/// Writes train.bin, val.bin and tokenizer.json into a directory, as from_directory reads them: the first 90% of the
+/// text's bytes, and the rest. The file is read and written as it goes, however long it is; `unix` leaves out its byte
+/// order mark and the "\r" of its line ends. Throws FileError if it is no UTF-8 text file, or the vocabulary does not fit
+/// into two bytes, and as Tokenizer::encode does; then no file of the directory is changed. Returns how many ids each
+/// part has.
+std::pair<int64_t, int64_t> prepare_corpus(const std::filesystem::path& text, const Tokenizer& tokenizer,
+                                           const std::filesystem::path& directory, bool unix = true,
+                                           Loc loc = Loc::current());
 
 }  // namespace heed::train

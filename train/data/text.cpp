@@ -47,21 +47,35 @@ const char* utf16_order(std::string_view text) {
 
 }  // namespace
 
+void check_text(std::string_view text, const std::filesystem::path& path, size_t before, size_t& line, const Op& op) {
+  if (const char* order = before == 0 ? utf16_order(text) : nullptr)
+    fail<FileError>(op, "\"{0}\" looks like UTF-16; need UTF-8: iconv -f UTF-16{1} -t UTF-8 \"{0}\" > utf8.txt",
+                    path.string(), order);
+  const size_t bad = find_invalid_utf8(text);
+  line += std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(bad, text.size())), '\n');
+  if (bad != text.npos)
+    fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path.string(),
+                    before + bad, static_cast<unsigned char>(text[bad]), line);
+}
+
 std::string read_text(const std::filesystem::path& path, const Op& op) {
   std::string text = read_bytes(path, op);
   if (text.empty()) fail<FileError>(op, "\"{}\" is empty; need text", path.string());
-  if (const char* order = utf16_order(text))
-    fail<FileError>(op, "\"{0}\" looks like UTF-16; need UTF-8: iconv -f UTF-16{1} -t UTF-8 \"{0}\" > utf8.txt",
-                    path.string(), order);
-  if (const size_t bad = find_invalid_utf8(text); bad != text.npos) {
-    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n');
-    fail<FileError>(op, "\"{}\" is not UTF-8: byte {} (0x{:02x}), in line {}; need a UTF-8 text file", path.string(),
-                    bad, static_cast<unsigned char>(text[bad]), line);
-  }
+  size_t line = 1;
+  check_text(text, path, 0, line, op);
   return text;
 }
 
 std::string read_text(const std::filesystem::path& path, Loc loc) { return read_text(path, Op{"read_text", loc}); }
+
+std::string unix_text(std::string text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  size_t kept = 0;
+  for (size_t i = 0; i < text.size(); ++i)
+    if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n') text[kept++] = text[i];
+  text.resize(kept);
+  return text;
+}
 
 uint64_t fnv1a(std::string_view text) {
   uint64_t hash = 14695981039346656037u;

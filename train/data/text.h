@@ -15,6 +15,13 @@ namespace heed::train {
 std::string read_text(const std::filesystem::path& path, Loc loc = Loc::current());
 std::string read_text(const std::filesystem::path& path, const Op& op);
 
+/// Refuses a part of a file's text, `before` bytes of which came earlier, as read_text does; `line`, that in which the
+/// part begins, becomes that in which it ends.
+void check_text(std::string_view text, const std::filesystem::path& path, size_t before, size_t& line, const Op& op);
+
+/// The text without a byte order mark at its start, and with "\n" for each "\r\n".
+std::string unix_text(std::string text);
+
 /// FNV-1a of 64 bits: tells texts apart, the same on every machine.
 uint64_t fnv1a(std::string_view text);
 

@@ -9,6 +9,7 @@
 #include <heed/autograd/grad_mode.h>
 #include <heed/models/generate.h>
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/utf8.h>
 #include <heed/tensor/parallel.h>
 #include <heed/train/clip.h>
 #include <heed/train/data/corpus.h>
@@ -16,8 +17,7 @@
 #include <heed/train/data/text.h>
 #include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
-#include <heed/train/program/report.h>
-#include <heed/train/program/usage.h>
+#include <heed/train/program/tokenizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
@@ -43,8 +43,10 @@ constexpr Preset kPresets[] = {
 struct Run {
   models::GptConfig model;
   GptTraining training;
-  std::string text;
+  std::string text = {};  ///< empty if --text is a directory of ids
 };
+
+bool is_prepared(const GptTraining& training) { return std::filesystem::is_directory(training.text); }
 
 const Preset& preset_of(const std::string& name) {
   for (const Preset& preset : kPresets)
@@ -54,7 +56,7 @@ const Preset& preset_of(const std::string& name) {
 
 std::string hash_of(const std::string& text) { return fmt::format("{:016x}", fnv1a(text)); }
 
-/// The text of a file, or the default; `training` learns its name.
+/// The text of a file byte for byte, or the default; `training` learns its name.
 std::string load_text(GptTraining& training) {
   if (!training.text.empty()) {
     training.text_name = training.text;
@@ -87,7 +89,17 @@ Run new_run(const GptTrainFlags& flags) {
   run.training.evaluate_every = preset.evaluate_every;
   run.training.lr = flags.lr.value_or(run.training.lr);
   run.training.seed = flags.seed.value_or(run.training.seed);
+  if (flags.vocabulary && flags.tokenizer != "bpe")
+    fail<UsageError>({"gpt train"}, "--vocabulary is given without --tokenizer bpe, which alone learns one");
+  if (is_prepared(run.training)) {
+    run.training.text_name = flags.text;
+    if (flags.tokenizer == "chars" || flags.tokenizer == "bpe")
+      fail<UsageError>({"gpt train"}, "--text '{}' is a directory of ids; need the --tokenizer FILE that made them",
+                       flags.text);
+    return run;
+  }
   run.text = load_text(run.training);
+  if (!flags.keep_cr) run.text = unix_text(std::move(run.text));
   run.training.characters = std::ssize(run.text);
   run.training.text_hash = hash_of(run.text);
   return run;
@@ -95,16 +107,35 @@ Run new_run(const GptTrainFlags& flags) {
 
 /// The run of a directory, on the text that it began with. Directories of old versions do not tell which that was.
 Run resumed_run(const ModelConfig& config) {
-  Run run{read_gpt_config(config), read_gpt_training(config), {}};
+  Run run{read_gpt_config(config), read_gpt_training(config)};
+  if (is_prepared(run.training)) return run;
   run.text = load_text(run.training);
-  if (!run.training.text_hash.empty() && hash_of(run.text) != run.training.text_hash)
+  if (run.training.text_hash.empty() || hash_of(run.text) == run.training.text_hash) return run;  // --keep-cr
+  run.text = unix_text(std::move(run.text));
+  if (hash_of(run.text) != run.training.text_hash)
     fail<FileError>({"gpt train"},
                     "{} has changed: it has {} bytes, or others, where the interrupted run had {}; need the same text",
                     run.training.text_name, run.text.size(), run.training.characters);
   return run;
 }
 
-/// Mean cross-entropy over all of the validation part, in nats a character.
+/// The text or the ids of a new run, by its own tokenizer or that of --tokenizer, which learns the text if it has to.
+Corpus new_corpus(const Run& run, const GptTrainFlags& flags) {
+  std::optional<Tokenizer> tokenizer;
+  if (flags.tokenizer == "bpe")
+    tokenizer = Bpe::train(run.text, flags.vocabulary.value_or(kBpeVocabulary), std::vector<std::string>{kEndOfText});
+  else if (!flags.tokenizer.empty() && flags.tokenizer != "chars") tokenizer = Tokenizer::load(flags.tokenizer);
+  if (is_prepared(run.training)) return Corpus::from_directory(run.training.text, std::move(tokenizer));
+  return tokenizer ? Corpus::from_text(run.text, std::move(*tokenizer)) : Corpus::from_text(run.text);
+}
+
+/// The text or the ids of an interrupted run.
+Corpus resumed_corpus(const Run& run, Tokenizer tokenizer) {
+  if (!is_prepared(run.training)) return Corpus::from_text(run.text, std::move(tokenizer));
+  return Corpus::from_directory(run.training.text, std::move(tokenizer));
+}
+
+/// Mean cross-entropy over all of the validation part, in nats a token.
 double validation_loss(const models::Gpt& gpt, const std::vector<TokenBatch>& windows) {
   double sum = 0, count = 0;
   for (const auto& [x, y] : windows) {
@@ -115,18 +146,17 @@ double validation_loss(const models::Gpt& gpt, const std::vector<TokenBatch>& wi
   return sum / count;
 }
 
-Chars chars_of(const Tokenizer& tokenizer) {
-  if (const auto* chars = std::get_if<Chars>(&tokenizer.kind())) return *chars;
-  fail<FileError>({"gpt train"}, "the tokenizer is none of characters; need the directory of an interrupted run");
+/// What a corpus's tokens are, for messages.
+const char* unit(const Corpus& corpus) {
+  return std::holds_alternative<Chars>(corpus.tokenizer().kind()) ? "characters" : "tokens";
 }
 
 void check_length(const Corpus& corpus, const Run& run) {
-  const auto train = std::ssize(corpus.tokens(Part::train)), validation = std::ssize(corpus.tokens(Part::validation));
-  if (train <= run.model.context || validation < 2)
-    fail<FileError>(
-        {"gpt train"},
-        "{} is too short: {} characters to train on and {} to validate on; need more than the context, {}, and 2",
-        run.training.text_name, train, validation, run.model.context);
+  const size_t train = corpus.tokens(Part::train).size(), validation = corpus.tokens(Part::validation).size();
+  if (train <= static_cast<size_t>(run.model.context) || validation < 2)
+    fail<FileError>({"gpt train"},
+                    "{} is too short: {} {} to train on and {} to validate on; need more than the context, {}, and 2",
+                    run.training.text_name, train, unit(corpus), validation, run.model.context);
 }
 
 }  // namespace
@@ -143,11 +173,18 @@ int train_gpt(const GptTrainFlags& flags) {
   std::optional<ModelConfig> config;
   if (flags.resume) config = ModelConfig::read(directory);
   Run run = config ? resumed_run(*config) : new_run(flags);
-  const Corpus corpus =
-      config ? Corpus::from_text(run.text, chars_of(read_tokenizer(directory, *config))) : Corpus::from_text(run.text);
+  const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(directory, *config)) : new_corpus(run, flags);
+  const TokenIds& held_out = corpus.tokens(Part::validation);
+  const auto tokens = static_cast<int64_t>(corpus.tokens(Part::train).size() + held_out.size());
   run.model.vocabulary = corpus.vocabulary();
   check_length(corpus, run);
-  make_directory(directory);
+  if (is_prepared(run.training)) {
+    if (config && tokens != run.training.characters)
+      fail<FileError>({"gpt train"}, "'{}' has changed: it has {} ids, where the interrupted run had {}; need the same",
+                      run.training.text, tokens, run.training.characters);
+    run.training.characters = tokens;
+  }
+  const RunDirectory hold(directory, flags.model_there());
 
   Rng rng(run.training.seed);
   nn::Parameters params(rng);
@@ -163,31 +200,33 @@ int train_gpt(const GptTrainFlags& flags) {
            {.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps}),
        .clip_norm = 1,
        .evaluate_every = training.evaluate_every,
+       .save_every = flags.save_every,
        .directory = directory});
   if (flags.resume) trainer.resume();
-  fmt::print(stderr, "GPT of {} parameters learns {} ({} characters, {} distinct) in {} steps\n",
+  fmt::print(stderr, "GPT of {} parameters learns {} ({} {}, {} distinct) in {} steps\n",
              format_count(static_cast<double>(params.numel())), training.text_name,
-             format_count(static_cast<double>(run.text.size())), corpus.vocabulary(), training.steps);
+             format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
 
   const std::vector<TokenBatch> windows = corpus.windows(std::max<int64_t>(1, 4096 / model.context), model.context);
+  // Nats a token as bits a byte of the text: losses over different vocabularies compare.
+  const double bits = static_cast<double>(held_out.size() - 1) / std::log(2) /
+                      static_cast<double>(std::max<int64_t>(1, corpus.bytes(Part::validation)));
   const TrainingReport report = trainer.run(
       [&](int64_t) {
         const auto [x, y] = corpus.batch(training.batch, model.context, rng);
         return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
       },
       [&] {
-        return Measurements{{"val_loss", validation_loss(gpt, windows)}};
+        const double loss = validation_loss(gpt, windows);
+        return Measurements{{"val_loss", loss}, {"bits_per_byte", loss * bits}};
       },
-      [&] { save_gpt(directory, params, model, corpus.chars(), training); });
+      [&] { save_gpt(directory, params, model, corpus.tokenizer(), training); });
 
-  if (report.interrupted) {
-    fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed gpt train --resume --out {}\n", report.steps,
-               directory.string());
-    return 130;
-  }
-  fmt::print(stderr, "val_loss {:.4f} after {} steps in {}; saved in {}\n", report.evaluation[0].second, report.steps,
-             format_duration(report.seconds), directory.string());
-  if (flags.json) print_report(report, params.numel(), report.evaluation[0].second);
+  if (report.interrupted) return say_interrupted("gpt", report, flags);
+  fmt::print(stderr, "val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n",
+             report.evaluation[0].second, report.evaluation[1].second, report.steps, format_duration(report.seconds),
+             directory.string());
+  if (flags.json) print_report(report, params.numel());
   return 0;
 }
 
@@ -217,7 +256,10 @@ AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& tex
   const size_t shown = std::min(text.size(), static_cast<size_t>(std::min(c.context, kMostOnPage)));
   const auto ids = std::span(text).last(shown);
   std::vector<std::string> names;
-  for (const int64_t& id : ids) names.push_back(saved.tokenizer.decode({&id, 1}));
+  for (const int64_t& id : ids) {
+    const std::string& name = names.emplace_back(saved.tokenizer.decode({&id, 1}));
+    if (find_invalid_utf8(name) != name.npos) names.back() = shown_bytes(name);  // a part of a character
+  }
   const std::string which =
       shown < text.size() ? fmt::format("; the last {} of {} characters", shown, text.size()) : "";
   return {.title = "What a GPT looks at",

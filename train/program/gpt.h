@@ -6,15 +6,17 @@
 #include <string>
 #include <vector>
 
+#include <heed/train/program/run.h>
+
 namespace heed::train::program {
 
 /// What the command line says; a preset fills what it leaves out.
-struct GptTrainFlags {
-  std::string text, preset = "cpu", out = "out/gpt";
-  std::optional<int64_t> steps, batch, context, layers, heads, channels, threads;
+struct GptTrainFlags : TrainFlags {
+  GptTrainFlags() : TrainFlags{.out = "out/gpt"} {}
+  std::string text, tokenizer, preset = "cpu";
+  std::optional<int64_t> vocabulary, batch, context, layers, heads, channels;
   std::optional<double> dropout, lr;
-  std::optional<uint64_t> seed;
-  bool json = false, resume = false;
+  bool keep_cr = false;
 };
 
 std::vector<std::string> preset_names();

@@ -15,14 +15,15 @@
 
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/seq2seq.h>
-#include <heed/train/program/usage.h>
+#include <heed/train/program/tokenizer.h>
 #include <heed/train/translator.h>
 
 namespace heed::train::program {
 namespace {
 
 constexpr int64_t kMostSeed = int64_t{1} << 53;  // what JSON can hold
-constexpr const char* kRunGroup = "The run";     // the group of the options that decide a training run
+constexpr int64_t kMostVocabulary = 1'000'000;
+constexpr const char* kRunGroup = "The run";  // the group of the options that decide a training run
 
 /// Makes `app` ask for one of its commands if none is given.
 void require_command(CLI::App& app) {
@@ -92,7 +93,10 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
              "at most so many at once (default: all cores)");
   command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))
       ->type_name("DIR");
+  add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
+             "steps between saves, which --resume goes on from (default: 100)");
   command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
+  command->add_flag("--overwrite", flags->overwrite, "replace the model in --out, if there is one")->group(kRunGroup);
   command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
   command->callback([command, flags, train, &exit_code] {
     if (flags->resume) check_resume(*command);
@@ -109,16 +113,30 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<GptTrainFlags>();
   constexpr int64_t kMost = 1'000'000;
 
-  CLI::App* command = gpt.add_subcommand("train", "Train a GPT on the characters of a text");
+  CLI::App* command = gpt.add_subcommand("train", "Train a GPT on a text");
   const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
-  command->add_option("--text", flags->text, "UTF-8 text; its last 10% validates (default: the King James Bible)")
-      ->type_name("FILE")
+  command
+      ->add_option("--text", flags->text,
+                   "UTF-8 text, whose last 10% validates, or a directory that gpt prepare, nanoGPT or llm.c wrote "
+                   "(default: the King James Bible)")
+      ->type_name("FILE|DIR")
       ->group(kRunGroup);
+  command->add_flag("--keep-cr", flags->keep_cr, "keep the text's \"\\r\\n\" and byte order mark as characters")
+      ->group(kRunGroup);
+  command
+      ->add_option(
+          "--tokenizer", flags->tokenizer,
+          "characters, a byte-level BPE that learns the text, or a tokenizer.json (default: chars, or that of a "
+          "directory of ids)")
+      ->type_name("chars|bpe|FILE")
+      ->group(kRunGroup);
+  run("--vocabulary", flags->vocabulary, "N", whole_number(257, kMostVocabulary),
+      fmt::format("tokens of --tokenizer bpe (default: {})", kBpeVocabulary));
   run("--preset", flags->preset, "micro|cpu|baby", one_of(preset_names()),
       "sizes and steps for what is not given below (default: cpu)");
   run("--steps", flags->steps, "N", whole_number(0), "updates");
   run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step");
-  run("--context", flags->context, "N", whole_number(1, kMost), "characters that the model sees at once");
+  run("--context", flags->context, "N", whole_number(1, kMost), "tokens that the model sees at once");
   run("--layers", flags->layers, "N", whole_number(1, 1000), "blocks");
   run("--heads", flags->heads, "N", whole_number(1, kMost), "attention heads of each block; must divide the channels");
   run("--channels", flags->channels, "N", whole_number(1, kMost), "width");
@@ -133,14 +151,14 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<GptSampleFlags>();
   CLI::App* command = gpt.add_subcommand("sample", "Write with a trained GPT");
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
-  command->add_option("--prompt", flags->prompt, "text to continue; only characters that the model knows")
+  command->add_option("--prompt", flags->prompt, "text to continue; only of tokens that the model knows")
       ->type_name("TEXT");
-  add_option(command, "--tokens", flags->tokens, "N", whole_number(0), "characters to write (default: 500)");
+  add_option(command, "--tokens", flags->tokens, "N", whole_number(0), "tokens to write (default: 500)");
   add_option(command, "--temperature", flags->temperature, "X", number(0, true, INFINITY),
              "0: always the likeliest; 1: as learnt (default: 0.8)");
-  add_option(command, "--top-k", flags->top_k, "K", whole_number(1), "only the K likeliest characters");
+  add_option(command, "--top-k", flags->top_k, "K", whole_number(1), "only the K likeliest tokens");
   add_option(command, "--top-p", flags->top_p, "P", number(0, false, 1),
-             "only the likeliest characters, of probability P together");
+             "only the likeliest tokens, of probability P together");
   add_option(command, "--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
   command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")
       ->type_name("FILE");
@@ -157,12 +175,52 @@ void add_gpt_export(CLI::App& gpt, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = export_gpt(*flags); });
 }
 
+void add_gpt_prepare(CLI::App& gpt, int& exit_code) {
+  const auto flags = std::make_shared<PrepareFlags>();
+  CLI::App* command = gpt.add_subcommand("prepare", "Write a text as token ids, for --text of gpt train");
+  command->add_option("--text", flags->text, "UTF-8 text; its last 10% validates")->required()->type_name("FILE");
+  command->add_option("--tokenizer", flags->tokenizer, "tokenizer.json, or a directory with one")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--out", flags->out, "directory of train.bin, val.bin and tokenizer.json")
+      ->required()
+      ->type_name("DIR");
+  command->add_flag("--keep-cr", flags->keep_cr, "take the text byte for byte, with CR at line ends");
+  command->callback([flags, &exit_code] { exit_code = prepare(*flags); });
+}
+
 void add_gpt(CLI::App& app, int& exit_code) {
-  CLI::App* gpt = app.add_subcommand("gpt", "Generative pretrained transformers, character by character");
+  CLI::App* gpt = app.add_subcommand("gpt", "Generative pretrained transformers");
   require_command(*gpt);
   add_gpt_train(*gpt, exit_code);
+  add_gpt_prepare(*gpt, exit_code);
   add_gpt_sample(*gpt, exit_code);
   add_gpt_export(*gpt, exit_code);
+}
+
+// --- heed tokenizer ------------------------------------------------------------------------------------------------
+
+void add_tokenizer(CLI::App& app, int& exit_code) {
+  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Byte-level BPE: text to token ids, and back");
+  require_command(*tokenizer);
+  const auto add = [&](const char* name, const char* about, const char* file, const char* text,
+                       int (*run)(const TokenizerFlags&)) {
+    const auto flags = std::make_shared<TokenizerFlags>();
+    CLI::App* command = tokenizer->add_subcommand(name, about);
+    command->add_option("--tokenizer", flags->tokenizer, file)->required()->type_name("FILE|DIR");
+    command->add_option("text", flags->text, text)->type_name("FILE");
+    command->callback([flags, run, &exit_code] { exit_code = run(*flags); });
+    return std::pair(command, flags);
+  };
+  const auto [train, flags] = add("train", "Learn a vocabulary", "tokenizer.json to write, or a directory for one",
+                                  "UTF-8 text to learn (default: stdin)", train_tokenizer);
+  add_option(train, "--vocabulary", flags->vocabulary, "N", whole_number(256, kMostVocabulary),
+             fmt::format("tokens, special ones included (default: {})", kBpeVocabulary));
+  train->add_option("--special", flags->special, fmt::format("tokens that are never cut (default: {})", kEndOfText))
+      ->type_name("TEXT");
+  const char* read = "a tokenizer.json, or a directory with one";
+  add("encode", "Print the ids of a text", read, "UTF-8 text (default: stdin)", encode);
+  add("decode", "Print the text of ids", read, "ids with spaces between (default: stdin)", decode);
 }
 
 // --- heed seq2seq --------------------------------------------------------------------------------------------------
@@ -238,6 +296,7 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   add_gpt(app, exit_code);
   add_seq2seq(app, exit_code);
+  add_tokenizer(app, exit_code);
   try {
     app.parse(argc, argv);
     return exit_code;

@@ -1,19 +1,19 @@
 #include <heed/train/program/seq2seq.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <span>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/parallel.h>
-#include <heed/train/model_config.h>
-#include <heed/train/program/report.h>
-#include <heed/train/program/usage.h>
+#include <heed/train/data/text.h>
 #include <heed/train/saved_translator.h>
-#include <heed/train/show/alignment.h>
 #include <heed/train/show/page_models.h>
+#include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
 
 namespace heed::train::program {
@@ -28,12 +28,20 @@ constexpr const char* kHeldOutFile = "held_out.tsv";  // in the model directory:
 
 // --- train ---------------------------------------------------------------------------------------------------------
 
+size_t distinct_sources(const PairSplit& split) {
+  std::set<std::string_view> sources;
+  for (const auto* part : {&split.train, &split.held_out})
+    for (const SentencePair& pair : *part) sources.insert(pair.source);
+  return sources.size();
+}
+
 PairSplit load_pairs(const std::string& file) {
   if (file.empty()) return grammar_pairs();
   PairSplit split = split_pairs(tokenize(read_pairs(file)), kHeldOutShare, kSplitSeed);
   if (split.train.empty() || split.held_out.empty())
-    fail<FileError>({"seq2seq train"}, "'{}' has {} pairs to train on and {} to hold out; need more of them", file,
-                    split.train.size(), split.held_out.size());
+    fail<FileError>({"seq2seq train"},
+                    "'{}' has {} different sources; need at least {:.0f}, since a share of {} is held out", file,
+                    distinct_sources(split), std::ceil(0.5 / kHeldOutShare), kHeldOutShare);
   if (std::ssize(split.held_out) > kMostHeldOut) {  // spread over the file, which may be sorted
     std::vector<SentencePair> some;
     for (int64_t i = 0; i < kMostHeldOut; ++i)
@@ -55,6 +63,11 @@ std::string tsv(std::span<const SentencePair> pairs) {
   return text;
 }
 
+/// Of all pairs, to notice a change.
+std::string hash_of(const PairSplit& split) {
+  return fmt::format("{:016x}", fnv1a(tsv(split.train) + "\n" + tsv(split.held_out)));
+}
+
 TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSplit& split) {
   const auto index = [](const std::vector<std::string>& names, const std::string& name) {
     return static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
@@ -62,6 +75,7 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   TranslatorTraining training;
   training.pairs = flags.pairs;
   training.pair_count = std::ssize(split.train);
+  training.pairs_hash = hash_of(split);
   training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
   training.cell = cell_at(index(cell_names(), flags.cell));
   training.steps = flags.steps.value_or(kTranslatorSteps);
@@ -91,22 +105,24 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (std::ssize(split.train) != training.pair_count)
     fail<FileError>({"seq2seq train"}, "'{}' now gives {} pairs to train on; need the {} of the interrupted run",
                     training.pairs, split.train.size(), training.pair_count);
-  make_directory(directory);
+  if (!training.pairs_hash.empty() && hash_of(split) != training.pairs_hash)
+    fail<FileError>({"seq2seq train"}, "'{}' has changed: it has as many pairs, but others; need the interrupted run's",
+                    training.pairs);
+  const RunDirectory hold(directory, flags.model_there());
 
   fmt::print(stderr, "Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
              arch_names()[static_cast<size_t>(training.arch)],
              format_count(static_cast<double>(translator->params().numel())), split.train.size(),
              training.pairs.empty() ? "the grammar" : training.pairs, training.steps);
-  const TrainingReport report =
-      learn_pairs(*translator, split,
-                  {.steps = training.steps, .seed = training.seed, .directory = directory, .resume = flags.resume},
-                  [&] { translator->save(directory); });
+  const TrainingReport report = learn_pairs(*translator, split,
+                                            {.steps = training.steps,
+                                             .seed = training.seed,
+                                             .directory = directory,
+                                             .save_every = flags.save_every,
+                                             .resume = flags.resume},
+                                            [&] { translator->save(directory); });
 
-  if (report.interrupted) {
-    fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed seq2seq train --resume --out {}\n",
-               report.steps, directory.string());
-    return 130;
-  }
+  if (report.interrupted) return say_interrupted("seq2seq", report, flags);
   write_file(directory / kHeldOutFile, tsv(split.held_out));
   const TranslationScores scores = translator->score(split.held_out);
   fmt::print(stderr, "{} steps in {}; {} held-out sentences, translated greedily; saved in {}\n", report.steps,

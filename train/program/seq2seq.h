@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
+#include <heed/train/program/run.h>
+
 namespace heed::train::program {
 
 constexpr int64_t kTranslatorSteps = 3000;  // unless the command line says otherwise
 
-struct TranslatorTrainFlags {
-  std::string pairs, out = "out/seq2seq", arch = "attention", cell = "gru";
-  std::optional<int64_t> steps, threads;
-  std::optional<uint64_t> seed;
-  bool json = false, resume = false;
+struct TranslatorTrainFlags : TrainFlags {
+  TranslatorTrainFlags() : TrainFlags{.out = "out/seq2seq"} {}
+  std::string pairs, arch = "attention", cell = "gru";
 };
 
 /// Returns the exit code.

@@ -37,12 +37,18 @@ std::vector<std::string> words_read(const TranslatedSentence& s) {
   return words;
 }
 
-void check(const Op& op, const TranslatedSentence& s) {
-  if (s.source.size() != s.source_words.size() || s.written.size() != s.written_words.size())
-    fail<ShapeError>(op, "{} source ids and {} words, {} written ids and {} words; need a word for each id",
-                     s.source.size(), s.source_words.size(), s.written.size(), s.written_words.size());
-  if (s.written.empty()) fail<ShapeError>(op, "nothing was written; need at least the end token");
-}
+/// How a model is looked at: it learns nothing and drops nothing, and its attentions are seen.
+struct Look {
+  Look(const Op& op, const TranslatedSentence& s) {
+    if (s.source.size() != s.source_words.size() || s.written.size() != s.written_words.size())
+      fail<ShapeError>(op, "{} source ids and {} words, {} written ids and {} words; need a word for each id",
+                       s.source.size(), s.source_words.size(), s.written.size(), s.written_words.size());
+    if (s.written.empty()) fail<ShapeError>(op, "nothing was written; need at least the end token");
+  }
+  NoGrad no_grad = {};
+  nn::EvalMode eval = {};
+  nn::WatchAttention seen = {};
+};
 
 /// What the attentions named "...stack...attention" saw, layer by layer: (1, H, T, S) -> (H, T, S).
 std::vector<Tensor> layers_of(const nn::WatchAttention& seen, const char* stack, const char* attention) {
@@ -73,48 +79,39 @@ AttentionMaps attention_maps(const models::Gpt& gpt, std::span<const int64_t> to
 }
 
 std::vector<AttentionMaps> attention_maps(const models::Seq2Seq& model, const TranslatedSentence& s, Loc loc) {
-  check({"attention_maps", loc}, s);
-  const NoGrad no_grad;
-  const nn::EvalMode eval;
-  if (!model.attention)
-    fail<ValueError>({"attention_maps", loc}, "the model has no attention; need one with config.attention");
-  nn::WatchAttention seen;
+  const Op op{"attention_maps", loc};
+  const Look look(op, s);
+  if (!model.attention) fail<ValueError>(op, "the model has no attention; need one with config.attention");
   model(row(s.source), {}, decoder_input(s), loc);
   return {{.name = "cross",
            .about = kCross,
            .queries = s.written_words,
            .keys = s.source_words,
-           .layers = {seen.looks().back().second}}};
+           .layers = {look.seen.looks().back().second}}};
 }
 
 std::vector<AttentionMaps> attention_maps(const models::Transformer& model, const TranslatedSentence& s, Loc loc) {
-  check({"attention_maps", loc}, s);
-  const NoGrad no_grad;
-  const nn::EvalMode eval;
-  nn::WatchAttention seen;
+  const Look look({"attention_maps", loc}, s);
   model(row(s.source), {}, decoder_input(s), loc);
   return {{.name = "cross",
            .about = kCross,
            .queries = s.written_words,
            .keys = s.source_words,
-           .layers = layers_of(seen, "decoder.", ".cross_attn")},
+           .layers = layers_of(look.seen, "decoder.", ".cross_attn")},
           {.name = "encoder",
            .about = "Each word of the sentence looks at all of its words, before and behind.",
            .queries = s.source_words,
            .keys = s.source_words,
-           .layers = layers_of(seen, "encoder.", ".self_attn")},
+           .layers = layers_of(look.seen, "encoder.", ".self_attn")},
           {.name = "decoder",
            .about = "Each row writes a word of the translation and looks at those written so far.",
            .queries = s.written_words,
            .keys = words_read(s),
-           .layers = layers_of(seen, "decoder.", ".self_attn")}};
+           .layers = layers_of(look.seen, "decoder.", ".self_attn")}};
 }
 
 PageLane page_lane(const models::Seq2Seq& model, const TranslatedSentence& s, Loc loc) {
-  check({"page_lane", loc}, s);
-  const NoGrad no_grad;
-  const nn::EvalMode eval;
-  nn::WatchAttention seen;
+  const Look look({"page_lane", loc}, s);
   const models::Seq2SeqStates states = model.states(row(s.source), {}, decoder_input(s), loc);
   const bool attends = model.attention.has_value();
   return {.name = attends ? "With attention" : "Without attention",
@@ -125,14 +122,11 @@ PageLane page_lane(const models::Seq2Seq& model, const TranslatedSentence& s, Lo
           .states = some_numbers(states.encoder[0]),
           .contexts = some_numbers(states.context[0]),
           .decoder = some_numbers(states.decoder[0]),
-          .weights = attends ? seen.looks().back().second[0] : Tensor()};
+          .weights = attends ? look.seen.looks().back().second[0] : Tensor()};
 }
 
 PageLane page_lane(const models::Transformer& model, const TranslatedSentence& s, Loc loc) {
-  check({"page_lane", loc}, s);
-  const NoGrad no_grad;
-  const nn::EvalMode eval;
-  nn::WatchAttention seen;
+  const Look look({"page_lane", loc}, s);
   const models::TransformerStates states = model.states(row(s.source), {}, decoder_input(s), loc);
   return {.name = "With attention alone",
           .reading = PageLane::Reading::at_once,
@@ -141,7 +135,7 @@ PageLane page_lane(const models::Transformer& model, const TranslatedSentence& s
           .width = model.config.channels,
           .states = some_numbers(states.encoder[0]),
           .decoder = some_numbers(states.decoder[0]),
-          .weights = seen.looks().back().second[0].mean(0)};
+          .weights = look.seen.looks().back().second[0].mean(0)};
 }
 
 PageLane scheme_lane(const PageLane& lane) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <deque>
 #include <queue>
+#include <unordered_map>
+#include <utility>
 
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/tokenizer/tokenizer_json.h>
@@ -58,6 +60,12 @@ size_t piece_end(std::string_view text, size_t i) {
   return kind == CharClass::space && end < text.size() && last > i ? last : end;
 }
 
+struct HashPair {
+  size_t operator()(const Bpe::Pair& pair) const {
+    return (static_cast<uint64_t>(pair.first) << 32 | static_cast<uint64_t>(pair.second)) * 0x9E3779B97F4A7C15u >> 32;
+  }
+};
+
 /// The characters that show the bytes: those that print in Latin-1 themselves, the others from U+0100 on.
 const std::array<char32_t, 256>& shown_as() {
   static const auto kShown = [] {
@@ -104,7 +112,7 @@ std::vector<std::string_view> gpt2_pieces(std::string_view text) {
   return pieces;
 }
 
-Bpe::Bpe() : id_of_byte_(256) {
+Bpe::Bpe() : table_(2), id_of_byte_(256) {
   // The bytes shown as themselves come first, then the others: the order of the characters that show them.
   std::array<int, 256> order{};
   for (int b = 0; b < 256; ++b) order[b] = b;
@@ -167,8 +175,26 @@ std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>
   return parts;
 }
 
+size_t Bpe::slot(int32_t left, int32_t right) const {
+  const size_t last = table_.size() - 1;
+  size_t i = HashPair()({left, right}) & last;
+  while (table_[i].left >= 0 && (table_[i].left != left || table_[i].right != right)) i = (i + 1) & last;
+  return i;
+}
+
+const Bpe::Merge* Bpe::find_merge(int32_t left, int32_t right) const {
+  const Merge& found = table_[slot(left, right)];
+  return found.left < 0 ? nullptr : &found;
+}
+
 bool Bpe::add_merge(Pair pair, int64_t id) {
-  if (!merges_.emplace(pair, Merge{std::ssize(order_), id}).second) return false;
+  if (table_.size() < 2 * order_.size() + 2)  // at most half full
+    for (Merge merge : std::exchange(table_, std::vector<Merge>(2 * table_.size())))
+      if (merge.left >= 0) table_[slot(merge.left, merge.right)] = merge;
+  const auto [left, right] = std::pair(static_cast<int32_t>(pair.first), static_cast<int32_t>(pair.second));
+  Merge& merge = table_[slot(left, right)];
+  if (merge.left >= 0) return false;
+  merge = {left, right, static_cast<int32_t>(order_.size()), static_cast<int32_t>(id)};
   order_.push_back(pair);
   return true;
 }
@@ -283,6 +309,13 @@ const std::string& Bpe::token(int64_t id, Loc loc) const {
   return tokens_[id];
 }
 
+bool Bpe::cuts_at_spaces() const {
+  return pieces_ && !space_first_ && std::none_of(special_.begin(), special_.end(), [](const SpecialToken& token) {
+           const std::u32string text = decode_utf8(token.text);
+           return token.strip_left || token.strip_right || std::any_of(text.begin(), text.end(), is_space);
+         });
+}
+
 /// Merges the tokens of one piece after the other.
 class Bpe::Merger {
  public:
@@ -290,50 +323,56 @@ class Bpe::Merger {
 
   /// Appends the tokens of `piece` to `ids`.
   void append(std::string_view piece, std::vector<int64_t>& ids, const Op& op) {
+    if (piece.size() > INT32_MAX) fail<ValueError>(op, "a piece has {} bytes; need less than 2^31", piece.size());
     links_.clear();
     for (const char c : piece) {
-      const int64_t id = bpe_.id_of_byte_[static_cast<unsigned char>(c)], i = std::ssize(links_);
+      const auto id = static_cast<int32_t>(bpe_.id_of_byte_[static_cast<unsigned char>(c)]), i = size();
       if (id < 0)
         fail<ValueError>(op, "the vocabulary has no token for the byte 0x{:02x}, and so none for \"{}\"",
                          static_cast<unsigned char>(c), piece);
       links_.push_back({id, i - 1, i + 1});
     }
-    const int64_t end = std::ssize(links_);
-    for (int64_t i = 0; i + 1 < end; ++i) queue(i, end);
+    const int32_t end = size();
+    for (int32_t i = 0; i + 1 < end; ++i) queue(i);
     while (!turns_.empty()) {
-      const auto [rank, i] = turns_.top();
+      const int32_t i = turns_.top().second;
+      const Bpe::Merge& merge = *turns_.top().first;
       turns_.pop();
       Link& left = links_[i];
-      const int64_t next = left.next;
-      if (left.id < 0 || next == end) continue;
-      const auto merge = bpe_.merges_.find({left.id, links_[next].id});
-      if (merge == bpe_.merges_.end() || merge->second.rank != rank) continue;  // a neighbour was taken
-      left.id = merge->second.id;
+      const int32_t next = left.next;
+      if (left.id != merge.left || next == end || links_[next].id != merge.right) continue;  // a neighbour was taken
+      left.id = merge.id;
       left.next = links_[next].next;
       links_[next].id = -1;
       if (left.next < end) links_[left.next].previous = i;
-      queue(i, end);
-      if (left.previous >= 0) queue(left.previous, end);
+      queue(i);
+      if (left.previous >= 0) queue(left.previous);
     }
-    for (int64_t i = 0; i < end; i = links_[i].next) ids.push_back(links_[i].id);
+    for (int32_t i = 0; i < end; i = links_[i].next) ids.push_back(links_[i].id);
   }
 
  private:
   struct Link {
-    int64_t id, previous, next;  // id -1: merged into the one before
+    int32_t id, previous, next;  // id -1: merged into the one before
   };
-  using Turn = std::pair<int64_t, int64_t>;  // rank of a merge, and the place of its left token
+  using Turn = std::pair<const Bpe::Merge*, int32_t>;  // and the place of its left token
+  struct Later {
+    bool operator()(const Turn& a, const Turn& b) const {
+      return a.first->rank != b.first->rank ? a.first->rank > b.first->rank : a.second > b.second;
+    }
+  };
 
+  int32_t size() const { return static_cast<int32_t>(links_.size()); }
   /// The pair that begins at i waits for its turn, if it merges.
-  void queue(int64_t i, int64_t end) {
-    if (links_[i].next == end) return;
-    const auto merge = bpe_.merges_.find({links_[i].id, links_[links_[i].next].id});
-    if (merge != bpe_.merges_.end()) turns_.emplace(merge->second.rank, i);
+  void queue(int32_t i) {
+    const int32_t next = links_[i].next;
+    if (next == size()) return;
+    if (const Bpe::Merge* merge = bpe_.find_merge(links_[i].id, links_[next].id)) turns_.emplace(merge, i);
   }
 
   const Bpe& bpe_;
   std::vector<Link> links_;
-  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns_;
+  std::priority_queue<Turn, std::vector<Turn>, Later> turns_;
 };
 
 std::vector<int64_t> Bpe::encode(std::string_view text, Loc loc) const {

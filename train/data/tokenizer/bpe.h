@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -43,6 +42,9 @@ class Bpe {
   const std::string& token(int64_t id, Loc loc = Loc::current()) const;
   const std::vector<SpecialToken>& special() const { return special_; }
 
+  /// Whether a piece begins at every space that follows no white space.
+  bool cuts_at_spaces() const;
+
   /// Throws ValueError for a byte that the vocabulary lacks: none does that heed trained.
   std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;
   /// The bytes of `ids`; not UTF-8 if they end within a character. Throws IndexError.
@@ -64,13 +66,7 @@ class Bpe {
 
  private:
   struct Merge {
-    int64_t rank, id;  // its place among the merges, and the token that it makes
-  };
-  struct HashPair {
-    size_t operator()(const Pair& pair) const {
-      return static_cast<size_t>(
-          (static_cast<uint64_t>(pair.first) << 32 ^ static_cast<uint64_t>(pair.second)) * 0x9E3779B97F4A7C15u >> 20);
-    }
+    int32_t left = -1, right = -1, rank = 0, id = 0;  // its place among the merges, and the token that it makes
   };
   struct Part {
     std::string_view text;
@@ -87,7 +83,10 @@ class Bpe {
 
   std::vector<std::string> tokens_;  // by id
   std::vector<SpecialToken> special_;
-  std::unordered_map<Pair, Merge, HashPair> merges_;
+  const Merge* find_merge(int32_t left, int32_t right) const;  ///< null: they do not merge
+  size_t slot(int32_t left, int32_t right) const;
+
+  std::vector<Merge> table_;         // of 2^n: a merge is in the first free slot from its hash on
   std::vector<Pair> order_;          // of the merges
   std::vector<int64_t> id_of_byte_;  // 256; -1: none
   bool space_first_ = false;         // a text gets a space before it, if it has none

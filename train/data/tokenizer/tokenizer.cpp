@@ -2,6 +2,7 @@
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
 
 namespace heed::train {
@@ -18,6 +19,21 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text, Loc loc) const {
 std::string Tokenizer::decode(std::span<const int64_t> ids, Loc loc) const {
   const Op op{"Tokenizer::decode", loc};
   return std::visit([&](const auto& kind) { return kind.decode(ids); }, kind_);
+}
+
+std::string_view Tokenizer::first_part(std::string_view text) const {
+  // Before a space or line break that follows no white space, every tokenizer begins anew.
+  const auto* bpe = std::get_if<Bpe>(&kind_);
+  if (bpe && !bpe->cuts_at_spaces()) return text;
+  const bool lines = !std::holds_alternative<Words>(kind_);
+  for (size_t most = size_t{1} << 22; most < text.size(); most *= 2)
+    for (size_t i = most; i > most / 2; --i) {
+      if (text[i] != ' ' && (text[i] != '\n' || !lines)) continue;
+      size_t before = i - 1;
+      while (before > 0 && (text[before] & 0xC0) == 0x80) --before;
+      if (class_of(next_code_point(text, before)) != CharClass::space && before == i) return text.substr(0, i);
+    }
+  return text;
 }
 
 int64_t Tokenizer::end_of_text() const {

@@ -154,4 +154,9 @@ std::string text(const Heatmap& heatmap, Loc loc) {
                                signs ? ", with - below 0" : "");
 }
 
+std::string draw_alignment(const std::vector<std::string>& source, const std::vector<std::string>& target,
+                           const Tensor& weights) {
+  return target.empty() ? "" : text(Heatmap{"", "", "", source, target, weights, 0, 1});
+}
+
 }  // namespace heed::train

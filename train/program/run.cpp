@@ -1,4 +1,4 @@
-#include <heed/train/program/report.h>
+#include <heed/train/program/run.h>
 
 #include <sys/resource.h>
 
@@ -18,10 +18,20 @@ double peak_mib() {
 
 }  // namespace
 
-void print_report(const TrainingReport& report, int64_t parameters, double val_loss) {
-  const Json json = {{"parameters", parameters},        {"steps", report.steps},
-                     {"train_loss", report.train_loss}, {"val_loss", val_loss},
-                     {"seconds", report.seconds},       {"tokens_per_s", report.tokens_per_second},
+int say_interrupted(const char* command, const TrainingReport& report, const TrainFlags& flags) {
+  fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed {} train --resume --out {}\n", report.steps,
+             command, flags.out);
+  return 130;
+}
+
+void print_report(const TrainingReport& report, int64_t parameters) {
+  const Json json = {{"parameters", parameters},
+                     {"steps", report.steps},
+                     {"train_loss", report.train_loss},
+                     {"val_loss", report.evaluation[0].second},
+                     {"bits_per_byte", report.evaluation[1].second},
+                     {"seconds", report.seconds},
+                     {"tokens_per_s", report.tokens_per_second},
                      {"peak_mib", peak_mib()}};
   fmt::print("{}\n", dump_json(json));
 }

@@ -1,0 +1,45 @@
+// What both trainings of the program share: their flags, how they hold their directory, and what they say at the end.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <heed/train/data/metrics.h>
+#include <heed/train/run_directory.h>
+#include <heed/train/trainer.h>
+
+namespace heed::train::program {
+
+/// A command line that asks for something impossible: the program ends with exit code 2.
+class UsageError : public Error {
+  using Error::Error;
+};
+
+struct TrainFlags {
+  std::string out;
+  std::optional<int64_t> steps = {}, threads = {};
+  std::optional<uint64_t> seed = {};
+  int64_t save_every = 100;
+  bool json = false, resume = false, overwrite = false;
+
+  /// What --resume and --overwrite say about a model in the directory.
+  RunDirectory::Model model_there() const {
+    using Model = RunDirectory::Model;
+    return resume ? Model::resume : overwrite ? Model::overwrite : Model::refuse;
+  }
+};
+
+/// Tells on stderr how to go on with an interrupted run of `heed COMMAND train`; returns the exit code.
+int say_interrupted(const char* command, const TrainingReport& report, const TrainFlags& flags);
+
+// One JSON object on stdout, for --json.
+
+/// Of a GPT; its evaluation is val_loss, in nats a token, and bits_per_byte.
+void print_report(const TrainingReport& report, int64_t parameters);
+
+/// Of a translator, with the scores of its translations of sentences held out.
+void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch,
+                  const TranslationScores& scores);
+
+}  // namespace heed::train::program

@@ -1,0 +1,82 @@
+#include <heed/train/program/tokenizer.h>
+
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+
+#include <fmt/core.h>
+
+#include <heed/train/data/corpus.h>
+#include <heed/train/data/text.h>
+#include <heed/train/model_config.h>
+
+namespace heed::train::program {
+namespace {
+
+std::string input(const TokenizerFlags& flags) {
+  if (!flags.text.empty()) return read_text(flags.text);
+  return {std::istreambuf_iterator<char>(std::cin), {}};
+}
+
+std::vector<int64_t> ids_in(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  std::vector<int64_t> ids;
+  for (size_t i = text.find_first_not_of(kSpace); i < text.size(); i = text.find_first_not_of(kSpace, i)) {
+    const size_t end = std::min(text.find_first_of(kSpace, i), text.size());
+    const auto [stop, error] = std::from_chars(text.data() + i, text.data() + end, ids.emplace_back());
+    if (error != std::errc() || stop != text.data() + end)
+      fail<FileError>({"tokenizer decode"}, "'{}' is no id; need whole numbers with spaces between",
+                      text.substr(i, std::min<size_t>(end - i, 40)));
+    i = end;
+  }
+  return ids;
+}
+
+}  // namespace
+
+int train_tokenizer(const TokenizerFlags& flags) {
+  std::filesystem::path file = flags.tokenizer;
+  const std::string text = input(flags);
+  if (file.extension() != ".json") {
+    make_directory(file);
+    file /= kTokenizerFile;
+  }
+  const Tokenizer tokenizer = Bpe::train(text, flags.vocabulary, flags.special);
+  tokenizer.save(file);
+  fmt::print(stderr, "{} tokens learnt from {} bytes; saved in {}\n", tokenizer.size(), text.size(), file.string());
+  return 0;
+}
+
+int encode(const TokenizerFlags& flags) {
+  const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
+  const std::string text = input(flags);
+  const char* between = "";
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view part = tokenizer.first_part(rest);
+    for (const int64_t id : tokenizer.encode(part)) {
+      fmt::print("{}{}", between, id);
+      between = " ";
+    }
+    rest.remove_prefix(part.size());
+  }
+  fmt::print("\n");
+  return 0;
+}
+
+int decode(const TokenizerFlags& flags) {
+  const std::string text = Tokenizer::load(flags.tokenizer).decode(ids_in(input(flags)));
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return 0;
+}
+
+int prepare(const PrepareFlags& flags) {
+  const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
+  make_directory(flags.out);
+  const auto [train, validation] = prepare_corpus(flags.text, tokenizer, flags.out, !flags.keep_cr);
+  fmt::print(stderr, "{} tokens to train on and {} to validate on; saved in {}\n", train, validation, flags.out);
+  return 0;
+}
+
+}  // namespace heed::train::program

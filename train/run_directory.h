@@ -1,0 +1,31 @@
+// The directory of a training run, held by one process at a time.
+#pragma once
+
+#include <filesystem>
+
+#include <heed/tensor/error.h>
+
+namespace heed::train {
+
+/// While it lives, no other process can hold the directory. The hold is the system's: it ends with the process, however
+/// that ends.
+class RunDirectory {
+ public:
+  /// What may happen to a model that is there already.
+  enum class Model { refuse, overwrite, resume };
+
+  /// Makes the directory if there is none. Throws FileError if it cannot be written, if another process holds it (with
+  /// its number), and if a model that is not to be touched is there.
+  RunDirectory(std::filesystem::path path, Model model, Loc loc = Loc::current());
+  ~RunDirectory();
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+};
+
+}  // namespace heed::train
