@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Compares heed's folders with Hugging Face's packages, of pinned versions in a virtual environment: they open what heed trained,
-# and heed what they made. The last line is "N passed, N failed, N skipped"; without PyPI that is one skipped, said aloud.
-# Usage: scripts/interop.sh [PRESET]   (of CMakePresets.json, built before; release unless given)
+# Compares heed's folders with Hugging Face's packages, of pinned versions in a virtual environment: they open what heed
+# trained, and heed what they made. The last line is "N passed, N failed, N skipped"; without PyPI that is one skipped,
+# said aloud.
+# Usage: scripts/interop.sh [PRESET]   (of CMakePresets.json; release unless given)
 # HEED_INTEROP is the environment's folder; ~/.cache/heed/interop unless given.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+preset=${1:-release}
 build=build
-[ "${1:-release}" = release ] || build=build-$1
+[ "$preset" = release ] || build=build-$preset
 venv=${HEED_INTEROP:-${XDG_CACHE_HOME:-$HOME/.cache}/heed/interop}
 wanted=tests/oracle/requirements.txt
 
@@ -20,6 +22,8 @@ if ! cmp -s $wanted "$venv/installed"; then
   cp $wanted "$venv/installed"
 fi
 
+cmake --preset "$preset" >/dev/null && cmake --build --preset "$preset" --target trained probe -- --quiet || exit 1
+
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 mkdir "$place/heed" "$place/theirs"
@@ -27,7 +31,8 @@ export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
 python=$venv/bin/python
 {
   $build/tests/trained "$place/heed" && $python tests/oracle/opened.py heed "$place/heed"
-  $python tests/oracle/folders.py "$place/theirs" && $python tests/oracle/opened.py theirs $build/tests/probe "$place/theirs"
+  $python tests/oracle/folders.py "$place/theirs" &&
+    $python tests/oracle/opened.py theirs $build/tests/probe "$place/theirs"
 } 2>&1 | tee "$place/log"
 awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; parts++ }
      END { failed += 2 - parts; printf "%d passed, %d failed, 0 skipped\n", passed, failed; exit failed > 0 }' "$place/log"
