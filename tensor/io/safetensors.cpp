@@ -9,6 +9,7 @@
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/safetensors_header.h>
 #include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/view.h>
 
 namespace heed {
 namespace {
@@ -95,7 +96,7 @@ void SafetensorsFile::copy(const StoredTensor& entry, const Tensor& x, Loc loc) 
   constexpr size_t kAtOnce = 4 << 20;  // bytes
   const std::span<const std::byte> all = bytes(entry);
   if (all.empty()) return;
-  const Tensor out = x.rank() ? x : x.reshape({1});
+  const Tensor out = x.rank() ? x.detach() : view::reshape(x.detach(), {1});
   Shape shape = out.shape();
   const int64_t rows = shape[0];
   const size_t row = all.size() / static_cast<size_t>(rows);
@@ -107,9 +108,11 @@ void SafetensorsFile::copy(const StoredTensor& entry, const Tensor& x, Loc loc) 
       fail<FileError>(op, "'{}' is not a valid safetensors file: tensor '{}' of dtype BOOL has a byte above 1", name_,
                       entry.name);
     const Tensor read = widened(entry.type.name, part, empty(shape, entry.type.dtype));
-    out.narrow(0, first, count).assign(read.to(out.dtype()));
+    kernels::copy_into(read.dtype() == out.dtype() ? read : kernels::cast(read, out.dtype()),
+                       view::narrow(op, out, 0, first, count));
     if (map_) map_->forget(part);
   }
+  x.storage()->mark_written();
 }
 
 Tensor SafetensorsFile::read(const StoredTensor& entry, Loc loc) const {
