@@ -138,7 +138,7 @@ TEST_CASE("gguf: keys, names, shapes and numbers are what the format says, in ev
     CHECK(file.key<std::string>("general.architecture") == "gpt2");
     CHECK(file.key<int64_t>("gpt2.context_length") == 6);
     CHECK(file.key<int64_t>("gpt2.feed_forward_length") == 40);
-    CHECK(file.tensors.size() == model.params.size());
+    CHECK(std::ssize(file.tensors) == model.params.size());
     const auto check = [&](const std::string& name, const std::string& parameter, uint32_t stored) {
       INFO(name);
       const Tensor& x = model.params.at(parameter);
