@@ -1,17 +1,15 @@
 #include <heed/nn/parameters_file.h>
 
 #include <algorithm>
-#include <map>
 #include <span>
-
-#include <heed/autograd/grad_mode.h>
 
 namespace heed::nn {
 namespace {
 
+constexpr size_t kShown = 4;  // of each kind of problem
+
 /// "'a', 'b' and 3 more"
 std::string listed(const std::vector<std::string>& items) {
-  constexpr size_t kShown = 4;
   const size_t shown = std::min(items.size(), kShown);
   std::string text = join(std::span(items).first(shown), ", ");
   if (items.size() > shown) text += fmt::format(" and {} more", items.size() - shown);
@@ -20,21 +18,27 @@ std::string listed(const std::vector<std::string>& items) {
 
 bool widens(DType from, DType to) { return from == to || (from == f32 && to == f64); }
 
-/// Tensors of a file by name, sorted into those that fit a model and what is wrong with the rest.
+/// Slots, each with its tensor of the files, and what is wrong with the rest.
 class Fit {
  public:
-  Fit(const Parameters& params, const NamedTensors& tensors) : given_(tensors.begin(), tensors.end()) {
-    std::map<std::string, std::string> second_names;  // of tied parameters
-    for (const auto& [alias, name] : params.aliases()) second_names[alias] = name;
-    for (const auto& [alias, name] : second_names)
-      if (given_.contains(alias) && !given_.contains(name)) given_[name] = given_[alias];
-    for (const auto& [name, parameter] : params) {
-      if (const auto found = given_.find(name); found != given_.end()) match(name, parameter, found->second);
-      else missing_.push_back(fmt::format("'{}' {}", name, parameter.shape()));
+  Fit(const std::vector<Slot>& slots, const StoredTensors& stored) {
+    auto rest = stored.places;
+    std::vector<const Slot*> missing;
+    for (const Slot& slot : slots) {
+      auto found = rest.extract(slot.name);
+      for (const std::string& also : slot.also) {
+        auto second = rest.extract(also);
+        if (second && found && !equal_bytes(found.mapped(), second.mapped()))
+          different_.push_back(fmt::format("'{}', which is tied to '{}' but has other values", also, slot.name));
+        if (!found) found = std::move(second);
+      }
+      if (found) match(slot, found.mapped());
+      else missing.push_back(&slot);
     }
-    for (const auto& [name, x] : tensors) {
-      if (second_names.contains(name)) check_equal(name, x, second_names[name]);
-      else if (!params.find(name)) unexpected_.push_back(fmt::format("'{}' {}", name, x.shape()));
+    for (const auto& [name, place] : rest) unexpected_.push_back(fmt::format("'{}' {}", name, place.entry->shape));
+    for (const Slot* slot : missing) {
+      missing_.push_back(fmt::format("'{}' {}", slot->name, slot->into.shape()));
+      if (missing_.size() <= kShown) missing_.back() += nearest(slot->name, rest);
     }
   }
 
@@ -48,41 +52,72 @@ class Fit {
                       join(problems, "; "));
   }
 
-  /// (parameter, its new value)
-  const std::vector<std::pair<Tensor, Tensor>>& pairs() const { return pairs_; }
+  void copy(Loc loc) const {
+    for (const auto& [slot, place] : pairs_) {
+      if (slot->zeros) continue;
+      if (slot->reorder) slot->into.assign(slot->reorder(place.file->read(*place.entry, loc)).to(slot->into.dtype()));
+      else place.file->copy(*place.entry, slot->into, loc);
+    }
+  }
 
  private:
-  void match(const std::string& name, const Tensor& parameter, const Tensor& x) {
-    if (x.shape() != parameter.shape())
-      different_.push_back(fmt::format("'{}' {}, not {}", name, x.shape(), parameter.shape()));
-    else if (!widens(x.dtype(), parameter.dtype()))
-      different_.push_back(fmt::format("'{}' {}, not {}", name, name_of(x.dtype()), name_of(parameter.dtype())));
-    else pairs_.emplace_back(parameter, x);
+  using Place = StoredTensors::Place;
+
+  static bool equal_bytes(const Place& a, const Place& b) {
+    return a.entry->shape == b.entry->shape && a.entry->type.name == b.entry->type.name &&
+           std::ranges::equal(a.file->bytes(*a.entry), b.file->bytes(*b.entry));
   }
-  void check_equal(const std::string& alias, const Tensor& x, const std::string& name) {
-    const Tensor& first = given_.at(name);
-    if (x.shape() != first.shape() || x.to_vector<double>() != first.to_vector<double>())
-      different_.push_back(fmt::format("'{}', which is tied to '{}' but has other values", alias, name));
+  void match(const Slot& slot, const Place& place) {
+    const StoredTensor& x = *place.entry;
+    if (x.shape != slot.into.shape())
+      different_.push_back(fmt::format("'{}' {}, not {}", x.name, x.shape, slot.into.shape()));
+    else if (!widens(x.type.dtype, slot.into.dtype()))
+      different_.push_back(fmt::format("'{}' {}, not {}", x.name, name_of(x.type.dtype), name_of(slot.into.dtype())));
+    else if (slot.zeros &&
+             std::ranges::any_of(place.file->read(x).to_vector<double>(), [](double v) { return v != 0; }))
+      different_.push_back(fmt::format("'{}', which must be 0, as the model has none", x.name));
+    else pairs_.emplace_back(&slot, place);
+  }
+  /// What the file may call it.
+  static std::string nearest(const std::string& name, const std::map<std::string, Place>& rest) {
+    constexpr size_t kCompared = 1000, kLongest = 200;  // anybody may have written the names
+    std::string_view best;
+    size_t least = name.size() / 2, compared = 0;
+    for (auto other = rest.begin(); other != rest.end() && compared < kCompared; ++other, ++compared)
+      if (other->first.size() < kLongest)
+        if (const size_t distance = edit_distance(name, other->first); distance < least)
+          least = distance, best = other->first;
+    return best.empty() ? "" : fmt::format(" (is '{}' meant?)", best);
   }
 
-  std::map<std::string, Tensor> given_;
-  std::vector<std::pair<Tensor, Tensor>> pairs_;
+  std::vector<std::pair<const Slot*, Place>> pairs_;
   std::vector<std::string> missing_, unexpected_, different_;
 };
 
 }  // namespace
 
-void check_parameters(const Parameters& params, const NamedTensors& tensors, const std::filesystem::path& file,
-                      Loc loc) {
-  Fit(params, tensors).require({"load", loc}, file);
+void StoredTensors::add(const std::shared_ptr<const SafetensorsFile>& file, Loc loc) {
+  for (const StoredTensor& entry : file->tensors())
+    if (!places.try_emplace(entry.name, Place{file, &entry}).second)
+      fail<FileError>({"load", loc}, "'{}' has tensor '{}', which another file has too; need every name once",
+                      file->name(), entry.name);
 }
 
-void load_parameters(const Parameters& params, const NamedTensors& tensors, const std::filesystem::path& file,
-                     Loc loc) {
-  const NoGrad no_grad;
-  const Fit fit(params, tensors);
-  fit.require({"load", loc}, file);
-  for (const auto& [parameter, value] : fit.pairs()) parameter.assign(value.to(parameter.dtype()));
+std::vector<Slot> slots_of(const Parameters& params) {
+  std::vector<Slot> slots;
+  for (const auto& [name, parameter] : params) slots.push_back({name, parameter.detach()});
+  for (const auto& [alias, name] : params.aliases()) std::ranges::find(slots, name, &Slot::name)->also.push_back(alias);
+  return slots;
+}
+
+void check_parameters(const std::vector<Slot>& slots, const StoredTensors& stored, Loc loc) {
+  Fit(slots, stored).require({"load", loc}, stored.from);
+}
+
+void load_parameters(const std::vector<Slot>& slots, const StoredTensors& stored, Loc loc) {
+  const Fit fit(slots, stored);
+  fit.require({"load", loc}, stored.from);
+  fit.copy(loc);
 }
 
 void Parameters::save(const std::filesystem::path& path, Loc loc) const {
@@ -91,7 +126,9 @@ void Parameters::save(const std::filesystem::path& path, Loc loc) const {
 }
 
 void Parameters::load(const std::filesystem::path& path, Loc loc) {
-  load_parameters(*this, load_safetensors(path, loc).tensors, path, loc);
+  StoredTensors stored{path, {}};
+  stored.add(std::make_shared<const SafetensorsFile>(path, loc), loc);
+  load_parameters(slots_of(*this), stored, loc);
 }
 
 }  // namespace heed::nn

@@ -7,9 +7,6 @@
 
 namespace heed::nn {
 
-namespace {
-
-// Insertions, deletions and replacements that turn a into b (Levenshtein 1966).
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
@@ -23,6 +20,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   }
   return row.back();
 }
+
+namespace {
 
 void check_part(const Op& op, std::string_view part) {
   if (part.empty() || part.front() == '.' || part.back() == '.')

@@ -1,23 +1,14 @@
 #!/usr/bin/env bash
 # heed against oracles that its own tests never saw: the samples of PyTorch's OpInfo, ONNX's node tests, and random shapes,
-# with the versions of tests/oracle/requirements.txt (3 GB, from PyPI, into build-oracles/venv). Where PyPI is not reachable
+# with the versions of tests/oracle/requirements.txt. Where PyPI is not reachable
 # it says so, and skips. The last line is "N passed, N failed, N skipped"; skipped are calls that heed refuses, by reason.
 # Usage: scripts/oracles.sh [SEED [COUNT]]   (of the random shapes: another seed every day, and 5,000)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 seed=${1:-$(date +%Y%m%d)} count=${2:-5000}
-venv=build-oracles/venv
 
 scripts/deps.sh || exit 1
-if ! "$venv/bin/python" -c 'import torch, onnx, expecttest' 2>/dev/null; then
-  echo "Installing $(tr '\n' ' ' <tests/oracle/requirements.txt)" >&2
-  mkdir -p build-oracles
-  if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --requirement tests/oracle/requirements.txt; }; then
-    echo "oracles.sh: NOT COMPARED: what tests/oracle/requirements.txt lists could not be installed from PyPI"
-    echo "0 passed, 0 failed, 3 skipped"
-    exit 0
-  fi
-fi
+python=$(scripts/python.sh) || { echo "0 passed, 0 failed, 3 skipped"; exit 0; }
 
 configure=(--preset release)
 command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
@@ -26,7 +17,7 @@ cmake "${configure[@]}" >/dev/null && cmake --build --preset release --target he
 passed=0 failed=0 skipped=0
 for oracle in "opinfo" "onnx" "fuzz $seed $count"; do
   # shellcheck disable=SC2086
-  output=$("$venv/bin/python" -W ignore tests/oracle/compare.py build/tests/heed_oracle $oracle 2>&1 </dev/null | tee /dev/stderr | tail -n 1)
+  output=$("$python" -W ignore tests/oracle/compare.py build/tests/heed_oracle $oracle 2>&1 </dev/null | tee /dev/stderr | tail -n 1)
   if [[ $output =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
   else

@@ -1,4 +1,6 @@
 // Modules of sizes that make no sense, and inputs that do not fit them.
+#include <span>
+
 #include <heed/autograd/ops.h>
 #include <heed/nn/attention.h>
 #include <heed/nn/dropout.h>
@@ -42,8 +44,16 @@ std::vector<ErrorCase> names() {
             Rng rng(1);
             nn::Parameters params(rng);
             nn::Scope(params).param("w", {2}, nn::init::zeros());
-            nn::load_parameters(params, {}, "file");
+            nn::load_parameters(nn::slots_of(params), {"file", {}});
           }),
+      refuses<FileError>("load: 'b' has tensor 'w', which another file has too; need every name once",
+                         [] {
+                           static const std::string bytes = std::string("6\0\0\0\0\0\0\0", 8) +
+                                                            R"({"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}})";
+                           nn::StoredTensors stored;
+                           for (const char* name : {"a", "b"})
+                             stored.add(std::make_shared<const SafetensorsFile>(std::as_bytes(std::span(bytes)), name));
+                         }),
       refuses<ValueError>("param: \"a.\" is no name; need text that neither begins nor ends with a dot",
                           in_store([](Scope s) { s.param("a.", {1}, nn::init::zeros()); })),
       refuses<ValueError>("param: the name \"w\" is taken; need a new one, or another scope", in_store([](Scope s) {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
@@ -20,8 +20,7 @@ using heed::save_safetensors;
 namespace {
 
 Safetensors read_bytes(const std::string& bytes) {
-  std::istringstream in(bytes);
-  return read_safetensors(in, bytes.size(), "bytes");
+  return read_safetensors(SafetensorsFile(std::as_bytes(std::span(bytes)), "bytes"));
 }
 
 /// A file of `header` and `data`, with the header's length in front.

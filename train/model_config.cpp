@@ -12,14 +12,15 @@ namespace heed::train {
 ModelConfig::ModelConfig(std::string file, Json json)
     : file_(std::move(file)), json_(std::make_shared<const Json>(std::move(json))) {}
 
-ModelConfig ModelConfig::read(const std::filesystem::path& directory) {
-  const std::string file = (directory / kConfigFile).string();
+ModelConfig ModelConfig::read(const std::filesystem::path& directory, const char* name) {
+  const std::string file = (directory / name).string();
   const Op op{"model"};
   if (!std::filesystem::is_directory(directory))
     fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
   Json json = parse_json(read_text(file));
   if (!json.is_object())
-    fail<FileError>(op, "'{}' is not a JSON object of at most {} levels; need what training wrote", file, kDeepestJson);
+    fail<FileError>(op, "'{}' is not a JSON object of at most {} levels with every key once; need what training wrote",
+                    file, kDeepestJson);
   return {file, std::move(json)};
 }
 
@@ -54,7 +55,24 @@ bool ModelConfig::flag(const std::string& key) const {
   return json.get<bool>();
 }
 
-bool ModelConfig::has(const std::string& key) const { return json_->contains(key); }
+bool ModelConfig::has(const std::string& key) const {
+  const auto found = json_->find(key);
+  return found != json_->end() && !found->is_null();
+}
+
+int64_t ModelConfig::integer(const std::string& key, int64_t low, int64_t high, int64_t otherwise) const {
+  return has(key) ? integer(key, low, high) : otherwise;
+}
+
+double ModelConfig::number(const std::string& key, double low, double high, double otherwise) const {
+  return has(key) ? number(key, low, high) : otherwise;
+}
+
+bool ModelConfig::flag(const std::string& key, bool otherwise) const { return has(key) ? flag(key) : otherwise; }
+
+void ModelConfig::only(const std::string& key, const Json& wanted) const {
+  if (has(key) && value(key) != wanted) refuse(key, dump_ascii(wanted) + ", as heed has nothing else");
+}
 
 std::string ModelConfig::text(const std::string& key) const {
   const Json& json = value(key);
@@ -75,6 +93,24 @@ ModelConfig ModelConfig::at(const std::string& key) const {
   return {file_, json};
 }
 
+ModelConfig ModelConfig::optional(const std::string& key) const {
+  return has(key) ? at(key) : ModelConfig(file_, Json::object());
+}
+
+std::vector<std::string> ModelConfig::keys() const {
+  std::vector<std::string> all;
+  for (const auto& [key, json] : json_->items()) all.push_back(key);
+  return all;
+}
+
+std::map<std::string, std::string> ModelConfig::texts() const {
+  std::map<std::string, std::string> all;
+  for (const auto& [key, json] : json_->items())
+    if (json.is_string()) all[key] = json.get<std::string>();
+    else refuse(key, "text");
+  return all;
+}
+
 std::string ModelConfig::dump() const { return dump_json(*json_); }
 
 void check_weights(const std::filesystem::path& directory, int64_t numbers) {
@@ -84,11 +120,15 @@ void check_weights(const std::filesystem::path& directory, int64_t numbers) {
   if (error)
     fail<FileError>({"model"}, "'{}' does not exist, or cannot be read; need the weights that training wrote",
                     weights.string());
+  check_weights(directory, numbers, bytes);
+}
+
+void check_weights(const std::filesystem::path& directory, int64_t numbers, uint64_t bytes) {
   if (static_cast<uint64_t>(numbers) > bytes)
-    fail<FileError>(
-        {"model"},
-        "'{}' describes a model of at least {} numbers, but '{}' has {} bytes; need files that belong together",
-        (directory / kConfigFile).string(), numbers, weights.string(), bytes);
+    fail<FileError>({"model"},
+                    "'{}' describes a model of at least {} numbers, but its weights have {} bytes; need files that "
+                    "belong together",
+                    (directory / kConfigFile).string(), numbers, bytes);
 }
 
 void make_directory(const std::filesystem::path& directory) {

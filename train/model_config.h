@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,40 +14,53 @@
 
 namespace heed::train {
 
+constexpr const char* kConfigFile = "config.json";
+constexpr const char* kWeightsFile = "model.safetensors";
+
 /// A JSON object from a file that anybody may have written. All access throws FileError naming the file, the key and
 /// what was expected there.
 class ModelConfig {
  public:
-  /// DIRECTORY/config.json, whose "model" must be one of heed's kinds.
-  static ModelConfig read(const std::filesystem::path& directory);
+  ModelConfig(std::string file, nlohmann::ordered_json json);
+  /// DIRECTORY/`file`, an object in which every key comes once.
+  static ModelConfig read(const std::filesystem::path& directory, const char* file = kConfigFile);
 
   int64_t integer(const std::string& key, int64_t low, int64_t high) const;
   double number(const std::string& key, double low, double high) const;
   bool flag(const std::string& key) const;
-  bool has(const std::string& key) const;
   std::string text(const std::string& key) const;
+  /// The same, or `otherwise` if the value is null or not there.
+  int64_t integer(const std::string& key, int64_t low, int64_t high, int64_t otherwise) const;
+  double number(const std::string& key, double low, double high, double otherwise) const;
+  bool flag(const std::string& key, bool otherwise) const;
+  /// Whether there is a value that is not null.
+  bool has(const std::string& key) const;
+  /// Refuses any other value; none, or null, is as good.
+  void only(const std::string& key, const nlohmann::ordered_json& value) const;
   /// The index of the value among `names`.
   size_t choice(const std::string& key, const std::vector<std::string>& names) const;
-  /// An object within.
+  /// An object within; optional: an empty one if it is null or not there.
   ModelConfig at(const std::string& key) const;
+  ModelConfig optional(const std::string& key) const;
+  std::vector<std::string> keys() const;
+  /// All values of the object, which must be text, by key.
+  std::map<std::string, std::string> texts() const;
+  [[noreturn]] void refuse(const std::string& key, const std::string& need) const;
+  const std::string& file() const { return file_; }
   /// The whole, as one line.
   std::string dump() const;
 
  private:
-  ModelConfig(std::string file, nlohmann::ordered_json json);
   const nlohmann::ordered_json& value(const std::string& key) const;
-  [[noreturn]] void refuse(const std::string& key, const std::string& need) const;
 
   std::string file_;
   std::shared_ptr<const nlohmann::ordered_json> json_;
 };
 
-constexpr const char* kConfigFile = "config.json";
-constexpr const char* kWeightsFile = "model.safetensors";
-
-/// Whether the weights file can hold so many numbers, a byte each at the least: asked before a model of that size is
-/// made, since anybody may have written the configuration. Throws FileError.
+/// Whether the weights can hold so many numbers, a byte each at the least: asked before a model of that size is made,
+/// since anybody may have written the configuration. Throws FileError.
 void check_weights(const std::filesystem::path& directory, int64_t numbers);
+void check_weights(const std::filesystem::path& directory, int64_t numbers, uint64_t bytes);
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory);

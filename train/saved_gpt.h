@@ -1,4 +1,5 @@
-// A GPT with its vocabulary, as a directory keeps them.
+// A GPT with its vocabulary, as a directory keeps them: one that Hugging Face's transformers open, and may have
+// written.
 #pragma once
 
 #include <filesystem>
@@ -6,6 +7,7 @@
 #include <utility>
 
 #include <heed/models/gpt.h>
+#include <heed/nn/parameters_file.h>
 #include <heed/tensor/random.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 
@@ -24,23 +26,41 @@ struct GptTraining {
   uint64_t seed = 1337;
 };
 
-/// Writes DIRECTORY/model.safetensors and config.json.
+/// Writes DIRECTORY as transformers write it: config.json, generation_config.json and model.safetensors of the family
+/// that the configuration belongs to (gpt2, llama, qwen3, nanochat; else heed's own names). A GPT-2 without biases gets
+/// biases of 0.
+void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model);
+/// And tokenizer.json, tokenizer_config.json, and how it was trained, among heed's own keys.
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const Tokenizer& tokenizer, const GptTraining& training);
 
-/// What config.json says. Throws FileError if it is not a GPT's or makes no sense.
+/// What config.json says. Throws FileError if it is not a GPT's, makes no sense, or asks for what heed has not.
 models::GptConfig read_gpt_config(const ModelConfig& config);
 Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config);
 GptTraining read_gpt_training(const ModelConfig& config);
 
-/// A trained model and its tokenizer, with the parameters and the generator that its modules hold on to.
-struct SavedGpt {
-  Tokenizer tokenizer;
+/// A GPT of a folder, with the parameters and the generator that its modules hold on to: of heed, also of its old
+/// versions, or as transformers write gpt2, llama, qwen3 and nanochat, in one file or in shards. f64 if the files are.
+struct SavedModel {
   Rng rng;
   nn::Parameters params;
   models::Gpt gpt;
 
-  /// Throws FileError if the directory does not hold a GPT, or its files do not fit together.
+  /// Throws FileError if the directory holds no GPT, or its files do not fit together.
+  explicit SavedModel(const std::filesystem::path& directory);
+
+ protected:
+  SavedModel(const std::filesystem::path& directory, const ModelConfig& config);
+
+ private:
+  SavedModel(const ModelConfig& config, nn::StoredTensors weights);
+};
+
+/// A trained model and its tokenizer.
+struct SavedGpt : SavedModel {
+  Tokenizer tokenizer;
+
+  /// Throws FileError as SavedModel does, or if there is no tokenizer.
   explicit SavedGpt(const std::filesystem::path& directory);
 
   /// What `auto [gpt, tokenizer] = load_gpt(directory)` names; the whole lives as long as they.

@@ -30,19 +30,22 @@ void save_training(const std::filesystem::path& path, const nn::Parameters& para
 int64_t load_training(const std::filesystem::path& path, const nn::Parameters& params, Optimizer& optimizer, Rng& rng,
                       Loc loc) {
   const Op op{"load_training", loc};
-  const Safetensors file = load_safetensors(path, loc);
-  const auto kind = file.metadata.find(kKind);
-  if (kind == file.metadata.end() || kind->second != kTrainingState)
+  const auto file = std::make_shared<const SafetensorsFile>(path, loc);
+  const auto kind = file->metadata().find(kKind);
+  if (kind == file->metadata().end() || kind->second != kTrainingState)
     fail<FileError>(op, "'{}' is not a training state; need the file of a run that was interrupted", path.string());
 
-  NamedTensors model, moments;
+  nn::StoredTensors model{path, {}};
+  NamedTensors moments;
   Tensor rng_state, step;
-  for (const auto& [name, x] : file.tensors) {
-    if (name.starts_with(kModelPrefix)) model.emplace_back(name.substr(std::string_view(kModelPrefix).size()), x);
+  for (const StoredTensor& entry : file->tensors()) {
+    const std::string_view name = entry.name;
+    const auto without = [&](std::string_view prefix) { return std::string(name.substr(prefix.size())); };
+    if (name.starts_with(kModelPrefix)) model.places[without(kModelPrefix)] = {file, &entry};
     else if (name.starts_with(kOptimizerPrefix))
-      moments.emplace_back(name.substr(std::string_view(kOptimizerPrefix).size()), x);
-    else if (name == kRng) rng_state = x;
-    else if (name == kStep) step = x;
+      moments.emplace_back(without(kOptimizerPrefix), file->read(entry, loc));
+    else if (name == kRng) rng_state = file->read(entry, loc);
+    else if (name == kStep) step = file->read(entry, loc);
   }
   if (!rng_state.defined() || rng_state.dtype() != i64 || !step.defined() || step.dtype() != i64 || step.numel() != 1 ||
       step.item<int64_t>() < 0)
@@ -51,9 +54,10 @@ int64_t load_training(const std::filesystem::path& path, const nn::Parameters& p
   // Everything that can be refused is, before anything changes.
   Rng saved_rng;
   saved_rng.set_state(rng_state.to_vector<int64_t>(), loc);
-  nn::check_parameters(params, model, path, loc);
+  const std::vector<nn::Slot> slots = nn::slots_of(params);
+  nn::check_parameters(slots, model, loc);
   optimizer.load_state(moments, loc);
-  nn::load_parameters(params, model, path, loc);
+  nn::load_parameters(slots, model, loc);
   rng = saved_rng;
   return step.item<int64_t>();
 }

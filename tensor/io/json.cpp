@@ -1,19 +1,28 @@
 #include <heed/tensor/io/json.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 namespace heed {
 
 namespace {
 
 template <class Value>
 Value parse(std::string_view text) {
-  struct TooDeep {};
-  const auto check_depth = [](int depth, typename Value::parse_event_t, Value&) {
-    if (depth > kDeepestJson) throw TooDeep();
+  using Event = typename Value::parse_event_t;
+  struct Refused {};
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const auto check = [&](int depth, Event event, Value& value) {
+    if (depth > kDeepestJson) throw Refused();
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key && !keys.back().insert(value.template get<std::string>()).second) throw Refused();
     return true;
   };
   try {
-    return Value::parse(text, check_depth, false);
-  } catch (const TooDeep&) {
+    return Value::parse(text, check, false);
+  } catch (const Refused&) {
     return Value(Value::value_t::discarded);
   }
 }

@@ -12,7 +12,8 @@ using Json = nlohmann::ordered_json;  ///< objects keep the order in which their
 
 constexpr int kDeepestJson = 16;  ///< levels: a deep value would exhaust the stack of what walks through it
 
-/// A discarded value (is_discarded()) if the text is not JSON, or nests deeper than kDeepestJson.
+/// A discarded value (is_discarded()) if the text is not JSON, nests deeper than kDeepestJson, or has an object with a
+/// key twice.
 Json parse_json(std::string_view text);
 
 /// The same with objects that are sorted by key, and so find one among thousands fast.

@@ -9,8 +9,8 @@
 
 namespace heed {
 
-/// A regular file that the system reads as its bytes are looked at, and need not hold all at once. Nobody may shorten it
-/// meanwhile.
+/// A regular file that the system reads as its bytes are looked at, and need not hold all at once. Nobody may shorten
+/// it meanwhile.
 class MappedFile {
  public:
   /// Throws FileError with `need` ("a safetensors file") if there is none at `path`, or it cannot be read.

@@ -4,14 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <istream>
 #include <numeric>
-#include <system_error>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/safetensors_header.h>
 #include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/view.h>
 
 namespace heed {
 namespace {
@@ -34,7 +32,7 @@ float from_f16(uint16_t half) {
 float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
 template <class From, class To, class F>
-void convert(const std::vector<std::byte>& bytes, To* out, F&& f) {
+void convert(std::span<const std::byte> bytes, To* out, F&& f) {
   const size_t count = bytes.size() / sizeof(From);
   for (size_t i = 0; i < count; ++i) {
     From value;
@@ -43,7 +41,12 @@ void convert(const std::vector<std::byte>& bytes, To* out, F&& f) {
   }
 }
 
-void widen(std::string_view type, const std::vector<std::byte>& bytes, const Tensor& out) {
+std::byte* bytes_of(const Tensor& x) {
+  return dispatch(x.dtype(), [&]<class T>() { return reinterpret_cast<std::byte*>(x.mutable_data<T>()); });
+}
+
+/// Elements of a stored type as a tensor.
+Tensor widened(std::string_view type, std::span<const std::byte> bytes, const Tensor& out) {
   const auto integer = [](auto value) { return static_cast<int64_t>(value); };
   if (type == "F16") convert<uint16_t>(bytes, out.mutable_data<float>(), from_f16);
   else if (type == "BF16") convert<uint16_t>(bytes, out.mutable_data<float>(), from_bf16);
@@ -52,37 +55,9 @@ void widen(std::string_view type, const std::vector<std::byte>& bytes, const Ten
   else if (type == "I8") convert<int8_t>(bytes, out.mutable_data<int64_t>(), integer);
   else if (type == "U32") convert<uint32_t>(bytes, out.mutable_data<int64_t>(), integer);
   else if (type == "U16") convert<uint16_t>(bytes, out.mutable_data<int64_t>(), integer);
-  else convert<uint8_t>(bytes, out.mutable_data<int64_t>(), integer);
-}
-
-std::byte* bytes_of(const Tensor& x) {
-  return dispatch(x.dtype(), [&]<class T>() { return reinterpret_cast<std::byte*>(x.mutable_data<T>()); });
-}
-
-/// Reads exactly `count` bytes.
-void read_bytes(const Op& op, const std::string& file, std::istream& in, std::byte* out, uint64_t count) {
-  if (count == 0) return;
-  in.read(reinterpret_cast<char*>(out), static_cast<std::streamsize>(count));
-  if (!in) fail<FileError>(op, "'{}' ended while it was read; need a file that nobody is changing", file);
-}
-
-Tensor read_tensor(const Op& op, const std::string& file, std::istream& in, const HeaderEntry& entry) {
-  Tensor x = empty(entry.shape, entry.type.dtype, op.where);
-  const uint64_t bytes = entry.end - entry.begin;
-  if (entry.type.name == stored_type_of(entry.type.dtype).name) {
-    read_bytes(op, file, in, bytes_of(x), bytes);
-  } else {
-    std::vector<std::byte> narrow(bytes);
-    read_bytes(op, file, in, narrow.data(), bytes);
-    widen(entry.type.name, narrow, x);
-  }
-  if (x.dtype() == boolean) {
-    const std::byte* values = bytes_of(x);
-    if (std::any_of(values, values + bytes, [](std::byte b) { return b > std::byte{1}; }))
-      fail<FileError>(op, "'{}' is not a valid safetensors file: tensor '{}' of dtype BOOL has a byte above 1", file,
-                      entry.name);
-  }
-  return x;
+  else if (type == "U8") convert<uint8_t>(bytes, out.mutable_data<int64_t>(), integer);
+  else if (!bytes.empty()) std::memcpy(bytes_of(out), bytes.data(), bytes.size());
+  return out;
 }
 
 /// A contiguous tensor with the elements of x, without history.
@@ -90,45 +65,70 @@ Tensor plain(const Tensor& x) { return kernels::contiguous(x.detach()); }
 
 }  // namespace
 
-Safetensors read_safetensors(std::istream& in, uint64_t bytes, const std::string& name, Loc loc) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path, Loc loc) {
+  auto map = std::make_shared<const MappedFile>(Op{"load_safetensors", loc}, path, "a safetensors file");
+  *this = SafetensorsFile(map->bytes(), path.string(), loc);
+  map_ = std::move(map);
+}
+
+SafetensorsFile::SafetensorsFile(std::span<const std::byte> bytes, std::string name, Loc loc) : name_(std::move(name)) {
   const Op op{"load_safetensors", loc};
-  constexpr uint64_t kLengthBytes = 8;
-  if (bytes < kLengthBytes)
+  uint64_t length = 0;
+  if (bytes.size() < sizeof length)
     fail<FileError>(op,
                     "'{}' is not a valid safetensors file: it has {} bytes; need at least the 8 of the header's length",
-                    name, bytes);
-  uint64_t length = 0;
-  read_bytes(op, name, in, reinterpret_cast<std::byte*>(&length), kLengthBytes);
-  if (length > kMaxHeaderBytes || length > bytes - kLengthBytes)
+                    name_, bytes.size());
+  std::memcpy(&length, bytes.data(), sizeof length);
+  data_ = bytes.subspan(sizeof length);
+  if (length > kMaxHeaderBytes || length > data_.size())
     fail<FileError>(
-        op, "'{}' is not a valid safetensors file: its first 8 bytes claim a header of {} bytes, but {} follow{}", name,
-        length, bytes - kLengthBytes, length > kMaxHeaderBytes ? " (and at most 100,000,000 are read)" : "");
-  std::string json(length, '\0');
-  read_bytes(op, name, in, reinterpret_cast<std::byte*>(json.data()), length);
-  Header header = parse_header(op, name, json, bytes - kLengthBytes - length);
+        op, "'{}' is not a valid safetensors file: its first 8 bytes claim a header of {} bytes, but {} follow{}",
+        name_, length, data_.size(), length > kMaxHeaderBytes ? " (and at most 100,000,000 are read)" : "");
+  const std::string_view json(reinterpret_cast<const char*>(data_.data()), length);
+  data_ = data_.subspan(length);
+  Header header = parse_header(op, name_, json, data_.size());
+  tensors_ = std::move(header.entries);
+  metadata_ = std::move(header.metadata);
+}
 
-  Safetensors file;
-  file.metadata = std::move(header.metadata);
-  const std::streampos data = in.tellg();
-  for (const HeaderEntry& entry : header.entries) {
-    in.seekg(data + static_cast<std::streamoff>(entry.begin));
-    file.tensors.emplace_back(entry.name, read_tensor(op, name, in, entry));
+void SafetensorsFile::copy(const StoredTensor& entry, const Tensor& x, Loc loc) const {
+  const Op op{"load_safetensors", loc};
+  constexpr size_t kAtOnce = 4 << 20;  // bytes
+  const std::span<const std::byte> all = bytes(entry);
+  if (all.empty()) return;
+  const Tensor out = x.rank() ? x.detach() : view::reshape(x.detach(), {1});
+  Shape shape = out.shape();
+  const int64_t rows = shape[0];
+  const size_t row = all.size() / static_cast<size_t>(rows);
+  const auto step = static_cast<int64_t>(std::max<size_t>(1, kAtOnce / row));
+  for (int64_t first = 0; first < rows; first += step) {
+    const int64_t count = shape[0] = std::min(step, rows - first);
+    const auto part = all.subspan(static_cast<size_t>(first) * row, static_cast<size_t>(count) * row);
+    if (entry.type.dtype == boolean && std::any_of(part.begin(), part.end(), [](auto b) { return b > std::byte{1}; }))
+      fail<FileError>(op, "'{}' is not a valid safetensors file: tensor '{}' of dtype BOOL has a byte above 1", name_,
+                      entry.name);
+    const Tensor read = widened(entry.type.name, part, empty(shape, entry.type.dtype));
+    kernels::copy_into(read.dtype() == out.dtype() ? read : kernels::cast(read, out.dtype()),
+                       view::narrow(op, out, 0, first, count));
+    if (map_) map_->forget(part);
   }
-  return file;
+  x.storage()->mark_written();
+}
+
+Tensor SafetensorsFile::read(const StoredTensor& entry, Loc loc) const {
+  const Tensor x = empty(entry.shape, entry.type.dtype, loc);
+  copy(entry, x, loc);
+  return x;
+}
+
+Safetensors read_safetensors(const SafetensorsFile& file, Loc loc) {
+  Safetensors all{{}, file.metadata()};
+  for (const StoredTensor& entry : file.tensors()) all.tensors.emplace_back(entry.name, file.read(entry, loc));
+  return all;
 }
 
 Safetensors load_safetensors(const std::filesystem::path& path, Loc loc) {
-  const Op op{"load_safetensors", loc};
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status))
-    fail<FileError>(op, "'{}' does not exist; need a safetensors file", path.string());
-  if (!std::filesystem::is_regular_file(status))
-    fail<FileError>(op, "'{}' is not a regular file; need a safetensors file", path.string());
-  std::ifstream in(path, std::ios::binary);
-  const uint64_t bytes = std::filesystem::file_size(path, error);
-  if (!in || error) fail<FileError>(op, "'{}' cannot be read; need permission to read it", path.string());
-  return read_safetensors(in, bytes, path.string(), loc);
+  return read_safetensors(SafetensorsFile(path, loc), loc);
 }
 
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const Metadata& metadata,
@@ -144,7 +144,7 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
                    [&](size_t a, size_t b) { return header.entries[a].type.size > header.entries[b].type.size; });
   uint64_t end = 0;
   for (const size_t i : order) {
-    HeaderEntry& entry = header.entries[i];
+    StoredTensor& entry = header.entries[i];
     entry.begin = end;
     entry.end = end += static_cast<uint64_t>(entry.shape.numel()) * entry.type.size;
   }

@@ -146,12 +146,12 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
 /// The entries must cover data bytes 0 .. data_bytes - 1, each once.
 std::string check_cover(const Header& header, uint64_t data_bytes) {
-  std::vector<const HeaderEntry*> sorted;
-  for (const HeaderEntry& entry : header.entries) sorted.push_back(&entry);
+  std::vector<const StoredTensor*> sorted;
+  for (const StoredTensor& entry : header.entries) sorted.push_back(&entry);
   std::sort(sorted.begin(), sorted.end(),
             [](const auto* a, const auto* b) { return std::pair(a->begin, a->end) < std::pair(b->begin, b->end); });
   uint64_t end = 0;
-  for (const HeaderEntry* entry : sorted) {
+  for (const StoredTensor* entry : sorted) {
     if (entry->begin != end)
       return fmt::format(
           "tensor '{}' begins at data byte {}, {} the end of the one before it, {}; need tensors without overlaps or "
@@ -189,7 +189,7 @@ Header parse_header(const Op& op, const std::string& file, std::string_view json
 std::string format_header(const Op& op, const Header& header) {
   Json json = Json::object();
   if (!header.metadata.empty()) json[kMetadataKey] = header.metadata;
-  for (const HeaderEntry& entry : header.entries) {
+  for (const StoredTensor& entry : header.entries) {
     if (entry.name.empty() || json.contains(entry.name) || entry.name == kMetadataKey)
       fail<ValueError>(op, "tensor name '{}' is empty, reserved, or there twice; need different names", entry.name);
     json[entry.name] = {{"dtype", entry.type.name},

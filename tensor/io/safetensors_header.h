@@ -14,26 +14,13 @@ namespace heed {
 /// Headers above this are refused, as the format's own reader does.
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 
-/// An element type as files store it, and the tensor's type that it becomes.
-struct StoredType {
-  std::string_view name;
-  size_t size;
-  DType dtype;
-};
 /// Undefined for a type that heed has no tensor for.
 std::optional<StoredType> find_stored_type(std::string_view name);
 /// How heed stores a tensor's type.
 StoredType stored_type_of(DType dtype);
 
-/// One tensor's place in the data that follows the header: bytes begin .. end - 1.
-struct HeaderEntry {
-  std::string name;
-  StoredType type;
-  Shape shape;
-  uint64_t begin, end;
-};
 struct Header {
-  std::vector<HeaderEntry> entries;
+  std::vector<StoredTensor> entries;
   Metadata metadata;
 };
 

@@ -52,5 +52,6 @@ int main(int argc, char** argv) {
   const fs::path models = target(root, "models");
   for (const std::string& name : tests::save_small_models(models))
     write_file(target(root, "config") / name, read(models / name / "config.json"));
+  write_file(target(root, "index") / "two", read(models / "gpt2" / "model.safetensors.index.json"));
   fs::remove_all(models);
 }

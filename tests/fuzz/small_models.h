@@ -5,10 +5,25 @@
 #include <string>
 #include <vector>
 
+#include <heed/tensor/io/atomic_file.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
+#include "../gpt_families.h"
 
 namespace heed::tests {
+
+/// Cuts a folder's weights in two shards with an index.
+inline void shard(const std::filesystem::path& folder) {
+  const NamedTensors all = load_safetensors(folder / "model.safetensors").tensors;
+  const auto half = all.begin() + std::ssize(all) / 2;
+  save_safetensors(folder / "a.safetensors", {all.begin(), half});
+  save_safetensors(folder / "b.safetensors", {half, all.end()});
+  std::string map;
+  for (auto one = all.begin(); one != all.end(); ++one)
+    map += fmt::format(R"({}"{}": "{}.safetensors")", map.empty() ? "" : ", ", one->first, one < half ? 'a' : 'b');
+  write_file(folder / "model.safetensors.index.json", fmt::format(R"({{"weight_map": {{{}}}}})", map));
+  std::filesystem::remove(folder / "model.safetensors");
+}
 
 /// Writes them below `parent`; returns the names of their folders.
 inline std::vector<std::string> save_small_models(const std::filesystem::path& parent) {
@@ -24,6 +39,16 @@ inline std::vector<std::string> save_small_models(const std::filesystem::path& p
   const models::Gpt model(params, gpt);
   save_gpt(make("gpt"), params, gpt, chars, {});
 
+  std::vector<std::string> names = {"gpt", "attention", "transformer"};
+  for (auto [name, config] : gpt_families()) {
+    config.vocabulary = chars.size();
+    nn::Parameters weights(1);
+    const models::Gpt one(weights, config);
+    save_gpt(make(name), weights, config, chars, {});
+    names.push_back(name);
+  }
+  shard(parent / "gpt2");
+
   const auto words = train::Words::from_sentences(std::vector<std::string>{"the cat sleeps"});
   const int64_t V = words.size();
   const models::Seq2SeqConfig rnn{.source_vocabulary = V, .target_vocabulary = V, .embedding = 3, .hidden = 4};
@@ -37,7 +62,7 @@ inline std::vector<std::string> save_small_models(const std::filesystem::path& p
                                               .feedforward = 8};
   SavedTranslator({.pair_count = 1, .arch = train::Arch::transformer}, words, words, transformer)
       .save(make("transformer"));
-  return {"gpt", "attention", "transformer"};
+  return names;
 }
 
 }  // namespace heed::tests

@@ -15,6 +15,7 @@
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
+#include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
 #include <heed/train/program/tokenizer.h>
 #include <heed/train/saved_gpt.h>
@@ -298,6 +299,31 @@ int sample_gpt(const GptSampleFlags& flags) {
     page->write(page_html(sample_page(saved, text[0].to_vector<int64_t>())));
     page->commit();
   }
+  return 0;
+}
+
+// --- export --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::pair<const char*, GgufType> kGgufTypes[] = {
+    {"f32", GgufType::f32}, {"f16", GgufType::f16}, {"q8_0", GgufType::q8_0}};
+
+}  // namespace
+
+std::vector<std::string> gguf_type_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : kGgufTypes) names.emplace_back(name);
+  return names;
+}
+
+int export_gpt(const GptExportFlags& flags) {
+  const SavedGpt saved = load_gpt(flags.model);
+  const auto type = std::ranges::find(kGgufTypes, flags.type, &std::pair<const char*, GgufType>::first);
+  save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type->second);
+  if (saved.gpt.config.gelu != Gelu::tanh)
+    fmt::print(stderr,
+               "Its gelu is exact, but llama.cpp's is GPT-2's tanh: logits will differ from the fourth digit on\n");
   return 0;
 }
 

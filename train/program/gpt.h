@@ -1,4 +1,4 @@
-// What `heed gpt train` and `heed gpt sample` do. Both throw UsageError for flags that cannot be together.
+// What `heed gpt train`, `sample` and `export` do. All throw UsageError for flags that cannot be together.
 #pragma once
 
 #include <cstdint>
@@ -35,5 +35,15 @@ struct GptSampleFlags {
 
 /// Returns the exit code.
 int sample_gpt(const GptSampleFlags& flags);
+
+struct GptExportFlags {
+  std::string model, gguf, type = "f32";
+};
+
+/// The names of GgufType.
+std::vector<std::string> gguf_type_names();
+
+/// Returns the exit code.
+int export_gpt(const GptExportFlags& flags);
 
 }  // namespace heed::train::program

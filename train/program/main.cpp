@@ -165,6 +165,16 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = sample_gpt(*flags); });
 }
 
+void add_gpt_export(CLI::App& gpt, int& exit_code) {
+  const auto flags = std::make_shared<GptExportFlags>();
+  CLI::App* command = gpt.add_subcommand("export", "Write a trained GPT for other programs");
+  command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
+  command->add_option("--gguf", flags->gguf, "GGUF file to write, which llama.cpp runs")->required()->type_name("FILE");
+  add_option(command, "--type", flags->type, "f32|f16|q8_0", one_of(gguf_type_names()),
+             "how matrices are stored (default: f32)");
+  command->callback([flags, &exit_code] { exit_code = export_gpt(*flags); });
+}
+
 void add_gpt_prepare(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<PrepareFlags>();
   CLI::App* command = gpt.add_subcommand("prepare", "Write a text as token ids, for --text of gpt train");
@@ -185,6 +195,7 @@ void add_gpt(CLI::App& app, int& exit_code) {
   add_gpt_train(*gpt, exit_code);
   add_gpt_prepare(*gpt, exit_code);
   add_gpt_sample(*gpt, exit_code);
+  add_gpt_export(*gpt, exit_code);
 }
 
 // --- heed tokenizer ------------------------------------------------------------------------------------------------

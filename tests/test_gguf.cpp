@@ -1,0 +1,209 @@
+// GGUF files, read back by the format's description: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+#include <heed/train/gguf.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <variant>
+
+#include <heed/autograd/ops.h>
+#include "catch.h"
+#include "temporary_directory.h"
+
+using namespace heed;
+using train::GgufType;
+
+namespace {
+
+using Value = std::variant<int64_t, double, std::string, std::vector<std::string>, std::vector<int64_t>>;
+
+struct Entry {
+  std::vector<uint64_t> sizes;  // the last axis first
+  uint32_t type = 0;
+  uint64_t offset = 0;
+};
+
+/// A file's keys and tensors, taken apart.
+struct Gguf {
+  std::string bytes;
+  std::map<std::string, Value> keys;
+  std::map<std::string, Entry> tensors;
+  size_t at = 4, data = 0;
+
+  explicit Gguf(const std::filesystem::path& path) {
+    std::ostringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    bytes = text.str();
+    REQUIRE(bytes.substr(0, 4) == "GGUF");
+    CHECK(take<uint32_t>() == 3);
+    const auto tensor_count = take<uint64_t>(), key_count = take<uint64_t>();
+    for (uint64_t i = 0; i < key_count; ++i) {
+      const std::string key = take_text();
+      const auto type = take<uint32_t>();
+      if (type == 4) keys[key] = static_cast<int64_t>(take<uint32_t>());
+      else if (type == 6) keys[key] = static_cast<double>(take<float>());
+      else if (type == 8) keys[key] = take_text();
+      else keys[key] = take_array(type);
+    }
+    for (uint64_t i = 0; i < tensor_count; ++i) {
+      Entry& entry = tensors[take_text()];
+      for (auto rank = take<uint32_t>(); rank > 0; --rank) entry.sizes.push_back(take<uint64_t>());
+      entry.type = take<uint32_t>();
+      entry.offset = take<uint64_t>();
+      CHECK(entry.offset % 32 == 0);
+    }
+    data = (at + 31) / 32 * 32;
+  }
+  template <class T>
+  T take() {
+    T value;
+    REQUIRE(at + sizeof value <= bytes.size());
+    std::memcpy(&value, bytes.data() + at, sizeof value);
+    at += sizeof value;
+    return value;
+  }
+  std::string take_text() {
+    const auto size = take<uint64_t>();
+    at += size;
+    return bytes.substr(at - size, size);
+  }
+  Value take_array(uint32_t type) {
+    REQUIRE(type == 9);
+    const auto of = take<uint32_t>();
+    std::vector<std::string> texts;
+    std::vector<int64_t> numbers;
+    for (auto n = take<uint64_t>(); n > 0; --n)
+      if (of == 8) texts.push_back(take_text());
+      else numbers.push_back(take<int32_t>());
+    return of == 8 ? Value(texts) : Value(numbers);
+  }
+  template <class T>
+  T key(const std::string& name) const {
+    return std::get<T>(keys.at(name));
+  }
+
+  static double half(uint16_t bits) {
+    const int exponent = bits >> 10 & 31;
+    const double size = exponent ? std::ldexp(1024 + (bits & 1023), exponent - 25) : std::ldexp(bits & 1023, -24);
+    return bits & 0x8000 ? -size : size;
+  }
+  /// The numbers of a tensor, and how far each may be from what was saved.
+  std::pair<std::vector<double>, std::vector<double>> numbers(const std::string& name) {
+    const Entry& entry = tensors.at(name);
+    uint64_t count = 1;
+    for (const uint64_t size : entry.sizes) count *= size;
+    at = data + entry.offset;
+    std::vector<double> values, errors;
+    for (uint64_t i = 0; i < count; ++i) {
+      if (entry.type == 0) values.push_back(take<float>()), errors.push_back(0);
+      if (entry.type == 1)
+        values.push_back(half(take<uint16_t>())), errors.push_back(std::abs(values.back()) / 2048 + 0x1p-25);
+    }
+    for (uint64_t block = 0; entry.type == 8 && block < count / 32; ++block) {
+      const double scale = half(take<uint16_t>());
+      for (int i = 0; i < 32; ++i) {
+        values.push_back(scale * take<int8_t>());
+        errors.push_back(scale * (0.5 + 127. / 2048));  // the scale is rounded too
+      }
+    }
+    return {values, errors};
+  }
+};
+
+struct Model {
+  models::GptConfig config;
+  nn::Parameters params{1};
+  models::Gpt gpt;
+
+  explicit Model(models::GptConfig c) : config(c), gpt(params, c) {}
+};
+
+models::GptConfig tiny(int64_t vocabulary) {
+  return {.vocabulary = vocabulary, .context = 6, .layers = 2, .heads = 2, .channels = 32, .tied = false, .hidden = 40};
+}
+
+const train::Tokenizer kChars = train::Chars::from_text("abé ☃");
+
+}  // namespace
+
+TEST_CASE("gguf: keys, names, shapes and numbers are what the format says, in every type", "[gguf]") {
+  const tests::TemporaryDirectory place;
+  const Model model(tiny(kChars.size()));
+  for (const auto type : {GgufType::f32, GgufType::f16, GgufType::q8_0}) {
+    INFO("type " << static_cast<uint32_t>(type));
+    save_gguf(place / "m.gguf", model.params, model.config, kChars, type);
+    Gguf file(place / "m.gguf");
+    CHECK(file.key<std::string>("general.architecture") == "gpt2");
+    CHECK(file.key<int64_t>("gpt2.context_length") == 6);
+    CHECK(file.key<int64_t>("gpt2.feed_forward_length") == 40);
+    CHECK(std::ssize(file.tensors) == model.params.size());
+    const auto check = [&](const std::string& name, const std::string& parameter, uint32_t stored) {
+      INFO(name);
+      const Tensor& x = model.params.at(parameter);
+      const std::vector<int64_t> sizes(x.shape().begin(), x.shape().end());
+      CHECK(std::vector<int64_t>(file.tensors.at(name).sizes.rbegin(), file.tensors.at(name).sizes.rend()) == sizes);
+      CHECK(file.tensors.at(name).type == stored);
+      const auto [values, errors] = file.numbers(name);
+      const auto wanted = x.to_vector<double>();
+      REQUIRE(values.size() == wanted.size());
+      for (size_t i = 0; i < values.size(); ++i) CHECK(std::abs(values[i] - wanted[i]) <= errors[i]);
+    };
+    const auto asked = static_cast<uint32_t>(type);
+    check("token_embd.weight", "wte.weight", asked);
+    check("position_embd.weight", "wpe.weight", 0);
+    check("output.weight", "lm_head.weight", asked);
+    check("output_norm.bias", "ln_f.bias", 0);
+    check("blk.1.attn_qkv.weight", "h.1.attn.c_attn.weight", asked);
+    check("blk.1.attn_output.bias", "h.1.attn.c_proj.bias", 0);
+    check("blk.0.ffn_norm.weight", "h.0.ln_2.weight", 0);
+    check("blk.0.ffn_down.weight", "h.0.mlp.c_proj.weight", type == GgufType::q8_0 ? 1 : asked);  // rows of 40
+  }
+}
+
+TEST_CASE("gguf: tokens are shown byte by byte, with the merges that make them", "[gguf]") {
+  const tests::TemporaryDirectory place;
+  const Model model(tiny(kChars.size()));
+  save_gguf(place / "m.gguf", model.params, model.config, kChars, GgufType::f32);
+  const Gguf chars(place / "m.gguf");
+  CHECK(chars.key<std::vector<std::string>>("tokenizer.ggml.tokens") ==
+        std::vector<std::string>{"Ġ", "a", "b", "Ã©", "âĺĥ"});
+  CHECK(chars.key<std::vector<std::string>>("tokenizer.ggml.merges") == std::vector<std::string>{"Ã ©", "â ĺ", "âĺ ĥ"});
+  CHECK_FALSE(chars.keys.contains("tokenizer.ggml.eos_token_id"));
+
+  const std::vector<std::string> special = {train::kEndOfText};
+  const auto bpe = train::Bpe::train("the cat the cat", 262, special);
+  const Model other(tiny(bpe.size()));
+  save_gguf(place / "b.gguf", other.params, other.config, bpe, GgufType::f32);
+  const Gguf file(place / "b.gguf");
+  const int64_t end = train::Tokenizer(bpe).end_of_text();
+  CHECK(file.key<int64_t>("tokenizer.ggml.eos_token_id") == end);
+  CHECK(file.key<std::vector<std::string>>("tokenizer.ggml.tokens")[static_cast<size_t>(end)] == train::kEndOfText);
+  const auto types = file.key<std::vector<int64_t>>("tokenizer.ggml.token_type");
+  CHECK(types[static_cast<size_t>(end)] == 3);
+  CHECK(std::count(types.begin(), types.end(), 1) == bpe.size() - 1);
+  CHECK(file.key<std::vector<std::string>>("tokenizer.ggml.merges").size() == static_cast<size_t>(bpe.size()) - 257);
+}
+
+TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays", "[gguf][errors]") {
+  const tests::TemporaryDirectory place;
+  const Model model(tiny(kChars.size()));
+  const auto refused = [&](const Model& of, const train::Tokenizer& tokenizer, GgufType type, const char* why) {
+    CHECK_THROWS_WITH(save_gguf(place / "m.gguf", of.params, of.config, tokenizer, type), Contains(why));
+  };
+  save_gguf(place / "m.gguf", model.params, model.config, kChars, GgufType::f32);
+  const std::string before = Gguf(place / "m.gguf").bytes;
+  models::GptConfig rope = model.config;
+  rope.positions = models::Positions::rope;
+  refused(Model(rope), kChars, GgufType::f32, "need a gpt2");
+  refused(model, train::Chars::from_text("ab"), GgufType::f32, "the tokenizer has 2 tokens for a vocabulary of 5");
+  const auto words = train::Words::from_sentences(std::vector<std::string>{"the cat"});
+  refused(Model(tiny(words.size())), words, GgufType::f32, "the tokens are words");
+  const Tensor& weight = model.params.at("h.0.attn.c_attn.weight");
+  weight.assign(full(weight.shape(), 1e5));
+  refused(model, kChars, GgufType::f16, "has the number 100000, which its type cannot hold; need f32");
+  weight.assign(full(weight.shape(), 1e7));
+  refused(model, kChars, GgufType::q8_0, "which its type cannot hold");
+  CHECK(Gguf(place / "m.gguf").bytes == before);
+}

@@ -1,0 +1,22 @@
+// GGUF: the file that llama.cpp runs.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include <heed/models/gpt.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
+
+namespace heed::train {
+
+/// How matrices are stored, as ggml numbers types. q8_0: 32 numbers share a scale and have a byte each; f16 where rows
+/// are no multiple of 32. Vectors and the table of positions stay f32.
+enum class GgufType : uint32_t { f32 = 0, f16 = 1, q8_0 = 8 };
+
+/// Writes a GPT-2, all or nothing. llama.cpp computes gelu as Gelu::tanh; another one's logits differ from the fourth
+/// digit on. Throws ValueError for a configuration that is not GPT-2's or a number that f16 cannot hold, FileError if
+/// the file cannot be written.
+void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, const models::GptConfig& config,
+               const Tokenizer& tokenizer, GgufType type, Loc loc = Loc::current());
+
+}  // namespace heed::train
