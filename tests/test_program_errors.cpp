@@ -104,7 +104,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
   place.refuses({
       {"", kUsage, "need a command: gpt, seq2seq"},
       {"fly", kUsage, "not expected: fly"},
-      {"gpt", kUsage, "need a command: train, sample, export"},
+      {"gpt", kUsage, "need a command: train, prepare, sample, export"},
       {"gpt fly", kUsage, "not expected: fly"},
       {"gpt train --bogus", kUsage, "not expected: --bogus"},
       {"gpt train extra", kUsage, "not expected: extra"},
@@ -146,7 +146,7 @@ TEST_CASE("heed: files that are missing, empty or not what they should be are na
   const Workplace place;
   place.refuses({
       {"gpt train --text absent --out out", kError, "cannot read \"absent\""},
-      {"gpt train --text . --out out", kError, "is a directory"},
+      {"gpt train --text . --out out", kError, "\"./tokenizer.json\""},  // what was prepared has one
       {"gpt train --text empty --out out", kError, "\"empty\" is empty"},
       {"gpt train --text latin1 --out out", kError, "not UTF-8: byte 3 "},
       {"gpt train --text short --out out", kError,

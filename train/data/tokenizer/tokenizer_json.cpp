@@ -32,11 +32,12 @@ std::vector<std::string> TokenizerJson::tokens(std::vector<SpecialToken>& specia
   size_t count = 0;
   const auto place = [&](const nlohmann::json& id, const std::string& token) {
     if (!id.is_number_integer() || id < 0 || id >= most)
-      fail<FileError>(op_, "the id of \"{}\" is {}; need each number from 0 on to be the id of one token", token,
-                      dump_ascii(id));
+      fail<FileError>(op_, "the id of {} is {}; need each number from 0 on to be the id of one token",
+                      dump_ascii(token), dump_ascii(id));
     const auto i = id.get<size_t>();
     if (taken[i] && tokens[i] != token)
-      fail<FileError>(op_, "\"{}\" and \"{}\" have the same id, {}; need one token for each id", tokens[i], token, i);
+      fail<FileError>(op_, "{} and {} have the same id, {}; need one token for each id", dump_ascii(tokens[i]),
+                      dump_ascii(token), i);
     count += !taken[i];
     taken[i] = true;
     tokens[i] = token;
@@ -49,7 +50,7 @@ std::vector<std::string> TokenizerJson::tokens(std::vector<SpecialToken>& specia
     const auto text = token["content"].get<std::string>();
     if (flag("single_word")) refuse("single_word", token, "special tokens that may stand anywhere");
     if (const auto known = vocabulary.find(text); known != vocabulary.end() && *known != find_json(token, "id"))
-      fail<FileError>(op_, "\"{}\" has two ids, {} and {}; need one", text, dump_ascii(*known),
+      fail<FileError>(op_, "{} has two ids, {} and {}; need one", dump_ascii(text), dump_ascii(*known),
                       dump_ascii(find_json(token, "id")));
     place(find_json(token, "id"), text);
     special.push_back({text, token["id"].get<int64_t>(), flag("lstrip"), flag("rstrip")});
