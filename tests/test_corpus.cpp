@@ -1,9 +1,13 @@
 // The corpus of a GPT: splits, batches, windows.
+#include <cmath>
 #include <set>
 
+#include <heed/tensor/io/atomic_file.h>
 #include <heed/train/data/corpus.h>
+#include <heed/train/data/grammar/grammar.h>
 #include <heed/train/data/text.h>
 #include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -11,6 +15,11 @@ using namespace heed::train;
 namespace {
 
 using Ids = std::vector<int64_t>;
+
+template <class Number>
+std::string bytes_of(const std::vector<Number>& numbers) {
+  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(Number)};
+}
 
 }  // namespace
 
@@ -99,4 +108,59 @@ TEST_CASE("corpus: a text too short for the context is refused", "[data]") {
   CHECK_THROWS_WITH(corpus.windows(4, -1), Contains("batch is 4 and context -1"));
   CHECK_THROWS_WITH(Corpus::from_text("abcdefghij").windows(1, 1),
                     Contains("the validation split has 1 tokens; need at least 2"));
+}
+
+TEST_CASE("corpus: nanoGPT's and llm.c's files are read, whatever is wrong with them is said", "[data]") {
+  const heed::tests::TemporaryDirectory place;
+  const Tokenizer chars = Chars::from_text("abcd");
+  const std::string ids = bytes_of<uint16_t>({0, 3, 1, 2});
+  const auto made = [&](const char* train, const std::string& bytes) {
+    write_file(place / train, bytes);
+    return Corpus::from_directory(place.path(), chars);
+  };
+  CHECK_THROWS_WITH(made("train.bin", ids), Contains("has no val.bin, and 0 files *_val.bin"));
+  write_file(place / "x_val.bin", bytes_of<uint16_t>({1, 2}));
+  const Corpus corpus = made("train.bin", ids);
+  CHECK(corpus.tokens(Part::train).to_vector() == Ids{0, 3, 1, 2});
+  CHECK(corpus.tokens(Part::validation).to_vector() == Ids{1, 2});
+  CHECK(corpus.bytes(Part::train) == 3);
+  CHECK_THROWS_WITH(made("train.bin", ids + "x"), Contains("train.bin' has 9 bytes; need two for each id"));
+  CHECK_THROWS_WITH(made("train.bin", ""), Contains("train.bin' has no ids"));
+  CHECK_THROWS_WITH(made("train.bin", bytes_of<uint16_t>({0, 4})),
+                    Contains("has the id 4 at place 1; need ids of the tokenizer, 0 to 3"));
+  std::vector<int32_t> header(256);
+  header[0] = 20240520, header[1] = 1, header[2] = 4;
+  CHECK(made("train.bin", bytes_of(header) + ids).tokens(Part::train).to_vector() == Ids{0, 3, 1, 2});
+  CHECK_THROWS_WITH(made("train.bin", bytes_of(header) + ids.substr(2)), Contains("says 4 ids, but 3 follow"));
+  CHECK_THROWS_WITH(Corpus::from_directory(place.path()), Contains("tokenizer.json"));
+}
+
+TEST_CASE("corpus: a long text is taken in parts, and gives the ids that it gives at once", "[data]") {
+  std::string text;
+  Rng rng(7);
+  while (text.size() < 9'000'000) {  // parts are about 4 MB
+    text += Grammar::stories(100'000, rng);
+    text += "  \n \u00A0 ça<|endoftext|>\r\n\r\n";
+  }
+  const Tokenizer bpe =
+      Bpe::train(std::string_view(text).substr(0, 200'000), 400, std::vector<std::string>{kEndOfText});
+  REQUIRE(bpe.first_part(text).size() < text.size());
+  const Corpus corpus = Corpus::from_text(text, bpe);
+  Ids ids = corpus.tokens(Part::train).to_vector();
+  for (const int64_t id : corpus.tokens(Part::validation).to_vector()) ids.push_back(id);
+  CHECK(ids == bpe.encode(text));
+
+  const heed::tests::TemporaryDirectory place;
+  write_file(place / "text", text);
+  const auto [train, validation] = prepare_corpus(place / "text", bpe, place.path(), false);
+  const Corpus prepared = Corpus::from_directory(place.path());
+  CHECK(prepared.tokens(Part::train).size() == static_cast<size_t>(train));
+  CHECK(prepared.tokenizer().decode(prepared.tokens(Part::train).to_vector()) +
+            prepared.tokenizer().decode(prepared.tokens(Part::validation).to_vector()) ==
+        text);
+  CHECK(std::abs(static_cast<double>(validation) / static_cast<double>(train + validation) - 0.1) < 0.01);
+
+  write_file(place / "broken", text + "\xFF");
+  CHECK_THROWS_WITH(prepare_corpus(place / "broken", bpe, place.path()), Contains("broken\" is not UTF-8: byte"));
+  CHECK(Corpus::from_directory(place.path()).tokens(Part::train).size() == static_cast<size_t>(train));
 }

@@ -1,4 +1,5 @@
 // The `heed` program from outside: what it writes, where, and with which exit code.
+#include <cmath>
 #include <set>
 
 #include <unistd.h>
@@ -316,4 +317,36 @@ TEST_CASE("load_gpt and load_translator open what the program wrote", "[program]
     CHECK(place.run("seq2seq translate --model " + arch + " 'cat number 7'").out ==
           translator->text(translator->translate(sentences)[0]) + "\n");
   }
+}
+
+TEST_CASE("heed tokenizer: what train learnt encodes, and decodes to the same bytes", "[program]") {
+  const Workplace place;
+  REQUIRE(place.run("tokenizer train --tokenizer bpe --vocabulary 300 text").exit_code == 0);
+  REQUIRE(place.run("tokenizer train --tokenizer bpe.json --vocabulary 300 < text").exit_code == 0);
+  CHECK(tests::content_of(place / "bpe/tokenizer.json") == tests::content_of(place / "bpe.json"));
+  const auto encoded = place.run("tokenizer encode --tokenizer bpe text");
+  REQUIRE(encoded.exit_code == 0);
+  std::ofstream(place / "ids") << encoded.out;
+  CHECK(place.run("tokenizer decode --tokenizer bpe.json ids").out == tests::content_of(place / "text"));
+  CHECK(place.run("tokenizer encode --tokenizer bpe < text").out == encoded.out);
+  std::ofstream(place / "special") << "<|endoftext|>";
+  CHECK(place.run("tokenizer encode --tokenizer bpe special").out ==
+        std::to_string(train::Tokenizer::load(place / "bpe").end_of_text()) + "\n");
+}
+
+TEST_CASE("heed gpt train: a BPE learns the text, prepared ids train as their text does", "[program]") {
+  const Workplace place;
+  const std::string sizes = " --preset micro --context 4 --steps 2 --threads 1";
+  const auto trained = place.run("gpt train --text text --tokenizer bpe --vocabulary 260 --json --out bpe" + sizes);
+  REQUIRE(trained.exit_code == 0);
+  const auto report = nlohmann::json::parse(trained.out);
+  CHECK(report["bits_per_byte"].get<double>() > 0);
+  CHECK(report["bits_per_byte"] < report["val_loss"].get<double>() / std::log(2));  // a token is longer than a byte
+  CHECK(train::Tokenizer::load(place / "bpe").size() == 260);
+  CHECK(place.run("gpt sample --model bpe --prompt 'the' --tokens 3").exit_code == 0);
+  REQUIRE(place.run("gpt prepare --text text --tokenizer bpe --out ids").exit_code == 0);
+  REQUIRE(place.run("gpt train --text ids --out from-ids" + sizes).exit_code == 0);
+  CHECK(tests::content_of(place / "from-ids/tokenizer.json") == tests::content_of(place / "bpe/tokenizer.json"));
+  REQUIRE(place.run("gpt train --text text --tokenizer bpe/tokenizer.json --out again" + sizes).exit_code == 0);
+  CHECK(tests::content_of(place / "again/model.safetensors") == tests::content_of(place / "bpe/model.safetensors"));
 }

@@ -108,6 +108,13 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt fly", kUsage, "not expected: fly"},
       {"gpt train --bogus", kUsage, "not expected: --bogus"},
       {"gpt train extra", kUsage, "not expected: extra"},
+      {"gpt train --text text --vocabulary 300", kUsage, "--vocabulary is given without --tokenizer bpe"},
+      {"gpt train --text . --tokenizer bpe", kUsage, "--text '.' is a directory of ids"},
+      {"gpt train --text . --tokenizer none.json", kError, "cannot read \"none.json\""},
+      {"tokenizer encode text", kUsage, "--tokenizer is required"},
+      {"tokenizer encode --tokenizer text text", kError, "the text is no tokenizer.json"},
+      {"tokenizer train --tokenizer new.json --vocabulary 256 text", kError,
+       "need at least the 256 bytes and 1 special"},
       {"gpt train --steps", kUsage, "--steps"},
       {"gpt train --steps many", kUsage, "need a whole number from 0 to 1000000000, not 'many'"},
       {"gpt train --steps -1", kUsage, "not '-1'"},
@@ -146,7 +153,7 @@ TEST_CASE("heed: files that are missing, empty or not what they should be are na
   const Workplace place;
   place.refuses({
       {"gpt train --text absent --out out", kError, "cannot read \"absent\""},
-      {"gpt train --text . --out out", kError, "\"./tokenizer.json\""},  // what was prepared has one
+      {"gpt train --text . --out out", kError, "'.' has no train.bin, and 0 files *_train.bin; need one"},
       {"gpt train --text empty --out out", kError, "\"empty\" is empty"},
       {"gpt train --text latin1 --out out", kError, "not UTF-8: byte 3 "},
       {"gpt train --text short --out out", kError,
@@ -213,6 +220,8 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
                      write(d / "tokenizer.json", json.dump());
                    }),
        kError, "have the same id"},
+      {place.spoil("empty-tokenizer", [](const Path& d) { write(d / "tokenizer.json", "{}"); }), kError,
+       "the text is no tokenizer.json that heed knows"},
       {place.spoil_translator("big-rnn", [](Json& c) { c["config"]["hidden"] = 1'000'000; }), kError,
        "describes a model of at least"},
       {place.spoil_translator("big-transformer",

@@ -46,6 +46,10 @@ int main(int argc, char** argv) {
              train::Words::from_sentences(std::vector<std::string>{"the cat", "l' été"}).to_json());
   write_file(target(root, "words") / "text", kText);
   const std::vector<std::string> special = {train::kEndOfText};
+  std::string llm_c(1024, '\0');  // the header: 20240520, 1, and 2 ids
+  llm_c.replace(0, 9, std::string("\x88\xD8\x34\x01\x01\0\0\0\x02", 9));
+  write_file(target(root, "bin") / "llm.c", llm_c + std::string("\x01\0\x02\0", 4));
+  write_file(target(root, "bin") / "nanogpt", std::string("\x01\0\x02\0\0\0", 6));
   write_file(target(root, "tokenizer") / "bpe", train::Bpe::train(kText, 270, special).to_json());
   write_file(target(root, "bpe") / "merges", train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
 

@@ -87,13 +87,14 @@ Corpus Corpus::from_file(const std::filesystem::path& path, Loc loc) {
 
 Corpus Corpus::from_directory(const std::filesystem::path& directory, std::optional<Tokenizer> tokenizer, Loc loc) {
   const Op op{"Corpus::from_directory", loc};
+  const auto train_path = find_bin(directory, kTrainFile, op),
+             validation_path = find_bin(directory, kValidationFile, op);
   if (!tokenizer) tokenizer = Tokenizer::load(directory / kTokenizerFile);
-  const auto open = [&](const char* name) {
-    const std::filesystem::path path = find_bin(directory, name, op);
+  const auto open = [&](const std::filesystem::path& path) {
     auto file = std::make_shared<const MappedFile>(op, path, "ids of two bytes each");
     return std::pair(file, TokenIds(read_bin(*file, path, tokenizer->size(), op)));
   };
-  auto train = open(kTrainFile), validation = open(kValidationFile);
+  auto train = open(train_path), validation = open(validation_path);
   const TokenIds train_ids = train.second, validation_ids = validation.second;
   return Corpus(std::move(*tokenizer), std::make_shared<std::pair<decltype(train), decltype(train)>>(train, validation),
                 train_ids, validation_ids);
