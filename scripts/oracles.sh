@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # heed against oracles that its own tests never saw: the samples of PyTorch's OpInfo, ONNX's node tests, and random shapes,
-# with the versions of tests/oracle/requirements.txt. Where PyPI is not reachable
-# it says so, and skips. The last line is "N passed, N failed, N skipped"; skipped are calls that heed refuses, by reason.
+# with the versions of tests/oracle/requirements.txt. Where PyPI is not reachable it says so, and skips.
+# The last line is "N passed, N failed, N skipped"; skipped are calls that heed refuses, by reason.
 # Usage: scripts/oracles.sh [SEED [COUNT]]   (of the random shapes: another seed every day, and 5,000)
 set -uo pipefail
 cd "$(dirname "$0")/.."

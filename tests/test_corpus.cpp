@@ -152,7 +152,7 @@ TEST_CASE("corpus: a long text is taken in parts, and gives the ids that it give
 
   const heed::tests::TemporaryDirectory place;
   write_file(place / "text", text);
-  const auto [train, validation] = prepare_corpus(place / "text", bpe, place.path(), false);
+  const auto [train, validation] = prepare_corpus(place / "text", bpe, place.path(), true);
   const Corpus prepared = Corpus::from_directory(place.path());
   CHECK(prepared.tokens(Part::train).size() == static_cast<size_t>(train));
   CHECK(prepared.tokenizer().decode(prepared.tokens(Part::train).to_vector()) +

@@ -210,7 +210,8 @@ TEST_CASE("nan: attention reads no key that a boolean mask or causality hides", 
         check("causal", {.causal = true}, lt(arange(S), hidden).unsqueeze(1));
         check("capped", {.mask = keys, .softcap = 2}, ones({S, 1}, boolean));
         check("out of the window", {.causal = true, .window = 1}, ne(arange(S), hidden).unsqueeze(1));
-        // What all may not see is not read by the recorded backward either, and a query that sees nothing gives nothing.
+        // What all may not see is not read by the recorded backward either, and a query that sees nothing gives
+        // nothing.
         const auto f = [&](const List& in) {
           return scaled_dot_product_attention(in[0], in[1], in[2], {.mask = keys});
         };

@@ -77,7 +77,8 @@ Tensor attentive_decoder(Cell cell, const AttentiveInputs& in) {
     if (cell == Cell::lstm) c = state[2];
     steps.push_back(cat({h, context.squeeze(1)}, -1));
   }
-  if (steps.empty()) return in.gates.sum(-1, true).expand({0, -1, in.h0.size(1) + in.values.size(2)});
+  if (steps.empty())  // nothing, of what would have been read
+    return cat({in.h0.unsqueeze(0), in.values.sum(1).unsqueeze(0)}, -1)(slice(0, 0)) + in.gates.sum(-1, true);
   return stack(steps, 0);
 }
 

@@ -3,10 +3,10 @@
 //   heed_oracle CASES ANSWERS
 //
 // CASES is a safetensors file. Its metadata "cases" lists {"name", "op", "args", "inputs", "constants", "strided"}:
-// numbers that the op takes, how many tensors "NAME.x0", ... are differentiated, how many "NAME.c0", ... are not (one that
-// is not there is an absent argument), and whether they lie with gaps in memory. ANSWERS gets the outputs "NAME.y0", ...;
-// where inputs are numbers the gradients "NAME.g0", ... of sum <v, y> and "NAME.h0", ... of sum <w, g>, with the seeds
-// "NAME.v0", ... and "NAME.w0", ...; and in its metadata "refused" what each other case was refused for.
+// numbers that the op takes, how many tensors "NAME.x0", ... are differentiated, how many "NAME.c0", ... are not (one
+// that is not there is an absent argument), and whether they lie with gaps in memory. ANSWERS gets the outputs
+// "NAME.y0", ...; where inputs are numbers the gradients "NAME.g0", ... of sum <v, y> and "NAME.h0", ... of sum <w, g>,
+// with the seeds "NAME.v0", ... and "NAME.w0", ...; and in its metadata "refused" what each other case was refused for.
 #include <cstdio>
 #include <functional>
 #include <map>

@@ -168,7 +168,7 @@ std::vector<TokenBatch> Corpus::windows(int64_t batch, int64_t context, Part par
 }
 
 std::pair<int64_t, int64_t> prepare_corpus(const std::filesystem::path& path, const Tokenizer& tokenizer,
-                                           const std::filesystem::path& directory, bool unix, Loc loc) {
+                                           const std::filesystem::path& directory, bool keep_cr, Loc loc) {
   const Op op{"prepare_corpus", loc};
   if (tokenizer.size() > kMostNarrow)
     fail<FileError>(op, "the vocabulary has {} tokens; need at most {}, as an id takes two bytes", tokenizer.size(),
@@ -183,7 +183,7 @@ std::pair<int64_t, int64_t> prepare_corpus(const std::filesystem::path& path, co
       const std::string_view part = tokenizer.first_part(rest);
       check_text(part, path, part.data() - text.data(), line, op);
       std::vector<uint16_t> ids;
-      for (const int64_t id : tokenizer.encode(unix ? unix_text(std::string(part)) : std::string(part)))
+      for (const int64_t id : tokenizer.encode(keep_cr ? std::string(part) : unix_text(std::string(part))))
         ids.push_back(static_cast<uint16_t>(id));
       out.write(std::as_bytes(std::span(ids)));
       count += std::ssize(ids);

@@ -193,9 +193,9 @@ void add_gpt(CLI::App& app, int& exit_code) {
   CLI::App* gpt = app.add_subcommand("gpt", "Generative pretrained transformers");
   require_command(*gpt);
   add_gpt_train(*gpt, exit_code);
+  add_gpt_prepare(*gpt, exit_code);
   add_gpt_sample(*gpt, exit_code);
   add_gpt_export(*gpt, exit_code);
-  add_gpt_prepare(*gpt, exit_code);
 }
 
 // --- heed tokenizer ------------------------------------------------------------------------------------------------

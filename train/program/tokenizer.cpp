@@ -74,7 +74,7 @@ int decode(const TokenizerFlags& flags) {
 int prepare(const PrepareFlags& flags) {
   const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
   make_directory(flags.out);
-  const auto [train, validation] = prepare_corpus(flags.text, tokenizer, flags.out, !flags.keep_cr);
+  const auto [train, validation] = prepare_corpus(flags.text, tokenizer, flags.out, flags.keep_cr);
   fmt::print(stderr, "{} tokens to train on and {} to validate on; saved in {}\n", train, validation, flags.out);
   return 0;
 }

@@ -31,7 +31,8 @@ class Tokenizer {
   std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;
   /// Throws IndexError for an id outside [0, size()).
   std::string decode(std::span<const int64_t> ids, Loc loc = Loc::current()) const;
-  /// A start of a text that has some megabytes, or all of the text: its ids and those of the rest are those of the whole.
+  /// A start of a text that has some megabytes, or all of the text: its ids and those of the rest are those of the
+  /// whole.
   std::string_view first_part(std::string_view text) const;
   /// The id of "<|endoftext|>", or -1.
   int64_t end_of_text() const;
