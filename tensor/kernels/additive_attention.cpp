@@ -232,20 +232,10 @@ void additive_attention_backward(const AdditiveShape& shape, Strided<const Real,
     for (int64_t a = 0; a < A; ++a) gradients.dscore[a] += dscores[b * A + a];
 }
 
-template void additive_attention<float>(const AdditiveShape&, Strided<const float, 2>, Strided<const float, 2>,
-                                        const float*, Strided<const float, 2>, Strided<const bool, 2>, float*,
-                                        Strided<float, 2>);
-template void additive_attention<double>(const AdditiveShape&, Strided<const double, 2>, Strided<const double, 2>,
-                                         const double*, Strided<const double, 2>, Strided<const bool, 2>, double*,
-                                         Strided<double, 2>);
-template void additive_attention_backward<float>(const AdditiveShape&, Strided<const float, 2>, Strided<const float, 2>,
-                                                 const float*, Strided<const float, 2>, const float*,
-                                                 Strided<const float, 2>, const float*,
-                                                 const AdditiveGradients<float>&);
-template void additive_attention_backward<double>(const AdditiveShape&, Strided<const double, 2>,
-                                                  Strided<const double, 2>, const double*, Strided<const double, 2>,
-                                                  const double*, Strided<const double, 2>, const double*,
-                                                  const AdditiveGradients<double>&);
+template decltype(additive_attention<float>) additive_attention<float>;
+template decltype(additive_attention<double>) additive_attention<double>;
+template decltype(additive_attention_backward<float>) additive_attention_backward<float>;
+template decltype(additive_attention_backward<double>) additive_attention_backward<double>;
 
 }  // namespace heed::kernels
 #endif

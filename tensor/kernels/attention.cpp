@@ -161,15 +161,9 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
   });
 }
 
-template void attention<float>(const AttentionShape&, Strided<const float, 3>, Strided<const float, 3>,
-                               Strided<const float, 3>, const AttentionOptions<float>&, Strided<float, 3>, float*);
-template void attention<double>(const AttentionShape&, Strided<const double, 3>, Strided<const double, 3>,
-                                Strided<const double, 3>, const AttentionOptions<double>&, Strided<double, 3>, double*);
-template void attention_backward<float>(const AttentionShape&, const AttentionSaved<float>&,
-                                        const AttentionOptions<float>&, Strided<float, 3>, Strided<float, 3>,
-                                        Strided<float, 3>, Strided<float, 4>);
-template void attention_backward<double>(const AttentionShape&, const AttentionSaved<double>&,
-                                         const AttentionOptions<double>&, Strided<double, 3>, Strided<double, 3>,
-                                         Strided<double, 3>, Strided<double, 4>);
+template decltype(attention<float>) attention<float>;
+template decltype(attention<double>) attention<double>;
+template decltype(attention_backward<float>) attention_backward<float>;
+template decltype(attention_backward<double>) attention_backward<double>;
 
 }  // namespace heed::kernels

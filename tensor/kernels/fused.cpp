@@ -67,10 +67,10 @@ void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
                [=](int64_t begin, int64_t end) { part(x + begin, keep + begin, scale, y + begin, end - begin); });
 }
 
-template void add_bias(float*, const float*, int64_t, int64_t);
-template void add_bias(double*, const double*, int64_t, int64_t);
-template void dropout(const float*, const bool*, float, float*, int64_t);
-template void dropout(const double*, const bool*, double, double*, int64_t);
+template decltype(add_bias<float>) add_bias<float>;
+template decltype(add_bias<double>) add_bias<double>;
+template decltype(dropout<float>) dropout<float>;
+template decltype(dropout<double>) dropout<double>;
 
 }  // namespace heed::kernels
 #endif

@@ -141,19 +141,14 @@ void rms_norm_backward(const T* g, const T* x, const T* weight, const T* rrms, T
   norm_backward<T>(g, x, weight, nullptr, rrms, dx, dweight, nullptr, rows, C);
 }
 
-template void layer_norm(const float*, const float*, const float*, double, float*, float*, float*, int64_t, int64_t);
-template void layer_norm(const double*, const double*, const double*, double, double*, double*, double*, int64_t,
-                         int64_t);
-template void layer_norm_backward(const float*, const float*, const float*, const float*, const float*, float*, float*,
-                                  float*, int64_t, int64_t);
-template void layer_norm_backward(const double*, const double*, const double*, const double*, const double*, double*,
-                                  double*, double*, int64_t, int64_t);
-template void rms_norm(const float*, const float*, double, float*, float*, int64_t, int64_t);
-template void rms_norm(const double*, const double*, double, double*, double*, int64_t, int64_t);
-template void rms_norm_backward(const float*, const float*, const float*, const float*, float*, float*, int64_t,
-                                int64_t);
-template void rms_norm_backward(const double*, const double*, const double*, const double*, double*, double*, int64_t,
-                                int64_t);
+template decltype(layer_norm<float>) layer_norm<float>;
+template decltype(layer_norm<double>) layer_norm<double>;
+template decltype(layer_norm_backward<float>) layer_norm_backward<float>;
+template decltype(layer_norm_backward<double>) layer_norm_backward<double>;
+template decltype(rms_norm<float>) rms_norm<float>;
+template decltype(rms_norm<double>) rms_norm<double>;
+template decltype(rms_norm_backward<float>) rms_norm_backward<float>;
+template decltype(rms_norm_backward<double>) rms_norm_backward<double>;
 
 }  // namespace heed::kernels
 #endif

@@ -133,19 +133,9 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentW
     add_product(shape, flat, H, call.du_new.data, shape.B * H, H, call.before.data, accumulate, dw_hh + joined * H);
 }
 
-template void recurrent<float>(Cell, const RecurrentShape&, Strided<const float, 2>, const RecurrentWeights<float>&,
-                               RecurrentState<const float>, const RecurrentOptions&, Strided<float, 2>,
-                               RecurrentState<float>, float*);
-template void recurrent<double>(Cell, const RecurrentShape&, Strided<const double, 2>, const RecurrentWeights<double>&,
-                                RecurrentState<const double>, const RecurrentOptions&, Strided<double, 2>,
-                                RecurrentState<double>, double*);
-template void recurrent_backward<float>(Cell, const RecurrentShape&, const RecurrentWeights<float>&,
-                                        RecurrentState<const float>, const RecurrentOptions&, Strided<const float, 2>,
-                                        const float*, Strided<const float, 2>, RecurrentState<const float>,
-                                        const RecurrentGradients<float>&);
-template void recurrent_backward<double>(Cell, const RecurrentShape&, const RecurrentWeights<double>&,
-                                         RecurrentState<const double>, const RecurrentOptions&,
-                                         Strided<const double, 2>, const double*, Strided<const double, 2>,
-                                         RecurrentState<const double>, const RecurrentGradients<double>&);
+template decltype(recurrent<float>) recurrent<float>;
+template decltype(recurrent<double>) recurrent<double>;
+template decltype(recurrent_backward<float>) recurrent_backward<float>;
+template decltype(recurrent_backward<double>) recurrent_backward<double>;
 
 }  // namespace heed::kernels

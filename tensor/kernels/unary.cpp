@@ -68,10 +68,10 @@ void gelu_backward(Unary f, const T* g, const T* x, T* dx, int64_t n) {
   parallel_for(n, kGrain, [=](int64_t begin, int64_t end) { part(f, g + begin, x + begin, dx + begin, end - begin); });
 }
 
-template void unary(Unary, const float*, float*, int64_t);
-template void unary(Unary, const double*, double*, int64_t);
-template void gelu_backward(Unary, const float*, const float*, float*, int64_t);
-template void gelu_backward(Unary, const double*, const double*, double*, int64_t);
+template decltype(unary<float>) unary<float>;
+template decltype(unary<double>) unary<double>;
+template decltype(gelu_backward<float>) gelu_backward<float>;
+template decltype(gelu_backward<double>) gelu_backward<double>;
 
 }  // namespace heed::kernels
 #endif
