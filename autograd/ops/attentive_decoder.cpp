@@ -94,7 +94,7 @@ struct Run {
 
   /// Step t of a time-major array; null if there is none.
   template <class Real>
-  Real* at(const Tensor& x, int64_t t) const {
+  Real* at(Tensor x, int64_t t) const {
     return x.defined() ? x.mutable_data<Real>() + t * x.strides()[0] : nullptr;
   }
   template <class Real>
@@ -141,7 +141,7 @@ Run prepare(Cell cell, const AttentiveInputs& in, bool recorded) {
 template <class Real>
 void forward(const Run& r, const Tensor& gates) {
   const auto [T, B, H, GH, A, D] = std::tuple(r.T, r.B, r.H, r.GH, r.A, r.D);
-  const Tensor with_context = empty({B, GH}, gates.dtype());
+  Tensor with_context = empty({B, GH}, gates.dtype());
   Real* x = with_context.mutable_data<Real>();
   const auto w_query = r.w_query.view<Real>(), w_context = r.w_context.view<Real>();
   for (int64_t t = 0; t < T; ++t) {
@@ -163,9 +163,9 @@ template <class Real>
 Gradients backward(const Run& r, const Tensor& g, Needs needs) {
   const auto [T, B, H, GH, A, D] = std::tuple(r.T, r.B, r.H, r.GH, r.A, r.D);
   const DType dtype = g.dtype();
-  const Tensor dgates = empty({T, B, GH}, dtype), dqueries = empty({T, B, A}, dtype), dcontext = empty({B, D}, dtype);
-  const Tensor dw_hh = zeros(r.w_hh.shape(), dtype), db_hh = zeros({GH}, dtype);
-  const Tensor dscore = zeros({A}, dtype), dkeys = zeros({B, r.S, A}, dtype), dvalues = zeros({B, r.S, D}, dtype);
+  Tensor dgates = empty({T, B, GH}, dtype), dqueries = empty({T, B, A}, dtype), dcontext = empty({B, D}, dtype);
+  Tensor dw_hh = zeros(r.w_hh.shape(), dtype), db_hh = zeros({GH}, dtype);
+  Tensor dscore = zeros({A}, dtype), dkeys = zeros({B, r.S, A}, dtype), dvalues = zeros({B, r.S, D}, dtype);
   const auto w_query = r.w_query.view<Real>(), w_context = r.w_context.view<Real>();
   // What step t + 1 and later want of the state after step t, and where step t leaves what it wants of the
   // one before.

@@ -23,7 +23,7 @@ Tensor contiguous(const Tensor& x) {
   return y;
 }
 
-void copy_into(const Tensor& x, const Tensor& y) {
+void copy_into(const Tensor& x, Tensor y) {
   dispatch(x.dtype(), [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutable_data<T>();
@@ -39,7 +39,7 @@ void copy_into(const Tensor& x, const Tensor& y) {
   });
 }
 
-void add_into(const Tensor& x, const Tensor& y) {
+void add_into(const Tensor& x, Tensor y) {
   dispatch_floating(x.dtype(), [&]<class T>() {
     const T* in = x.data<T>();
     T* out = y.mutable_data<T>();
@@ -62,7 +62,7 @@ Tensor cast(const Tensor& x, DType dtype) {
   });
 }
 
-void fill(const Tensor& y, double value) {
+void fill(Tensor y, double value) {
   dispatch(y.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
     const T v = static_cast<T>(value);
