@@ -7,7 +7,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <heed/tensor/kernels/flops.h>
 #include <heed/tensor/kernels/gemm.h>
 #include "heed.h"
 

@@ -59,9 +59,9 @@ Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor&
                     values, mask.defined() ? view::expand(op, mask, {B, T, S}) : mask};
   Tensor out = empty({B, T, D}, query.dtype()), weights = empty({B, T, S}, query.dtype());
   dispatch_floating(query.dtype(), [&]<class Real>() {
-    kernels::additive_attention<Real>(a.shape, a.query.view<Real>(), a.keys.view<Real>(), a.score.data<Real>(),
-                                      a.values.view<Real>(), a.mask.view<bool>(), weights.mutable_data<Real>(),
-                                      writable<Real, 2>(out));
+    kernels::additive_attention<Real>({a.shape, a.query.view<Real>(), a.keys.view<Real>(), a.score.data<Real>(),
+                                       a.values.view<Real>(), a.mask.view<bool>(), weights.mutable_data<Real>(),
+                                       writable<Real, 2>(out)});
   });
 
   const auto backward = [a, weights](const Tensor& g, Needs needs) {
@@ -73,11 +73,15 @@ Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor&
     const Tensor dquery = empty({s.B, s.T, s.A}, g.dtype());
     Tensor dkeys = wanted(1, {s.B, s.S, s.A}), dscore = wanted(2, {s.A}), dvalues = wanted(3, {s.B, s.S, s.D});
     dispatch_floating(g.dtype(), [&]<class Real>() {
-      kernels::additive_attention_backward<Real>(a.shape, a.query.view<Real>(), a.keys.view<Real>(),
-                                                 a.score.data<Real>(), a.values.view<Real>(), weights.data<Real>(),
-                                                 dcontext.view<Real>(), nullptr,
-                                                 {writable<Real, 2>(dquery), writable<Real, 2>(dkeys),
-                                                  mutable_or_null<Real>(dscore), writable<Real, 2>(dvalues)});
+      kernels::additive_attention_backward<Real>({a.shape,
+                                                  a.query.view<Real>(),
+                                                  a.keys.view<Real>(),
+                                                  a.score.data<Real>(),
+                                                  a.values.view<Real>(),
+                                                  weights.data<Real>(),
+                                                  dcontext.view<Real>(),
+                                                  {writable<Real, 2>(dquery), writable<Real, 2>(dkeys),
+                                                   mutable_or_null<Real>(dscore), writable<Real, 2>(dvalues)}});
     });
     return Gradients{dquery, dkeys, dscore, dvalues};
   };

@@ -7,7 +7,7 @@
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/attention.h>
 #include <heed/tensor/kernels/copy.h>
-#include <heed/tensor/kernels/flops.h>
+#include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/random.h>
 #include <heed/tensor/view.h>
 

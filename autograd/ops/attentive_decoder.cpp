@@ -148,9 +148,14 @@ void forward(const Run& r, const Tensor& gates) {
     Real *query = r.at<Real>(r.queries, t), *out = r.at<Real>(r.out, t), *context = out + H;
     const Real* h = r.at<Real>(r.states, t);
     kernels::gemm<Real>(false, true, B, A, H, h, H, w_query.data, w_query.strides[0], 0, query, A);
-    kernels::additive_attention<Real>(r.attention_shape(), {query, {A, A}}, r.keys.view<Real>(), r.score.data<Real>(),
-                                      r.values.view<Real>(), r.source_mask(), r.at<Real>(r.weights, t),
-                                      {context, {H + D, H + D}});
+    kernels::additive_attention<Real>({r.attention_shape(),
+                                       {query, {A, A}},
+                                       r.keys.view<Real>(),
+                                       r.score.data<Real>(),
+                                       r.values.view<Real>(),
+                                       r.source_mask(),
+                                       r.at<Real>(r.weights, t),
+                                       {context, {H + D, H + D}}});
     std::copy_n(r.at<Real>(gates, t), B * GH, x);
     kernels::gemm<Real>(false, true, B, GH, D, context, H + D, w_context.data, w_context.strides[0], 1, x, GH);
     kernels::recurrent<Real>(r.cell, r.step_shape(), {x, {B * GH, GH}}, r.cell_weights<Real>(), r.before<Real>(t), {},
@@ -185,13 +190,17 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
                                        true});
     for (int64_t b = 0; b < B; ++b) std::copy_n(dout + b * (H + D) + H, D, dctx + b * D);
     kernels::gemm<Real>(false, false, B, D, GH, dgate, GH, w_context.data, w_context.strides[0], 1, dctx, D);
-    kernels::additive_attention_backward<Real>(r.attention_shape(), {r.at<Real>(r.queries, t), {A, A}},
-                                               r.keys.view<Real>(), r.score.data<Real>(), r.values.view<Real>(),
-                                               r.at<Real>(r.weights, t), {dctx, {D, D}}, nullptr,
-                                               {{dquery, {A, A}},
-                                                kernels::writable<Real, 2>(dkeys),
-                                                dscore.mutable_data<Real>(),
-                                                kernels::writable<Real, 2>(dvalues)});
+    kernels::additive_attention_backward<Real>({r.attention_shape(),
+                                                {r.at<Real>(r.queries, t), {A, A}},
+                                                r.keys.view<Real>(),
+                                                r.score.data<Real>(),
+                                                r.values.view<Real>(),
+                                                r.at<Real>(r.weights, t),
+                                                {dctx, {D, D}},
+                                                {{dquery, {A, A}},
+                                                 kernels::writable<Real, 2>(dkeys),
+                                                 dscore.mutable_data<Real>(),
+                                                 kernels::writable<Real, 2>(dvalues)}});
     kernels::gemm<Real>(false, false, B, H, A, dquery, A, w_query.data, w_query.strides[0], 1,
                         dh_before.mutable_data<Real>(), H);
     std::swap(dh, dh_before);

@@ -4,7 +4,6 @@
 #include <heed/autograd/ops/arguments.h>
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/copy.h>
-#include <heed/tensor/kernels/fused.h>
 #include <heed/tensor/kernels/norm.h>
 #include <heed/tensor/kernels/softmax.h>
 #include <heed/tensor/kernels/unary.h>
@@ -135,9 +134,9 @@ Tensor layer_norm(const Tensor& x0, const Tensor& weight, const Tensor& bias, do
         Tensor dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor(),
                db = needs[2] ? empty({rows.size}, x.dtype()) : Tensor();
         dispatch_floating(x.dtype(), [&]<class T>() {
-          kernels::layer_norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), mean.data<T>(), rstd.data<T>(),
-                                       dx.mutable_data<T>(), mutable_or_null<T>(dw), mutable_or_null<T>(db), rows.count,
-                                       rows.size);
+          kernels::norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), mean.data<T>(), rstd.data<T>(),
+                                 dx.mutable_data<T>(), mutable_or_null<T>(dw), mutable_or_null<T>(db), rows.count,
+                                 rows.size);
         });
         return {dx, dw, db};
       },
@@ -161,8 +160,8 @@ Tensor rms_norm(const Tensor& x0, const Tensor& weight, double eps, Loc loc) {
         const Tensor g = contiguous(g0);
         Tensor dx = room_for_gradient(g0), dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor();
         dispatch_floating(x.dtype(), [&]<class T>() {
-          kernels::rms_norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), rrms.data<T>(), dx.mutable_data<T>(),
-                                     mutable_or_null<T>(dw), rows.count, rows.size);
+          kernels::norm_backward<T>(g.data<T>(), x.data<T>(), data_or_null<T>(w), nullptr, rrms.data<T>(),
+                                    dx.mutable_data<T>(), mutable_or_null<T>(dw), nullptr, rows.count, rows.size);
         });
         return {dx, dw};
       },

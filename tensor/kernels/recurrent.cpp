@@ -4,7 +4,6 @@
 #include <numeric>
 #include <vector>
 
-#include <heed/tensor/kernels/flops.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/recurrent_tiles.h>
 #include <heed/tensor/parallel.h>
