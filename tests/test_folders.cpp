@@ -19,7 +19,6 @@ using namespace heed;
 using tests::TemporaryDirectory;
 using train::SavedModel;
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 namespace {
 

@@ -85,6 +85,27 @@ TEST_CASE("heed gpt train: one JSON object on stdout, a folder of Hugging Face's
   CHECK(tests::content_of(place / "model/model.safetensors") != tests::content_of(place / "other/model.safetensors"));
 }
 
+TEST_CASE("heed gpt train --like: the folder is the family's, of about as many numbers", "[program]") {
+  const Workplace place;
+  double gpt2 = 0;
+  for (const std::string family : {"gpt2", "llama", "qwen3", "nanochat"}) {
+    const Finished trained = place.run(kTinyGpt + "--channels 64 --json --like " + family + " --out " + family);
+    INFO(family << ": " << trained.err);
+    REQUIRE(trained.exit_code == 0);
+    const auto config = nlohmann::json::parse(tests::content_of(place / (family + "/config.json")));
+    CHECK(config["model_type"] == family);
+    CHECK(config["num_hidden_layers"].is_number() != config["n_layer"].is_number());
+    const double parameters = nlohmann::json::parse(trained.out)["parameters"];
+    if (family == "gpt2") gpt2 = parameters;
+    CHECK(parameters == Approx(gpt2).epsilon(0.04));
+    CHECK(place.run("gpt sample --tokens 5 --model " + family).exit_code == 0);
+  }
+  const Finished modern = place.run("gpt train --text text --preset modern --steps 2 --out modern");
+  INFO(modern.err);
+  CHECK(modern.exit_code == 0);
+  CHECK_THAT(tests::content_of(place / "modern/config.json"), Contains("\"model_type\": \"qwen3\""));
+}
+
 TEST_CASE("heed gpt sample: continues the prompt on stdout, the same from the same seed", "[program]") {
   const Workplace place;
   REQUIRE(place.run(kTinyGpt + "--out model").exit_code == 0);
@@ -198,6 +219,9 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
     CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
   };
   check("gpt train --text text --preset micro --steps 3000 --dropout 0.1 --threads 1", "gpt train", kModelFiles);
+  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
+  check("gpt train --text text --preset micro --like qwen3 --optimizer muon --steps 1500 --threads 1", "gpt train",
+        kModelFiles);
   for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
   check("seq2seq train --pairs pairs --steps 150 --threads 1", "seq2seq train", kTranslatorFiles);
 }

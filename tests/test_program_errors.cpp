@@ -128,7 +128,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt train --dropout 1.5", kUsage, "--dropout: need a number from 0 and at most 1, not '1.5'"},
       {"gpt train --lr 0", kUsage, "--lr: need a number above 0, not '0'"},
       {"gpt train --lr nan", kUsage, "--lr"},
-      {"gpt train --preset huge", kUsage, "--preset: need one of micro, cpu, baby, not 'huge'"},
+      {"gpt train --preset huge", kUsage, "--preset: need one of micro, cpu, modern, baby, not 'huge'"},
       {"gpt train --threads 0", kUsage, "--threads"},
       {"gpt train --resume --overwrite", kUsage, "--overwrite is given too"},
       {"gpt train --save-every 0", kUsage, "--save-every: need a whole number from 1"},

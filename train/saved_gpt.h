@@ -23,6 +23,7 @@ struct GptTraining {
   std::string text_hash;   ///< of the text, to notice a change; old directories have none
   int64_t steps = 2000, batch = 12, evaluate_every = 500;
   double lr = 1e-3;
+  std::string optimizer = "adamw";
   uint64_t seed = 1337;
 };
 

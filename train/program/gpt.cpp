@@ -17,6 +17,7 @@
 #include <heed/train/data/text.h>
 #include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
+#include <heed/train/muon.h>
 #include <heed/train/program/tokenizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
@@ -32,12 +33,37 @@ struct Preset {
   const char* name;
   int64_t layers, heads, channels, context, batch, steps, evaluate_every;
   double dropout;
+  const char* like = "gpt2";
 };
 constexpr Preset kPresets[] = {
     {"micro", 2, 2, 32, 32, 4, 2000, 500, 0},
-    {"cpu", 4, 4, 128, 64, 12, 2000, 500, 0},      // nanoGPT's README, "i only have a macbook"
-    {"baby", 6, 6, 384, 256, 64, 5000, 250, 0.2},  // nanoGPT's config/train_shakespeare_char.py
+    {"cpu", 4, 4, 128, 64, 12, 2000, 500, 0},              // nanoGPT's README, "i only have a macbook"
+    {"modern", 4, 4, 128, 64, 12, 2000, 500, 0, "qwen3"},  // cpu's numbers and steps, in today's blocks
+    {"baby", 6, 6, 384, 256, 64, 5000, 250, 0.2},          // nanoGPT's config/train_shakespeare_char.py
 };
+
+/// The blocks of a family of models, with as many numbers in a layer as GPT-2's.
+void become(models::GptConfig& c, const std::string& family) {
+  if (family == "gpt2") return;
+  c.positions = models::Positions::rope;
+  c.eps = 1e-6;
+  if (family == "nanochat") {
+    c.norm = models::Norm::plain;
+    c.qk_norm = nn::QkNorm::plain;
+    c.mlp = models::Mlp::relu2;
+    c.norm_embedding = true;
+    c.tied = false;
+    c.softcap = 15;
+    return;
+  }
+  const int64_t C = c.channels;
+  c.norm = models::Norm::rms;
+  c.mlp = models::Mlp::swiglu;
+  c.kv_heads = c.heads % 2 == 0 ? c.heads / 2 : c.heads;
+  const int64_t attention = 2 * C * C + 2 * C * (C / c.heads) * c.kv_heads;
+  c.hidden = std::max<int64_t>(8, (12 * C * C - attention) / (3 * C) / 8 * 8);
+  if (family == "qwen3") c.qk_norm = nn::QkNorm::weighted;
+}
 
 /// Everything that decides a run.
 struct Run {
@@ -83,7 +109,9 @@ Run new_run(const GptTrainFlags& flags) {
   if (run.model.channels % run.model.heads != 0)
     fail<UsageError>({"gpt train"}, "--heads {} does not divide --channels {}; need a divisor", run.model.heads,
                      run.model.channels);
+  become(run.model, flags.like.empty() ? preset.like : flags.like);
   run.training.text = flags.text;
+  run.training.optimizer = flags.optimizer;
   run.training.steps = flags.steps.value_or(preset.steps);
   run.training.batch = flags.batch.value_or(preset.batch);
   run.training.evaluate_every = preset.evaluate_every;
@@ -151,6 +179,17 @@ const char* unit(const Corpus& corpus) {
   return std::holds_alternative<Chars>(corpus.tokenizer().kind()) ? "characters" : "tokens";
 }
 
+/// AdamW of everything; or Muon of matrices, in AdamW's learning rate, but for tables and the output layer.
+std::unique_ptr<Optimizer> optimizer_of(const nn::Parameters& params, const Run& run) {
+  const AdamWOptions adam{.lr = run.training.lr, .beta2 = 0.99, .weight_decay = 0.1};
+  if (run.training.optimizer == "adamw") return std::make_unique<AdamW>(params, adam);
+  ParameterGroups tables{{{"wte.*", {.adam = true}}}};
+  if (run.model.positions == models::Positions::learned) tables.push_back({"wpe.*", {.adam = true}});
+  if (!run.model.tied) tables.push_back({"lm_head.*", {.adam = true}});
+  return std::make_unique<Muon>(
+      params, MuonOptions{.lr = adam.lr, .adjust = MuonOptions::match_rms_adamw, .adam = adam}, tables);
+}
+
 void check_length(const Corpus& corpus, const Run& run) {
   const size_t train = corpus.tokens(Part::train).size(), validation = corpus.tokens(Part::validation).size();
   if (train <= static_cast<size_t>(run.model.context) || validation < 2)
@@ -192,9 +231,9 @@ int train_gpt(const GptTrainFlags& flags) {
   const models::GptConfig& model = run.model;
   const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
-  AdamW optimizer(params, {.lr = training.lr, .beta2 = 0.99, .weight_decay = 0.1});
+  const std::unique_ptr<Optimizer> optimizer = optimizer_of(params, run);
   Trainer trainer(
-      params, optimizer,
+      params, *optimizer,
       {.steps = training.steps,
        .lr = warmup_cosine(
            {.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps}),

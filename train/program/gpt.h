@@ -13,13 +13,16 @@ namespace heed::train::program {
 /// What the command line says; a preset fills what it leaves out.
 struct GptTrainFlags : TrainFlags {
   GptTrainFlags() : TrainFlags{.out = "out/gpt"} {}
-  std::string text, tokenizer, preset = "cpu";
+  std::string text, tokenizer, preset = "cpu", like, optimizer = "adamw";
   std::optional<int64_t> vocabulary, batch, context, layers, heads, channels;
   std::optional<double> dropout, lr;
   bool keep_cr = false;
 };
 
 std::vector<std::string> preset_names();
+/// What --like takes.
+inline const std::vector<std::string> kFamilies = {"gpt2", "llama", "qwen3", "nanochat"};
+inline const std::vector<std::string> kOptimizers = {"adamw", "muon"};
 
 /// Returns the exit code.
 int train_gpt(const GptTrainFlags& flags);

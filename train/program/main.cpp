@@ -132,8 +132,12 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
       ->group(kRunGroup);
   run("--vocabulary", flags->vocabulary, "N", whole_number(257, kMostVocabulary),
       fmt::format("tokens of --tokenizer bpe (default: {})", kBpeVocabulary));
-  run("--preset", flags->preset, "micro|cpu|baby", one_of(preset_names()),
+  run("--preset", flags->preset, join(preset_names(), "|"), one_of(preset_names()),
       "sizes and steps for what is not given below (default: cpu)");
+  run("--like", flags->like, join(kFamilies, "|"), one_of(kFamilies),
+      "the blocks of that family of models (default: gpt2; of --preset modern: qwen3)");
+  run("--optimizer", flags->optimizer, join(kOptimizers, "|"), one_of(kOptimizers),
+      "of the weights; muon takes matrices, and leaves the rest to AdamW (default: adamw)");
   run("--steps", flags->steps, "N", whole_number(0), "updates");
   run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step");
   run("--context", flags->context, "N", whole_number(1, kMost), "tokens that the model sees at once");
