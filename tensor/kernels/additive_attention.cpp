@@ -177,8 +177,8 @@ void additive_attention(const AdditiveForward<Real>& call) {
 template <class Real>
 void additive_attention_backward(const AdditiveBackward<Real>& call) {
   const auto [B, T, S, A, D] = call.shape;
-  const auto room = Storage::allocate(static_cast<size_t>(B * (A + S)) * sizeof(Real));
-  Real *const dscores = reinterpret_cast<Real*>(room->data()), *const ds = dscores + B * A;
+  const Scratch<Real> room(B * (A + S));
+  Real *const dscores = room.data(), *const ds = dscores + B * A;
   std::fill_n(dscores, B * A, Real(0));
   const auto attend_backward = HWY_DYNAMIC_DISPATCH(additive_backward_both)().template get<Real>();
   parallel_for(B, grain(call.shape, T), [&, T = T, S = S, A = A](int64_t begin, int64_t end) {

@@ -199,8 +199,8 @@ template decltype(gemm_batched<double>) gemm_batched<double>;
 
 }  // namespace heed::kernels
 
-// Three functions of OpenBLAS's own, which its calls find here first. The first says how many threads to start when it is
-// loaded: none of its own, for each takes a buffer too.
+// Three functions of OpenBLAS's own, which its calls find here first. The first says how many threads there are when it
+// is loaded: the caller, for others take buffers too.
 extern "C" __attribute__((weak)) int openblas_num_threads_env() { return 1; }
 
 extern "C" __attribute__((weak)) void* blas_memory_alloc(int place) {

@@ -17,8 +17,8 @@ inline void count_flops(int64_t n) { flop_counter.fetch_add(n, std::memory_order
 /// All counted since the start, over all threads.
 inline int64_t flops() { return flop_counter.load(std::memory_order_relaxed); }
 
-/// On raw row-major arrays: C = op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), all row-major with leading dimensions
-/// lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
+/// C = op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), raw arrays, all row-major with leading
+/// dimensions lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
 /// Split over the thread pool by rows or columns of C; inside a parallel_for it runs on the calling thread.
 /// T: float, double.
 template <class T>

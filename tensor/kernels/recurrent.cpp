@@ -6,8 +6,7 @@
 
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/recurrent_tiles.h>
-#include <heed/tensor/parallel.h>
-#include <heed/tensor/storage.h>
+#include <heed/tensor/kernels/row_blocks.h>
 
 namespace heed::kernels {
 namespace {
@@ -47,13 +46,6 @@ struct Shares {
 void count_hidden_flops(Cell cell, int64_t H, const Shares& shares) {
   count_flops(2 * gates_of(cell) * H * H * std::reduce(shares.lengths.begin(), shares.lengths.end(), int64_t{0}));
 }
-
-template <class Real>
-struct Scratch {
-  std::shared_ptr<Storage> storage;
-  explicit Scratch(int64_t elements) : storage(Storage::allocate(elements * sizeof(Real))) {}
-  Real* data() const { return reinterpret_cast<Real*>(storage->data()); }
-};
 
 // How a (T, B, width) array lies as one matrix of T B rows, ld apart, so that dW is one product over all
 // steps; else `whole` is false and it takes one product a step. Other arrays of the product lie in the same
