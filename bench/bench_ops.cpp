@@ -7,7 +7,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <heed/tensor/kernels/flops.h>
 #include <heed/tensor/kernels/gemm.h>
 #include "heed.h"
 
@@ -42,7 +41,8 @@ BENCHMARK_CAPTURE(add_8, recorded, true);
 
 void gemm(benchmark::State& state) {
   const int64_t m = state.range(0), n = state.range(1), k = state.range(2);
-  const Tensor a = ones({m, k}), b = ones({n, k}), c = empty({m, n});
+  const Tensor a = ones({m, k}), b = ones({n, k});
+  Tensor c = empty({m, n});
   for (auto _ : state)
     kernels::gemm<float>(false, true, m, n, k, a.data<float>(), k, b.data<float>(), k, 0, c.mutable_data<float>(), n);
   state.counters["GFLOP/s"] =

@@ -119,7 +119,8 @@ void step(Workload& work, const nn::Parameters& params, Profile* profile = nullp
 /// The best of several square products on the same threads: the ideal that efficiency is measured against.
 double sgemm_gflop_per_s() {
   constexpr int64_t n = 1536;
-  const Tensor a = ones({n, n}), b = ones({n, n}), c = empty({n, n});
+  const Tensor a = ones({n, n}), b = ones({n, n});
+  Tensor c = empty({n, n});
   double best = 0;
   for (int i = 0; i < 12; ++i) {
     const auto start = Clock::now();

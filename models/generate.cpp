@@ -57,14 +57,7 @@ void keep_top_p(std::span<Real> logits, double p) {
 /// The next token of each row, (B) i64.
 Tensor draw(const Tensor& logits, const SampleOptions& options, Rng& rng) {
   if (options.temperature == 0) return logits.argmax(-1);
-  const Tensor probabilities = sampling_probabilities(logits, options);
-  const int64_t B = logits.size(0), V = logits.size(1);
-  const Tensor tokens = empty({B}, i64);
-  dispatch_floating(logits.dtype(), [&]<class Real> {
-    for (int64_t b = 0; b < B; ++b)
-      rng.multinomial(tokens.mutable_data<int64_t>() + b, 1, probabilities.data<Real>() + b * V, V, false);
-  });
-  return tokens;
+  return multinomial(sampling_probabilities(logits, options), 1, rng).squeeze(-1);
 }
 
 }  // namespace
@@ -77,7 +70,7 @@ Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options
   if (!is_floating(logits.dtype())) fail<DTypeError>(op, "logits are {}; need f32 or f64", name_of(logits.dtype()));
   const NoGrad no_grad;
   if (options.temperature == 0) return eq(arange(logits.size(1)), logits.argmax(-1, true)).to(logits.dtype());
-  const Tensor scaled = logits.clone();
+  Tensor scaled = logits.clone();
   dispatch_floating(scaled.dtype(), [&]<class Real> {
     const int64_t V = scaled.size(1);
     for (int64_t b = 0; b < scaled.size(0); ++b) {

@@ -10,11 +10,11 @@ namespace heed::nn::init {
 namespace {
 
 // Draws go in row-major order, as the elements of a new tensor lie.
-void fill_uniform(const Tensor& x, Rng& rng, double low, double high) {
+void fill_uniform(Tensor& x, Rng& rng, double low, double high) {
   dispatch_floating(x.dtype(), [&]<class T>() { rng.uniform(x.mutable_data<T>(), x.numel(), low, high); });
 }
 
-void fill_normal(const Tensor& x, Rng& rng, double mean, double std) {
+void fill_normal(Tensor& x, Rng& rng, double mean, double std) {
   dispatch_floating(x.dtype(), [&]<class T>() { rng.normal(x.mutable_data<T>(), x.numel(), mean, std); });
 }
 
@@ -33,7 +33,7 @@ Fans fans_of(const Op& op, const Tensor& weight) {
 /// Draws whose standard deviation std_of tells from the fans, uniform ones within sqrt(3) of it.
 template <class Std>
 Init by_fans(const char* name, bool uniform, Std std_of, Loc loc) {
-  return [=](const Tensor& x, Rng& rng) {
+  return [=](Tensor x, Rng& rng) {
     const double std = std_of(fans_of({name, loc}, x)), bound = std::sqrt(3.0) * std;
     if (uniform) fill_uniform(x, rng, -bound, bound);
     else fill_normal(x, rng, 0, std);
@@ -51,21 +51,21 @@ auto xavier(double gain) {
 }  // namespace
 
 Init constant(double value) {
-  return [value](const Tensor& x, Rng&) { kernels::fill(x, value); };
+  return [value](Tensor x, Rng&) { kernels::fill(x, value); };
 }
 Init zeros() { return constant(0); }
 Init ones() { return constant(1); }
 
 Init uniform(double low, double high) {
-  return [=](const Tensor& x, Rng& rng) { fill_uniform(x, rng, low, high); };
+  return [=](Tensor x, Rng& rng) { fill_uniform(x, rng, low, high); };
 }
 
 Init normal(double mean, double std) {
-  return [=](const Tensor& x, Rng& rng) { fill_normal(x, rng, mean, std); };
+  return [=](Tensor x, Rng& rng) { fill_normal(x, rng, mean, std); };
 }
 
 Init trunc_normal(double mean, double std, double low, double high) {
-  return [=](const Tensor& x, Rng& rng) {
+  return [=](Tensor x, Rng& rng) {
     dispatch_floating(x.dtype(),
                       [&]<class T>() { rng.trunc_normal(x.mutable_data<T>(), x.numel(), mean, std, low, high); });
   };

@@ -28,7 +28,7 @@ struct ChildName {
 };
 
 /// Fills a new parameter; see nn/init.h.
-using Init = std::function<void(const Tensor& parameter, Rng& rng)>;
+using Init = std::function<void(Tensor parameter, Rng& rng)>;
 
 /// Every trainable tensor of a model under its name, in the order of creation: the state dict, the
 /// optimiser's list and the checkpoint in one. Scopes point to it, so it stays where it was made.

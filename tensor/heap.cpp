@@ -4,14 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace heed {
 namespace {
 
-// Addresses cost nothing until they are used; as many as this are reserved at once if the process may have
-// them.
-constexpr size_t kSmallRange = size_t{1} << 30;
-constexpr size_t kLargeRange = size_t{64} << 30;
+// Addresses cost nothing until they are used. Where the process may not have as many as it likes, few are reserved at
+// once: other libraries need some too.
+constexpr size_t kScarceRange = size_t{32} << 20;
+constexpr size_t kChunk = size_t{2} << 20;  // a huge page
 
 constexpr size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -25,121 +26,6 @@ void give_back(std::byte* data, size_t bytes) { madvise(data, bytes, MADV_DONTNE
 
 }  // namespace
 
-// --- Region
-
-bool Region::reserve(size_t need, size_t wish) {
-  need += kChunk;  // lost to alignment
-  for (size_t bytes = std::max(need, wish); bytes >= need; bytes = bytes > need ? std::max(need, bytes / 2) : 0) {
-    void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) continue;
-    const auto address = reinterpret_cast<uintptr_t>(p);
-    const size_t skip = round_up(address, kChunk) - address;
-    begin_ = static_cast<std::byte*>(p) + skip;
-    reserved_ = bytes - skip;
-    used_ = 0;
-    return true;
-  }
-  return false;
-}
-
-void Region::unreserve() { munmap(begin_, reserved_); }
-
-std::byte* Region::grow(size_t bytes) {
-  std::byte* data = begin_ + used_;
-  if (bytes > room() || mprotect(data, bytes, PROT_READ | PROT_WRITE) != 0) return nullptr;
-  used_ += bytes;
-  return data;
-}
-
-// --- SmallHeap
-
-struct SmallHeap::Slab {
-  std::byte* data;
-  bool resident = false;  // false: the system holds no pages for it
-  int size_class = 0;
-  uint32_t live = 0, cut = 0, capacity = 0;   // blocks in use, ever handed out, at most
-  void* free = nullptr;                       // list through the first bytes of blocks that came back
-  Slab *previous = nullptr, *next = nullptr;  // in with_room_
-};
-
-Taken SmallHeap::allocate(size_t bytes) {
-  const int size_class = class_of(bytes);
-  const size_t block_bytes = class_bytes(size_class);
-  size_t fresh = 0;
-  Slab* slab = with_room_[size_class];
-  if (!slab && !(slab = open(size_class, fresh))) return {};
-  auto* block = static_cast<std::byte*>(slab->free);
-  if (block) slab->free = *reinterpret_cast<void**>(block);
-  else block = slab->data + block_bytes * slab->cut++;
-  if (++slab->live == slab->capacity) unlink(slab);
-  return {block, slab, block_bytes, fresh};
-}
-
-size_t SmallHeap::release(std::byte* data, void* home) {
-  auto* slab = static_cast<Slab*>(home);
-  *reinterpret_cast<void**>(data) = slab->free;
-  slab->free = data;
-  if (slab->live-- == slab->capacity) link(slab);
-  if (slab->live == 0 && (slab->previous || slab->next)) {  // the last one stays open, or one block could thrash
-    unlink(slab);
-    empty_.push_back(slab);
-  }
-  return class_bytes(slab->size_class);
-}
-
-void SmallHeap::trim() {
-  for (Slab* slab : with_room_) {
-    for (Slab* next; slab; slab = next) {
-      next = slab->next;
-      if (slab->live > 0) continue;
-      unlink(slab);
-      empty_.push_back(slab);
-    }
-  }
-  for (Slab* slab : empty_) {
-    if (!slab->resident) continue;
-    give_back(slab->data, kSlab);
-    slab->resident = false;
-    --resident_slabs_;
-  }
-}
-
-SmallHeap::Slab* SmallHeap::open(int size_class, size_t& fresh) {
-  if (empty_.empty()) {
-    if (region_.room() < Region::kChunk && !region_.reserve(Region::kChunk, kSmallRange)) return nullptr;
-    std::byte* chunk = region_.grow(Region::kChunk);
-    if (!chunk) return nullptr;
-    for (size_t at = Region::kChunk; at > 0; at -= kSlab) empty_.push_back(new Slab{chunk + at - kSlab});
-  }
-  Slab* slab = empty_.back();
-  empty_.pop_back();
-  if (!slab->resident) {
-    slab->resident = true;
-    ++resident_slabs_;
-    fresh = kSlab;
-  }
-  slab->size_class = size_class;
-  slab->cut = 0;
-  slab->capacity = static_cast<uint32_t>(kSlab / class_bytes(size_class));
-  slab->free = nullptr;
-  link(slab);
-  return slab;
-}
-
-void SmallHeap::link(Slab* slab) {
-  Slab*& head = with_room_[slab->size_class];
-  slab->previous = nullptr;
-  slab->next = head;
-  if (head) head->previous = slab;
-  head = slab;
-}
-
-void SmallHeap::unlink(Slab* slab) {
-  (slab->previous ? slab->previous->next : with_room_[slab->size_class]) = slab->next;
-  if (slab->next) slab->next->previous = slab->previous;
-  slab->previous = slab->next = nullptr;
-}
-
 // --- LargeHeap
 
 struct LargeHeap::Block {
@@ -151,9 +37,37 @@ struct LargeHeap::Block {
   bool resident = false;  // of a free block: whether it holds pages
 };
 
+/// Addresses, reserved at once and made usable from the front.
 struct LargeHeap::Range {
-  Region region;
+  std::byte* begin = nullptr;
+  size_t reserved = 0, used = 0;
   Block* last = nullptr;
+
+  size_t room() const { return reserved - used; }
+
+  /// Reserves `wish` bytes of addresses if it can be, and at least `need`; false if the process cannot have them.
+  bool reserve(size_t need, size_t wish) {
+    need += kChunk;  // lost to alignment
+    for (const size_t wanted : {wish, kScarceRange, need}) {
+      const size_t bytes = std::max(need, wanted);
+      void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (p == MAP_FAILED) continue;
+      const auto address = reinterpret_cast<uintptr_t>(p);
+      const size_t skip = round_up(address, kChunk) - address;
+      begin = static_cast<std::byte*>(p) + skip;
+      reserved = bytes - skip;
+      // Fewer and cheaper page faults; as the range is filled from its front, the price is a part of one huge page.
+      madvise(begin, reserved, MADV_HUGEPAGE);
+      return true;
+    }
+    return false;
+  }
+
+  /// Makes the next `bytes` usable, a multiple of kChunk; null when the system refuses.
+  std::byte* grow(size_t bytes) {
+    if (mprotect(begin + used, bytes, PROT_READ | PROT_WRITE) != 0) return nullptr;
+    return begin + std::exchange(used, used + bytes);
+  }
 };
 
 bool LargeHeap::Smaller::operator()(const Block* a, const Block* b) const {
@@ -184,7 +98,13 @@ size_t LargeHeap::release(void* home) {
 void LargeHeap::trim(size_t keep) {
   while (cached_bytes_ > keep) {
     Block* block = *cached_.rbegin();
+    const size_t excess = round_up(cached_bytes_ - keep, kChunk);
     remove(block);
+    if (excess < block->bytes) {
+      split(block, block->bytes - excess);
+      insert(block);
+      remove(block = block->after);
+    }
     give_back(block->data, block->bytes);
     block->resident = false;
     insert_joined(block);
@@ -213,18 +133,15 @@ LargeHeap::Block* LargeHeap::grow(size_t bytes, size_t& fresh) {
     }
   }
   Range* range = newest_;
-  if (!range || range->region.room() + present < bytes + Region::kChunk) {
+  if (!range || range->room() + present < bytes + kChunk) {
     range = new Range;
     present = resident = 0;
-    if (!range->region.reserve(round_up(bytes, Region::kChunk), kLargeRange)) return delete range, nullptr;
-    // Fewer and cheaper page faults; as the range is filled from its front, the price is a part of one huge
-    // page.
-    madvise(range->region.begin(), range->region.room(), MADV_HUGEPAGE);
+    if (!range->reserve(round_up(bytes, kChunk), range_)) return delete range, nullptr;
   }
-  const size_t more = round_up(bytes - present, Region::kChunk);
-  std::byte* data = range->region.grow(more);
+  const size_t more = round_up(bytes - present, kChunk);
+  std::byte* data = range->grow(more);
   if (!data) {
-    if (range != newest_) range->region.unreserve(), delete range;
+    if (range != newest_) munmap(range->begin, range->reserved), delete range;
     return nullptr;
   }
   newest_ = range;
@@ -282,6 +199,81 @@ void LargeHeap::remove(Block* block) {
   block->free = false;
   (block->resident ? cached_ : clean_).erase(block);
   if (block->resident) cached_bytes_ -= block->bytes;
+}
+
+// --- SmallHeap
+
+struct SmallHeap::Slab {
+  std::byte* data;
+  void* home;
+  int size_class;
+  uint32_t capacity;                          // blocks at most
+  uint32_t live = 0, cut = 0;                 // blocks in use, ever handed out
+  void* free = nullptr;                       // list through the first bytes of blocks that came back
+  Slab *previous = nullptr, *next = nullptr;  // in with_room_
+};
+
+Taken SmallHeap::allocate(size_t bytes) {
+  const int size_class = class_of(bytes);
+  const size_t block_bytes = class_bytes(size_class);
+  size_t fresh = 0;
+  Slab* slab = with_room_[size_class];
+  if (!slab && !(slab = open(size_class, fresh))) return {};
+  auto* block = static_cast<std::byte*>(slab->free);
+  if (block) slab->free = *reinterpret_cast<void**>(block);
+  else block = slab->data + block_bytes * slab->cut++;
+  if (++slab->live == slab->capacity) unlink(slab);
+  return {block, slab, block_bytes, fresh};
+}
+
+size_t SmallHeap::release(std::byte* data, void* home) {
+  auto* slab = static_cast<Slab*>(home);
+  const size_t bytes = class_bytes(slab->size_class);
+  *reinterpret_cast<void**>(data) = slab->free;
+  slab->free = data;
+  if (slab->live-- == slab->capacity) link(slab);
+  // The last one stays open, or one block could thrash.
+  if (slab->live == 0 && (slab->previous || slab->next)) close(slab);
+  return bytes;
+}
+
+void SmallHeap::trim() {
+  for (Slab* slab : with_room_)
+    for (Slab* next; slab; slab = next) {
+      next = slab->next;
+      if (slab->live == 0) close(slab);
+    }
+  slabs_.trim(0);
+}
+
+SmallHeap::Slab* SmallHeap::open(int size_class, size_t& fresh) {
+  const Taken taken = slabs_.allocate(kSlab);
+  if (!taken.data) return nullptr;
+  fresh = taken.fresh;
+  const auto capacity = static_cast<uint32_t>(kSlab / class_bytes(size_class));
+  auto* slab = new Slab{taken.data, taken.home, size_class, capacity};
+  link(slab);
+  return slab;
+}
+
+void SmallHeap::close(Slab* slab) {
+  unlink(slab);
+  slabs_.release(slab->home);
+  delete slab;
+}
+
+void SmallHeap::link(Slab* slab) {
+  Slab*& head = with_room_[slab->size_class];
+  slab->previous = nullptr;
+  slab->next = head;
+  if (head) head->previous = slab;
+  head = slab;
+}
+
+void SmallHeap::unlink(Slab* slab) {
+  (slab->previous ? slab->previous->next : with_room_[slab->size_class]) = slab->next;
+  if (slab->next) slab->next->previous = slab->previous;
+  slab->previous = slab->next = nullptr;
 }
 
 }  // namespace heed

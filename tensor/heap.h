@@ -1,9 +1,9 @@
 // Where the bytes of storages come from: two heaps that keep what is freed. Neither locks; storage.cpp does.
 //
-// Small requests are rounded up to a size class and served from slabs, each cut into blocks of one class.
-// Large ones take the best-fitting free block, cut to the size asked for, and join their free neighbours when
-// they come back. Both live in reserved ranges of addresses that grow at their end, so that neighbours can
-// nearly always join and a step that repeats finds the blocks of the step before it.
+// Large requests take the best-fitting free block, cut to the size asked for, and join their free neighbours when
+// they come back. They live in reserved ranges of addresses that grow at their end, so that neighbours can
+// nearly always join and a step that repeats finds the blocks of the step before it. Small requests are rounded up to a
+// size class and served from slabs, each cut into blocks of one class.
 #pragma once
 
 #include <array>
@@ -11,29 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <set>
-#include <vector>
 
 namespace heed {
-
-/// A range of addresses, reserved at once and made usable from the front.
-class Region {
- public:
-  /// Reserves up to `wish` bytes of addresses, at least `need`; false if the process cannot have them.
-  bool reserve(size_t need, size_t wish);
-  /// Hands the addresses back; nothing of the region may be in use.
-  void unreserve();
-  /// Makes the next `bytes` usable, a multiple of kChunk; null when the system refuses or the addresses are
-  /// used up.
-  std::byte* grow(size_t bytes);
-  std::byte* begin() const { return begin_; }
-  size_t room() const { return reserved_ - used_; }
-
-  static constexpr size_t kChunk = size_t{2} << 20;  // a huge page
-
- private:
-  std::byte* begin_ = nullptr;
-  size_t reserved_ = 0, used_ = 0;
-};
 
 /// What a heap hands out. `bytes` are those of the block, `fresh` the ones that the system had to give for
 /// it.
@@ -43,53 +22,16 @@ struct Taken {
   size_t bytes = 0, fresh = 0;
 };
 
-/// Blocks of at most kMost bytes in size classes: multiples of 64 up to 512, then eight classes to a
-/// doubling, so that a block is at most an eighth larger than what was asked. A slab that empties can be cut
-/// anew for any class.
-class SmallHeap {
- public:
-  static constexpr size_t kMost = size_t{32} << 10;
-
-  Taken allocate(size_t bytes);
-  /// Takes a block back and returns its bytes.
-  size_t release(std::byte* data, void* home);
-  /// Gives the pages of empty slabs back to the system.
-  void trim();
-  /// Bytes of all slabs that hold pages.
-  size_t system_bytes() const { return resident_slabs_ * kSlab; }
-
-  static constexpr int class_of(size_t bytes) {
-    if (bytes <= 512) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / 64);
-    const int log2 = std::bit_width(bytes - 1) - 1;
-    return 8 * (log2 - 9) + static_cast<int>((bytes - 1) >> (log2 - 3));
-  }
-  static constexpr size_t class_bytes(int size_class) {
-    return size_class < 8 ? static_cast<size_t>(size_class + 1) * 64
-                          : static_cast<size_t>(size_class % 8 + 9) << (size_class / 8 + 5);
-  }
-
- private:
-  static constexpr int kClasses = 8 + 8 * 6;
-  static constexpr size_t kSlab = size_t{256} << 10;
-  struct Slab;
-  Slab* open(int size_class, size_t& fresh);
-  void link(Slab* slab);
-  void unlink(Slab* slab);
-
-  Region region_;
-  std::array<Slab*, kClasses> with_room_{};  // lists of the slabs that have a free block
-  std::vector<Slab*> empty_;                 // the last one closed is the first one opened
-  size_t resident_slabs_ = 0;
-};
-
 /// Blocks in whole pages, best fit first. Free blocks that hold pages ("cached") are taken before those that
 /// do not.
 class LargeHeap {
  public:
+  /// Addresses are reserved `range` bytes at a time, if the process may have them.
+  explicit LargeHeap(size_t range) : range_(range) {}
   Taken allocate(size_t bytes);
   /// Takes a block back and returns its bytes.
   size_t release(void* home);
-  /// Gives pages of free blocks back to the system, largest block first, until at most `keep` bytes are
+  /// Gives pages at the ends of free blocks back to the system, largest block first, until at most `keep` bytes are
   /// cached.
   void trim(size_t keep);
   size_t cached_bytes() const { return cached_bytes_; }
@@ -112,9 +54,47 @@ class LargeHeap {
   void insert(Block* block);
   void remove(Block* block);
 
+  const size_t range_;
   Range* newest_ = nullptr;
   FreeBlocks cached_, clean_;
   size_t cached_bytes_ = 0, live_bytes_ = 0;
+};
+
+/// Blocks of at most kMost bytes in size classes: multiples of 64 up to 512, then eight classes to a
+/// doubling, so that a block is at most an eighth larger than what was asked. Slabs come from a large heap of their
+/// own: they would keep large blocks from joining.
+class SmallHeap {
+ public:
+  static constexpr size_t kMost = size_t{32} << 10;
+
+  Taken allocate(size_t bytes);
+  /// Takes a block back and returns its bytes.
+  size_t release(std::byte* data, void* home);
+  /// Gives the pages of empty slabs back to the system.
+  void trim();
+  size_t system_bytes() const { return slabs_.system_bytes(); }
+
+  static constexpr int class_of(size_t bytes) {
+    if (bytes <= 512) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / 64);
+    const int log2 = std::bit_width(bytes - 1) - 1;
+    return 8 * (log2 - 9) + static_cast<int>((bytes - 1) >> (log2 - 3));
+  }
+  static constexpr size_t class_bytes(int size_class) {
+    return size_class < 8 ? static_cast<size_t>(size_class + 1) * 64
+                          : static_cast<size_t>(size_class % 8 + 9) << (size_class / 8 + 5);
+  }
+
+ private:
+  static constexpr int kClasses = 8 + 8 * 6;
+  static constexpr size_t kSlab = size_t{256} << 10;
+  struct Slab;
+  Slab* open(int size_class, size_t& fresh);
+  void close(Slab* slab);
+  void link(Slab* slab);
+  void unlink(Slab* slab);
+
+  LargeHeap slabs_{size_t{1} << 30};
+  std::array<Slab*, kClasses> with_room_{};  // lists of the slabs that have a free block
 };
 
 }  // namespace heed

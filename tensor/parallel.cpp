@@ -22,6 +22,7 @@
 #include <heed/tensor/error.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/simd.h>
+#include <heed/tensor/storage.h>
 
 namespace heed {
 namespace {
@@ -34,6 +35,7 @@ constexpr int64_t kRangesPerThread = 4;
 // enough that an idle program leaves the machine alone.
 constexpr auto kSpin = std::chrono::microseconds(50);
 // How long a caller watches whether the workers that it waits for run, and how long it then sleeps.
+constexpr auto kIdle = std::chrono::seconds(1);  // after that a sleeping thread looks for memory that can go back
 constexpr auto kWatch = std::chrono::microseconds(25), kSleep = std::chrono::microseconds(250);
 // Range borders fall on multiples of this when the grain does, so that two threads never write one cache line.
 constexpr int64_t kBorder = 64;
@@ -93,7 +95,7 @@ class Pool {
     try {
       for (int i = 1; i < threads; ++i) {
         Worker& worker = workers_.emplace_back();
-        worker.thread = std::thread([this, &worker] { work(worker); });
+        worker.thread = std::thread([this, &worker, first = i == 1] { work(worker, first); });
         if (core >= 0) cores_.keep_off(core, worker.thread.native_handle());
       }
     } catch (const std::system_error&) {  // no more threads to be had: the caller and those that started do the work
@@ -159,14 +161,14 @@ class Pool {
   /// finished.
   template <class F>
   bool fetch_stopped_workers(F finished) {
-    constexpr auto kIdle = std::chrono::nanoseconds::max();
+    constexpr auto kResting = std::chrono::nanoseconds::max();
     const int core = Cores::current();
     if (core < 0) return false;
     for (Worker& worker : workers_)
-      worker.cpu_time = worker.busy.load() ? Cores::cpu_time(worker.thread.native_handle()) : kIdle;
+      worker.cpu_time = worker.busy.load() ? Cores::cpu_time(worker.thread.native_handle()) : kResting;
     if (spin_until(finished, kWatch)) return true;
     for (Worker& worker : workers_) {
-      if (worker.cpu_time == kIdle || !worker.busy.load()) continue;
+      if (worker.cpu_time == kResting || !worker.busy.load()) continue;
       if (Cores::cpu_time(worker.thread.native_handle()) - worker.cpu_time >= kWatch / 4) continue;  // it runs
       worker.moved.store(true);
       Cores::move_to(core, worker.thread.native_handle());
@@ -204,7 +206,7 @@ class Pool {
     return true;
   }
 
-  void work(Worker& self) {
+  void work(Worker& self, bool keeps_house) {
     inside_parallel_for = true;
     const auto called = [this] { return any_unclaimed() || stop_.load(); };
     for (;;) {
@@ -212,6 +214,11 @@ class Pool {
       if (!may_spin || !spin_until(called)) {
         std::unique_lock lock(mutex_);
         sleepers_.fetch_add(1);
+        while (keeps_house && !wake_.wait_for(lock, kIdle, called)) {
+          lock.unlock();
+          release_idle_memory();
+          lock.lock();
+        }
         wake_.wait(lock, called);
         sleepers_.fetch_sub(1);
         lock.unlock();

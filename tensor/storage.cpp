@@ -23,6 +23,9 @@ constexpr bool kKeepFreed = true;
 constexpr size_t kAlign = 64;           // a cache line, and the widest vector
 constexpr size_t kMost = SIZE_MAX / 4;  // no machine has more, and rounding up cannot overflow
 
+using Time = std::chrono::steady_clock::time_point;
+constexpr auto kWindow = std::chrono::seconds(1);
+
 class Allocator {
  public:
   Taken allocate(size_t bytes, const Loc& loc) {
@@ -41,11 +44,16 @@ class Allocator {
     allocated_ += static_cast<int64_t>(taken.bytes);
     live_ += taken.bytes;
     peak_ = std::max(peak_, live_);
-    most_live_ = std::max(most_live_, live_);
+    most_lately_ = std::max(most_lately_, live_);
     if (taken.fresh > 0) {
       ++system_calls_;
+      if (system_bytes() <= gave_back_from_) {  // too early
+        window_ *= 2;
+        gave_back_from_ = 0;
+      }
       bound_cache();
     }
+    if (bytes > SmallHeap::kMost || allocations_ % 1024 == 0) age(std::chrono::steady_clock::now());
     return taken;
   }
 
@@ -56,7 +64,7 @@ class Allocator {
 
   MemoryStats stats() {
     std::lock_guard lock(mutex_);
-    const size_t system = kKeepFreed ? small_.system_bytes() + large_.system_bytes() : live_;
+    const size_t system = kKeepFreed ? system_bytes() : live_;
     const auto count = [](size_t n) { return static_cast<int64_t>(n); };
     return {.live_bytes = count(live_),
             .peak_bytes = count(peak_),
@@ -75,7 +83,15 @@ class Allocator {
   void trim_all() {
     std::lock_guard lock(mutex_);
     trim();
-    most_live_ = live_;
+    most_lately_ = most_before_ = live_;
+    gave_back_from_ = 0;
+    window_ = kWindow;
+    window_start_ = std::chrono::steady_clock::now();
+  }
+
+  void release_idle(Time now) {
+    std::lock_guard lock(mutex_);
+    age(now);
   }
 
  private:
@@ -102,19 +118,36 @@ class Allocator {
     large_.trim(0);
   }
 
-  // What is held may exceed the most that was ever live by an eighth. A repeated step stays below that (a
+  size_t system_bytes() const { return small_.system_bytes() + large_.system_bytes(); }
+
+  // What is held may exceed the most that was lately live by an eighth. A repeated step stays below that (a
   // transformer's measures 7%); a program that turns to tensors of other sizes would otherwise hold the
   // memory of both phases.
   void bound_cache() {
-    const size_t bound = most_live_ + most_live_ / 8 + (size_t{32} << 20);
-    const size_t system = small_.system_bytes() + large_.system_bytes();
+    const size_t most = std::max(most_lately_, most_before_), bound = most + most / 8 + (size_t{32} << 20);
+    const size_t system = system_bytes();
     if (system > bound) large_.trim(large_.cached_bytes() - std::min(large_.cached_bytes(), system - bound));
+  }
+
+  // "Lately" is the window of time that runs and the one before. A step that takes longer asks for its memory again;
+  // then the window doubles, until it holds a whole step.
+  void age(Time now) {
+    if (now - window_start_ < window_) return;
+    window_start_ = now;
+    most_before_ = most_lately_;
+    most_lately_ = live_;
+    const size_t system = system_bytes();
+    bound_cache();
+    if (system_bytes() < system) gave_back_from_ = system;
   }
 
   std::mutex mutex_;
   SmallHeap small_;
-  LargeHeap large_;
-  size_t live_ = 0, peak_ = 0, most_live_ = 0;
+  LargeHeap large_{size_t{64} << 30};
+  size_t live_ = 0, peak_ = 0, most_lately_ = 0, most_before_ = 0;
+  size_t gave_back_from_ = 0;  // bytes held before idle memory went back
+  Time window_start_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::duration window_ = kWindow;
   int64_t system_calls_ = 0, allocations_ = 0, allocated_ = 0;
 };
 
@@ -145,6 +178,7 @@ Storage::~Storage() { allocator().release(data_, bytes_, home_); }
 
 MemoryStats memory_stats() { return allocator().stats(); }
 void reset_peak_memory() { allocator().reset_peak(); }
+void release_idle_memory(Time now) { allocator().release_idle(now); }
 void release_cached_memory() { allocator().trim_all(); }
 
 }  // namespace heed

@@ -22,6 +22,14 @@ Tensor filled(const Op& op, const Shape& shape, double value, DType dtype) {
   return y;
 }
 
+template <class Draw>
+Tensor drawn(const Op& op, const Shape& shape, DType dtype, Draw draw) {
+  if (!is_floating(dtype)) fail<DTypeError>(op, "dtype is {}; need f32 or f64", name_of(dtype));
+  Tensor y = allocate(op, shape, dtype);
+  dispatch_floating(dtype, [&]<class T>() { draw(y.mutable_data<T>(), y.numel()); });
+  return y;
+}
+
 }  // namespace
 
 bool Tensor::is_contiguous() const {
@@ -196,19 +204,11 @@ Tensor eye(int64_t n, DType dtype, Loc loc) {
 }
 
 Tensor rand(const Shape& shape, Rng& rng, DType dtype, Loc loc) {
-  const Op op{"rand", loc};
-  if (!is_floating(dtype)) fail<DTypeError>(op, "dtype is {}; need f32 or f64", name_of(dtype));
-  Tensor y = allocate(op, shape, dtype);
-  dispatch_floating(dtype, [&]<class T>() { rng.uniform(y.mutable_data<T>(), y.numel()); });
-  return y;
+  return drawn({"rand", loc}, shape, dtype, [&](auto* out, int64_t n) { rng.uniform(out, n); });
 }
 
 Tensor randn(const Shape& shape, Rng& rng, DType dtype, Loc loc) {
-  const Op op{"randn", loc};
-  if (!is_floating(dtype)) fail<DTypeError>(op, "dtype is {}; need f32 or f64", name_of(dtype));
-  Tensor y = allocate(op, shape, dtype);
-  dispatch_floating(dtype, [&]<class T>() { rng.normal(y.mutable_data<T>(), y.numel()); });
-  return y;
+  return drawn({"randn", loc}, shape, dtype, [&](auto* out, int64_t n) { rng.normal(out, n); });
 }
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc loc) {

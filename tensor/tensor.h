@@ -102,7 +102,7 @@ class Tensor {
   }
   /// As data, for kernels to write their fresh outputs. Outside of every op it counts as a write, as assign does.
   template <class T>
-  T* mutable_data(Loc loc = Loc::current()) const {
+  T* mutable_data(Loc loc = Loc::current()) {
     check_access(dtype_of<T>(), loc);
     if (!Op::current()) storage_->mark_written();
     return reinterpret_cast<T*>(storage_->data()) + offset_;

@@ -43,8 +43,7 @@ struct Deep {
 };
 
 void descend(const nn::Parameters& params, float rate) {
-  for (const auto& [name, p] : params)
-    for (int64_t i = 0; i < p.numel(); ++i) p.mutable_data<float>()[i] -= rate * p.grad().data<float>()[i];
+  for (const auto& [name, p] : params) p.assign(p.detach() - rate * p.grad());
   params.zero_grad();
 }
 

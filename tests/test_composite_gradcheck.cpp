@@ -33,7 +33,7 @@ struct Setup {
 
   /// Every parameter from N(0, 0.8^2): a model that has just been made has gradients too small to tell much.
   void redraw() {
-    for (const auto& [name, p] : params) rng.normal(p.mutable_data<double>(), p.numel(), 0, 0.8);
+    for (const auto& [name, p] : params) p.assign(randn(p.shape(), rng, f64) * 0.8);
   }
 
   /// Checks every element of every parameter, and that none was left out or has no effect.

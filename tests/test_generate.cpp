@@ -28,8 +28,7 @@ struct ToyGpt {
   nn::Parameters params{rng, f64};
   Gpt gpt{params, kToy};
   ToyGpt() {
-    for (const auto& [name, parameter] : params)
-      for (double& x : std::span(parameter.mutable_data<double>(), static_cast<size_t>(parameter.numel()))) x *= 10;
+    for (const auto& [name, parameter] : params) parameter.assign(parameter.detach() * 10);
   }
 };
 
@@ -39,7 +38,7 @@ Tensor sample_without_cache(const Gpt& gpt, Tensor text, const SampleOptions& op
   for (int64_t i = 0; i < options.tokens; ++i) {
     const int64_t n = std::min(text.size(1), gpt.config.context);
     const Tensor p = sampling_probabilities(gpt(text.narrow(1, text.size(1) - n, n)).select(1, -1), options);
-    const Tensor next = empty({text.size(0), 1}, i64);
+    Tensor next = empty({text.size(0), 1}, i64);
     for (int64_t b = 0; b < text.size(0); ++b)
       rng.multinomial(next.mutable_data<int64_t>() + b, 1, p[b].data<double>(), p.size(1));
     text = cat({text, next}, 1);
@@ -73,7 +72,7 @@ Decoder scripted(const std::map<std::vector<int64_t>, std::vector<double>>& next
   const auto alignment = [=] {
     // Row: [last token, length of the prefix, 0, 0, 0], so that a traced row shows which prefix it belongs
     // to.
-    const Tensor looks = zeros({std::ssize(*prefixes), 5}, f64);
+    Tensor looks = zeros({std::ssize(*prefixes), 5}, f64);
     double* out = looks.mutable_data<double>();
     for (const auto& prefix : *prefixes) {
       out[0] = prefix.empty() ? 0 : static_cast<double>(prefix.back());

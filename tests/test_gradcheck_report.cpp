@@ -14,7 +14,7 @@ namespace {
 /// x^2, whose gradient is off by `error` at element `at`.
 Tensor square_wrong_at(const Tensor& x, int64_t at, double error) {
   return autograd::record({"square"}, (x * x).detach(), {{x, [x, at, error](const Tensor& g) {
-                                                            const Tensor extra = zeros(x.shape(), f64);
+                                                            Tensor extra = zeros(x.shape(), f64);
                                                             extra.mutable_data<double>()[at] = error;
                                                             return g * (x * 2 + extra);
                                                           }}});

@@ -42,7 +42,7 @@ template <class Real>
 struct Problem {
   AdditiveShape shape;
   Array<Real> query, keys, values, context, dcontext, dquery, dkeys, dvalues;
-  std::vector<Real> score, weights, dweights, dscore;
+  std::vector<Real> score, weights, dscore;
   std::unique_ptr<bool[]> allowed;
   Strided<const bool, 2> mask;
   std::mt19937 random{11};
@@ -59,12 +59,10 @@ struct Problem {
         dvalues(s.B, s.S, s.D, gap, time_major),
         score(s.A),
         weights(s.B * s.T * s.S),
-        dweights(weights),
         dscore(s.A) {
     for (auto* x : {&query, &keys, &values, &dcontext}) x->each([&](Real& e, auto...) { e = normal(); });
     for (auto* x : {&dkeys, &dvalues}) x->each([&](Real& e, auto...) { e = 0; });
-    for (auto* x : {&score, &dweights})
-      for (Real& e : *x) e = normal();
+    for (Real& e : score) e = normal();
   }
   Problem(const Problem&) = delete;
 
@@ -83,19 +81,23 @@ struct Problem {
   }
   bool sees(int64_t b, int64_t t, int64_t s) const { return !mask.data || mask.at(b, t)[s]; }
   void forward() {
-    additive_attention(shape, query.read(), keys.read(), score.data(), values.read(), mask, weights.data(),
-                       context.view);
+    additive_attention<Real>(
+        {shape, query.read(), keys.read(), score.data(), values.read(), mask, weights.data(), context.view});
   }
   void backward() {
-    additive_attention_backward<Real>(shape, query.read(), keys.read(), score.data(), values.read(), weights.data(),
-                                      dcontext.read(), dweights.data(),
-                                      {dquery.view, dkeys.view, dscore.data(), dvalues.view});
+    additive_attention_backward<Real>({shape,
+                                       query.read(),
+                                       keys.read(),
+                                       score.data(),
+                                       values.read(),
+                                       weights.data(),
+                                       dcontext.read(),
+                                       {dquery.view, dkeys.view, dscore.data(), dvalues.view}});
   }
   double loss() {
     forward();
     double sum = 0;
     context.each([&](Real y, auto... at) { sum += double(y) * double(dcontext(at...)); });
-    for (size_t i = 0; i < weights.size(); ++i) sum += double(weights[i]) * double(dweights[i]);
     return sum;
   }
 };
@@ -134,7 +136,6 @@ struct Twin {
     std::vector<double> dw(s.S);
     for (int64_t j = 0; j < s.S; ++j) {
       w[j] = total > 0 ? w[j] / total : 0;
-      dw[j] = double(p.dweights[(b * s.T + t) * s.S + j]);
       for (int64_t d = 0; d < s.D; ++d) {
         context(b, t, d) += w[j] * double(p.values(b, j, d));
         dvalues(b, j, d) += w[j] * double(p.dcontext(b, t, d));
@@ -283,12 +284,16 @@ TEST_CASE("additive attention: gradients of keys, values and score add up over s
 
 TEST_CASE("additive attention: gradients that are not wanted can be left out", "[kernels][attention]") {
   Problem<double> all({2, 2, 6, 8, 8}), none({2, 2, 6, 8, 8});
-  all.dweights.assign(all.dweights.size(), 0);
   all.forward(), all.backward();
   none.forward();
-  additive_attention_backward<double>(none.shape, none.query.read(), none.keys.read(), none.score.data(),
-                                      none.values.read(), none.weights.data(), none.dcontext.read(), nullptr,
-                                      {.dquery = none.dquery.view});
+  additive_attention_backward<double>({none.shape,
+                                       none.query.read(),
+                                       none.keys.read(),
+                                       none.score.data(),
+                                       none.values.read(),
+                                       none.weights.data(),
+                                       none.dcontext.read(),
+                                       {.dquery = none.dquery.view}});
   CHECK(none.dquery.data == all.dquery.data);
 }
 

@@ -1,7 +1,7 @@
 #include <limits>
 #include <memory>
 
-#include <heed/tensor/kernels/fused.h>
+#include <heed/tensor/kernels/unary.h>
 #include "kernels.h"
 
 using namespace heed;

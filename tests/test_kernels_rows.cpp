@@ -227,8 +227,8 @@ TEMPLATE_TEST_CASE("norm kernels: values and gradients equal the formulas", "[ke
         CHECK(worst_error(rstd, s, 1e-3) <= tolerance<T>());
         // With one column rstd is 316 and x - mean cancels: only its own rounding is left to compare.
         const double floor = C == 1 ? 300 * 300 : std::sqrt(double(rows + 1)) * 2;
-        kernels::layer_norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), dx.data(), dw.data(),
-                                     db.data(), rows, C);
+        kernels::norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), dx.data(), dw.data(), db.data(),
+                               rows, C);
         const NormGradients expected = norm_gradients(gd, xd, wd, m, s, true, C);
         CHECK(worst_error(dx, expected.dx, floor) <= tolerance<T>());
         CHECK(worst_error(dw, expected.dweight, floor) <= tolerance<T>());
@@ -237,7 +237,8 @@ TEMPLATE_TEST_CASE("norm kernels: values and gradients equal the formulas", "[ke
         kernels::rms_norm(x.data(), w.data(), kEps, y.data(), rrms.data(), rows, C);
         CHECK(worst_error(y, rms_exact, 1) <= tolerance<T>());
         CHECK(worst_error(rrms, rms, 1e-3) <= tolerance<T>());
-        kernels::rms_norm_backward(g.data(), x.data(), w.data(), rrms.data(), dx.data(), dw.data(), rows, C);
+        kernels::norm_backward<T>(g.data(), x.data(), w.data(), nullptr, rrms.data(), dx.data(), dw.data(), nullptr,
+                                  rows, C);
         const NormGradients rms_expected = norm_gradients(gd, xd, wd, std::vector<double>(rows), rms, false, C);
         CHECK(worst_error(dx, rms_expected.dx, 100 * floor) <= tolerance<T>());
         CHECK(worst_error(dw, rms_expected.dweight, floor) <= tolerance<T>());
@@ -254,15 +255,15 @@ TEST_CASE("norm kernels: absent weight, bias and gradients are 1, 0 and not writ
   kernels::layer_norm<float>(x.data(), nullptr, nullptr, 1e-5, y.data(), mean.data(), rstd.data(), rows, C);
   kernels::layer_norm<float>(x.data(), ones.data(), zeros.data(), 1e-5, y0.data(), mean.data(), rstd.data(), rows, C);
   CHECK(y == y0);
-  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), dx.data(), dw.data(),
-                                      db.data(), rows, C);
-  kernels::layer_norm_backward<float>(g.data(), x.data(), ones.data(), mean.data(), rstd.data(), dx0.data(), nullptr,
-                                      nullptr, rows, C);
+  kernels::norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), dx.data(), dw.data(), db.data(),
+                                rows, C);
+  kernels::norm_backward<float>(g.data(), x.data(), ones.data(), mean.data(), rstd.data(), dx0.data(), nullptr, nullptr,
+                                rows, C);
   CHECK(dx == dx0);
-  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, dw0.data(),
-                                      nullptr, rows, C);
-  kernels::layer_norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, nullptr,
-                                      db0.data(), rows, C);
+  kernels::norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, dw0.data(), nullptr,
+                                rows, C);
+  kernels::norm_backward<float>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), nullptr, nullptr, db0.data(),
+                                rows, C);
   CHECK(dw == dw0);
   CHECK(db == db0);
 }
@@ -295,8 +296,8 @@ TEMPLATE_TEST_CASE("norm kernels: without a weight, and at values as small as ep
         kernels::layer_norm<T>(x.data(), nullptr, nullptr, kEps, y.data(), mean.data(), rstd.data(), rows, C);
         CHECK(worst_error(y, y_exact, room) <= 10 * tolerance<T>());
         CHECK(worst_error(rstd, s, 1e-3) <= 10 * tolerance<T>());
-        kernels::layer_norm_backward<T>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), dx.data(), dw.data(),
-                                        db.data(), rows, C);
+        kernels::norm_backward<T>(g.data(), x.data(), nullptr, mean.data(), rstd.data(), dx.data(), dw.data(),
+                                  db.data(), rows, C);
         const NormGradients expected = norm_gradients(gd, xd, ones, m, s, true, C);
         const double floor = s[0] * 3;
         CHECK(worst_error(dx, expected.dx, C == 1 ? 1e5 : floor) <= 10 * tolerance<T>());
@@ -306,7 +307,8 @@ TEMPLATE_TEST_CASE("norm kernels: without a weight, and at values as small as ep
         kernels::rms_norm<T>(x.data(), nullptr, kEps, y.data(), rrms.data(), rows, C);
         CHECK(worst_error(y, rms_exact, 1e-2) <= 10 * tolerance<T>());
         CHECK(worst_error(rrms, rms, 1e-3) <= 10 * tolerance<T>());
-        kernels::rms_norm_backward<T>(g.data(), x.data(), nullptr, rrms.data(), dx.data(), dw.data(), rows, C);
+        kernels::norm_backward<T>(g.data(), x.data(), nullptr, nullptr, rrms.data(), dx.data(), dw.data(), nullptr,
+                                  rows, C);
         const NormGradients of_rms = norm_gradients(gd, xd, ones, std::vector<double>(rows), rms, false, C);
         CHECK(worst_error(dx, of_rms.dx, rms[0] * 3) <= 10 * tolerance<T>());
         CHECK(worst_error(dw, of_rms.dweight, 10) <= 10 * tolerance<T>());
@@ -360,8 +362,8 @@ TEST_CASE("row kernels: the same bits at any number of threads", "[kernels]") {
     const auto keep = [&](const std::vector<float>& v) { all.insert(all.end(), v.begin(), v.end()); };
     kernels::layer_norm<float>(x.data(), w.data(), nullptr, 1e-5, y.data(), mean.data(), rstd.data(), rows, C);
     keep(y);
-    kernels::layer_norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), y.data(), dw.data(), db.data(),
-                                 rows, C);
+    kernels::norm_backward(g.data(), x.data(), w.data(), mean.data(), rstd.data(), y.data(), dw.data(), db.data(), rows,
+                           C);
     keep(y), keep(dw), keep(db);
     kernels::sum_rows(x.data(), db.data(), rows, C);
     keep(db);

@@ -3,7 +3,6 @@
 #include <memory>
 
 #include <heed/autograd/ops.h>
-#include <heed/tensor/kernels/fused.h>
 #include <heed/tensor/kernels/sums.h>
 #include <heed/tensor/kernels/unary.h>
 #include <heed/tensor/parallel.h>

@@ -139,9 +139,7 @@ NamedTensors step(const Case& c, DType dtype, const std::filesystem::path& file)
   for (const auto& entry : params) {
     const Tensor& parameter = entry.second;
     const double noise = parameter.rank() == 1 ? 0.3 : 0;
-    const Tensor moved = parameter.detach() * c.growth + randn(parameter.shape(), rng, dtype) * noise;
-    dispatch_floating(
-        dtype, [&]<class Real> { std::copy_n(moved.data<Real>(), moved.numel(), parameter.mutable_data<Real>()); });
+    parameter.assign(parameter.detach() * c.growth + randn(parameter.shape(), rng, dtype) * noise);
   }
   for (const auto& [name, parameter] : params) written.emplace_back(name, parameter.detach());
   for (const auto& [name, input] : inputs) written.emplace_back("input." + name, input);

@@ -27,7 +27,7 @@ using train::SGD;
 namespace {
 
 nn::Init constant_values(std::vector<double> values) {
-  return [values](const Tensor& x, Rng&) {
+  return [values](Tensor x, Rng&) {
     dispatch_floating(x.dtype(), [&]<class T>() { std::copy(values.begin(), values.end(), x.mutable_data<T>()); });
   };
 }
@@ -310,8 +310,7 @@ TEST_CASE("optimizers: a saved and restored state goes on with the same bits", "
     for (int step = 0; step < 3; ++step) through.step(*a);
 
     const auto b = make_optimizer(resumed.params);
-    for (const auto& [name, parameter] : resumed.params)
-      std::copy_n(through.params.at(name).data<double>(), parameter.numel(), parameter.mutable_data<double>());
+    for (const auto& [name, parameter] : resumed.params) parameter.assign(through.params.at(name));
     b->load_state(a->state());
     for (int step = 0; step < 3; ++step) {
       through.step(*a);

@@ -29,10 +29,7 @@ TEST_CASE("recurrent: outputs, states and gradients are those of the reference",
     Rng rng(0);
     nn::Parameters params(rng);
     const nn::Recurrent layer(params, cell_of(one.at("cell")), 4, one.at("hidden"));
-    for (const auto& [name, p] : params) {
-      float* data = p.mutable_data<float>();
-      for (int64_t i = 0; i < p.numel(); ++i) data[i] = std::cos(static_cast<float>(i));
-    }
+    for (const auto& [name, p] : params) p.assign(cos(arange(p.numel(), f32)).reshape(p.shape()));
     Tensor x = tensor_of(file.at("X3"));
     x.set_requires_grad();
     const auto [y, state] = layer(x);

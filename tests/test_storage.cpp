@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <map>
@@ -13,6 +14,7 @@
 
 #include <heed/tensor/error.h>
 #include <heed/tensor/heap.h>
+#include <heed/tensor/parallel.h>
 #include <heed/tensor/storage.h>
 #include "catch.h"
 
@@ -212,6 +214,40 @@ TEST_CASE("release_cached_memory: the pages go back, storages stay, and the memo
   CHECK(std::all_of(kept->data(), kept->data() + kept->bytes(), [](std::byte b) { return b == std::byte{1}; }));
   for (int i = 0; i < 50; ++i) blocks.push_back(touched(2 * kMiB));
   CHECK(memory_stats().live_bytes >= after.live_bytes + 100 * kMiB);
+}
+
+TEST_CASE("release_idle_memory: what nothing asked for in a while goes back, and a steady step keeps what it needs",
+          "[storage]") {
+  if (!kKeepFreed) return;
+  release_cached_memory();
+  auto now = std::chrono::steady_clock::now();
+  const auto later = [&now] { release_idle_memory(now += std::chrono::seconds(10)); };
+  const int64_t before = memory_stats().system_bytes;
+  touched(1024 * kMiB).reset();
+  CHECK(memory_stats().system_bytes >= before + 1024 * kMiB);  // it may be asked for again
+  later(), later();
+  CHECK(memory_stats().system_bytes < before + 100 * kMiB);
+
+  Training training(1500000);  // each step takes ten seconds by this clock, and a window may hold none
+  int64_t calls = 0;
+  for (int i = 0; i < 20; ++i) {
+    calls = memory_stats().system_calls;
+    training.step();
+    later();
+  }
+  CHECK(memory_stats().system_calls == calls);
+}
+
+TEST_CASE("Storage: a program that does nothing has its memory go back", "[storage]") {
+  if (!kKeepFreed || num_threads() == 1) return;  // without a second thread only calls can look at the time
+  release_cached_memory();
+  const int64_t before = memory_stats().live_bytes;
+  touched(512 * kMiB).reset();
+  parallel_for(num_threads(), 1, [](int64_t, int64_t) {});
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::minutes(5);
+  while (memory_stats().system_bytes > before + before / 8 + 50 * kMiB && std::chrono::steady_clock::now() < patience)
+    std::this_thread::yield();
+  CHECK(memory_stats().system_bytes <= before + before / 8 + 50 * kMiB);
 }
 
 TEST_CASE("Storage: threads may allocate and free each other's blocks at once", "[storage]") {

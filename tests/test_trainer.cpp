@@ -203,7 +203,7 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the op tha
 TEST_CASE("trainer: the module that made the first infinity is named", "[trainer]") {
   Task task;
   const nn::Linear head(task.params / "decoder" / "head", 4, 2);
-  std::fill_n(head.weight.mutable_data<float>(), head.weight.numel(), 3e38f);
+  head.weight.assign(full(head.weight.shape(), 3e38));
   Trainer trainer(task.params, task.optimizer, {.steps = 1, .quiet = true});
   const auto next = [&](int64_t) { return Step{[&head] { return head(ones({1, 4})).sum(); }}; };
   CHECK_THROWS_WITH(trainer.run(

@@ -66,7 +66,7 @@ Muon::Muon(const nn::Parameters& params, const MuonOptions& options, const Param
     fail<ValueError>(op, "newton_schulz_steps is {}; need at least 1", options.newton_schulz_steps);
 }
 
-void Muon::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
+void Muon::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
   if (*step.options.adam) return adam(slots, grads, step, true);
   const double m = *step.options.momentum;
   for (size_t i = 0; i < slots.size(); ++i) {

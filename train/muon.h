@@ -30,7 +30,7 @@ class Muon : public Optimizer {
                 Loc loc = Loc::current());
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
+  void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
   MuonOptions options_;
 };
 

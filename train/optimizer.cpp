@@ -112,7 +112,7 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
 void Optimizer::step(double grad_scale, Loc loc) {
   const NoGrad no_grad;
   struct Alike {
-    std::vector<const Slot*> slots;
+    std::vector<Slot*> slots;
     std::vector<Tensor> grads;
   };
   std::map<std::tuple<DType, double, GroupOptions, int64_t>, Alike> updates;
@@ -183,7 +183,7 @@ void Optimizer::load_state(const NamedTensors& state, Loc loc) {
 
 /// Slots and their gradients as kernels see them.
 template <class T>
-std::vector<kernels::Slot<T>> Optimizer::raw(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads) {
+std::vector<kernels::Slot<T>> Optimizer::raw(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads) {
   std::vector<kernels::Slot<T>> all;
   for (size_t i = 0; i < slots.size(); ++i) {
     kernels::Slot<T>& slot = all.emplace_back(
@@ -195,13 +195,13 @@ std::vector<kernels::Slot<T>> Optimizer::raw(const std::vector<const Slot*>& slo
 }
 
 template <class F>
-void Optimizer::each_part(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, F f) {
+void Optimizer::each_part(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, F f) {
   dispatch_floating(grads[0].dtype(), [&]<class T>() {
     kernels::for_parts(raw<T>(slots, grads), [&](const kernels::Slot<T>& part) { f(part); });
   });
 }
 
-void Optimizer::adam(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s,
+void Optimizer::adam(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& s,
                      bool decoupled_decay) {
   const GroupOptions& o = s.options;
   dispatch_floating(grads[0].dtype(), [&]<class T>() {
@@ -229,7 +229,7 @@ SGD::SGD(const nn::Parameters& params, const SGDOptions& options, const Paramete
                        *o.momentum, *o.dampening);
 }
 
-void SGD::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
+void SGD::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
   const bool first = s.number == 1;  // the buffer takes the gradient as it is: dampening starts with the second step
   const bool nesterov = *s.options.nesterov;
   each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
@@ -273,7 +273,7 @@ Adam::Adam(const char* name, const nn::Parameters& params, const AdamOptions& op
   check_at_least_zero({name, loc}, "weight_decay", options.weight_decay);
 }
 
-void Adam::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
+void Adam::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const {
   adam(slots, grads, step, decay_ != Decay::gradient);
 }
 
@@ -303,7 +303,7 @@ RMSprop::RMSprop(const nn::Parameters& params, const RMSpropOptions& options, co
           },
           groups, loc) {}
 
-void RMSprop::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
+void RMSprop::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
   const GroupOptions& o = s.options;
   each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
     const T lr = T(s.lr), alpha = T(*o.alpha), rest = T(1 - *o.alpha), eps = T(*o.eps), decay = T(*o.weight_decay),
@@ -337,7 +337,7 @@ Adagrad::Adagrad(const nn::Parameters& params, const AdagradOptions& options, co
           },
           groups, loc) {}
 
-void Adagrad::update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
+void Adagrad::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
   const GroupOptions& o = s.options;
   each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
     const T lr = T(s.lr / (1 + static_cast<double>(s.number - 1) * *o.lr_decay)), eps = T(*o.eps),

@@ -95,17 +95,16 @@ class Optimizer {
       : Optimizer(
             name, params, lr, [&](const Tensor&, const GroupOptions&) { return defaults; }, moments, groups, loc) {}
   /// Updates slots of one dtype.
-  virtual void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads,
-                      const Step& step) const = 0;
+  virtual void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const = 0;
 
   template <class T>
-  static std::vector<kernels::Slot<T>> raw(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads);
+  static std::vector<kernels::Slot<T>> raw(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads);
   /// AdamW's step, or with decay into the gradient Adam's.
-  static void adam(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step,
+  static void adam(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step,
                    bool decoupled_decay);
   /// Calls f(part) for parts of all slots, in parallel.
   template <class F>
-  static void each_part(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, F f);
+  static void each_part(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, F f);
 
   const std::vector<Slot>& slots() const { return slots_; }
 
@@ -133,7 +132,7 @@ class SGD : public Optimizer {
       : SGD(params, SGDOptions{}, groups, loc) {}
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
+  void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
 };
 
 struct AdamOptions {
@@ -158,7 +157,7 @@ class Adam : public Optimizer {
        const ParameterGroups& groups, Loc loc);
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
+  void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
   Decay decay_;
 };
 
@@ -198,7 +197,7 @@ class RMSprop : public Optimizer {
       : RMSprop(params, RMSpropOptions{}, groups, loc) {}
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
+  void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
 };
 
 struct AdagradOptions {
@@ -217,7 +216,7 @@ class Adagrad : public Optimizer {
       : Adagrad(params, AdagradOptions{}, groups, loc) {}
 
  private:
-  void update(const std::vector<const Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
+  void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
 };
 
 }  // namespace heed::train

@@ -20,7 +20,7 @@ std::string word_by_word(const std::string& english) {
 /// 1 where an English and a French word mean the same.
 Heatmap links(const ParsedPair& p) {
   const std::vector<std::string> source = split_words(p.pair.source), target = split_words(p.pair.target);
-  const Tensor values = zeros({std::ssize(target), std::ssize(source)});
+  Tensor values = zeros({std::ssize(target), std::ssize(source)});
   for (const auto& [s, t] : p.parse.alignment) values.mutable_data<float>()[t * std::ssize(source) + s] = 1;
   return {"Which words mean the same", "English", "French", source, target, values, 0, 1};
 }

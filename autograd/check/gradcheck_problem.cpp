@@ -24,7 +24,7 @@ constexpr int64_t kRerunElements = 1024;  // of a larger input, bisection finds 
 using List = std::vector<double>;
 
 /// The address of a leaf's element, counted in row-major order.
-double& element(const Tensor& leaf, int64_t i) {
+double& element(Tensor leaf, int64_t i) {
   int64_t at = 0;
   for (int axis = leaf.rank() - 1; axis >= 0; --axis) {
     at += i % leaf.shape()[axis] * leaf.strides()[axis];

@@ -6,7 +6,7 @@
 
 #include <fmt/core.h>
 
-#include <heed/tensor/kernels/flops.h>
+#include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/storage.h>
 
 namespace heed {

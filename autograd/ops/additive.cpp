@@ -57,11 +57,11 @@ Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor&
   const Attention a{shape,  query,
                     keys,   kernels::contiguous(score.detach()),
                     values, mask.defined() ? view::expand(op, mask, {B, T, S}) : mask};
-  const Tensor out = empty({B, T, D}, query.dtype()), weights = empty({B, T, S}, query.dtype());
+  Tensor out = empty({B, T, D}, query.dtype()), weights = empty({B, T, S}, query.dtype());
   dispatch_floating(query.dtype(), [&]<class Real>() {
-    kernels::additive_attention<Real>(a.shape, a.query.view<Real>(), a.keys.view<Real>(), a.score.data<Real>(),
-                                      a.values.view<Real>(), a.mask.view<bool>(), weights.mutable_data<Real>(),
-                                      writable<Real, 2>(out));
+    kernels::additive_attention<Real>({a.shape, a.query.view<Real>(), a.keys.view<Real>(), a.score.data<Real>(),
+                                       a.values.view<Real>(), a.mask.view<bool>(), weights.mutable_data<Real>(),
+                                       writable<Real, 2>(out)});
   });
 
   const auto backward = [a, weights](const Tensor& g, Needs needs) {
@@ -71,13 +71,17 @@ Tensor additive_attention(const Tensor& query, const Tensor& keys, const Tensor&
       return needs[input] ? zeros(sizes, g.dtype()) : Tensor();
     };
     const Tensor dquery = empty({s.B, s.T, s.A}, g.dtype());
-    const Tensor dkeys = wanted(1, {s.B, s.S, s.A}), dscore = wanted(2, {s.A}), dvalues = wanted(3, {s.B, s.S, s.D});
+    Tensor dkeys = wanted(1, {s.B, s.S, s.A}), dscore = wanted(2, {s.A}), dvalues = wanted(3, {s.B, s.S, s.D});
     dispatch_floating(g.dtype(), [&]<class Real>() {
-      kernels::additive_attention_backward<Real>(a.shape, a.query.view<Real>(), a.keys.view<Real>(),
-                                                 a.score.data<Real>(), a.values.view<Real>(), weights.data<Real>(),
-                                                 dcontext.view<Real>(), nullptr,
-                                                 {writable<Real, 2>(dquery), writable<Real, 2>(dkeys),
-                                                  mutable_or_null<Real>(dscore), writable<Real, 2>(dvalues)});
+      kernels::additive_attention_backward<Real>({a.shape,
+                                                  a.query.view<Real>(),
+                                                  a.keys.view<Real>(),
+                                                  a.score.data<Real>(),
+                                                  a.values.view<Real>(),
+                                                  weights.data<Real>(),
+                                                  dcontext.view<Real>(),
+                                                  {writable<Real, 2>(dquery), writable<Real, 2>(dkeys),
+                                                   mutable_or_null<Real>(dscore), writable<Real, 2>(dvalues)}});
     });
     return Gradients{dquery, dkeys, dscore, dvalues};
   };

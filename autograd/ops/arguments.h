@@ -101,7 +101,7 @@ const T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
 }
 template <class T>
-T* mutable_or_null(const Tensor& x) {
+T* mutable_or_null(Tensor& x) {
   return x.defined() ? x.mutable_data<T>() : nullptr;
 }
 

@@ -7,7 +7,7 @@
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/attention.h>
 #include <heed/tensor/kernels/copy.h>
-#include <heed/tensor/kernels/flops.h>
+#include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/random.h>
 #include <heed/tensor/view.h>
 
@@ -73,7 +73,7 @@ struct Attention {
     kernels::count_flops(q.size(0) * q.size(1) * q.size(2) * keys * width * (causal ? 1 : 2));
   }
 
-  void forward() const {
+  void forward() {
     count(q.size(3) + v.size(3));
     dispatch_floating(q.dtype(), [&]<class T>() {
       kernels::attention<T>(shape(), q.view<T>(), k.view<T>(), v.view<T>(), options<T>(), writable<T, 3>(out),
@@ -156,7 +156,7 @@ Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, c
 
 Tensor draw_keep(const Shape& weights, const AttentionOptions& options) {
   if (options.dropout == 0) return {};
-  const Tensor keep = empty(weights, boolean);
+  Tensor keep = empty(weights, boolean);
   options.rng->bernoulli(keep.mutable_data<bool>(), keep.numel(), 1 - options.dropout);
   return keep;
 }
@@ -234,7 +234,7 @@ Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOp
   const auto as_output = [B, T, C, heads](const Tensor& t) {
     return view::transpose(view::reshape(t, {B, T, heads, C / heads}), 1, 2);
   };
-  const Attention a(part(x, 0), part(x, 1), part(x, 2), as_output(out), options, keep);
+  Attention a(part(x, 0), part(x, 1), part(x, 2), as_output(out), options, keep);
   a.forward();
   return fused(
       op, out, {qkv},

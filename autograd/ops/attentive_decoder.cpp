@@ -94,7 +94,7 @@ struct Run {
 
   /// Step t of a time-major array; null if there is none.
   template <class Real>
-  Real* at(const Tensor& x, int64_t t) const {
+  Real* at(Tensor x, int64_t t) const {
     return x.defined() ? x.mutable_data<Real>() + t * x.strides()[0] : nullptr;
   }
   template <class Real>
@@ -141,16 +141,21 @@ Run prepare(Cell cell, const AttentiveInputs& in, bool recorded) {
 template <class Real>
 void forward(const Run& r, const Tensor& gates) {
   const auto [T, B, H, GH, A, D] = std::tuple(r.T, r.B, r.H, r.GH, r.A, r.D);
-  const Tensor with_context = empty({B, GH}, gates.dtype());
+  Tensor with_context = empty({B, GH}, gates.dtype());
   Real* x = with_context.mutable_data<Real>();
   const auto w_query = r.w_query.view<Real>(), w_context = r.w_context.view<Real>();
   for (int64_t t = 0; t < T; ++t) {
     Real *query = r.at<Real>(r.queries, t), *out = r.at<Real>(r.out, t), *context = out + H;
     const Real* h = r.at<Real>(r.states, t);
     kernels::gemm<Real>(false, true, B, A, H, h, H, w_query.data, w_query.strides[0], 0, query, A);
-    kernels::additive_attention<Real>(r.attention_shape(), {query, {A, A}}, r.keys.view<Real>(), r.score.data<Real>(),
-                                      r.values.view<Real>(), r.source_mask(), r.at<Real>(r.weights, t),
-                                      {context, {H + D, H + D}});
+    kernels::additive_attention<Real>({r.attention_shape(),
+                                       {query, {A, A}},
+                                       r.keys.view<Real>(),
+                                       r.score.data<Real>(),
+                                       r.values.view<Real>(),
+                                       r.source_mask(),
+                                       r.at<Real>(r.weights, t),
+                                       {context, {H + D, H + D}}});
     std::copy_n(r.at<Real>(gates, t), B * GH, x);
     kernels::gemm<Real>(false, true, B, GH, D, context, H + D, w_context.data, w_context.strides[0], 1, x, GH);
     kernels::recurrent<Real>(r.cell, r.step_shape(), {x, {B * GH, GH}}, r.cell_weights<Real>(), r.before<Real>(t), {},
@@ -163,9 +168,9 @@ template <class Real>
 Gradients backward(const Run& r, const Tensor& g, Needs needs) {
   const auto [T, B, H, GH, A, D] = std::tuple(r.T, r.B, r.H, r.GH, r.A, r.D);
   const DType dtype = g.dtype();
-  const Tensor dgates = empty({T, B, GH}, dtype), dqueries = empty({T, B, A}, dtype), dcontext = empty({B, D}, dtype);
-  const Tensor dw_hh = zeros(r.w_hh.shape(), dtype), db_hh = zeros({GH}, dtype);
-  const Tensor dscore = zeros({A}, dtype), dkeys = zeros({B, r.S, A}, dtype), dvalues = zeros({B, r.S, D}, dtype);
+  Tensor dgates = empty({T, B, GH}, dtype), dqueries = empty({T, B, A}, dtype), dcontext = empty({B, D}, dtype);
+  Tensor dw_hh = zeros(r.w_hh.shape(), dtype), db_hh = zeros({GH}, dtype);
+  Tensor dscore = zeros({A}, dtype), dkeys = zeros({B, r.S, A}, dtype), dvalues = zeros({B, r.S, D}, dtype);
   const auto w_query = r.w_query.view<Real>(), w_context = r.w_context.view<Real>();
   // What step t + 1 and later want of the state after step t, and where step t leaves what it wants of the
   // one before.
@@ -185,13 +190,17 @@ Gradients backward(const Run& r, const Tensor& g, Needs needs) {
                                        true});
     for (int64_t b = 0; b < B; ++b) std::copy_n(dout + b * (H + D) + H, D, dctx + b * D);
     kernels::gemm<Real>(false, false, B, D, GH, dgate, GH, w_context.data, w_context.strides[0], 1, dctx, D);
-    kernels::additive_attention_backward<Real>(r.attention_shape(), {r.at<Real>(r.queries, t), {A, A}},
-                                               r.keys.view<Real>(), r.score.data<Real>(), r.values.view<Real>(),
-                                               r.at<Real>(r.weights, t), {dctx, {D, D}}, nullptr,
-                                               {{dquery, {A, A}},
-                                                kernels::writable<Real, 2>(dkeys),
-                                                dscore.mutable_data<Real>(),
-                                                kernels::writable<Real, 2>(dvalues)});
+    kernels::additive_attention_backward<Real>({r.attention_shape(),
+                                                {r.at<Real>(r.queries, t), {A, A}},
+                                                r.keys.view<Real>(),
+                                                r.score.data<Real>(),
+                                                r.values.view<Real>(),
+                                                r.at<Real>(r.weights, t),
+                                                {dctx, {D, D}},
+                                                {{dquery, {A, A}},
+                                                 kernels::writable<Real, 2>(dkeys),
+                                                 dscore.mutable_data<Real>(),
+                                                 kernels::writable<Real, 2>(dvalues)}});
     kernels::gemm<Real>(false, false, B, H, A, dquery, A, w_query.data, w_query.strides[0], 1,
                         dh_before.mutable_data<Real>(), H);
     std::swap(dh, dh_before);

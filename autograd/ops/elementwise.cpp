@@ -31,7 +31,8 @@ using kernels::Unary;
 template <class Gradient>
 Tensor unary(const Op& op, Unary f, const Tensor& x, Gradient gradient) {
   check_floating(op, x);
-  const Tensor dense = kernels::contiguous(x), y = empty(x.shape(), x.dtype());
+  const Tensor dense = kernels::contiguous(x);
+  Tensor y = empty(x.shape(), x.dtype());
   dispatch_floating(x.dtype(), [&]<class T>() { kernels::unary(f, dense.data<T>(), y.mutable_data<T>(), x.numel()); });
   return record(op, y, {{x, gradient}});
 }

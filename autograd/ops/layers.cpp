@@ -4,7 +4,6 @@
 #include <heed/autograd/ops/arguments.h>
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/copy.h>
-#include <heed/tensor/kernels/fused.h>
 #include <heed/tensor/kernels/norm.h>
 #include <heed/tensor/kernels/softmax.h>
 #include <heed/tensor/kernels/unary.h>
@@ -21,14 +20,15 @@ Tensor gelu(const Tensor& x0, Gelu form, Loc loc) {
   const Tensor x = contiguous(x0);
   const auto f = form == Gelu::erf ? kernels::Unary::gelu : kernels::Unary::gelu_tanh;
   const auto forward = [x, f] {
-    const Tensor y = empty_like(x);
+    Tensor y = empty_like(x);
     dispatch_floating(x.dtype(), [&]<class T>() { kernels::unary(f, x.data<T>(), y.mutable_data<T>(), x.numel()); });
     return y;
   };
   return fused(
       op, forward(), {x0},
       [x, f](const Tensor& g0, Needs) -> Gradients {
-        const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
+        Tensor dx = room_for_gradient(g0);
+        const Tensor g = contiguous(g0);
         dispatch_floating(x.dtype(), [&]<class T>() {
           kernels::gelu_backward(f, g.data<T>(), x.data<T>(), dx.mutable_data<T>(), x.numel());
         });
@@ -41,7 +41,8 @@ namespace {
 
 /// x * scale where keep holds, else 0: dropout with its draw made, and its own gradient.
 Tensor keep_scaled(const Op& op, const Tensor& x0, const Tensor& keep, double scale) {
-  const Tensor x = contiguous(x0), y = empty_like(x);
+  const Tensor x = contiguous(x0);
+  Tensor y = empty_like(x);
   dispatch_floating(x.dtype(), [&]<class T>() {
     kernels::dropout(x.data<T>(), keep.data<bool>(), static_cast<T>(scale), y.mutable_data<T>(), x.numel());
   });
@@ -56,7 +57,7 @@ Tensor dropout(const Tensor& x, double p, Rng& rng, Loc loc) {
   if (!(p >= 0 && p <= 1)) fail<ValueError>(op, "probability {}; need 0 <= p <= 1", p);
   if (p == 0) return x;
   if (p == 1) return x * 0;
-  const Tensor keep = empty(x.shape(), boolean);
+  Tensor keep = empty(x.shape(), boolean);
   rng.bernoulli(keep.mutable_data<bool>(), x.numel(), 1 - p);
   return keep_scaled(op, x, keep, 1 / (1 - p));
 }
@@ -73,13 +74,14 @@ Tensor along_rows(const Op& op, SoftmaxForm form, const Tensor& x0, int64_t axis
     return along_rows(op, form, x0.transpose(axis, -1), -1, std::move(twin)).transpose(axis, -1);
   const Tensor x = contiguous(x0);
   const Rows rows(x);
-  const Tensor y = empty_like(x);
+  Tensor y = empty_like(x);
   dispatch_floating(
       x.dtype(), [&]<class T>() { kernels::softmax(form, x.data<T>(), y.mutable_data<T>(), rows.count, rows.size); });
   return fused(
       op, y, {x0},
       [y, rows, form](const Tensor& g0, Needs) -> Gradients {
-        const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
+        Tensor dx = room_for_gradient(g0);
+        const Tensor g = contiguous(g0);
         dispatch_floating(y.dtype(), [&]<class T>() {
           kernels::softmax_backward(form, g.data<T>(), y.data<T>(), dx.mutable_data<T>(), rows.count, rows.size);
         });
@@ -117,10 +119,9 @@ Tensor layer_norm(const Tensor& x0, const Tensor& weight, const Tensor& bias, do
   const Op op{"layer_norm", loc};
   check_floating(op, x0);
   check_rank_at_least(op, x0, 1);
-  const Tensor x = contiguous(x0), w = check_scale(op, x0, weight, "weight"), b = check_scale(op, x0, bias, "bias"),
-               y = empty_like(x);
+  const Tensor x = contiguous(x0), w = check_scale(op, x0, weight, "weight"), b = check_scale(op, x0, bias, "bias");
   const Rows rows(x);
-  const Tensor mean = empty({rows.count}, x.dtype()), rstd = empty({rows.count}, x.dtype());
+  Tensor y = empty_like(x), mean = empty({rows.count}, x.dtype()), rstd = empty({rows.count}, x.dtype());
   dispatch_floating(x.dtype(), [&]<class T>() {
     kernels::layer_norm(x.data<T>(), data_or_null<T>(w), data_or_null<T>(b), eps, y.mutable_data<T>(),
                         mean.mutable_data<T>(), rstd.mutable_data<T>(), rows.count, rows.size);
@@ -128,13 +129,14 @@ Tensor layer_norm(const Tensor& x0, const Tensor& weight, const Tensor& bias, do
   return fused(
       op, y, {x0, weight, bias},
       [x, w, mean, rstd, rows](const Tensor& g0, Needs needs) -> Gradients {
-        const Tensor dx = room_for_gradient(g0), g = contiguous(g0);
-        const Tensor dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor(),
-                     db = needs[2] ? empty({rows.size}, x.dtype()) : Tensor();
+        Tensor dx = room_for_gradient(g0);
+        const Tensor g = contiguous(g0);
+        Tensor dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor(),
+               db = needs[2] ? empty({rows.size}, x.dtype()) : Tensor();
         dispatch_floating(x.dtype(), [&]<class T>() {
-          kernels::layer_norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), mean.data<T>(), rstd.data<T>(),
-                                       dx.mutable_data<T>(), mutable_or_null<T>(dw), mutable_or_null<T>(db), rows.count,
-                                       rows.size);
+          kernels::norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), mean.data<T>(), rstd.data<T>(),
+                                 dx.mutable_data<T>(), mutable_or_null<T>(dw), mutable_or_null<T>(db), rows.count,
+                                 rows.size);
         });
         return {dx, dw, db};
       },
@@ -145,9 +147,9 @@ Tensor rms_norm(const Tensor& x0, const Tensor& weight, double eps, Loc loc) {
   const Op op{"rms_norm", loc};
   check_floating(op, x0);
   check_rank_at_least(op, x0, 1);
-  const Tensor x = contiguous(x0), w = check_scale(op, x0, weight, "weight"), y = empty_like(x);
+  const Tensor x = contiguous(x0), w = check_scale(op, x0, weight, "weight");
   const Rows rows(x);
-  const Tensor rrms = empty({rows.count}, x.dtype());
+  Tensor y = empty_like(x), rrms = empty({rows.count}, x.dtype());
   dispatch_floating(x.dtype(), [&]<class T>() {
     kernels::rms_norm(x.data<T>(), data_or_null<T>(w), eps, y.mutable_data<T>(), rrms.mutable_data<T>(), rows.count,
                       rows.size);
@@ -155,11 +157,11 @@ Tensor rms_norm(const Tensor& x0, const Tensor& weight, double eps, Loc loc) {
   return fused(
       op, y, {x0, weight},
       [x, w, rrms, rows](const Tensor& g0, Needs needs) -> Gradients {
-        const Tensor dx = room_for_gradient(g0), g = contiguous(g0),
-                     dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor();
+        const Tensor g = contiguous(g0);
+        Tensor dx = room_for_gradient(g0), dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor();
         dispatch_floating(x.dtype(), [&]<class T>() {
-          kernels::rms_norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), rrms.data<T>(), dx.mutable_data<T>(),
-                                     mutable_or_null<T>(dw), rows.count, rows.size);
+          kernels::norm_backward<T>(g.data<T>(), x.data<T>(), data_or_null<T>(w), nullptr, rrms.data<T>(),
+                                    dx.mutable_data<T>(), mutable_or_null<T>(dw), nullptr, rows.count, rows.size);
         });
         return {dx, dw};
       },

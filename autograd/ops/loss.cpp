@@ -75,7 +75,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   if (options.weight.defined() || options.reduction != Reduction::mean)
     return reference::cross_entropy(logits, targets, options);
   const kernels::CrossEntropy shape{rows.count, rows.size, options.ignore_index, options.label_smoothing};
-  const Tensor losses = empty({rows.count}, x.dtype()), lse = empty({rows.count}, f64);
+  Tensor losses = empty({rows.count}, x.dtype()), lse = empty({rows.count}, f64);
   Tensor y = zeros({}, x.dtype());
   dispatch_floating(x.dtype(), [&]<class T>() {
     kernels::cross_entropy(shape, x.data<T>(), t.data<int64_t>(), losses.mutable_data<T>(), lse.mutable_data<double>());
@@ -86,7 +86,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   return fused(
       op, y, {logits},
       [x, t, lse, shape, kept](const Tensor& g, Needs) -> Gradients {
-        const Tensor dx = empty_like(x);
+        Tensor dx = empty_like(x);
         dispatch_floating(x.dtype(), [&]<class T>() {
           const double scale = kept > 0 ? g.item<double>() / static_cast<double>(kept) : 0.0;
           kernels::cross_entropy_backward(shape, x.data<T>(), t.data<int64_t>(), lse.data<double>(),

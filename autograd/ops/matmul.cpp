@@ -4,10 +4,9 @@
 #include <heed/autograd/ops/arguments.h>
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/copy.h>
-#include <heed/tensor/kernels/fused.h>
 #include <heed/tensor/kernels/gemm.h>
-#include <heed/tensor/kernels/matmul.h>
 #include <heed/tensor/kernels/sums.h>
+#include <heed/tensor/kernels/unary.h>
 
 namespace heed {
 

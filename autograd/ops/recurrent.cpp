@@ -75,7 +75,7 @@ Gradients run_backward(const Run& run, bool batch_first, const Readable<2>& out,
   const DType dtype = g.dtype();
   const auto wanted = [&](size_t input, const Shape& shape) { return needs[input] ? empty(shape, dtype) : Tensor(); };
   const Tensor dgates = batch_first ? view::transpose(empty({B, T, GH}, dtype), 0, 1) : empty({T, B, GH}, dtype);
-  const Tensor dw = wanted(1, run.w_hh.shape()), db = wanted(2, {GH}), dh0 = wanted(3, {B, H}), dc0 = wanted(4, {B, H});
+  Tensor dw = wanted(1, run.w_hh.shape()), db = wanted(2, {GH}), dh0 = wanted(3, {B, H}), dc0 = wanted(4, {B, H});
   dispatch_floating(dtype, [&]<class Real>() {
     kernels::RecurrentState<const Real> dlast{slice(g, T).data<Real>(), nullptr};
     if (run.cell == Cell::lstm) dlast.c = slice(g, T + 1).data<Real>();
@@ -102,7 +102,7 @@ Tensor recurrent(Cell cell, const Tensor& gates0, const Tensor& w_hh, const Tens
       grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
 
   const Tensor out = empty({shape.T + (cell == Cell::lstm ? 2 : 1), shape.B, shape.H}, gates.dtype());
-  const Tensor saved = recorded ? empty({kernels::recurrent_saved_size(cell, shape)}, gates.dtype()) : Tensor();
+  Tensor saved = recorded ? empty({kernels::recurrent_saved_size(cell, shape)}, gates.dtype()) : Tensor();
   dispatch_floating(gates.dtype(), [&]<class Real>() {
     kernels::RecurrentState<Real> last{slice(out, shape.T).mutable_data<Real>(), nullptr};
     if (cell == Cell::lstm) last.c = slice(out, shape.T + 1).mutable_data<Real>();

@@ -91,7 +91,8 @@ RopeAngles rope_angles(const Tensor& positions, int64_t width, const RopeOptions
         s.factor, s.original_context, s.low_turns, s.high_turns);
   Shape shape = positions.shape();
   shape.push_back(width / 2);
-  const Tensor cos = empty(shape, dtype), sin = empty(shape, dtype), p = kernels::contiguous(positions);
+  const Tensor p = kernels::contiguous(positions);
+  Tensor cos = empty(shape, dtype), sin = empty(shape, dtype);
   dispatch_floating(dtype, [&]<class T>() {
     T* c = cos.mutable_data<T>();
     T* d = sin.mutable_data<T>();

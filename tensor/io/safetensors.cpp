@@ -41,12 +41,12 @@ void convert(std::span<const std::byte> bytes, To* out, F&& f) {
   }
 }
 
-std::byte* bytes_of(const Tensor& x) {
+std::byte* bytes_of(Tensor& x) {
   return dispatch(x.dtype(), [&]<class T>() { return reinterpret_cast<std::byte*>(x.mutable_data<T>()); });
 }
 
 /// Elements of a stored type as a tensor.
-Tensor widened(std::string_view type, std::span<const std::byte> bytes, const Tensor& out) {
+Tensor widened(std::string_view type, std::span<const std::byte> bytes, Tensor out) {
   const auto integer = [](auto value) { return static_cast<int64_t>(value); };
   if (type == "F16") convert<uint16_t>(bytes, out.mutable_data<float>(), from_f16);
   else if (type == "BF16") convert<uint16_t>(bytes, out.mutable_data<float>(), from_bf16);
@@ -155,7 +155,7 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(json);
   for (const size_t i : order) {
-    const Tensor x = plain(tensors[i].second);
+    Tensor x = plain(tensors[i].second);
     file.write(std::span<const std::byte>(bytes_of(x), header.entries[i].end - header.entries[i].begin));
   }
   file.commit();

@@ -13,40 +13,6 @@
 
 #include <heed/tensor/kernels/functions-inl.h>
 
-#ifndef HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
-#define HEED_KERNELS_ADDITIVE_ATTENTION_ONCE_
-namespace heed::kernels {
-namespace {
-
-template <class Real>
-struct AdditiveForward {
-  AdditiveShape shape;
-  Strided<const Real, 2> query, keys;
-  const Real* score;
-  Strided<const Real, 2> values;
-  Strided<const bool, 2> mask;
-  Real* weights;
-  Strided<Real, 2> context;
-};
-
-template <class Real>
-struct AdditiveBackward {
-  AdditiveShape shape;
-  Strided<const Real, 2> query, keys;
-  const Real* score;
-  Strided<const Real, 2> values;
-  const Real* weights;
-  Strided<const Real, 2> dcontext;
-  const Real* dweights;
-  AdditiveGradients<Real> to;
-  Real* dscores;  // (B, A): each row's own part of dscore
-  Real* scratch;  // (B, S)
-};
-
-}  // namespace
-}  // namespace heed::kernels
-#endif
-
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels {
 namespace HWY_NAMESPACE {
@@ -131,14 +97,13 @@ template <class Real>
 HWY_INLINE void differentiate_weights(const AdditiveBackward<Real>& call, int64_t b, int64_t t, Real* ds) {
   const auto& shape = call.shape;
   const Real* w = call.weights + (b * shape.T + t) * shape.S;
-  const Real* dw = call.dweights ? call.dweights + (b * shape.T + t) * shape.S : nullptr;
   const Real* dcontext = call.dcontext.at(b, t);
   std::fill_n(ds, shape.S, Real(0));
-  if (!dw && all_zero(dcontext, shape.D)) return;
+  if (all_zero(dcontext, shape.D)) return;
   Real mean = 0;
   for (int64_t s = 0; s < shape.S; ++s) {
     if (w[s] == 0) continue;
-    ds[s] = dot(shape.D, dcontext, call.values.at(b, s)) + (dw ? dw[s] : Real(0));
+    ds[s] = dot(shape.D, dcontext, call.values.at(b, s));
     mean += w[s] * ds[s];
     if (call.to.dvalues.data) add_scaled(shape.D, w[s], dcontext, call.to.dvalues.at(b, s));
   }
@@ -148,13 +113,12 @@ HWY_INLINE void differentiate_weights(const AdditiveBackward<Real>& call, int64_
 
 // One query. With y = tanh(query + key), a score's gradient ds gives ds y to the score vector and ds score (1
 // - y^2) to query and key. One vector of columns at a time goes down the positions, its sums over them in
-// registers.
+// registers. ds (S) is working memory; dscores (A) is the row's own part of dscore.
 template <class Real>
-void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t) {
+void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t, Real* ds, Real* dscores) {
   const Tag<Real> d;
   const auto& [dquery, dkeys, dscore, dvalues] = call.to;
   const int64_t S = call.shape.S, A = call.shape.A;
-  Real* ds = call.scratch + b * S;
   differentiate_weights(call, b, t, ds);
   for (int64_t a = 0; a < A; a += kLanes<Real>) {
     const int64_t left = A - a;
@@ -173,8 +137,7 @@ void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t) {
     }
     if (dquery.data) store_first<Real>(query_sum, dquery.at(b, t) + a, left);
     if (!dscore) continue;
-    Real* sum = call.dscores + b * A + a;
-    store_first<Real>(hn::Add(load_first(sum, left), score_sum), sum, left);
+    store_first<Real>(hn::Add(load_first(dscores + a, left), score_sum), dscores + a, left);
   }
 }
 
@@ -203,10 +166,8 @@ int64_t grain(const AdditiveShape& s, int64_t queries) {
 }  // namespace
 
 template <class Real>
-void additive_attention(const AdditiveShape& shape, Strided<const Real, 2> query, Strided<const Real, 2> keys,
-                        const Real* score, Strided<const Real, 2> values, Strided<const bool, 2> mask, Real* weights,
-                        Strided<Real, 2> context) {
-  const AdditiveForward<Real> call{shape, query, keys, score, values, mask, weights, context};
+void additive_attention(const AdditiveForward<Real>& call) {
+  const auto& shape = call.shape;
   const auto attend = HWY_DYNAMIC_DISPATCH(additive_attend_both)().template get<Real>();
   parallel_for(shape.B * shape.T, grain(shape, 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) attend(call, i / shape.T, i % shape.T);
@@ -214,38 +175,23 @@ void additive_attention(const AdditiveShape& shape, Strided<const Real, 2> query
 }
 
 template <class Real>
-void additive_attention_backward(const AdditiveShape& shape, Strided<const Real, 2> query, Strided<const Real, 2> keys,
-                                 const Real* score, Strided<const Real, 2> values, const Real* weights,
-                                 Strided<const Real, 2> dcontext, const Real* dweights,
-                                 const AdditiveGradients<Real>& gradients) {
-  const int64_t B = shape.B, T = shape.T, A = shape.A;
-  const auto room = Storage::allocate(B * (A + shape.S) * sizeof(Real));
-  Real* dscores = reinterpret_cast<Real*>(room->data());
+void additive_attention_backward(const AdditiveBackward<Real>& call) {
+  const auto [B, T, S, A, D] = call.shape;
+  const Scratch<Real> room(B * (A + S));
+  Real *const dscores = room.data(), *const ds = dscores + B * A;
   std::fill_n(dscores, B * A, Real(0));
-  const AdditiveBackward<Real> call{shape,    query,    keys,      score,   values,         weights,
-                                    dcontext, dweights, gradients, dscores, dscores + B * A};
   const auto attend_backward = HWY_DYNAMIC_DISPATCH(additive_backward_both)().template get<Real>();
-  parallel_for(B, grain(shape, T), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * T; i < end * T; ++i) attend_backward(call, i / T, i % T);
+  parallel_for(B, grain(call.shape, T), [&, T = T, S = S, A = A](int64_t begin, int64_t end) {
+    for (int64_t i = begin * T; i < end * T; ++i)
+      attend_backward(call, i / T, i % T, ds + i / T * S, dscores + i / T * A);
   });
-  for (int64_t b = 0; gradients.dscore && b < B; ++b)
-    for (int64_t a = 0; a < A; ++a) gradients.dscore[a] += dscores[b * A + a];
+  for (int64_t i = 0; call.to.dscore && i < B * A; ++i) call.to.dscore[i % A] += dscores[i];
 }
 
-template void additive_attention<float>(const AdditiveShape&, Strided<const float, 2>, Strided<const float, 2>,
-                                        const float*, Strided<const float, 2>, Strided<const bool, 2>, float*,
-                                        Strided<float, 2>);
-template void additive_attention<double>(const AdditiveShape&, Strided<const double, 2>, Strided<const double, 2>,
-                                         const double*, Strided<const double, 2>, Strided<const bool, 2>, double*,
-                                         Strided<double, 2>);
-template void additive_attention_backward<float>(const AdditiveShape&, Strided<const float, 2>, Strided<const float, 2>,
-                                                 const float*, Strided<const float, 2>, const float*,
-                                                 Strided<const float, 2>, const float*,
-                                                 const AdditiveGradients<float>&);
-template void additive_attention_backward<double>(const AdditiveShape&, Strided<const double, 2>,
-                                                  Strided<const double, 2>, const double*, Strided<const double, 2>,
-                                                  const double*, Strided<const double, 2>, const double*,
-                                                  const AdditiveGradients<double>&);
+template decltype(additive_attention<float>) additive_attention<float>;
+template decltype(additive_attention<double>) additive_attention<double>;
+template decltype(additive_attention_backward<float>) additive_attention_backward<float>;
+template decltype(additive_attention_backward<double>) additive_attention_backward<double>;
 
 }  // namespace heed::kernels
 #endif

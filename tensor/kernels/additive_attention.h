@@ -12,13 +12,22 @@ struct AdditiveShape {
   int64_t B, T, S, A, D;
 };
 
-/// score_s = score . tanh(query + key_s); weights (B, T, S) = softmax over allowed s; context (B, T, D) =
-/// sum_s weight_s value_s. query (B, T, A) and keys (B, S, A) come projected; score (A) is the vector v of
-/// the paper. weights are contiguous. A query that sees no position has weights 0 and context 0.
+/// weights (B, T, S) are contiguous.
 template <class Real>
-void additive_attention(const AdditiveShape& shape, Strided<const Real, 2> query, Strided<const Real, 2> keys,
-                        const Real* score, Strided<const Real, 2> values, Strided<const bool, 2> mask, Real* weights,
-                        Strided<Real, 2> context);
+struct AdditiveForward {
+  AdditiveShape shape;
+  Strided<const Real, 2> query, keys;  // (B, T, A) and (B, S, A), projected
+  const Real* score;                   // (A): the vector v of the paper
+  Strided<const Real, 2> values;
+  Strided<const bool, 2> mask;
+  Real* weights;
+  Strided<Real, 2> context;
+};
+
+/// score_s = score . tanh(query + key_s); weights (B, T, S) = softmax over allowed s; context (B, T, D) =
+/// sum_s weight_s value_s. A query that sees no position has weights 0 and context 0.
+template <class Real>
+void additive_attention(const AdditiveForward<Real>& call);
 
 /// Where the gradients go. dquery is overwritten; the others are added to, so that decoder steps can share
 /// them. Null data: not wanted.
@@ -30,12 +39,19 @@ struct AdditiveGradients {
   Strided<Real, 2> dvalues{};  // (B, S, D)
 };
 
-/// The gradients of additive_attention, given dcontext (B, T, D) and, unless null, dweights (B, T, S).
-/// The tanh is computed anew. The sums do not depend on the thread count.
 template <class Real>
-void additive_attention_backward(const AdditiveShape& shape, Strided<const Real, 2> query, Strided<const Real, 2> keys,
-                                 const Real* score, Strided<const Real, 2> values, const Real* weights,
-                                 Strided<const Real, 2> dcontext, const Real* dweights,
-                                 const AdditiveGradients<Real>& gradients);
+struct AdditiveBackward {
+  AdditiveShape shape;
+  Strided<const Real, 2> query, keys;
+  const Real* score;
+  Strided<const Real, 2> values;
+  const Real* weights;
+  Strided<const Real, 2> dcontext;
+  AdditiveGradients<Real> to;
+};
+
+/// The gradients of additive_attention. The tanh is computed anew. The sums do not depend on the thread count.
+template <class Real>
+void additive_attention_backward(const AdditiveBackward<Real>& call);
 
 }  // namespace heed::kernels

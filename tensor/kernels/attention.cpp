@@ -5,8 +5,7 @@
 #include <vector>
 
 #include <heed/tensor/kernels/attention_tiles.h>
-#include <heed/tensor/parallel.h>
-#include <heed/tensor/storage.h>
+#include <heed/tensor/kernels/row_blocks.h>
 
 namespace heed::kernels {
 namespace {
@@ -16,13 +15,6 @@ constexpr int64_t kWorkPerRange = 1 << 19;
 // Queries that one thread takes of one head at a time: enough to use keys and values often while they are in
 // cache.
 constexpr int64_t kQueriesPerShare = 128;
-
-template <class Real>
-struct Scratch {
-  std::shared_ptr<Storage> storage;
-  explicit Scratch(int64_t elements) : storage(Storage::allocate(elements * sizeof(Real))) {}
-  Real* data() const { return reinterpret_cast<Real*>(storage->data()); }
-};
 
 int64_t grain(int64_t work_per_item) {
   return std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, work_per_item));
@@ -161,15 +153,9 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
   });
 }
 
-template void attention<float>(const AttentionShape&, Strided<const float, 3>, Strided<const float, 3>,
-                               Strided<const float, 3>, const AttentionOptions<float>&, Strided<float, 3>, float*);
-template void attention<double>(const AttentionShape&, Strided<const double, 3>, Strided<const double, 3>,
-                                Strided<const double, 3>, const AttentionOptions<double>&, Strided<double, 3>, double*);
-template void attention_backward<float>(const AttentionShape&, const AttentionSaved<float>&,
-                                        const AttentionOptions<float>&, Strided<float, 3>, Strided<float, 3>,
-                                        Strided<float, 3>, Strided<float, 4>);
-template void attention_backward<double>(const AttentionShape&, const AttentionSaved<double>&,
-                                         const AttentionOptions<double>&, Strided<double, 3>, Strided<double, 3>,
-                                         Strided<double, 3>, Strided<double, 4>);
+template decltype(attention<float>) attention<float>;
+template decltype(attention<double>) attention<double>;
+template decltype(attention_backward<float>) attention_backward<float>;
+template decltype(attention_backward<double>) attention_backward<double>;
 
 }  // namespace heed::kernels

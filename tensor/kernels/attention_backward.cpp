@@ -174,8 +174,8 @@ void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64
                      Real* scratch) {
   HWY_DYNAMIC_DISPATCH(attend_backward_both)().template get<Real>()(call, b, h, part, dk, dv, scratch);
 }
-template void attend_backward(const BackwardCall<float>&, int64_t, int64_t, int64_t, float*, float*, float*);
-template void attend_backward(const BackwardCall<double>&, int64_t, int64_t, int64_t, double*, double*, double*);
+template decltype(attend_backward<float>) attend_backward<float>;
+template decltype(attend_backward<double>) attend_backward<double>;
 
 }  // namespace heed::kernels
 #endif

@@ -182,8 +182,8 @@ template <class Real>
 void attend(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch) {
   HWY_DYNAMIC_DISPATCH(attend_queries_both)().template get<Real>()(call, b, h, begin, end, scratch);
 }
-template void attend(const ForwardCall<float>&, int64_t, int64_t, int64_t, int64_t, float*);
-template void attend(const ForwardCall<double>&, int64_t, int64_t, int64_t, int64_t, double*);
+template decltype(attend<float>) attend<float>;
+template decltype(attend<double>) attend<double>;
 
 }  // namespace heed::kernels
 #endif

@@ -23,15 +23,24 @@ Tensor contiguous(const Tensor& x) {
   return y;
 }
 
-void copy_into(const Tensor& x, const Tensor& y) {
+namespace {
+
+/// f(to, from, n, to's step, from's step) over runs of y and x.
+template <class T, class F>
+void for_pairs(const Tensor& x, Tensor& y, F f) {
+  const T* in = x.data<T>();
+  T* out = y.mutable_data<T>();
+  const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
+  nest.for_runs([&, to = nest.inner_stride(0), from = nest.inner_stride(1)](const auto& at, int64_t n) {
+    f(out + at[0], in + at[1], n, to, from);
+  });
+}
+
+}  // namespace
+
+void copy_into(const Tensor& x, Tensor y) {
   dispatch(x.dtype(), [&]<class T>() {
-    const T* in = x.data<T>();
-    T* out = y.mutable_data<T>();
-    const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
-    const int64_t to = nest.inner_stride(0), from = nest.inner_stride(1);
-    nest.for_runs([&](const std::array<int64_t, 2>& at, int64_t n) {
-      T* po = out + at[0];
-      const T* pi = in + at[1];
+    for_pairs<T>(x, y, [](T* po, const T* pi, int64_t n, int64_t to, int64_t from) {
       if (to == 1 && from == 1) std::memcpy(po, pi, static_cast<size_t>(n) * sizeof(T));
       else
         for (int64_t i = 0; i < n; ++i) po[i * to] = pi[i * from];
@@ -39,15 +48,9 @@ void copy_into(const Tensor& x, const Tensor& y) {
   });
 }
 
-void add_into(const Tensor& x, const Tensor& y) {
+void add_into(const Tensor& x, Tensor y) {
   dispatch_floating(x.dtype(), [&]<class T>() {
-    const T* in = x.data<T>();
-    T* out = y.mutable_data<T>();
-    const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
-    const int64_t to = nest.inner_stride(0), from = nest.inner_stride(1);
-    nest.for_runs([&](const std::array<int64_t, 2>& at, int64_t n) {
-      T* po = out + at[0];
-      const T* pi = in + at[1];
+    for_pairs<T>(x, y, [](T* po, const T* pi, int64_t n, int64_t to, int64_t from) {
       if (to == 1 && from == 1)
         for (int64_t i = 0; i < n; ++i) po[i] += pi[i];
       else
@@ -62,7 +65,7 @@ Tensor cast(const Tensor& x, DType dtype) {
   });
 }
 
-void fill(const Tensor& y, double value) {
+void fill(Tensor y, double value) {
   dispatch(y.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
     const T v = static_cast<T>(value);

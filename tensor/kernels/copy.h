@@ -10,11 +10,11 @@ Tensor copy(const Tensor& x);
 /// x itself if contiguous, else a contiguous copy.
 Tensor contiguous(const Tensor& x);
 /// Writes x over y; equal shapes and dtypes, any strides.
-void copy_into(const Tensor& x, const Tensor& y);
+void copy_into(const Tensor& x, Tensor y);
 /// y += x, element by element; equal shapes, f32 or f64, any strides. y must not share memory within itself.
-void add_into(const Tensor& x, const Tensor& y);
+void add_into(const Tensor& x, Tensor y);
 /// x as another dtype. f32 to i64 truncates; anything to boolean is != 0.
 Tensor cast(const Tensor& x, DType dtype);
-void fill(const Tensor& y, double value);
+void fill(Tensor y, double value);
 
 }  // namespace heed::kernels

@@ -90,11 +90,10 @@ void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const in
   });
 }
 
-template void cross_entropy(const CrossEntropy&, const float*, const int64_t*, float*, double*);
-template void cross_entropy(const CrossEntropy&, const double*, const int64_t*, double*, double*);
-template void cross_entropy_backward(const CrossEntropy&, const float*, const int64_t*, const double*, float, float*);
-template void cross_entropy_backward(const CrossEntropy&, const double*, const int64_t*, const double*, double,
-                                     double*);
+template decltype(cross_entropy<float>) cross_entropy<float>;
+template decltype(cross_entropy<double>) cross_entropy<double>;
+template decltype(cross_entropy_backward<float>) cross_entropy_backward<float>;
+template decltype(cross_entropy_backward<double>) cross_entropy_backward<double>;
 
 }  // namespace heed::kernels
 #endif

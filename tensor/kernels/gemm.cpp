@@ -1,13 +1,19 @@
 #include <heed/tensor/kernels/gemm.h>
 
 #include <algorithm>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include <cblas.h>
+#include <dlfcn.h>
 #include <fmt/core.h>
+#include <sys/resource.h>
 
-#include <heed/tensor/kernels/flops.h>
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/strided.h>
 #include <heed/tensor/parallel.h>
+#include <heed/tensor/storage.h>
 
 namespace heed::kernels {
 namespace {
@@ -31,10 +37,53 @@ int64_t grain(int64_t length, int64_t width, int64_t k) {
   return std::max({int64_t{1}, std::min(share, kLongRange), kWorkPerRange / work});
 }
 
-/// OpenBLAS must not start threads of its own inside ours. Its OpenMP build keeps the setting per thread.
-void keep_blas_serial() {
-  thread_local const bool done = (openblas_set_num_threads(1), true);
-  static_cast<void>(done);
+/// A product of OpenBLAS on this thread. OpenBLAS must not start threads of its own inside ours; its OpenMP build keeps
+/// the setting per thread. Throws as Storage::allocate where a buffer is needed and cannot be had.
+class Product {
+ public:
+  Product() {
+    [[maybe_unused]] thread_local const bool ready = prepare();
+    lend = buffer != nullptr;
+  }
+  ~Product() { lend = false; }
+  Product(const Product&) = delete;
+  Product& operator=(const Product&) = delete;
+
+  // OpenBLAS takes a buffer of its own for each product that runs at a time, and asks for ever where the system refuses
+  // it. So where addresses are limited, each thread lends it one that it has.
+  static inline thread_local std::shared_ptr<Storage> buffer;
+  static inline thread_local bool lend = false;
+
+ private:
+  static bool prepare() {
+    constexpr size_t kBytes = size_t{128} << 20;  // OpenBLAS's BUFFER_SIZE on x86-64 and ARM
+    openblas_set_num_threads(1);
+    rlimit addresses;
+    if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY)
+      buffer = Storage::allocate(kBytes);
+    return true;
+  }
+};
+
+/// How gemm may read the last two axes of a tensor: as they lie, or transposed.
+struct Layout {
+  bool transposed;
+  int64_t leading;
+};
+
+std::optional<Layout> layout_of(const Tensor& x) {
+  const int r = x.rank();
+  const int64_t rows = x.shape()[r - 2], columns = x.shape()[r - 1];
+  const int64_t down = x.strides()[r - 2], across = x.strides()[r - 1];
+  if ((across == 1 || columns == 1) && (down >= columns || rows == 1))
+    return Layout{false, std::max<int64_t>({1, columns, rows == 1 ? 1 : down})};
+  if ((down == 1 || rows == 1) && (across >= rows || columns == 1))
+    return Layout{true, std::max<int64_t>({1, rows, columns == 1 ? 1 : across})};
+  return {};
+}
+
+Shape without_matrix(const Shape& shape) {
+  return Shape(std::span<const int64_t>(shape.begin(), size_t(shape.rank() - 2)));
 }
 
 /// y = op(A) x + beta * y with op(A) (rows, columns).
@@ -57,7 +106,7 @@ template <class T>
 void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
                  int64_t ldb, T beta, T* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
-  keep_blas_serial();
+  const Product product;
   count_flops(2 * m * n * k);
   if (m <= kFewRows && k > 0) {
     for (int64_t i = 0; i < m; ++i)
@@ -108,6 +157,31 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, c
                });
 }
 
+Tensor matmul(const Tensor& a0, const Tensor& b0) {
+  const Tensor a = layout_of(a0) ? a0 : copy(a0), b = layout_of(b0) ? b0 : copy(b0);
+  const Layout la = *layout_of(a), lb = *layout_of(b);
+  const int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
+  Shape shape = a.shape();
+  shape[shape.rank() - 1] = n;
+  Tensor y = empty(shape, a.dtype());
+  const Shape batch = without_matrix(shape);
+  if (y.numel() == 0) return y;
+  const Nest<3> nest(batch, {without_matrix(y.strides()), without_matrix(a.strides()), without_matrix(b.strides())});
+  dispatch_floating(a.dtype(), [&]<class T>() {
+    const T *pa = a.data<T>(), *pb = b.data<T>();
+    T* py = y.mutable_data<T>();
+    if (nest.rank == 1)
+      gemm_batched<T>(la.transposed, lb.transposed, m, n, k, pa, la.leading, nest.inner_stride(1), pb, lb.leading,
+                      nest.inner_stride(2), py, n, nest.inner_stride(0), nest.inner());
+    else
+      nest.for_rows(0, nest.rows(), [&](const std::array<int64_t, 3>& at, int64_t count) {
+        gemm_batched<T>(la.transposed, lb.transposed, m, n, k, pa + at[1], la.leading, nest.inner_stride(1), pb + at[2],
+                        lb.leading, nest.inner_stride(2), py + at[0], n, nest.inner_stride(0), count);
+      });
+  });
+  return y;
+}
+
 std::string blas_report() {
   const std::string_view config = openblas_get_config();  // "OpenBLAS 0.3.21 ..."
   const std::string_view version = config.substr(0, config.find(' ', config.find(' ') + 1));
@@ -116,17 +190,27 @@ std::string blas_report() {
   return fmt::format("{} ({} build), kernels for {}", version, build, openblas_get_corename());
 }
 
-template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t, float,
-                          float*, int64_t);
-template void gemm_serial(bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, const double*, int64_t, double,
-                          double*, int64_t);
-template void gemm(bool, bool, int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t, float, float*,
-                   int64_t);
-template void gemm(bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, const double*, int64_t, double,
-                   double*, int64_t);
-template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, const float*, int64_t, int64_t, const float*, int64_t,
-                           int64_t, float*, int64_t, int64_t, int64_t);
-template void gemm_batched(bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, int64_t, const double*,
-                           int64_t, int64_t, double*, int64_t, int64_t, int64_t);
+template decltype(gemm_serial<float>) gemm_serial<float>;
+template decltype(gemm_serial<double>) gemm_serial<double>;
+template decltype(gemm<float>) gemm<float>;
+template decltype(gemm<double>) gemm<double>;
+template decltype(gemm_batched<float>) gemm_batched<float>;
+template decltype(gemm_batched<double>) gemm_batched<double>;
 
 }  // namespace heed::kernels
+
+// Three functions of OpenBLAS's own, which its calls find here first. The first says how many threads there are when it
+// is loaded: the caller, for others take buffers too.
+extern "C" __attribute__((weak)) int openblas_num_threads_env() { return 1; }
+
+extern "C" __attribute__((weak)) void* blas_memory_alloc(int place) {
+  static const auto original = reinterpret_cast<void* (*)(int)>(dlsym(RTLD_NEXT, "blas_memory_alloc"));
+  using heed::kernels::Product;
+  return std::exchange(Product::lend, false) ? Product::buffer->data() : original(place);
+}
+
+extern "C" __attribute__((weak)) void blas_memory_free(void* buffer) {
+  static const auto original = reinterpret_cast<void (*)(void*)>(dlsym(RTLD_NEXT, "blas_memory_free"));
+  const auto& lent = heed::kernels::Product::buffer;
+  if (!lent || buffer != lent->data()) original(buffer);
+}

@@ -1,13 +1,24 @@
-// Matrix products on raw row-major arrays. gemm.cpp is the only file that knows OpenBLAS.
+// Matrix products. gemm.cpp is the only file that knows OpenBLAS.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
+#include <heed/tensor/tensor.h>
+
 namespace heed::kernels {
 
-/// C = op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), all row-major with leading dimensions
-/// lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
+/// The floating-point operations of matrix products, for profiles.
+inline std::atomic<int64_t> flop_counter{0};
+
+/// A multiplication and an addition count as two. Called by kernels, once a product.
+inline void count_flops(int64_t n) { flop_counter.fetch_add(n, std::memory_order_relaxed); }
+/// All counted since the start, over all threads.
+inline int64_t flops() { return flop_counter.load(std::memory_order_relaxed); }
+
+/// C = op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), raw arrays, all row-major with leading
+/// dimensions lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
 /// Split over the thread pool by rows or columns of C; inside a parallel_for it runs on the calling thread.
 /// T: float, double.
 template <class T>
@@ -25,6 +36,9 @@ template <class T>
 void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
                   int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T* c, int64_t ldc, int64_t stride_c,
                   int64_t batch);
+
+/// a (..., m, k) x b (..., k, n) -> (..., m, n), with equal leading axes (stride 0 allowed). f32 or f64.
+Tensor matmul(const Tensor& a, const Tensor& b);
 
 /// The BLAS library and the kernels it chose for this machine: "OpenBLAS 0.3.21 (pthreads build), kernels for
 /// SkylakeX".

@@ -215,18 +215,9 @@ Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
   return y;
 }
 
-Tensor flip(const Tensor& x0, int axis) {
-  const Tensor x = contiguous(x0);
-  Tensor y = empty(x.shape(), x.dtype());
-  const Around in(x.shape(), axis);
-  const size_t bytes = size_of(x.dtype()) * static_cast<size_t>(in.inner);
-  const std::byte* px = x.storage()->data() + static_cast<size_t>(x.offset()) * size_of(x.dtype());
-  std::byte* py = y.storage()->data();
-  for (int64_t o = 0; o < in.outer; ++o)
-    for (int64_t i = 0; i < in.n; ++i)
-      std::memcpy(py + static_cast<size_t>(o * in.n + i) * bytes,
-                  px + static_cast<size_t>(o * in.n + in.n - 1 - i) * bytes, bytes);
-  return y;
+Tensor flip(const Tensor& x, int axis) {
+  const int64_t n = x.shape()[axis];
+  return index_select(x, axis, map_as<int64_t, int64_t>(arange(n), [n](int64_t i) { return n - 1 - i; }));
 }
 
 }  // namespace heed::kernels

@@ -85,13 +85,24 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace heed::kernels {
-namespace {
 
 HWY_EXPORT(layer_norm_rows);
 HWY_EXPORT(rms_norm_rows);
 HWY_EXPORT(norm_backward_rows);
 
-/// Both norms' gradients; mean is null for an RMS norm.
+template <class T>
+void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows,
+                int64_t C) {
+  const auto row = HWY_DYNAMIC_DISPATCH(layer_norm_rows)().template get<T>();
+  for_rows(rows, C, [=](int64_t r) { row(x + r * C, weight, bias, eps, y + r * C, mean + r, rstd + r, C); });
+}
+
+template <class T>
+void rms_norm(const T* x, const T* weight, double eps, T* y, T* rrms, int64_t rows, int64_t C) {
+  const auto row = HWY_DYNAMIC_DISPATCH(rms_norm_rows)().template get<T>();
+  for_rows(rows, C, [=](int64_t r) { row(x + r * C, weight, eps, y + r * C, rrms + r, C); });
+}
+
 template <class T>
 void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* dx, T* dweight, T* dbias,
                    int64_t rows, int64_t C) {
@@ -114,46 +125,12 @@ void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const
   if (dbias) std::copy_n(total + C, C, dbias);
 }
 
-}  // namespace
-
-template <class T>
-void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows,
-                int64_t C) {
-  const auto row = HWY_DYNAMIC_DISPATCH(layer_norm_rows)().template get<T>();
-  for_rows(rows, C, [=](int64_t r) { row(x + r * C, weight, bias, eps, y + r * C, mean + r, rstd + r, C); });
-}
-
-template <class T>
-void layer_norm_backward(const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* dx, T* dweight,
-                         T* dbias, int64_t rows, int64_t C) {
-  norm_backward(g, x, weight, mean, rstd, dx, dweight, dbias, rows, C);
-}
-
-template <class T>
-void rms_norm(const T* x, const T* weight, double eps, T* y, T* rrms, int64_t rows, int64_t C) {
-  const auto row = HWY_DYNAMIC_DISPATCH(rms_norm_rows)().template get<T>();
-  for_rows(rows, C, [=](int64_t r) { row(x + r * C, weight, eps, y + r * C, rrms + r, C); });
-}
-
-template <class T>
-void rms_norm_backward(const T* g, const T* x, const T* weight, const T* rrms, T* dx, T* dweight, int64_t rows,
-                       int64_t C) {
-  norm_backward<T>(g, x, weight, nullptr, rrms, dx, dweight, nullptr, rows, C);
-}
-
-template void layer_norm(const float*, const float*, const float*, double, float*, float*, float*, int64_t, int64_t);
-template void layer_norm(const double*, const double*, const double*, double, double*, double*, double*, int64_t,
-                         int64_t);
-template void layer_norm_backward(const float*, const float*, const float*, const float*, const float*, float*, float*,
-                                  float*, int64_t, int64_t);
-template void layer_norm_backward(const double*, const double*, const double*, const double*, const double*, double*,
-                                  double*, double*, int64_t, int64_t);
-template void rms_norm(const float*, const float*, double, float*, float*, int64_t, int64_t);
-template void rms_norm(const double*, const double*, double, double*, double*, int64_t, int64_t);
-template void rms_norm_backward(const float*, const float*, const float*, const float*, float*, float*, int64_t,
-                                int64_t);
-template void rms_norm_backward(const double*, const double*, const double*, const double*, double*, double*, int64_t,
-                                int64_t);
+template decltype(layer_norm<float>) layer_norm<float>;
+template decltype(layer_norm<double>) layer_norm<double>;
+template decltype(rms_norm<float>) rms_norm<float>;
+template decltype(rms_norm<double>) rms_norm<double>;
+template decltype(norm_backward<float>) norm_backward<float>;
+template decltype(norm_backward<double>) norm_backward<double>;
 
 }  // namespace heed::kernels
 #endif

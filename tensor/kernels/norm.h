@@ -15,18 +15,13 @@ template <class T>
 void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows,
                 int64_t C);
 
-/// Overwrites dx, dweight and dbias.
-template <class T>
-void layer_norm_backward(const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* dx, T* dweight,
-                         T* dbias, int64_t rows, int64_t C);
-
 /// y = x rrms weight with rrms = 1 / sqrt(mean(x^2) + eps). rrms (rows) is kept for backward.
 template <class T>
 void rms_norm(const T* x, const T* weight, double eps, T* y, T* rrms, int64_t rows, int64_t C);
 
-/// Overwrites dx and dweight.
+/// The gradients of both: of an RMS norm, mean and dbias are null and rstd is rrms. Overwrites dx, dweight and dbias.
 template <class T>
-void rms_norm_backward(const T* g, const T* x, const T* weight, const T* rrms, T* dx, T* dweight, int64_t rows,
-                       int64_t C);
+void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* dx, T* dweight, T* dbias,
+                   int64_t rows, int64_t C);
 
 }  // namespace heed::kernels

@@ -4,11 +4,9 @@
 #include <numeric>
 #include <vector>
 
-#include <heed/tensor/kernels/flops.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/recurrent_tiles.h>
-#include <heed/tensor/parallel.h>
-#include <heed/tensor/storage.h>
+#include <heed/tensor/kernels/row_blocks.h>
 
 namespace heed::kernels {
 namespace {
@@ -48,13 +46,6 @@ struct Shares {
 void count_hidden_flops(Cell cell, int64_t H, const Shares& shares) {
   count_flops(2 * gates_of(cell) * H * H * std::reduce(shares.lengths.begin(), shares.lengths.end(), int64_t{0}));
 }
-
-template <class Real>
-struct Scratch {
-  std::shared_ptr<Storage> storage;
-  explicit Scratch(int64_t elements) : storage(Storage::allocate(elements * sizeof(Real))) {}
-  Real* data() const { return reinterpret_cast<Real*>(storage->data()); }
-};
 
 // How a (T, B, width) array lies as one matrix of T B rows, ld apart, so that dW is one product over all
 // steps; else `whole` is false and it takes one product a step. Other arrays of the product lie in the same
@@ -133,19 +124,9 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentW
     add_product(shape, flat, H, call.du_new.data, shape.B * H, H, call.before.data, accumulate, dw_hh + joined * H);
 }
 
-template void recurrent<float>(Cell, const RecurrentShape&, Strided<const float, 2>, const RecurrentWeights<float>&,
-                               RecurrentState<const float>, const RecurrentOptions&, Strided<float, 2>,
-                               RecurrentState<float>, float*);
-template void recurrent<double>(Cell, const RecurrentShape&, Strided<const double, 2>, const RecurrentWeights<double>&,
-                                RecurrentState<const double>, const RecurrentOptions&, Strided<double, 2>,
-                                RecurrentState<double>, double*);
-template void recurrent_backward<float>(Cell, const RecurrentShape&, const RecurrentWeights<float>&,
-                                        RecurrentState<const float>, const RecurrentOptions&, Strided<const float, 2>,
-                                        const float*, Strided<const float, 2>, RecurrentState<const float>,
-                                        const RecurrentGradients<float>&);
-template void recurrent_backward<double>(Cell, const RecurrentShape&, const RecurrentWeights<double>&,
-                                         RecurrentState<const double>, const RecurrentOptions&,
-                                         Strided<const double, 2>, const double*, Strided<const double, 2>,
-                                         RecurrentState<const double>, const RecurrentGradients<double>&);
+template decltype(recurrent<float>) recurrent<float>;
+template decltype(recurrent<double>) recurrent<double>;
+template decltype(recurrent_backward<float>) recurrent_backward<float>;
+template decltype(recurrent_backward<double>) recurrent_backward<double>;
 
 }  // namespace heed::kernels

@@ -233,8 +233,8 @@ template <class Real>
 void run_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
   HWY_DYNAMIC_DISPATCH(run_share_backward_both)().template get<Real>()(call, share, db, scratch);
 }
-template void run_backward(const RecurrentBackward<float>&, const LaneRows&, float*, float*);
-template void run_backward(const RecurrentBackward<double>&, const LaneRows&, double*, double*);
+template decltype(run_backward<float>) run_backward<float>;
+template decltype(run_backward<double>) run_backward<double>;
 
 }  // namespace heed::kernels
 #endif

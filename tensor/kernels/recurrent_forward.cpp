@@ -141,8 +141,8 @@ template <class Real>
 void run(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch) {
   HWY_DYNAMIC_DISPATCH(run_share_both)().template get<Real>()(call, share, scratch);
 }
-template void run(const RecurrentForward<float>&, const LaneRows&, float*);
-template void run(const RecurrentForward<double>&, const LaneRows&, double*);
+template decltype(run<float>) run<float>;
+template decltype(run<double>) run<double>;
 
 }  // namespace heed::kernels
 #endif

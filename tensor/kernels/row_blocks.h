@@ -11,6 +11,14 @@
 
 namespace heed::kernels {
 
+/// Working memory of one call.
+template <class Real>
+struct Scratch {
+  std::shared_ptr<Storage> storage;
+  explicit Scratch(int64_t elements) : storage(Storage::allocate(static_cast<size_t>(elements) * sizeof(Real))) {}
+  Real* data() const { return reinterpret_cast<Real*>(storage->data()); }
+};
+
 /// Rows of n elements that are worth a thread's while, about 5 us.
 constexpr int64_t row_grain(int64_t n) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, n)); }
 
@@ -36,13 +44,13 @@ class RowSums {
       : rows_(rows),
         columns_(columns),
         blocks_(std::max({int64_t{1}, std::min<int64_t>(64, rows / 32), (rows + 255) / 256})),
-        storage_(Storage::allocate(static_cast<size_t>(blocks_ * columns) * sizeof(T))) {}
+        room_(blocks_ * columns) {}
 
   /// Calls f(begin, end, partial) for each block of rows, in parallel: f overwrites partial (columns). Returns the sum
   /// of the partials, added in order; it lives as long as this.
   template <class Function>
   const T* run(Function f) {
-    T* const partials = reinterpret_cast<T*>(storage_->data());
+    T* const partials = room_.data();
     const int64_t per_block = rows_ / blocks_ * columns_;
     parallel_for(blocks_, row_grain(per_block), [&](int64_t first, int64_t last) {
       for (int64_t b = first; b < last; ++b) f(rows_ * b / blocks_, rows_ * (b + 1) / blocks_, partials + b * columns_);
@@ -54,7 +62,7 @@ class RowSums {
 
  private:
   int64_t rows_, columns_, blocks_;
-  std::shared_ptr<Storage> storage_;
+  Scratch<T> room_;
 };
 
 }  // namespace heed::kernels

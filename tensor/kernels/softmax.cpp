@@ -88,10 +88,10 @@ void softmax_backward(SoftmaxForm form, const T* g, const T* y, T* dx, int64_t r
   });
 }
 
-template void softmax(SoftmaxForm, const float*, float*, int64_t, int64_t);
-template void softmax(SoftmaxForm, const double*, double*, int64_t, int64_t);
-template void softmax_backward(SoftmaxForm, const float*, const float*, float*, int64_t, int64_t);
-template void softmax_backward(SoftmaxForm, const double*, const double*, double*, int64_t, int64_t);
+template decltype(softmax<float>) softmax<float>;
+template decltype(softmax<double>) softmax<double>;
+template decltype(softmax_backward<float>) softmax_backward<float>;
+template decltype(softmax_backward<double>) softmax_backward<double>;
 
 }  // namespace heed::kernels
 #endif

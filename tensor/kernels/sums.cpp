@@ -114,12 +114,12 @@ void sum_rows(const T* x, T* y, int64_t rows, int64_t n) {
               n, y);
 }
 
-template double sum(const float*, int64_t);
-template double sum(const double*, int64_t);
-template double sum_of_squares(const float*, int64_t);
-template double sum_of_squares(const double*, int64_t);
-template void sum_rows(const float*, float*, int64_t, int64_t);
-template void sum_rows(const double*, double*, int64_t, int64_t);
+template decltype(sum<float>) sum<float>;
+template decltype(sum<double>) sum<double>;
+template decltype(sum_of_squares<float>) sum_of_squares<float>;
+template decltype(sum_of_squares<double>) sum_of_squares<double>;
+template decltype(sum_rows<float>) sum_rows<float>;
+template decltype(sum_rows<double>) sum_rows<double>;
 
 }  // namespace heed::kernels
 #endif

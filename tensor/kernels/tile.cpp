@@ -63,14 +63,10 @@ void tile_product(int64_t m, int64_t n, int64_t k, const Real* a, int64_t lda, c
   if (j < n) product_of_columns<1, kA>(m, k, a, lda, b + j, ldb, add, c + j, ldc);
 }
 
-template void tile_product<Stored::plain>(int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t, bool,
-                                          float*, int64_t);
-template void tile_product<Stored::transposed>(int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t,
-                                               bool, float*, int64_t);
-template void tile_product<Stored::plain>(int64_t, int64_t, int64_t, const double*, int64_t, const double*, int64_t,
-                                          bool, double*, int64_t);
-template void tile_product<Stored::transposed>(int64_t, int64_t, int64_t, const double*, int64_t, const double*,
-                                               int64_t, bool, double*, int64_t);
+template decltype(tile_product<Stored::plain, float>) tile_product<Stored::plain, float>;
+template decltype(tile_product<Stored::transposed, float>) tile_product<Stored::transposed, float>;
+template decltype(tile_product<Stored::plain, double>) tile_product<Stored::plain, double>;
+template decltype(tile_product<Stored::transposed, double>) tile_product<Stored::transposed, double>;
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,6 +1,8 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
 #include <heed/tensor/kernels/unary.h>
 
+#include <algorithm>
+
 #include <heed/tensor/kernels/simd_targets.h>
 #include <heed/tensor/parallel.h>
 
@@ -42,8 +44,32 @@ void gelu_backward_part(Unary f, const Real* g, const Real* x, Real* dx, int64_t
   else map(g, x, dx, n, [](V d, V v) HWY_ATTR { return times(d, gelu_tanh_slope(v)); });
 }
 
+template <class Real>
+void add_part(const Real* a, const Real* b, Real* y, int64_t n) {
+  map(a, b, y, n, [](Vec<Real> u, Vec<Real> v) HWY_ATTR { return hn::Add(u, v); });
+}
+
+template <class Real>
+void dropout_part(const Real* x, const bool* keep, Real scale, Real* y, int64_t n) {
+  int64_t i = 0;
+  if constexpr (std::is_same_v<Real, float>) {
+    const Tag<float> d;
+    const hn::RebindToSigned<Tag<float>> integers;
+    const hn::Rebind<uint8_t, Tag<float>> bytes;
+    const auto factor = hn::Set(d, scale);
+    for (; i + kLanes<float> <= n; i += kLanes<float>) {
+      const auto kept = hn::PromoteTo(integers, hn::LoadU(bytes, reinterpret_cast<const uint8_t*>(keep) + i));
+      const auto chosen = hn::RebindMask(d, hn::Ne(kept, hn::Zero(integers)));
+      hn::StoreU(hn::IfThenElseZero(chosen, hn::Mul(hn::LoadU(d, x + i), factor)), d, y + i);
+    }
+  }
+  for (; i < n; ++i) y[i] = keep[i] ? x[i] * scale : Real(0);
+}
+
 auto unary_parts() { return Both{unary_part<float>, unary_part<double>}; }
 auto gelu_backward_parts() { return Both{gelu_backward_part<float>, gelu_backward_part<double>}; }
+auto add_parts() { return Both{add_part<float>, add_part<double>}; }
+auto dropout_parts() { return Both{dropout_part<float>, dropout_part<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -53,8 +79,11 @@ namespace heed::kernels {
 
 HWY_EXPORT(unary_parts);
 HWY_EXPORT(gelu_backward_parts);
+HWY_EXPORT(add_parts);
+HWY_EXPORT(dropout_parts);
 
-constexpr int64_t kGrain = 16384;  // elements, about 5 us of work
+constexpr int64_t kGrain = 16384;       // elements, about 5 us of work
+constexpr int64_t kCheapGrain = 32768;  // elements of arithmetic as cheap as a sum, some 4 us
 
 template <class T>
 void unary(Unary f, const T* x, T* y, int64_t n) {
@@ -68,10 +97,29 @@ void gelu_backward(Unary f, const T* g, const T* x, T* dx, int64_t n) {
   parallel_for(n, kGrain, [=](int64_t begin, int64_t end) { part(f, g + begin, x + begin, dx + begin, end - begin); });
 }
 
-template void unary(Unary, const float*, float*, int64_t);
-template void unary(Unary, const double*, double*, int64_t);
-template void gelu_backward(Unary, const float*, const float*, float*, int64_t);
-template void gelu_backward(Unary, const double*, const double*, double*, int64_t);
+template <class T>
+void add_bias(T* x, const T* bias, int64_t rows, int64_t n) {
+  const auto add = HWY_DYNAMIC_DISPATCH(add_parts)().template get<T>();
+  parallel_for(rows, std::max<int64_t>(1, kCheapGrain / std::max<int64_t>(1, n)), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) add(x + r * n, bias, x + r * n, n);
+  });
+}
+
+template <class T>
+void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
+  const auto part = HWY_DYNAMIC_DISPATCH(dropout_parts)().template get<T>();
+  parallel_for(n, kCheapGrain,
+               [=](int64_t begin, int64_t end) { part(x + begin, keep + begin, scale, y + begin, end - begin); });
+}
+
+template decltype(unary<float>) unary<float>;
+template decltype(unary<double>) unary<double>;
+template decltype(gelu_backward<float>) gelu_backward<float>;
+template decltype(gelu_backward<double>) gelu_backward<double>;
+template decltype(add_bias<float>) add_bias<float>;
+template decltype(add_bias<double>) add_bias<double>;
+template decltype(dropout<float>) dropout<float>;
+template decltype(dropout<double>) dropout<double>;
 
 }  // namespace heed::kernels
 #endif

@@ -1,4 +1,4 @@
-// Element-by-element functions of one array and their gradients, on contiguous memory.
+// Element-by-element functions and their gradients, each in one pass over contiguous memory.
 //
 // T: float or double. f32 results are within 2e-6 of the exact value, relative to it (sin and cos: to 1; gelu: to 1e-6
 // where it is smaller; sigmoid and what is built on it: 0 where they are no normal number). f64 is as exact as std::.
@@ -33,5 +33,13 @@ void unary(Unary f, const T* x, T* y, int64_t n);
 /// dx = g f'(x), of the two forms of gelu.
 template <class T>
 void gelu_backward(Unary f, const T* g, const T* x, T* dx, int64_t n);
+
+/// x (rows, n) += bias (n)
+template <class T>
+void add_bias(T* x, const T* bias, int64_t rows, int64_t n);
+
+/// y = keep ? x * scale : 0: dropout, and its own gradient.
+template <class T>
+void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n);
 
 }  // namespace heed::kernels

@@ -64,7 +64,7 @@ class Readable {
 template <class T, int N, Tail tail = Tail::row>
 Strided<T, N> writable(const Tensor& x, Loc loc = Loc::current()) {
   if (!x.defined()) return {};
-  const Tensor y = with_axes(x, N + (tail == Tail::row), tail);
+  Tensor y = with_axes(x, N + (tail == Tail::row), tail);
   if (!y.defined()) refuse_to_copy(x, N + (tail == Tail::row), loc);
   return strided<T, N>(y, y.mutable_data<T>());
 }
