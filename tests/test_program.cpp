@@ -45,9 +45,11 @@ struct Workplace : TemporaryDirectory {
   }
 };
 
-const std::set<std::string> kModelFiles = {"config.json",       "generation_config.json", "metrics.jsonl",
-                                           "model.safetensors", "tokenizer.json",         "tokenizer_config.json"};
-const std::set<std::string> kTranslatorFiles = {"config.json", "held_out.tsv", "metrics.jsonl", "model.safetensors"};
+const std::set<std::string> kModelFiles = {"best",           "config.json",          "generation_config.json",
+                                           "metrics.jsonl",  "model.safetensors",    "times.jsonl",
+                                           "tokenizer.json", "tokenizer_config.json"};
+const std::set<std::string> kTranslatorFiles = {"best",          "config.json",       "held_out.tsv",
+                                                "metrics.jsonl", "model.safetensors", "times.jsonl"};
 
 }  // namespace
 
@@ -240,6 +242,45 @@ TEST_CASE("heed: a run that is killed before it is ever evaluated goes on from w
   INFO(resumed.err);
   REQUIRE(resumed.exit_code == 0);
   CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
+}
+
+TEST_CASE("heed: a run with every rule, cut again and again by its time limit, repeats an uncut one", "[program]") {
+  const Workplace place;
+  const auto check = [&](const std::string& train, const std::string& resume) {
+    const std::string rules = " --accumulate 2 --ema 0.9 --evaluate-every 7 --patience 3 --save-every 5 --threads 1";
+    const Finished whole = place.run(train + rules + " --out whole");
+    INFO(whole.err);
+    REQUIRE(whole.exit_code == 0);
+    CHECK_THAT(whole.err, Contains("Next: heed "));
+    Finished cut = place.run(train + rules + " --out cut --time-limit 0.001 --sample-every 4");
+    int runs = 1;
+    for (; cut.exit_code == 0 && cut.err.find("The time limit of 0.001 s is over after step") != cut.err.npos; ++runs) {
+      CHECK_THAT(cut.err, Contains("--resume --out cut"));
+      cut = place.run(resume + " --resume --threads 1 --out cut --time-limit " + (runs < 3 ? "0.001" : "100"));
+    }
+    INFO(cut.err);
+    CHECK(cut.exit_code == 0);
+    CHECK(runs == 4);
+    for (const char* file : {"metrics.jsonl", "model.safetensors", "best/model.safetensors", "config.json"})
+      CHECK(tests::content_of(place / "cut" / file) == tests::content_of(place / "whole" / file));
+    for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
+  };
+  check("gpt train --text text --preset micro --steps 40 --dropout 0.1", "gpt train");
+  check("seq2seq train --pairs pairs --steps 20", "seq2seq train");
+}
+
+TEST_CASE("heed gpt train: a run ends with its curve, a sample and the next command, on stderr alone", "[program]") {
+  const Workplace place;
+  const Finished trained = place.run(kTinyGpt + "--evaluate-every 5 --out model");
+  REQUIRE(trained.exit_code == 0);
+  CHECK(trained.out.empty());
+  for (const char* part :
+       {"● training\n", "○ evaluation\n", "sample of step 20:\n", "Next: heed gpt sample --model model\n"})
+    CHECK_THAT(trained.err, Contains(part));
+  const Finished translated = place.run(kTinyTranslator + "--out translator");
+  REQUIRE(translated.exit_code == 0);
+  CHECK_THAT(translated.err,
+             Contains(" -> ") && Contains("Next: heed seq2seq translate --model translator 'cat number"));
 }
 
 TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no longer", "[program]") {

@@ -22,10 +22,10 @@ TEST_CASE("progress: where there is no terminal, whole lines without control cha
   std::FILE* file = std::tmpfile();
   REQUIRE(file);
   {
-    train::Progress progress(200, 100, file);
+    train::Progress progress(200, file);
     progress.update(101, 2.5, 1000, 0.1);  // too soon for a line
     progress.note("step 150: val_loss 1.9");
-    progress.update(200, 1.25, 12'345, 10);
+    progress.update(200, 1.25, 12'345, 0);
   }
   std::rewind(file);
   std::string text(1000, '\0');

@@ -13,12 +13,14 @@
 #include <heed/nn/linear.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
+#include "run_program.h"
 #include "temporary_directory.h"
 
 using namespace heed;
 using train::Step;
 using train::Trainer;
 using train::TrainingReport;
+using train::Work;
 
 namespace {
 
@@ -45,18 +47,26 @@ struct Task {
                      .quiet = true});
     if (resume) trainer.resume();
     int64_t done = 0;
-    return trainer.run(
-        [&, interrupt_at](int64_t step) {
-          done = step + 1;
-          if (step == interrupt_at) std::raise(signal);
-          const Tensor x = randn({8, 4}, rng);
-          return Step{[this, x] { return mse_loss(linear(dropout(x)), x.sum(-1, true)); }, 8};
-        },
-        [&]() -> train::Measurements {
-          evaluated.push_back(done);
-          return {{"val_loss", 0.5}};
-        },
-        [&] { saved.push_back(done); });
+    Work work{.next =
+                  [&, interrupt_at](int64_t step) {
+                    done = step + 1;
+                    if (step == interrupt_at) std::raise(signal);
+                    return batch();
+                  },
+              .evaluate = {[&](const train::Tell&) -> train::Measurements {
+                evaluated.push_back(done);
+                return {{"val_loss", 0.5}};
+              }},
+              .save =
+                  [&](const std::filesystem::path& into) {
+                    if (into == directory) saved.push_back(done);
+                  }};
+    return trainer.run(work);
+  }
+  /// Drawn from the generator of the weights.
+  Step batch(int64_t rows = 8) {
+    const Tensor x = randn({rows, 4}, rng);
+    return {[this, x] { return mse_loss(linear(dropout(x)), x.sum(-1, true)); }, rows};
   }
   std::vector<double> values() const {
     std::vector<double> all;
@@ -81,7 +91,7 @@ TEST_CASE("trainer: evaluates and saves on time, logs, and leaves nothing to res
   task.directory = directory.path();
   const TrainingReport report = task.run();
   CHECK(report.steps == 40);
-  CHECK_FALSE(report.interrupted);
+  CHECK_FALSE(report.ended == train::Ended::interrupted);
   CHECK(report.evaluation == train::Measurements{{"val_loss", 0.5}});
   CHECK(report.train_loss > 0);
   CHECK(report.tokens_per_second > 0);
@@ -113,13 +123,13 @@ TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, unless no
     Task task;
     task.directory = directory.path();
     task.signal = signal;
-    CHECK(task.run(false, 16).interrupted);
+    CHECK(task.run(false, 16).ended == train::Ended::interrupted);
     CHECK(task.saved == std::vector<int64_t>{10, 17});
   }
   const auto before = std::signal(SIGHUP, SIG_IGN);  // nohup
   Task task;
   task.signal = SIGHUP;
-  CHECK_FALSE(task.run(false, 16).interrupted);
+  CHECK_FALSE(task.run(false, 16).ended == train::Ended::interrupted);
   CHECK(std::signal(SIGHUP, before) == SIG_IGN);
 }
 
@@ -132,7 +142,7 @@ TEST_CASE("trainer: Ctrl-C saves before it leaves, and resuming ends with the bi
   Task interrupted;
   interrupted.directory = directory.path();
   const TrainingReport report = interrupted.run(false, 16);
-  CHECK(report.interrupted);
+  CHECK(report.ended == train::Ended::interrupted);
   CHECK(report.steps == 17);
   CHECK(interrupted.saved == std::vector<int64_t>{10, 17});
 
@@ -163,11 +173,11 @@ TEST_CASE("trainer: a run that was killed resumes from its last save, and metric
   struct Killed {};
   const auto next = [&](int64_t step) {
     if (step == 26) throw Killed();
-    const Tensor x = randn({8, 4}, killed.rng);
-    return Step{[&killed, x] { return mse_loss(killed.linear(killed.dropout(x)), x.sum(-1, true)); }, 8};
+    return killed.batch();
   };
-  CHECK_THROWS_AS(trainer.run(
-                      next, [] { return train::Measurements{}; }, [] {}),
+  CHECK_THROWS_AS(trainer.run({.next = next, .evaluate = {[](const auto&) -> train::Measurements {
+                                               return {{"val_loss", 0.5}};
+                                             }}}),
                   Killed);
   CHECK(metrics_in(directory.path()).back()["step"] == 25);
 
@@ -193,10 +203,9 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the op tha
       return step == 3 ? log(y - 100).mean() : y.mean();
     }};
   };
-  const auto none = [] { return train::Measurements{}; };
-  CHECK_THROWS_WITH(trainer.run(next, none, [] {}), Contains("the loss of step 4 is nan") &&
-                                                        Contains("log: the result (8, 1) has 8 NaN") &&
-                                                        Contains("test_trainer.cpp"));
+  CHECK_THROWS_WITH(trainer.run({.next = next}), Contains("the loss of step 4 is nan") &&
+                                                     Contains("log: the result (8, 1) has 8 NaN") &&
+                                                     Contains("test_trainer.cpp"));
   CHECK(task.values() == before);  // the step was not taken
 }
 
@@ -204,10 +213,10 @@ TEST_CASE("trainer: the module that made the first infinity is named", "[trainer
   Task task;
   const nn::Linear head(task.params / "decoder" / "head", 4, 2);
   head.weight.assign(full(head.weight.shape(), 3e38));
-  Trainer trainer(task.params, task.optimizer, {.steps = 1, .quiet = true});
+  train::SGD sgd(task.params);
+  Trainer trainer(task.params, sgd, {.steps = 1, .quiet = true});
   const auto next = [&](int64_t) { return Step{[&head] { return head(ones({1, 4})).sum(); }}; };
-  CHECK_THROWS_WITH(trainer.run(
-                        next, [] { return train::Measurements{}; }, [] {}),
+  CHECK_THROWS_WITH(trainer.run({.next = next}),
                     Contains("the loss of step 1 is inf; first made by linear in decoder.head: the result (1, 2) has 0 "
                              "NaN and 2 infinities"));
 }
@@ -218,9 +227,258 @@ TEST_CASE("trainer: a gradient that is not finite stops with the op whose backwa
   const auto next = [&](int64_t) {
     return Step{[&] { return sqrt(task.linear(zeros({1, 4})) - task.linear(zeros({1, 4}))).sum(); }};
   };
-  CHECK_THROWS_WITH(trainer.run(
-                        next, [] { return train::Measurements{}; }, [] {}),
+  CHECK_THROWS_WITH(trainer.run({.next = next}),
                     Contains("the gradient norm of step 1 is") && Contains("sqrt: its gradient 0"));
+}
+
+TEST_CASE("trainer: four small batches make the step of one large one", "[trainer]") {
+  const auto trained = [](int64_t accumulate, int64_t rows) {
+    Task task;
+    task.params.zero_grad();
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 5, .lr = train::constant(1e-2), .clip_norm = 1, .accumulate = accumulate, .quiet = true});
+    const Tensor data = randn({40, 4}, task.rng);
+    std::vector<int64_t> numbers;
+    trainer.run({.next = [&](int64_t number) {
+      numbers.push_back(number);
+      const Tensor x = data(slice(number * rows, (number + 1) * rows));
+      return Step{[&task, x] { return mse_loss(task.linear(x), x.sum(-1, true)); }, rows};
+    }});
+    CHECK(numbers.size() == static_cast<size_t>(5 * accumulate));
+    CHECK(numbers.back() == 5 * accumulate - 1);
+    return task.values();
+  };
+  constexpr double kRounding = 1e-6;  // sums of 8 products in f32, in another order
+  const auto whole = trained(1, 8), parts = trained(4, 2);
+  for (size_t i = 0; i < whole.size(); ++i) CHECK(parts[i] == Approx(whole[i]).margin(kRounding));
+}
+
+TEST_CASE("trainer: accumulated batches of unequal sizes count by their tokens", "[trainer]") {
+  const auto gradient = [](const std::vector<int64_t>& sizes) {
+    Task task;
+    train::SGD sgd(task.params, {.lr = 1});
+    const Tensor data = randn({8, 4}, task.rng);
+    int64_t first = 0;
+    Trainer trainer(task.params, sgd,
+                    {.steps = 1, .lr = train::constant(1), .accumulate = std::ssize(sizes), .quiet = true});
+    trainer.run({.next = [&](int64_t i) {
+      const int64_t rows = sizes[static_cast<size_t>(i)];
+      const Tensor x = data(slice(first, first + rows));
+      first += rows;
+      return Step{[&task, x] { return mse_loss(task.linear(x), x.sum(-1, true)); }, rows};
+    }});
+    return task.values();
+  };
+  const auto whole = gradient({8}), parts = gradient({6, 2});
+  for (size_t i = 0; i < whole.size(); ++i) CHECK(parts[i] == Approx(whole[i]).margin(1e-5));
+}
+
+TEST_CASE("trainer: two optimisers share a model, keep their proportion of the rate, and resume", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  struct Two : Task {
+    train::AdamW weights{params, {.lr = 1e-2}, {{"*.bias", {.skip = true}}}};
+    train::SGD biases{params, {.lr = 5e-2, .momentum = 0.9}, {{"*.weight", {.skip = true}}}};
+    TrainingReport go(const std::filesystem::path& into, bool resume, int64_t cut) {
+      Trainer trainer(
+          params, {weights, biases},
+          {.steps = 20, .lr = [](int64_t i) { return 1e-2 / double(i + 1); }, .directory = into, .quiet = true});
+      if (resume) trainer.resume();
+      return trainer.run({.next = [&](int64_t i) {
+        if (i == cut) std::raise(SIGINT);
+        return batch();
+      }});
+    }
+  } through, cut, resumed;
+  through.go({}, false, -1);
+  CHECK(through.biases.lr() == Approx(5 * through.weights.lr()));
+  CHECK(cut.go(directory.path(), false, 7).ended == train::Ended::interrupted);
+  resumed.go(directory.path(), true, -1);
+  CHECK(resumed.values() == through.values());
+  CHECK(through.weights.names() == std::vector<std::string>{"linear.weight"});
+}
+
+TEST_CASE("trainer: a parameter belongs to one optimiser", "[trainer]") {
+  Task task;
+  train::SGD biases(task.params, {.lr = 1}, {{"*.weight", {.skip = true}}});
+  CHECK_THROWS_WITH(Trainer(task.params, {task.optimizer, biases}, {}),
+                    Contains("'linear.bias' is updated by optimisers 0 and 1; need a group with .skip in one of them"));
+  CHECK_THROWS_WITH(Trainer(task.params, biases, {}), Contains("'linear.weight' is updated by no optimiser"));
+  CHECK_THROWS_WITH(train::SGD(task.params, {}, {{"*", {.skip = true}}}), Contains("skip all 2 parameters"));
+  train::AdamW still(task.params, {.lr = 0}, {{"*.bias", {.skip = true}}});
+  CHECK_THROWS_WITH(Trainer(task.params, {still, biases}, {}), Contains("lr is 0"));
+}
+
+TEST_CASE("ema: the average follows its formula, is what is evaluated and saved, and resumes", "[trainer][ema]") {
+  const tests::TemporaryDirectory directory;
+  struct Averaged : Task {
+    std::vector<std::vector<double>> each, averages;
+    TrainingReport go(const std::filesystem::path& into, bool resume, int64_t cut) {
+      Trainer trainer(params, optimizer,
+                      {.steps = 20,
+                       .lr = train::constant(1e-2),
+                       .ema = 0.9,
+                       .evaluate_every = 5,
+                       .directory = into,
+                       .quiet = true});
+      if (resume) trainer.resume();
+      return trainer.run({.next =
+                              [&](int64_t i) {
+                                if (i == cut) std::raise(SIGINT);
+                                return batch();
+                              },
+                          .evaluate = {[&](const auto&) -> train::Measurements {
+                            averages.push_back(values());
+                            return {{"val_loss", values()[0]}};
+                          }},
+                          .save = [&](const auto&) { averages.push_back(values()); },
+                          .on_step = [&](train::Moment&) { each.push_back(values()); }});
+    }
+  } through, cut, resumed;
+  auto average = through.values();
+  through.go({}, false, -1);
+  REQUIRE(through.each.size() == 20);
+  for (size_t n = 0; n < 20; ++n) {
+    const double decay = std::min(0.9, (2.0 + double(n)) / (11.0 + double(n)));
+    for (size_t i = 0; i < average.size(); ++i) average[i] += (1 - decay) * (through.each[n][i] - average[i]);
+  }
+  CHECK(through.averages.back() != through.each.back());
+  for (size_t i = 0; i < average.size(); ++i) CHECK(through.averages.back()[i] == Approx(average[i]).epsilon(1e-5));
+  CHECK(through.values() == through.each.back());  // the weights are back after each use
+  CHECK(cut.go(directory.path(), false, 12).ended == train::Ended::interrupted);
+  {
+    Task without;
+    without.directory = directory.path();
+    CHECK_THROWS_WITH(without.run(true), Contains("has an average of the weights, and ema is 0"));
+  }
+  resumed.go(directory.path(), true, -1);
+  CHECK(resumed.averages.back() == through.averages.back());
+}
+
+TEST_CASE("trainer: callbacks are given all there is, and may end the run", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  Task task;
+  Trainer trainer(task.params, task.optimizer,
+                  {.steps = 40,
+                   .lr = train::constant(1e-2),
+                   .evaluate_every = 4,
+                   .sample_every = 3,
+                   .save_every = 5,
+                   .directory = directory.path(),
+                   .quiet = true});
+  std::vector<int64_t> steps, evaluated, saved, samples;
+  int64_t now = 0;
+  const TrainingReport report =
+      trainer.run({.next = [&](int64_t) { return task.batch(); },
+                   .evaluate = {[&](const auto&) -> train::Measurements {
+                                  return {{"val_loss", double(10 - now)}};
+                                },
+                                8},
+                   .save = [&](const auto&) {},
+                   .sample =
+                       [&] {
+                         samples.push_back(now);
+                         return std::string("a sample");
+                       },
+                   .on_step =
+                       [&](train::Moment& m) {
+                         steps.push_back(now = m.step);
+                         CHECK(m.grad_norm > 0);
+                         CHECK(m.lr == 1e-2);
+                         CHECK(m.tokens == 8.0 * double(m.step));
+                         CHECK(m.seconds > 0);
+                         CHECK(m.peak_share > 0);
+                         CHECK(&m.params == &task.params);
+                         m.stop = m.step == 12;
+                       },
+                   .on_evaluate =
+                       [&](train::Moment& m) {
+                         evaluated.push_back(m.step);
+                         CHECK(m.evaluation == train::Measurements{{"val_loss", double(10 - m.step)}});
+                         CHECK(m.best == double(10 - m.step));
+                       },
+                   .on_save =
+                       [&](train::Moment& m) {
+                         if (m.saved == directory.path()) saved.push_back(m.step);
+                       }});
+  CHECK(steps.back() == 12);
+  CHECK(evaluated == std::vector<int64_t>{4, 8, 12});
+  CHECK(samples == std::vector<int64_t>{3, 6, 9, 12});
+  CHECK(saved == std::vector<int64_t>{4, 5, 8, 10, 12});
+  CHECK(report.ended == train::Ended::by_callback);
+}
+
+TEST_CASE("trainer: stops when evaluations no longer fall, and best/ keeps the model of the lowest", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  const auto go = [&](const std::filesystem::path& into, bool resume, int64_t cut) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 40,
+                     .lr = train::constant(1e-2),
+                     .evaluate_every = 2,
+                     .patience = 3,
+                     .directory = into,
+                     .quiet = true});
+    if (resume) trainer.resume();
+    int64_t step = 0;
+    return trainer.run({.next =
+                            [&](int64_t i) {
+                              if (i == cut) std::raise(SIGINT);
+                              return task.batch();
+                            },
+                        .evaluate = {[&](const auto&) -> train::Measurements {
+                          return {{"val_loss", std::abs(double(step - 6))}};
+                        }},
+                        .evaluate_all = {[&](const auto&) -> train::Measurements {
+                          return {{"val_loss", 0.25}};
+                        }},
+                        .save = [&](const auto& into_there) { task.params.save(into_there / "weights"); },
+                        .on_step = [&](train::Moment& m) { step = m.step; }});
+  };
+  const TrainingReport report = go(directory / "", false, -1);
+  CHECK(report.steps == 12);
+  CHECK(report.best_step == 6);
+  CHECK(report.ended == train::Ended::out_of_patience);
+  CHECK(report.evaluation == train::Measurements{{"val_loss", 0.25}});
+  CHECK(metrics_in(directory.path()).back() == nlohmann::json{{"step", 12}, {"val_loss_all", 0.25}});
+  CHECK_FALSE(std::filesystem::exists(directory / "training.safetensors"));
+  const tests::TemporaryDirectory cut;
+  CHECK(go(cut.path(), false, 8).ended == train::Ended::interrupted);
+  CHECK(go(cut.path(), true, -1).steps == 12);
+  for (const char* file : {"metrics.jsonl", "weights", "best/weights"})
+    CHECK(tests::content_of(cut / file) == tests::content_of(directory / file));
+  CHECK(tests::content_of(cut / "weights") != tests::content_of(cut / "best/weights"));
+}
+
+TEST_CASE("trainer: a time limit saves and returns, and the run goes on with the same bits", "[trainer]") {
+  const tests::TemporaryDirectory whole, cut;
+  const auto go = [&](const std::filesystem::path& into, bool resume, double limit) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 30,
+                     .lr = train::constant(1e-2),
+                     .evaluate_every = 10,
+                     .log_every = 3,
+                     .time_limit = limit,
+                     .directory = into,
+                     .quiet = true});
+    if (resume) trainer.resume();
+    return trainer.run({.next = [&](int64_t) { return task.batch(); },
+                        .evaluate = {[&](const auto&) -> train::Measurements {
+                          return {{"val_loss", task.values()[0]}};
+                        }},
+                        .save = [&](const auto& there) { task.params.save(there / "weights"); }});
+  };
+  go(whole.path(), false, 0);
+  int64_t runs = 1;
+  TrainingReport report = go(cut.path(), false, 1e-9);
+  for (; report.ended == train::Ended::out_of_time && runs < 30; ++runs) {
+    CHECK(report.steps == runs);
+    CHECK_FALSE(report.evaluation.empty());  // it is told, though not written to the metrics
+    report = go(cut.path(), true, 1e-9);
+  }
+  CHECK(report.ended == train::Ended::all_steps);
+  for (const char* file : {"metrics.jsonl", "weights", "best/weights"})
+    CHECK(tests::content_of(cut / file) == tests::content_of(whole / file));
 }
 
 TEST_CASE("trainer: options that make no sense, and resuming nothing, are refused", "[trainer]") {
@@ -230,6 +488,13 @@ TEST_CASE("trainer: options that make no sense, and resuming nothing, are refuse
   CHECK_THROWS_AS(Trainer(task.params, task.optimizer, {.clip_norm = NAN}), ValueError);
   CHECK_THROWS_AS(Trainer(task.params, task.optimizer, {.evaluate_every = 0}), ValueError);
   CHECK_THROWS_AS(Trainer(task.params, task.optimizer, {.save_every = 0}), ValueError);
+  CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.accumulate = 0}),
+                    Contains("accumulate is 0; need at least 1"));
+  CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.sample_every = 0}), Contains("sample_every is 0"));
+  CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.log_every = 0}), Contains("log_every is 0"));
+  CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.patience = -1}), Contains("patience is -1"));
+  CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.time_limit = NAN}), Contains("time_limit is nan"));
+  CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.ema = 1}), Contains("decay is 1; need a number above 0"));
   task.directory = directory.path();
   CHECK_THROWS_WITH(task.run(true), Contains("training.safetensors") && Contains("does not exist"));
 }

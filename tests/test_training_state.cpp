@@ -114,8 +114,8 @@ TEST_CASE("training state: a run that is saved and resumed ends with the same bi
   train::AdamW a(through.params), b(resumed.params);
   for (int i = 0; i < 3; ++i) through.step(a);
   randn({1}, through.rng);  // leaves half of a pair of normals in the generator
-  train::save_training(directory / "state", through.params, a, through.rng, 3);
-  CHECK(train::load_training(directory / "state", resumed.params, b, resumed.rng) == 3);
+  train::save_training(directory / "state", through.params, a, through.rng, {.step = 3});
+  CHECK(train::load_training(directory / "state", resumed.params, b, resumed.rng).step == 3);
   CHECK(randn({1}, resumed.rng).item<double>() == randn({1}, through.rng).item<double>());
   for (int i = 0; i < 3; ++i) {
     through.step(a);
@@ -131,7 +131,7 @@ TEST_CASE("training state: one of another optimiser, model or generator is refus
   train::AdamW adam(saved.params), mine(model.params);
   saved.step(adam);
   model.step(mine);
-  train::save_training(directory / "state", saved.params, adam, saved.rng, 1);
+  train::save_training(directory / "state", saved.params, adam, saved.rng, {.step = 1});
   train::SGD sgd(model.params);
   const auto moments = [&] {
     std::vector<double> all;

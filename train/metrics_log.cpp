@@ -13,19 +13,41 @@
 namespace heed::train {
 namespace {
 
+constexpr const char* kStep = "step";
+
+/// f(line, JSON object, step) for each line that has a step.
+template <class F>
+void each_line(const std::filesystem::path& path, F f) {
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    const Json json = parse_json(line);
+    const auto step = json.is_object() ? json.find(kStep) : json.end();
+    if (step != json.end() && step->is_number_integer()) f(line, json, step->template get<int64_t>());
+  }
+}
+
 /// The lines of steps 1 .. keep of an earlier run.
 std::string kept_lines(const std::filesystem::path& path, int64_t keep) {
   std::string kept;
-  std::ifstream in(path);
-  for (std::string line; keep > 0 && std::getline(in, line);) {
-    const Json json = parse_json(line);
-    const auto step = json.is_object() ? json.find("step") : json.end();
-    if (step != json.end() && step->is_number_integer() && step->get<int64_t>() <= keep) kept += line + "\n";
-  }
+  if (keep > 0)
+    each_line(path, [&](const std::string& line, const Json&, int64_t step) {
+      if (step <= keep) kept += line + "\n";
+    });
   return kept;
 }
 
 }  // namespace
+
+std::vector<std::pair<int64_t, Measurements>> read_metrics(const std::filesystem::path& path) {
+  std::vector<std::pair<int64_t, Measurements>> lines;
+  each_line(path, [&](const std::string&, const Json& json, int64_t step) {
+    Measurements numbers;
+    for (const auto& [name, number] : json.items())
+      if (name != kStep && number.is_number()) numbers.emplace_back(name, number.get<double>());
+    lines.emplace_back(step, std::move(numbers));
+  });
+  return lines;
+}
 
 MetricsLog::MetricsLog(std::filesystem::path path, int64_t keep, Loc loc) : path_(std::move(path)), where_(loc) {
   write_file(path_, kept_lines(path_, keep), loc);
@@ -40,7 +62,7 @@ MetricsLog::~MetricsLog() {
 }
 
 void MetricsLog::write(int64_t step, const Measurements& numbers) {
-  Json json = {{"step", step}};
+  Json json = {{kStep, step}};
   for (const auto& [name, number] : numbers) json[name] = number;
   const std::string line = dump_json(json) + "\n";
   const off_t before = ::lseek(descriptor_, 0, SEEK_END);

@@ -1,4 +1,4 @@
-// metrics.jsonl: one JSON object a line, as training goes.
+// One JSON object a line, as training goes: metrics.jsonl, and times.jsonl.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,12 @@ namespace heed::train {
 
 /// Named numbers, in order.
 using Measurements = std::vector<std::pair<std::string, double>>;
+
+/// Ends the names of what was measured on everything, at the end of a run.
+constexpr const char* kOfAll = "_all";
+
+/// The lines of a file, each a step and its numbers in order; those that are no such lines, and null, are left out.
+std::vector<std::pair<int64_t, Measurements>> read_metrics(const std::filesystem::path& path);
 
 /// Appends lines, each whole or not at all.
 class MetricsLog {

@@ -94,6 +94,7 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
       own = &groups[i];
       used[i] = true;
     }
+    if (own && own->options.skip) continue;
     GroupOptions options = defaults(parameter, own ? own->options : GroupOptions{});
     check_numbers(op, options, "");
     if (own) options = overridden(op, options, *own);
@@ -102,11 +103,12 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
       started.emplace_back(moment, full(parameter.shape(), start, parameter.dtype()));
     slots_.push_back({key, parameter, options, std::move(started), 0});
   }
-  if (slots_.empty()) fail<ValueError>(op, "there are no parameters; need the model built before its optimizer");
+  if (params.size() == 0) fail<ValueError>(op, "there are no parameters; need the model built before its optimizer");
   for (size_t i = 0; i < groups.size(); ++i)
     if (!used[i])
       fail<ValueError>(op, "the group \"{}\" fits none of the {} parameters; need a pattern of names such as '{}'",
-                       groups[i].pattern, slots_.size(), slots_[0].name);
+                       groups[i].pattern, params.size(), params.begin()->first);
+  if (slots_.empty()) fail<ValueError>(op, "its groups skip all {} parameters; need one left to update", params.size());
 }
 
 void Optimizer::step(double grad_scale, Loc loc) {
@@ -157,8 +159,13 @@ NamedTensors Optimizer::state() const {
   return state;
 }
 
-void Optimizer::load_state(const NamedTensors& state, Loc loc) {
-  const NoGrad no_grad;
+std::vector<std::string> Optimizer::names() const {
+  std::vector<std::string> names;
+  for (const Slot& slot : slots_) names.push_back(slot.name);
+  return names;
+}
+
+void Optimizer::check_state(const NamedTensors& state, Loc loc) const {
   const Op op{name_, loc};
   const NamedTensors own = this->state();
   std::map<std::string, Tensor> given(state.begin(), state.end());
@@ -173,11 +180,16 @@ void Optimizer::load_state(const NamedTensors& state, Loc loc) {
   }
   if (given.size() > own.size())
     fail<ValueError>(op, "the state has {} tensors; need the {} of this optimizer and model", given.size(), own.size());
+}
 
-  const std::vector<int64_t> steps = given[kSteps].to_vector<int64_t>();
+void Optimizer::load_state(const NamedTensors& state, Loc loc) {
+  check_state(state, loc);
+  const NoGrad no_grad;
+  const std::map<std::string, Tensor> given(state.begin(), state.end());
+  const std::vector<int64_t> steps = given.at(kSteps).to_vector<int64_t>();
   for (size_t i = 0; i < slots_.size(); ++i) {
     slots_[i].steps = steps[i];
-    for (auto& [moment, value] : slots_[i].moments) value = given[moment + "." + slots_[i].name].clone();
+    for (auto& [moment, value] : slots_[i].moments) value = given.at(moment + "." + slots_[i].name).clone();
   }
 }
 

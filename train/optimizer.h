@@ -28,6 +28,7 @@ struct GroupOptions {
                         initial_accumulator_value = {};
   std::optional<bool> nesterov = {}, amsgrad = {}, centered = {};
   std::optional<bool> adam = {};  ///< of Muon: by AdamW, as embeddings and the output layer want it
+  bool skip = false;              ///< left to another optimiser: this one keeps and does nothing
   auto operator<=>(const GroupOptions&) const = default;
 };
 /// The parameters whose name, or a tied one's second name, fits a pattern: "*.bias", "h.[0-3].*", with *, ? and [...]
@@ -64,8 +65,12 @@ class Optimizer {
   /// (n), the updates of each parameter. They share memory with the optimiser: save or clone them before its next step.
   NamedTensors state() const;
   /// Throws ValueError naming a tensor that is missing or unexpected, ShapeError or DTypeError for one that does not
-  /// fit.
+  /// fit. check_state does nothing but that.
   void load_state(const NamedTensors& state, Loc loc = Loc::current());
+  void check_state(const NamedTensors& state, Loc loc = Loc::current()) const;
+
+  /// The names of the parameters that it updates.
+  std::vector<std::string> names() const;
 
  protected:
   struct Slot {
@@ -113,6 +118,12 @@ class Optimizer {
  private:
   double lr_, first_lr_;
   std::vector<Slot> slots_;
+};
+
+/// Any number of optimisers, each of parameters of its own: `{matrices, rest}`. They must outlive this.
+struct Optimizers : std::vector<std::reference_wrapper<Optimizer>> {
+  Optimizers(Optimizer& one) : vector{one} {}
+  Optimizers(std::initializer_list<std::reference_wrapper<Optimizer>> all) : vector(all) {}
 };
 
 struct SGDOptions {

@@ -16,16 +16,17 @@ constexpr int64_t kMostAngles = 100'000'000;  // in the table of rotary position
 bool is_old(const ModelConfig& config) { return config.has("model"); }
 
 Json to_json(const GptTraining& t) {
-  return {{"text", t.text},
-          {"text_name", t.text_name},
-          {"characters", t.characters},
-          {"text_hash", t.text_hash},
-          {"steps", t.steps},
-          {"batch", t.batch},
-          {"evaluate_every", t.evaluate_every},
-          {"lr", t.lr},
-          {"optimizer", t.optimizer},
-          {"seed", t.seed}};
+  Json json = {{"text", t.text},
+               {"text_name", t.text_name},
+               {"characters", t.characters},
+               {"text_hash", t.text_hash},
+               {"steps", t.steps},
+               {"batch", t.batch},
+               {"lr", t.lr},
+               {"optimizer", t.optimizer},
+               {"seed", t.seed}};
+  t.rules.write(json);
+  return json;
 }
 
 void write_json(const std::filesystem::path& file, const Json& json) { write_file(file, dump_json(json, 2) + "\n"); }
@@ -149,10 +150,10 @@ GptTraining read_gpt_training(const ModelConfig& config) {
           .text_hash = t.has("text_hash") ? t.text("text_hash") : "",
           .steps = t.integer("steps", 0, kCount),
           .batch = t.integer("batch", 1, kMostSize),
-          .evaluate_every = t.integer("evaluate_every", 1, kCount),
           .lr = t.number("lr", 0, 1e9),
           .optimizer = t.has("optimizer") && t.choice("optimizer", {"adamw", "muon"}) == 1 ? "muon" : "adamw",
-          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount))};
+          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount)),
+          .rules = RunRules::read(t, {})};
 }
 
 SavedModel::SavedModel(const std::filesystem::path& directory) : SavedModel(directory, ModelConfig::read(directory)) {}

@@ -10,6 +10,7 @@
 #include <heed/nn/parameters_file.h>
 #include <heed/tensor/random.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
+#include <heed/train/run_rules.h>
 
 namespace heed::train {
 
@@ -21,10 +22,11 @@ struct GptTraining {
   std::string text_name;   ///< what to call it
   int64_t characters = 0;  ///< bytes of the text
   std::string text_hash;   ///< of the text, to notice a change; old directories have none
-  int64_t steps = 2000, batch = 12, evaluate_every = 500;
+  int64_t steps = 2000, batch = 12;
   double lr = 1e-3;
   std::string optimizer = "adamw";
   uint64_t seed = 1337;
+  RunRules rules = {};
 };
 
 /// Writes DIRECTORY as transformers write it: config.json, generation_config.json and model.safetensors of the family

@@ -71,13 +71,15 @@ int64_t fewest_numbers(const models::TransformerConfig& c) {
 TranslatorTraining read_training(const ModelConfig& config) {
   constexpr int64_t kCount = int64_t{1} << 53;
   const ModelConfig t = config.at("training");
+  const int64_t steps = t.integer("steps", 0, kCount);
   return {.pairs = t.text("pairs"),
           .pair_count = t.integer("pair_count", 1, kCount),
           .pairs_hash = t.has("pairs_hash") ? t.text("pairs_hash") : "",
           .arch = static_cast<Arch>(t.choice("arch", arch_names())),
           .cell = cell_at(t.choice("cell", cell_names())),
-          .steps = t.integer("steps", 0, kCount),
-          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount))};
+          .steps = steps,
+          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount)),
+          .rules = RunRules::read(t, {.evaluate_every = default_evaluate_every(steps)})};
 }
 
 }  // namespace
@@ -104,13 +106,14 @@ std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& di
 }
 
 void SavedTranslator::save(const std::filesystem::path& directory) const {
-  const Json training = {{"pairs", training_.pairs},
-                         {"pair_count", training_.pair_count},
-                         {"pairs_hash", training_.pairs_hash},
-                         {"arch", arch_names()[static_cast<size_t>(training_.arch)]},
-                         {"cell", name_of_cell(training_.cell)},
-                         {"steps", training_.steps},
-                         {"seed", training_.seed}};
+  Json training = {{"pairs", training_.pairs},
+                   {"pair_count", training_.pair_count},
+                   {"pairs_hash", training_.pairs_hash},
+                   {"arch", arch_names()[static_cast<size_t>(training_.arch)]},
+                   {"cell", name_of_cell(training_.cell)},
+                   {"steps", training_.steps},
+                   {"seed", training_.seed}};
+  training_.rules.write(training);
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},

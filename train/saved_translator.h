@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include <heed/train/run_rules.h>
 #include <heed/train/show/page.h>
 #include <heed/train/translator.h>
 
@@ -19,6 +20,7 @@ struct TranslatorTraining {
   nn::Cell cell = nn::Cell::gru;
   int64_t steps = 0;
   uint64_t seed = 1337;
+  RunRules rules = {};
 };
 
 class SavedTranslator : public Translator {

@@ -3,27 +3,36 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <numeric>
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
+#include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/random.h>
 #include <heed/train/clip.h>
 #include <heed/train/interrupt.h>
+#include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
 #include <heed/train/training_state.h>
 
 namespace heed::train {
 namespace {
 
-constexpr size_t kAveraged = 100;  // steps whose mean loss is the training loss
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kAveraged = 100;  // steps whose mean loss is the training loss
 constexpr const char* kStateFile = "training.safetensors";
 constexpr const char* kMetricsFile = "metrics.jsonl";
+constexpr const char* kTimesFile = "times.jsonl";
+constexpr const char* kBest = "best";
+constexpr const char* kLosses = "losses";    // in the state: of the last steps
+constexpr const char* kNumbers = "numbers";  // in the state: best, best_step, evaluations since, seconds, tokens
+constexpr const char* kEma = "ema.";         // in the state: before the names of the averages
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// "val_loss 1.9100, bleu 0.9312"
 std::string described(const Measurements& numbers) {
@@ -32,137 +41,391 @@ std::string described(const Measurements& numbers) {
   return text;
 }
 
+/// What one product alone reaches: the most FLOP a second of four of two square matrices, large enough for all threads
+/// (2 GFLOP each; together a fortieth of a second on two cores).
+double product_peak(DType dtype) {
+  constexpr int64_t kSize = 1024;
+  const NoGrad no_grad;
+  const Tensor a = ones({kSize, kSize}, dtype), b = ones({kSize, kSize}, dtype);
+  double best = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto start = Clock::now();
+    kernels::matmul(a, b);
+    best = std::max(best, 2.0 * kSize * kSize * kSize / seconds_since(start));
+  }
+  return best;
+}
+
+/// How long something that comes again takes.
+struct Cost {
+  double seconds = 0, guess = 0;  // of all so far; of one that has never been
+  int64_t count = 0;
+  double mean() const { return count > 0 ? seconds / static_cast<double>(count) : guess; }
+};
+
+/// The losses of a run's metrics as a picture of so many columns; empty if there are not two of them.
+std::string loss_curve(const std::filesystem::path& metrics, int columns) {
+  Series training{"training", {}, {}}, evaluation{"evaluation", {}, {}};
+  for (const auto& [step, numbers] : read_metrics(metrics)) {
+    if (numbers.empty() || numbers[0].first.ends_with(kOfAll)) continue;
+    Series& series = numbers[0].first == "loss" ? training : evaluation;
+    series.x.push_back(static_cast<double>(step));
+    series.y.push_back(numbers[0].second);
+  }
+  LineChart chart{"", "step", "loss", {}};
+  for (const Series& series : {training, evaluation})
+    if (series.x.size() > 1) chart.series.push_back(series);
+  return chart.series.empty() ? "" : text(chart, columns, 12);
+}
+
 }  // namespace
 
-/// What one call of run() keeps count of.
+/// What one call of run() works with.
 struct Trainer::Session {
-  explicit Session(const Trainer& trainer) : first(trainer.done_) {
-    if (!trainer.options_.directory.empty())
-      log = std::make_unique<MetricsLog>(trainer.options_.directory / kMetricsFile, first);
-    if (!trainer.options_.quiet) progress = std::make_unique<Progress>(trainer.options_.steps, first);
+  Session(Trainer& trainer, const Work& given) : t(trainer), now(trainer.now_), options(trainer.options_), work(given) {
+    if (!options.directory.empty()) {
+      log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first);
+      times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first);
+      peak = product_peak(t.params_.dtype());
+    }
+    if (!options.quiet) progress = std::make_unique<Progress>(options.steps);
   }
 
-  void add(double loss, int64_t step_tokens) {
-    losses.push_back(loss);
-    tokens += step_tokens;
+  bool over() const {
+    return now.step >= options.steps || now.stop || (options.patience > 0 && t.worse_ >= options.patience);
   }
-  double mean_loss(size_t last) const {
-    const size_t count = std::min(last, losses.size());
-    return count == 0 ? 0
-                      : std::accumulate(losses.end() - static_cast<ptrdiff_t>(count), losses.end(), 0.0) /
-                            static_cast<double>(count);
+  bool out_of_time() const {  // a step is always made, so that resumed runs end
+    return options.time_limit > 0 && steps.count > 0 && seconds_since(start) >= options.time_limit;
   }
-  double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0; }
-  void write(int64_t step, const Measurements& numbers) {
-    if (log) log->write(step, numbers);
+  bool due(int64_t every) const { return now.step % every == 0 && !over(); }
+
+  void step() {
+    const auto began = Clock::now();
+    const int64_t flops_before = kernels::flops();
+    std::vector<Step> batches;
+    for (int64_t i = 0; i < options.accumulate; ++i) batches.push_back(work.next(now.step * options.accumulate + i));
+    now.lr = options.lr(now.step);
+    for (size_t i = 0; i < t.optimizers_.size(); ++i) t.optimizers_[i].get().set_lr(now.lr * t.shares_[i]);
+    now.loss = t.update(batches);
+    if (t.ema_) t.ema_->update();
+    ++now.step;
+    t.losses_.push_back(now.loss);
+    now.mean_loss = t.mean_loss(kAveraged);
+    for (const Step& batch : batches) now.tokens += static_cast<double>(batch.tokens);
+    const double seconds = seconds_since(began);
+    now.seconds += seconds;
+    steps.seconds += seconds;
+    ++steps.count;
+    flops += static_cast<double>(kernels::flops() - flops_before);
+    if (peak > 0) now.peak_share = flops / steps.seconds / peak;
+    show();
+    if (work.on_step) work.on_step(now);
   }
-  Measurements evaluate(int64_t step, const std::function<Measurements()>& evaluation) {
+
+  void log() {
+    write(
+        log_file,
+        {{"loss", t.mean_loss(static_cast<size_t>(options.log_every))}, {"lr", now.lr}, {"grad_norm", now.grad_norm}});
+    write(times_file, {{"ms_per_step", 1e3 * steps.mean()},
+                       {"tokens_per_s", now.tokens_per_second()},
+                       {"sgemm_share", now.peak_share},
+                       {"seconds", now.seconds}});
+  }
+
+  /// Measures, and keeps the model if no other was better.
+  void evaluate() {
+    if (evaluated == now.step || !work.evaluate.measure) return;
+    evaluated = now.step;
+    now.evaluation = measured(work.evaluate, evaluation, "evaluating");
+    write(log_file, now.evaluation);
+    note(fmt::format("step {}: {}", now.step, described(now.evaluation)));
+    ++t.worse_;
+    if (!now.evaluation.empty() && now.evaluation[0].second < now.best) {
+      now.best = now.evaluation[0].second;
+      now.best_step = now.step;
+      t.worse_ = 0;
+      if (!options.directory.empty() && work.save) {
+        std::filesystem::create_directories(options.directory / kBest);
+        write_model(options.directory / kBest);
+      }
+    }
+    if (work.on_evaluate) work.on_evaluate(now);
+  }
+
+  void sample() {
+    if (sampled == now.step || !work.sample) return;
+    sampled = now.step;
+    const Timed timed(sampling);
     const NoGrad no_grad;
     const nn::EvalMode eval;
-    const Measurements numbers = evaluation();
-    write(step, numbers);
-    if (progress) progress->note(fmt::format("step {}: {}", step, described(numbers)));
-    return numbers;
+    const UseAverage average(ema());
+    note(fmt::format("sample of step {}:\n{}", now.step, work.sample()));
   }
 
-  int64_t first, tokens = 0;
-  double seconds = 0;
-  std::vector<double> losses;  // of each step
-  std::unique_ptr<MetricsLog> log;
+  /// The model and what resume() needs.
+  void save() {
+    if (saved == now.step) return;
+    saved = now.step;
+    const Timed timed(saving);
+    if (now.best_step == 0 && !options.directory.empty())
+      std::filesystem::remove_all(options.directory / kBest);  // of a run that was overwritten
+    write_model(options.directory);
+    t.save_state();
+  }
+
+  TrainingReport end(bool interrupted) {
+    TrainingReport report{.steps = now.step, .train_loss = now.mean_loss};
+    if (!over()) {
+      save();
+      report.ended = interrupted ? Ended::interrupted : Ended::out_of_time;
+    } else {
+      report.ended = now.step >= options.steps ? Ended::all_steps
+                     : now.stop                ? Ended::by_callback
+                                               : Ended::out_of_patience;
+      evaluate();
+    }
+    if (!interrupted || over()) {
+      report.evaluation = now.evaluation;
+      if (work.evaluate_all.measure) {
+        report.evaluation = measured(work.evaluate_all, whole_evaluation, "evaluating all");
+        if (over()) write(log_file, suffixed(report.evaluation));
+      } else if (report.evaluation.empty() && work.evaluate.measure) {
+        report.evaluation = measured(work.evaluate, evaluation, "evaluating");
+      }
+      sample();
+      show_curve();
+    }
+    if (over()) {
+      write_model(options.directory);
+      if (!options.directory.empty())
+        std::filesystem::remove(options.directory / kStateFile);  // nothing is left to resume
+    }
+    report.seconds = now.seconds;
+    report.tokens_per_second = now.tokens_per_second();
+    report.best_step = now.best_step;
+    report.losses.assign(t.losses_.begin() + restored, t.losses_.end());
+    return report;
+  }
+
+ private:
+  /// Adds what it lived to a cost.
+  struct Timed {
+    explicit Timed(Cost& c) : cost(c) {}
+    ~Timed() { cost.seconds += seconds_since(began), ++cost.count; }
+    Cost& cost;
+    Clock::time_point began = Clock::now();
+  };
+
+  Ema* ema() const { return t.ema_ ? &*t.ema_ : nullptr; }
+  void note(const std::string& text) {
+    if (progress) progress->note(text);
+  }
+  void write(const std::unique_ptr<MetricsLog>& file, const Measurements& numbers) {
+    if (file) file->write(now.step, numbers);
+  }
+  static Measurements suffixed(Measurements numbers) {
+    for (auto& [name, number] : numbers) name += kOfAll;
+    return numbers;
+  }
+  Measurements measured(const Evaluation& what, Cost& cost, const char* doing) {
+    const Timed timed(cost);
+    const NoGrad no_grad;
+    const nn::EvalMode eval;
+    const UseAverage average(ema());
+    return what.measure([&](double share) {
+      if (progress) show(fmt::format("{} {:.0f}%", doing, 100 * share), (1 - share) * cost.mean());
+    });
+  }
+  void write_model(const std::filesystem::path& directory) {
+    if (!work.save) return;
+    const UseAverage average(ema());
+    work.save(directory);
+    now.saved = directory;
+    if (work.on_save) work.on_save(now);
+  }
+
+  /// Draws the progress line; `doing` besides steps, which takes so many seconds yet.
+  void show(const std::string& doing = "", double doing_left = 0) {
+    if (!progress) return;
+    // Before the first evaluation: a forward pass takes a third of a step.
+    const double forward = now.tokens > 0 ? now.seconds / now.tokens / 3 : 0;
+    evaluation.guess = forward * static_cast<double>(work.evaluate.tokens);
+    whole_evaluation.guess = forward * static_cast<double>(work.evaluate_all.tokens);
+    const auto times_left = [&](int64_t every) {  // what is due at the very end comes in any case
+      return now.step < options.steps ? (options.steps - 1) / every - now.step / every + 1 : 0;
+    };
+    const auto left = [&](const Cost& cost, int64_t every) {
+      return cost.mean() * static_cast<double>(times_left(every));
+    };
+    double seconds = doing_left + left(steps, 1) + left(evaluation, options.evaluate_every) +
+                     left(saving, options.save_every) + left(sampling, options.sample_every) +
+                     (whole_evaluation.count == 0 && doing != "evaluating all" ? whole_evaluation.mean() : 0);
+    if (options.time_limit > 0) seconds = std::min(seconds, std::max(0.0, options.time_limit - seconds_since(start)));
+    progress->update(now.step, now.mean_loss, now.tokens_per_second(), seconds, doing);
+  }
+
+  void show_curve() {
+    if (!progress || options.directory.empty()) return;
+    const int width = progress->columns();
+    const std::string curve =
+        loss_curve(options.directory / kMetricsFile, width > 0 ? std::clamp(width - 1, 24, 100) : 72);
+    if (!curve.empty()) note(curve.substr(0, curve.size() - 1));
+  }
+
+  Trainer& t;
+  Moment& now;
+  const TrainerOptions& options;
+  const Work& work;
+  const int64_t first = now.step;
+  const ptrdiff_t restored = std::ssize(t.losses_);
+  const Clock::time_point start = Clock::now();
+  int64_t evaluated = 0, sampled = 0, saved = -1;  // the step of the last one
+  double peak = 0, flops = 0;
+  Cost steps, evaluation, whole_evaluation, saving, sampling;
+  std::unique_ptr<MetricsLog> log_file, times_file;
   std::unique_ptr<Progress> progress;
 };
 
-Trainer::Trainer(const nn::Parameters& params, Optimizer& optimizer, TrainerOptions options, Loc loc)
-    : params_(params), optimizer_(optimizer), options_(std::move(options)), where_(loc) {
+Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, TrainerOptions options, Loc loc)
+    : params_(params),
+      optimizers_(optimizers),
+      options_(std::move(options)),
+      where_(loc),
+      now_{.params = params_, .optimizers = optimizers_, .options = options_} {
   const Op op{"Trainer", loc};
-  if (options_.steps < 0) fail<ValueError>(op, "steps is {}; need at least 0", options_.steps);
-  if (options_.evaluate_every < 1 || options_.save_every < 1 || options_.log_every < 1)
-    fail<ValueError>(op, "evaluate_every is {}, save_every {} and log_every {}; need at least 1",
-                     options_.evaluate_every, options_.save_every, options_.log_every);
-  if (!(options_.clip_norm >= 0)) fail<ValueError>(op, "clip_norm is {}; need at least 0", options_.clip_norm);
+  const TrainerOptions& o = options_;
+  for (const auto& [name, count] : {std::pair("accumulate", o.accumulate),
+                                    {"evaluate_every", o.evaluate_every},
+                                    {"sample_every", o.sample_every},
+                                    {"save_every", o.save_every},
+                                    {"log_every", o.log_every}})
+    if (count < 1) fail<ValueError>(op, "{} is {}; need at least 1", name, count);
+  for (const auto& [name, number] : {std::pair("steps", static_cast<double>(o.steps)),
+                                     {"clip_norm", o.clip_norm},
+                                     {"patience", static_cast<double>(o.patience)},
+                                     {"time_limit", o.time_limit}})
+    if (!(number >= 0)) fail<ValueError>(op, "{} is {}; need at least 0", name, number);
+  if (optimizers_.empty()) fail<ValueError>(op, "there are no optimisers; need at least one");
+  std::map<std::string, size_t> updated_by;
+  for (size_t i = 0; i < optimizers_.size(); ++i) {
+    shares_.push_back(i == 0 ? 1 : optimizers_[i].get().lr() / optimizers_[0].get().lr());
+    if (!std::isfinite(shares_[i]))
+      fail<ValueError>(op, "the first optimiser's lr is 0, to which others keep their proportion; need one above 0");
+    for (const std::string& name : optimizers_[i].get().names())
+      if (const auto [other, fresh] = updated_by.try_emplace(name, i); !fresh)
+        fail<ValueError>(op, "'{}' is updated by optimisers {} and {}; need a group with .skip in one of them", name,
+                         other->second, i);
+  }
+  for (const auto& [name, parameter] : params_)
+    if (parameter.requires_grad() && !updated_by.contains(name))
+      fail<ValueError>(op, "'{}' is updated by no optimiser; need one for it, or the parameter frozen", name);
+  if (o.ema != 0) ema_.emplace(params_, o.ema, loc);
 }
 
 void Trainer::resume() {
-  done_ = load_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), where_);
+  const TrainingState state =
+      load_training(options_.directory / kStateFile, params_, optimizers_, params_.rng(), where_);
+  NamedTensors averages;
+  for (const auto& [name, x] : state.own) {
+    if (name == kLosses) losses_ = x.to_vector<double>();
+    else if (name.starts_with(kEma)) averages.emplace_back(name.substr(std::string_view(kEma).size()), x);
+    else if (name == kNumbers && x.numel() == 5) {
+      const std::vector<double> numbers = x.to_vector<double>();
+      now_.best = numbers[0];
+      now_.best_step = static_cast<int64_t>(numbers[1]);
+      worse_ = static_cast<int64_t>(numbers[2]);
+      now_.seconds = numbers[3];
+      now_.tokens = numbers[4];
+    }
+  }
+  if (ema_.has_value() == averages.empty())
+    fail<FileError>({"Trainer", where_}, "'{}' has {}; need the ema that the interrupted run had",
+                    (options_.directory / kStateFile).string(),
+                    averages.empty() ? "no average of the weights" : "an average of the weights, and ema is 0");
+  if (ema_) ema_->load_state(averages, where_);
+  now_.step = state.step;
+  now_.mean_loss = mean_loss(kAveraged);
 }
 
-TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std::function<Measurements()>& evaluate,
-                            const std::function<void()>& save) {
+TrainingReport Trainer::run(const Work& work) {
   const InterruptGuard interrupt;
-  Session session(*this);
-  while (done_ < options_.steps && !interrupt.requested()) {
-    const auto start = std::chrono::steady_clock::now();
-    const Step step = next(done_);
-    const double rate = options_.lr(done_);
-    optimizer_.set_lr(rate);
-    session.add(update(step), step.tokens);
-    ++done_;
-    session.seconds += seconds_since(start);
-
-    if (done_ % options_.log_every == 0)
-      session.write(done_, {{"loss", session.mean_loss(static_cast<size_t>(options_.log_every))},
-                            {"lr", rate},
-                            {"tokens_per_s", session.tokens_per_second()},
-                            {"seconds", session.seconds}});
-    if (session.progress)
-      session.progress->update(done_, session.mean_loss(kAveraged), session.tokens_per_second(), session.seconds);
-    if (done_ == options_.steps || interrupt.requested()) continue;
-    const bool evaluated = done_ % options_.evaluate_every == 0;
-    if (evaluated) session.evaluate(done_, evaluate);
-    if (evaluated || done_ % options_.save_every == 0) save_all(save);
+  Session session(*this, work);
+  while (!session.over() && !session.out_of_time() && !interrupt.requested()) {
+    session.step();  // draws batches; forward, backward, clip, update, average
+    if (now_.step % options_.log_every == 0) session.log();
+    const bool evaluates = session.due(options_.evaluate_every);
+    if (evaluates) session.evaluate();
+    if (session.due(options_.sample_every)) session.sample();
+    if (session.due(options_.save_every) || (evaluates && !session.over())) session.save();
   }
-  TrainingReport report{.steps = done_,
-                        .train_loss = session.mean_loss(kAveraged),
-                        .seconds = session.seconds,
-                        .tokens_per_second = session.tokens_per_second(),
-                        .interrupted = done_ < options_.steps,
-                        .losses = session.losses};
-  if (report.interrupted) {
-    save_all(save);
-    return report;
-  }
-  report.evaluation = session.evaluate(done_, evaluate);
-  save();
-  if (!options_.directory.empty())
-    std::filesystem::remove(options_.directory / kStateFile);  // nothing is left to resume
-  return report;
+  return session.end(interrupt.requested());
 }
 
-double Trainer::update(const Step& step) {
+/// Gradients of all batches, each by its share of the tokens, and one step of the optimisers. Returns the loss.
+double Trainer::update(const std::vector<Step>& batches) {
   const std::vector<int64_t> rng_before = params_.rng().state();
   const auto check = [&](const char* what, double value) {
-    if (!std::isfinite(value)) explain(step, rng_before, what, value);
+    if (!std::isfinite(value)) explain(batches, rng_before, what, value);
   };
-  const Tensor loss = step.loss();
-  const double value = loss.item<double>();
-  check("loss", value);
-  loss.backward();
-  const double norm = grad_norm(params_);
-  check("gradient norm", norm);
-  optimizer_.step(options_.clip_norm > 0 ? clip_scale(norm, options_.clip_norm) : 1);
-  optimizer_.zero_grad();
-  return value;
+  int64_t tokens = 0;
+  for (const Step& batch : batches) tokens += batch.tokens;
+  double mean = 0;
+  for (const Step& batch : batches) {
+    const double share = tokens > 0 ? static_cast<double>(batch.tokens) / static_cast<double>(tokens)
+                                    : 1 / static_cast<double>(batches.size());
+    const Tensor loss = batch.loss();
+    const double value = loss.item<double>();
+    check("loss", value);
+    (batches.size() == 1 ? loss : loss * share).backward();
+    mean += share * value;
+  }
+  now_.grad_norm = grad_norm(params_);
+  check("gradient norm", now_.grad_norm);
+  const double scale = options_.clip_norm > 0 ? clip_scale(now_.grad_norm, options_.clip_norm) : 1;
+  for (Optimizer& optimizer : optimizers_) optimizer.step(scale);
+  zero_grad();
+  return mean;
 }
 
 /// Runs the step again, from the same random numbers, with an eye on every op.
-void Trainer::explain(const Step& step, const std::vector<int64_t>& rng_before, const char* what, double value) {
-  optimizer_.zero_grad();
+void Trainer::explain(const std::vector<Step>& batches, const std::vector<int64_t>& rng_before, const char* what,
+                      double value) {
+  zero_grad();
   params_.rng().set_state(rng_before);
   std::string culprit = "no op made it twice";
   try {
     const DetectAnomaly detect;
-    step.loss().backward();
+    for (const Step& batch : batches) batch.loss().backward();
   } catch (const AnomalyError& error) {
     culprit = error.what();
   }
-  optimizer_.zero_grad();
-  fail<AnomalyError>({"train", where_}, "the {} of step {} is {}; first made by {}", what, done_ + 1, value, culprit);
+  zero_grad();
+  fail<AnomalyError>({"train", where_}, "the {} of step {} is {}; first made by {}", what, now_.step + 1, value,
+                     culprit);
 }
 
-void Trainer::save_all(const std::function<void()>& save) {
-  save();
-  if (!options_.directory.empty())
-    save_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), done_, where_);
+void Trainer::zero_grad() {
+  for (Optimizer& optimizer : optimizers_) optimizer.zero_grad();
+}
+
+double Trainer::mean_loss(size_t last) const {
+  const size_t count = std::min(last, losses_.size());
+  if (count == 0) return 0;
+  return std::accumulate(losses_.end() - static_cast<ptrdiff_t>(count), losses_.end(), 0.0) /
+         static_cast<double>(count);
+}
+
+void Trainer::save_state() const {
+  if (options_.directory.empty()) return;
+  const int64_t kept = std::min(std::ssize(losses_), std::max<int64_t>(kAveraged, options_.log_every));
+  const std::vector<double> losses(losses_.end() - kept, losses_.end());
+  const std::vector<double> numbers = {now_.best, static_cast<double>(now_.best_step), static_cast<double>(worse_),
+                                       now_.seconds, now_.tokens};
+  NamedTensors own{{kLosses, from_vector(losses, {kept})}, {kNumbers, from_vector(numbers, {5})}};
+  if (ema_)
+    for (const auto& [name, x] : ema_->state()) own.emplace_back(kEma + name, x);
+  save_training(options_.directory / kStateFile, params_, optimizers_, params_.rng(), {now_.step, std::move(own)},
+                where_);
 }
 
 }  // namespace heed::train

@@ -4,9 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <heed/nn/scope.h>
+#include <heed/train/ema.h>
 #include <heed/train/metrics_log.h>
 #include <heed/train/optimizer.h>
 #include <heed/train/schedule.h>
@@ -14,62 +18,129 @@
 namespace heed::train {
 
 struct TrainerOptions {
-  int64_t steps = 2000;                  ///< updates in all
-  Schedule lr = constant(1e-3);          ///< by step, from 0
-  double clip_norm = 0;                  ///< of all gradients together; 0: no clipping
-  int64_t evaluate_every = 500;          ///< steps; then the run is saved too
-  int64_t save_every = 100;              ///< steps between saves besides
-  int64_t log_every = 10;                ///< steps between lines of metrics.jsonl
-  std::filesystem::path directory = {};  ///< for metrics.jsonl and training.safetensors; empty: nothing is kept
+  int64_t steps = 2000;          ///< updates in all
+  Schedule lr = constant(1e-3);  ///< by step, from 0; of the first optimiser: others keep their proportion to it
+  double clip_norm = 0;          ///< of all gradients together; 0: no clipping
+  int64_t accumulate = 1;        ///< batches whose gradients make one step
+  double ema = 0;                ///< decay of the weights' average, which is evaluated and saved; 0: none
+  int64_t evaluate_every = 500;  ///< steps; then the run is saved too
+  int64_t sample_every = 500;    ///< steps
+  int64_t save_every = 100;      ///< steps between saves besides
+  int64_t log_every = 10;        ///< steps between lines of metrics.jsonl
+  int64_t patience = 0;          ///< evaluations in a row without a better one that end the run; 0: any number
+  double time_limit = 0;         ///< seconds after which run() saves and returns; 0: none
+  std::filesystem::path directory = {};  ///< for metrics, training.safetensors and best/; empty: nothing is kept
   bool quiet = false;                    ///< no progress line
 };
 
-/// One step's work, with its data already drawn: so that it can be run again.
+/// One batch's work, with its data already drawn: so that it can be run again.
 struct Step {
-  std::function<Tensor()> loss;  ///< forward: the scalar to minimise
-  int64_t tokens = 0;            ///< how many it trains on, for tokens a second
+  std::function<Tensor()> loss;  ///< forward: the scalar to minimise, a mean over the tokens
+  int64_t tokens = 0;            ///< how many it trains on, for tokens a second and its share of an accumulated step
 };
+
+/// To be told, from time to time, which share of a work is done.
+using Tell = std::function<void(double share)>;
+
+/// A measurement of the model, under NoGrad and EvalMode. The first number is the one to be low.
+struct Evaluation {
+  std::function<Measurements(const Tell& tell)> measure;
+  int64_t tokens = 0;  ///< how many it reads: the time left counts it before it has ever run
+};
+
+/// At most `count` of them, evenly spaced: a fixed sample, for evaluations on the way.
+template <class T>
+std::vector<T> spread(const std::vector<T>& all, int64_t count) {
+  const int64_t n = static_cast<int64_t>(all.size());
+  if (n <= count) return all;
+  std::vector<T> some;
+  for (int64_t i = 0; i < count; ++i) some.push_back(all[static_cast<size_t>(i * n / count)]);
+  return some;
+}
+
+/// A run at one moment: what callbacks are given.
+struct Moment {
+  const nn::Parameters& params;
+  const Optimizers& optimizers;
+  const TrainerOptions& options;
+  int64_t step = 0;           ///< done in all, those before a resume included
+  double loss = 0;            ///< of this step
+  double mean_loss = 0;       ///< of the last 100 steps, or of all if fewer
+  double lr = 0;              ///< of this step
+  double grad_norm = 0;       ///< of this step, before clipping
+  double seconds = 0;         ///< of all steps, without evaluations
+  double tokens = 0;          ///< of all steps
+  double peak_share = 0;      ///< the matrix products' FLOP a second as a share of what one product alone reaches
+  Measurements evaluation{};  ///< the last one
+  double best = std::numeric_limits<double>::infinity();  ///< the lowest first number of an evaluation
+  int64_t best_step = 0;                                  ///< when that was
+  std::filesystem::path saved{};  ///< of on_save: where the model was written, the directory or its best/
+  bool stop = false;              ///< a callback sets it to end the run after this step
+
+  double tokens_per_second() const { return seconds > 0 ? tokens / seconds : 0; }
+};
+
+/// What a run is made of. Only `next` has to be there.
+struct Work {
+  std::function<Step(int64_t batch)> next;  ///< draws the batch of that number, from 0; each step takes `accumulate`
+  Evaluation evaluate{};                    ///< every evaluate_every steps and at the end; may be of a fixed sample
+  Evaluation evaluate_all{};                ///< at the end besides: of everything
+  std::function<void(const std::filesystem::path& directory)> save{};  ///< writes the model into a directory
+  std::function<std::string()> sample{};                               ///< what the model makes now, to be read
+  std::function<void(Moment&)> on_step{}, on_evaluate{}, on_save{};
+};
+
+enum class Ended { all_steps, out_of_patience, by_callback, out_of_time, interrupted };
 
 struct TrainingReport {
   int64_t steps = 0;      ///< done in all, those before a resume included
   double train_loss = 0;  ///< mean of the last 100 steps, or of all if fewer
-  double seconds = 0;     ///< of the steps, without evaluations
+  double seconds = 0;     ///< of the steps, without evaluations, those before a resume included
   double tokens_per_second = 0;
-  bool interrupted = false;         ///< by Ctrl-C
-  Measurements evaluation = {};     ///< the last one; empty if interrupted
+  Ended ended = Ended::all_steps;
+  Measurements evaluation = {};     ///< the last one, of everything if there is one; empty if interrupted
+  int64_t best_step = 0;            ///< whose model is in best/
   std::vector<double> losses = {};  ///< of each step that this run did
 };
 
-/// Runs updates until the last step or Ctrl-C. Randomness is to come from params.rng() alone: then a run that was
-/// interrupted or killed and goes on with resume() ends with the same bits as one that was not (same number of
-/// threads).
+/// Runs updates until the last step, until evaluations no longer fall, until the time is over, or until Ctrl-C.
+/// Randomness is to come from params.rng() alone: then a run that was interrupted or killed and goes on with resume()
+/// ends with the same bits as one that was not, in the weights and in metrics.jsonl (same number of threads).
+///
+/// The directory gets: metrics.jsonl, numbers that a run of the same seed repeats; times.jsonl, how long steps took and
+/// what share of the machine's peak they reached; training.safetensors, what resume() goes on from, removed at the end;
+/// best/, the model with the lowest evaluation.
 class Trainer {
  public:
-  /// Throws ValueError for an option that makes no sense. All references must outlive the trainer.
-  Trainer(const nn::Parameters& params, Optimizer& optimizer, TrainerOptions options, Loc loc = Loc::current());
+  /// Throws ValueError for an option that makes no sense, and for a parameter that two optimisers update. All
+  /// references must outlive the trainer.
+  Trainer(const nn::Parameters& params, const Optimizers& optimizers, TrainerOptions options, Loc loc = Loc::current());
 
   /// Goes on from the directory's training.safetensors. Throws FileError if it is not there or does not fit.
   void resume();
 
-  /// next(step) draws the batch of a step, counted from 0; evaluate() is called under NoGrad and EvalMode every
-  /// evaluate_every steps and at the end; save() is called after every evaluation, every save_every steps and on
-  /// Ctrl-C, to write the model.
   /// Throws AnomalyError with the step and the first op that made it when a loss or gradient is not finite, and
   /// FileError when something cannot be written.
-  TrainingReport run(const std::function<Step(int64_t step)>& next, const std::function<Measurements()>& evaluate,
-                     const std::function<void()>& save);
+  TrainingReport run(const Work& work);
 
  private:
   struct Session;
-  double update(const Step& step);
-  [[noreturn]] void explain(const Step& step, const std::vector<int64_t>& rng_before, const char* what, double value);
-  void save_all(const std::function<void()>& save);
+  double update(const std::vector<Step>& batches);
+  [[noreturn]] void explain(const std::vector<Step>& batches, const std::vector<int64_t>& rng_before, const char* what,
+                            double value);
+  void zero_grad();
+  double mean_loss(size_t last) const;
+  void save_state() const;
 
   const nn::Parameters& params_;
-  Optimizer& optimizer_;
+  Optimizers optimizers_;
+  std::vector<double> shares_;  // of the first optimiser's learning rate
   TrainerOptions options_;
   Loc where_;
-  int64_t done_ = 0;
+  Moment now_;
+  std::vector<double> losses_;  // of each step, those of before a resume as far as they are still asked for
+  int64_t worse_ = 0;           // evaluations since the best one
+  std::optional<Ema> ema_;
 };
 
 }  // namespace heed::train

@@ -9,26 +9,32 @@ namespace {
 
 constexpr const char* kModelPrefix = "model.";
 constexpr const char* kOptimizerPrefix = "optimizer.";
+constexpr const char* kOwnPrefix = "trainer.";
 constexpr const char* kRng = "rng";
 constexpr const char* kStep = "step";
 constexpr const char* kKind = "heed";  // the metadata that tells a training state from other files
 constexpr const char* kTrainingState = "training state";
 
+/// Of the tensors of the i-th optimiser; moments' names begin with no digit.
+std::string prefix_of(size_t i) { return i == 0 ? kOptimizerPrefix : fmt::format("{}{}.", kOptimizerPrefix, i); }
+
 }  // namespace
 
-void save_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizer& optimizer,
-                   const Rng& rng, int64_t step, Loc loc) {
+void save_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,
+                   const Rng& rng, const TrainingState& training, Loc loc) {
   NamedTensors tensors;
   for (const auto& [name, parameter] : params) tensors.emplace_back(kModelPrefix + name, parameter);
-  for (const auto& [name, x] : optimizer.state()) tensors.emplace_back(kOptimizerPrefix + name, x);
+  for (size_t i = 0; i < optimizers.size(); ++i)
+    for (const auto& [name, x] : optimizers[i].get().state()) tensors.emplace_back(prefix_of(i) + name, x);
+  for (const auto& [name, x] : training.own) tensors.emplace_back(kOwnPrefix + name, x);
   const std::vector<int64_t> state = rng.state();
   tensors.emplace_back(kRng, from_vector(state, {static_cast<int64_t>(state.size())}));
-  tensors.emplace_back(kStep, from_vector(std::vector<int64_t>{step}, {}));
+  tensors.emplace_back(kStep, from_vector(std::vector<int64_t>{training.step}, {}));
   save_safetensors(path, tensors, {{kKind, kTrainingState}}, loc);
 }
 
-int64_t load_training(const std::filesystem::path& path, const nn::Parameters& params, Optimizer& optimizer, Rng& rng,
-                      Loc loc) {
+TrainingState load_training(const std::filesystem::path& path, const nn::Parameters& params,
+                            const Optimizers& optimizers, Rng& rng, Loc loc) {
   const Op op{"load_training", loc};
   const auto file = std::make_shared<const SafetensorsFile>(path, loc);
   const auto kind = file->metadata().find(kKind);
@@ -36,15 +42,19 @@ int64_t load_training(const std::filesystem::path& path, const nn::Parameters& p
     fail<FileError>(op, "'{}' is not a training state; need the file of a run that was interrupted", path.string());
 
   nn::StoredTensors model{path, {}};
-  NamedTensors moments;
+  std::vector<NamedTensors> moments(optimizers.size());
+  NamedTensors own;
   Tensor rng_state, step;
   for (const StoredTensor& entry : file->tensors()) {
     const std::string_view name = entry.name;
     const auto without = [&](std::string_view prefix) { return std::string(name.substr(prefix.size())); };
     if (name.starts_with(kModelPrefix)) model.places[without(kModelPrefix)] = {file, &entry};
-    else if (name.starts_with(kOptimizerPrefix))
-      moments.emplace_back(without(kOptimizerPrefix), file->read(entry, loc));
-    else if (name == kRng) rng_state = file->read(entry, loc);
+    else if (name.starts_with(kOwnPrefix)) own.emplace_back(without(kOwnPrefix), file->read(entry, loc));
+    else if (name.starts_with(kOptimizerPrefix)) {
+      size_t i = optimizers.size() - 1;
+      while (i > 0 && !name.starts_with(prefix_of(i))) --i;
+      moments[i].emplace_back(without(prefix_of(i)), file->read(entry, loc));
+    } else if (name == kRng) rng_state = file->read(entry, loc);
     else if (name == kStep) step = file->read(entry, loc);
   }
   if (!rng_state.defined() || rng_state.dtype() != i64 || !step.defined() || step.dtype() != i64 || step.numel() != 1 ||
@@ -56,10 +66,11 @@ int64_t load_training(const std::filesystem::path& path, const nn::Parameters& p
   saved_rng.set_state(rng_state.to_vector<int64_t>(), loc);
   const std::vector<nn::Slot> slots = nn::slots_of(params);
   nn::check_parameters(slots, model, loc);
-  optimizer.load_state(moments, loc);
+  for (size_t i = 0; i < optimizers.size(); ++i) optimizers[i].get().check_state(moments[i], loc);
+  for (size_t i = 0; i < optimizers.size(); ++i) optimizers[i].get().load_state(moments[i], loc);
   nn::load_parameters(slots, model, loc);
   rng = saved_rng;
-  return step.item<int64_t>();
+  return {.step = step.item<int64_t>(), .own = std::move(own)};
 }
 
 }  // namespace heed::train

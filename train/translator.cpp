@@ -18,16 +18,26 @@ TranslatorModel new_model(nn::Scope scope, const TranslatorConfig& config) {
   return models::Transformer(scope, std::get<models::TransformerConfig>(config));
 }
 
-/// The mean loss of all words of the set.
-double mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const PairSet& set, int64_t batch_size) {
-  double sum = 0, count = 0;
-  for (const auto& rows : set.in_order(batch_size)) {
-    const PairBatch batch = set.batch(rows);
-    const double words = static_cast<double>(batch.target_words());
-    sum += loss(batch).item<double>() * words;
-    count += words;
-  }
-  return sum / count;
+constexpr int64_t kSampledPairs = 256;  // that an evaluation on the way takes
+constexpr int64_t kShown = 3;           // translations in a sample
+
+/// The mean loss of all words of batches of the set.
+Evaluation mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const PairSet& set,
+                     const std::vector<std::vector<int64_t>>& batches) {
+  int64_t tokens = 0;
+  for (const auto& rows : batches) tokens += set.batch(rows).target_words();
+  const auto measure = [&loss, &set, batches](const Tell& tell) {
+    double sum = 0, count = 0, done = 0;
+    for (const auto& rows : batches) {
+      const PairBatch batch = set.batch(rows);
+      const double words = static_cast<double>(batch.target_words());
+      sum += loss(batch).item<double>() * words;
+      count += words;
+      tell(++done / static_cast<double>(batches.size()));
+    }
+    return Measurements{{"val_loss", sum / count}};
+  };
+  return {measure, tokens};
 }
 
 }  // namespace
@@ -130,39 +140,50 @@ TranslationScores Translator::score(std::span<const SentencePair> pairs) const {
 
 TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
                            const PairSet& train, const PairSet& held_out, const PairTraining& options,
-                           const std::function<void()>& save) {
+                           const std::function<void(const std::filesystem::path&)>& save,
+                           const std::function<std::string()>& sample) {
   Adam optimizer(params, {.lr = options.lr, .beta2 = 0.98});
-  Trainer trainer(params, optimizer,
-                  {.steps = options.steps,
-                   .lr = warmup_cosine({.lr = options.lr,
-                                        .min_lr = options.lr / 50,
-                                        .warmup = std::min<int64_t>(200, options.steps / 10),
-                                        .decay_steps = options.steps}),
-                   .clip_norm = 1,
-                   .evaluate_every = std::max<int64_t>(1, options.steps / 5),
-                   .save_every = options.save_every,
-                   .directory = options.directory,
-                   .quiet = options.quiet});
+  TrainerOptions o = options.trainer;
+  o.steps = options.steps;
+  o.lr = warmup_cosine({.lr = options.lr,
+                        .min_lr = options.lr / 50,
+                        .warmup = std::min<int64_t>(200, options.steps / 10),
+                        .decay_steps = options.steps});
+  o.clip_norm = 1;
+  o.quiet = options.quiet;
+  if (o.evaluate_every == 0) o.evaluate_every = default_evaluate_every(options.steps);
+  Trainer trainer(params, optimizer, o);
   if (options.resume) trainer.resume();
   PairBatches batches(train, options.batch, options.seed);
-  return trainer.run(
-      [&](int64_t step) {
-        const PairBatch batch = batches.at(step);
-        return Step{[&loss, batch] { return loss(batch); }, batch.target_words()};
-      },
-      [&] {
-        return Measurements{{"val_loss", mean_loss(loss, held_out, options.batch)}};
-      },
-      save);
+  const auto all = held_out.in_order(options.batch);
+  const auto some = spread(all, std::max<int64_t>(1, kSampledPairs / options.batch));
+  return trainer.run({.next =
+                          [&](int64_t index) {
+                            const PairBatch batch = batches.at(index);
+                            return Step{[&loss, batch] { return loss(batch); }, batch.target_words()};
+                          },
+                      .evaluate = mean_loss(loss, held_out, some),
+                      .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all) : Evaluation{},
+                      .save = save,
+                      .sample = sample});
 }
 
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
-                           const std::function<void()>& save) {
+                           const std::function<void(const std::filesystem::path&)>& save) {
   const PairSet train(split.train, translator.source_words(), translator.target_words());
   const PairSet held_out(split.held_out, translator.source_words(), translator.target_words());
+  const auto shown = std::span(split.held_out).first(std::min<size_t>(kShown, split.held_out.size()));
   return learn_pairs(
       translator.params(), [&](const PairBatch& batch) { return translator.loss(batch); }, train, held_out, options,
-      save);
+      save,
+      [&] {
+        const std::vector<std::string> sources = side(shown, &SentencePair::source);
+        const auto translations = translator.translate(sources);
+        std::string text;
+        for (size_t i = 0; i < shown.size(); ++i)
+          text += fmt::format("{}{} -> {}", i > 0 ? "\n" : "", sources[i], translator.text(translations[i]));
+        return text;
+      });
 }
 
 }  // namespace heed::train

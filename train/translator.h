@@ -1,6 +1,7 @@
 // A translator: a model between two vocabularies, how it learns, and how well it does.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -64,25 +65,27 @@ class Translator {
   TranslatorModel model_;
 };
 
+/// Five evaluations in a run.
+inline int64_t default_evaluate_every(int64_t steps) { return std::max<int64_t>(1, steps / 5); }
+
 struct PairTraining {
-  int64_t steps = 3000;                  ///< updates
-  int64_t batch = 64;                    ///< pairs in each
-  double lr = 2e-3;                      ///< after a warm-up; it ends at 1/50 of that
-  uint64_t seed = 1337;                  ///< of the order of the pairs
-  std::filesystem::path directory = {};  ///< see TrainerOptions
-  int64_t save_every = 100;              ///< steps between saves
-  bool resume = false;                   ///< go on from the directory's training.safetensors
-  bool quiet = false;                    ///< no progress line
+  int64_t steps = 3000;                            ///< updates
+  int64_t batch = 64;                              ///< pairs in each
+  double lr = 2e-3;                                ///< after a warm-up; it ends at 1/50 of that
+  uint64_t seed = 1337;                            ///< of the order of the pairs
+  bool resume = false;                             ///< go on from the directory's training.safetensors
+  bool quiet = false;                              ///< no progress line
+  TrainerOptions trainer = {.evaluate_every = 0};  ///< the rest; evaluate_every 0: five times, see above
 };
 
-/// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. Five times on the way
-/// the mean loss of a word of `held_out` is taken ("val_loss"). `save` is called then and every save_every steps.
-TrainingReport learn_pairs(
-    nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss, const PairSet& train,
-    const PairSet& held_out, const PairTraining& options, const std::function<void()>& save = [] {});
-/// A translator learns split.train.
-TrainingReport learn_pairs(
-    Translator& translator, const PairSplit& split, const PairTraining& options,
-    const std::function<void()>& save = [] {});
+/// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. On the way the mean loss
+/// of a word of a fixed part of `held_out` is taken, at the end that of all ("val_loss"). See Work for save and sample.
+TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
+                           const PairSet& train, const PairSet& held_out, const PairTraining& options,
+                           const std::function<void(const std::filesystem::path&)>& save = {},
+                           const std::function<std::string()>& sample = {});
+/// A translator learns split.train; samples are translations of the first sentences held out.
+TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
+                           const std::function<void(const std::filesystem::path&)>& save = {});
 
 }  // namespace heed::train

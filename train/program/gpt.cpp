@@ -114,7 +114,7 @@ Run new_run(const GptTrainFlags& flags) {
   run.training.optimizer = flags.optimizer;
   run.training.steps = flags.steps.value_or(preset.steps);
   run.training.batch = flags.batch.value_or(preset.batch);
-  run.training.evaluate_every = preset.evaluate_every;
+  run.training.rules = rules_of(flags, {.evaluate_every = preset.evaluate_every});
   run.training.lr = flags.lr.value_or(run.training.lr);
   run.training.seed = flags.seed.value_or(run.training.seed);
   if (flags.vocabulary && flags.tokenizer != "bpe")
@@ -163,15 +163,49 @@ Corpus resumed_corpus(const Run& run, Tokenizer tokenizer) {
   return Corpus::from_directory(run.training.text, std::move(tokenizer));
 }
 
-/// Mean cross-entropy over all of the validation part, in nats a token.
-double validation_loss(const models::Gpt& gpt, const std::vector<TokenBatch>& windows) {
-  double sum = 0, count = 0;
-  for (const auto& [x, y] : windows) {
-    const double n = static_cast<double>(y.numel());
-    sum += cross_entropy(gpt(x), y).item<double>() * n;
-    count += n;
+constexpr int64_t kWindowTokens = 4096;  // of the validation part, at once
+constexpr int64_t kSampledWindows = 8;   // so many at an evaluation on the way, the same every time
+constexpr int64_t kShownTokens = 200;    // of a sample
+
+/// Mean cross-entropy over windows, in nats a token and as bits a byte of the text.
+Evaluation validation(const models::Gpt& gpt, const std::vector<TokenBatch>& windows, double bits) {
+  int64_t tokens = 0;
+  for (const auto& [x, y] : windows) tokens += y.numel();
+  const auto measure = [&gpt, &windows, bits](const Tell& tell) {
+    double sum = 0, count = 0, done = 0;
+    for (const auto& [x, y] : windows) {
+      const double n = static_cast<double>(y.numel());
+      sum += cross_entropy(gpt(x), y).item<double>() * n;
+      count += n;
+      tell(++done / static_cast<double>(windows.size()));
+    }
+    return Measurements{{"val_loss", sum / count}, {"bits_per_byte", sum / count * bits}};
+  };
+  return {measure, tokens};
+}
+
+/// The prompt, or if there is none a line break (or else the first character), which is not printed.
+std::vector<int64_t> prompt_ids(const Tokenizer& tokenizer, const std::string& prompt) {
+  try {
+    if (!prompt.empty()) return tokenizer.encode(prompt);
+  } catch (const ValueError& error) {
+    throw UsageError(error.what());
   }
-  return sum / count;
+  try {
+    return tokenizer.encode("\n");
+  } catch (const ValueError&) {
+    return {0};
+  }
+}
+
+/// What the model writes from a line break on, the same of the same weights and seed.
+std::string sample_text(const models::Gpt& gpt, const Tokenizer& tokenizer, uint64_t seed) {
+  const std::vector<int64_t> ids = prompt_ids(tokenizer, "");
+  Rng rng(seed);
+  const Tensor text = models::sample(gpt, from_vector(ids, {1, static_cast<int64_t>(ids.size())}),
+                                     {.tokens = kShownTokens, .temperature = 0.8}, rng);
+  const std::vector<int64_t> all = text[0].to_vector<int64_t>();
+  return tokenizer.decode(std::span(all).subspan(ids.size()));
 }
 
 /// What a corpus's tokens are, for messages.
@@ -232,41 +266,41 @@ int train_gpt(const GptTrainFlags& flags) {
   const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(params, run);
-  Trainer trainer(
-      params, *optimizer,
-      {.steps = training.steps,
-       .lr = warmup_cosine(
-           {.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps}),
-       .clip_norm = 1,
-       .evaluate_every = training.evaluate_every,
-       .save_every = flags.save_every,
-       .directory = directory});
+  TrainerOptions options = trainer_options(flags, training.rules, training.steps);
+  options.lr =
+      warmup_cosine({.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps});
+  options.clip_norm = 1;
+  Trainer trainer(params, *optimizer, options);
   if (flags.resume) trainer.resume();
   fmt::print(stderr, "GPT of {} parameters learns {} ({} {}, {} distinct) in {} steps\n",
              format_count(static_cast<double>(params.numel())), training.text_name,
              format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
 
-  const std::vector<TokenBatch> windows = corpus.windows(std::max<int64_t>(1, 4096 / model.context), model.context);
+  const std::vector<TokenBatch> all =
+                                    corpus.windows(std::max<int64_t>(1, kWindowTokens / model.context), model.context),
+                                some = spread(all, kSampledWindows);
   // Nats a token as bits a byte of the text: losses over different vocabularies compare.
   const double bits = static_cast<double>(held_out.size() - 1) / std::log(2) /
                       static_cast<double>(std::max<int64_t>(1, corpus.bytes(Part::validation)));
-  const TrainingReport report = trainer.run(
-      [&](int64_t) {
-        const auto [x, y] = corpus.batch(training.batch, model.context, rng);
-        return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
-      },
-      [&] {
-        const double loss = validation_loss(gpt, windows);
-        return Measurements{{"val_loss", loss}, {"bits_per_byte", loss * bits}};
-      },
-      [&] { save_gpt(directory, params, model, corpus.tokenizer(), training); });
+  const TrainingReport report =
+      trainer.run({.next =
+                       [&](int64_t) {
+                         const auto [x, y] = corpus.batch(training.batch, model.context, rng);
+                         return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
+                       },
+                   .evaluate = validation(gpt, some, bits),
+                   .evaluate_all = some.size() < all.size() ? validation(gpt, all, bits) : Evaluation{},
+                   .save = [&](const auto& into) { save_gpt(into, params, model, corpus.tokenizer(), training); },
+                   .sample = [&] { return sample_text(gpt, corpus.tokenizer(), training.seed); }});
 
-  if (report.interrupted) return say_interrupted("gpt", report, flags);
-  fmt::print(stderr, "val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n",
-             report.evaluation[0].second, report.evaluation[1].second, report.steps, format_duration(report.seconds),
-             directory.string());
-  if (flags.json) print_report(report, params.numel());
-  return 0;
+  const std::string use = fmt::format("heed gpt sample --model {}", flags.out);
+  if (report.ended != Ended::interrupted)
+    fmt::print(stderr, "val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n",
+               report.evaluation[0].second, report.evaluation[1].second, report.steps, format_duration(report.seconds),
+               directory.string());
+  if (flags.json && report.ended != Ended::interrupted) print_report(report, params.numel());
+  say_end("gpt", report, flags, use);
+  return exit_code_of(report);
 }
 
 // --- sample --------------------------------------------------------------------------------------------------------
@@ -274,20 +308,6 @@ int train_gpt(const GptTrainFlags& flags) {
 namespace {
 
 constexpr int64_t kMostOnPage = 96;  // characters: more cannot be told apart in a matrix
-
-/// The prompt, or if there is none a line break (or else the first character), which is not printed.
-std::vector<int64_t> prompt_ids(const Tokenizer& tokenizer, const std::string& prompt) {
-  try {
-    if (!prompt.empty()) return tokenizer.encode(prompt);
-  } catch (const ValueError& error) {
-    throw UsageError(error.what());
-  }
-  try {
-    return tokenizer.encode("\n");
-  } catch (const ValueError&) {
-    return {0};
-  }
-}
 
 /// What the heads look at in the last characters of the text, as many as the context holds.
 AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& text) {

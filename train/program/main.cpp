@@ -89,6 +89,18 @@ CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value
 /// The options that every training has after its own, and what runs it.
 template <class Flags>
 void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*train)(const Flags&), int& exit_code) {
+  const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
+  run("--accumulate", flags->accumulate, "N", whole_number(1, 1'000'000),
+      "batches whose gradients make one step (default: 1)");
+  run("--ema", flags->ema, "DECAY", number(0, false, 0.999999),
+      "evaluate and save a running average of the weights, such as 0.999 (default: the weights)");
+  run("--evaluate-every", flags->evaluate_every, "N", whole_number(1), "steps between evaluations on a fixed sample");
+  run("--patience", flags->patience, "N", whole_number(1),
+      "stop after so many evaluations without a better one (default: never)");
+  add_option(command, "--sample-every", flags->sample_every, "N", whole_number(1),
+             "steps between samples of what the model writes (default: one at the end)");
+  add_option(command, "--time-limit", flags->time_limit, "SECONDS", number(0, false, 1e9),
+             "save and stop after so long; --resume goes on");
   add_option(command, "--threads", flags->threads, "N", whole_number(1, 1024),
              "at most so many at once (default: all cores)");
   command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))

@@ -1,5 +1,8 @@
 #include <heed/train/program/run.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include <sys/resource.h>
 
 #include <fmt/core.h>
@@ -18,11 +21,41 @@ double peak_mib() {
 
 }  // namespace
 
-int say_interrupted(const char* command, const TrainingReport& report, const TrainFlags& flags) {
-  fmt::print(stderr, "Interrupted after step {}; saved. To go on: heed {} train --resume --out {}\n", report.steps,
-             command, flags.out);
-  return 130;
+RunRules rules_of(const TrainFlags& flags, RunRules otherwise) {
+  return {.evaluate_every = flags.evaluate_every.value_or(otherwise.evaluate_every),
+          .accumulate = flags.accumulate.value_or(otherwise.accumulate),
+          .patience = flags.patience.value_or(otherwise.patience),
+          .ema = flags.ema.value_or(otherwise.ema)};
 }
+
+TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps) {
+  TrainerOptions options{.steps = steps,
+                         .sample_every = flags.sample_every.value_or(std::max<int64_t>(1, steps)),
+                         .save_every = flags.save_every,
+                         .time_limit = flags.time_limit,
+                         .directory = flags.out};
+  rules.apply(options);
+  return options;
+}
+
+void say_end(const char* command, const TrainingReport& report, const TrainFlags& flags, const std::string& use) {
+  const std::string go_on = fmt::format("To go on: heed {} train --resume --out {}", command, flags.out);
+  switch (report.ended) {
+    case Ended::interrupted: fmt::print(stderr, "Interrupted after step {}; saved. {}\n", report.steps, go_on); return;
+    case Ended::out_of_time:
+      fmt::print(stderr, "The time limit of {:g} s is over after step {}; saved. {}\n", flags.time_limit, report.steps,
+                 go_on);
+      break;
+    case Ended::out_of_patience:
+      fmt::print(stderr, "Stopped after step {}: no evaluation was better than that of step {}, whose model is in {}\n",
+                 report.steps, report.best_step, (std::filesystem::path(flags.out) / "best").string());
+      break;
+    default: break;
+  }
+  fmt::print(stderr, "Next: {}\n", use);
+}
+
+int exit_code_of(const TrainingReport& report) { return report.ended == Ended::interrupted ? 130 : 0; }
 
 void print_report(const TrainingReport& report, int64_t parameters) {
   const Json json = {{"parameters", parameters},

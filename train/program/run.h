@@ -7,6 +7,7 @@
 
 #include <heed/train/data/metrics.h>
 #include <heed/train/run_directory.h>
+#include <heed/train/run_rules.h>
 #include <heed/train/trainer.h>
 
 namespace heed::train::program {
@@ -20,6 +21,9 @@ struct TrainFlags {
   std::string out;
   std::optional<int64_t> steps = {}, threads = {};
   std::optional<uint64_t> seed = {};
+  std::optional<int64_t> evaluate_every = {}, accumulate = {}, patience = {}, sample_every = {};
+  std::optional<double> ema = {};
+  double time_limit = 0;
   int64_t save_every = 100;
   bool json = false, resume = false, overwrite = false;
 
@@ -30,8 +34,16 @@ struct TrainFlags {
   }
 };
 
-/// Tells on stderr how to go on with an interrupted run of `heed COMMAND train`; returns the exit code.
-int say_interrupted(const char* command, const TrainingReport& report, const TrainFlags& flags);
+/// What the command line says of a run's rules, and `otherwise` where it says nothing.
+RunRules rules_of(const TrainFlags& flags, RunRules otherwise);
+
+/// The options of a run of so many steps that both trainings take from their flags.
+TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps);
+
+/// Tells on stderr how `heed COMMAND train` ended and what to type next: to go on, or `use` with the model.
+void say_end(const char* command, const TrainingReport& report, const TrainFlags& flags, const std::string& use);
+/// The exit code: 130 after Ctrl-C, else 0.
+int exit_code_of(const TrainingReport& report);
 
 // One JSON object on stdout, for --json.
 

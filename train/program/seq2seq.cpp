@@ -80,6 +80,7 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   training.cell = cell_at(index(cell_names(), flags.cell));
   training.steps = flags.steps.value_or(kTranslatorSteps);
   training.seed = flags.seed.value_or(training.seed);
+  training.rules = rules_of(flags, {.evaluate_every = default_evaluate_every(training.steps)});
   return training;
 }
 
@@ -117,12 +118,15 @@ int train_translator(const TranslatorTrainFlags& flags) {
   const TrainingReport report = learn_pairs(*translator, split,
                                             {.steps = training.steps,
                                              .seed = training.seed,
-                                             .directory = directory,
-                                             .save_every = flags.save_every,
-                                             .resume = flags.resume},
-                                            [&] { translator->save(directory); });
+                                             .resume = flags.resume,
+                                             .trainer = trainer_options(flags, training.rules, training.steps)},
+                                            [&](const std::filesystem::path& into) { translator->save(into); });
 
-  if (report.interrupted) return say_interrupted("seq2seq", report, flags);
+  const std::string use = fmt::format("heed seq2seq translate --model {} '{}'", flags.out, split.held_out[0].source);
+  if (report.ended == Ended::interrupted) {
+    say_end("seq2seq", report, flags, use);
+    return exit_code_of(report);
+  }
   write_file(directory / kHeldOutFile, tsv(split.held_out));
   const TranslationScores scores = translator->score(split.held_out);
   fmt::print(stderr, "{} steps in {}; {} held-out sentences, translated greedily; saved in {}\n", report.steps,
@@ -130,7 +134,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
   fmt::print(stderr, "{}", format_scores(scores));
   if (flags.json)
     print_report(report, translator->params().numel(), arch_names()[static_cast<size_t>(training.arch)], scores);
-  return 0;
+  say_end("seq2seq", report, flags, use);
+  return exit_code_of(report);
 }
 
 // --- translate -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 #include <heed/train/show/progress.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace heed::train {
@@ -25,37 +27,46 @@ std::string format_count(double count) {
   return fmt::format("{:.0f}", count);
 }
 
-Progress::Progress(int64_t steps, int64_t done, std::FILE* stream)
-    : steps_(steps),
-      first_(done),
-      stream_(stream),
-      terminal_(isatty(fileno(stream)) != 0),
-      last_(std::chrono::steady_clock::now()) {}
+Progress::Progress(int64_t steps, std::FILE* stream)
+    : steps_(steps), stream_(stream), terminal_(isatty(fileno(stream)) != 0), last_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
   if (drawn_) fmt::print(stream_, "\n");
 }
 
-void Progress::update(int64_t done, double loss, double tokens_per_second, double seconds) {
+void Progress::update(int64_t done, double loss, double tokens_per_second, double left, const std::string& doing) {
   const auto now = std::chrono::steady_clock::now();
-  const bool last = done == steps_;
+  const bool last = done == steps_ && doing.empty();
   if (!last && now - last_ < (terminal_ ? std::chrono::steady_clock::duration(kRedraw) : kNextLine)) return;
   last_ = now;
-  const double left = seconds / static_cast<double>(done - first_) * static_cast<double>(steps_ - done);
-  const std::string line =
-      fmt::format("step {:>{}}/{}  loss {:.4f}  {} tokens/s  {} left", done, std::to_string(steps_).size(), steps_,
-                  loss, format_count(tokens_per_second), format_duration(left));
+  const std::string count = fmt::format("{:>{}}/{}", done, std::to_string(steps_).size(), steps_);
+  const std::string activity = doing.empty() ? "" : "  " + doing, time = format_duration(left);
+  const std::string lines[] = {// the longest that leaves the last column free, which some terminals wrap at
+                               fmt::format("step {}  loss {:.4f}  {} tokens/s{}  {} left", count, loss,
+                                           format_count(tokens_per_second), activity, time),
+                               fmt::format("step {}  loss {:.4f}{}  {} left", count, loss, activity, time),
+                               fmt::format("{}  {:.3f}{}  {}", count, loss, activity, time),
+                               fmt::format("{}  {}", count, time)};
+  const size_t room = columns() > 0 ? static_cast<size_t>(columns() - 1) : lines[0].size();
+  const std::string* line = std::ranges::find_if(lines, [&](const std::string& l) { return l.size() <= room; });
+  if (line == std::end(lines)) --line;
   erase();
-  fmt::print(stream_, "{}{}", line, terminal_ ? "" : "\n");
+  fmt::print(stream_, "{}{}", line->substr(0, room), terminal_ ? "" : "\n");
   drawn_ = terminal_;
   std::fflush(stream_);
 }
 
-void Progress::note(const std::string& line) {
+void Progress::note(const std::string& lines) {
   erase();
-  fmt::print(stream_, "{}\n", line);
+  fmt::print(stream_, "{}\n", lines);
   drawn_ = false;
   std::fflush(stream_);
+}
+
+int Progress::columns() const {
+  winsize size{};
+  if (!terminal_ || ioctl(fileno(stream_), TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
 }
 
 void Progress::erase() {

@@ -13,26 +13,28 @@ std::string format_duration(double seconds);
 /// "850", "12.3k", "4.56M".
 std::string format_count(double count);
 
-/// Loss, tokens a second and time left. On a terminal the line is redrawn in place, a few times a second; elsewhere a
-/// plain line is printed every few seconds.
+/// Loss, tokens a second and time left. On a terminal the line is redrawn in place, a few times a second, and where
+/// columns are few it leaves out what is less asked for; elsewhere a plain line is printed every few seconds.
 class Progress {
  public:
-  /// `stream` is not owned. Counting starts after `done` of `steps` steps.
-  Progress(int64_t steps, int64_t done = 0, std::FILE* stream = stderr);
+  /// `stream` is not owned.
+  explicit Progress(int64_t steps, std::FILE* stream = stderr);
   /// Leaves the last line as it is.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// `done` steps are done; `seconds` is what those since the start took.
-  void update(int64_t done, double loss, double tokens_per_second, double seconds);
-  /// A whole line that stays, above the one that is redrawn.
-  void note(const std::string& line);
+  /// `done` steps are done, and all that is left takes so many seconds; `doing` is what it does besides steps.
+  void update(int64_t done, double loss, double tokens_per_second, double left, const std::string& doing = "");
+  /// Whole lines that stay, above the one that is redrawn.
+  void note(const std::string& lines);
+  /// Of the terminal, now; 0 elsewhere.
+  int columns() const;
 
  private:
   void erase();
 
-  int64_t steps_, first_;
+  int64_t steps_;
   std::FILE* stream_;
   bool terminal_, drawn_ = false;
   std::chrono::steady_clock::time_point last_;  // when a line was last written
