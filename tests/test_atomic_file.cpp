@@ -110,3 +110,19 @@ TEST_CASE("atomic file: new files get the permissions that the umask leaves", "[
       std::filesystem::status(directory / "a").permissions() ==
       (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write | std::filesystem::perms::group_read));
 }
+
+TEST_CASE("atomic file: what a killed process left is removed, and nothing else", "[files]") {
+  const tests::TemporaryDirectory directory;
+  const std::string left[] = {"model.safetensors.12-0.tmp", "a.1-3.tmp"};
+  const std::string others[] = {"notes.tmp", "a.1-3.tmp.txt", "v1.2.tmp", "1-2", "a.x1-2.tmp"};
+  for (const std::string& name : left) write_file(directory / name, "half");
+  for (const std::string& name : others) write_file(directory / name, "whole");
+  AtomicFile living(directory / "living");  // a file of ours that is being written
+  living.write("text");
+  heed::remove_abandoned(directory.path());
+  for (const std::string& name : left) CHECK_FALSE(std::filesystem::exists(directory / name));
+  for (const std::string& name : others) CHECK(std::filesystem::exists(directory / name));
+  living.commit();
+  CHECK(content(directory / "living") == "text");
+  heed::remove_abandoned(directory / "absent");
+}

@@ -1,6 +1,10 @@
 #include <heed/train/show/progress.h>
 
+#include <algorithm>
 #include <cstdio>
+
+#include <pty.h>
+#include <unistd.h>
 
 #include <heed/tensor/tensor.h>
 #include <heed/train/show/plot.h>
@@ -32,6 +36,34 @@ TEST_CASE("progress: where there is no terminal, whole lines without control cha
   text.resize(std::fread(text.data(), 1, text.size(), file));
   std::fclose(file);
   CHECK(text == "step 150: val_loss 1.9\nstep 200/200  loss 1.2500  12.3k tokens/s  0:00 left\n");
+}
+
+TEST_CASE("progress: on a terminal the line leaves its last column free, and drops what is least asked for",
+          "[progress]") {
+  for (const auto& [columns, line] :
+       {std::pair(120, "step   2000/100000  loss 1.2500  12.3k tokens/s  evaluating 45%  1:02:03 left"),
+        {78, "step   2000/100000  loss 1.2500  12.3k tokens/s  evaluating 45%  1:02:03 left"},
+        {77, "step   2000/100000  loss 1.2500  evaluating 45%  1:02:03 left"},
+        {60, "  2000/100000  1.250  evaluating 45%  1:02:03"},
+        {40, "  2000/100000  evaluating 45%  1:02:03"},
+        {30, "  2000/100000  1:02:03"},
+        {12, "  2000/1000"}}) {
+    int master = -1, slave = -1;
+    const winsize size{24, static_cast<unsigned short>(columns), 0, 0};
+    REQUIRE(openpty(&master, &slave, nullptr, nullptr, &size) == 0);
+    std::FILE* terminal = fdopen(slave, "w");
+    REQUIRE(terminal);
+    {
+      train::Progress progress(100000, terminal);
+      CHECK(progress.columns() == columns);
+      progress.draw(2000, 1.25, 12'345, 3723, "evaluating 45%");
+      std::string text(1000, '\0');
+      text.resize(static_cast<size_t>(std::max<ssize_t>(0, read(master, text.data(), text.size()))));
+      CHECK(text == line);
+    }
+    std::fclose(terminal);
+    close(master);
+  }
 }
 
 TEST_CASE("alignment: a row for each target word, a column for each source word, darker for more", "[alignment]") {

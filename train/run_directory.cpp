@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <heed/tensor/io/atomic_file.h>
 #include <heed/train/model_config.h>
 
 namespace heed::train {
@@ -44,7 +45,10 @@ RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : p
                       path_.string());
   }
   const bool found = std::filesystem::exists(path_ / kConfigFile) || std::filesystem::exists(path_ / kWeightsFile);
-  if (model != Model::refuse || !found) return;
+  if (model != Model::refuse || !found) {
+    for (const std::filesystem::path& folder : {path_, path_ / "best"}) remove_abandoned(folder);
+    return;
+  }
   std::filesystem::remove(file);
   ::close(descriptor_);
   fail<FileError>(op, "'{}' holds a model; need --overwrite to replace it, --resume to go on, or another directory",

@@ -14,8 +14,9 @@ class RunDirectory {
   /// What may happen to a model that is there already.
   enum class Model { refuse, overwrite, resume };
 
-  /// Makes the directory if there is none. Throws FileError if it cannot be written, if another process holds it (with
-  /// its number), and if a model that is not to be touched is there.
+  /// Makes the directory if there is none, and removes what a killed run left half-written. Throws FileError if it
+  /// cannot be written, if another process holds it (with its number), and if a model that is not to be touched is
+  /// there.
   RunDirectory(std::filesystem::path path, Model model, Loc loc = Loc::current());
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;

@@ -136,7 +136,7 @@ struct Trainer::Session {
   void evaluate() {
     if (evaluated == now.step || !work.evaluate.measure) return;
     evaluated = now.step;
-    now.evaluation = measured(work.evaluate, evaluation, "evaluating");
+    now.evaluation = measured(work.evaluate, evaluation);
     write(log_file, now.evaluation);
     note(fmt::format("step {}: {}", now.step, described(now.evaluation)));
     ++t.worse_;
@@ -187,10 +187,10 @@ struct Trainer::Session {
     if (!interrupted || over()) {
       report.evaluation = now.evaluation;
       if (work.evaluate_all.measure) {
-        report.evaluation = measured(work.evaluate_all, whole_evaluation, "evaluating all");
+        report.evaluation = measured(work.evaluate_all, whole_evaluation);
         if (over()) write(log_file, suffixed(report.evaluation));
       } else if (report.evaluation.empty() && work.evaluate.measure) {
-        report.evaluation = measured(work.evaluate, evaluation, "evaluating");
+        report.evaluation = measured(work.evaluate, evaluation);
       }
       sample();
       show_curve();
@@ -227,13 +227,13 @@ struct Trainer::Session {
     for (auto& [name, number] : numbers) name += kOfAll;
     return numbers;
   }
-  Measurements measured(const Evaluation& what, Cost& cost, const char* doing) {
+  Measurements measured(const Evaluation& what, Cost& cost) {
     const Timed timed(cost);
     const NoGrad no_grad;
     const nn::EvalMode eval;
     const UseAverage average(ema());
     return what.measure([&](double share) {
-      if (progress) show(fmt::format("{} {:.0f}%", doing, 100 * share), (1 - share) * cost.mean());
+      if (progress) show(fmt::format("evaluating {:.0f}%", 100 * share), (1 - share) * cost.mean(), &cost);
     });
   }
   void write_model(const std::filesystem::path& directory) {
@@ -244,22 +244,23 @@ struct Trainer::Session {
     if (work.on_save) work.on_save(now);
   }
 
-  /// Draws the progress line; `doing` besides steps, which takes so many seconds yet.
-  void show(const std::string& doing = "", double doing_left = 0) {
+  /// Draws the progress line; `doing` is what it does besides steps, with so many seconds of it yet to come.
+  void show(const std::string& doing = "", double doing_left = 0, const Cost* under_way = nullptr) {
     if (!progress) return;
     // Before the first evaluation: a forward pass takes a third of a step.
     const double forward = now.tokens > 0 ? now.seconds / now.tokens / 3 : 0;
     evaluation.guess = forward * static_cast<double>(work.evaluate.tokens);
     whole_evaluation.guess = forward * static_cast<double>(work.evaluate_all.tokens);
-    const auto times_left = [&](int64_t every) {  // what is due at the very end comes in any case
-      return now.step < options.steps ? (options.steps - 1) / every - now.step / every + 1 : 0;
+    const auto left = [&](const Cost& cost, int64_t every) {  // what is due at the very end comes in any case
+      const int64_t times = now.step < options.steps ? (options.steps - 1) / every - now.step / every + 1 : 0;
+      return cost.mean() * static_cast<double>(times);
     };
-    const auto left = [&](const Cost& cost, int64_t every) {
-      return cost.mean() * static_cast<double>(times_left(every));
-    };
-    double seconds = doing_left + left(steps, 1) + left(evaluation, options.evaluate_every) +
-                     left(saving, options.save_every) + left(sampling, options.sample_every) +
-                     (whole_evaluation.count == 0 && doing != "evaluating all" ? whole_evaluation.mean() : 0);
+    double seconds = doing_left;
+    if (!over())
+      seconds += left(steps, 1) + left(evaluation, options.evaluate_every) + left(saving, options.save_every) +
+                 left(sampling, options.sample_every);
+    else if (evaluated != now.step) seconds += evaluation.mean();
+    if (under_way != &whole_evaluation) seconds += whole_evaluation.mean();
     if (options.time_limit > 0) seconds = std::min(seconds, std::max(0.0, options.time_limit - seconds_since(start)));
     progress->update(now.step, now.mean_loss, now.tokens_per_second(), seconds, doing);
   }

@@ -78,8 +78,8 @@ struct PairTraining {
   TrainerOptions trainer = {.evaluate_every = 0};  ///< the rest; evaluate_every 0: five times, see above
 };
 
-/// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. On the way the mean loss
-/// of a word of a fixed part of `held_out` is taken, at the end that of all ("val_loss"). See Work for save and sample.
+/// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. On the way the mean
+/// loss of a word ("val_loss") is taken of a fixed part of `held_out`, at the end of all. See Work for save and sample.
 TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
                            const PairSet& train, const PairSet& held_out, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save = {},

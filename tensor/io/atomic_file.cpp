@@ -2,8 +2,11 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace heed {
@@ -23,6 +26,24 @@ void sync_folder(const std::filesystem::path& folder) {
   ::close(descriptor);
 }
 
+constexpr std::string_view kTemporary = ".tmp";
+
+/// Whether it is the name of a temporary file, as in "model.safetensors.1234-0.tmp".
+bool is_temporary(const std::string& name) {
+  if (!name.ends_with(kTemporary)) return false;
+  const std::string stem = name.substr(0, name.size() - kTemporary.size()), number = stem.substr(stem.rfind('.') + 1);
+  return number.find('-') != number.npos && number.find_first_not_of("0123456789-") == number.npos;
+}
+
+/// Marks the open file as being written. Whoever holds the mark, a process that dies loses it.
+bool mark(int descriptor) { return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0; }
+
+/// Whether the open file still has its name.
+bool is_named(int descriptor) {
+  struct stat file {};
+  return ::fstat(descriptor, &file) == 0 && file.st_nlink > 0;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path, Loc loc) : path_(std::move(path)), where_(loc) {
@@ -32,9 +53,15 @@ AtomicFile::AtomicFile(std::filesystem::path path, Loc loc) : path_(std::move(pa
     fail<FileError>({"write", where_}, "'{}' exists and is not a regular file; need a file name", path_.string());
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
     temporary_ = path_;
-    temporary_ += fmt::format(".{}-{}.tmp", ::getpid(), attempt);
+    temporary_ += fmt::format(".{}-{}{}", ::getpid(), attempt, kTemporary);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && (errno != EEXIST || attempt == 100)) fail_with("cannot create", errno);
+    if (descriptor_ >= 0) {
+      mark(descriptor_);
+      if (is_named(descriptor_)) break;
+      ::close(std::exchange(descriptor_, -1));  // taken for abandoned before it was marked
+    } else if (errno != EEXIST || attempt == 100) {
+      fail_with("cannot create", errno);
+    }
   }
 }
 
@@ -64,6 +91,17 @@ void AtomicFile::commit() {
 void AtomicFile::fail_with(const char* what, int error) const {
   fail<FileError>({"write", where_}, "{} '{}': {}; need a directory that can be written, with room for the file", what,
                   path_.string(), std::generic_category().message(error));
+}
+
+void remove_abandoned(const std::filesystem::path& folder) {
+  std::error_code stop;
+  for (std::filesystem::directory_iterator entry(folder, stop), end; !stop && entry != end; entry.increment(stop)) {
+    if (!is_temporary(entry->path().filename())) continue;
+    const int descriptor = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor < 0) continue;
+    if (mark(descriptor)) ::unlink(entry->path().c_str());
+    ::close(descriptor);
+  }
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text, Loc loc) {

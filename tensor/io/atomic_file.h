@@ -33,6 +33,10 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// Removes the temporary files of processes that were killed before their commit. Those of living processes stay, as
+/// does all that cannot be removed.
+void remove_abandoned(const std::filesystem::path& folder);
+
 /// `text` as the whole file `path`. Throws FileError.
 void write_file(const std::filesystem::path& path, std::string_view text, Loc loc = Loc::current());
 

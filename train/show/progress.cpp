@@ -38,7 +38,11 @@ void Progress::update(int64_t done, double loss, double tokens_per_second, doubl
   const auto now = std::chrono::steady_clock::now();
   const bool last = done == steps_ && doing.empty();
   if (!last && now - last_ < (terminal_ ? std::chrono::steady_clock::duration(kRedraw) : kNextLine)) return;
-  last_ = now;
+  draw(done, loss, tokens_per_second, left, doing);
+}
+
+void Progress::draw(int64_t done, double loss, double tokens_per_second, double left, const std::string& doing) {
+  last_ = std::chrono::steady_clock::now();
   const std::string count = fmt::format("{:>{}}/{}", done, std::to_string(steps_).size(), steps_);
   const std::string activity = doing.empty() ? "" : "  " + doing, time = format_duration(left);
   const std::string lines[] = {// the longest that leaves the last column free, which some terminals wrap at
@@ -46,7 +50,7 @@ void Progress::update(int64_t done, double loss, double tokens_per_second, doubl
                                            format_count(tokens_per_second), activity, time),
                                fmt::format("step {}  loss {:.4f}{}  {} left", count, loss, activity, time),
                                fmt::format("{}  {:.3f}{}  {}", count, loss, activity, time),
-                               fmt::format("{}  {}", count, time)};
+                               fmt::format("{}{}  {}", count, activity, time), fmt::format("{}  {}", count, time)};
   const size_t room = columns() > 0 ? static_cast<size_t>(columns() - 1) : lines[0].size();
   const std::string* line = std::ranges::find_if(lines, [&](const std::string& l) { return l.size() <= room; });
   if (line == std::end(lines)) --line;

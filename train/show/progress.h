@@ -26,6 +26,8 @@ class Progress {
 
   /// `done` steps are done, and all that is left takes so many seconds; `doing` is what it does besides steps.
   void update(int64_t done, double loss, double tokens_per_second, double left, const std::string& doing = "");
+  /// The same at once, however short ago it was drawn.
+  void draw(int64_t done, double loss, double tokens_per_second, double left, const std::string& doing = "");
   /// Whole lines that stay, above the one that is redrawn.
   void note(const std::string& lines);
   /// Of the terminal, now; 0 elsewhere.
