@@ -1,11 +1,6 @@
 #include <heed/train/metrics_log.h>
 
-#include <cerrno>
 #include <fstream>
-#include <system_error>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
@@ -49,30 +44,13 @@ std::vector<std::pair<int64_t, Measurements>> read_metrics(const std::filesystem
   return lines;
 }
 
-MetricsLog::MetricsLog(std::filesystem::path path, int64_t keep, Loc loc) : path_(std::move(path)), where_(loc) {
-  write_file(path_, kept_lines(path_, keep), loc);
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (descriptor_ < 0)
-    fail<FileError>({"metrics", where_}, "cannot open '{}': {}", path_.string(),
-                    std::generic_category().message(errno));
-}
-
-MetricsLog::~MetricsLog() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
+MetricsLog::MetricsLog(const std::filesystem::path& path, int64_t keep, Loc loc)
+    : file_((write_file(path, kept_lines(path, keep), loc), path), loc) {}
 
 void MetricsLog::write(int64_t step, const Measurements& numbers) {
   Json json = {{kStep, step}};
   for (const auto& [name, number] : numbers) json[name] = number;
-  const std::string line = dump_json(json) + "\n";
-  const off_t before = ::lseek(descriptor_, 0, SEEK_END);
-  const ssize_t written = ::write(descriptor_, line.data(), line.size());
-  if (written == static_cast<ssize_t>(line.size())) return;
-  const int error = written < 0 ? errno : ENOSPC;
-  if (written > 0 && ::ftruncate(descriptor_, before) != 0) {  // then part of a line stays: the error below tells
-  }
-  fail<FileError>({"metrics", where_}, "cannot write '{}': {}; need room on the disk", path_.string(),
-                  std::generic_category().message(error));
+  file_.append(dump_json(json) + "\n");
 }
 
 }  // namespace heed::train

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <heed/tensor/error.h>
+#include <heed/tensor/io/append_file.h>
 
 namespace heed::train {
 
@@ -24,18 +24,13 @@ std::vector<std::pair<int64_t, Measurements>> read_metrics(const std::filesystem
 class MetricsLog {
  public:
   /// Starts the file anew, but for lines of steps up to `keep`. Throws FileError if it cannot be written.
-  MetricsLog(std::filesystem::path path, int64_t keep, Loc loc = Loc::current());
-  ~MetricsLog();
-  MetricsLog(const MetricsLog&) = delete;
-  MetricsLog& operator=(const MetricsLog&) = delete;
+  MetricsLog(const std::filesystem::path& path, int64_t keep, Loc loc = Loc::current());
 
   /// {"step": step, "loss": 1.25, ...}. Numbers that are not finite are written as null. Throws FileError.
   void write(int64_t step, const Measurements& numbers);
 
  private:
-  std::filesystem::path path_;
-  Loc where_;
-  int descriptor_ = -1;
+  AppendFile file_;
 };
 
 }  // namespace heed::train

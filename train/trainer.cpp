@@ -16,6 +16,7 @@
 #include <heed/train/interrupt.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
+#include <heed/train/tensorboard.h>
 #include <heed/train/training_state.h>
 
 namespace heed::train {
@@ -86,6 +87,7 @@ struct Trainer::Session {
     if (!options.directory.empty()) {
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first);
+      if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first);
       peak = product_peak(t.params_.dtype());
     }
     if (!options.quiet) progress = std::make_unique<Progress>(options.steps);
@@ -159,7 +161,12 @@ struct Trainer::Session {
     const NoGrad no_grad;
     const nn::EvalMode eval;
     const UseAverage average(ema());
-    note(fmt::format("sample of step {}:\n{}", now.step, work.sample()));
+    const std::string text = work.sample();
+    note(fmt::format("sample of step {}:\n{}", now.step, text));
+    if (!events) return;
+    events->text(now.step, "sample", text);
+    const Tensor picture = work.picture ? work.picture() : Tensor();
+    if (picture.defined()) events->image(now.step, "attention", picture);
   }
 
   /// The model and what resume() needs.
@@ -222,6 +229,7 @@ struct Trainer::Session {
   }
   void write(const std::unique_ptr<MetricsLog>& file, const Measurements& numbers) {
     if (file) file->write(now.step, numbers);
+    if (events) events->scalars(now.step, numbers);
   }
   static Measurements suffixed(Measurements numbers) {
     for (auto& [name, number] : numbers) name += kOfAll;
@@ -284,6 +292,7 @@ struct Trainer::Session {
   double peak = 0, flops = 0;
   Cost steps, evaluation, whole_evaluation, saving, sampling;
   std::unique_ptr<MetricsLog> log_file, times_file;
+  std::unique_ptr<EventFile> events;
   std::unique_ptr<Progress> progress;
 };
 

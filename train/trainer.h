@@ -30,6 +30,7 @@ struct TrainerOptions {
   int64_t patience = 0;          ///< evaluations in a row without a better one that end the run; 0: any number
   double time_limit = 0;         ///< seconds after which run() saves and returns; 0: none
   std::filesystem::path directory = {};  ///< for metrics, training.safetensors and best/; empty: nothing is kept
+  bool tensorboard = false;              ///< an event file too, which TensorBoard shows
   bool quiet = false;                    ///< no progress line
 };
 
@@ -87,6 +88,7 @@ struct Work {
   Evaluation evaluate_all{};                ///< at the end besides: of everything
   std::function<void(const std::filesystem::path& directory)> save{};  ///< writes the model into a directory
   std::function<std::string()> sample{};                               ///< what the model makes now, to be read
+  std::function<Tensor()> picture{};  ///< (rows, columns) in [0, 1] for TensorBoard beside it, or an undefined tensor
   std::function<void(Moment&)> on_step{}, on_evaluate{}, on_save{};
 };
 

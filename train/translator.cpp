@@ -141,7 +141,7 @@ TranslationScores Translator::score(std::span<const SentencePair> pairs) const {
 TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
                            const PairSet& train, const PairSet& held_out, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save,
-                           const std::function<std::string()>& sample) {
+                           const std::function<std::string()>& sample, const std::function<Tensor()>& picture) {
   Adam optimizer(params, {.lr = options.lr, .beta2 = 0.98});
   TrainerOptions o = options.trainer;
   o.steps = options.steps;
@@ -165,7 +165,8 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                       .evaluate = mean_loss(loss, held_out, some),
                       .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all) : Evaluation{},
                       .save = save,
-                      .sample = sample});
+                      .sample = sample,
+                      .picture = picture});
 }
 
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
@@ -173,17 +174,21 @@ TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const
   const PairSet train(split.train, translator.source_words(), translator.target_words());
   const PairSet held_out(split.held_out, translator.source_words(), translator.target_words());
   const auto shown = std::span(split.held_out).first(std::min<size_t>(kShown, split.held_out.size()));
+  const auto sample = [&] {
+    const std::vector<std::string> sources = side(shown, &SentencePair::source);
+    const auto translations = translator.translate(sources);
+    std::string text;
+    for (size_t i = 0; i < shown.size(); ++i)
+      text += fmt::format("{}{} -> {}", i > 0 ? "\n" : "", sources[i], translator.text(translations[i]));
+    return text;
+  };
+  const auto picture = [&] {  // where the words of the first translation looked
+    const Tensor alignment = translator.translate(std::vector{shown[0].source})[0].alignment;
+    return alignment.defined() && alignment.numel() > 0 ? alignment : Tensor();
+  };
   return learn_pairs(
       translator.params(), [&](const PairBatch& batch) { return translator.loss(batch); }, train, held_out, options,
-      save,
-      [&] {
-        const std::vector<std::string> sources = side(shown, &SentencePair::source);
-        const auto translations = translator.translate(sources);
-        std::string text;
-        for (size_t i = 0; i < shown.size(); ++i)
-          text += fmt::format("{}{} -> {}", i > 0 ? "\n" : "", sources[i], translator.text(translations[i]));
-        return text;
-      });
+      save, sample, picture);
 }
 
 }  // namespace heed::train

@@ -79,11 +79,13 @@ struct PairTraining {
 };
 
 /// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. On the way the mean
-/// loss of a word ("val_loss") is taken of a fixed part of `held_out`, at the end of all. See Work for save and sample.
+/// loss of a word ("val_loss") is taken of a fixed part of `held_out`, at the end of all. See Work for the
+/// rest.
 TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
                            const PairSet& train, const PairSet& held_out, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save = {},
-                           const std::function<std::string()>& sample = {});
+                           const std::function<std::string()>& sample = {},
+                           const std::function<Tensor()>& picture = {});
 /// A translator learns split.train; samples are translations of the first sentences held out.
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save = {});

@@ -165,6 +165,7 @@ Corpus resumed_corpus(const Run& run, Tokenizer tokenizer) {
 
 constexpr int64_t kWindowTokens = 4096;  // of the validation part, at once
 constexpr int64_t kSampledWindows = 8;   // so many at an evaluation on the way, the same every time
+constexpr size_t kPictured = 64;         // of the validation part
 constexpr int64_t kShownTokens = 200;    // of a sample
 
 /// Mean cross-entropy over windows, in nats a token and as bits a byte of the text.
@@ -206,6 +207,20 @@ std::string sample_text(const models::Gpt& gpt, const Tokenizer& tokenizer, uint
                                      {.tokens = kShownTokens, .temperature = 0.8}, rng);
   const std::vector<int64_t> all = text[0].to_vector<int64_t>();
   return tokenizer.decode(std::span(all).subspan(ids.size()));
+}
+
+/// What all heads look at in the first held-out tokens, a row of pictures for each layer.
+Tensor attention_picture(const models::Gpt& gpt, const TokenIds& held_out) {
+  std::vector<int64_t> tokens;
+  const auto shown = std::min({static_cast<size_t>(gpt.config.context), held_out.size(), kPictured});
+  for (size_t i = 0; i < shown; ++i) tokens.push_back(held_out[static_cast<int64_t>(i)]);
+  std::vector<Tensor> rows;
+  for (const Tensor& heads : attention_maps(gpt, tokens, std::vector<std::string>(shown)).layers) {
+    std::vector<Tensor> row;
+    for (int64_t h = 0; h < heads.size(0); ++h) row.push_back(heads[h]);
+    rows.push_back(cat(row, -1));
+  }
+  return cat(rows, 0);
 }
 
 /// What a corpus's tokens are, for messages.
@@ -291,7 +306,8 @@ int train_gpt(const GptTrainFlags& flags) {
                    .evaluate = validation(gpt, some, bits),
                    .evaluate_all = some.size() < all.size() ? validation(gpt, all, bits) : Evaluation{},
                    .save = [&](const auto& into) { save_gpt(into, params, model, corpus.tokenizer(), training); },
-                   .sample = [&] { return sample_text(gpt, corpus.tokenizer(), training.seed); }});
+                   .sample = [&] { return sample_text(gpt, corpus.tokenizer(), training.seed); },
+                   .picture = [&] { return attention_picture(gpt, held_out); }});
 
   const std::string use = fmt::format("heed gpt sample --model {}", flags.out);
   if (report.ended != Ended::interrupted)

@@ -3,6 +3,7 @@
 // saving).
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -107,6 +108,7 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
       ->type_name("DIR");
   add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
              "steps between saves, which --resume goes on from (default: 100)");
+  command->add_flag("--tensorboard", flags->tensorboard, "write an event file for TensorBoard beside metrics.jsonl");
   command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
   command->add_flag("--overwrite", flags->overwrite, "replace the model in --out, if there is one")->group(kRunGroup);
   command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
@@ -331,4 +333,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace heed::train::program
 
-int main(int argc, char** argv) { return heed::train::program::run(argc, argv); }
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error with a sentence
+  return heed::train::program::run(argc, argv);
+}

@@ -33,7 +33,8 @@ TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, i
                          .sample_every = flags.sample_every.value_or(std::max<int64_t>(1, steps)),
                          .save_every = flags.save_every,
                          .time_limit = flags.time_limit,
-                         .directory = flags.out};
+                         .directory = flags.out,
+                         .tensorboard = flags.tensorboard};
   rules.apply(options);
   return options;
 }

@@ -25,7 +25,7 @@ struct TrainFlags {
   std::optional<double> ema = {};
   double time_limit = 0;
   int64_t save_every = 100;
-  bool json = false, resume = false, overwrite = false;
+  bool tensorboard = false, json = false, resume = false, overwrite = false;
 
   /// What --resume and --overwrite say about a model in the directory.
   RunDirectory::Model model_there() const {
