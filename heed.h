@@ -46,6 +46,7 @@
 #include <heed/train/show/page.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/plot.h>
+#include <heed/train/tensorboard.h>
 #include <heed/train/trainer.h>
 #include <heed/train/training_state.h>
 #include <heed/train/translator.h>

@@ -9,9 +9,12 @@
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/ops.h>
+#include <heed/models/gpt.h>
 #include <heed/nn/dropout.h>
 #include <heed/nn/linear.h>
 #include <heed/tensor/random.h>
+#include <heed/train/data/corpus.h>
+#include <heed/train/muon.h>
 #include "catch.h"
 #include "run_program.h"
 #include "temporary_directory.h"
@@ -295,6 +298,31 @@ TEST_CASE("trainer: two optimisers share a model, keep their proportion of the r
   resumed.go(directory.path(), true, -1);
   CHECK(resumed.values() == through.values());
   CHECK(through.weights.names() == std::vector<std::string>{"linear.weight"});
+}
+
+TEST_CASE("trainer: the README's run of two optimisers stops at the loss that its callback asks for", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "the cat sat on the mat, and the dog sat on the log.\n";
+  const train::Corpus corpus = train::Corpus::from_text(text);
+  nn::Parameters params(1337);
+  const models::Gpt gpt(params,
+                        {.vocabulary = corpus.vocabulary(), .context = 16, .layers = 1, .heads = 2, .channels = 16});
+  train::Muon matrices(params, {.lr = 0.02}, {{"wte*", {.skip = true}}, {"wpe*", {.skip = true}}});
+  train::AdamW tables(params, {.lr = 1e-3}, {{"h.*", {.skip = true}}, {"ln_f*", {.skip = true}}});
+  Trainer trainer(params, {matrices, tables},
+                  {.steps = 2000, .lr = train::constant(0.02), .directory = directory.path(), .quiet = true});
+  const TrainingReport report =
+      trainer.run({.next =
+                       [&](int64_t) {
+                         auto [x, y] = corpus.batch(12, 16, params.rng());
+                         return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
+                       },
+                   .save = [&](const auto& into) { params.save(into / "gpt.safetensors"); },
+                   .on_step = [](train::Moment& now) { now.stop = now.mean_loss < 1.5; }});
+  CHECK(report.ended == train::Ended::by_callback);
+  CHECK(report.train_loss < 1.5);
+  CHECK(std::filesystem::exists(directory / "gpt.safetensors"));
 }
 
 TEST_CASE("trainer: a parameter belongs to one optimiser", "[trainer]") {

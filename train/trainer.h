@@ -117,6 +117,8 @@ class Trainer {
   /// Throws ValueError for an option that makes no sense, and for a parameter that two optimisers update. All
   /// references must outlive the trainer.
   Trainer(const nn::Parameters& params, const Optimizers& optimizers, TrainerOptions options, Loc loc = Loc::current());
+  Trainer(const Trainer&) = delete;  // what it hands to callbacks points to it
+  Trainer& operator=(const Trainer&) = delete;
 
   /// Goes on from the directory's training.safetensors. Throws FileError if it is not there or does not fit.
   void resume();

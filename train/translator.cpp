@@ -165,7 +165,7 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                       .evaluate = mean_loss(loss, held_out, some),
                       .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all) : Evaluation{},
                       .save = save,
-                      .sample = sample,
+                      .sample = o.quiet && !o.tensorboard ? nullptr : sample,
                       .picture = picture});
 }
 
