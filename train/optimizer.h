@@ -31,8 +31,7 @@ struct GroupOptions {
   bool skip = false;              ///< left to another optimiser: this one keeps and does nothing
   auto operator<=>(const GroupOptions&) const = default;
 };
-/// The parameters whose name, or a tied one's second name, fits a pattern: "*.bias", "h.[0-3].*", with *, ? and [...]
-/// as in a shell.
+/// The parameters that fit a pattern, as Parameters::freeze takes it: "*.bias", "h.[0-3]".
 struct ParameterGroup {
   std::string pattern;
   GroupOptions options;
