@@ -143,6 +143,60 @@ TEST_CASE("heed seq2seq: each architecture trains, reports by length, and transl
   CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
 }
 
+TEST_CASE("heed seq2seq train: tokens, sizes and training are as asked, and kept with the model", "[program]") {
+  const Workplace place;
+  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\ncat number 3\tle chat numéro 3\ndog\tchien\n";
+  const Finished trained = place.run(
+      "seq2seq train --pairs pairs --valid-pairs valid --arch transformer --tokens bpe --vocabulary 270 --width 24 "
+      "--layers 1 --heads 3 --dropout 0.2 --lr 0.01 --batch 16 --label-smoothing 0.1 --max-length 40 --steps 20 "
+      "--threads 1 --beam 2 --json --out model");
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  CHECK_THAT(trained.err, Contains("left out of training, since 'valid' has their sources too: 1 of the pairs"));
+  CHECK_THAT(trained.err, Contains("learns 99 pairs") && Contains("beam of 2") && Contains("pair by pair"));
+  CHECK_THAT(trained.err, Contains("BLEU is nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"));
+  const auto report = nlohmann::json::parse(trained.out);
+  for (const char* key : {"chrf", "exact_match_of_one", "bleu_of_one"}) CHECK(report[key].is_number());
+  CHECK(tests::content_of(place / "model/held_out.tsv") ==
+        "cat number 3\tchat numéro 3\ncat number 3\tle chat numéro 3\ndog\tchien\n");
+
+  const auto config = nlohmann::json::parse(tests::content_of(place / "model/config.json"));
+  CHECK(config["source_words"]["model"]["type"] == "BPE");
+  CHECK(config["config"]["context"] == 90);
+  CHECK(config["config"]["feedforward"] == 96);
+  const auto translator = train::load_translator(place / "model");
+  CHECK(translator->source_tokens().size() == 270);
+  const train::TranslatorTraining& training = translator->training();
+  CHECK((training.valid_pairs == "valid" && training.batch == 16 && training.lr == 0.01));
+  CHECK((training.label_smoothing == 0.1 && training.max_length == 40));
+  const Finished translated = place.run("seq2seq translate --model model --align 'Cat number zebra'");
+  CHECK(translated.exit_code == 0);
+  CHECK(translated.err.empty());  // nothing is unknown
+}
+
+TEST_CASE("heed seq2seq train --max-length: longer pairs are left out, and it is said how many", "[program]") {
+  const Workplace place;
+  std::ofstream(place / "pairs", std::ios::app) << "one very long cat\tchat\na cat\tun chat qui est long\n";
+  const Finished trained = place.run(kTinyTranslator + "--max-length 3 --out model");
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  CHECK_THAT(trained.err, Contains("since longer than 3 tokens: "));
+}
+
+TEST_CASE("heed seq2seq train: of a large file a thousand sources are held out, with all their translations",
+          "[program]") {
+  const Workplace place;
+  std::ofstream pairs(place / "pairs");
+  for (int i = 0; i < 22'000; ++i) pairs << "s" << i << "\tt" << i << "\ns" << i << "\tu" << i << "\n";
+  pairs.close();
+  const Finished trained =
+      place.run("seq2seq train --pairs pairs --tokens bpe --arch rnn --width 2 --steps 0 --out model");
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  const std::string held_out = tests::content_of(place / "model/held_out.tsv");
+  CHECK(std::count(held_out.begin(), held_out.end(), '\n') == 2000);
+}
+
 TEST_CASE("heed seq2seq translate --page: one file with all sentences, the model at work, and one beside it",
           "[program][page]") {
   const Workplace place;
@@ -224,6 +278,12 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
         kModelFiles);
   for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
   check("seq2seq train --pairs pairs --steps 150 --threads 1", "seq2seq train", kTranslatorFiles);
+  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
+  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\n";
+  check(
+      "seq2seq train --pairs pairs --valid-pairs valid --arch transformer --tokens bpe --vocabulary 300 --width 32 "
+      "--dropout 0.1 --label-smoothing 0.1 --lr 0.003 --batch 20 --max-length 60 --steps 150 --threads 1",
+      "seq2seq train", kTranslatorFiles);
 }
 
 TEST_CASE("heed: a run that is killed before it is ever evaluated goes on from where it was saved", "[program]") {
@@ -339,7 +399,7 @@ TEST_CASE("load_gpt and load_translator open what the program wrote", "[program]
     const auto translator = train::load_translator(place / arch);
     const std::vector<std::string> sentences{"cat number 7"};
     CHECK(place.run("seq2seq translate --model " + arch + " 'cat number 7'").out ==
-          translator->text(translator->translate(sentences)[0]) + "\n");
+          translator->text(translator->translate(sentences)[0], sentences[0]) + "\n");
   }
 }
 

@@ -64,7 +64,7 @@ void print_table(const std::string& title, const std::vector<Series>& rows, int6
 void show_translations(const Translator& translator, const std::vector<SentencePair>& pairs) {
   std::vector<models::Translation> translations = translator.translate(side(pairs, &SentencePair::source));
   for (size_t i = 0; i < pairs.size(); ++i) {
-    const std::string text = translator.text(translations[i]);
+    const std::string text = translator.text(translations[i], pairs[i].source);
     fmt::print("  {}\n    {}   ({})\n", pairs[i].source, text,
                text == pairs[i].target ? "right" : "expected: " + pairs[i].target);
   }

@@ -20,40 +20,67 @@ namespace heed::train::program {
 namespace {
 
 constexpr double kHeldOutShare = 0.05;                // of a file's sentences
-constexpr int64_t kMostHeldOut = 1'000;               // that are translated
-constexpr int64_t kMinFrequency = 2;                  // of a file's words: rarer ones are unknown
+constexpr size_t kMostHeldOut = 1'000;                // that are translated
+constexpr int64_t kMinCount = 2;                      // of a file's words: rarer ones are unknown
 constexpr uint64_t kSplitSeed = 0;                    // the split does not change with the run's seed
-constexpr int64_t kMostWords = 250;                   // in a sentence
 constexpr const char* kHeldOutFile = "held_out.tsv";  // in the model directory: the pairs that training never saw
 
 // --- train ---------------------------------------------------------------------------------------------------------
 
-size_t distinct_sources(const PairSplit& split) {
-  std::set<std::string_view> sources;
-  for (const auto* part : {&split.train, &split.held_out})
-    for (const SentencePair& pair : *part) sources.insert(pair.source);
-  return sources.size();
+using Sources = std::set<std::string, std::less<>>;
+
+Sources sources_of(std::span<const SentencePair> pairs) {
+  Sources sources;
+  for (const SentencePair& pair : pairs) sources.insert(pair.source);
+  return sources;
 }
 
-PairSplit load_pairs(const std::string& file) {
+/// Keeps the pairs of `most` sources, spread over the file, which may be sorted.
+void thin_out(std::vector<SentencePair>& pairs, size_t most) {
+  const size_t count = sources_of(pairs).size();
+  if (count <= most) return;
+  std::set<std::string_view> seen;
+  Sources kept;
+  for (const SentencePair& pair : pairs)
+    if (const size_t n = seen.size(); seen.insert(pair.source).second && kept.size() * count <= n * most)
+      kept.insert(pair.source);
+  std::erase_if(pairs, [&](const SentencePair& pair) { return !kept.contains(pair.source); });
+}
+
+PairSplit load_pairs(const std::string& file, const std::string& valid_file) {
+  const Op op{"seq2seq train"};
   if (file.empty()) return grammar_pairs();
-  PairSplit split = split_pairs(tokenize(read_pairs(file)), kHeldOutShare, kSplitSeed);
-  if (split.train.empty() || split.held_out.empty())
-    fail<FileError>({"seq2seq train"},
-                    "'{}' has {} different sources; need at least {:.0f}, since a share of {} is held out", file,
-                    distinct_sources(split), std::ceil(0.5 / kHeldOutShare), kHeldOutShare);
-  if (std::ssize(split.held_out) > kMostHeldOut) {  // spread over the file, which may be sorted
-    std::vector<SentencePair> some;
-    for (int64_t i = 0; i < kMostHeldOut; ++i)
-      some.push_back(split.held_out[static_cast<size_t>(i) * split.held_out.size() / kMostHeldOut]);
-    split.held_out = std::move(some);
+  PairSplit split = {tokenize(read_pairs(file)), {}};
+  if (valid_file.empty()) {
+    split = split_pairs(split.train, kHeldOutShare, kSplitSeed);
+    if (split.train.empty() || split.held_out.empty())
+      fail<FileError>(op, "'{}' has {} different sources; need at least {:.0f}, since a share of {} is held out", file,
+                      sources_of(split.train).size() + sources_of(split.held_out).size(),
+                      std::ceil(0.5 / kHeldOutShare), kHeldOutShare);
+    thin_out(split.held_out, kMostHeldOut);
+    return split;
   }
-  for (const auto* part : {&split.train, &split.held_out})
-    for (const SentencePair& pair : *part)
-      if (std::max(std::ssize(split_words(pair.source)), std::ssize(split_words(pair.target))) > kMostWords)
-        fail<FileError>({"seq2seq train"}, "'{}' has a sentence of more than {} words: '{} ...'; need shorter ones",
-                        file, kMostWords, pair.source.substr(0, 40));
+  split.held_out = tokenize(read_pairs(valid_file));
+  const Sources held_out = sources_of(split.held_out);
+  const size_t there = std::erase_if(split.train, [&](const auto& pair) { return held_out.contains(pair.source); });
+  if (split.train.empty())
+    fail<FileError>(op, "'{}' has no source that '{}' has not; need others to train on", file, valid_file);
+  if (there > 0)
+    fmt::print(stderr, "heed: left out of training, since '{}' has their sources too: {} of the pairs\n", valid_file,
+               there);
   return split;
+}
+
+/// Leaves out the pairs that have a side of more than `most` tokens, and says so.
+void drop_long(std::vector<SentencePair>& pairs, const Translator& translator, int64_t most, const char* from) {
+  const size_t long_ones = std::erase_if(pairs, [&](const SentencePair& pair) {
+    return std::ssize(translator.source_tokens().encode(pair.source)) > most ||
+           std::ssize(translator.target_tokens().encode(pair.target)) > most;
+  });
+  if (long_ones > 0)
+    fmt::print(stderr, "heed: left out of {}, since longer than {} tokens: {} of the pairs\n", from, most, long_ones);
+  if (pairs.empty())
+    fail<FileError>({"seq2seq train"}, "no pair has at most {} tokens on each side; need a larger --max-length", most);
 }
 
 /// The pairs as --pairs reads them.
@@ -74,21 +101,52 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   };
   TranslatorTraining training;
   training.pairs = flags.pairs;
+  training.valid_pairs = flags.valid_pairs;
   training.pair_count = std::ssize(split.train);
   training.pairs_hash = hash_of(split);
   training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
   training.cell = cell_at(index(cell_names(), flags.cell));
   training.steps = flags.steps.value_or(kTranslatorSteps);
   training.seed = flags.seed.value_or(training.seed);
+  training.batch = flags.batch.value_or(training.batch);
+  training.lr = flags.lr.value_or(training.lr);
+  training.label_smoothing = flags.label_smoothing.value_or(training.label_smoothing);
+  training.max_length = flags.max_length.value_or(training.max_length);
   return training;
 }
 
-std::unique_ptr<SavedTranslator> new_translator(const TranslatorTrainFlags& flags, const PairSplit& split) {
+/// The options that go together, and fit one another.
+TranslatorSizes checked_sizes(const TranslatorTrainFlags& flags) {
+  const Op op{"seq2seq train"};
+  const auto only_with = [&](bool given, const char* option, bool fits, const char* need) {
+    if (given && !fits) fail<UsageError>(op, "{} is given without {}", option, need);
+  };
+  only_with(!flags.valid_pairs.empty(), "--valid-pairs", !flags.pairs.empty(), "--pairs");
+  only_with(flags.vocabulary.has_value(), "--vocabulary", flags.tokens == "bpe", "--tokens bpe");
+  only_with(flags.min_count.has_value(), "--min-count", flags.tokens == "words", "--tokens words");
+  only_with(flags.layers.has_value(), "--layers", flags.arch == "transformer", "--arch transformer");
+  only_with(flags.heads.has_value(), "--heads", flags.arch == "transformer", "--arch transformer");
+  TranslatorSizes sizes;
+  sizes.width = flags.width.value_or(sizes.width);
+  sizes.layers = flags.layers.value_or(sizes.layers);
+  sizes.heads = flags.heads.value_or(sizes.heads);
+  sizes.dropout = flags.dropout.value_or(sizes.dropout);
+  sizes.max_length = flags.max_length.value_or(sizes.max_length);
+  if (flags.arch == "transformer" && sizes.width % sizes.heads != 0)
+    fail<UsageError>(op, "--heads {} does not divide --width {}", sizes.heads, sizes.width);
+  return sizes;
+}
+
+std::unique_ptr<SavedTranslator> new_translator(const TranslatorTrainFlags& flags, const TranslatorSizes& sizes,
+                                                const PairSplit& split) {
   const TranslatorTraining training = new_training(flags, split);
-  const int64_t min_frequency = flags.pairs.empty() ? 1 : kMinFrequency;
-  Words source = Words::from_sentences(side(split.train, &SentencePair::source), min_frequency);
-  Words target = Words::from_sentences(side(split.train, &SentencePair::target), min_frequency);
-  const TranslatorConfig config = default_config(training.arch, training.cell, source.size(), target.size());
+  const auto tokens = [&](std::string SentencePair::*which) -> SentenceTokens {
+    const std::vector<std::string> sentences = side(split.train, which);
+    if (flags.tokens == "bpe") return SentenceTokens::pieces(sentences, flags.vocabulary.value_or(kPieces));
+    return Words::from_sentences(sentences, flags.min_count.value_or(flags.pairs.empty() ? 1 : kMinCount));
+  };
+  SentenceTokens source = tokens(&SentencePair::source), target = tokens(&SentencePair::target);
+  const TranslatorConfig config = translator_config(training.arch, training.cell, source.size(), target.size(), sizes);
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), config);
 }
 
@@ -99,8 +157,10 @@ int train_translator(const TranslatorTrainFlags& flags) {
   const std::filesystem::path directory = flags.out;
   std::unique_ptr<SavedTranslator> translator;
   if (flags.resume) translator = SavedTranslator::from_config(directory);
-  const PairSplit split = load_pairs(translator ? translator->training().pairs : flags.pairs);
-  if (!translator) translator = new_translator(flags, split);
+  const TranslatorSizes sizes = checked_sizes(flags);
+  PairSplit split = translator ? load_pairs(translator->training().pairs, translator->training().valid_pairs)
+                               : load_pairs(flags.pairs, flags.valid_pairs);
+  if (!translator) translator = new_translator(flags, sizes, split);
   const TranslatorTraining& training = translator->training();
   if (std::ssize(split.train) != training.pair_count)
     fail<FileError>({"seq2seq train"}, "'{}' now gives {} pairs to train on; need the {} of the interrupted run",
@@ -108,6 +168,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (!training.pairs_hash.empty() && hash_of(split) != training.pairs_hash)
     fail<FileError>({"seq2seq train"}, "'{}' has changed: it has as many pairs, but others; need the interrupted run's",
                     training.pairs);
+  drop_long(split.train, *translator, training.max_length, "training");
+  drop_long(split.held_out, *translator, training.max_length, "what is held out");
   const RunDirectory hold(directory, flags.model_there());
 
   fmt::print(stderr, "Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
@@ -116,6 +178,9 @@ int train_translator(const TranslatorTrainFlags& flags) {
              training.pairs.empty() ? "the grammar" : training.pairs, training.steps);
   const TrainingReport report = learn_pairs(*translator, split,
                                             {.steps = training.steps,
+                                             .batch = training.batch,
+                                             .lr = training.lr,
+                                             .label_smoothing = training.label_smoothing,
                                              .seed = training.seed,
                                              .directory = directory,
                                              .save_every = flags.save_every,
@@ -124,9 +189,10 @@ int train_translator(const TranslatorTrainFlags& flags) {
 
   if (report.interrupted) return say_interrupted("seq2seq", report, flags);
   write_file(directory / kHeldOutFile, tsv(split.held_out));
-  const TranslationScores scores = translator->score(split.held_out);
-  fmt::print(stderr, "{} steps in {}; {} held-out sentences, translated greedily; saved in {}\n", report.steps,
-             format_duration(report.seconds), split.held_out.size(), directory.string());
+  const TranslationScores scores = translator->score(split.held_out, flags.beam);
+  const std::string how = flags.beam == 1 ? "greedily" : fmt::format("with a beam of {}", flags.beam);
+  fmt::print(stderr, "{} steps in {}; held-out sentences, translated {}; saved in {}\n", report.steps,
+             format_duration(report.seconds), how, directory.string());
   fmt::print(stderr, "{}", format_scores(scores));
   if (flags.json)
     print_report(report, translator->params().numel(), arch_names()[static_cast<size_t>(training.arch)], scores);
@@ -145,10 +211,8 @@ std::vector<std::string> tokenized(std::span<const std::string> raw) {
     } catch (const ValueError& error) {
       throw UsageError(error.what());
     }
-    const int64_t words = std::ssize(split_words(sentences.back()));
-    if (words < 1 || words > kMostWords)
-      fail<UsageError>({"seq2seq translate"}, "sentence '{}' has {} words; need 1 to {}", sentence.substr(0, 40), words,
-                       kMostWords);
+    if (sentences.back().empty())
+      fail<UsageError>({"seq2seq translate"}, "sentence '{}' has no words; need at least one", sentence);
   }
   return sentences;
 }
@@ -164,7 +228,7 @@ std::unique_ptr<SavedTranslator> load_beside(const TranslateFlags& flags) {
 
 void say_unknown(const Translator& translator, std::span<const std::string> sentences, const char* which) {
   for (const std::string& sentence : sentences)
-    for (const std::string& word : translator.source_words().unknown(sentence))
+    for (const std::string& word : translator.source_tokens().unknown(sentence))
       fmt::print(stderr, "heed: the model{} does not know '{}'\n", which, word);
 }
 
@@ -199,10 +263,8 @@ int translate(const TranslateFlags& flags) {
   if (beside) say_unknown(*beside, sentences, " beside it");
   const auto translations = translator->translate(sentences, flags.beam);
   for (size_t i = 0; i < sentences.size(); ++i) {
-    const std::string text = translator->text(translations[i]);
-    fmt::print("{}\n", text);
-    if (flags.align)
-      fmt::print("\n{}\n", draw_alignment(split_words(sentences[i]), split_words(text), translations[i].alignment));
+    fmt::print("{}\n", translator->text(translations[i], sentences[i]));
+    if (flags.align) fmt::print("\n{}\n", translator->draw(sentences[i], translations[i]));
   }
   if (page) {
     page->write(page_html(translation_page(flags, *translator, beside.get(), sentences, translations)));

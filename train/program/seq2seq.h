@@ -12,9 +12,17 @@ namespace heed::train::program {
 
 constexpr int64_t kTranslatorSteps = 3000;  // unless the command line says otherwise
 
+const std::vector<std::string> kTranslatorTokens = {"words", "bpe"};
+constexpr int64_t kPieces = 2000;       // tokens of a language, with bpe
+constexpr int64_t kFewestPieces = 259;  // the bytes and the special tokens
+
 struct TranslatorTrainFlags : TrainFlags {
   TranslatorTrainFlags() : TrainFlags{.out = "out/seq2seq"} {}
-  std::string pairs, arch = "attention", cell = "gru";
+  std::string pairs, valid_pairs, arch = "attention", cell = "gru", tokens = "words";
+  std::optional<int64_t> vocabulary = {}, min_count = {}, width = {}, layers = {}, heads = {}, max_length = {},
+                         batch = {};
+  std::optional<double> dropout = {}, lr = {}, label_smoothing = {};
+  int64_t beam = 1;  // of the translations that are scored
 };
 
 /// Returns the exit code.
