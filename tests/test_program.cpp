@@ -1,6 +1,7 @@
 // The `heed` program from outside: what it writes, where, and with which exit code.
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include <unistd.h>
 
@@ -47,7 +48,8 @@ struct Workplace : TemporaryDirectory {
 
 const std::set<std::string> kModelFiles = {"config.json",       "generation_config.json", "metrics.jsonl",
                                            "model.safetensors", "tokenizer.json",         "tokenizer_config.json"};
-const std::set<std::string> kTranslatorFiles = {"config.json", "held_out.tsv", "metrics.jsonl", "model.safetensors"};
+const std::set<std::string> kTranslatorFiles = {"best", "config.json", "held_out.tsv", "metrics.jsonl",
+                                                "model.safetensors"};
 
 }  // namespace
 
@@ -174,6 +176,67 @@ TEST_CASE("heed seq2seq train: tokens, sizes and training are as asked, and kept
   CHECK(translated.err.empty());  // nothing is unknown
 }
 
+TEST_CASE("heed seq2seq train: the best model by validation is kept beside the last, and opens like it", "[program]") {
+  const Workplace place;
+  const std::string train = "seq2seq train --pairs pairs --arch rnn --width 16 --threads 1 --out model --overwrite ";
+  REQUIRE(place.run(train + "--lr 0.1 --steps 40").exit_code == 0);
+  const auto best = train::load_translator(place / "model/best");
+  double lowest = INFINITY, last = 0;
+  std::istringstream log(tests::content_of(place / "model/metrics.jsonl"));
+  for (std::string line; std::getline(log, line);)
+    if (const auto json = nlohmann::json::parse(line); json.contains("val_loss"))
+      last = json.at("val_loss"), lowest = std::min(lowest, last);
+  CHECK(best->training().val_loss == Approx(lowest).epsilon(1e-12));
+  CHECK(train::load_translator(place / "model")->training().val_loss == INFINITY);
+  CHECK(place.run("seq2seq translate --model model/best 'cat number 7'").exit_code == 0);
+  // A run anew is not measured by what stood there before.
+  REQUIRE(place.run(train + "--lr 0.1 --steps 0").exit_code == 0);
+  CHECK(train::load_translator(place / "model/best")->training().val_loss > lowest);
+}
+
+TEST_CASE("heed seq2seq translate: without a sentence each line of stdin is answered, before the next one comes",
+          "[program]") {
+  const Workplace place;
+  REQUIRE(place.run("seq2seq train --pairs pairs --tokens bpe --max-length 30 --steps 6 --threads 1 --out model")
+              .exit_code == 0);
+  const std::string translate = "seq2seq translate --model model";
+  const Finished lines =
+      place.run(translate + " < lines",
+                "printf '\\357\\273\\277Cat number 7\\r\\n\\nA caf\\351\\n%0100d\\n cat number 8' 1 > lines;");
+  INFO(lines.err);
+  CHECK(lines.exit_code == 1);
+  CHECK(std::count(lines.out.begin(), lines.out.end(), '\n') == 5);
+  CHECK(lines.out.substr(lines.out.find('\n')).starts_with("\n\n\n\n"));  // nothing for three lines
+  CHECK_THAT(lines.err, Contains("heed: line 3: the sentence is not UTF-8: byte 5 (0xe9)"));
+  CHECK_THAT(lines.err, Contains("heed: line 4: word '0000") && Contains("the model takes at most 30"));
+  CHECK(lines.out.starts_with(place.run(translate + " 'cat number 7'").out));
+
+  // The second line is written once the first is answered.
+  const Finished talk =
+      place.run(translate + " > said", "{ echo cat; while [ ! -s said ]; do :; done; echo dog; } | timeout 60");
+  CHECK(talk.exit_code == 0);
+  const std::string said = tests::content_of(place / "said");
+  CHECK(std::count(said.begin(), said.end(), '\n') == 2);
+}
+
+TEST_CASE("heed seq2seq translate: a sentence longer than the model takes is split where it pauses, said aloud",
+          "[program]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyTranslator + "--max-length 4 --out model").exit_code == 0);
+  const std::string translate = "seq2seq translate --model model ";
+  const Finished whole = place.run(translate + "'cat number 7 . cat number 8'");
+  INFO(whole.err);
+  CHECK(whole.exit_code == 0);
+  CHECK_THAT(whole.err, Contains("longer than the 4 tokens that the model takes; split in 2"));
+  const Finished parts = place.run(translate + "'cat number 7 .' 'cat number 8'");
+  std::string joined = parts.out;
+  joined[joined.find('\n')] = ' ';
+  CHECK(whole.out == joined);
+  CHECK_THAT(place.run(translate + "'cat , number 7 cat number'").err, Contains("split in 2"));
+  CHECK_THAT(place.run(translate + "'cat number 7 cat number 8'").err, Contains("split in 2"));
+  CHECK(place.run(translate + "--align 'cat number 7 . cat number 8' --page page.html").exit_code == 0);
+}
+
 TEST_CASE("heed seq2seq train --max-length: longer pairs are left out, and it is said how many", "[program]") {
   const Workplace place;
   std::ofstream(place / "pairs", std::ios::app) << "one very long cat\tchat\na cat\tun chat qui est long\n";
@@ -271,6 +334,9 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
     REQUIRE(resumed.exit_code == 0);
     CHECK(place.files_in("cut") == files);
     CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
+    CHECK(tests::content_of(place / "cut/best/config.json") == tests::content_of(place / "whole/best/config.json"));
+    CHECK(tests::content_of(place / "cut/best/model.safetensors") ==
+          tests::content_of(place / "whole/best/model.safetensors"));
   };
   check("gpt train --text text --preset micro --steps 3000 --dropout 0.1 --threads 1", "gpt train", kModelFiles);
   for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
@@ -282,7 +348,8 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
   std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\n";
   check(
       "seq2seq train --pairs pairs --valid-pairs valid --arch transformer --tokens bpe --vocabulary 300 --width 32 "
-      "--dropout 0.1 --label-smoothing 0.1 --lr 0.003 --batch 20 --max-length 60 --steps 150 --threads 1",
+      "--dropout 0.1 --label-smoothing 0.1 --lr 0.003 --batch 20 --max-length 60 --average 50 --steps 150 "
+      "--threads 1",
       "seq2seq train", kTranslatorFiles);
 }
 

@@ -4,6 +4,7 @@
 #include <heed/train/data/grammar/grammar.h>
 #include <heed/train/translator.h>
 #include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -86,6 +87,48 @@ TEST_CASE("Translator: learns by heart with pieces of words, and with labels smo
   // Smoothed, the loss cannot come near 0; that of what is held out is not smoothed.
   CHECK(report.evaluation.at(0).second < 0.2);
   CHECK(report.losses.back() > 0.3);
+}
+
+TEST_CASE("learn_pairs: weights become the mean of the last snapshots, and the best is told", "[train][translator]") {
+  Rng rng(1);
+  PairSplit split;
+  split.train = Grammar::pairs(12, {.max_words = 6}, rng);
+  split.held_out = Grammar::pairs(4, {.max_words = 6}, rng);
+  const tests::TemporaryDirectory place;
+  std::vector<std::vector<double>> after;  // of the output's bias, after each step
+  std::vector<double> told;
+  double last = 0;
+  const auto learn = [&](PairTraining options) {
+    Translator translator(Arch::rnn, nn::Cell::gru, split.train, 1);
+    options.steps = 100;
+    options.batch = 4;
+    options.save_every = 1;
+    options.quiet = true;
+    options.directory = place.path();
+    const auto bias = [&] { return translator.params().at("output.bias").to_vector<double>(); };
+    last = learn_pairs(translator, split, options, [&] { after.push_back(bias()); }).evaluation.at(0).second;
+    return bias();
+  };
+  learn({.on_best = [&](double loss) { told.push_back(loss); }});
+  REQUIRE(after.size() == 100);
+  const auto each = after;
+  CHECK(told.size() > 1);
+  CHECK(std::is_sorted(told.rbegin(), told.rend()));
+  CHECK(told.back() <= last);
+  CHECK_FALSE(std::filesystem::exists(place / "snapshots"));
+
+  const std::vector<double> mean = learn({.average = 3});  // after steps 96, 98 and 100
+  for (size_t i = 0; i < mean.size(); ++i)
+    CHECK(mean[i] == Approx((each[95][i] + each[97][i] + each[99][i]) / 3).epsilon(1e-5));
+  CHECK_FALSE(std::filesystem::exists(place / "snapshots"));
+  told.clear();
+  learn({.best = 0, .on_best = [&](double loss) { told.push_back(loss); }});
+  CHECK(told.empty());
+
+  Translator translator(Arch::rnn, nn::Cell::gru, split.train, 1);
+  CHECK_THROWS_WITH(learn_pairs(translator, split, {.average = 0}), Contains("average is 0; need 1 to 50"));
+  CHECK_THROWS_WITH(learn_pairs(translator, split, {.average = 51}), Contains("average is 51; need 1 to 50"));
+  CHECK_THROWS_WITH(learn_pairs(translator, split, {.average = 2}), Contains("snapshots have no directory"));
 }
 
 TEST_CASE("Translator: a word that has no token is the one that it looked at", "[train][translator]") {

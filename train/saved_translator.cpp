@@ -1,5 +1,7 @@
 #include <heed/train/saved_translator.h>
 
+#include <cmath>
+
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
 #include <heed/train/model_config.h>
@@ -84,7 +86,9 @@ TranslatorTraining read_training(const ModelConfig& config) {
           .batch = t.integer("batch", 1, kMost, old.batch),
           .lr = t.number("lr", 0, kCount, old.lr),
           .label_smoothing = t.number("label_smoothing", 0, 1, old.label_smoothing),
-          .max_length = t.integer("max_length", 1, kMost, old.max_length)};
+          .max_length = t.integer("max_length", 1, kMost, old.max_length),
+          .average = t.integer("average", 1, kSnapshots, old.average),
+          .val_loss = t.number("val_loss", 0, kCount, old.val_loss)};
 }
 
 }  // namespace
@@ -110,7 +114,14 @@ std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& di
   return translator;
 }
 
-void SavedTranslator::save(const std::filesystem::path& directory) const {
+void SavedTranslator::save(const std::filesystem::path& directory) const { save(directory, training_.val_loss); }
+
+void SavedTranslator::save_best(const std::filesystem::path& directory, double val_loss) const {
+  make_directory(directory / kBestDirectory);
+  save(directory / kBestDirectory, val_loss);
+}
+
+void SavedTranslator::save(const std::filesystem::path& directory, double val_loss) const {
   const Json training = {{"pairs", training_.pairs},
                          {"valid_pairs", training_.valid_pairs},
                          {"pair_count", training_.pair_count},
@@ -122,7 +133,9 @@ void SavedTranslator::save(const std::filesystem::path& directory) const {
                          {"batch", training_.batch},
                          {"lr", training_.lr},
                          {"label_smoothing", training_.label_smoothing},
-                         {"max_length", training_.max_length}};
+                         {"max_length", training_.max_length},
+                         {"average", training_.average},
+                         {"val_loss", std::isfinite(val_loss) ? Json(val_loss) : Json()}};
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -24,7 +25,13 @@ struct TranslatorTraining {
   double lr = 2e-3;
   double label_smoothing = 0;
   int64_t max_length = 250;  ///< tokens of a sentence
+  int64_t average = 1;       ///< see PairTraining
+  /// Of the best checkpoint: its loss on what is held out.
+  double val_loss = std::numeric_limits<double>::infinity();
 };
+
+/// Of a training's directory: the translator as it did best on what is held out.
+constexpr const char* kBestDirectory = "best";
 
 class SavedTranslator : public Translator {
  public:
@@ -34,6 +41,8 @@ class SavedTranslator : public Translator {
   /// A new model as the directory's config.json describes it. Throws FileError if it does not.
   static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory);
   void save(const std::filesystem::path& directory) const;
+  /// The same as the best checkpoint.
+  void save_best(const std::filesystem::path& directory, double val_loss) const;
 
   const TranslatorTraining& training() const { return training_; }
 
@@ -47,6 +56,8 @@ class SavedTranslator : public Translator {
   std::string about() const;
 
  private:
+  void save(const std::filesystem::path& directory, double val_loss) const;
+
   TranslatorTraining training_;
 };
 

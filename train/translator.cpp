@@ -32,6 +32,57 @@ double mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const Pair
   return sum / count;
 }
 
+/// The weights of the last steps, in files, so that an interrupted run finds them again.
+class Snapshots {
+ public:
+  Snapshots(nn::Parameters& params, const PairTraining& options)
+      : params_(params),
+        steps_(options.steps),
+        count_(options.average),
+        every_(std::max<int64_t>(1, steps_ / kSnapshots)),
+        directory_(options.directory / "snapshots") {
+    const Op op{"learn_pairs"};
+    if (count_ < 1 || count_ > kSnapshots) fail<ValueError>(op, "average is {}; need 1 to {}", count_, kSnapshots);
+    if (count_ > 1 && options.directory.empty())
+      fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
+    if (!options.directory.empty() && !options.resume) std::filesystem::remove_all(directory_);
+  }
+
+  /// Keeps the weights after so many steps, if they are to be averaged.
+  void keep(int64_t step) const {
+    if (step <= steps_ - count_ * every_ || (steps_ - step) % every_ != 0) return;
+    std::filesystem::create_directories(directory_);
+    params_.save(file(step));
+  }
+
+  /// Makes the weights, which are those of the last step, the mean of all that were kept and these.
+  void average() const {
+    std::vector<Tensor> sum;
+    for (const auto& [name, x] : params_) sum.push_back(x.detach().to(f64));
+    double count = 1;
+    for (int64_t step = steps_ - every_; step > steps_ - count_ * every_; step -= every_) {
+      if (!std::filesystem::exists(file(step))) continue;  // before the first step
+      params_.load(file(step));
+      size_t i = 0;
+      for (const auto& [name, x] : params_) sum[i] = sum[i] + x.detach().to(f64), ++i;
+      ++count;
+    }
+    size_t i = 0;
+    for (const auto& [name, x] : params_) params_.set(name, (sum[i++] / count).to(x.dtype()));
+  }
+
+  void remove() const {
+    if (count_ > 1) std::filesystem::remove_all(directory_);
+  }
+
+ private:
+  std::filesystem::path file(int64_t step) const { return directory_ / fmt::format("{}.safetensors", step); }
+
+  nn::Parameters& params_;
+  int64_t steps_, count_, every_;
+  std::filesystem::path directory_;
+};
+
 }  // namespace
 
 const std::vector<std::string>& arch_names() {
@@ -164,17 +215,28 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                    .save_every = options.save_every,
                    .directory = options.directory,
                    .quiet = options.quiet});
+  const Snapshots snapshots(params, options);
   if (options.resume) trainer.resume();
   PairBatches batches(train, options.batch, options.seed);
-  return trainer.run(
+  int64_t done = 0;
+  double best = options.best;
+  const TrainingReport report = trainer.run(
       [&](int64_t step) {
+        snapshots.keep(step);
+        done = step + 1;
         const PairBatch batch = batches.at(step);
         return Step{[&loss, batch] { return loss(batch); }, batch.target_tokens()};
       },
       [&] {
-        return Measurements{{"val_loss", mean_loss(loss, held_out, options.batch)}};
+        if (done == options.steps && options.average > 1) snapshots.average();
+        const double val_loss = mean_loss(loss, held_out, options.batch);
+        if (val_loss < best && options.on_best) options.on_best(val_loss);
+        best = std::min(best, val_loss);
+        return Measurements{{"val_loss", val_loss}};
       },
       save);
+  if (!report.interrupted) snapshots.remove();
+  return report;
 }
 
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,

@@ -19,8 +19,8 @@
 
 namespace heed::train {
 
-/// The pairs of a UTF-8 file with one pair a line: source, tab, target; anything behind a second tab (manythings.org has
-/// licences there) is left out, as are blank lines, a byte order mark, "\r" at line ends and white space of any kind
+/// The pairs of a UTF-8 file with one pair a line: source, tab, target; anything behind a second tab (where the files of
+/// manythings.org have licences) is left out, as are blank lines, a byte order mark, "\r" at line ends and white space of any kind
 /// around a side. Throws FileError as read_text does, and naming file and line if a line has no tab or an empty side,
 /// or if there is no pair at all.
 std::vector<SentencePair> read_pairs(const std::filesystem::path& path, Loc loc = Loc::current());

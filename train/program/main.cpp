@@ -267,6 +267,8 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
       "learning rate after warm-up; falls to a fiftieth (default: 0.002)");
   run("--label-smoothing", flags->label_smoothing, "X", number(0, true, 1),
       "share of each target's probability that all others get (default: 0)");
+  run("--average", flags->average, "N", whole_number(1, kSnapshots),
+      fmt::format("the model is the mean of the last N of {} snapshots (default: 1)", kSnapshots));
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
   add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000),
              "translations kept while searching, for the scores at the end (default: 1, greedy)");
@@ -286,7 +288,10 @@ void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
       ->add_option("--beside", flags->beside,
                    "model without attention (--arch rnn) to show at work beside it in the page")
       ->type_name("DIR");
-  command->add_option("sentence", flags->sentences, "sentences, each in quotes")->required()->type_name("SENTENCE");
+  command
+      ->add_option("sentence", flags->sentences,
+                   "sentences, each in quotes; without any, stdin is answered line by line")
+      ->type_name("SENTENCE");
   command->callback([flags, &exit_code] { exit_code = translate(*flags); });
 }
 

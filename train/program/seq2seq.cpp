@@ -4,13 +4,16 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <set>
 #include <span>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/utf8.h>
 #include <heed/tensor/parallel.h>
 #include <heed/train/data/text.h>
+#include <heed/train/model_config.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/plot.h>
@@ -112,6 +115,7 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   training.lr = flags.lr.value_or(training.lr);
   training.label_smoothing = flags.label_smoothing.value_or(training.label_smoothing);
   training.max_length = flags.max_length.value_or(training.max_length);
+  training.average = flags.average.value_or(training.average);
   return training;
 }
 
@@ -172,6 +176,12 @@ int train_translator(const TranslatorTrainFlags& flags) {
   drop_long(split.held_out, *translator, training.max_length, "what is held out");
   const RunDirectory hold(directory, flags.model_there());
 
+  const std::filesystem::path best = directory / kBestDirectory;
+  if (!flags.resume) std::filesystem::remove_all(best);
+  const double to_beat = std::filesystem::exists(best / kConfigFile)
+                             ? SavedTranslator::from_config(best)->training().val_loss
+                             : TranslatorTraining().val_loss;
+
   fmt::print(stderr, "Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
              arch_names()[static_cast<size_t>(training.arch)],
              format_count(static_cast<double>(translator->params().numel())), split.train.size(),
@@ -184,7 +194,10 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .seed = training.seed,
                                              .directory = directory,
                                              .save_every = flags.save_every,
-                                             .resume = flags.resume},
+                                             .resume = flags.resume,
+                                             .average = training.average,
+                                             .best = to_beat,
+                                             .on_best = [&](double loss) { translator->save_best(directory, loss); }},
                                             [&] { translator->save(directory); });
 
   if (report.interrupted) return say_interrupted("seq2seq", report, flags);
@@ -203,18 +216,46 @@ int train_translator(const TranslatorTrainFlags& flags) {
 
 namespace {
 
-std::vector<std::string> tokenized(std::span<const std::string> raw) {
-  std::vector<std::string> sentences;
-  for (const std::string& sentence : raw) {
-    try {
-      sentences.push_back(tokenize(sentence));
-    } catch (const ValueError& error) {
-      throw UsageError(error.what());
+/// The words of a sentence as people write it.
+std::string words_of(const std::string& raw) {
+  if (const size_t bad = find_invalid_utf8(raw); bad != raw.npos)
+    throw UsageError(fmt::format("the sentence is not UTF-8: byte {} (0x{:02x}); need UTF-8", bad,
+                                 static_cast<unsigned char>(raw[bad])));
+  return tokenize(raw);
+}
+
+/// The words in parts that the model can take, said aloud if there are several. A part ends behind the last mark that
+/// ends a sentence, or else a clause, or else with the last word that fits.
+std::vector<std::string> parts_of(const std::string& sentence, const SavedTranslator& translator) {
+  const int64_t most = translator.training().max_length;
+  const std::vector<std::string> words = split_words(sentence);
+  std::vector<std::string> parts;
+  for (size_t first = 0; first < words.size();) {
+    size_t end = first;
+    for (int64_t tokens = 0; end < words.size(); ++end) {
+      const int64_t more = std::ssize(translator.source_tokens().encode(words[end]));
+      if (more > most)
+        throw UsageError(fmt::format("word '{} ...' is {} tokens; the model takes at most {}", words[end].substr(0, 40),
+                                     more, most));
+      if ((tokens += more) > most) break;
     }
-    if (sentences.back().empty())
-      fail<UsageError>({"seq2seq translate"}, "sentence '{}' has no words; need at least one", sentence);
+    if (end < words.size()) {
+      const auto last_of = [&](const std::set<std::string>& marks) {
+        size_t i = end;
+        while (i > first && !marks.contains(words[i - 1])) --i;
+        return i;
+      };
+      if (const size_t stop = last_of({".", "!", "?", "…"}); stop > first) end = stop;
+      else if (const size_t pause = last_of({",", ";", ":"}); pause > first) end = pause;
+    }
+    const std::span part(words.begin() + static_cast<std::ptrdiff_t>(first), end - first);
+    parts.push_back(join(std::vector<std::string>(part.begin(), part.end()), " "));
+    first = end;
   }
-  return sentences;
+  if (parts.size() > 1)
+    fmt::print(stderr, "heed: '{} ...' is longer than the {} tokens that the model takes; split in {}\n",
+               sentence.substr(0, 40), most, parts.size());
+  return parts;
 }
 
 /// The model of --beside, if it was given.
@@ -248,26 +289,77 @@ AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslato
 
 }  // namespace
 
+namespace {
+
+/// Translates each sentence, given in parts, and prints it.
+std::vector<models::Translation> answer(const TranslateFlags& flags, const SavedTranslator& translator,
+                                        const std::vector<std::vector<std::string>>& sentences) {
+  std::vector<std::string> all;
+  for (const auto& parts : sentences) all.insert(all.end(), parts.begin(), parts.end());
+  say_unknown(translator, all, "");
+  const std::vector<models::Translation> translations = translator.translate(all, flags.beam);
+  size_t next = 0;
+  for (const auto& parts : sentences) {
+    std::string text, drawings;
+    for (const std::string& part : parts) {
+      const models::Translation& translation = translations[next++];
+      text += (text.empty() ? "" : " ") + translator.text(translation, part);
+      if (flags.align) drawings += "\n" + translator.draw(part, translation) + "\n";
+    }
+    fmt::print("{}\n{}", text, drawings);
+  }
+  std::fflush(stdout);
+  return translations;
+}
+
+/// A line for each line of stdin, as it comes. One that cannot be translated is said, and answered by an empty line.
+int answer_lines(const TranslateFlags& flags, const SavedTranslator& translator) {
+  int exit_code = 0;
+  std::string line;
+  for (int64_t number = 1; std::getline(std::cin, line); ++number) {
+    std::vector<std::vector<std::string>> sentence(1);
+    try {
+      sentence[0] = parts_of(words_of(line), translator);
+    } catch (const UsageError& error) {
+      fmt::print(stderr, "heed: line {}: {}\n", number, error.what());
+      exit_code = 1;
+    }
+    answer(flags, translator, sentence);
+  }
+  return exit_code;
+}
+
+}  // namespace
+
 int translate(const TranslateFlags& flags) {
+  const Op op{"seq2seq translate"};
   if (flags.page.empty() && !flags.beside.empty())
-    fail<UsageError>({"seq2seq translate"}, "--beside is drawn in a page; need --page FILE too");
-  const std::vector<std::string> sentences = tokenized(flags.sentences);
+    fail<UsageError>(op, "--beside is drawn in a page; need --page FILE too");
+  if (!flags.page.empty() && flags.sentences.empty())
+    fail<UsageError>(op, "--page shows the sentences of the command line; need at least one");
+  std::vector<std::string> words;
+  for (const std::string& sentence : flags.sentences) {
+    words.push_back(words_of(sentence));
+    if (words.back().empty()) fail<UsageError>(op, "sentence '{}' has no words; need at least one", sentence);
+  }
   const auto translator = load_translator(flags.model), beside = load_beside(flags);
   for (const auto& [given, name] : {std::pair(flags.align, "--align"), {!flags.page.empty(), "--page"}})
     if (given && translator->training().arch == Arch::rnn)
-      fail<UsageError>({"seq2seq translate"},
-                       "{} asks where an rnn without attention looks; need a model with attention", name);
+      fail<UsageError>(op, "{} asks where an rnn without attention looks; need a model with attention", name);
+  if (flags.sentences.empty()) return answer_lines(flags, *translator);
+
   std::optional<AtomicFile> page;
   if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said
-  say_unknown(*translator, sentences, "");
-  if (beside) say_unknown(*beside, sentences, " beside it");
-  const auto translations = translator->translate(sentences, flags.beam);
-  for (size_t i = 0; i < sentences.size(); ++i) {
-    fmt::print("{}\n", translator->text(translations[i], sentences[i]));
-    if (flags.align) fmt::print("\n{}\n", translator->draw(sentences[i], translations[i]));
+  std::vector<std::vector<std::string>> sentences;
+  std::vector<std::string> parts;
+  for (const std::string& sentence : words) {
+    sentences.push_back(parts_of(sentence, *translator));
+    parts.insert(parts.end(), sentences.back().begin(), sentences.back().end());
   }
+  if (beside) say_unknown(*beside, parts, " beside it");
+  const auto translations = answer(flags, *translator, sentences);
   if (page) {
-    page->write(page_html(translation_page(flags, *translator, beside.get(), sentences, translations)));
+    page->write(page_html(translation_page(flags, *translator, beside.get(), parts, translations)));
     page->commit();
   }
   return 0;

@@ -20,7 +20,7 @@ struct TranslatorTrainFlags : TrainFlags {
   TranslatorTrainFlags() : TrainFlags{.out = "out/seq2seq"} {}
   std::string pairs, valid_pairs, arch = "attention", cell = "gru", tokens = "words";
   std::optional<int64_t> vocabulary = {}, min_count = {}, width = {}, layers = {}, heads = {}, max_length = {},
-                         batch = {};
+                         batch = {}, average = {};
   std::optional<double> dropout = {}, lr = {}, label_smoothing = {};
   int64_t beam = 1;  // of the translations that are scored
 };
@@ -32,7 +32,7 @@ struct TranslateFlags {
   std::string model, page, beside;
   int64_t beam = 1;
   bool align = false;
-  std::vector<std::string> sentences;
+  std::vector<std::string> sentences;  // none: the lines of stdin
 };
 
 /// Returns the exit code.
