@@ -232,3 +232,26 @@ TEST_CASE("pairs: batches of pieces begin, end and are padded with their own spe
   CHECK(batch.targets.at<int64_t>({0, 4}) == -1);
   CHECK(batch.target_tokens() == 3 + 1 + 8 + 1);
 }
+
+TEST_CASE("grammar_pairs: full stops, words and phrases are trained on, and no sentence that is held out",
+          "[data][grammar]") {
+  const PairSplit split = grammar_pairs(1000, 100, 3);
+  CHECK(split.held_out.size() == 100);
+  std::set<std::string> sources;
+  int64_t stops = 0;
+  for (const auto& [source, target] : split.train) {
+    INFO(source << " -> " << target);
+    CHECK(sources.insert(source).second);
+    CHECK(source.ends_with(" .") == target.ends_with(" ."));
+    stops += source.ends_with(" .");
+  }
+  CHECK((stops > 60 && stops < 140));
+  CHECK(sources.contains("cat"));
+  CHECK(sources.contains("the small cat"));
+  for (const SentencePair& pair : split.held_out) {
+    CHECK_FALSE(sources.contains(pair.source));
+    CHECK_FALSE(sources.contains(pair.source + " ."));
+  }
+  const SentenceTokens words = Words::from_sentences(side(split.train, &SentencePair::source));
+  CHECK(words.unknown(tokenize("The cat sleeps.")).empty());
+}

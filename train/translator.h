@@ -84,8 +84,8 @@ struct PairTraining {
   int64_t save_every = 100;              ///< steps between saves
   bool resume = false;                   ///< go on from the directory's training.safetensors
   bool quiet = false;                    ///< no progress line
-  /// The weights become the mean of the last so many snapshots, of which kSnapshots are taken on the way, the last at the
-  /// end. More than one needs a directory.
+  /// The weights become the mean of the last so many of kSnapshots snapshots, which are taken on the way, the last at
+  /// the end. More than one needs a directory.
   int64_t average = 1;
   double best = std::numeric_limits<double>::infinity();  ///< the val_loss to beat
   std::function<void(double val_loss)> on_best = {};      ///< called whenever it is lower than ever
@@ -93,7 +93,8 @@ struct PairTraining {
 constexpr int64_t kSnapshots = 50;
 
 /// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. Ten times on the way
-/// the mean loss of a token of `held_out` is taken ("val_loss"). `save` is called then and every save_every steps. Throws ValueError for an option that makes no sense.
+/// the mean loss of a token of `held_out` is taken ("val_loss"). `save` is called then and every save_every steps.
+/// Throws ValueError for an option that makes no sense.
 TrainingReport learn_pairs(
     nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss, const PairSet& train,
     const PairSet& held_out, const PairTraining& options, const std::function<void()>& save = [] {});

@@ -278,6 +278,10 @@ PairSplit grammar_pairs(int64_t train, int64_t held_out, uint64_t seed, Loc loc)
   PairSplit split;
   split.train = Grammar::pairs(train, {.split = Split::train}, rng, loc);
   split.held_out = Grammar::pairs(held_out, {.split = Split::test}, rng, loc);
+  for (SentencePair& pair : split.train)
+    if (rng.random() % 10 == 0) pair.source += " .", pair.target += " .";
+  const std::vector<SentencePair> phrases = Grammar::phrases();
+  split.train.insert(split.train.end(), phrases.begin(), phrases.end());
   return split;
 }
 

@@ -19,10 +19,10 @@
 
 namespace heed::train {
 
-/// The pairs of a UTF-8 file with one pair a line: source, tab, target; anything behind a second tab (where the files of
-/// manythings.org have licences) is left out, as are blank lines, a byte order mark, "\r" at line ends and white space of any kind
-/// around a side. Throws FileError as read_text does, and naming file and line if a line has no tab or an empty side,
-/// or if there is no pair at all.
+/// The pairs of a UTF-8 file with one pair a line: source, tab, target. What follows a second tab is left out (files of
+/// manythings.org have licences there), and so are blank lines, a byte order mark, "\r" at line ends and white space of
+/// any kind around a side. Throws FileError as read_text does, and naming file and line if a line has no tab or an
+/// empty side, or if there is no pair at all.
 std::vector<SentencePair> read_pairs(const std::filesystem::path& path, Loc loc = Loc::current());
 
 /// A raw sentence as lower-case words with one space between them. Every punctuation mark is a word. An
@@ -41,7 +41,8 @@ struct PairSplit {
 /// Throws ValueError if fraction is not in [0, 1].
 PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint64_t seed, Loc loc = Loc::current());
 
-/// Sentences of the grammar: distinct ones to train on, and others that training never sees.
+/// Sentences of the grammar: distinct ones to train on, a tenth of them with a full stop, and others that training
+/// never sees. To train on there are all of the grammar's phrases besides.
 PairSplit grammar_pairs(int64_t train = 40'000, int64_t held_out = 1'000, uint64_t seed = 0, Loc loc = Loc::current());
 
 /// All sources, or all targets.
