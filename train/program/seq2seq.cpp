@@ -320,7 +320,7 @@ int answer_lines(const TranslateFlags& flags, const SavedTranslator& translator)
     std::vector<std::vector<std::string>> sentence(1);
     try {
       sentence[0] = parts_of(words_of(line), translator);
-    } catch (const UsageError& error) {
+    } catch (const Error& error) {
       fmt::print(stderr, "heed: line {}: {}\n", number, error.what());
       exit_code = 1;
     }
