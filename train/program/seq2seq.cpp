@@ -102,40 +102,31 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   const auto index = [](const std::vector<std::string>& names, const std::string& name) {
     return static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
   };
-  TranslatorTraining training;
-  training.pairs = flags.pairs;
-  training.valid_pairs = flags.valid_pairs;
+  TranslatorTraining training = flags.training;
   training.pair_count = std::ssize(split.train);
   training.pairs_hash = hash_of(split);
   training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
   training.cell = cell_at(index(cell_names(), flags.cell));
   training.steps = flags.steps.value_or(kTranslatorSteps);
   training.seed = flags.seed.value_or(training.seed);
-  training.batch = flags.batch.value_or(training.batch);
-  training.lr = flags.lr.value_or(training.lr);
-  training.label_smoothing = flags.label_smoothing.value_or(training.label_smoothing);
-  training.max_length = flags.max_length.value_or(training.max_length);
-  training.average = flags.average.value_or(training.average);
   return training;
 }
 
-/// The options that go together, and fit one another.
+/// Throws UsageError if options do not go together.
 TranslatorSizes checked_sizes(const TranslatorTrainFlags& flags) {
   const Op op{"seq2seq train"};
   const auto only_with = [&](bool given, const char* option, bool fits, const char* need) {
     if (given && !fits) fail<UsageError>(op, "{} is given without {}", option, need);
   };
-  only_with(!flags.valid_pairs.empty(), "--valid-pairs", !flags.pairs.empty(), "--pairs");
+  only_with(!flags.training.valid_pairs.empty(), "--valid-pairs", !flags.training.pairs.empty(), "--pairs");
   only_with(flags.vocabulary.has_value(), "--vocabulary", flags.tokens == "bpe", "--tokens bpe");
   only_with(flags.min_count.has_value(), "--min-count", flags.tokens == "words", "--tokens words");
   only_with(flags.layers.has_value(), "--layers", flags.arch == "transformer", "--arch transformer");
   only_with(flags.heads.has_value(), "--heads", flags.arch == "transformer", "--arch transformer");
-  TranslatorSizes sizes;
-  sizes.width = flags.width.value_or(sizes.width);
+  TranslatorSizes sizes = flags.sizes;
+  sizes.max_length = flags.training.max_length;
   sizes.layers = flags.layers.value_or(sizes.layers);
   sizes.heads = flags.heads.value_or(sizes.heads);
-  sizes.dropout = flags.dropout.value_or(sizes.dropout);
-  sizes.max_length = flags.max_length.value_or(sizes.max_length);
   if (flags.arch == "transformer" && sizes.width % sizes.heads != 0)
     fail<UsageError>(op, "--heads {} does not divide --width {}", sizes.heads, sizes.width);
   return sizes;
@@ -147,7 +138,7 @@ std::unique_ptr<SavedTranslator> new_translator(const TranslatorTrainFlags& flag
   const auto tokens = [&](std::string SentencePair::*which) -> SentenceTokens {
     const std::vector<std::string> sentences = side(split.train, which);
     if (flags.tokens == "bpe") return SentenceTokens::pieces(sentences, flags.vocabulary.value_or(kPieces));
-    return Words::from_sentences(sentences, flags.min_count.value_or(flags.pairs.empty() ? 1 : kMinCount));
+    return Words::from_sentences(sentences, flags.min_count.value_or(training.pairs.empty() ? 1 : kMinCount));
   };
   SentenceTokens source = tokens(&SentencePair::source), target = tokens(&SentencePair::target);
   const TranslatorConfig config = translator_config(training.arch, training.cell, source.size(), target.size(), sizes);
@@ -163,7 +154,7 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (flags.resume) translator = SavedTranslator::from_config(directory);
   const TranslatorSizes sizes = checked_sizes(flags);
   PairSplit split = translator ? load_pairs(translator->training().pairs, translator->training().valid_pairs)
-                               : load_pairs(flags.pairs, flags.valid_pairs);
+                               : load_pairs(flags.training.pairs, flags.training.valid_pairs);
   if (!translator) translator = new_translator(flags, sizes, split);
   const TranslatorTraining& training = translator->training();
   if (std::ssize(split.train) != training.pair_count)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <heed/train/program/run.h>
+#include <heed/train/saved_translator.h>
 
 namespace heed::train::program {
 
@@ -18,10 +19,10 @@ constexpr int64_t kFewestPieces = 259;  // the bytes and the special tokens
 
 struct TranslatorTrainFlags : TrainFlags {
   TranslatorTrainFlags() : TrainFlags{.out = "out/seq2seq"} {}
-  std::string pairs, valid_pairs, arch = "attention", cell = "gru", tokens = "words";
-  std::optional<int64_t> vocabulary = {}, min_count = {}, width = {}, layers = {}, heads = {}, max_length = {},
-                         batch = {}, average = {};
-  std::optional<double> dropout = {}, lr = {}, label_smoothing = {};
+  TranslatorTraining training = {};  // of which arch, cell, steps and seed are given by name
+  TranslatorSizes sizes = {};        // but for max_length, layers and heads
+  std::string arch = "attention", cell = "gru", tokens = "words";
+  std::optional<int64_t> vocabulary = {}, min_count = {}, layers = {}, heads = {};
   int64_t beam = 1;  // of the translations that are scored
 };
 
