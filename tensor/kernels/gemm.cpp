@@ -1,6 +1,7 @@
 #include <heed/tensor/kernels/gemm.h>
 
 #include <algorithm>
+#include <ctime>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -189,6 +190,34 @@ std::string blas_report() {
   const char* build = parallel == 0 ? "serial" : parallel == 1 ? "pthreads" : "OpenMP";
   return fmt::format("{} ({} build), kernels for {}", version, build, openblas_get_corename());
 }
+
+namespace {
+
+/// The best of several products by `gemm`, in operations a nanosecond of a clock.
+template <class Gemm>
+double best_speed(Gemm gemm, clockid_t clock) {
+  constexpr int64_t n = 1536;
+  const auto now = [clock] {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return double(time.tv_sec) * 1e9 + double(time.tv_nsec);
+  };
+  const Tensor a = full({n, n}, 1), b = full({n, n}, 1);
+  Tensor c = empty({n, n});
+  double best = 0;
+  const double first = now();
+  for (int i = 0; i < 3 || (i < 12 && now() - first < 2e8); ++i) {
+    const double start = now();
+    gemm(false, true, n, n, n, a.data<float>(), n, b.data<float>(), n, 0, c.mutable_data<float>(), n);
+    best = std::max(best, double(2 * n * n * n) / (now() - start));
+  }
+  return best;
+}
+
+}  // namespace
+
+double sgemm_gflop_per_s() { return best_speed(gemm<float>, CLOCK_MONOTONIC); }
+double sgemm_gflop_per_cpu_second() { return best_speed(gemm_serial<float>, CLOCK_THREAD_CPUTIME_ID); }
 
 template decltype(gemm_serial<float>) gemm_serial<float>;
 template decltype(gemm_serial<double>) gemm_serial<double>;

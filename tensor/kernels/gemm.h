@@ -44,4 +44,10 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 /// SkylakeX".
 std::string blas_report();
 
+/// What the threads make of one large f32 product, the best of a few: the peak that whole steps are measured against.
+/// Takes about a fifth of a second.
+double sgemm_gflop_per_s();
+/// What one thread makes of it, by its own time on a core: the same beside busy neighbours.
+double sgemm_gflop_per_cpu_second();
+
 }  // namespace heed::kernels

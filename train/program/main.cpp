@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include <heed/train/program/gpt.h>
+#include <heed/train/program/info.h>
 #include <heed/train/program/seq2seq.h>
 #include <heed/train/program/tokenizer.h>
 #include <heed/train/translator.h>
@@ -90,7 +91,7 @@ CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value
 template <class Flags>
 void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*train)(const Flags&), int& exit_code) {
   add_option(command, "--threads", flags->threads, "N", whole_number(1, 1024),
-             "at most so many at once (default: all cores)");
+             "at most so many at once (default: what heed info says)");
   command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))
       ->type_name("DIR");
   add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
@@ -271,6 +272,15 @@ void add_seq2seq(CLI::App& app, int& exit_code) {
   add_seq2seq_translate(*seq2seq, exit_code);
 }
 
+// --- heed info -----------------------------------------------------------------------------------------------------
+
+void add_info(CLI::App& app, int& exit_code) {
+  const auto flags = std::make_shared<InfoFlags>();
+  CLI::App* command = app.add_subcommand("info", "What heed runs on here: threads, SIMD, BLAS and its speed, memory");
+  command->add_flag("--json", flags->json, "print one JSON object");
+  command->callback([flags, &exit_code] { exit_code = info(*flags); });
+}
+
 // --- errors --------------------------------------------------------------------------------------------------------
 
 /// An error's sentence without the place in our source that ends it.
@@ -301,6 +311,7 @@ int run(int argc, char** argv) {
   add_gpt(app, exit_code);
   add_seq2seq(app, exit_code);
   add_tokenizer(app, exit_code);
+  add_info(app, exit_code);
   try {
     app.parse(argc, argv);
     return exit_code;
