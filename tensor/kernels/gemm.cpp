@@ -35,9 +35,9 @@ constexpr int64_t kFewRows = 4;
 // Reading an element of a matrix takes as long as this many multiply-adds: thin products wait for memory.
 constexpr int64_t kReadCost = 8;
 
-/// Into how many blocks of rows or columns C is cut, where each row or column reads k elements and meets `width` others.
-/// How OpenBLAS adds depends on the size of what it is given. So the blocks depend on sizes alone, never on threads, and
-/// a product has the same bits on any number of them.
+/// Into how many blocks of rows or columns C is cut, where each reads k elements and meets `width` others. How
+/// OpenBLAS adds depends on the size of what it is given: so the blocks depend on sizes alone, and a product has the
+/// same bits on any number of threads.
 int64_t blocks_of(int64_t length, int64_t width, int64_t k) {
   const int64_t work = std::max<int64_t>(1, k * std::max(width, kReadCost));
   const int64_t worth = length / std::max<int64_t>(1, kWorkPerBlock / work);

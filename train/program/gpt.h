@@ -16,7 +16,7 @@ struct GptTrainFlags : TrainFlags {
   std::string text, tokenizer, preset = "cpu", like, optimizer = "adamw";
   std::optional<int64_t> vocabulary, batch, context, layers, heads, channels;
   std::optional<double> dropout, lr;
-  bool keep_cr = false;
+  bool keep_cr = false, shard_optimizer = false;
 };
 
 std::vector<std::string> preset_names();

@@ -49,6 +49,14 @@ std::string memory() {
   return text;
 }
 
+std::string mpi() {
+#ifdef HEED_MPI
+  return "built in (train/distributed.md)";
+#else
+  return "no (-DHEED_MPI=ON builds it)";
+#endif
+}
+
 std::string in_quotes(const std::string& text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -93,7 +101,7 @@ int info(const InfoFlags& flags) {
                 {"threads", num_threads()},
                 {"threads_why", num_threads_reason()},
                 {"memory", memory()},
-                {"mpi", "no (-DHEED_MPI=ON builds it)"}};
+                {"mpi", mpi()}};
   const std::string slow = warning(speed);
   if (!slow.empty()) facts["warning"] = slow;
   if (flags.json) {
@@ -103,7 +111,7 @@ int info(const InfoFlags& flags) {
   fmt::print("heed {}\ncompiler: {}\nSIMD: {}\nBLAS: {}\n", HEED_VERSION, compiler(), kernels::simd_target(),
              kernels::blas_report());
   fmt::print("sgemm: {:.0f} GFLOP/s a thread, {:.0f} on all of them now\nthreads: {} ({})\nmemory: {}\nMPI: {}\n",
-             speed, all, num_threads(), num_threads_reason(), memory(), facts["mpi"].get<std::string>());
+             speed, all, num_threads(), num_threads_reason(), memory(), mpi());
   if (!slow.empty()) fmt::print(stderr, "heed: {}\n", slow);
   return 0;
 }

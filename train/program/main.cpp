@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <string>
@@ -140,7 +141,7 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--optimizer", flags->optimizer, join(kOptimizers, "|"), one_of(kOptimizers),
       "of the weights; muon takes matrices, and leaves the rest to AdamW (default: adamw)");
   run("--steps", flags->steps, "N", whole_number(0), "updates");
-  run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step");
+  run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step, of each process");
   run("--context", flags->context, "N", whole_number(1, kMost), "tokens that the model sees at once");
   run("--layers", flags->layers, "N", whole_number(1, 1000), "blocks");
   run("--heads", flags->heads, "N", whole_number(1, kMost), "attention heads of each block; must divide the channels");
@@ -149,6 +150,8 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--lr", flags->lr, "X", number(0, false, INFINITY),
       "learning rate after warm-up; falls to a tenth (default: 0.001)");
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
+  command->add_flag("--shard-optimizer", flags->shard_optimizer,
+                    "under mpirun: each process keeps the moments of its share of the weights only");
   end_training(command, flags, train_gpt, exit_code);
 }
 
@@ -322,7 +325,8 @@ int run(int argc, char** argv) {
   } catch (const UsageError& error) {
     return usage_error(app, error);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "heed: {}\n", sentence(error));
+    const char* const rank = std::getenv("OMPI_COMM_WORLD_RANK");  // mpirun ends the others, and says which it was
+    fmt::print(stderr, "heed{}: {}\n", rank ? fmt::format(" (rank {})", rank) : "", sentence(error));
     return 1;
   }
 }
