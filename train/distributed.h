@@ -40,8 +40,8 @@ class Distributed {
 
   /// Gives all processes rank 0's weights, and from now on the mean of their gradients. With `sharded` (ZeRO-1,
   /// Rajbhandari et al. 2020) each process keeps the moments of its share of the parameters only, and gets the others'
-  /// new weights from where they are; then its steps are step()'s. Both must live while gradients are exchanged; another
-  /// call takes another model in their place.
+  /// new weights from where they are; then its steps are step()'s. Both must live while gradients are exchanged;
+  /// another call takes another model in their place.
   void share(const nn::Parameters& params, Optimizer* sharded = nullptr);
 
   /// Ends the exchange of the gradients of one backward(); returns the mean of the processes' losses. A gradient that

@@ -72,7 +72,7 @@ std::vector<double> alone(DType dtype, int steps) {
 
 /// With `parts` backward passes a step.
 void together(train::Distributed& world, DType dtype, bool sharded, int64_t parts,
-              const std::vector<double>& expected, ) {
+              const std::vector<double>& expected) {
   Training t(dtype);
   if (world.rank() > 0) t.params.set("wpe.weight", zeros({kContext, 192}, dtype));  // until rank 0's come
   const int64_t whole = t.moments();
