@@ -156,9 +156,27 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"seq2seq train --arch cnn", kUsage, "--arch: need one of rnn, attention, transformer, not 'cnn'"},
       {"seq2seq train --cell elman", kUsage, "--cell: need one of rnn, lstm, gru"},
       {"seq2seq train --steps -1", kUsage, "--steps"},
-      {"seq2seq translate --model x", kUsage, "sentence is required"},
+      {"seq2seq train --tokens chars", kUsage, "--tokens: need one of words, bpe, not 'chars'"},
+      {"seq2seq train --tokens bpe --vocabulary 258", kUsage, "--vocabulary: need a whole number from 259"},
+      {"seq2seq train --vocabulary 300", kUsage, "--vocabulary is given without --tokens bpe"},
+      {"seq2seq train --tokens bpe --min-count 3", kUsage, "--min-count is given without --tokens words"},
+      {"seq2seq train --min-count 0", kUsage, "--min-count"},
+      {"seq2seq train --layers 3", kUsage, "--layers is given without --arch transformer"},
+      {"seq2seq train --arch rnn --heads 3", kUsage, "--heads is given without --arch transformer"},
+      {"seq2seq train --arch transformer --heads 3", kUsage, "--heads 3 does not divide --width 128"},
+      {"seq2seq train --width 0", kUsage, "--width: need a whole number from 1"},
+      {"seq2seq train --dropout 1.1", kUsage, "--dropout: need a number from 0 and at most 1, not '1.1'"},
+      {"seq2seq train --label-smoothing -0.1", kUsage, "--label-smoothing: need a number from 0"},
+      {"seq2seq train --lr 0", kUsage, "--lr: need a number above 0"},
+      {"seq2seq train --batch 0", kUsage, "--batch"},
+      {"seq2seq train --max-length 10001", kUsage, "--max-length: need a whole number from 1 to 10000"},
+      {"seq2seq train --valid-pairs pairs", kUsage, "--valid-pairs is given without --pairs"},
+      {"seq2seq train --resume --tokens bpe", kUsage, "--tokens is given too"},
+      {"seq2seq translate", kUsage, "--model is required"},
+      {"seq2seq translate --model x --page out", kUsage, "--page shows the sentences of the command line"},
+      {"seq2seq train --average 0", kUsage, "--average: need a whole number from 1 to 50"},
       {"seq2seq translate --model x --beam 0 'a cat'", kUsage, "--beam"},
-      {"seq2seq translate --model x ' '", kUsage, "has 0 words"},
+      {"seq2seq translate --model x ' '", kUsage, "sentence ' ' has no words"},
       {"seq2seq translate --model x \"$(printf 'caf\\351')\"", kUsage, "UTF-8"},
   });
 }
@@ -179,7 +197,10 @@ TEST_CASE("heed: files that are missing, empty or not what they should be are na
       {"seq2seq train --pairs no-tab --out out", kError, "no-tab:2: no tab"},
       {"seq2seq train --pairs one-pair --out out", kError,
        "'one-pair' has 1 different sources; need at least 10, since a share of 0.05 is held out"},
-      {"seq2seq train --pairs long-pair --out out", kError, "more than 250 words"},
+      {"seq2seq train --pairs pairs --valid-pairs absent --out out", kError, "cannot read \"absent\""},
+      {"seq2seq train --pairs one-pair --valid-pairs one-pair --out out", kError,
+       "'one-pair' has no source that 'one-pair' has not"},
+      {"seq2seq train --pairs pairs --min-count 1000 --out out", kError, "no word occurs 1000 times"},
       {"gpt sample --model absent", kError, "'absent' is not a directory"},
       {"gpt sample --model .", kError, "config.json"},
       {"seq2seq translate --model absent 'a cat'", kError, "'absent' is not a directory"},
@@ -339,4 +360,17 @@ TEST_CASE("heed: a loss that is not finite stops with the step and the op that m
   CHECK(finished.exit_code == kError);
   CHECK_THAT(finished.err, Contains("of step ") && Contains("first made by"));
   CHECK_FALSE(std::filesystem::exists(place / "out/model.safetensors"));
+}
+
+TEST_CASE("heed train: several processes of a build without MPI are refused, not left to train alone", "[program]") {
+  const Workplace place;
+  if (place.run("info").out.find("MPI: no ") == std::string::npos) return;  // scripts/mpi.sh tests the others
+  for (const char* command : {"gpt train --text text", "seq2seq train --pairs pairs"})
+    for (const char* mpirun : {"OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=2"}) {
+      const Finished finished = place.run(std::string(command) + " --steps 2 --out out", mpirun);
+      CHECK(finished.exit_code == 1);
+      CHECK_THAT(finished.err, Contains("mpirun started 2 processes, and this build is without MPI, so that each would "
+                                        "train alone; need a build with -DHEED_MPI=ON, or no mpirun"));
+      CHECK_FALSE(std::filesystem::exists(place / "out"));
+    }
 }

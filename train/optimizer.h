@@ -115,6 +115,7 @@ class Optimizer {
   const char* name_;
 
  private:
+  friend class Distributed;  // which leaves a process the moments of some slots only
   double lr_, first_lr_;
   std::vector<Slot> slots_;
 };

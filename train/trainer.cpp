@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/grad_mode.h>
@@ -13,6 +14,7 @@
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/random.h>
 #include <heed/train/clip.h>
+#include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
@@ -84,13 +86,13 @@ std::string loss_curve(const std::filesystem::path& metrics, int columns) {
 /// What one call of run() works with.
 struct Trainer::Session {
   Session(Trainer& trainer, const Work& given) : t(trainer), now(trainer.now_), options(trainer.options_), work(given) {
-    if (!options.directory.empty()) {
+    if (t.is_first() && !options.directory.empty()) {
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first);
       if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first);
       peak = product_peak(t.params_.dtype());
     }
-    if (!options.quiet) progress = std::make_unique<Progress>(options.steps);
+    if (t.is_first() && !options.quiet) progress = std::make_unique<Progress>(options.steps);
   }
 
   bool over() const {
@@ -122,6 +124,7 @@ struct Trainer::Session {
     if (peak > 0) now.peak_share = flops / steps.seconds / peak;
     show();
     if (work.on_step) work.on_step(now);
+    now.stop = t.is_told(now.stop);
   }
 
   void log() {
@@ -146,7 +149,7 @@ struct Trainer::Session {
       now.best = now.evaluation[0].second;
       now.best_step = now.step;
       t.worse_ = 0;
-      if (!options.directory.empty() && work.save) {
+      if (t.is_first() && !options.directory.empty() && work.save) {
         std::filesystem::create_directories(options.directory / kBest);
         write_model(options.directory / kBest);
       }
@@ -155,7 +158,7 @@ struct Trainer::Session {
   }
 
   void sample() {
-    if (sampled == now.step || !work.sample) return;
+    if (sampled == now.step || !work.sample || !t.is_first()) return;
     sampled = now.step;
     const Timed timed(sampling);
     const NoGrad no_grad;
@@ -174,10 +177,14 @@ struct Trainer::Session {
     if (saved == now.step) return;
     saved = now.step;
     const Timed timed(saving);
-    if (now.best_step == 0 && !options.directory.empty())
-      std::filesystem::remove_all(options.directory / kBest);  // of a run that was overwritten
-    write_model(options.directory);
-    t.save_state();
+    const auto write = [&] {
+      if (now.best_step == 0 && !options.directory.empty())
+        std::filesystem::remove_all(options.directory / kBest);  // of a run that was overwritten
+      write_model(options.directory);
+      t.save_state();
+    };
+    if (options.world) options.world->save(write);
+    else write();
   }
 
   TrainingReport end(bool interrupted) {
@@ -202,7 +209,7 @@ struct Trainer::Session {
       sample();
       show_curve();
     }
-    if (over()) {
+    if (over() && t.is_first()) {
       write_model(options.directory);
       if (!options.directory.empty())
         std::filesystem::remove(options.directory / kStateFile);  // nothing is left to resume
@@ -288,7 +295,7 @@ struct Trainer::Session {
   const int64_t first = now.step;
   const ptrdiff_t restored = std::ssize(t.losses_);
   const Clock::time_point start = Clock::now();
-  int64_t evaluated = 0, sampled = 0, saved = -1;  // the step of the last one
+  int64_t evaluated = -1, sampled = -1, saved = -1;  // the step of the last one
   double peak = 0, flops = 0;
   Cost steps, evaluation, whole_evaluation, saving, sampling;
   std::unique_ptr<MetricsLog> log_file, times_file;
@@ -360,15 +367,16 @@ void Trainer::resume() {
 TrainingReport Trainer::run(const Work& work) {
   const InterruptGuard interrupt;
   Session session(*this, work);
-  while (!session.over() && !session.out_of_time() && !interrupt.requested()) {
+  for (bool stop = is_told(interrupt.requested()); !session.over() && !stop;) {
     session.step();  // draws batches; forward, backward, clip, update, average
     if (now_.step % options_.log_every == 0) session.log();
     const bool evaluates = session.due(options_.evaluate_every);
     if (evaluates) session.evaluate();
     if (session.due(options_.sample_every)) session.sample();
     if (session.due(options_.save_every) || (evaluates && !session.over())) session.save();
+    stop = is_told(session.out_of_time() || interrupt.requested());
   }
-  return session.end(interrupt.requested());
+  return session.end(is_told(interrupt.requested()));
 }
 
 /// Gradients of all batches, each by its share of the tokens, and one step of the optimisers. Returns the loss.
@@ -379,8 +387,11 @@ double Trainer::update(const std::vector<Step>& batches) {
   };
   int64_t tokens = 0;
   for (const Step& batch : batches) tokens += batch.tokens;
+  Distributed* const world = options_.world;
   double mean = 0;
   for (const Step& batch : batches) {
+    std::optional<Distributed::Local> here;  // the sum goes out with the last one
+    if (world && &batch != &batches.back()) here.emplace(*world);
     const double share = tokens > 0 ? static_cast<double>(batch.tokens) / static_cast<double>(tokens)
                                     : 1 / static_cast<double>(batches.size());
     const Tensor loss = batch.loss();
@@ -389,13 +400,20 @@ double Trainer::update(const std::vector<Step>& batches) {
     (batches.size() == 1 ? loss : loss * share).backward();
     mean += share * value;
   }
-  now_.grad_norm = grad_norm(params_);
+  if (world) mean = world->wait(mean);
+  now_.grad_norm = world ? world->grad_norm() : grad_norm(params_);
   check("gradient norm", now_.grad_norm);
   const double scale = options_.clip_norm > 0 ? clip_scale(now_.grad_norm, options_.clip_norm) : 1;
-  for (Optimizer& optimizer : optimizers_) optimizer.step(scale);
+  for (Optimizer& optimizer : optimizers_) {
+    if (world) world->step(optimizer, scale);
+    else optimizer.step(scale);
+  }
   zero_grad();
   return mean;
 }
+
+bool Trainer::is_first() const { return !options_.world || options_.world->rank() == 0; }
+bool Trainer::is_told(bool here) const { return options_.world ? options_.world->any(here) : here; }
 
 /// Runs the step again, from the same random numbers, with an eye on every op.
 void Trainer::explain(const std::vector<Step>& batches, const std::vector<int64_t>& rng_before, const char* what,
@@ -403,6 +421,8 @@ void Trainer::explain(const std::vector<Step>& batches, const std::vector<int64_
   zero_grad();
   params_.rng().set_state(rng_before);
   std::string culprit = "no op made it twice";
+  std::optional<Distributed::Local> alone;
+  if (options_.world) alone.emplace(*options_.world);
   try {
     const DetectAnomaly detect;
     for (const Step& batch : batches) batch.loss().backward();

@@ -17,6 +17,8 @@
 
 namespace heed::train {
 
+class Distributed;
+
 struct TrainerOptions {
   int64_t steps = 2000;          ///< updates in all
   Schedule lr = constant(1e-3);  ///< by step, from 0; of the first optimiser: others keep their proportion to it
@@ -32,6 +34,7 @@ struct TrainerOptions {
   std::filesystem::path directory = {};  ///< for metrics, training.safetensors and best/; empty: nothing is kept
   bool tensorboard = false;              ///< an event file too, which TensorBoard shows
   bool quiet = false;                    ///< no progress line
+  Distributed* world = nullptr;          ///< the processes that train together; rank 0 alone writes and shows
 };
 
 /// One batch's work, with its data already drawn: so that it can be run again.
@@ -107,7 +110,7 @@ struct TrainingReport {
 
 /// Runs updates until the last step, until evaluations no longer fall, until the time is over, or until Ctrl-C.
 /// Randomness is to come from params.rng() alone: then a run that was interrupted or killed and goes on with resume()
-/// ends with the same bits as one that was not, in the weights and in metrics.jsonl (same number of threads).
+/// ends with the same bits as one that was not, in the weights and in metrics.jsonl.
 ///
 /// The directory gets: metrics.jsonl, numbers that a run of the same seed repeats; times.jsonl, how long steps took and
 /// what share of the machine's peak they reached; training.safetensors, what resume() goes on from, removed at the end;
@@ -134,6 +137,8 @@ class Trainer {
                             double value);
   void zero_grad();
   double mean_loss(size_t last) const;
+  bool is_first() const;          // of the world's processes, or alone
+  bool is_told(bool here) const;  // whether any of them is
   void save_state() const;
 
   const nn::Parameters& params_;

@@ -8,8 +8,10 @@
 namespace heed::train {
 namespace {
 
-constexpr int64_t kWidth = 128;    // of embeddings, hidden states and channels
-constexpr int64_t kLongest = 512;  // words that a Transformer's positions reach
+constexpr int64_t kLongest = 512;  // tokens of a translation
+
+/// What a translation of S tokens may have.
+int64_t most_written(int64_t S) { return 2 * S + 10; }
 
 constexpr nn::Cell kCells[] = {nn::Cell::rnn_tanh, nn::Cell::lstm, nn::Cell::gru};  // in the order of cell_names()
 
@@ -21,24 +23,77 @@ TranslatorModel new_model(nn::Scope scope, const TranslatorConfig& config) {
 constexpr int64_t kSampledPairs = 256;  // that an evaluation on the way takes
 constexpr int64_t kShown = 3;           // translations in a sample
 
-/// The mean loss of all words of batches of the set.
+/// The mean loss of all tokens of batches of the set.
 Evaluation mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const PairSet& set,
                      const std::vector<std::vector<int64_t>>& batches) {
   int64_t tokens = 0;
-  for (const auto& rows : batches) tokens += set.batch(rows).target_words();
+  for (const auto& rows : batches) tokens += set.batch(rows).target_tokens();
   const auto measure = [&loss, &set, batches](const Tell& tell) {
     double sum = 0, count = 0, done = 0;
     for (const auto& rows : batches) {
       const PairBatch batch = set.batch(rows);
-      const double words = static_cast<double>(batch.target_words());
-      sum += loss(batch).item<double>() * words;
-      count += words;
+      const double count_here = static_cast<double>(batch.target_tokens());
+      sum += loss(batch).item<double>() * count_here;
+      count += count_here;
       tell(++done / static_cast<double>(batches.size()));
     }
     return Measurements{{"val_loss", sum / count}};
   };
   return {measure, tokens};
 }
+
+/// The weights of the last steps, in files, so that an interrupted run finds them again.
+class Snapshots {
+ public:
+  Snapshots(nn::Parameters& params, const PairTraining& options)
+      : params_(params),
+        steps_(options.steps),
+        count_(options.average),
+        every_(std::max<int64_t>(1, steps_ / kSnapshots)),
+        directory_(options.trainer.directory / "snapshots") {
+    const Op op{"learn_pairs"};
+    if (count_ < 1 || count_ > kSnapshots) fail<ValueError>(op, "average is {}; need 1 to {}", count_, kSnapshots);
+    if (count_ > 1 && options.trainer.directory.empty())
+      fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
+    if (count_ > 1 && options.trainer.ema != 0)
+      fail<ValueError>(op, "average is {} and ema {}; need one of them", count_, options.trainer.ema);
+    if (!options.trainer.directory.empty() && !options.resume) std::filesystem::remove_all(directory_);
+  }
+
+  /// Keeps the weights after so many steps, if they are to be averaged.
+  void keep(int64_t step) const {
+    if (step <= steps_ - count_ * every_ || (steps_ - step) % every_ != 0) return;
+    std::filesystem::create_directories(directory_);
+    params_.save(file(step));
+  }
+
+  /// Makes the weights, which are those of the last step, the mean of all that were kept and these.
+  void average() const {
+    std::vector<Tensor> sum;
+    for (const auto& [name, x] : params_) sum.push_back(x.detach().to(f64));
+    double count = 1;
+    for (int64_t step = steps_ - every_; step > steps_ - count_ * every_; step -= every_) {
+      if (!std::filesystem::exists(file(step))) continue;  // before the first step
+      params_.load(file(step));
+      size_t i = 0;
+      for (const auto& [name, x] : params_) sum[i] = sum[i] + x.detach().to(f64), ++i;
+      ++count;
+    }
+    size_t i = 0;
+    for (const auto& [name, x] : params_) params_.set(name, (sum[i++] / count).to(x.dtype()));
+  }
+
+  void remove() const {
+    if (count_ > 1) std::filesystem::remove_all(directory_);
+  }
+
+ private:
+  std::filesystem::path file(int64_t step) const { return directory_ / fmt::format("{}.safetensors", step); }
+
+  nn::Parameters& params_;
+  int64_t steps_, count_, every_;
+  std::filesystem::path directory_;
+};
 
 }  // namespace
 
@@ -58,39 +113,41 @@ const std::string& name_of_cell(nn::Cell cell) {
   return cell_names()[static_cast<size_t>(std::find(std::begin(kCells), std::end(kCells), cell) - std::begin(kCells))];
 }
 
-TranslatorConfig default_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary) {
+TranslatorConfig translator_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary,
+                                   const TranslatorSizes& sizes) {
   if (arch != Arch::transformer)
     return models::Seq2SeqConfig{.source_vocabulary = source_vocabulary,
                                  .target_vocabulary = target_vocabulary,
-                                 .embedding = kWidth,
-                                 .hidden = kWidth,
+                                 .embedding = sizes.width,
+                                 .hidden = sizes.width,
                                  .cell = cell,
-                                 .attention = arch == Arch::attention};
+                                 .attention = arch == Arch::attention,
+                                 .dropout = sizes.dropout};
   return models::TransformerConfig{.source_vocabulary = source_vocabulary,
                                    .target_vocabulary = target_vocabulary,
-                                   .context = kLongest,
-                                   .layers = 2,
-                                   .heads = 4,
-                                   .channels = kWidth,
-                                   .feedforward = 4 * kWidth,
-                                   .dropout = 0,
+                                   .context = most_written(sizes.max_length),
+                                   .layers = sizes.layers,
+                                   .heads = sizes.heads,
+                                   .channels = sizes.width,
+                                   .feedforward = 4 * sizes.width,
+                                   .dropout = sizes.dropout,
                                    .pre_norm = true};
 }
 
-Translator::Translator(Words source_words, Words target_words, const TranslatorConfig& config, uint64_t seed)
-    : source_words_(std::move(source_words)),
-      target_words_(std::move(target_words)),
+Translator::Translator(SentenceTokens source, SentenceTokens target, const TranslatorConfig& config, uint64_t seed)
+    : source_tokens_(std::move(source)),
+      target_tokens_(std::move(target)),
       rng_(seed),
       params_(rng_),
       model_(new_model(params_, config)) {}
 
 Translator::Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed,
                        int64_t min_frequency)
-    : source_words_(Words::from_sentences(side(pairs, &SentencePair::source), min_frequency)),
-      target_words_(Words::from_sentences(side(pairs, &SentencePair::target), min_frequency)),
+    : source_tokens_(Words::from_sentences(side(pairs, &SentencePair::source), min_frequency)),
+      target_tokens_(Words::from_sentences(side(pairs, &SentencePair::target), min_frequency)),
       rng_(seed),
       params_(rng_),
-      model_(new_model(params_, default_config(arch, cell, source_words_.size(), target_words_.size()))) {}
+      model_(new_model(params_, translator_config(arch, cell, source_tokens_.size(), target_tokens_.size()))) {}
 
 Tensor Translator::loss(const PairBatch& batch, double label_smoothing) const {
   const Tensor logits = std::visit(
@@ -100,28 +157,28 @@ Tensor Translator::loss(const PairBatch& batch, double label_smoothing) const {
 
 std::vector<models::Translation> Translator::translate(std::span<const std::string> sentences, int64_t beam) const {
   constexpr int64_t kAtOnce = 64;
+  const auto* transformer = std::get_if<models::Transformer>(&model_);
+  const int64_t longest = transformer ? transformer->config.context : kLongest;
   const NoGrad no_grad;
   const nn::EvalMode eval;
   if (sentences.empty()) return {};
   std::vector<SentencePair> pairs;
   for (const std::string& sentence : sentences) pairs.push_back({sentence, sentence});
-  const PairSet set(pairs, source_words_, target_words_);
+  const PairSet set(pairs, source_tokens_, source_tokens_);
 
   // Sentences of one length together, so that little is padded.
   std::vector<int64_t> order(sentences.size());
   std::iota(order.begin(), order.end(), int64_t{0});
-  std::vector<size_t> words(sentences.size());
-  for (size_t i = 0; i < words.size(); ++i) words[i] = split_words(sentences[i]).size();
   std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return words[static_cast<size_t>(a)] < words[static_cast<size_t>(b)]; });
+                   [&](int64_t a, int64_t b) { return set.source_size(a) < set.source_size(b); });
 
   std::vector<models::Translation> translations(sentences.size());
   for (size_t first = 0; first < order.size(); first += kAtOnce) {
     const auto rows = std::span(order).subspan(first, std::min<size_t>(kAtOnce, order.size() - first));
     const PairBatch batch = set.batch(rows);
-    const models::TranslateOptions options{.begin = Words::kBos,
-                                           .end = Words::kEos,
-                                           .max_length = std::min(2 * batch.source.size(1) + 10, kLongest),
+    const models::TranslateOptions options{.begin = target_tokens_.begin(),
+                                           .end = target_tokens_.end(),
+                                           .max_length = std::min(most_written(batch.source.size(1)), longest),
                                            .beam = beam};
     std::vector<models::Translation> found = std::visit(
         [&](const auto& model) { return models::translate(model, batch.source, batch.source_length, options); },
@@ -131,11 +188,28 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
   return translations;
 }
 
-TranslationScores Translator::score(std::span<const SentencePair> pairs) const {
+std::string Translator::text(const models::Translation& translation, const std::string& sentence) const {
+  const auto& ids = translation.tokens;
+  const auto is_unknown = [this](int64_t id) { return target_tokens_.is_unknown(id); };
+  if (!translation.alignment.defined() || std::none_of(ids.begin(), ids.end(), is_unknown))
+    return target_tokens_.decode(ids);
+  const std::vector<std::string> source = source_tokens_.shown(sentence);
+  const std::vector<int64_t> looked = translation.alignment.argmax(-1).to_vector<int64_t>();
+  std::string text;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const std::string word = is_unknown(ids[i]) ? source.at(static_cast<size_t>(looked[i]))
+                                                : target_tokens_.decode(std::span(ids).subspan(i, 1));
+    if (!word.empty()) text += (text.empty() ? "" : " ") + word;
+  }
+  return text;
+}
+
+TranslationScores Translator::score(std::span<const SentencePair> pairs, int64_t beam) const {
   const std::vector<std::string> sources = side(pairs, &SentencePair::source);
+  const std::vector<models::Translation> translations = translate(sources, beam);
   std::vector<std::string> candidates;
-  for (const models::Translation& translation : translate(sources)) candidates.push_back(text(translation));
-  return score_translations(sources, candidates, side(pairs, &SentencePair::target));
+  for (size_t i = 0; i < sources.size(); ++i) candidates.push_back(text(translations[i], sources[i]));
+  return score_translations(pairs, candidates);
 }
 
 TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
@@ -152,43 +226,61 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
   o.clip_norm = 1;
   o.quiet = options.quiet;
   if (o.evaluate_every == 0) o.evaluate_every = default_evaluate_every(options.steps);
+  const Snapshots snapshots(params, options);
   Trainer trainer(params, optimizer, o);
   if (options.resume) trainer.resume();
   PairBatches batches(train, options.batch, options.seed);
   const auto all = held_out.in_order(options.batch);
   const auto some = spread(all, std::max<int64_t>(1, kSampledPairs / options.batch));
-  return trainer.run({.next =
-                          [&](int64_t index) {
-                            const PairBatch batch = batches.at(index);
-                            return Step{[&loss, batch] { return loss(batch); }, batch.target_words()};
-                          },
-                      .evaluate = mean_loss(loss, held_out, some),
-                      .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all) : Evaluation{},
-                      .save = save,
-                      .sample = o.quiet && !o.tensorboard ? nullptr : sample,
-                      .picture = picture});
+  bool averaged = false;
+  int64_t done = 0;
+  const auto averaging = [&](Evaluation evaluation) {  // the mean is what the last evaluations are of
+    return Evaluation{[&, measure = evaluation.measure](const Tell& tell) {
+                        if (done == options.steps && options.average > 1 && !std::exchange(averaged, true))
+                          snapshots.average();
+                        return measure(tell);
+                      },
+                      evaluation.tokens};
+  };
+  const TrainingReport report =
+      trainer.run({.next =
+                       [&](int64_t index) {
+                         done = index / o.accumulate;
+                         if (index % o.accumulate == 0) snapshots.keep(done);
+                         const PairBatch batch = batches.at(index);
+                         return Step{[&loss, batch] { return loss(batch); }, batch.target_tokens()};
+                       },
+                   .evaluate = averaging(mean_loss(loss, held_out, some)),
+                   .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all) : Evaluation{},
+                   .save = save,
+                   .sample = o.quiet && !o.tensorboard ? nullptr : sample,
+                   .picture = picture,
+                   .on_step = [&](const Moment& now) { done = now.step; }});
+  if (report.ended != Ended::interrupted && report.ended != Ended::out_of_time) snapshots.remove();
+  return report;
 }
 
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save) {
-  const PairSet train(split.train, translator.source_words(), translator.target_words());
-  const PairSet held_out(split.held_out, translator.source_words(), translator.target_words());
+  const PairSet train(split.train, translator.source_tokens(), translator.target_tokens());
+  const PairSet held_out(split.held_out, translator.source_tokens(), translator.target_tokens());
   const auto shown = std::span(split.held_out).first(std::min<size_t>(kShown, split.held_out.size()));
   const auto sample = [&] {
     const std::vector<std::string> sources = side(shown, &SentencePair::source);
     const auto translations = translator.translate(sources);
     std::string text;
     for (size_t i = 0; i < shown.size(); ++i)
-      text += fmt::format("{}{} -> {}", i > 0 ? "\n" : "", sources[i], translator.text(translations[i]));
+      text += fmt::format("{}{} -> {}", i > 0 ? "\n" : "", sources[i], translator.text(translations[i], sources[i]));
     return text;
   };
   const auto picture = [&] {  // where the words of the first translation looked
     const Tensor alignment = translator.translate(std::vector{shown[0].source})[0].alignment;
     return alignment.defined() && alignment.numel() > 0 ? alignment : Tensor();
   };
-  return learn_pairs(
-      translator.params(), [&](const PairBatch& batch) { return translator.loss(batch); }, train, held_out, options,
-      save, sample, picture);
+  const auto loss = [&](const PairBatch& batch) {
+    return translator.loss(batch, nn::training() ? options.label_smoothing : 0);
+  };
+  return learn_pairs(translator.params(), loss, train, held_out, options, save, sample, picture);
 }
 
 }  // namespace heed::train

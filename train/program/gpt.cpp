@@ -16,6 +16,7 @@
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
+#include <heed/train/distributed.h>
 #include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
 #include <heed/train/muon.h>
@@ -320,6 +321,8 @@ std::vector<std::string> preset_names() {
 }
 
 int train_gpt(const GptTrainFlags& flags) {
+  Distributed world;
+  const bool first = world.rank() == 0;
   if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::optional<ModelConfig> config;
@@ -333,6 +336,12 @@ int train_gpt(const GptTrainFlags& flags) {
     fail<FileError>({"gpt train"}, "the tokenizer has {} tokens, the model of '{}' {}; need no more than that",
                     corpus.vocabulary(), config ? flags.out : flags.init, run.model.vocabulary);
   check_length(corpus, run);
+  if (!config) run.training.batch *= world.size();  // the whole one: a run goes on with any number of processes
+  if (run.training.batch % world.size() != 0)
+    fail<FileError>({"gpt train"},
+                    "the interrupted run takes {} windows a step and mpirun started {} processes; need a "
+                    "number of processes that divides them",
+                    run.training.batch, world.size());
   if (is_prepared(run.training)) {
     if (config && tokens != run.training.characters)
       fail<FileError>({"gpt train"}, "'{}' has changed: it has {} ids, where the interrupted run had {}; need the same",
@@ -344,7 +353,8 @@ int train_gpt(const GptTrainFlags& flags) {
   models::Gpt gpt(params, run.model);
   if (!flags.init.empty()) load_weights(flags.init, params, run.model);
   freeze(params, gpt, run.training);
-  const RunDirectory hold(directory, flags.model_there());
+  std::optional<RunDirectory> hold;
+  if (first) hold.emplace(directory, flags.model_there());
 
   const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
@@ -353,33 +363,37 @@ int train_gpt(const GptTrainFlags& flags) {
   options.lr =
       warmup_cosine({.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps});
   options.clip_norm = 1;
+  options.world = &world;
   Trainer trainer(params, *optimizer, options);
   if (flags.resume) trainer.resume();
+  world.share(params, flags.shard_optimizer ? optimizer.get() : nullptr);
   int64_t trained = 0;
   for (const auto& [name, parameter] : params) trained += parameter.requires_grad() ? parameter.numel() : 0;
   const std::string share =
       trained == params.numel() ? "" : fmt::format(", {} of them trained,", format_count(static_cast<double>(trained)));
-  fmt::print(stderr, "GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
-             format_count(static_cast<double>(params.numel())), share, training.text_name,
-             format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
+  if (first)
+    fmt::print(stderr, "GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
+               format_count(static_cast<double>(params.numel())), share, training.text_name,
+               format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
 
   const std::vector<TokenBatch> all = corpus.windows(std::max<int64_t>(1, kWindowTokens / run.window()), run.window()),
                                 some = spread(all, kSampledWindows);
   // Nats a token as bits a byte of the text: losses over different vocabularies compare.
   const double bits = static_cast<double>(held_out.size() - 1) / std::log(2) /
                       static_cast<double>(std::max<int64_t>(1, corpus.bytes(Part::validation)));
-  const TrainingReport report =
-      trainer.run({.next =
-                       [&](int64_t) {
-                         const auto [x, y] = corpus.batch(training.batch, run.window(), rng);
-                         return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
-                       },
-                   .evaluate = validation(gpt, some, bits),
-                   .evaluate_all = some.size() < all.size() ? validation(gpt, all, bits) : Evaluation{},
-                   .save = [&](const auto& into) { save(into, params, gpt, corpus, training); },
-                   .sample = [&] { return sample_text(gpt, corpus.tokenizer(), training.seed); },
-                   .picture = [&] { return attention_picture(gpt, held_out); }});
+  const TrainingReport report = trainer.run(
+      {.next =
+           [&](int64_t) {
+             const auto [x, y] = corpus.batch(training.batch, run.window(), rng);
+             return Step{[&gpt, x = world.part(x), y = world.part(y)] { return cross_entropy(gpt(x), y); }, x.numel()};
+           },
+       .evaluate = validation(gpt, some, bits),
+       .evaluate_all = some.size() < all.size() ? validation(gpt, all, bits) : Evaluation{},
+       .save = [&](const auto& into) { save(into, params, gpt, corpus, training); },
+       .sample = [&] { return sample_text(gpt, corpus.tokenizer(), training.seed); },
+       .picture = [&] { return attention_picture(gpt, held_out); }});
 
+  if (!first) return exit_code_of(report);
   const std::string use = fmt::format("heed gpt sample --model {}", flags.out);
   if (report.ended != Ended::interrupted)
     fmt::print(stderr, "val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n",
