@@ -1,26 +1,34 @@
 #!/usr/bin/env bash
 # Paired runs of our training steps and PyTorch's, A B A B, and the table of their ratios (medians over the pairs).
 #
-#   bench/compare.sh [--pairs N] [ROW...]
+#   bench/compare.sh [--pairs N] [--libtorch] [ROW...]
 #
-# PyTorch's steps are gpt_torch.py's and seq2seq_torch.py's. Rows: micro cpu baby long gpt2 none additive.
+# PyTorch's steps are gpt_torch.py's and seq2seq_torch.py's; --libtorch takes gpt_libtorch.cpp's (Debian's libtorch-dev). Rows: micro cpu baby long gpt2 none additive.
 # A row is one line of Markdown, ready for the README. Needs python3-torch, and a build with -DHEED_BENCH=ON.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-pairs=3 build=build-bench rows=()
+pairs=3 build=build-bench libtorch=0 rows=()
 while [ $# -gt 0 ]; do
   case $1 in
     --pairs) pairs=$2; shift 2 ;;
+    --libtorch) libtorch=1; shift ;;
     micro|cpu|baby|long|gpt2|none|additive) rows+=("$1"); shift ;;
-    *) echo "compare.sh: unknown argument $1; there are --pairs N and the rows micro cpu baby long gpt2 none additive" >&2; exit 2 ;;
+    *) echo "compare.sh: unknown argument $1; there are --pairs N, --libtorch and the rows micro cpu baby long gpt2 none additive" >&2; exit 2 ;;
   esac
 done
 [ ${#rows[@]} -gt 0 ] || rows=(micro cpu baby long gpt2 none additive)
+if [ $libtorch = 1 ] && [[ " ${rows[*]} " =~ \ (none|additive)\  ]]; then
+  echo "compare.sh: --libtorch has the rows micro cpu baby long gpt2, not ${BASH_REMATCH[1]}" >&2; exit 2
+fi
 
 scripts/deps.sh python3-torch libbenchmark-dev
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
 ninja -C $build bench_step > "$build/compare.log" || { cat "$build/compare.log" >&2; echo "compare.sh: bench_step does not build" >&2; exit 1; }
+if [ $libtorch = 1 ]; then
+  scripts/deps.sh libtorch-dev
+  g++ -O2 -std=c++17 -I/usr/include/torch/csrc/api/include bench/gpt_libtorch.cpp -o $build/gpt_libtorch -ltorch -ltorch_cpu -lc10
+fi
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE  # an old setting would slow our products
 
 # run WHAT COMMAND...: its last line, the JSON; if it fails, its status and all that it said.
@@ -43,6 +51,7 @@ ours() {
   run "heed's step $1" $build/bench/bench_step --model $model --config "$1" --threads 2 --steps "$(steps_of "$1")" --json
 }
 theirs() {
+  [ $libtorch = 0 ] || { run "libtorch's step $1" $build/gpt_libtorch "$1" "$(steps_of "$1")" 2; return; }
   case $1 in
     none|additive) run "PyTorch's step $1" /usr/bin/python3 bench/seq2seq_torch.py --attention "$1" --threads 2 --steps "$(steps_of "$1")" ;;
     *) run "PyTorch's step $1" /usr/bin/python3 bench/gpt_torch.py --config "$1" --threads 2 --steps "$(steps_of "$1")" ;;

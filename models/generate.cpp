@@ -93,6 +93,9 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
   const int64_t context = gpt.config.context;
   const int64_t keep = options.keep == 0 ? context : options.keep;
   if (keep < 1 || keep > context) fail<ValueError>(op, "keep is {}; need 1 to {}, the context", keep, context);
+  const int64_t vocabulary = options.vocabulary.value_or(gpt.config.vocabulary);
+  if (vocabulary < 1 || vocabulary > gpt.config.vocabulary)
+    fail<ValueError>(op, "vocabulary is {}; need 1 to {}, the model's", vocabulary, gpt.config.vocabulary);
   check_tokens(op, "prompt", prompt);
 
   const NoGrad no_grad;
@@ -101,7 +104,7 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
   Tensor text = prompt, unread = last(prompt, context);
   GptCache cache = gpt.cache();
   for (int64_t i = 0; i < options.tokens; ++i) {
-    const Tensor next = draw(gpt.next(unread, cache), options, rng);
+    const Tensor next = draw(gpt.next(unread, cache)(all, slice(0, vocabulary)), options, rng);
     text = cat({text, next.unsqueeze(1)}, 1);
     if (options.on_token && !options.on_token(next)) break;
     const bool full = cache.length() == context;

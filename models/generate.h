@@ -16,7 +16,8 @@ struct SampleOptions {
   double temperature = 1;             ///< logits are divided by it; 0 takes the likeliest token and draws nothing
   std::optional<int64_t> top_k = {};  ///< only the k likeliest tokens, and any equal to the last of them
   std::optional<double> top_p = {};   ///< only the likeliest tokens whose probabilities reach p together, in (0, 1]
-  int64_t keep = 0;                   ///< tokens that stay in sight when the context is full; 0: as many as it holds
+  std::optional<int64_t> vocabulary = {};  ///< only tokens below it: those that a tokenizer of fewer names
+  int64_t keep = 0;  ///< tokens that stay in sight when the context is full; 0: as many as it holds
   /// Called with each new token, (B) i64, as it is written; false stops.
   std::function<bool(const Tensor& tokens)> on_token = {};
 };

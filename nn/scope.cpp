@@ -1,5 +1,7 @@
 #include <heed/nn/scope.h>
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -70,19 +72,26 @@ void Parameters::set(std::string_view name, const Tensor& values, Loc loc) {
   at(name).assign(values);
 }
 
-void Parameters::freeze(std::string_view name, Loc loc) { set_training({"freeze", loc}, name, false); }
-void Parameters::unfreeze(std::string_view name, Loc loc) { set_training({"unfreeze", loc}, name, true); }
-
-void Parameters::set_training(const Op& op, std::string_view name, bool on) {
-  bool found = false;
-  const auto set = [&](const Tensor& parameter) {
-    Tensor(parameter).set_requires_grad(on);  // the flag is the tensor's: a copy of the handle sets it for all
-    found = true;
+bool Parameters::fits(const std::string& pattern, std::string_view name) const {
+  const auto one = [&](const std::string& given) {
+    return fnmatch(pattern.c_str(), given.c_str(), 0) == 0 || fnmatch((pattern + ".*").c_str(), given.c_str(), 0) == 0;
   };
-  if (const Tensor* one = find(name)) set(*one);
-  for (const auto& [own, tensor] : entries_)
-    if (name.empty() || (own.starts_with(name) && own.substr(name.size()).starts_with('.'))) set(tensor);
-  if (!found) fail<ValueError>(op, "no parameter or module \"{}\"; need a name of this store: {}", name, closest(name));
+  return pattern.empty() || one(std::string(name)) ||
+         std::ranges::any_of(aliases_, [&](const auto& tied) { return tied.second == name && one(tied.first); });
+}
+
+void Parameters::freeze(const std::string& pattern, Loc loc) { set_training({"freeze", loc}, pattern, false); }
+void Parameters::unfreeze(const std::string& pattern, Loc loc) { set_training({"unfreeze", loc}, pattern, true); }
+
+void Parameters::set_training(const Op& op, const std::string& pattern, bool on) {
+  bool found = false;
+  for (auto& [name, tensor] : entries_) {
+    if (!fits(pattern, name)) continue;
+    tensor.set_requires_grad(on);
+    found = true;
+  }
+  if (!found)
+    fail<ValueError>(op, "no parameter or module \"{}\"; need a name of this store: {}", pattern, closest(pattern));
 }
 
 void Parameters::zero_grad() const {

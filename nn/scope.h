@@ -67,11 +67,13 @@ class Parameters {
 
   /// at(name).assign(values).
   void set(std::string_view name, const Tensor& values, Loc loc = Loc::current());
-  /// Takes the parameter of that name, or all of the module of that name, from training: no gradients, no updates, no
-  /// part in clipping; they stay in what is saved. unfreeze gives them back; "" is the whole model.
-  /// Throws ValueError naming the closest names if there is nothing of that name.
-  void freeze(std::string_view name, Loc loc = Loc::current());
-  void unfreeze(std::string_view name, Loc loc = Loc::current());
+  /// Whether a parameter's name, a tied one's second name, or that of a module around it fits a pattern: "h.0",
+  /// "*.bias", "h.[0-3].attn", with *, ? and [...] as in a shell. "" is the whole model.
+  bool fits(const std::string& pattern, std::string_view name) const;
+  /// Takes the parameters that fit a pattern from training: no gradients, no updates, no part in clipping; they stay in
+  /// what is saved. unfreeze gives them back. Throws ValueError naming the closest names if nothing fits.
+  void freeze(const std::string& pattern, Loc loc = Loc::current());
+  void unfreeze(const std::string& pattern, Loc loc = Loc::current());
 
   void zero_grad() const;
 
@@ -84,7 +86,7 @@ class Parameters {
   Parameters(std::unique_ptr<Rng> own, DType dtype, Loc loc);
   void check_free(const Op& op, const std::string& name) const;
   std::string closest(std::string_view name) const;
-  void set_training(const Op& op, std::string_view name, bool on);
+  void set_training(const Op& op, const std::string& pattern, bool on);
 
   std::unique_ptr<Rng> own_rng_;
   Rng& rng_;

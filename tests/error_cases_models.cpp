@@ -121,6 +121,7 @@ std::vector<ErrorCase> samples() {
                           [=] { write({.temperature = -1}); }),
       refuses<ValueError>("sample: top_k 0 leaves no token; need 1 or more", [=] { write({.top_k = 0}); }),
       refuses<ValueError>("sample: top_p is 2; need above 0, up to 1", [=] { write({.top_p = 2}); }),
+      refuses<ValueError>("sample: vocabulary is 9; need 1 to 5, the model's", [=] { write({.vocabulary = 9}); }),
       refuses<ValueError>("sample: keep is 5; need 1 to 4, the context", [=] { write({.keep = 5}); }),
       refuses<ShapeError>("sampling_probabilities: logits have shape (3); need (B, V)",
                           [] { models::sampling_probabilities(ones({3}), {}); }),

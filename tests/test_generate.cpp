@@ -169,6 +169,17 @@ TEST_CASE("sample: a long prompt is read from its last `context` tokens", "[mode
   CHECK(largest_difference(whole.narrow(1, 20, 4), tail.narrow(1, 6, 4)) == 0);
 }
 
+TEST_CASE("sample: writes only tokens below vocabulary", "[models][generate]") {
+  ToyGpt toy;
+  for (const double temperature : {0., 100.}) {
+    const SampleOptions options{.tokens = 40, .temperature = temperature, .vocabulary = 3};
+    const auto text = sample(toy.gpt, tensor({{10}}), options, toy.rng).to_vector<int64_t>();
+    CHECK(*std::max_element(text.begin() + 1, text.end()) <= 2);
+    const auto all = sample(toy.gpt, tensor({{10}}), {.tokens = 40, .temperature = 100}, toy.rng).to_vector<int64_t>();
+    CHECK(*std::max_element(all.begin() + 1, all.end()) > 2);
+  }
+}
+
 TEST_CASE("sample: on_token sees each token and can stop", "[models][generate]") {
   ToyGpt toy;
   Rng rng(7);
@@ -195,6 +206,7 @@ TEST_CASE("sample: options that make no sense say so", "[models][generate][error
   CHECK_THROWS_AS(run({.temperature = -1}), ValueError);
   CHECK_THROWS_AS(run({.temperature = std::nan("")}), ValueError);
   CHECK_THROWS_AS(run({.tokens = -1}), ValueError);
+  CHECK_THROWS_WITH(run({.vocabulary = 12}), Contains("vocabulary is 12; need 1 to 11, the model's"));
   CHECK_THROWS_WITH(run({.keep = 7}), Contains("keep is 7; need 1 to 6"));
   CHECK_THROWS_AS(run({.keep = -1}), ValueError);
   CHECK_THROWS_AS(sample(toy.gpt, zeros({1, 0}, i64), {}, rng), ShapeError);

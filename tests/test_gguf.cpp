@@ -172,6 +172,12 @@ TEST_CASE("gguf: tokens are shown byte by byte, with the merges that make them",
   CHECK(chars.key<std::vector<std::string>>("tokenizer.ggml.merges") == std::vector<std::string>{"Ã ©", "â ĺ", "âĺ ĥ"});
   CHECK_FALSE(chars.keys.contains("tokenizer.ggml.eos_token_id"));
 
+  save_gguf(place / "p.gguf", model.params, model.config, train::Chars::from_text("ab"), GgufType::f32);
+  const Gguf padded(place / "p.gguf");
+  CHECK(padded.key<std::vector<std::string>>("tokenizer.ggml.tokens") ==
+        std::vector<std::string>{"a", "b", "[PAD2]", "[PAD3]", "[PAD4]"});
+  CHECK(padded.key<std::vector<int64_t>>("tokenizer.ggml.token_type") == std::vector<int64_t>{1, 1, 5, 5, 5});
+
   const std::vector<std::string> special = {train::kEndOfText};
   const auto bpe = train::Bpe::train("the cat the cat", 262, special);
   const Model other(tiny(bpe.size()));
@@ -197,7 +203,8 @@ TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays",
   models::GptConfig rope = model.config;
   rope.positions = models::Positions::rope;
   refused(Model(rope), kChars, GgufType::f32, "need a gpt2");
-  refused(model, train::Chars::from_text("ab"), GgufType::f32, "the tokenizer has 2 tokens for a vocabulary of 5");
+  refused(model, train::Chars::from_text("abcdef"), GgufType::f32,
+          "the tokenizer has 6 tokens for a vocabulary of 5; need no more than that");
   const auto words = train::Words::from_sentences(std::vector<std::string>{"the cat"});
   refused(Model(tiny(words.size())), words, GgufType::f32, "the tokens are words");
   const Tensor& weight = model.params.at("h.0.attn.c_attn.weight");

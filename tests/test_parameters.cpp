@@ -74,6 +74,10 @@ TEST_CASE("freeze: takes modules by name from gradients, updates and clipping, a
   CHECK(largest_difference(gpt.h[0].mlp.c_fc.weight, frozen) > 0);
   CHECK(largest_difference(gpt.wte.weight, table) == 0);
   params.unfreeze("");
+  params.freeze("h.[0-9].*bias");
+  for (const auto& [name, parameter] : params)
+    CHECK(parameter.requires_grad() == !(name.starts_with("h.") && name.ends_with("bias")));
+  params.unfreeze("");
   CHECK(gpt.wte.weight.requires_grad());
   CHECK_THROWS_WITH(params.freeze("h.2"),
                     Contains("freeze: no parameter or module \"h.2\"; need a name of this store") &&

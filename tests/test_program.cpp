@@ -45,6 +45,19 @@ struct Workplace : TemporaryDirectory {
   }
 };
 
+bool same_bits(const Tensor& a, const Tensor& b) { return a.to_vector<float>() == b.to_vector<float>(); }
+
+/// How many pivots of a matrix (N, M) are larger than rounding.
+int64_t rank_of(Tensor x) {
+  const double least = 1e-4 * abs(x).max().item<double>();
+  for (int64_t rank = 0;; ++rank) {
+    const int64_t at = abs(x).argmax().item<int64_t>(), row = at / x.size(1), column = at % x.size(1);
+    const double pivot = x(row, column).item<double>();
+    if (std::abs(pivot) <= least) return rank;
+    x = x - outer(x(all, column), x(row)) / pivot;
+  }
+}
+
 const std::set<std::string> kModelFiles = {"config.json",       "generation_config.json", "metrics.jsonl",
                                            "model.safetensors", "tokenizer.json",         "tokenizer_config.json"};
 const std::set<std::string> kTranslatorFiles = {"config.json", "held_out.tsv", "metrics.jsonl", "model.safetensors"};
@@ -104,6 +117,65 @@ TEST_CASE("heed gpt train --like: the folder is the family's, of about as many n
   INFO(modern.err);
   CHECK(modern.exit_code == 0);
   CHECK_THAT(tests::content_of(place / "modern/config.json"), Contains("\"model_type\": \"qwen3\""));
+}
+
+TEST_CASE("heed gpt train --init: begins with any family's weights, trains what is not frozen, and is of the family",
+          "[program]") {
+  const Workplace place;
+  std::ofstream(place / "other") << tests::content_of(place / "text").substr(7);
+  const auto weights = [&](const std::string& directory) {
+    return load_safetensors(place / directory / "model.safetensors").tensors;
+  };
+  for (const std::string family : {"gpt2", "llama", "nanochat"}) {
+    REQUIRE(place.run(kTinyGpt + "--like " + family + " --out " + family).exit_code == 0);
+    const Finished none = place.run("gpt train --text text --steps 0 --json --out none --overwrite --init " + family);
+    INFO(family << ": " << none.err);
+    REQUIRE(none.exit_code == 0);
+    const auto before = weights(family), same = weights("none");
+    REQUIRE(before.size() == same.size());
+    for (size_t i = 0; i < before.size(); ++i) CHECK(same_bits(before[i].second, same[i].second));
+
+    const std::string on = "gpt train --text other --steps 5 --context 16 --threads 1 --init " + family;
+    REQUIRE(place.run(on + " --freeze h.0 --freeze 'wte.*' --out tuned --overwrite").exit_code == 0);
+    const auto tuned = weights("tuned");
+    for (size_t i = 0; i < before.size(); ++i) {
+      const std::string& name = before[i].first;
+      INFO(name);
+      const bool frozen = name.find("h.0.") != name.npos || name.find("layers.0.") != name.npos ||
+                          name.find("wte") != name.npos || name.find("embed_tokens") != name.npos ||
+                          name.ends_with("bias");  // zeros, which gpt2's files have and the model has not
+      CHECK(same_bits(before[i].second, tuned[i].second) == frozen);
+    }
+  }
+}
+
+TEST_CASE("heed gpt train --lora: trains small matrices alone, saves them added up, and goes on after an interruption",
+          "[program]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyGpt + "--out model").exit_code == 0);
+  const std::string on = "gpt train --text text --batch 4 --threads 1 --init model --lora 2 --steps ";
+  const Finished whole = place.run(on + "40 --save-every 10 --out whole");
+  INFO(whole.err);
+  REQUIRE(whole.exit_code == 0);
+  CHECK_THAT(whole.err, Contains("of them trained"));
+  const auto before = load_safetensors(place / "model" / "model.safetensors").tensors,
+             after = load_safetensors(place / "whole" / "model.safetensors").tensors;
+  REQUIRE(before.size() == after.size());
+  for (size_t i = 0; i < before.size(); ++i) {
+    const auto& [name, x] = before[i];
+    INFO(name);
+    const bool layer = name.find(".h.") != name.npos && name.ends_with("weight") && name.find("ln_") == name.npos;
+    CHECK(same_bits(x, after[i].second) == !layer);
+    if (layer) CHECK(rank_of((after[i].second - x).to(f64)) == 2);
+  }
+  CHECK(place.run("gpt sample --tokens 5 --model whole").exit_code == 0);
+  const std::string kill =
+      " & pid=$!; while [ ! -e cut/training.safetensors ]; do :; done; kill -KILL $pid; wait $pid 2>/dev/null";
+  place.run(on + "40 --save-every 1 --out cut" + kill, "set -m;");
+  const Finished resumed = place.run("gpt train --resume --threads 1 --out cut");
+  INFO(resumed.err);
+  REQUIRE(resumed.exit_code == 0);
+  CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
 }
 
 TEST_CASE("heed gpt sample: continues the prompt on stdout, the same from the same seed", "[program]") {

@@ -125,6 +125,11 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt train --channels -32", kUsage, "--channels"},
       {"gpt train --channels 99999999999999999999", kUsage, "--channels"},
       {"gpt train --heads 3", kUsage, "--heads 3 does not divide --channels 128"},
+      {"gpt train --init absent --layers 2", kUsage, "--layers is given with --init, whose model has its own"},
+      {"gpt train --init absent --tokenizer bpe", kUsage, "--tokenizer bpe is given with --init"},
+      {"gpt train --lora 4", kUsage, "--lora 4 adds to a trained model; need --init, too"},
+      {"gpt train --lora 0 --init good", kUsage, "--lora: need a whole number from 1"},
+      {"gpt train --lora 4 --init good --freeze h.0", kUsage, "--freeze is given with --lora"},
       {"gpt train --dropout 1.5", kUsage, "--dropout: need a number from 0 and at most 1, not '1.5'"},
       {"gpt train --lr 0", kUsage, "--lr: need a number above 0, not '0'"},
       {"gpt train --lr nan", kUsage, "--lr"},
@@ -152,6 +157,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
 TEST_CASE("heed: files that are missing, empty or not what they should be are named", "[program][errors]") {
   const Workplace place;
   place.refuses({
+      {"gpt train --init absent --out out", kError, "'absent' is not a directory"},
       {"gpt train --text absent --out out", kError, "cannot read \"absent\""},
       {"gpt train --text . --out out", kError, "'.' has no train.bin, and 0 files *_train.bin; need one"},
       {"gpt train --text empty --out out", kError, "\"empty\" is empty"},
@@ -250,6 +256,11 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
        kError, "\"context\" of 'long-transformer/config.json' is 1000000; need a whole number from 1 to 100000"},
       {"gpt sample --model translator", kError, "\"model\""},
       {"seq2seq translate --model good 'a cat'", kError, "\"model\""},
+      {"gpt train --text text --init good --context 33 --out out", kUsage,
+       "--context 33 is more than the model of --init has positions for; need at most 32"},
+      {"gpt train --text pairs --init good --out out", kError, "the vocabulary has these 12"},
+      {"gpt train --text text --init good --freeze h.9 --out out", kError, "no parameter or module \"h.9\""},
+      {"gpt train --text text --init good --freeze '*' --out out", kUsage, "--freeze leaves no parameter to train"},
       {"gpt train --text text --out good", kError,
        "'good' holds a model; need --overwrite to replace it, --resume to go on, or another directory"},
       {"seq2seq train --pairs pairs --out translator", kError, "'translator' holds a model; need --overwrite"},

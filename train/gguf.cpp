@@ -147,7 +147,7 @@ struct Vocabulary {
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
 };
-constexpr int32_t kNormal = 1, kControl = 3;
+constexpr int32_t kNormal = 1, kControl = 3, kUnused = 5;
 
 /// Characters of several bytes are merged from them.
 Vocabulary vocabulary_of(const Op&, const Chars& chars) {
@@ -191,10 +191,14 @@ void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, 
   if (&family_of(config) != &kGpt2)
     fail<ValueError>(op, "the model is a {}; need a gpt2, the architecture that can be written",
                      family_of(config).model_type);
-  if (tokenizer.size() != config.vocabulary)
-    fail<ValueError>(op, "the tokenizer has {} tokens for a vocabulary of {}; need equal numbers", tokenizer.size(),
+  if (tokenizer.size() > config.vocabulary)
+    fail<ValueError>(op, "the tokenizer has {} tokens for a vocabulary of {}; need no more than that", tokenizer.size(),
                      config.vocabulary);
-  const Vocabulary vocabulary = std::visit([&](const auto& kind) { return vocabulary_of(op, kind); }, tokenizer.kind());
+  Vocabulary vocabulary = std::visit([&](const auto& kind) { return vocabulary_of(op, kind); }, tokenizer.kind());
+  for (int64_t id = tokenizer.size(); id < config.vocabulary; ++id) {  // as llama.cpp's converter names them
+    vocabulary.tokens.push_back(fmt::format("[PAD{}]", id));
+    vocabulary.types.push_back(kUnused);
+  }
 
   Keys keys;
   const auto add_size = [&](std::string_view key, int64_t size) { keys.add(key, static_cast<uint32_t>(size)); };

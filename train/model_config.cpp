@@ -103,6 +103,13 @@ std::vector<std::string> ModelConfig::keys() const {
   return all;
 }
 
+std::vector<std::string> ModelConfig::list(const std::string& key) const {
+  const Json& json = value(key);
+  if (!json.is_array() || !std::ranges::all_of(json, [](const Json& one) { return one.is_string(); }))
+    refuse(key, "a list of text");
+  return json.get<std::vector<std::string>>();
+}
+
 std::map<std::string, std::string> ModelConfig::texts() const {
   std::map<std::string, std::string> all;
   for (const auto& [key, json] : json_->items())

@@ -43,6 +43,8 @@ class ModelConfig {
   ModelConfig at(const std::string& key) const;
   ModelConfig optional(const std::string& key) const;
   std::vector<std::string> keys() const;
+  /// A list of text.
+  std::vector<std::string> list(const std::string& key) const;
   /// All values of the object, which must be text, by key.
   std::map<std::string, std::string> texts() const;
   [[noreturn]] void refuse(const std::string& key, const std::string& need) const;

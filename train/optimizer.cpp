@@ -1,7 +1,5 @@
 #include <heed/train/optimizer.h>
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -66,13 +64,6 @@ GroupOptions overridden(const Op& op, GroupOptions options, const ParameterGroup
   return options;
 }
 
-/// Whether a parameter's name, or a second one, fits a shell's pattern.
-bool fits(const std::string& pattern, const std::string& name, const nn::Parameters& params) {
-  const auto names_it = [&](const std::string& given) { return fnmatch(pattern.c_str(), given.c_str(), 0) == 0; };
-  return names_it(name) || std::any_of(params.aliases().begin(), params.aliases().end(),
-                                       [&](const auto& tied) { return tied.second == name && names_it(tied.first); });
-}
-
 }  // namespace
 
 Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, const Defaults& defaults,
@@ -87,7 +78,7 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
       fail<ValueError>(op, "parameter '{}' is not contiguous; need elements in row-major order", key);
     const ParameterGroup* own = nullptr;
     for (size_t i = 0; i < groups.size(); ++i) {
-      if (!fits(groups[i].pattern, key, params)) continue;
+      if (!params.fits(groups[i].pattern, key)) continue;
       if (own)
         fail<ValueError>(op, "parameter '{}' is in the groups \"{}\" and \"{}\"; need one at most", key, own->pattern,
                          groups[i].pattern);

@@ -30,8 +30,7 @@ struct GroupOptions {
   std::optional<bool> adam = {};  ///< of Muon: by AdamW, as embeddings and the output layer want it
   auto operator<=>(const GroupOptions&) const = default;
 };
-/// The parameters whose name, or a tied one's second name, fits a pattern: "*.bias", "h.[0-3].*", with *, ? and [...]
-/// as in a shell.
+/// The parameters that fit a pattern, as Parameters::freeze takes it: "*.bias", "h.[0-3]".
 struct ParameterGroup {
   std::string pattern;
   GroupOptions options;

@@ -25,7 +25,10 @@ Json to_json(const GptTraining& t) {
           {"evaluate_every", t.evaluate_every},
           {"lr", t.lr},
           {"optimizer", t.optimizer},
-          {"seed", t.seed}};
+          {"seed", t.seed},
+          {"window", t.window},
+          {"frozen", t.frozen},
+          {"lora", t.lora}};
 }
 
 void write_json(const std::filesystem::path& file, const Json& json) { write_file(file, dump_json(json, 2) + "\n"); }
@@ -107,6 +110,13 @@ models::GptConfig checked_config(const ModelConfig& config, const nn::StoredTens
   return c;
 }
 
+void fill(const nn::Parameters& params, const models::GptConfig& model, const ModelConfig& config,
+          nn::StoredTensors weights) {
+  const Family& family = is_old(config) ? kOwnFamily : family_in(config);
+  settle_names(family, weights);
+  nn::load_parameters(family.slots(params, model), weights);
+}
+
 }  // namespace
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model) {
@@ -152,7 +162,15 @@ GptTraining read_gpt_training(const ModelConfig& config) {
           .evaluate_every = t.integer("evaluate_every", 1, kCount),
           .lr = t.number("lr", 0, 1e9),
           .optimizer = t.has("optimizer") && t.choice("optimizer", {"adamw", "muon"}) == 1 ? "muon" : "adamw",
-          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount))};
+          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount)),
+          .window = t.has("window") ? t.integer("window", 0, kMostSize) : 0,
+          .frozen = t.has("frozen") ? t.list("frozen") : std::vector<std::string>{},
+          .lora = t.has("lora") ? t.integer("lora", 0, kMostSize) : 0};
+}
+
+void load_weights(const std::filesystem::path& directory, const nn::Parameters& params,
+                  const models::GptConfig& model) {
+  fill(params, model, ModelConfig::read(directory), open_weights(directory));
 }
 
 SavedModel::SavedModel(const std::filesystem::path& directory) : SavedModel(directory, ModelConfig::read(directory)) {}
@@ -160,19 +178,17 @@ SavedModel::SavedModel(const std::filesystem::path& directory) : SavedModel(dire
 SavedModel::SavedModel(const std::filesystem::path& directory, const ModelConfig& config)
     : SavedModel(config, open_weights(directory)) {}
 
-SavedModel::SavedModel(const ModelConfig& config, nn::StoredTensors weights)
+SavedModel::SavedModel(const ModelConfig& config, const nn::StoredTensors& weights)
     : params(rng, dtype_of(weights)), gpt(params, checked_config(config, weights)) {
-  const Family& family = is_old(config) ? kOwnFamily : family_in(config);
-  settle_names(family, weights);
-  nn::load_parameters(family.slots(params, gpt.config), weights);
+  fill(params, gpt.config, config, weights);
 }
 
 SavedGpt::SavedGpt(const std::filesystem::path& directory) : SavedGpt(directory, ModelConfig::read(directory)) {}
 
 SavedGpt::SavedGpt(const std::filesystem::path& directory, const ModelConfig& config)
     : SavedModel(directory, config), tokenizer(read_tokenizer(directory, config)) {
-  if (tokenizer.size() != gpt.config.vocabulary)
-    fail<FileError>({"model"}, "'{}' has a tokenizer of {} tokens for a vocabulary of {}; need equal numbers",
+  if (tokenizer.size() > gpt.config.vocabulary)
+    fail<FileError>({"model"}, "'{}' has a tokenizer of {} tokens for a vocabulary of {}; need no more than that",
                     directory.string(), tokenizer.size(), gpt.config.vocabulary);
 }
 

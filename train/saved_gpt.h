@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <heed/models/gpt.h>
 #include <heed/nn/parameters_file.h>
@@ -25,6 +26,9 @@ struct GptTraining {
   double lr = 1e-3;
   std::string optimizer = "adamw";
   uint64_t seed = 1337;
+  int64_t window = 0;                    ///< tokens of a window of the text; 0: the model's context
+  std::vector<std::string> frozen = {};  ///< patterns of parameters, as Parameters::freeze takes them
+  int64_t lora = 0;                      ///< rank of the additions that are trained alone; 0: there are none
 };
 
 /// Writes DIRECTORY as transformers write it: config.json, generation_config.json and model.safetensors of the family
@@ -40,6 +44,10 @@ models::GptConfig read_gpt_config(const ModelConfig& config);
 Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config);
 GptTraining read_gpt_training(const ModelConfig& config);
 
+/// Puts the weights of a folder into a GPT of its configuration, read_gpt_config's. Changes nothing unless all fit.
+/// Throws FileError.
+void load_weights(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model);
+
 /// A GPT of a folder, with the parameters and the generator that its modules hold on to: of heed, also of its old
 /// versions, or as transformers write gpt2, llama, qwen3 and nanochat, in one file or in shards. f64 if the files are.
 struct SavedModel {
@@ -54,12 +62,12 @@ struct SavedModel {
   SavedModel(const std::filesystem::path& directory, const ModelConfig& config);
 
  private:
-  SavedModel(const ModelConfig& config, nn::StoredTensors weights);
+  SavedModel(const ModelConfig& config, const nn::StoredTensors& weights);
 };
 
 /// A trained model and its tokenizer.
 struct SavedGpt : SavedModel {
-  Tokenizer tokenizer;
+  Tokenizer tokenizer;  ///< may have fewer tokens than the model, as published vocabularies are rounded up
 
   /// Throws FileError as SavedModel does, or if there is no tokenizer.
   explicit SavedGpt(const std::filesystem::path& directory);

@@ -8,6 +8,7 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/models/generate.h>
+#include <heed/nn/lora.h>
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/utf8.h>
 #include <heed/tensor/parallel.h>
@@ -71,7 +72,11 @@ struct Run {
   models::GptConfig model;
   GptTraining training;
   std::string text = {};  ///< empty if --text is a directory of ids
+
+  int64_t window() const { return training.window ? training.window : model.context; }
 };
+
+constexpr double kFineTuningLr = 1e-4;
 
 bool is_prepared(const GptTraining& training) { return std::filesystem::is_directory(training.text); }
 
@@ -96,27 +101,57 @@ std::string load_text(GptTraining& training) {
   return std::move(found.text);
 }
 
+/// The model of --init, trained on windows no longer than the preset's.
+models::GptConfig init_model(const GptTrainFlags& flags, const Preset& preset, int64_t& window) {
+  const std::pair<const char*, bool> own[] = {{"--like", !flags.like.empty()},
+                                              {"--layers", flags.layers.has_value()},
+                                              {"--heads", flags.heads.has_value()},
+                                              {"--channels", flags.channels.has_value()},
+                                              {"--tokenizer chars", flags.tokenizer == "chars"},
+                                              {"--tokenizer bpe", flags.tokenizer == "bpe"}};
+  for (const auto& [flag, given] : own)
+    if (given) fail<UsageError>({"gpt train"}, "{} is given with --init, whose model has its own; need none", flag);
+  models::GptConfig model = read_gpt_config(ModelConfig::read(flags.init));
+  model.dropout = flags.dropout.value_or(model.dropout);
+  window = flags.context.value_or(std::min(preset.context, model.context));
+  if (window > model.context)
+    fail<UsageError>({"gpt train"}, "--context {} is more than the model of --init has positions for; need at most {}",
+                     window, model.context);
+  return model;
+}
+
+models::GptConfig new_model(const GptTrainFlags& flags, const Preset& preset) {
+  models::GptConfig model = {.vocabulary = 1,  // known once the text is read
+                             .context = flags.context.value_or(preset.context),
+                             .layers = flags.layers.value_or(preset.layers),
+                             .heads = flags.heads.value_or(preset.heads),
+                             .channels = flags.channels.value_or(preset.channels),
+                             .dropout = flags.dropout.value_or(preset.dropout),
+                             .bias = false,
+                             .gelu = Gelu::erf};
+  if (model.channels % model.heads != 0)
+    fail<UsageError>({"gpt train"}, "--heads {} does not divide --channels {}; need a divisor", model.heads,
+                     model.channels);
+  become(model, flags.like.empty() ? preset.like : flags.like);
+  return model;
+}
+
 Run new_run(const GptTrainFlags& flags) {
   const Preset& preset = preset_of(flags.preset);
   Run run;
-  run.model = {.vocabulary = 1,  // known once the text is read
-               .context = flags.context.value_or(preset.context),
-               .layers = flags.layers.value_or(preset.layers),
-               .heads = flags.heads.value_or(preset.heads),
-               .channels = flags.channels.value_or(preset.channels),
-               .dropout = flags.dropout.value_or(preset.dropout),
-               .bias = false,
-               .gelu = Gelu::erf};
-  if (run.model.channels % run.model.heads != 0)
-    fail<UsageError>({"gpt train"}, "--heads {} does not divide --channels {}; need a divisor", run.model.heads,
-                     run.model.channels);
-  become(run.model, flags.like.empty() ? preset.like : flags.like);
+  if (flags.lora && flags.init.empty())
+    fail<UsageError>({"gpt train"}, "--lora {} adds to a trained model; need --init, too", *flags.lora);
+  if (flags.lora && !flags.freeze.empty())
+    fail<UsageError>({"gpt train"}, "--freeze is given with --lora, which freezes all that it does not add; need one");
+  run.model = flags.init.empty() ? new_model(flags, preset) : init_model(flags, preset, run.training.window);
+  run.training.frozen = flags.freeze;
+  run.training.lora = flags.lora.value_or(0);
   run.training.text = flags.text;
   run.training.optimizer = flags.optimizer;
   run.training.steps = flags.steps.value_or(preset.steps);
   run.training.batch = flags.batch.value_or(preset.batch);
   run.training.evaluate_every = preset.evaluate_every;
-  run.training.lr = flags.lr.value_or(run.training.lr);
+  run.training.lr = flags.lr.value_or(flags.init.empty() || flags.lora ? run.training.lr : kFineTuningLr);
   run.training.seed = flags.seed.value_or(run.training.seed);
   if (flags.vocabulary && flags.tokenizer != "bpe")
     fail<UsageError>({"gpt train"}, "--vocabulary is given without --tokenizer bpe, which alone learns one");
@@ -154,6 +189,7 @@ Corpus new_corpus(const Run& run, const GptTrainFlags& flags) {
   if (flags.tokenizer == "bpe")
     tokenizer = Bpe::train(run.text, flags.vocabulary.value_or(kBpeVocabulary), std::vector<std::string>{kEndOfText});
   else if (!flags.tokenizer.empty() && flags.tokenizer != "chars") tokenizer = Tokenizer::load(flags.tokenizer);
+  else if (!flags.init.empty()) tokenizer = read_tokenizer(flags.init, ModelConfig::read(flags.init));
   if (is_prepared(run.training)) return Corpus::from_directory(run.training.text, std::move(tokenizer));
   return tokenizer ? Corpus::from_text(run.text, std::move(*tokenizer)) : Corpus::from_text(run.text);
 }
@@ -193,10 +229,38 @@ std::unique_ptr<Optimizer> optimizer_of(const nn::Parameters& params, const Run&
 
 void check_length(const Corpus& corpus, const Run& run) {
   const size_t train = corpus.tokens(Part::train).size(), validation = corpus.tokens(Part::validation).size();
-  if (train <= static_cast<size_t>(run.model.context) || validation < 2)
+  if (train <= static_cast<size_t>(run.window()) || validation < 2)
     fail<FileError>({"gpt train"},
                     "{} is too short: {} {} to train on and {} to validate on; need more than the context, {}, and 2",
-                    run.training.text_name, train, unit(corpus), validation, run.model.context);
+                    run.training.text_name, train, unit(corpus), validation, run.window());
+}
+
+/// Takes from training what the run says is not to be trained, or all but additions of low rank to the layers.
+void freeze(nn::Parameters& params, models::Gpt& gpt, const GptTraining& training) {
+  for (const std::string& pattern : training.frozen) params.freeze(pattern);
+  if (training.lora) {
+    params.freeze("");
+    for (models::GptBlock& block : gpt.h)
+      for (nn::Linear* layer : block.layers()) nn::Lora(params, *layer, {.rank = training.lora});
+  }
+  if (std::ranges::none_of(params, [](const auto& one) { return one.second.requires_grad(); }))
+    fail<UsageError>({"gpt train"}, "--freeze leaves no parameter to train; need one at least");
+}
+
+/// Writes the model, with its additions of low rank added up.
+void save(const std::filesystem::path& directory, const nn::Parameters& params, models::Gpt& gpt, const Corpus& corpus,
+          const GptTraining& training) {
+  if (!training.lora) return save_gpt(directory, params, gpt.config, corpus.tokenizer(), training);
+  nn::Parameters merged(0, params.dtype());
+  models::Gpt whole(merged, gpt.config);
+  for (const auto& [name, values] : merged) merged.set(name, params.at(name));
+  for (size_t i = 0; i < gpt.h.size(); ++i)
+    for (size_t k = 0; k < gpt.h[i].layers().size(); ++k) {
+      nn::Linear& layer = *whole.h[i].layers()[k];
+      layer.low_rank = gpt.h[i].layers()[k]->low_rank;
+      merge_lora(layer);
+    }
+  save_gpt(directory, merged, gpt.config, corpus.tokenizer(), training);
 }
 
 }  // namespace
@@ -218,7 +282,10 @@ int train_gpt(const GptTrainFlags& flags) {
   const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(directory, *config)) : new_corpus(run, flags);
   const TokenIds& held_out = corpus.tokens(Part::validation);
   const auto tokens = static_cast<int64_t>(corpus.tokens(Part::train).size() + held_out.size());
-  run.model.vocabulary = corpus.vocabulary();
+  if (!config && flags.init.empty()) run.model.vocabulary = corpus.vocabulary();
+  if (corpus.vocabulary() > run.model.vocabulary)
+    fail<FileError>({"gpt train"}, "the tokenizer has {} tokens, the model of '{}' {}; need no more than that",
+                    corpus.vocabulary(), config ? flags.out : flags.init, run.model.vocabulary);
   check_length(corpus, run);
   if (!config) run.training.batch *= world.size();  // the whole one: a run goes on with any number of processes
   if (run.training.batch % world.size() != 0)
@@ -232,13 +299,14 @@ int train_gpt(const GptTrainFlags& flags) {
                       run.training.text, tokens, run.training.characters);
     run.training.characters = tokens;
   }
+  Rng rng(run.training.seed);
+  nn::Parameters params(rng);
+  models::Gpt gpt(params, run.model);
+  if (!flags.init.empty()) load_weights(flags.init, params, run.model);
+  freeze(params, gpt, run.training);
   std::optional<RunDirectory> hold;
   if (first) hold.emplace(directory, flags.model_there());
 
-  Rng rng(run.training.seed);
-  nn::Parameters params(rng);
-  const models::Gpt gpt(params, run.model);
-  const models::GptConfig& model = run.model;
   const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(params, run);
@@ -254,25 +322,29 @@ int train_gpt(const GptTrainFlags& flags) {
        .world = &world});
   if (flags.resume) trainer.resume();
   world.share(params, flags.shard_optimizer ? optimizer.get() : nullptr);
+  int64_t trained = 0;
+  for (const auto& [name, parameter] : params) trained += parameter.requires_grad() ? parameter.numel() : 0;
+  const std::string share =
+      trained == params.numel() ? "" : fmt::format(", {} of them trained,", format_count(static_cast<double>(trained)));
   if (first)
-    fmt::print(stderr, "GPT of {} parameters learns {} ({} {}, {} distinct) in {} steps\n",
-               format_count(static_cast<double>(params.numel())), training.text_name,
+    fmt::print(stderr, "GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
+               format_count(static_cast<double>(params.numel())), share, training.text_name,
                format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
 
-  const std::vector<TokenBatch> windows = corpus.windows(std::max<int64_t>(1, 4096 / model.context), model.context);
+  const std::vector<TokenBatch> windows = corpus.windows(std::max<int64_t>(1, 4096 / run.window()), run.window());
   // Nats a token as bits a byte of the text: losses over different vocabularies compare.
   const double bits = static_cast<double>(held_out.size() - 1) / std::log(2) /
                       static_cast<double>(std::max<int64_t>(1, corpus.bytes(Part::validation)));
   const TrainingReport report = trainer.run(
       [&](int64_t) {
-        const auto [x, y] = corpus.batch(training.batch, model.context, rng);
+        const auto [x, y] = corpus.batch(training.batch, run.window(), rng);
         return Step{[&gpt, x = world.part(x), y = world.part(y)] { return cross_entropy(gpt(x), y); }, x.numel()};
       },
       [&] {
         const double loss = validation_loss(gpt, windows);
         return Measurements{{"val_loss", loss}, {"bits_per_byte", loss * bits}};
       },
-      [&] { save_gpt(directory, params, model, corpus.tokenizer(), training); });
+      [&] { save(directory, params, gpt, corpus, training); });
 
   if (!first) return report.interrupted ? 130 : 0;
   if (report.interrupted) return say_interrupted("gpt", report, flags);
@@ -340,6 +412,7 @@ int sample_gpt(const GptSampleFlags& flags) {
                                       .temperature = flags.temperature,
                                       .top_k = flags.top_k,
                                       .top_p = flags.top_p,
+                                      .vocabulary = saved.tokenizer.size(),
                                       .on_token =
                                           [&](const Tensor& token) {
                                             const int64_t id = token.item<int64_t>();

@@ -13,8 +13,9 @@ namespace heed::train::program {
 /// What the command line says; a preset fills what it leaves out.
 struct GptTrainFlags : TrainFlags {
   GptTrainFlags() : TrainFlags{.out = "out/gpt"} {}
-  std::string text, tokenizer, preset = "cpu", like, optimizer = "adamw";
-  std::optional<int64_t> vocabulary, batch, context, layers, heads, channels;
+  std::string text, tokenizer, preset = "cpu", like, init, optimizer = "adamw";
+  std::vector<std::string> freeze;
+  std::optional<int64_t> vocabulary, lora, batch, context, layers, heads, channels;
   std::optional<double> dropout, lr;
   bool keep_cr = false, shard_optimizer = false;
 };

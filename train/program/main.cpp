@@ -138,17 +138,32 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
       "sizes and steps for what is not given below (default: cpu)");
   run("--like", flags->like, join(kFamilies, "|"), one_of(kFamilies),
       "the blocks of that family of models (default: gpt2; of --preset modern: qwen3)");
+  command
+      ->add_option("--init", flags->init,
+                   "begin with that model: a directory of heed's, or a gpt2, llama, qwen3 or nanochat that "
+                   "transformers wrote")
+      ->type_name("DIR")
+      ->group(kRunGroup);
+  command
+      ->add_option("--freeze", flags->freeze,
+                   "leave parameters as they are: a module or a pattern, \"h.0\", \"*.bias\" (may be given again)")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false)
+      ->group(kRunGroup);
+  run("--lora", flags->lora, "RANK", whole_number(1, kMost),
+      "train additions of that rank to the layers of --init alone; they are added up in what is saved");
   run("--optimizer", flags->optimizer, join(kOptimizers, "|"), one_of(kOptimizers),
       "of the weights; muon takes matrices, and leaves the rest to AdamW (default: adamw)");
   run("--steps", flags->steps, "N", whole_number(0), "updates");
   run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step, of each process");
-  run("--context", flags->context, "N", whole_number(1, kMost), "tokens that the model sees at once");
+  run("--context", flags->context, "N", whole_number(1, kMost),
+      "tokens that the model sees at once; with --init, that it is trained on at once");
   run("--layers", flags->layers, "N", whole_number(1, 1000), "blocks");
   run("--heads", flags->heads, "N", whole_number(1, kMost), "attention heads of each block; must divide the channels");
   run("--channels", flags->channels, "N", whole_number(1, kMost), "width");
   run("--dropout", flags->dropout, "X", number(0, true, 1), "share of activations zeroed in training");
   run("--lr", flags->lr, "X", number(0, false, INFINITY),
-      "learning rate after warm-up; falls to a tenth (default: 0.001)");
+      "learning rate after warm-up; falls to a tenth (default: 0.001; with --init but not --lora 0.0001)");
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
   command->add_flag("--shard-optimizer", flags->shard_optimizer,
                     "under mpirun: each process keeps the moments of its share of the weights only");

@@ -74,7 +74,7 @@ AttentionMaps attention_maps(const models::Gpt& gpt, std::span<const int64_t> to
   return {.name = "self",
           .about = "Each row has read a token and looks back, to guess what comes next. Nothing sees the future.",
           .queries = names,
-          .keys = names,
+          .keys = std::move(names),
           .layers = layers_of(seen, "h.", ".attn")};
 }
 
