@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Compares heed's folders with Hugging Face's packages, of pinned versions in a virtual environment: they open what heed
-# trained, and heed what they made. The last line is "N passed, N failed, N skipped"; without PyPI that is one skipped,
-# said aloud.
+# Compares heed with other packages, of pinned versions in a virtual environment: Hugging Face's open the folders that heed
+# trained, and heed what they made; BLEU and chrF are sacrebleu's. The last line is "N passed, N failed, N skipped";
+# without PyPI that is one skipped, said aloud.
 # Usage: scripts/interop.sh [PRESET]   (of CMakePresets.json; release unless given)
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ build=build
 [ "$preset" = release ] || build=build-$preset
 python=$(scripts/python.sh) || { echo "0 passed, 0 failed, 1 skipped"; exit 0; }
 
-cmake --preset "$preset" >/dev/null && cmake --build --preset "$preset" --target trained probe -- --quiet || exit 1
+cmake --preset "$preset" >/dev/null && cmake --build --preset "$preset" --target trained probe scores -- --quiet || exit 1
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
@@ -20,6 +20,7 @@ export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
   $build/tests/trained "$place/heed" && $python tests/oracle/opened.py heed "$place/heed"
   $python tests/oracle/folders.py "$place/theirs" &&
     $python tests/oracle/opened.py theirs $build/tests/probe "$place/theirs"
+  $python tests/oracle/metrics.py compare $build/tests/scores
 } 2>&1 | tee "$place/log"
 awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; parts++ }
-     END { failed += 2 - parts; printf "%d passed, %d failed, 0 skipped\n", passed, failed; exit failed > 0 }' "$place/log"
+     END { failed += 3 - parts; printf "%d passed, %d failed, 0 skipped\n", passed, failed; exit failed > 0 }' "$place/log"

@@ -221,3 +221,24 @@ TEST_CASE("grammar: stories are paragraphs of English as people write it", "[gra
     REQUIRE((stories[i] >= 'A' && stories[i] <= 'Z'));
   CHECK(Grammar::stories(0, a).empty());
 }
+
+TEST_CASE("grammar: words and short phrases agree, elide and have an answer each", "[grammar]") {
+  const std::vector<SentencePair> all = Grammar::phrases();
+  std::map<std::string, std::string> answers;
+  for (const SentencePair& pair : all) {
+    INFO(pair.source);
+    CHECK(answers.emplace(pair.source, pair.target).second);
+    CHECK_FALSE(pair.target.empty());
+  }
+  CHECK(answers.at("cat") == "chat");
+  CHECK(answers.at("sleeps") == "dort");
+  CHECK(answers.at("the cat") == "le chat");
+  CHECK(answers.at("an actress") == "une actrice");
+  CHECK(answers.at("this tree") == "cet arbre");
+  CHECK(answers.at("the old men") == "les vieux hommes");
+  CHECK(answers.at("a beautiful bird") == "un bel oiseau");
+  CHECK(answers.at("some black cows") == "des vaches noires");
+  CHECK(answers.at("some small cats") == "de petits chats");
+  CHECK(answers.at("all the schools") == "toutes les écoles");
+  CHECK_FALSE(answers.contains("two cat"));
+}

@@ -5,6 +5,7 @@
 
 #include <heed/train/data/grammar/grammar.h>
 #include <heed/train/data/pairs.h>
+#include <heed/train/data/tokenizer/chars.h>
 #include "catch.h"
 #include "temp_file.h"
 
@@ -38,6 +39,17 @@ TEST_CASE("read_pairs: source, tab, target; line ends, blank lines and further c
   const TempFile file("\xEF\xBB\xBFGo.\tVa !\r\n\r\n  \nI see.\tJe comprends.\tCC-BY 2.0\n Run! \t Cours ! ");
   CHECK(read_pairs(file.path) ==
         std::vector<SentencePair>{{"Go.", "Va !"}, {"I see.", "Je comprends."}, {"Run!", "Cours !"}});
+}
+
+TEST_CASE("read_pairs: a file of manythings.org, its third column and French spaces", "[data]") {
+  const TempFile file(
+      "Go.\tVa !\tCC-BY 2.0 (France) Attribution: tatoeba.org #2877272 (CM) & #1158250 (Wittydev)\n"
+      "\u00A0Who?\tQui\u202F?\u00A0\tCC-BY 2.0\r\nHe said: \"No!\"\tIl dit\u00A0: «\u00A0Non\u202F!\u00A0»\u2003\n");
+  CHECK(tokenize(read_pairs(file.path)) == std::vector<SentencePair>{{"go .", "va !"},
+                                                                     {"who ?", "qui ?"},
+                                                                     {"he said : \" no ! \"", "il dit : « non ! »"}});
+  const TempFile nothing("a\tb\nc\t\u202F\u200B\n");
+  CHECK_THROWS_WITH(read_pairs(nothing.path), Contains(":2: the target is empty"));
 }
 
 TEST_CASE("read_pairs: a line that is no pair is named with its number", "[data]") {
@@ -160,4 +172,86 @@ TEST_CASE("pairs: a file reads, tokenizes and splits, and no source stands on bo
   std::set<std::string> held;
   for (const SentencePair& pair : split.held_out) held.insert(pair.source);
   for (const SentencePair& pair : split.train) REQUIRE(held.count(pair.source) == 0);
+}
+
+TEST_CASE("SentenceTokens: pieces of words give any sentence back", "[data]") {
+  const std::vector<std::string> sentences = {"le chat dort .", "le chat noir dort .", "le chat , le chien !"};
+  const SentenceTokens pieces = SentenceTokens::pieces(sentences, 268);
+  CHECK(pieces.size() == 268);
+  CHECK(pieces.encode("le chat").size() < 7);
+  CHECK(pieces.encode("le chat le").front() == pieces.encode("le chat le").back());
+  for (const char* sentence : {"le chat dort .", "l' été à 日本 !", "", "'m zebra"}) {
+    CHECK(pieces.decode(pieces.encode(sentence)) == sentence);
+    CHECK(pieces.unknown(sentence).empty());
+  }
+  for (const int64_t id : pieces.encode("zebra")) CHECK_FALSE(pieces.is_unknown(id));
+  CHECK(pieces.encode("  ").empty());
+  CHECK(pieces.shown("chatte")[0] == "chat");
+  CHECK(pieces.shown("chatte")[1] == "##t");
+  CHECK(pieces.shown(pieces.begin()) == "<bos>");
+
+  std::vector<int64_t> ids = pieces.encode("le chat");
+  ids.insert(ids.begin(), {pieces.begin(), pieces.pad()});
+  ids.insert(ids.end(), {pieces.end(), ids[2]});
+  CHECK(pieces.decode(ids) == "le chat");
+  const std::vector<int64_t> half = pieces.encode("é");
+  CHECK(pieces.decode(std::span(half).first(half.size() - 1)) == "\uFFFD");  // half a character
+  CHECK_THROWS_AS(pieces.decode(std::vector<int64_t>{268}), IndexError);
+
+  const SentenceTokens again = SentenceTokens::from_json(pieces.to_json());
+  CHECK(again.encode("le chat dort") == pieces.encode("le chat dort"));
+  CHECK(again.end() == pieces.end());
+  CHECK_THROWS_WITH(SentenceTokens::pieces(sentences, 258), Contains("need at least the 256 bytes and 3 special"));
+  CHECK_THROWS_WITH(SentenceTokens(Bpe::train("le chat", 260)), Contains("lacks the special token \"<pad>\""));
+  CHECK_THROWS_WITH(SentenceTokens::from_json(Bpe::train("le chat", 260).to_json()),
+                    Contains("lacks the special token"));
+  CHECK_THROWS_WITH(SentenceTokens::from_json(Chars::from_text("ab").to_json()), Contains("the tokens are characters"));
+}
+
+TEST_CASE("SentenceTokens: words are as Words has them", "[data]") {
+  const auto words = Words::from_sentences(std::vector<std::string>{"le chat"});
+  const SentenceTokens tokens = words;
+  CHECK(tokens.encode("le chien") == words.encode("le chien"));
+  CHECK(tokens.is_unknown(tokens.encode("le chien")[1]));
+  CHECK(tokens.unknown("le chien") == std::vector<std::string>{"chien"});
+  CHECK(tokens.shown("le chien") == std::vector<std::string>{"le", "chien"});
+  CHECK(tokens.decode(tokens.encode("le chat")) == "le chat");
+  CHECK(SentenceTokens::from_json(tokens.to_json()).size() == tokens.size());
+}
+
+TEST_CASE("pairs: batches of pieces begin, end and are padded with their own special tokens", "[data]") {
+  const std::vector<SentencePair> pairs = {{"a cat", "le chat"}, {"a", "le"}};
+  const SentenceTokens tokens = SentenceTokens::pieces(side(pairs, &SentencePair::target), 259);
+  const PairSet set(pairs, tokens, tokens);
+  CHECK(set.source_size(0) == 6);
+  const PairBatch batch = set.batch(Ids{1, 0});
+  CHECK(batch.source.at<int64_t>({0, 5}) == tokens.pad());
+  CHECK(batch.decoder_input.at<int64_t>({0, 0}) == tokens.begin());
+  CHECK(batch.decoder_input.at<int64_t>({0, 4}) == tokens.pad());
+  CHECK(batch.targets.at<int64_t>({0, 3}) == tokens.end());
+  CHECK(batch.targets.at<int64_t>({0, 4}) == -1);
+  CHECK(batch.target_tokens() == 3 + 1 + 8 + 1);
+}
+
+TEST_CASE("grammar_pairs: full stops, words and phrases are trained on, and no sentence that is held out",
+          "[data][grammar]") {
+  const PairSplit split = grammar_pairs(1000, 100, 3);
+  CHECK(split.held_out.size() == 100);
+  std::set<std::string> sources;
+  int64_t stops = 0;
+  for (const auto& [source, target] : split.train) {
+    INFO(source << " -> " << target);
+    CHECK(sources.insert(source).second);
+    CHECK(source.ends_with(" .") == target.ends_with(" ."));
+    stops += source.ends_with(" .");
+  }
+  CHECK((stops > 60 && stops < 140));
+  CHECK(sources.contains("cat"));
+  CHECK(sources.contains("the small cat"));
+  for (const SentencePair& pair : split.held_out) {
+    CHECK_FALSE(sources.contains(pair.source));
+    CHECK_FALSE(sources.contains(pair.source + " ."));
+  }
+  const SentenceTokens words = Words::from_sentences(side(split.train, &SentencePair::source));
+  CHECK(words.unknown(tokenize("The cat sleeps.")).empty());
 }

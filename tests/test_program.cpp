@@ -1,6 +1,7 @@
 // The `heed` program from outside: what it writes, where, and with which exit code.
 #include <cmath>
 #include <set>
+#include <sstream>
 
 #include <unistd.h>
 
@@ -60,7 +61,8 @@ int64_t rank_of(Tensor x) {
 
 const std::set<std::string> kModelFiles = {"config.json",       "generation_config.json", "metrics.jsonl",
                                            "model.safetensors", "tokenizer.json",         "tokenizer_config.json"};
-const std::set<std::string> kTranslatorFiles = {"config.json", "held_out.tsv", "metrics.jsonl", "model.safetensors"};
+const std::set<std::string> kTranslatorFiles = {"best", "config.json", "held_out.tsv", "metrics.jsonl",
+                                                "model.safetensors"};
 
 }  // namespace
 
@@ -215,6 +217,121 @@ TEST_CASE("heed seq2seq: each architecture trains, reports by length, and transl
   CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
 }
 
+TEST_CASE("heed seq2seq train: tokens, sizes and training are as asked, and kept with the model", "[program]") {
+  const Workplace place;
+  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\ncat number 3\tle chat numéro 3\ndog\tchien\n";
+  const Finished trained = place.run(
+      "seq2seq train --pairs pairs --valid-pairs valid --arch transformer --tokens bpe --vocabulary 270 --width 24 "
+      "--layers 1 --heads 3 --dropout 0.2 --lr 0.01 --batch 16 --label-smoothing 0.1 --max-length 40 --steps 20 "
+      "--threads 1 --beam 2 --json --out model");
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  CHECK_THAT(trained.err, Contains("left out of training, since 'valid' has their sources too: 1 of the pairs"));
+  CHECK_THAT(trained.err, Contains("learns 99 pairs") && Contains("beam of 2") && Contains("pair by pair"));
+  CHECK_THAT(trained.err, Contains("BLEU is nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"));
+  const auto report = nlohmann::json::parse(trained.out);
+  for (const char* key : {"chrf", "exact_match_of_one", "bleu_of_one"}) CHECK(report[key].is_number());
+  CHECK(tests::content_of(place / "model/held_out.tsv") ==
+        "cat number 3\tchat numéro 3\ncat number 3\tle chat numéro 3\ndog\tchien\n");
+
+  const auto config = nlohmann::json::parse(tests::content_of(place / "model/config.json"));
+  CHECK(config["source_words"]["model"]["type"] == "BPE");
+  CHECK(config["config"]["context"] == 90);
+  CHECK(config["config"]["feedforward"] == 96);
+  const auto translator = train::load_translator(place / "model");
+  CHECK(translator->source_tokens().size() == 270);
+  const train::TranslatorTraining& training = translator->training();
+  CHECK((training.valid_pairs == "valid" && training.batch == 16 && training.lr == 0.01));
+  CHECK((training.label_smoothing == 0.1 && training.max_length == 40));
+  const Finished translated = place.run("seq2seq translate --model model --align 'Cat number zebra'");
+  CHECK(translated.exit_code == 0);
+  CHECK(translated.err.empty());  // nothing is unknown
+}
+
+TEST_CASE("heed seq2seq train: the best model by validation is kept beside the last, and opens like it", "[program]") {
+  const Workplace place;
+  const std::string train = "seq2seq train --pairs pairs --arch rnn --width 16 --threads 1 --out model --overwrite ";
+  REQUIRE(place.run(train + "--lr 0.1 --steps 40").exit_code == 0);
+  const auto best = train::load_translator(place / "model/best");
+  double lowest = INFINITY, last = 0;
+  std::istringstream log(tests::content_of(place / "model/metrics.jsonl"));
+  for (std::string line; std::getline(log, line);)
+    if (const auto json = nlohmann::json::parse(line); json.contains("val_loss"))
+      last = json.at("val_loss"), lowest = std::min(lowest, last);
+  CHECK(best->training().val_loss == Approx(lowest).epsilon(1e-12));
+  CHECK(train::load_translator(place / "model")->training().val_loss == INFINITY);
+  CHECK(place.run("seq2seq translate --model model/best 'cat number 7'").exit_code == 0);
+  // A run anew is not measured by what stood there before.
+  REQUIRE(place.run(train + "--lr 0.1 --steps 0").exit_code == 0);
+  CHECK(train::load_translator(place / "model/best")->training().val_loss > lowest);
+}
+
+TEST_CASE("heed seq2seq translate: without a sentence each line of stdin is answered, before the next one comes",
+          "[program]") {
+  const Workplace place;
+  REQUIRE(place.run("seq2seq train --pairs pairs --tokens bpe --max-length 30 --steps 6 --threads 1 --out model")
+              .exit_code == 0);
+  const std::string translate = "seq2seq translate --model model";
+  const Finished lines =
+      place.run(translate + " < lines",
+                "printf '\\357\\273\\277Cat number 7\\r\\n\\nA caf\\351\\n%0100d\\n cat number 8' 1 > lines;");
+  INFO(lines.err);
+  CHECK(lines.exit_code == 1);
+  CHECK(std::count(lines.out.begin(), lines.out.end(), '\n') == 5);
+  CHECK(lines.out.substr(lines.out.find('\n')).starts_with("\n\n\n\n"));  // nothing for three lines
+  CHECK_THAT(lines.err, Contains("heed: line 3: the sentence is not UTF-8: byte 5 (0xe9)"));
+  CHECK_THAT(lines.err, Contains("heed: line 4: word '0000") && Contains("the model takes at most 30"));
+  CHECK(lines.out.starts_with(place.run(translate + " 'cat number 7'").out));
+
+  // The second line is written once the first is answered.
+  const Finished talk =
+      place.run(translate + " > said", "{ echo cat; while [ ! -s said ]; do :; done; echo dog; } | timeout 60");
+  CHECK(talk.exit_code == 0);
+  const std::string said = tests::content_of(place / "said");
+  CHECK(std::count(said.begin(), said.end(), '\n') == 2);
+}
+
+TEST_CASE("heed seq2seq translate: a sentence longer than the model takes is split where it pauses, said aloud",
+          "[program]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyTranslator + "--max-length 4 --out model").exit_code == 0);
+  const std::string translate = "seq2seq translate --model model ";
+  const Finished whole = place.run(translate + "'cat number 7 . cat number 8'");
+  INFO(whole.err);
+  CHECK(whole.exit_code == 0);
+  CHECK_THAT(whole.err, Contains("longer than the 4 tokens that the model takes; split in 2"));
+  const Finished parts = place.run(translate + "'cat number 7 .' 'cat number 8'");
+  std::string joined = parts.out;
+  joined[joined.find('\n')] = ' ';
+  CHECK(whole.out == joined);
+  CHECK_THAT(place.run(translate + "'cat , number 7 cat number'").err, Contains("split in 2"));
+  CHECK_THAT(place.run(translate + "'cat number 7 cat number 8'").err, Contains("split in 2"));
+  CHECK(place.run(translate + "--align 'cat number 7 . cat number 8' --page page.html").exit_code == 0);
+}
+
+TEST_CASE("heed seq2seq train --max-length: longer pairs are left out, and it is said how many", "[program]") {
+  const Workplace place;
+  std::ofstream(place / "pairs", std::ios::app) << "one very long cat\tchat\na cat\tun chat qui est long\n";
+  const Finished trained = place.run(kTinyTranslator + "--max-length 3 --out model");
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  CHECK_THAT(trained.err, Contains("since longer than 3 tokens: "));
+}
+
+TEST_CASE("heed seq2seq train: of a large file a thousand sources are held out, with all their translations",
+          "[program]") {
+  const Workplace place;
+  std::ofstream pairs(place / "pairs");
+  for (int i = 0; i < 22'000; ++i) pairs << "s" << i << "\tt" << i << "\ns" << i << "\tu" << i << "\n";
+  pairs.close();
+  const Finished trained =
+      place.run("seq2seq train --pairs pairs --tokens bpe --arch rnn --width 2 --steps 0 --out model");
+  INFO(trained.err);
+  REQUIRE(trained.exit_code == 0);
+  const std::string held_out = tests::content_of(place / "model/held_out.tsv");
+  CHECK(std::count(held_out.begin(), held_out.end(), '\n') == 2000);
+}
+
 TEST_CASE("heed seq2seq translate --page: one file with all sentences, the model at work, and one beside it",
           "[program][page]") {
   const Workplace place;
@@ -289,6 +406,9 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
     REQUIRE(resumed.exit_code == 0);
     CHECK(place.files_in("cut") == files);
     CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
+    CHECK(tests::content_of(place / "cut/best/config.json") == tests::content_of(place / "whole/best/config.json"));
+    CHECK(tests::content_of(place / "cut/best/model.safetensors") ==
+          tests::content_of(place / "whole/best/model.safetensors"));
   };
   check("gpt train --text text --preset micro --steps 3000 --dropout 0.1 --threads 1", "gpt train", kModelFiles);
   for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
@@ -296,6 +416,13 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
         kModelFiles);
   for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
   check("seq2seq train --pairs pairs --steps 150 --threads 1", "seq2seq train", kTranslatorFiles);
+  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
+  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\n";
+  check(
+      "seq2seq train --pairs pairs --valid-pairs valid --arch transformer --tokens bpe --vocabulary 300 --width 32 "
+      "--dropout 0.1 --label-smoothing 0.1 --lr 0.003 --batch 20 --max-length 60 --average 50 --steps 150 "
+      "--threads 1",
+      "seq2seq train", kTranslatorFiles);
 }
 
 TEST_CASE("heed: a run that is killed before it is ever evaluated goes on from where it was saved", "[program]") {
@@ -411,7 +538,7 @@ TEST_CASE("load_gpt and load_translator open what the program wrote", "[program]
     const auto translator = train::load_translator(place / arch);
     const std::vector<std::string> sentences{"cat number 7"};
     CHECK(place.run("seq2seq translate --model " + arch + " 'cat number 7'").out ==
-          translator->text(translator->translate(sentences)[0]) + "\n");
+          translator->text(translator->translate(sentences)[0], sentences[0]) + "\n");
   }
 }
 

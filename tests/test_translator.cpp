@@ -4,6 +4,7 @@
 #include <heed/train/data/grammar/grammar.h>
 #include <heed/train/translator.h>
 #include "catch.h"
+#include "temporary_directory.h"
 
 using namespace heed;
 using namespace heed::train;
@@ -12,7 +13,7 @@ namespace {
 
 struct Task {
   std::vector<SentencePair> pairs;
-  Words source_words, target_words;
+  SentenceTokens source_words, target_words;
   explicit Task(std::vector<SentencePair> p)
       : pairs(std::move(p)),
         source_words(Words::from_sentences(side(pairs, &SentencePair::source))),
@@ -67,8 +68,82 @@ TEST_CASE("Translator: learns a dozen sentences by heart, and translates them in
     CHECK(report.losses.back() < report.losses.front() / 10);
     CHECK(translator.score(split.train).exact_match == Approx(1));
     const auto together = translator.translate(side(split.train, &SentencePair::source));
-    for (size_t i = 0; i < together.size(); ++i) CHECK(translator.text(together[i]) == split.train[i].target);
+    for (size_t i = 0; i < together.size(); ++i)
+      CHECK(translator.text(together[i], split.train[i].source) == split.train[i].target);
   }
+}
+
+TEST_CASE("Translator: learns by heart with pieces of words, and with labels smoothed", "[train][translator]") {
+  Rng rng(1);
+  PairSplit split;
+  split.train = split.held_out = Grammar::pairs(12, {.max_words = 6}, rng);
+  const auto pieces = [&](auto which) { return SentenceTokens::pieces(side(split.train, which), 320); };
+  const SentenceTokens source = pieces(&SentencePair::source), target = pieces(&SentencePair::target);
+  const auto config = translator_config(Arch::transformer, nn::Cell::gru, source.size(), target.size(), {.width = 64});
+  Translator translator(source, target, config, 1);
+  const PairTraining options{.steps = 100, .batch = 12, .label_smoothing = 0.1, .quiet = true};
+  const TrainingReport report = learn_pairs(translator, split, options);
+  CHECK(translator.score(split.train, 2).exact_match == Approx(1));
+  // Smoothed, the loss cannot come near 0; that of what is held out is not smoothed.
+  CHECK(report.evaluation.at(0).second < 0.2);
+  CHECK(report.losses.back() > 0.3);
+}
+
+TEST_CASE("learn_pairs: weights become the mean of the last snapshots, and the best is told", "[train][translator]") {
+  Rng rng(1);
+  PairSplit split;
+  split.train = Grammar::pairs(12, {.max_words = 6}, rng);
+  split.held_out = Grammar::pairs(4, {.max_words = 6}, rng);
+  const tests::TemporaryDirectory place;
+  std::vector<std::vector<double>> after;  // of the output's bias, after each step
+  std::vector<double> told;
+  double last = 0;
+  const auto learn = [&](PairTraining options) {
+    Translator translator(Arch::rnn, nn::Cell::gru, split.train, 1);
+    options.steps = 100;
+    options.batch = 4;
+    options.save_every = 1;
+    options.quiet = true;
+    options.directory = place.path();
+    const auto bias = [&] { return translator.params().at("output.bias").to_vector<double>(); };
+    last = learn_pairs(translator, split, options, [&] { after.push_back(bias()); }).evaluation.at(0).second;
+    return bias();
+  };
+  learn({.on_best = [&](double loss) { told.push_back(loss); }});
+  REQUIRE(after.size() == 100);
+  const auto each = after;
+  CHECK(told.size() > 1);
+  CHECK(std::is_sorted(told.rbegin(), told.rend()));
+  CHECK(told.back() <= last);
+  CHECK_FALSE(std::filesystem::exists(place / "snapshots"));
+
+  const std::vector<double> mean = learn({.average = 3});  // after steps 96, 98 and 100
+  for (size_t i = 0; i < mean.size(); ++i)
+    CHECK(mean[i] == Approx((each[95][i] + each[97][i] + each[99][i]) / 3).epsilon(1e-5));
+  CHECK_FALSE(std::filesystem::exists(place / "snapshots"));
+  told.clear();
+  learn({.best = 0, .on_best = [&](double loss) { told.push_back(loss); }});
+  CHECK(told.empty());
+
+  Translator translator(Arch::rnn, nn::Cell::gru, split.train, 1);
+  CHECK_THROWS_WITH(learn_pairs(translator, split, {.average = 0}), Contains("average is 0; need 1 to 50"));
+  CHECK_THROWS_WITH(learn_pairs(translator, split, {.average = 51}), Contains("average is 51; need 1 to 50"));
+  CHECK_THROWS_WITH(learn_pairs(translator, split, {.average = 2}), Contains("snapshots have no directory"));
+}
+
+TEST_CASE("Translator: a word that has no token is the one that it looked at", "[train][translator]") {
+  const std::vector<SentencePair> pairs = {{"i see tom", "je vois tom"}};
+  const Translator translator(Arch::attention, nn::Cell::gru, pairs, 1);
+  const SentenceTokens& words = translator.target_tokens();
+  const auto tokens = [&](const std::string& sentence) { return words.encode(sentence); };
+  models::Translation said{tokens("je vois zoé"), 0, 0, true, {}};
+  CHECK(translator.text(said, "i see mary") == "je vois <unk>");
+  said.alignment = from_vector<double>({0.9, 0.1, 0.0, 0.0, 0.8, 0.2, 0.2, 0.3, 0.5}, {3, 3});
+  CHECK(translator.text(said, "i see mary") == "je vois mary");
+  said.tokens[0] = words.pad();
+  CHECK(translator.text(said, "i see mary") == "vois mary");
+  said.tokens = tokens("je vois tom");
+  CHECK(translator.text(said, "i see mary") == "je vois tom");
 }
 
 TEST_CASE("Translator: refuses a sentence without words, and translates none to none", "[train][translator]") {
@@ -76,19 +151,4 @@ TEST_CASE("Translator: refuses a sentence without words, and translates none to 
   const Translator translator(Arch::rnn, nn::Cell::gru, Grammar::pairs(12, {.max_words = 6}, rng), 1);
   CHECK(translator.translate({}).empty());
   CHECK_THROWS_AS(translator.translate(std::vector<std::string>{""}), ValueError);
-}
-
-TEST_CASE("score_translations: what is counted, by length of the source", "[train][translator]") {
-  const std::vector<std::string> sources = {"a b", "a b c", "a b c d e f"},
-                                 references = {"x y", "x y z", "u v w x y z"};
-  const std::vector<std::string> candidates = {"x y", "x y", "u v w x y z"};
-  const TranslationScores scores = score_translations(sources, candidates, references, 5);
-  CHECK(scores.exact_match == Approx(2.0 / 3));
-  REQUIRE(scores.rows.size() == 2);
-  CHECK(scores.rows[0].exact_match == Approx(0.5));
-  CHECK(scores.rows[1].exact_match == Approx(1));
-  const std::string text = format_scores(scores);
-  CHECK(text.find("    1 - 5             2        50.0%") != std::string::npos);
-  CHECK(std::count(text.begin(), text.end(), '\n') == 4);
-  CHECK_THROWS_AS(score_translations(sources, candidates, std::vector<std::string>{"x"}, 5), ValueError);
 }

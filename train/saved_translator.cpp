@@ -1,9 +1,12 @@
 #include <heed/train/saved_translator.h>
 
+#include <cmath>
+
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
 #include <heed/train/model_config.h>
 #include <heed/train/show/page_models.h>
+#include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
 
 namespace heed::train {
@@ -71,26 +74,34 @@ int64_t fewest_numbers(const models::TransformerConfig& c) {
 TranslatorTraining read_training(const ModelConfig& config) {
   constexpr int64_t kCount = int64_t{1} << 53;
   const ModelConfig t = config.at("training");
+  const TranslatorTraining old;
   return {.pairs = t.text("pairs"),
+          .valid_pairs = t.has("valid_pairs") ? t.text("valid_pairs") : "",
           .pair_count = t.integer("pair_count", 1, kCount),
           .pairs_hash = t.has("pairs_hash") ? t.text("pairs_hash") : "",
           .arch = static_cast<Arch>(t.choice("arch", arch_names())),
           .cell = cell_at(t.choice("cell", cell_names())),
           .steps = t.integer("steps", 0, kCount),
-          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount))};
+          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount)),
+          .batch = t.integer("batch", 1, kMost, old.batch),
+          .lr = t.number("lr", 0, kCount, old.lr),
+          .label_smoothing = t.number("label_smoothing", 0, 1, old.label_smoothing),
+          .max_length = t.integer("max_length", 1, kMost, old.max_length),
+          .average = t.integer("average", 1, kSnapshots, old.average),
+          .val_loss = t.number("val_loss", 0, kCount, old.val_loss)};
 }
 
 }  // namespace
 
-SavedTranslator::SavedTranslator(const TranslatorTraining& training, Words source_words, Words target_words,
+SavedTranslator::SavedTranslator(const TranslatorTraining& training, SentenceTokens source, SentenceTokens target,
                                  const TranslatorConfig& config)
-    : Translator(std::move(source_words), std::move(target_words), config, training.seed), training_(training) {}
+    : Translator(std::move(source), std::move(target), config, training.seed), training_(training) {}
 
 std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory) {
   const ModelConfig config = ModelConfig::read(directory);
   config.choice("model", {kKind});
-  Words source = Words::from_json(config.at("source_words").dump()),
-        target = Words::from_json(config.at("target_words").dump());
+  SentenceTokens source = SentenceTokens::from_json(config.at("source_words").dump()),
+                 target = SentenceTokens::from_json(config.at("target_words").dump());
   const TranslatorTraining training = read_training(config);
   const TranslatorConfig model = read_model(config.at("config"), training.arch, source.size(), target.size());
   check_weights(directory, std::visit([](const auto& c) { return fewest_numbers(c); }, model));
@@ -103,35 +114,50 @@ std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& di
   return translator;
 }
 
-void SavedTranslator::save(const std::filesystem::path& directory) const {
+void SavedTranslator::save(const std::filesystem::path& directory) const { save(directory, training_.val_loss); }
+
+void SavedTranslator::save_best(const std::filesystem::path& directory, double val_loss) const {
+  make_directory(directory / kBestDirectory);
+  save(directory / kBestDirectory, val_loss);
+}
+
+void SavedTranslator::save(const std::filesystem::path& directory, double val_loss) const {
   const Json training = {{"pairs", training_.pairs},
+                         {"valid_pairs", training_.valid_pairs},
                          {"pair_count", training_.pair_count},
                          {"pairs_hash", training_.pairs_hash},
                          {"arch", arch_names()[static_cast<size_t>(training_.arch)]},
                          {"cell", name_of_cell(training_.cell)},
                          {"steps", training_.steps},
-                         {"seed", training_.seed}};
+                         {"seed", training_.seed},
+                         {"batch", training_.batch},
+                         {"lr", training_.lr},
+                         {"label_smoothing", training_.label_smoothing},
+                         {"max_length", training_.max_length},
+                         {"average", training_.average},
+                         {"val_loss", std::isfinite(val_loss) ? Json(val_loss) : Json()}};
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
                      {"training", training},
-                     {"source_words", parse_json(source_words().to_json())},
-                     {"target_words", parse_json(target_words().to_json())}};
+                     {"source_words", parse_json(source_tokens().to_json())},
+                     {"target_words", parse_json(target_tokens().to_json())}};
   write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
   params().save(directory / kWeightsFile);
 }
 
 namespace {
 
-TranslatedSentence translated(const Words& source_words, const Words& target_words, const std::string& sentence,
+TranslatedSentence translated(const Translator& translator, const std::string& sentence,
                               const models::Translation& translation) {
-  TranslatedSentence s{.source = source_words.encode(sentence),
+  const SentenceTokens &source = translator.source_tokens(), &target = translator.target_tokens();
+  TranslatedSentence s{.source = source.encode(sentence),
                        .written = translation.tokens,
-                       .source_words = split_words(sentence),
-                       .begin = Words::kBos,
-                       .begin_word = target_words.word(Words::kBos)};
-  if (translation.finished) s.written.push_back(Words::kEos);
-  for (const int64_t id : s.written) s.written_words.push_back(target_words.word(id));
+                       .source_words = source.shown(sentence),
+                       .begin = target.begin(),
+                       .begin_word = target.shown(target.begin())};
+  if (translation.finished) s.written.push_back(target.end());
+  for (const int64_t id : s.written) s.written_words.push_back(target.shown(id));
   return s;
 }
 
@@ -145,17 +171,23 @@ std::string describe(const models::TransformerConfig& c) {
 
 }  // namespace
 
+std::string SavedTranslator::draw(const std::string& sentence, const models::Translation& translation) const {
+  std::vector<std::string> written;
+  for (const int64_t id : translation.tokens) written.push_back(target_tokens().shown(id));
+  return draw_alignment(source_tokens().shown(sentence), written, translation.alignment);
+}
+
 PageLane SavedTranslator::page_lane(const std::string& sentence, const models::Translation& translation) const {
-  const TranslatedSentence s = translated(source_words(), target_words(), sentence, translation);
+  const TranslatedSentence s = translated(*this, sentence, translation);
   PageLane lane = std::visit([&](const auto& model) { return train::page_lane(model, s); }, model());
   lane.about = about();
   return lane;
 }
 
 PageExample SavedTranslator::page_example(const std::string& sentence, const models::Translation& translation) const {
-  const TranslatedSentence s = translated(source_words(), target_words(), sentence, translation);
+  const TranslatedSentence s = translated(*this, sentence, translation);
   return {.name = sentence,
-          .unknown = source_words().unknown(sentence),
+          .unknown = source_tokens().unknown(sentence),
           .maps = std::visit([&](const auto& model) { return attention_maps(model, s); }, model()),
           .lanes = {page_lane(sentence, translation)}};
 }

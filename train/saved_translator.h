@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -10,28 +11,43 @@
 
 namespace heed::train {
 
-/// How a translator is trained.
+/// How a translator is trained. What older directories lack has the value here.
 struct TranslatorTraining {
-  std::string pairs;       ///< the file; empty: sentences from the grammar
-  int64_t pair_count = 0;  ///< of the training split, to notice a change
-  std::string pairs_hash;  ///< of all pairs, for the same; old directories have none
+  std::string pairs;        ///< the file; empty: sentences from the grammar
+  std::string valid_pairs;  ///< a file of those to validate with; empty: a share of `pairs`
+  int64_t pair_count = 0;   ///< of the training split, to notice a change
+  std::string pairs_hash;   ///< of all pairs, for the same
   Arch arch = Arch::attention;
   nn::Cell cell = nn::Cell::gru;
   int64_t steps = 0;
   uint64_t seed = 1337;
+  int64_t batch = 64;
+  double lr = 2e-3;
+  double label_smoothing = 0;
+  int64_t max_length = 250;  ///< tokens of a sentence
+  int64_t average = 1;       ///< see PairTraining
+  /// Of the best checkpoint: its loss on what is held out.
+  double val_loss = std::numeric_limits<double>::infinity();
 };
+
+/// Of a training's directory: the translator as it did best on what is held out.
+constexpr const char* kBestDirectory = "best";
 
 class SavedTranslator : public Translator {
  public:
   /// A new model, drawn from training.seed.
-  SavedTranslator(const TranslatorTraining& training, Words source_words, Words target_words,
+  SavedTranslator(const TranslatorTraining& training, SentenceTokens source, SentenceTokens target,
                   const TranslatorConfig& config);
   /// A new model as the directory's config.json describes it. Throws FileError if it does not.
   static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory);
   void save(const std::filesystem::path& directory) const;
+  /// The same as the best checkpoint.
+  void save_best(const std::filesystem::path& directory, double val_loss) const;
 
   const TranslatorTraining& training() const { return training_; }
 
+  /// A drawing of where each token of a translation looked, for a terminal. Throws ValueError without attention.
+  std::string draw(const std::string& sentence, const models::Translation& translation) const;
   /// Where the model looked as it wrote this translation, and how. Throws ValueError for a model without attention.
   PageExample page_example(const std::string& sentence, const models::Translation& translation) const;
   /// How the model wrote this translation.
@@ -40,6 +56,8 @@ class SavedTranslator : public Translator {
   std::string about() const;
 
  private:
+  void save(const std::filesystem::path& directory, double val_loss) const;
+
   TranslatorTraining training_;
 };
 

@@ -8,8 +8,10 @@
 namespace heed::train {
 namespace {
 
-constexpr int64_t kWidth = 128;    // of embeddings, hidden states and channels
-constexpr int64_t kLongest = 512;  // words that a Transformer's positions reach
+constexpr int64_t kLongest = 512;  // tokens of a translation
+
+/// What a translation of S tokens may have.
+int64_t most_written(int64_t S) { return 2 * S + 10; }
 
 constexpr nn::Cell kCells[] = {nn::Cell::rnn_tanh, nn::Cell::lstm, nn::Cell::gru};  // in the order of cell_names()
 
@@ -18,17 +20,68 @@ TranslatorModel new_model(nn::Scope scope, const TranslatorConfig& config) {
   return models::Transformer(scope, std::get<models::TransformerConfig>(config));
 }
 
-/// The mean loss of all words of the set.
+/// The mean loss of all tokens of the set.
 double mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const PairSet& set, int64_t batch_size) {
   double sum = 0, count = 0;
   for (const auto& rows : set.in_order(batch_size)) {
     const PairBatch batch = set.batch(rows);
-    const double words = static_cast<double>(batch.target_words());
-    sum += loss(batch).item<double>() * words;
-    count += words;
+    const double tokens = static_cast<double>(batch.target_tokens());
+    sum += loss(batch).item<double>() * tokens;
+    count += tokens;
   }
   return sum / count;
 }
+
+/// The weights of the last steps, in files, so that an interrupted run finds them again.
+class Snapshots {
+ public:
+  Snapshots(nn::Parameters& params, const PairTraining& options)
+      : params_(params),
+        steps_(options.steps),
+        count_(options.average),
+        every_(std::max<int64_t>(1, steps_ / kSnapshots)),
+        directory_(options.directory / "snapshots") {
+    const Op op{"learn_pairs"};
+    if (count_ < 1 || count_ > kSnapshots) fail<ValueError>(op, "average is {}; need 1 to {}", count_, kSnapshots);
+    if (count_ > 1 && options.directory.empty())
+      fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
+    if (!options.directory.empty() && !options.resume) std::filesystem::remove_all(directory_);
+  }
+
+  /// Keeps the weights after so many steps, if they are to be averaged.
+  void keep(int64_t step) const {
+    if (step <= steps_ - count_ * every_ || (steps_ - step) % every_ != 0) return;
+    std::filesystem::create_directories(directory_);
+    params_.save(file(step));
+  }
+
+  /// Makes the weights, which are those of the last step, the mean of all that were kept and these.
+  void average() const {
+    std::vector<Tensor> sum;
+    for (const auto& [name, x] : params_) sum.push_back(x.detach().to(f64));
+    double count = 1;
+    for (int64_t step = steps_ - every_; step > steps_ - count_ * every_; step -= every_) {
+      if (!std::filesystem::exists(file(step))) continue;  // before the first step
+      params_.load(file(step));
+      size_t i = 0;
+      for (const auto& [name, x] : params_) sum[i] = sum[i] + x.detach().to(f64), ++i;
+      ++count;
+    }
+    size_t i = 0;
+    for (const auto& [name, x] : params_) params_.set(name, (sum[i++] / count).to(x.dtype()));
+  }
+
+  void remove() const {
+    if (count_ > 1) std::filesystem::remove_all(directory_);
+  }
+
+ private:
+  std::filesystem::path file(int64_t step) const { return directory_ / fmt::format("{}.safetensors", step); }
+
+  nn::Parameters& params_;
+  int64_t steps_, count_, every_;
+  std::filesystem::path directory_;
+};
 
 }  // namespace
 
@@ -48,39 +101,41 @@ const std::string& name_of_cell(nn::Cell cell) {
   return cell_names()[static_cast<size_t>(std::find(std::begin(kCells), std::end(kCells), cell) - std::begin(kCells))];
 }
 
-TranslatorConfig default_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary) {
+TranslatorConfig translator_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary,
+                                   const TranslatorSizes& sizes) {
   if (arch != Arch::transformer)
     return models::Seq2SeqConfig{.source_vocabulary = source_vocabulary,
                                  .target_vocabulary = target_vocabulary,
-                                 .embedding = kWidth,
-                                 .hidden = kWidth,
+                                 .embedding = sizes.width,
+                                 .hidden = sizes.width,
                                  .cell = cell,
-                                 .attention = arch == Arch::attention};
+                                 .attention = arch == Arch::attention,
+                                 .dropout = sizes.dropout};
   return models::TransformerConfig{.source_vocabulary = source_vocabulary,
                                    .target_vocabulary = target_vocabulary,
-                                   .context = kLongest,
-                                   .layers = 2,
-                                   .heads = 4,
-                                   .channels = kWidth,
-                                   .feedforward = 4 * kWidth,
-                                   .dropout = 0,
+                                   .context = most_written(sizes.max_length),
+                                   .layers = sizes.layers,
+                                   .heads = sizes.heads,
+                                   .channels = sizes.width,
+                                   .feedforward = 4 * sizes.width,
+                                   .dropout = sizes.dropout,
                                    .pre_norm = true};
 }
 
-Translator::Translator(Words source_words, Words target_words, const TranslatorConfig& config, uint64_t seed)
-    : source_words_(std::move(source_words)),
-      target_words_(std::move(target_words)),
+Translator::Translator(SentenceTokens source, SentenceTokens target, const TranslatorConfig& config, uint64_t seed)
+    : source_tokens_(std::move(source)),
+      target_tokens_(std::move(target)),
       rng_(seed),
       params_(rng_),
       model_(new_model(params_, config)) {}
 
 Translator::Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed,
                        int64_t min_frequency)
-    : source_words_(Words::from_sentences(side(pairs, &SentencePair::source), min_frequency)),
-      target_words_(Words::from_sentences(side(pairs, &SentencePair::target), min_frequency)),
+    : source_tokens_(Words::from_sentences(side(pairs, &SentencePair::source), min_frequency)),
+      target_tokens_(Words::from_sentences(side(pairs, &SentencePair::target), min_frequency)),
       rng_(seed),
       params_(rng_),
-      model_(new_model(params_, default_config(arch, cell, source_words_.size(), target_words_.size()))) {}
+      model_(new_model(params_, translator_config(arch, cell, source_tokens_.size(), target_tokens_.size()))) {}
 
 Tensor Translator::loss(const PairBatch& batch, double label_smoothing) const {
   const Tensor logits = std::visit(
@@ -90,28 +145,28 @@ Tensor Translator::loss(const PairBatch& batch, double label_smoothing) const {
 
 std::vector<models::Translation> Translator::translate(std::span<const std::string> sentences, int64_t beam) const {
   constexpr int64_t kAtOnce = 64;
+  const auto* transformer = std::get_if<models::Transformer>(&model_);
+  const int64_t longest = transformer ? transformer->config.context : kLongest;
   const NoGrad no_grad;
   const nn::EvalMode eval;
   if (sentences.empty()) return {};
   std::vector<SentencePair> pairs;
   for (const std::string& sentence : sentences) pairs.push_back({sentence, sentence});
-  const PairSet set(pairs, source_words_, target_words_);
+  const PairSet set(pairs, source_tokens_, source_tokens_);
 
   // Sentences of one length together, so that little is padded.
   std::vector<int64_t> order(sentences.size());
   std::iota(order.begin(), order.end(), int64_t{0});
-  std::vector<size_t> words(sentences.size());
-  for (size_t i = 0; i < words.size(); ++i) words[i] = split_words(sentences[i]).size();
   std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return words[static_cast<size_t>(a)] < words[static_cast<size_t>(b)]; });
+                   [&](int64_t a, int64_t b) { return set.source_size(a) < set.source_size(b); });
 
   std::vector<models::Translation> translations(sentences.size());
   for (size_t first = 0; first < order.size(); first += kAtOnce) {
     const auto rows = std::span(order).subspan(first, std::min<size_t>(kAtOnce, order.size() - first));
     const PairBatch batch = set.batch(rows);
-    const models::TranslateOptions options{.begin = Words::kBos,
-                                           .end = Words::kEos,
-                                           .max_length = std::min(2 * batch.source.size(1) + 10, kLongest),
+    const models::TranslateOptions options{.begin = target_tokens_.begin(),
+                                           .end = target_tokens_.end(),
+                                           .max_length = std::min(most_written(batch.source.size(1)), longest),
                                            .beam = beam};
     std::vector<models::Translation> found = std::visit(
         [&](const auto& model) { return models::translate(model, batch.source, batch.source_length, options); },
@@ -121,11 +176,28 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
   return translations;
 }
 
-TranslationScores Translator::score(std::span<const SentencePair> pairs) const {
+std::string Translator::text(const models::Translation& translation, const std::string& sentence) const {
+  const auto& ids = translation.tokens;
+  const auto is_unknown = [this](int64_t id) { return target_tokens_.is_unknown(id); };
+  if (!translation.alignment.defined() || std::none_of(ids.begin(), ids.end(), is_unknown))
+    return target_tokens_.decode(ids);
+  const std::vector<std::string> source = source_tokens_.shown(sentence);
+  const std::vector<int64_t> looked = translation.alignment.argmax(-1).to_vector<int64_t>();
+  std::string text;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const std::string word = is_unknown(ids[i]) ? source.at(static_cast<size_t>(looked[i]))
+                                                : target_tokens_.decode(std::span(ids).subspan(i, 1));
+    if (!word.empty()) text += (text.empty() ? "" : " ") + word;
+  }
+  return text;
+}
+
+TranslationScores Translator::score(std::span<const SentencePair> pairs, int64_t beam) const {
   const std::vector<std::string> sources = side(pairs, &SentencePair::source);
+  const std::vector<models::Translation> translations = translate(sources, beam);
   std::vector<std::string> candidates;
-  for (const models::Translation& translation : translate(sources)) candidates.push_back(text(translation));
-  return score_translations(sources, candidates, side(pairs, &SentencePair::target));
+  for (size_t i = 0; i < sources.size(); ++i) candidates.push_back(text(translations[i], sources[i]));
+  return score_translations(pairs, candidates);
 }
 
 TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
@@ -139,30 +211,42 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                                         .warmup = std::min<int64_t>(200, options.steps / 10),
                                         .decay_steps = options.steps}),
                    .clip_norm = 1,
-                   .evaluate_every = std::max<int64_t>(1, options.steps / 5),
+                   .evaluate_every = std::max<int64_t>(1, options.steps / 10),
                    .save_every = options.save_every,
                    .directory = options.directory,
                    .quiet = options.quiet});
+  const Snapshots snapshots(params, options);
   if (options.resume) trainer.resume();
   PairBatches batches(train, options.batch, options.seed);
-  return trainer.run(
+  int64_t done = 0;
+  double best = options.best;
+  const TrainingReport report = trainer.run(
       [&](int64_t step) {
+        snapshots.keep(step);
+        done = step + 1;
         const PairBatch batch = batches.at(step);
-        return Step{[&loss, batch] { return loss(batch); }, batch.target_words()};
+        return Step{[&loss, batch] { return loss(batch); }, batch.target_tokens()};
       },
       [&] {
-        return Measurements{{"val_loss", mean_loss(loss, held_out, options.batch)}};
+        if (done == options.steps && options.average > 1) snapshots.average();
+        const double val_loss = mean_loss(loss, held_out, options.batch);
+        if (val_loss < best && options.on_best) options.on_best(val_loss);
+        best = std::min(best, val_loss);
+        return Measurements{{"val_loss", val_loss}};
       },
       save);
+  if (!report.interrupted) snapshots.remove();
+  return report;
 }
 
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
                            const std::function<void()>& save) {
-  const PairSet train(split.train, translator.source_words(), translator.target_words());
-  const PairSet held_out(split.held_out, translator.source_words(), translator.target_words());
-  return learn_pairs(
-      translator.params(), [&](const PairBatch& batch) { return translator.loss(batch); }, train, held_out, options,
-      save);
+  const PairSet train(split.train, translator.source_tokens(), translator.target_tokens());
+  const PairSet held_out(split.held_out, translator.source_tokens(), translator.target_tokens());
+  const auto loss = [&](const PairBatch& batch) {
+    return translator.loss(batch, nn::training() ? options.label_smoothing : 0);
+  };
+  return learn_pairs(translator.params(), loss, train, held_out, options, save);
 }
 
 }  // namespace heed::train

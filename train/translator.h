@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <span>
 #include <string>
 #include <variant>
@@ -29,36 +30,45 @@ const std::string& name_of_cell(nn::Cell cell);
 using TranslatorConfig = std::variant<models::Seq2SeqConfig, models::TransformerConfig>;
 using TranslatorModel = std::variant<models::Seq2Seq, models::Transformer>;
 
-/// Sizes for some ten thousand short sentences: all architectures are equally wide.
-TranslatorConfig default_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary);
+/// The defaults suit some ten thousand short sentences.
+struct TranslatorSizes {
+  int64_t width = 128;  ///< of embeddings, hidden states and channels
+  int64_t layers = 2;   ///< of a Transformer's encoder, and of its decoder
+  int64_t heads = 4;    ///< of each layer
+  double dropout = 0;
+  int64_t max_length = 250;  ///< tokens of the longest sentence; a translation may be twice as long
+};
+TranslatorConfig translator_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary,
+                                   const TranslatorSizes& sizes = {});
 
 class Translator {
  public:
   /// A new model, drawn from `seed`.
-  Translator(Words source_words, Words target_words, const TranslatorConfig& config, uint64_t seed);
-  /// The same with default_config, and with the words that occur in `pairs`, on each side at least `min_frequency`
+  Translator(SentenceTokens source, SentenceTokens target, const TranslatorConfig& config, uint64_t seed);
+  /// The same of the default sizes, and with the words that occur in `pairs`, on each side at least `min_frequency`
   /// times.
   Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed, int64_t min_frequency = 1);
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
 
-  const Words& source_words() const { return source_words_; }
-  const Words& target_words() const { return target_words_; }
+  const SentenceTokens& source_tokens() const { return source_tokens_; }
+  const SentenceTokens& target_tokens() const { return target_tokens_; }
   const nn::Parameters& params() const { return params_; }
   nn::Parameters& params() { return params_; }
   const TranslatorModel& model() const { return model_; }
 
-  /// Mean cross-entropy of the batch's targets, in nats a word.
+  /// Mean cross-entropy of the batch's targets, in nats a token.
   Tensor loss(const PairBatch& batch, double label_smoothing = 0) const;
   /// Translations of sentences of at least one word each, in the same order; a beam of 1 is greedy.
   std::vector<models::Translation> translate(std::span<const std::string> sentences, int64_t beam = 1) const;
-  /// The words of a translation.
-  std::string text(const models::Translation& translation) const { return target_words_.decode(translation.tokens); }
-  /// How well the sources of `pairs` are translated, greedily.
-  TranslationScores score(std::span<const SentencePair> pairs) const;
+  /// The words of a translation of `sentence`. One that the model has no token for is the word that it looked at most,
+  /// if it has attention.
+  std::string text(const models::Translation& translation, const std::string& sentence) const;
+  /// How well the sources of `pairs` are translated; a beam of 1 is greedy.
+  TranslationScores score(std::span<const SentencePair> pairs, int64_t beam = 1) const;
 
  private:
-  Words source_words_, target_words_;
+  SentenceTokens source_tokens_, target_tokens_;
   Rng rng_;
   nn::Parameters params_;
   TranslatorModel model_;
@@ -68,15 +78,23 @@ struct PairTraining {
   int64_t steps = 3000;                  ///< updates
   int64_t batch = 64;                    ///< pairs in each
   double lr = 2e-3;                      ///< after a warm-up; it ends at 1/50 of that
+  double label_smoothing = 0;            ///< of a translator's loss in training
   uint64_t seed = 1337;                  ///< of the order of the pairs
   std::filesystem::path directory = {};  ///< see TrainerOptions
   int64_t save_every = 100;              ///< steps between saves
   bool resume = false;                   ///< go on from the directory's training.safetensors
   bool quiet = false;                    ///< no progress line
+  /// The weights become the mean of the last so many of kSnapshots snapshots, which are taken on the way, the last at
+  /// the end. More than one needs a directory.
+  int64_t average = 1;
+  double best = std::numeric_limits<double>::infinity();  ///< the val_loss to beat
+  std::function<void(double val_loss)> on_best = {};      ///< called whenever it is lower than ever
 };
+constexpr int64_t kSnapshots = 50;
 
-/// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. Five times on the way
-/// the mean loss of a word of `held_out` is taken ("val_loss"). `save` is called then and every save_every steps.
+/// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. Ten times on the way
+/// the mean loss of a token of `held_out` is taken ("val_loss"). `save` is called then and every save_every steps.
+/// Throws ValueError for an option that makes no sense.
 TrainingReport learn_pairs(
     nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss, const PairSet& train,
     const PairSet& held_out, const PairTraining& options, const std::function<void()>& save = [] {});

@@ -33,17 +33,15 @@ int main(int argc, char** argv) {
       [](lesson::Lesson& l) {
         Rng rng(l.seed());
         const std::vector<ParsedPair> parsed = Grammar::parsed_pairs(1000, {.split = Split::test}, rng);
-        std::vector<std::string> sources, right, ours;
-        for (const ParsedPair& p : parsed) {
-          sources.push_back(p.pair.source), right.push_back(p.pair.target);
-          ours.push_back(word_by_word(p.pair.source));
-        }
+        std::vector<SentencePair> pairs;
+        std::vector<std::string> ours;
+        for (const ParsedPair& p : parsed) pairs.push_back(p.pair), ours.push_back(word_by_word(p.pair.source));
 
         l.heading("English, word by word, and what is right");
-        for (size_t i = 0; i < 6; ++i) fmt::print("  {}\n    {}\n    {}\n", sources[i], ours[i], right[i]);
+        for (size_t i = 0; i < 6; ++i) fmt::print("  {}\n    {}\n    {}\n", pairs[i].source, ours[i], pairs[i].target);
 
         l.heading("1,000 sentences");
-        const TranslationScores scores = score_translations(sources, ours, right);
+        const TranslationScores scores = score_translations(pairs, ours);
         fmt::print("{}", format_scores(scores));
         l.expect("exact match (%)", 100 * scores.exact_match, 0, 8);
         l.expect("BLEU", scores.bleu, 3, 30);
@@ -51,7 +49,7 @@ int main(int argc, char** argv) {
         l.heading("What breaks: exact match of the sentences with ...");
         double plain = 0, plain_right = 0;
         for (size_t i = 0; i < parsed.size(); ++i)
-          if (parsed[i].parse.phenomena == 0) plain += 1, plain_right += ours[i] == right[i];
+          if (parsed[i].parse.phenomena == 0) plain += 1, plain_right += ours[i] == pairs[i].target;
         fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", "none of these", plain,
                    plain > 0 ? 100 * plain_right / plain : 0);
         double negated = 0, negated_right = 0;
@@ -59,7 +57,7 @@ int main(int argc, char** argv) {
           const auto phenomenon = static_cast<Phenomenon>(k);
           double all = 0, good = 0;
           for (size_t i = 0; i < parsed.size(); ++i)
-            if (parsed[i].parse.has(phenomenon)) all += 1, good += ours[i] == right[i];
+            if (parsed[i].parse.has(phenomenon)) all += 1, good += ours[i] == pairs[i].target;
           fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", name_of(phenomenon), all, all > 0 ? 100 * good / all : 0);
           if (phenomenon == Phenomenon::negation) negated = all, negated_right = good;
         }

@@ -9,7 +9,7 @@ namespace {
 /// What the encoder makes of a sentence: (S, H), one state after each word.
 Tensor hidden_states(const Translator& translator, const std::string& sentence) {
   const NoGrad no_grad;
-  const std::vector<int64_t> ids = translator.source_words().encode(sentence);
+  const std::vector<int64_t> ids = translator.source_tokens().encode(sentence);
   const Tensor source = from_vector(ids, {1, static_cast<int64_t>(ids.size())});
   const Tensor begin = full({1, 1}, Words::kBos, i64);
   return std::get<models::Seq2Seq>(translator.model()).states(source, {}, begin).encoder[0];

@@ -16,7 +16,7 @@ double alignment_accuracy(const Translator& translator, const std::vector<Parsed
   const auto translations = translator.translate(sources);
   double right = 0, all = 0;
   for (size_t i = 0; i < parsed.size(); ++i) {
-    if (translator.text(translations[i]) != parsed[i].pair.target) continue;
+    if (translator.text(translations[i], parsed[i].pair.source) != parsed[i].pair.target) continue;
     const std::vector<int64_t> looks = translations[i].alignment.argmax(-1).to_vector<int64_t>();
     for (size_t t = 0; t < translations[i].tokens.size(); ++t) {
       const auto& links = parsed[i].parse.alignment;
@@ -31,7 +31,8 @@ double alignment_accuracy(const Translator& translator, const std::vector<Parsed
 
 Heatmap alignment(const Translator& translator, const std::string& sentence) {
   const models::Translation translation = translator.translate(std::vector{sentence})[0];
-  const std::vector<std::string> source = split_words(sentence), target = split_words(translator.text(translation));
+  const std::vector<std::string> source = split_words(sentence),
+                                 target = split_words(translator.text(translation, sentence));
   return {"Where each French word looks", "English", "French", source, target, translation.alignment, 0, 1};
 }
 

@@ -99,10 +99,10 @@ int main(int argc, char** argv) {
         const std::string sentence = l.quick() ? "the cat slept" : "the small black cat did not see the dogs";
         const models::Translation translation = transformer.translate(std::vector{sentence})[0];
         const std::vector<std::string> words = split_words(sentence),
-                                       written = split_words(transformer.text(translation));
+                                       written = split_words(transformer.text(translation, sentence));
         std::vector<int64_t> input = {Words::kBos};
         input.insert(input.end(), translation.tokens.begin(), translation.tokens.end());
-        const std::vector<int64_t> ids = transformer.source_words().encode(sentence);
+        const std::vector<int64_t> ids = transformer.source_tokens().encode(sentence);
         const NoGrad no_grad;
         const nn::EvalMode eval;
         nn::WatchAttention seen;

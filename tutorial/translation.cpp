@@ -8,11 +8,11 @@ using namespace heed::train;
 namespace lesson {
 
 PairSplit task(const Lesson& l) {
-  if (!l.quick()) return grammar_pairs();
+  const int64_t longest = l.quick() ? 8 : 20;
   Rng rng(0);
   PairSplit split;
-  split.train = Grammar::pairs(4000, {.max_words = 8, .split = Split::train}, rng);
-  split.held_out = Grammar::pairs(200, {.max_words = 8, .split = Split::test}, rng);
+  split.train = Grammar::pairs(l.budget(40'000, 4000), {.max_words = longest, .split = Split::train}, rng);
+  split.held_out = Grammar::pairs(l.budget(1000, 200), {.max_words = longest, .split = Split::test}, rng);
   return split;
 }
 
@@ -64,7 +64,7 @@ void print_table(const std::string& title, const std::vector<Series>& rows, int6
 void show_translations(const Translator& translator, const std::vector<SentencePair>& pairs) {
   std::vector<models::Translation> translations = translator.translate(side(pairs, &SentencePair::source));
   for (size_t i = 0; i < pairs.size(); ++i) {
-    const std::string text = translator.text(translations[i]);
+    const std::string text = translator.text(translations[i], pairs[i].source);
     fmt::print("  {}\n    {}   ({})\n", pairs[i].source, text,
                text == pairs[i].target ? "right" : "expected: " + pairs[i].target);
   }

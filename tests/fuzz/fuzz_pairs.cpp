@@ -21,6 +21,9 @@ void heed::tests::fuzz(std::string_view bytes) {
     const auto source_words = train::Words::from_sentences(sources),
                target_words = train::Words::from_sentences(targets);
     const train::PairSet set(pairs, source_words, target_words);
+    const auto pieces = train::SentenceTokens::pieces(targets, 300);
+    for (const auto& pair : pairs)
+      require(pieces.decode(pieces.encode(pair.source)) == pair.source, "pieces of words give a sentence back");
     Rng rng(1);
     int64_t seen = 0;
     for (const auto& rows : set.epoch(3, rng)) {

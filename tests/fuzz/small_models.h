@@ -62,6 +62,11 @@ inline std::vector<std::string> save_small_models(const std::filesystem::path& p
                                               .feedforward = 8};
   SavedTranslator({.pair_count = 1, .arch = train::Arch::transformer}, words, words, transformer)
       .save(make("transformer"));
+  const auto pieces = SentenceTokens::pieces(std::vector<std::string>{"the cat sleeps"}, 260);
+  models::Seq2SeqConfig of_pieces = rnn;
+  of_pieces.source_vocabulary = of_pieces.target_vocabulary = pieces.size();
+  SavedTranslator({.pair_count = 1}, pieces, pieces, of_pieces).save(make("pieces"));
+  names.push_back("pieces");
   return names;
 }
 

@@ -1,4 +1,4 @@
-// How good translations are: BLEU and exact match, whole and by source length.
+// How good translations are: BLEU, chrF and exact match, whole and by source length.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,14 @@
 #include <vector>
 
 #include <heed/tensor/error.h>
+#include <heed/train/data/grammar/grammar.h>
 
 namespace heed::train {
+
+/// For each sentence all translations that are right.
+using References = std::vector<std::vector<std::string>>;
+/// One for each sentence.
+References one_each(std::span<const std::string> references);
 
 struct BleuScore {
   double bleu = 0;             ///< 0 to 100
@@ -17,24 +23,23 @@ struct BleuScore {
   int64_t candidate_words = 0, reference_words = 0;
 };
 
-/// Corpus BLEU-4 (Papineni et al. 2002) of sentences whose words are separated by spaces: 100 times the
-/// brevity penalty times the geometric mean of the clipped n-gram precisions, all counted over the whole
-/// corpus. Not smoothed: a precision of 0 makes BLEU 0. An order of which the candidates hold no n-gram at
-/// all is left out of the mean, so that a corpus of three-word sentences can score. An empty corpus, or one
-/// without words, has BLEU 0. Throws ValueError if the counts differ.
-BleuScore bleu(std::span<const std::string> candidates, std::span<const std::string> references,
-               Loc loc = Loc::current());
+/// Corpus BLEU-4 (Papineni et al. 2002), as sacrebleu's corpus_bleu: 100 times the brevity penalty times the geometric
+/// mean of the clipped n-gram precisions, all counted over the whole corpus. Words are what mteval-v13a takes for
+/// such. N-grams are clipped by the reference that has most of them, and the brevity penalty takes the reference
+/// closest in length (the shorter of two equally close). The first precision that is 0 counts as half a match, the
+/// next as a quarter, ...; but BLEU is 0 without any match, or any 4-gram.
+/// Throws ValueError if the counts differ, or a candidate has no reference.
+BleuScore bleu(std::span<const std::string> candidates, const References& references, Loc loc = Loc::current());
+/// What sacrebleu says of how it was counted, to be printed beside the number.
+std::string bleu_signature(const References& references);
 
-/// The same with several references for each candidate: n-grams are clipped by the reference that has most of
-/// them, and the brevity penalty takes the reference closest in length (the shorter of two equally close).
-/// Throws ValueError also if a candidate has none.
-BleuScore bleu(std::span<const std::string> candidates, std::span<const std::vector<std::string>> references,
-               Loc loc = Loc::current());
+/// Corpus chrF2 (Popovic 2015), as sacrebleu's corpus_chrf: 0 to 100, the F-score, in which recall counts twice, of
+/// 1-grams to 6-grams of characters, spaces left out; of several references the one that gives the sentence most.
+/// Throws as bleu does.
+double chrf(std::span<const std::string> candidates, const References& references, Loc loc = Loc::current());
 
-/// The share, 0 to 1, of candidates that equal their reference; 0 if there are none. Throws ValueError if the
-/// counts differ.
-double exact_match(std::span<const std::string> candidates, std::span<const std::string> references,
-                   Loc loc = Loc::current());
+/// The share, 0 to 1, of candidates that equal one of their references; 0 if there are none. Throws as bleu does.
+double exact_match(std::span<const std::string> candidates, const References& references, Loc loc = Loc::current());
 
 /// One row of the table of Bahdanau et al. 2014, figure 2.
 struct LengthRow {
@@ -45,22 +50,27 @@ struct LengthRow {
 };
 
 /// Scores by the length of the source, in buckets of `width` words (1 to width, width + 1 to 2 width, ...),
-/// without the buckets that are empty. Throws ValueError if the counts differ or width is less than 1.
+/// without the buckets that are empty. Throws ValueError as bleu does, or if width is less than 1.
 std::vector<LengthRow> by_length(std::span<const std::string> sources, std::span<const std::string> candidates,
-                                 std::span<const std::string> references, int64_t width, Loc loc = Loc::current());
+                                 const References& references, int64_t width, Loc loc = Loc::current());
 
+/// Scores of the distinct sources, whose references are the targets of all pairs that they stand in.
 struct TranslationScores {
-  double exact_match = 0;       ///< 0 to 1
-  double bleu = 0;              ///< 0 to 100
-  std::vector<LengthRow> rows;  ///< by the length of the source
+  double exact_match = 0;         ///< 0 to 1
+  double bleu = 0, chrf = 0;      ///< 0 to 100
+  std::vector<LengthRow> rows;    ///< by the length of the source
+  int64_t pairs = 0;              ///< with several references also those of every pair by itself:
+  double exact_match_of_one = 0;  ///< 0 to 1
+  double bleu_of_one = 0;         ///< 0 to 100
+  std::string signature;          ///< of BLEU
 };
 
-/// All of these at once, in buckets of `width` words. Throws ValueError as by_length does.
-TranslationScores score_translations(std::span<const std::string> sources, std::span<const std::string> candidates,
-                                     std::span<const std::string> references, int64_t width = 5,
-                                     Loc loc = Loc::current());
+/// All of these at once, of a candidate for each pair, in buckets of `width` words. A source that stands in several
+/// pairs is judged by its first candidate. Throws ValueError as by_length does.
+TranslationScores score_translations(std::span<const SentencePair> pairs, std::span<const std::string> candidates,
+                                     int64_t width = 5, Loc loc = Loc::current());
 
-/// A table for people: a row for each length, and one for all. Lines end in "\n".
+/// A table for people: a row for each length, one for all, and how it was counted. Lines end in "\n".
 std::string format_scores(const TranslationScores& scores);
 
 }  // namespace heed::train

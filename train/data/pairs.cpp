@@ -8,15 +8,22 @@
 
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 
 namespace heed::train {
 
 namespace {
 
+/// Without white space at its ends, French's narrow and no-break spaces included.
 std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\r')) text.remove_suffix(1);
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  return text;
+  size_t first = text.size(), last = 0;
+  for (size_t i = 0; i < text.size();) {
+    const size_t start = i;
+    if (is_space(next_code_point(text, i))) continue;
+    first = std::min(first, start);
+    last = i;
+  }
+  return first < last ? text.substr(first, last - first) : std::string_view();
 }
 
 /// Whether an apostrophe behind `word` belongs to it, as in French: l', d', qu', jusqu'.
@@ -123,11 +130,102 @@ PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint
   return split;
 }
 
-PairSet::PairSet(std::span<const SentencePair> pairs, const Words& source_words, const Words& target_words, Loc loc) {
+// --- tokens ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+const std::vector<std::string> kSpecialTokens = {"<pad>", "<bos>", "<eos>"};
+
+/// What is no UTF-8 becomes U+FFFD: a model may write half a character.
+std::string valid_utf8(std::string_view text) { return encode_utf8(decode_utf8(text)); }
+
+}  // namespace
+
+SentenceTokens::SentenceTokens(Words words)
+    : kind_(std::move(words)), special_{Words::kPad, Words::kBos, Words::kEos, Words::kUnk} {}
+
+SentenceTokens::SentenceTokens(Bpe pieces, Loc loc) : kind_(std::move(pieces)), special_{-1, -1, -1, -1} {
+  const std::vector<SpecialToken>& special = std::get<Bpe>(kind_).special();
+  for (size_t i = 0; i < kSpecialTokens.size(); ++i) {
+    const auto found =
+        std::find_if(special.begin(), special.end(), [&](auto& token) { return token.text == kSpecialTokens[i]; });
+    if (found == special.end())
+      fail<ValueError>({"SentenceTokens", loc}, "the tokenizer lacks the special token \"{}\"", kSpecialTokens[i]);
+    special_[i] = found->id;
+  }
+}
+
+SentenceTokens SentenceTokens::pieces(std::span<const std::string> sentences, int64_t count, Loc loc) {
+  const Op op{"SentenceTokens::pieces", loc};
+  std::string text;
+  for (const std::string& sentence : sentences) text += ' ' + sentence + '\n';
+  return Bpe::train(text, count, kSpecialTokens);
+}
+
+int64_t SentenceTokens::size() const {
+  return std::visit([](const auto& kind) { return kind.size(); }, kind_);
+}
+
+std::vector<int64_t> SentenceTokens::encode(std::string_view sentence) const {
+  if (const auto* words = std::get_if<Words>(&kind_)) return words->encode(sentence);
+  if (sentence.find_first_not_of(' ') == sentence.npos) return {};
+  return std::get<Bpe>(kind_).encode(' ' + std::string(sentence));  // so that the first word is like any other
+}
+
+std::string SentenceTokens::decode(std::span<const int64_t> ids, Loc loc) const {
+  const Op op{"SentenceTokens::decode", loc};
+  if (const auto* words = std::get_if<Words>(&kind_)) return words->decode(ids);
+  std::vector<int64_t> text(ids.begin(), std::find(ids.begin(), ids.end(), end()));
+  std::erase_if(text, [&](int64_t id) { return id == pad() || id == begin(); });
+  return join(split_words(valid_utf8(std::get<Bpe>(kind_).decode(text))), " ");
+}
+
+std::vector<std::string> SentenceTokens::unknown(std::string_view sentence) const {
+  const auto* words = std::get_if<Words>(&kind_);
+  return words ? words->unknown(sentence) : std::vector<std::string>();
+}
+
+std::string SentenceTokens::shown(int64_t id, Loc loc) const {
+  const Op op{"SentenceTokens::shown", loc};
+  if (const auto* words = std::get_if<Words>(&kind_)) return words->word(id);
+  const std::string& token = std::get<Bpe>(kind_).token(id);
+  if (std::find(special_.begin(), special_.end(), id) != special_.end()) return token;
+  return token.starts_with(' ') ? valid_utf8(token.substr(1)) : "##" + valid_utf8(token);
+}
+
+std::vector<std::string> SentenceTokens::shown(std::string_view sentence) const {
+  if (std::holds_alternative<Words>(kind_)) return split_words(sentence);
+  std::vector<std::string> all;
+  for (const int64_t id : encode(sentence)) all.push_back(shown(id));
+  return all;
+}
+
+std::string SentenceTokens::to_json() const {
+  return std::visit([](const auto& kind) { return kind.to_json(); }, kind_);
+}
+
+SentenceTokens SentenceTokens::from_json(std::string_view json, Loc loc) {
+  const Op op{"SentenceTokens::from_json", loc};
+  const Tokenizer tokenizer = Tokenizer::from_json(json);
+  if (const auto* words = std::get_if<Words>(&tokenizer.kind())) return *words;
+  const auto* pieces = std::get_if<Bpe>(&tokenizer.kind());
+  if (!pieces) fail<FileError>(op, "the tokens are characters; need words or byte pairs");
+  try {
+    return *pieces;
+  } catch (const ValueError& error) {
+    throw FileError(error.what());
+  }
+}
+
+// --- batches ---------------------------------------------------------------------------------------------------------
+
+PairSet::PairSet(std::span<const SentencePair> pairs, const SentenceTokens& source, const SentenceTokens& target,
+                 Loc loc)
+    : source_pad_(source.pad()), target_pad_(target.pad()), begin_(target.begin()), end_(target.end()) {
   const Op op{"PairSet", loc};
   if (pairs.empty()) fail<ValueError>(op, "there are no pairs; need at least one");
   for (const SentencePair& pair : pairs) {
-    pairs_.push_back({source_words.encode(pair.source), target_words.encode(pair.target)});
+    pairs_.push_back({source.encode(pair.source), target.encode(pair.target)});
     if (pairs_.back().source.empty() || pairs_.back().target.empty())
       fail<ValueError>(op, "pair {} is \"{}\" and \"{}\"; need words on both sides", pairs_.size() - 1, pair.source,
                        pair.target);
@@ -144,16 +242,17 @@ PairBatch PairSet::batch(std::span<const int64_t> rows, Loc loc) const {
     S = std::max(S, std::ssize(pairs_[row].source));
     T = std::max(T, std::ssize(pairs_[row].target) + 1);
   }
-  PairBatch b{full({B, S}, Words::kPad, i64), empty({B}, i64), full({B, T}, Words::kPad, i64), full({B, T}, -1, i64)};
+  PairBatch b{full({B, S}, static_cast<double>(source_pad_), i64), empty({B}, i64),
+              full({B, T}, static_cast<double>(target_pad_), i64), full({B, T}, -1, i64)};
   for (int64_t i = 0; i < B; ++i) {
     const auto& [source, target] = pairs_[rows[i]];
     int64_t* input = b.decoder_input.mutable_data<int64_t>() + i * T;
     int64_t* wanted = b.targets.mutable_data<int64_t>() + i * T;
     b.source_length.mutable_data<int64_t>()[i] = std::ssize(source);
     std::copy(source.begin(), source.end(), b.source.mutable_data<int64_t>() + i * S);
-    *input = Words::kBos;
+    *input = begin_;
     std::copy(target.begin(), target.end(), input + 1);
-    *std::copy(target.begin(), target.end(), wanted) = Words::kEos;
+    *std::copy(target.begin(), target.end(), wanted) = end_;
   }
   return b;
 }
@@ -179,6 +278,10 @@ PairSplit grammar_pairs(int64_t train, int64_t held_out, uint64_t seed, Loc loc)
   PairSplit split;
   split.train = Grammar::pairs(train, {.split = Split::train}, rng, loc);
   split.held_out = Grammar::pairs(held_out, {.split = Split::test}, rng, loc);
+  for (SentencePair& pair : split.train)
+    if (rng.random() % 10 == 0) pair.source += " .", pair.target += " .";
+  const std::vector<SentencePair> phrases = Grammar::phrases();
+  split.train.insert(split.train.end(), phrases.begin(), phrases.end());
   return split;
 }
 
@@ -188,7 +291,7 @@ std::vector<std::string> side(std::span<const SentencePair> pairs, std::string S
   return sentences;
 }
 
-int64_t PairBatch::target_words() const {
+int64_t PairBatch::target_tokens() const {
   const std::vector<int64_t> ids = targets.to_vector<int64_t>();
   return std::count_if(ids.begin(), ids.end(), [](int64_t id) { return id >= 0; });
 }

@@ -250,19 +250,48 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
 
 void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
   const auto flags = std::make_shared<TranslatorTrainFlags>();
+  constexpr int64_t kMost = 1'000'000;
   CLI::App* command = seq2seq.add_subcommand("train", "Train a translator on sentence pairs");
   const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
   command
-      ->add_option("--pairs", flags->pairs,
+      ->add_option("--pairs", flags->training.pairs,
                    "UTF-8 lines of source, tab, target (default: English and French from a grammar)")
       ->type_name("FILE")
       ->group(kRunGroup);
+  command
+      ->add_option("--valid-pairs", flags->training.valid_pairs,
+                   "pairs to validate with, in place of 5% of --pairs; their sources are not trained on")
+      ->type_name("FILE")
+      ->group(kRunGroup);
+  run("--tokens", flags->tokens, "words|bpe", one_of(kTranslatorTokens),
+      "whole words, or pieces of words that each language learns (default: words)");
+  run("--vocabulary", flags->vocabulary, "N", whole_number(kFewestPieces, kMostVocabulary),
+      fmt::format("tokens of each language, with --tokens bpe (default: {})", kPieces));
+  run("--min-count", flags->min_count, "N", whole_number(1),
+      "rarer words are unknown, with --tokens words (default: 2; of the grammar: 1)");
+  run("--max-length", flags->training.max_length, "N", whole_number(1, 10'000),
+      "tokens; longer pairs are left out, and longer sentences split (default: 250)");
   run("--arch", flags->arch, "rnn|attention|transformer", one_of(arch_names()),
       "one vector for a sentence, attention over an RNN's states, or a Transformer (default: attention)");
   run("--cell", flags->cell, "rnn|lstm|gru", one_of(cell_names()),
       "recurrent cell of rnn and attention (default: gru)");
+  run("--width", flags->sizes.width, "N", whole_number(1, kMost), "of embeddings, states and channels (default: 128)");
+  run("--layers", flags->layers, "N", whole_number(1, 1000), "of a Transformer's encoder, and decoder (default: 2)");
+  run("--heads", flags->heads, "N", whole_number(1, kMost),
+      "attention heads of each layer; must divide the width (default: 4)");
+  run("--dropout", flags->sizes.dropout, "X", number(0, true, 1),
+      "share of activations zeroed in training (default: 0)");
   run("--steps", flags->steps, "N", whole_number(0), fmt::format("updates (default: {})", kTranslatorSteps));
+  run("--batch", flags->training.batch, "N", whole_number(1, kMost), "pairs in each step (default: 64)");
+  run("--lr", flags->training.lr, "X", number(0, false, INFINITY),
+      "learning rate after warm-up; falls to a fiftieth (default: 0.002)");
+  run("--label-smoothing", flags->training.label_smoothing, "X", number(0, true, 1),
+      "share of each target's probability that all others get (default: 0)");
+  run("--average", flags->training.average, "N", whole_number(1, kSnapshots),
+      fmt::format("the model is the mean of the last N of {} snapshots (default: 1)", kSnapshots));
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
+  add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000),
+             "translations kept while searching, for the scores at the end (default: 1, greedy)");
   end_training(command, flags, train_translator, exit_code);
 }
 
@@ -279,7 +308,10 @@ void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
       ->add_option("--beside", flags->beside,
                    "model without attention (--arch rnn) to show at work beside it in the page")
       ->type_name("DIR");
-  command->add_option("sentence", flags->sentences, "sentences, each in quotes")->required()->type_name("SENTENCE");
+  command
+      ->add_option("sentence", flags->sentences,
+                   "sentences, each in quotes; without any, stdin is answered line by line")
+      ->type_name("SENTENCE");
   command->callback([flags, &exit_code] { exit_code = translate(*flags); });
 }
 

@@ -55,6 +55,10 @@ void print_report(const TrainingReport& report, int64_t parameters, const std::s
                      {"peak_mib", peak_mib()},
                      {"exact_match", scores.exact_match},
                      {"bleu", scores.bleu},
+                     {"chrf", scores.chrf},
+                     {"signature", scores.signature},
+                     {"exact_match_of_one", scores.exact_match_of_one},
+                     {"bleu_of_one", scores.bleu_of_one},
                      {"by_length", rows}};
   fmt::print("{}\n", dump_json(json));
 }

@@ -4,14 +4,17 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <set>
 #include <span>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/utf8.h>
 #include <heed/tensor/parallel.h>
 #include <heed/train/data/text.h>
 #include <heed/train/distributed.h>
+#include <heed/train/model_config.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/plot.h>
@@ -21,40 +24,67 @@ namespace heed::train::program {
 namespace {
 
 constexpr double kHeldOutShare = 0.05;                // of a file's sentences
-constexpr int64_t kMostHeldOut = 1'000;               // that are translated
-constexpr int64_t kMinFrequency = 2;                  // of a file's words: rarer ones are unknown
+constexpr size_t kMostHeldOut = 1'000;                // that are translated
+constexpr int64_t kMinCount = 2;                      // of a file's words: rarer ones are unknown
 constexpr uint64_t kSplitSeed = 0;                    // the split does not change with the run's seed
-constexpr int64_t kMostWords = 250;                   // in a sentence
 constexpr const char* kHeldOutFile = "held_out.tsv";  // in the model directory: the pairs that training never saw
 
 // --- train ---------------------------------------------------------------------------------------------------------
 
-size_t distinct_sources(const PairSplit& split) {
-  std::set<std::string_view> sources;
-  for (const auto* part : {&split.train, &split.held_out})
-    for (const SentencePair& pair : *part) sources.insert(pair.source);
-  return sources.size();
+using Sources = std::set<std::string, std::less<>>;
+
+Sources sources_of(std::span<const SentencePair> pairs) {
+  Sources sources;
+  for (const SentencePair& pair : pairs) sources.insert(pair.source);
+  return sources;
 }
 
-PairSplit load_pairs(const std::string& file) {
+/// Keeps the pairs of `most` sources, spread over the file, which may be sorted.
+void thin_out(std::vector<SentencePair>& pairs, size_t most) {
+  const size_t count = sources_of(pairs).size();
+  if (count <= most) return;
+  std::set<std::string_view> seen;
+  Sources kept;
+  for (const SentencePair& pair : pairs)
+    if (const size_t n = seen.size(); seen.insert(pair.source).second && kept.size() * count <= n * most)
+      kept.insert(pair.source);
+  std::erase_if(pairs, [&](const SentencePair& pair) { return !kept.contains(pair.source); });
+}
+
+PairSplit load_pairs(const std::string& file, const std::string& valid_file) {
+  const Op op{"seq2seq train"};
   if (file.empty()) return grammar_pairs();
-  PairSplit split = split_pairs(tokenize(read_pairs(file)), kHeldOutShare, kSplitSeed);
-  if (split.train.empty() || split.held_out.empty())
-    fail<FileError>({"seq2seq train"},
-                    "'{}' has {} different sources; need at least {:.0f}, since a share of {} is held out", file,
-                    distinct_sources(split), std::ceil(0.5 / kHeldOutShare), kHeldOutShare);
-  if (std::ssize(split.held_out) > kMostHeldOut) {  // spread over the file, which may be sorted
-    std::vector<SentencePair> some;
-    for (int64_t i = 0; i < kMostHeldOut; ++i)
-      some.push_back(split.held_out[static_cast<size_t>(i) * split.held_out.size() / kMostHeldOut]);
-    split.held_out = std::move(some);
+  PairSplit split = {tokenize(read_pairs(file)), {}};
+  if (valid_file.empty()) {
+    split = split_pairs(split.train, kHeldOutShare, kSplitSeed);
+    if (split.train.empty() || split.held_out.empty())
+      fail<FileError>(op, "'{}' has {} different sources; need at least {:.0f}, since a share of {} is held out", file,
+                      sources_of(split.train).size() + sources_of(split.held_out).size(),
+                      std::ceil(0.5 / kHeldOutShare), kHeldOutShare);
+    thin_out(split.held_out, kMostHeldOut);
+    return split;
   }
-  for (const auto* part : {&split.train, &split.held_out})
-    for (const SentencePair& pair : *part)
-      if (std::max(std::ssize(split_words(pair.source)), std::ssize(split_words(pair.target))) > kMostWords)
-        fail<FileError>({"seq2seq train"}, "'{}' has a sentence of more than {} words: '{} ...'; need shorter ones",
-                        file, kMostWords, pair.source.substr(0, 40));
+  split.held_out = tokenize(read_pairs(valid_file));
+  const Sources held_out = sources_of(split.held_out);
+  const size_t there = std::erase_if(split.train, [&](const auto& pair) { return held_out.contains(pair.source); });
+  if (split.train.empty())
+    fail<FileError>(op, "'{}' has no source that '{}' has not; need others to train on", file, valid_file);
+  if (there > 0)
+    fmt::print(stderr, "heed: left out of training, since '{}' has their sources too: {} of the pairs\n", valid_file,
+               there);
   return split;
+}
+
+/// Leaves out the pairs that have a side of more than `most` tokens, and says so.
+void drop_long(std::vector<SentencePair>& pairs, const Translator& translator, int64_t most, const char* from) {
+  const size_t long_ones = std::erase_if(pairs, [&](const SentencePair& pair) {
+    return std::ssize(translator.source_tokens().encode(pair.source)) > most ||
+           std::ssize(translator.target_tokens().encode(pair.target)) > most;
+  });
+  if (long_ones > 0)
+    fmt::print(stderr, "heed: left out of {}, since longer than {} tokens: {} of the pairs\n", from, most, long_ones);
+  if (pairs.empty())
+    fail<FileError>({"seq2seq train"}, "no pair has at most {} tokens on each side; need a larger --max-length", most);
 }
 
 /// The pairs as --pairs reads them.
@@ -73,8 +103,7 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   const auto index = [](const std::vector<std::string>& names, const std::string& name) {
     return static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
   };
-  TranslatorTraining training;
-  training.pairs = flags.pairs;
+  TranslatorTraining training = flags.training;
   training.pair_count = std::ssize(split.train);
   training.pairs_hash = hash_of(split);
   training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
@@ -84,12 +113,36 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   return training;
 }
 
-std::unique_ptr<SavedTranslator> new_translator(const TranslatorTrainFlags& flags, const PairSplit& split) {
+/// Throws UsageError if options do not go together.
+TranslatorSizes checked_sizes(const TranslatorTrainFlags& flags) {
+  const Op op{"seq2seq train"};
+  const auto only_with = [&](bool given, const char* option, bool fits, const char* need) {
+    if (given && !fits) fail<UsageError>(op, "{} is given without {}", option, need);
+  };
+  only_with(!flags.training.valid_pairs.empty(), "--valid-pairs", !flags.training.pairs.empty(), "--pairs");
+  only_with(flags.vocabulary.has_value(), "--vocabulary", flags.tokens == "bpe", "--tokens bpe");
+  only_with(flags.min_count.has_value(), "--min-count", flags.tokens == "words", "--tokens words");
+  only_with(flags.layers.has_value(), "--layers", flags.arch == "transformer", "--arch transformer");
+  only_with(flags.heads.has_value(), "--heads", flags.arch == "transformer", "--arch transformer");
+  TranslatorSizes sizes = flags.sizes;
+  sizes.max_length = flags.training.max_length;
+  sizes.layers = flags.layers.value_or(sizes.layers);
+  sizes.heads = flags.heads.value_or(sizes.heads);
+  if (flags.arch == "transformer" && sizes.width % sizes.heads != 0)
+    fail<UsageError>(op, "--heads {} does not divide --width {}", sizes.heads, sizes.width);
+  return sizes;
+}
+
+std::unique_ptr<SavedTranslator> new_translator(const TranslatorTrainFlags& flags, const TranslatorSizes& sizes,
+                                                const PairSplit& split) {
   const TranslatorTraining training = new_training(flags, split);
-  const int64_t min_frequency = flags.pairs.empty() ? 1 : kMinFrequency;
-  Words source = Words::from_sentences(side(split.train, &SentencePair::source), min_frequency);
-  Words target = Words::from_sentences(side(split.train, &SentencePair::target), min_frequency);
-  const TranslatorConfig config = default_config(training.arch, training.cell, source.size(), target.size());
+  const auto tokens = [&](std::string SentencePair::*which) -> SentenceTokens {
+    const std::vector<std::string> sentences = side(split.train, which);
+    if (flags.tokens == "bpe") return SentenceTokens::pieces(sentences, flags.vocabulary.value_or(kPieces));
+    return Words::from_sentences(sentences, flags.min_count.value_or(training.pairs.empty() ? 1 : kMinCount));
+  };
+  SentenceTokens source = tokens(&SentencePair::source), target = tokens(&SentencePair::target);
+  const TranslatorConfig config = translator_config(training.arch, training.cell, source.size(), target.size(), sizes);
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), config);
 }
 
@@ -104,8 +157,10 @@ int train_translator(const TranslatorTrainFlags& flags) {
   const std::filesystem::path directory = flags.out;
   std::unique_ptr<SavedTranslator> translator;
   if (flags.resume) translator = SavedTranslator::from_config(directory);
-  const PairSplit split = load_pairs(translator ? translator->training().pairs : flags.pairs);
-  if (!translator) translator = new_translator(flags, split);
+  const TranslatorSizes sizes = checked_sizes(flags);
+  PairSplit split = translator ? load_pairs(translator->training().pairs, translator->training().valid_pairs)
+                               : load_pairs(flags.training.pairs, flags.training.valid_pairs);
+  if (!translator) translator = new_translator(flags, sizes, split);
   const TranslatorTraining& training = translator->training();
   if (std::ssize(split.train) != training.pair_count)
     fail<FileError>({"seq2seq train"}, "'{}' now gives {} pairs to train on; need the {} of the interrupted run",
@@ -113,7 +168,15 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (!training.pairs_hash.empty() && hash_of(split) != training.pairs_hash)
     fail<FileError>({"seq2seq train"}, "'{}' has changed: it has as many pairs, but others; need the interrupted run's",
                     training.pairs);
+  drop_long(split.train, *translator, training.max_length, "training");
+  drop_long(split.held_out, *translator, training.max_length, "what is held out");
   const RunDirectory hold(directory, flags.model_there());
+
+  const std::filesystem::path best = directory / kBestDirectory;
+  if (!flags.resume) std::filesystem::remove_all(best);
+  const double to_beat = std::filesystem::exists(best / kConfigFile)
+                             ? SavedTranslator::from_config(best)->training().val_loss
+                             : TranslatorTraining().val_loss;
 
   fmt::print(stderr, "Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
              arch_names()[static_cast<size_t>(training.arch)],
@@ -121,17 +184,24 @@ int train_translator(const TranslatorTrainFlags& flags) {
              training.pairs.empty() ? "the grammar" : training.pairs, training.steps);
   const TrainingReport report = learn_pairs(*translator, split,
                                             {.steps = training.steps,
+                                             .batch = training.batch,
+                                             .lr = training.lr,
+                                             .label_smoothing = training.label_smoothing,
                                              .seed = training.seed,
                                              .directory = directory,
                                              .save_every = flags.save_every,
-                                             .resume = flags.resume},
+                                             .resume = flags.resume,
+                                             .average = training.average,
+                                             .best = to_beat,
+                                             .on_best = [&](double loss) { translator->save_best(directory, loss); }},
                                             [&] { translator->save(directory); });
 
   if (report.interrupted) return say_interrupted("seq2seq", report, flags);
   write_file(directory / kHeldOutFile, tsv(split.held_out));
-  const TranslationScores scores = translator->score(split.held_out);
-  fmt::print(stderr, "{} steps in {}; {} held-out sentences, translated greedily; saved in {}\n", report.steps,
-             format_duration(report.seconds), split.held_out.size(), directory.string());
+  const TranslationScores scores = translator->score(split.held_out, flags.beam);
+  const std::string how = flags.beam == 1 ? "greedily" : fmt::format("with a beam of {}", flags.beam);
+  fmt::print(stderr, "{} steps in {}; held-out sentences, translated {}; saved in {}\n", report.steps,
+             format_duration(report.seconds), how, directory.string());
   fmt::print(stderr, "{}", format_scores(scores));
   if (flags.json)
     print_report(report, translator->params().numel(), arch_names()[static_cast<size_t>(training.arch)], scores);
@@ -142,20 +212,46 @@ int train_translator(const TranslatorTrainFlags& flags) {
 
 namespace {
 
-std::vector<std::string> tokenized(std::span<const std::string> raw) {
-  std::vector<std::string> sentences;
-  for (const std::string& sentence : raw) {
-    try {
-      sentences.push_back(tokenize(sentence));
-    } catch (const ValueError& error) {
-      throw UsageError(error.what());
+/// The words of a sentence as people write it.
+std::string words_of(const std::string& raw) {
+  if (const size_t bad = find_invalid_utf8(raw); bad != raw.npos)
+    throw UsageError(fmt::format("the sentence is not UTF-8: byte {} (0x{:02x}); need UTF-8", bad,
+                                 static_cast<unsigned char>(raw[bad])));
+  return tokenize(raw);
+}
+
+/// The words in parts that the model can take, said aloud if there are several. A part ends behind the last mark that
+/// ends a sentence, or else a clause, or else with the last word that fits.
+std::vector<std::string> parts_of(const std::string& sentence, const SavedTranslator& translator) {
+  const int64_t most = translator.training().max_length;
+  const std::vector<std::string> words = split_words(sentence);
+  std::vector<std::string> parts;
+  for (size_t first = 0; first < words.size();) {
+    size_t end = first;
+    for (int64_t tokens = 0; end < words.size(); ++end) {
+      const int64_t more = std::ssize(translator.source_tokens().encode(words[end]));
+      if (more > most)
+        throw UsageError(fmt::format("word '{} ...' is {} tokens; the model takes at most {}", words[end].substr(0, 40),
+                                     more, most));
+      if ((tokens += more) > most) break;
     }
-    const int64_t words = std::ssize(split_words(sentences.back()));
-    if (words < 1 || words > kMostWords)
-      fail<UsageError>({"seq2seq translate"}, "sentence '{}' has {} words; need 1 to {}", sentence.substr(0, 40), words,
-                       kMostWords);
+    if (end < words.size()) {
+      const auto last_of = [&](const std::set<std::string>& marks) {
+        size_t i = end;
+        while (i > first && !marks.contains(words[i - 1])) --i;
+        return i;
+      };
+      if (const size_t stop = last_of({".", "!", "?", "…"}); stop > first) end = stop;
+      else if (const size_t pause = last_of({",", ";", ":"}); pause > first) end = pause;
+    }
+    const std::span part(words.begin() + static_cast<std::ptrdiff_t>(first), end - first);
+    parts.push_back(join(std::vector<std::string>(part.begin(), part.end()), " "));
+    first = end;
   }
-  return sentences;
+  if (parts.size() > 1)
+    fmt::print(stderr, "heed: '{} ...' is longer than the {} tokens that the model takes; split in {}\n",
+               sentence.substr(0, 40), most, parts.size());
+  return parts;
 }
 
 /// The model of --beside, if it was given.
@@ -169,7 +265,7 @@ std::unique_ptr<SavedTranslator> load_beside(const TranslateFlags& flags) {
 
 void say_unknown(const Translator& translator, std::span<const std::string> sentences, const char* which) {
   for (const std::string& sentence : sentences)
-    for (const std::string& word : translator.source_words().unknown(sentence))
+    for (const std::string& word : translator.source_tokens().unknown(sentence))
       fmt::print(stderr, "heed: the model{} does not know '{}'\n", which, word);
 }
 
@@ -189,28 +285,77 @@ AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslato
 
 }  // namespace
 
+namespace {
+
+/// Translates each sentence, given in parts, and prints it.
+std::vector<models::Translation> answer(const TranslateFlags& flags, const SavedTranslator& translator,
+                                        const std::vector<std::vector<std::string>>& sentences) {
+  std::vector<std::string> all;
+  for (const auto& parts : sentences) all.insert(all.end(), parts.begin(), parts.end());
+  say_unknown(translator, all, "");
+  const std::vector<models::Translation> translations = translator.translate(all, flags.beam);
+  size_t next = 0;
+  for (const auto& parts : sentences) {
+    std::string text, drawings;
+    for (const std::string& part : parts) {
+      const models::Translation& translation = translations[next++];
+      text += (text.empty() ? "" : " ") + translator.text(translation, part);
+      if (flags.align) drawings += "\n" + translator.draw(part, translation) + "\n";
+    }
+    fmt::print("{}\n{}", text, drawings);
+  }
+  std::fflush(stdout);
+  return translations;
+}
+
+/// A line for each line of stdin, as it comes. One that cannot be translated is said, and answered by an empty line.
+int answer_lines(const TranslateFlags& flags, const SavedTranslator& translator) {
+  int exit_code = 0;
+  std::string line;
+  for (int64_t number = 1; std::getline(std::cin, line); ++number) {
+    std::vector<std::vector<std::string>> sentence(1);
+    try {
+      sentence[0] = parts_of(words_of(line), translator);
+    } catch (const Error& error) {
+      fmt::print(stderr, "heed: line {}: {}\n", number, error.what());
+      exit_code = 1;
+    }
+    answer(flags, translator, sentence);
+  }
+  return exit_code;
+}
+
+}  // namespace
+
 int translate(const TranslateFlags& flags) {
+  const Op op{"seq2seq translate"};
   if (flags.page.empty() && !flags.beside.empty())
-    fail<UsageError>({"seq2seq translate"}, "--beside is drawn in a page; need --page FILE too");
-  const std::vector<std::string> sentences = tokenized(flags.sentences);
+    fail<UsageError>(op, "--beside is drawn in a page; need --page FILE too");
+  if (!flags.page.empty() && flags.sentences.empty())
+    fail<UsageError>(op, "--page shows the sentences of the command line; need at least one");
+  std::vector<std::string> words;
+  for (const std::string& sentence : flags.sentences) {
+    words.push_back(words_of(sentence));
+    if (words.back().empty()) fail<UsageError>(op, "sentence '{}' has no words; need at least one", sentence);
+  }
   const auto translator = load_translator(flags.model), beside = load_beside(flags);
   for (const auto& [given, name] : {std::pair(flags.align, "--align"), {!flags.page.empty(), "--page"}})
     if (given && translator->training().arch == Arch::rnn)
-      fail<UsageError>({"seq2seq translate"},
-                       "{} asks where an rnn without attention looks; need a model with attention", name);
+      fail<UsageError>(op, "{} asks where an rnn without attention looks; need a model with attention", name);
+  if (flags.sentences.empty()) return answer_lines(flags, *translator);
+
   std::optional<AtomicFile> page;
   if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said
-  say_unknown(*translator, sentences, "");
-  if (beside) say_unknown(*beside, sentences, " beside it");
-  const auto translations = translator->translate(sentences, flags.beam);
-  for (size_t i = 0; i < sentences.size(); ++i) {
-    const std::string text = translator->text(translations[i]);
-    fmt::print("{}\n", text);
-    if (flags.align)
-      fmt::print("\n{}\n", draw_alignment(split_words(sentences[i]), split_words(text), translations[i].alignment));
+  std::vector<std::vector<std::string>> sentences;
+  std::vector<std::string> parts;
+  for (const std::string& sentence : words) {
+    sentences.push_back(parts_of(sentence, *translator));
+    parts.insert(parts.end(), sentences.back().begin(), sentences.back().end());
   }
+  if (beside) say_unknown(*beside, parts, " beside it");
+  const auto translations = answer(flags, *translator, sentences);
   if (page) {
-    page->write(page_html(translation_page(flags, *translator, beside.get(), sentences, translations)));
+    page->write(page_html(translation_page(flags, *translator, beside.get(), parts, translations)));
     page->commit();
   }
   return 0;

@@ -7,14 +7,23 @@
 #include <vector>
 
 #include <heed/train/program/run.h>
+#include <heed/train/saved_translator.h>
 
 namespace heed::train::program {
 
 constexpr int64_t kTranslatorSteps = 3000;  // unless the command line says otherwise
 
+const std::vector<std::string> kTranslatorTokens = {"words", "bpe"};
+constexpr int64_t kPieces = 2000;       // tokens of a language, with bpe
+constexpr int64_t kFewestPieces = 259;  // the bytes and the special tokens
+
 struct TranslatorTrainFlags : TrainFlags {
   TranslatorTrainFlags() : TrainFlags{.out = "out/seq2seq"} {}
-  std::string pairs, arch = "attention", cell = "gru";
+  TranslatorTraining training = {};  // of which arch, cell, steps and seed are given by name
+  TranslatorSizes sizes = {};        // but for max_length, layers and heads
+  std::string arch = "attention", cell = "gru", tokens = "words";
+  std::optional<int64_t> vocabulary = {}, min_count = {}, layers = {}, heads = {};
+  int64_t beam = 1;  // of the translations that are scored
 };
 
 /// Returns the exit code.
@@ -24,7 +33,7 @@ struct TranslateFlags {
   std::string model, page, beside;
   int64_t beam = 1;
   bool align = false;
-  std::vector<std::string> sentences;
+  std::vector<std::string> sentences;  // none: the lines of stdin
 };
 
 /// Returns the exit code.

@@ -50,6 +50,10 @@ class English {
     if (words_.back().text == ",") words_.pop_back();
     return {.words = std::move(words_)};
   }
+  Spoken speak(const Phrase& p) {
+    phrase(p);
+    return {.words = std::move(words_)};
+  }
 
  private:
   void say(std::string_view text, int64_t means) {
@@ -136,5 +140,6 @@ class English {
 }  // namespace
 
 Spoken in_english(const Sentence& sentence) { return English().speak(sentence); }
+Spoken in_english(const Phrase& phrase) { return English().speak(phrase); }
 
 }  // namespace heed::train::grammar

@@ -38,12 +38,20 @@ class French {
       clause(*sentence.second);
     }
     if (words_.back().text == ",") words_.pop_back();
+    return spoken();
+  }
+  Spoken speak(const Phrase& p) {
+    phrase(p);
+    return spoken();
+  }
+
+ private:
+  Spoken spoken() {
     elide();
     contract();
     return {.words = std::move(words_), .phenomena = phenomena_};
   }
 
- private:
   void say(std::string_view text, int64_t means, int64_t means_too = 0) {
     if (text == "," && !words_.empty() && words_.back().text == ",") return;
     words_.push_back({.text = std::string(text), .meaning = means, .second_meaning = means_too});
@@ -270,5 +278,6 @@ class French {
 }  // namespace
 
 Spoken in_french(const Sentence& sentence) { return French().speak(sentence); }
+Spoken in_french(const Phrase& phrase) { return French().speak(phrase); }
 
 }  // namespace heed::train::grammar

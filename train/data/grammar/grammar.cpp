@@ -138,4 +138,28 @@ std::vector<SentencePair> Grammar::pairs(int64_t count, const GrammarOptions& op
   return plain;
 }
 
+std::vector<SentencePair> Grammar::phrases() {
+  std::vector<SentencePair> all;
+  for (const auto& [english, french] : dictionary()) all.push_back({english, french});
+  const auto add = [&](const Phrase& phrase) {
+    all.push_back({join(in_english(phrase).words), join(in_french(phrase).words)});
+  };
+  for (const Noun& noun : lexicon::nouns())
+    for (int64_t i = 0; i <= static_cast<int64_t>(Determiner::all); ++i)
+      for (const Number number : {Number::singular, Number::plural}) {
+        const auto determiner = static_cast<Determiner>(i);
+        if (determiner >= Determiner::two && number == Number::singular) continue;
+        add({.noun = &noun, .number = number, .determiner = determiner});
+        if (determiner > Determiner::a) continue;
+        for (const Adjective& adjective : lexicon::adjectives())
+          if (adjective.kind & noun.kind & lexicon::kBeing)
+            add({.noun = &noun,
+                 .number = number,
+                 .determiner = determiner,
+                 .before = adjective.before_noun ? &adjective : nullptr,
+                 .after = adjective.before_noun ? nullptr : &adjective});
+      }
+  return all;
+}
+
 }  // namespace heed::train

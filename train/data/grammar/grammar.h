@@ -110,6 +110,10 @@ class Grammar {
   /// Each English word of the grammar with its most usual French word: what a pocket dictionary would say.
   static const std::map<std::string, std::string>& dictionary();
 
+  /// What is no sentence: the words of the dictionary, and every noun with each determiner, and behind "the" and "a"
+  /// with each adjective that can describe it.
+  static std::vector<SentencePair> phrases();
+
   /// At least `characters` characters of English stories, a blank line between them: each has a hero, who is
   /// called by name or by pronoun from sentence to sentence. Written as people write: capitals, full stops,
   /// "the king's".

@@ -96,6 +96,8 @@ struct Spoken {
 
 Spoken in_english(const Sentence& sentence);
 Spoken in_french(const Sentence& sentence);
+Spoken in_english(const Phrase& phrase);
+Spoken in_french(const Phrase& phrase);
 
 /// The meaning of one role of part `id`.
 // clang-format off
