@@ -62,17 +62,17 @@ struct Distributed::Exchange {
 
   void lay_out(const nn::Parameters& params) {
     hooks.clear(), places.clear(), buckets.clear();  // those of an earlier model
-    const int64_t total = params.numel();
+    int64_t total = 0, at = 0;
+    for (const auto& [name, p] : params) total += p.requires_grad() ? p.numel() : 0;
     dtype = params.dtype();
     all = zeros({total}, dtype);
-    int64_t at = 0;
     std::vector<Tensor> backwards;
     for (const auto& [name, p] : params) backwards.insert(backwards.begin(), p);
     for (const Tensor& p : backwards) {
-      const int64_t middle = at + p.numel() / 2;
-      places.push_back(
-          {p, at, at + p.numel(), sharded ? static_cast<int>(middle * size / std::max<int64_t>(1, total)) : rank});
-      at += p.numel();
+      const int64_t sent = p.requires_grad() ? p.numel() : 0;
+      const auto share = static_cast<int>((at + sent / 2) * size / std::max<int64_t>(1, total));
+      places.push_back({p, at, at + sent, sharded ? std::min(share, size - 1) : rank});
+      at += sent;
     }
     const int64_t longest = kBucketBytes / static_cast<int64_t>(size_of(dtype));
     for (int64_t i = 0; i < std::ssize(places); ++i)
@@ -85,7 +85,7 @@ struct Distributed::Exchange {
         bucket.last = i;
         begin = bucket.end;
       }
-    for (int64_t i = 0; i < std::ssize(places); ++i)  // a frozen one may thaw, and then waits for wait()
+    for (int64_t i = 0; i < std::ssize(places); ++i)
       if (places[i].parameter.requires_grad())
         hooks.push_back(register_post_accumulate_grad_hook(places[i].parameter, [this, i](Tensor& g) { take(i, g); }));
   }
@@ -96,11 +96,15 @@ struct Distributed::Exchange {
     if (place.here)
       fail<GradError>({"Distributed"},
                       "a second backward before wait(); need Distributed::Local around all but the last");
+    if (g.numel() != place.end - place.begin)
+      fail<GradError>({"Distributed"},
+                      "a parameter that was frozen has a gradient; need another share() after unfreeze");
     const NoGrad no_grad;
     kernels::copy_into(mul(g, 1.0 / size).reshape({-1}), all.narrow(0, place.begin, g.numel()));
     g = Tensor();
     place.here = true;
-    while (arrived < std::ssize(places) && places[arrived].here) ++arrived;
+    const auto ready = [](const Place& p) { return p.here || p.begin == p.end; };
+    while (arrived < std::ssize(places) && ready(places[arrived])) ++arrived;
     send();
   }
 

@@ -41,7 +41,9 @@ struct Training {
         gpt(params, {.vocabulary = kVocabulary, .context = kContext, .layers = 2, .heads = 4, .channels = 192}),
         unused(
             nn::Scope(params).param("unused", {3000}, [](Tensor x, Rng& r) { x.assign(randn({3000}, r, x.dtype())); })),
-        optimizer(params, {.lr = 1e-3}) {}
+        optimizer(params, {.lr = 1e-3}) {
+    params.freeze("h.1.ln_1");
+  }
 
   std::pair<Tensor, Tensor> batch() {
     const Tensor x = randint(0, kVocabulary, {kBatch, kContext}, rng);
