@@ -20,6 +20,7 @@ struct Visit {
   NodePtr node;
   Tensor gradient;
   int target = -1;      // which of the asked-for nodes it is
+  int awaited = 0;      // of a leaf, where there are hooks: uses whose gradients may still come
   bool needed = false;  // it is one, or lies between one and the outputs
 };
 
@@ -42,21 +43,11 @@ class Walk {
   Gradients run(bool create_graph, bool retain) {
     Gradients result(targets_.size());
     for (Visit& visit : visits_) {
-      Tensor g = std::move(visit.gradient);
-      if (!visit.needed || !g.defined()) continue;
-      if (visit.target >= 0) result[size_t(visit.target)] = g;
-      Node& node = *visit.node;
-      if (node.leaf) {
-        if (targets_.empty()) accumulate_leaf(node, std::move(g), create_graph);
-        continue;
-      }
-      if (visit.target >= 0 && (stop_ || !below_needed(node))) continue;
-      if (node.freed)
-        fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one",
-                        node.op, to_string(node.where));
-      pass_down(visit, std::move(g));
-      if (!retain) node.release();
-      visit.node = nullptr;
+      const std::vector<Visit*> leaves = leaves_of(visit);
+      differentiate(visit, result, create_graph, retain);
+      // Leaves are the oldest, so their turn is at the end; where somebody waits for them it is once all has arrived.
+      for (Visit* leaf : leaves)
+        if (--leaf->awaited == 0) differentiate(*leaf, result, create_graph, retain);
     }
     return result;
   }
@@ -81,7 +72,12 @@ class Walk {
 
   void mark() {
     if (targets_.empty()) {
-      for (Visit& visit : visits_) visit.needed = true;
+      for (Visit& visit : visits_) {
+        visit.needed = true;
+        hooked_ |= !visit.node->hooks.empty();
+      }
+      for (const Visit& visit : visits_)
+        for (Visit* leaf : leaves_of(visit)) ++leaf->awaited;
       return;
     }
     for (size_t i = 0; i < targets_.size(); ++i)
@@ -90,6 +86,33 @@ class Walk {
         visits_[it->second].needed = true;
       }
     for (auto visit = visits_.rbegin(); visit != visits_.rend(); ++visit) visit->needed |= below_needed(*visit->node);
+  }
+
+  /// Once for each use, if any leaf has a hook.
+  std::vector<Visit*> leaves_of(const Visit& visit) {
+    std::vector<Visit*> leaves;
+    if (!hooked_ || !visit.node) return leaves;
+    for (const NodePtr& input : visit.node->inputs)
+      if (input && input->leaf) leaves.push_back(&visits_[at_.at(input.get())]);
+    return leaves;
+  }
+
+  void differentiate(Visit& visit, Gradients& result, bool create_graph, bool retain) {
+    Tensor g = std::move(visit.gradient);
+    if (!visit.needed || !g.defined()) return;
+    if (visit.target >= 0) result[size_t(visit.target)] = g;
+    Node& node = *visit.node;
+    if (node.leaf) {
+      if (targets_.empty()) accumulate_leaf(node, std::move(g), create_graph);
+      return;
+    }
+    if (visit.target >= 0 && (stop_ || !below_needed(node))) return;
+    if (node.freed)
+      fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one",
+                      node.op, to_string(node.where));
+    pass_down(visit, std::move(g));
+    if (!retain) node.release();
+    visit.node = nullptr;
   }
 
   bool below_needed(const Node& node) const {
@@ -151,11 +174,13 @@ class Walk {
     if (leaf.grad.defined()) accumulate(leaf.grad, g);
     else if (create_graph || (g.storage().use_count() == 1 && g.is_contiguous())) leaf.grad = std::move(g);
     else leaf.grad = kernels::copy(g);
+    for (const auto& hook : std::vector(leaf.hooks)) (*hook)(leaf.grad);  // a copy: a hook may be taken away by one
   }
 
   const Op& op_;
   std::span<const NodePtr> targets_;
   const bool stop_;
+  bool hooked_ = false;  // a leaf that this pass accumulates into has a hook
   std::vector<Visit> visits_;
   std::unordered_map<const Node*, size_t> at_;
 };
@@ -232,6 +257,23 @@ Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& option
 
 void backward(const std::vector<Tensor>& outputs, const GradOptions& options, Loc loc) {
   autograd::run_backward({"backward", loc}, outputs, options, {});
+}
+
+GradHook::GradHook(std::shared_ptr<autograd::Node> leaf, Hook hook)
+    : leaf_(leaf), hook_(std::make_shared<const Hook>(std::move(hook))) {
+  leaf->hooks.push_back(hook_);
+}
+
+GradHook::~GradHook() {
+  if (const auto leaf = leaf_.lock(); leaf && hook_) std::erase(leaf->hooks, hook_);
+}
+
+GradHook register_post_accumulate_grad_hook(const Tensor& leaf, GradHook::Hook hook, Loc loc) {
+  const Op op{"register_post_accumulate_grad_hook", loc};
+  if (!leaf.node() || !leaf.node()->leaf)
+    fail<GradError>(op, "the tensor is {}; need a leaf that requires a gradient",
+                    leaf.node() ? "the result of an op" : "a constant, or frozen");
+  return {leaf.node(), std::move(hook)};
 }
 
 bool Tensor::requires_grad() const { return node() != nullptr; }

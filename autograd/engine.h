@@ -1,6 +1,8 @@
 // Reverse-mode differentiation over recorded nodes.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include <heed/autograd/node.h>
@@ -24,6 +26,26 @@ Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& option
 
 /// grad over every leaf below the outputs, accumulated into their grad().
 void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {}, Loc loc = Loc::current());
+
+/// Takes a hook away again when it is destroyed.
+class [[nodiscard]] GradHook {
+ public:
+  using Hook = std::function<void(Tensor& grad)>;
+  GradHook(std::shared_ptr<autograd::Node> leaf, Hook hook);
+  ~GradHook();
+  GradHook(GradHook&&) = default;
+  GradHook& operator=(GradHook&&) = delete;
+
+ private:
+  std::weak_ptr<autograd::Node> leaf_;
+  std::shared_ptr<const Hook> hook_;
+};
+
+/// While what it returns lives, every backward() calls the hook as soon as the leaf's gradient is final: all that this
+/// pass brings is in grad(), and the rest of the pass is still to come. The hook gets grad() itself, and may replace it
+/// (PyTorch's hook of this name is called with the tensor). Not called where no gradient arrives, by grad(), and for a
+/// frozen leaf; more than one are called in the order of registration. Throws GradError if `leaf` is no leaf.
+GradHook register_post_accumulate_grad_hook(const Tensor& leaf, GradHook::Hook hook, Loc loc = Loc::current());
 
 namespace autograd {
 

@@ -74,7 +74,8 @@ struct Node {
   /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are
   /// recorded.
   std::function<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
-  Tensor grad;                           // accumulated; leaves only
+  Tensor grad;                                                                  // accumulated; leaves only
+  std::vector<std::shared_ptr<const std::function<void(Tensor& grad)>>> hooks;  // see GradHook; leaves only
   std::shared_ptr<const Remake> remake;  // null where it would cost more than the memory is worth
 
   Node(const Op& op, const Tensor& output);

@@ -116,20 +116,6 @@ void step(Workload& work, const nn::Parameters& params, Profile* profile = nullp
   work.optimizer->zero_grad();
 }
 
-/// The best of several square products on the same threads: the ideal that efficiency is measured against.
-double sgemm_gflop_per_s() {
-  constexpr int64_t n = 1536;
-  const Tensor a = ones({n, n}), b = ones({n, n});
-  Tensor c = empty({n, n});
-  double best = 0;
-  for (int i = 0; i < 12; ++i) {
-    const auto start = Clock::now();
-    kernels::gemm<float>(false, true, n, n, n, a.data<float>(), n, b.data<float>(), n, 0, c.mutable_data<float>(), n);
-    best = std::max(best, 2e-6 * double(n * n * n) / milliseconds_since(start));
-  }
-  return best;
-}
-
 /// What replaces a GPT's sizes, where it is above 0.
 struct Sizes {
   int64_t context = 0, layers = 0, channels = 0;
@@ -191,7 +177,7 @@ int main(int argc, char** argv) {
     step(work, params, &profile);
     fmt::print(stderr, "{}\n", profile.table());
 
-    const double sgemm = sgemm_gflop_per_s();
+    const double sgemm = kernels::sgemm_gflop_per_s();
     const double ideal = work.flops / (sgemm * 1e6);
     const nlohmann::ordered_json result = {{"model", model},
                                            {"config", config},

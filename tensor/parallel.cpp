@@ -5,6 +5,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -262,9 +264,10 @@ class Pool {
 struct State {
   std::mutex mutex;  // held by the one caller whose job the pool runs
   std::atomic<int> threads;
+  std::string why;
   Pool* pool = nullptr;  // started by the first job that needs it
 
-  explicit State(int n) : threads(n) {}
+  State(int n, std::string reason) : threads(n), why(std::move(reason)) {}
 };
 
 std::atomic<State*> current_state = nullptr;
@@ -272,9 +275,15 @@ std::atomic<State*> current_state = nullptr;
 /// Never destroyed: kernels may still run while the program's statics are torn down.
 State& state() {
   static const bool started = [] {
-    current_state = new State(std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+    const ThreadChoice choice =
+        choose_threads(cpu_share(), std::getenv("HEED_NUM_THREADS"), std::getenv("OMP_NUM_THREADS"));
+    std::fputs(choice.complaints.c_str(), stderr);
+    current_state = new State(choice.threads, choice.why);
     // A forked child has none of the workers: it starts its own.
-    pthread_atfork(nullptr, nullptr, [] { current_state = new State(current_state.load()->threads); });
+    pthread_atfork(nullptr, nullptr, [] {
+      const State& parents = *current_state;
+      current_state = new State(parents.threads, parents.why);
+    });
     return true;
   }();
   static_cast<void>(started);
@@ -292,6 +301,13 @@ void set_num_threads(int threads, Loc loc) {
   std::lock_guard lock(s.mutex);
   delete std::exchange(s.pool, nullptr);
   s.threads = threads;
+  s.why = "set_num_threads";
+}
+
+std::string num_threads_reason() {
+  State& s = state();
+  std::lock_guard lock(s.mutex);
+  return s.why;
 }
 
 std::string cpu_report() {

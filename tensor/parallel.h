@@ -9,8 +9,11 @@
 
 namespace heed {
 
-/// Threads that kernels may use, the caller included. At first: the machine's cores.
+/// Threads that kernels may use, the caller included. At first HEED_NUM_THREADS, else OMP_NUM_THREADS, else what the
+/// process may use: the cores of its affinity mask, and no more than its cgroup's quota of their time.
 int num_threads();
+/// Why so many, as `heed info` says it: "the cores that this process may use".
+std::string num_threads_reason();
 /// Sets it; throws ValueError below 1. Takes effect at the next kernel. Not to be called from inside parallel_for.
 void set_num_threads(int threads, Loc loc = Loc::current());
 

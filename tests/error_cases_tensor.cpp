@@ -207,6 +207,14 @@ std::vector<ErrorCase> engine_errors() {
                            const Tensor x = leaf({});
                            grad({x}, {x}, {.seeds = {x, x}});
                          }),
+      refuses<GradError>("register_post_accumulate_grad_hook: the tensor is a constant, or frozen; need a leaf that "
+                         "requires a gradient",
+                         [] { static_cast<void>(register_post_accumulate_grad_hook(ones({2}), [](Tensor&) {})); }),
+      refuses<GradError>(
+          "register_post_accumulate_grad_hook: the tensor is the result of an op; need a leaf that requires a gradient",
+          [] {
+            static_cast<void>(register_post_accumulate_grad_hook(ones({2}).set_requires_grad() * 2, [](Tensor&) {}));
+          }),
       refuses<GradError>("grad: no inputs; need at least one tensor to differentiate by",
                          [] { grad({leaf({})}, std::vector<Tensor>{}); }),
       refuses<GradError>("grad: input 0 does not require a gradient; need set_requires_grad() before it is used",

@@ -81,16 +81,26 @@ TEST_CASE("gemm: empty sides write nothing", "[gemm]") {
   CHECK(c == 7);
 }
 
-TEST_CASE("gemm: the same bits in every run", "[gemm]") {
+TEMPLATE_TEST_CASE("gemm: the same bits in every run and at any number of threads", "[gemm]", float, double) {
+  using T = TestType;
   const int before = num_threads();
-  set_num_threads(2);
-  const int64_t n = 192;
-  const auto a = uniform<float>(n * n, 4), b = uniform<float>(n * n, 5);
-  std::vector<float> first(n * n), again(n * n);
-  kernels::gemm<float>(false, true, n, n, n, a.data(), n, b.data(), n, 0, first.data(), n);
-  for (int i = 0; i < 50; ++i) {
-    kernels::gemm<float>(false, true, n, n, n, a.data(), n, b.data(), n, 0, again.data(), n);
-    REQUIRE(again == first);
+  std::mt19937 sizes(4);
+  const std::vector<int64_t> lengths = {1, 3, 17, 64, 100, 192, 333, 768, 1600};
+  for (int i = 0; i < 60; ++i) {
+    const auto any = [&] { return lengths[sizes() % lengths.size()]; };
+    const int64_t m = any(), n = any(), k = std::min<int64_t>(any(), 400), batch = i % 6 == 0 ? 5 : 1;
+    const bool trans_a = i % 2, trans_b = i / 2 % 2;
+    CAPTURE(m, n, k, batch, trans_a, trans_b);
+    const auto a = uniform<T>(batch * m * k, uint32_t(i)), b = uniform<T>(k * n, uint32_t(i + 1));
+    std::vector<T> first(size_t(batch * m * n)), again(first.size());
+    for (const int threads : {1, 2, 3, 5, 2}) {
+      CAPTURE(threads);
+      set_num_threads(threads);
+      kernels::gemm_batched<T>(trans_a, trans_b, m, n, k, a.data(), trans_a ? m : k, m * k, b.data(), trans_b ? k : n,
+                               0, T(0), again.data(), n, m * n, batch);
+      if (threads == 1) first = again;
+      REQUIRE(again == first);
+    }
   }
   set_num_threads(before);
 }
@@ -102,7 +112,7 @@ TEMPLATE_TEST_CASE("gemm_batched: equals one gemm per product, shared operands i
       const int64_t m = 4, n = 5, k = 6;
       const auto a = uniform<T>(batch * m * k + 1, 6), b = uniform<T>(batch * k * n + k * n, 7);
       std::vector<T> c(batch * m * n), expected(batch * m * n);
-      kernels::gemm_batched<T>(false, false, m, n, k, a.data(), k, m * k, b.data(), n, stride_b, c.data(), n, m * n,
+      kernels::gemm_batched<T>(false, false, m, n, k, a.data(), k, m * k, b.data(), n, stride_b, 0, c.data(), n, m * n,
                                batch);
       for (int64_t i = 0; i < batch; ++i)
         kernels::gemm_serial<T>(false, false, m, n, k, a.data() + i * m * k, k, b.data() + i * stride_b, n, 0,

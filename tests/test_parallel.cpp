@@ -1,5 +1,8 @@
 #include <atomic>
+#include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <stdexcept>
@@ -8,12 +11,15 @@
 
 #include <sys/wait.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
+#include <heed/tensor/cores.h>
 #include <heed/tensor/error.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/parallel.h>
 #include "catch.h"
+#include "run_program.h"
 
 using namespace heed;
 
@@ -153,6 +159,100 @@ TEST_CASE("parallel_for: a forked child starts threads of its own", "[parallel]"
 TEST_CASE("set_num_threads: refuses numbers below 1", "[parallel]") {
   CHECK_THROWS_AS(set_num_threads(0), ValueError);
   CHECK_THROWS_AS(set_num_threads(-3), ValueError);
+}
+
+namespace {
+
+/// A directory with files where a system has its own.
+struct System {
+  tests::TemporaryDirectory place;
+  void write(const std::string& path, const std::string& text) const {
+    const std::filesystem::path file = place.path() / path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  }
+  double quota() const { return cgroup_quota(place.path()); }
+};
+
+}  // namespace
+
+TEST_CASE("cgroup_quota: the least of the group and those around it, of either version", "[parallel]") {
+  const System system;
+  CHECK(std::isinf(system.quota()));
+  system.write("proc/self/cgroup", "1:name=systemd:/\n0::/user/job\n");
+  CHECK(std::isinf(system.quota()));
+  system.write("sys/fs/cgroup/user/job/cpu.max", "max 100000\n");
+  CHECK(std::isinf(system.quota()));
+  system.write("sys/fs/cgroup/user/cpu.max", "250000 100000\n");
+  CHECK(system.quota() == 2.5);
+  system.write("sys/fs/cgroup/user/job/cpu.max", "50000 100000\n");
+  CHECK(system.quota() == 0.5);
+  system.write("proc/self/cgroup", "5:cpuset:/a\n4:cpu,cpuacct:/docker/b\n");  // a path that only the host sees
+  CHECK(std::isinf(system.quota()));
+  system.write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+  system.write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+  CHECK(std::isinf(system.quota()));
+  system.write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "300000\n");
+  CHECK(system.quota() == 3);
+}
+
+TEST_CASE("choose_threads: HEED_NUM_THREADS, OMP_NUM_THREADS, the quota, the cores", "[parallel]") {
+  const auto check = [](CpuShare share, const char* heed, const char* omp, int threads, const char* why) {
+    const ThreadChoice choice = choose_threads(share, heed, omp);
+    CAPTURE(why);
+    CHECK(choice.threads == threads);
+    CHECK_THAT(choice.why, Contains(why));
+    CHECK(choice.complaints.empty());
+  };
+  check({.cores = 8}, nullptr, nullptr, 8, "the cores that this process may use");
+  check({.cores = 8, .quota = 2.5}, nullptr, "", 2, "the cgroup's quota is 2.5 cores, of 8");
+  check({.cores = 8, .quota = 0.5}, nullptr, nullptr, 1, "the cgroup's quota is 0.5 cores");
+  check({.cores = 2, .quota = 4}, nullptr, nullptr, 2, "the cores");
+  check({.cores = 8, .quota = 2}, nullptr, "4", 4, "OMP_NUM_THREADS is 4");
+  check({.cores = 8}, nullptr, "4,2", 4, "OMP_NUM_THREADS is 4,2");
+  check({.cores = 8}, "3", "4", 3, "HEED_NUM_THREADS is 3");
+  check({.cores = 8}, "", "4", 4, "OMP_NUM_THREADS is 4");
+}
+
+TEST_CASE("choose_threads: a value that makes no sense is ignored, and said to be so", "[parallel]") {
+  for (const char* value : {"0", "-1", "two", "2x", " ", "1.5", "1025", "99999999999999999999", ",2"}) {
+    const ThreadChoice choice = choose_threads({.cores = 8}, value, "3");
+    CHECK(choice.threads == 3);
+    CHECK(choice.complaints ==
+          fmt::format("heed: HEED_NUM_THREADS is '{}' and is ignored; need a whole number from 1 to 1024\n", value));
+  }
+  const ThreadChoice choice = choose_threads({.cores = 8}, "no", "none");
+  CHECK(choice.threads == 8);
+  CHECK_THAT(choice.complaints, Contains("HEED_NUM_THREADS is 'no'") && Contains("\nheed: OMP_NUM_THREADS is 'none'"));
+}
+
+TEST_CASE("heed info: what it runs on, and as many threads as the process may use", "[parallel][program]") {
+  const tests::TemporaryDirectory place;
+  const auto info = [&](const std::string& before, const char* flags = "") {
+    return tests::run_program(place.path(), std::string("info ") + flags, "unset OPENBLAS_CORETYPE; " + before);
+  };
+  const auto cores = cpu_share();
+  const tests::Finished plain = info("unset HEED_NUM_THREADS OMP_NUM_THREADS;");
+  CHECK(plain.exit_code == 0);
+  CHECK(plain.err.empty());
+  CHECK_THAT(plain.out, Contains("heed ") && Contains("compiler: ") && Contains("SIMD: " + kernels::simd_target()) &&
+                            Contains("BLAS: OpenBLAS") && Contains(" GFLOP/s a thread, ") && Contains("GiB") &&
+                            Contains(fmt::format("threads: {} (", choose_threads(cores, nullptr, nullptr).threads)) &&
+                            Contains("MPI: "));
+  CHECK_THAT(info("OMP_NUM_THREADS=1").out, Contains("threads: 1 (OMP_NUM_THREADS is 1)"));
+  CHECK_THAT(info("OMP_NUM_THREADS=1 HEED_NUM_THREADS=3").out, Contains("threads: 3 (HEED_NUM_THREADS is 3)"));
+  CHECK_THAT(
+      info("unset HEED_NUM_THREADS OMP_NUM_THREADS; taskset -pc $(taskset -pc $$ | sed 's/.*[:,-] *//') $$ >&2;").out,
+      Contains("threads: 1 (the cores that this process may use)"));
+  const tests::Finished nonsense = info("HEED_NUM_THREADS=many OMP_NUM_THREADS=1");
+  CHECK(nonsense.err == "heed: HEED_NUM_THREADS is 'many' and is ignored; need a whole number from 1 to 1024\n");
+  CHECK_THAT(nonsense.out, Contains("threads: 1 (OMP_NUM_THREADS is 1)"));
+  const auto json = nlohmann::json::parse(info("HEED_NUM_THREADS=1", "--json").out);
+  CHECK(json.at("threads") == 1);
+  CHECK(json.at("gflop_per_s_of_a_thread") > 0);
+  if (kernels::simd_target().starts_with("AVX"))
+    CHECK_THAT(info("OPENBLAS_CORETYPE=Nehalem").err,
+               Contains("heed: OPENBLAS_CORETYPE=Nehalem gives a thread ") && Contains("without it (OpenBLAS"));
 }
 
 TEST_CASE("cpu_report: names the threads, the instruction set and the BLAS", "[parallel]") {

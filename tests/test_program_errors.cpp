@@ -352,3 +352,16 @@ TEST_CASE("heed: a loss that is not finite stops with the step and the op that m
   CHECK_THAT(finished.err, Contains("of step ") && Contains("first made by"));
   CHECK_FALSE(std::filesystem::exists(place / "out/model.safetensors"));
 }
+
+TEST_CASE("heed train: several processes of a build without MPI are refused, not left to train alone", "[program]") {
+  const Workplace place;
+  if (place.run("info").out.find("MPI: no ") == std::string::npos) return;  // scripts/mpi.sh tests the others
+  for (const char* command : {"gpt train --text text", "seq2seq train --pairs pairs"})
+    for (const char* mpirun : {"OMPI_COMM_WORLD_SIZE=2 OMPI_COMM_WORLD_RANK=1", "PMI_SIZE=2"}) {
+      const Finished finished = place.run(std::string(command) + " --steps 2 --out out", mpirun);
+      CHECK(finished.exit_code == 1);
+      CHECK_THAT(finished.err, Contains("mpirun started 2 processes, and this build is without MPI, so that each would "
+                                        "train alone; need a build with -DHEED_MPI=ON, or no mpirun"));
+      CHECK_FALSE(std::filesystem::exists(place / "out"));
+    }
+}

@@ -110,6 +110,7 @@ class Optimizer {
   const char* name_;
 
  private:
+  friend class Distributed;  // which leaves a process the moments of some slots only
   double lr_, first_lr_;
   std::vector<Slot> slots_;
 };

@@ -5,11 +5,13 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/grad_mode.h>
 #include <heed/tensor/random.h>
 #include <heed/train/clip.h>
+#include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>
 #include <heed/train/show/progress.h>
 #include <heed/train/training_state.h>
@@ -37,9 +39,10 @@ std::string described(const Measurements& numbers) {
 /// What one call of run() keeps count of.
 struct Trainer::Session {
   explicit Session(const Trainer& trainer) : first(trainer.done_) {
-    if (!trainer.options_.directory.empty())
+    if (trainer.is_first() && !trainer.options_.directory.empty())
       log = std::make_unique<MetricsLog>(trainer.options_.directory / kMetricsFile, first);
-    if (!trainer.options_.quiet) progress = std::make_unique<Progress>(trainer.options_.steps, first);
+    if (trainer.is_first() && !trainer.options_.quiet)
+      progress = std::make_unique<Progress>(trainer.options_.steps, first);
   }
 
   void add(double loss, int64_t step_tokens) {
@@ -90,7 +93,8 @@ TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std:
                             const std::function<void()>& save) {
   const InterruptGuard interrupt;
   Session session(*this);
-  while (done_ < options_.steps && !interrupt.requested()) {
+  bool stop = is_told(interrupt.requested());
+  while (done_ < options_.steps && !stop) {
     const auto start = std::chrono::steady_clock::now();
     const Step step = next(done_);
     const double rate = options_.lr(done_);
@@ -106,7 +110,8 @@ TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std:
                             {"seconds", session.seconds}});
     if (session.progress)
       session.progress->update(done_, session.mean_loss(kAveraged), session.tokens_per_second(), session.seconds);
-    if (done_ == options_.steps || interrupt.requested()) continue;
+    stop = is_told(interrupt.requested());
+    if (done_ == options_.steps || stop) continue;
     const bool evaluated = done_ % options_.evaluate_every == 0;
     if (evaluated) session.evaluate(done_, evaluate);
     if (evaluated || done_ % options_.save_every == 0) save_all(save);
@@ -122,8 +127,8 @@ TrainingReport Trainer::run(const std::function<Step(int64_t)>& next, const std:
     return report;
   }
   report.evaluation = session.evaluate(done_, evaluate);
-  save();
-  if (!options_.directory.empty())
+  if (is_first()) save();
+  if (is_first() && !options_.directory.empty())
     std::filesystem::remove(options_.directory / kStateFile);  // nothing is left to resume
   return report;
 }
@@ -137,18 +142,27 @@ double Trainer::update(const Step& step) {
   const double value = loss.item<double>();
   check("loss", value);
   loss.backward();
-  const double norm = grad_norm(params_);
+  Distributed* const world = options_.world;
+  const double mean = world ? world->wait(value) : value;
+  const double norm = world ? world->grad_norm() : grad_norm(params_);
   check("gradient norm", norm);
-  optimizer_.step(options_.clip_norm > 0 ? clip_scale(norm, options_.clip_norm) : 1);
+  const double scale = options_.clip_norm > 0 ? clip_scale(norm, options_.clip_norm) : 1;
+  if (world) world->step(optimizer_, scale);
+  else optimizer_.step(scale);
   optimizer_.zero_grad();
-  return value;
+  return mean;
 }
+
+bool Trainer::is_first() const { return !options_.world || options_.world->rank() == 0; }
+bool Trainer::is_told(bool here) const { return options_.world ? options_.world->any(here) : here; }
 
 /// Runs the step again, from the same random numbers, with an eye on every op.
 void Trainer::explain(const Step& step, const std::vector<int64_t>& rng_before, const char* what, double value) {
   optimizer_.zero_grad();
   params_.rng().set_state(rng_before);
   std::string culprit = "no op made it twice";
+  std::optional<Distributed::Local> alone;
+  if (options_.world) alone.emplace(*options_.world);
   try {
     const DetectAnomaly detect;
     step.loss().backward();
@@ -160,9 +174,13 @@ void Trainer::explain(const Step& step, const std::vector<int64_t>& rng_before, 
 }
 
 void Trainer::save_all(const std::function<void()>& save) {
-  save();
-  if (!options_.directory.empty())
-    save_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), done_, where_);
+  const auto write = [&] {
+    save();
+    if (!options_.directory.empty())
+      save_training(options_.directory / kStateFile, params_, optimizer_, params_.rng(), done_, where_);
+  };
+  if (options_.world) options_.world->save(write);
+  else write();
 }
 
 }  // namespace heed::train

@@ -13,6 +13,8 @@
 
 namespace heed::train {
 
+class Distributed;
+
 struct TrainerOptions {
   int64_t steps = 2000;                  ///< updates in all
   Schedule lr = constant(1e-3);          ///< by step, from 0
@@ -22,6 +24,7 @@ struct TrainerOptions {
   int64_t log_every = 10;                ///< steps between lines of metrics.jsonl
   std::filesystem::path directory = {};  ///< for metrics.jsonl and training.safetensors; empty: nothing is kept
   bool quiet = false;                    ///< no progress line
+  Distributed* world = nullptr;          ///< the processes that train together; rank 0 alone writes and shows
 };
 
 /// One step's work, with its data already drawn: so that it can be run again.
@@ -41,8 +44,7 @@ struct TrainingReport {
 };
 
 /// Runs updates until the last step or Ctrl-C. Randomness is to come from params.rng() alone: then a run that was
-/// interrupted or killed and goes on with resume() ends with the same bits as one that was not (same number of
-/// threads).
+/// interrupted or killed and goes on with resume() ends with the same bits as one that was not.
 class Trainer {
  public:
   /// Throws ValueError for an option that makes no sense. All references must outlive the trainer.
@@ -64,6 +66,8 @@ class Trainer {
   double update(const Step& step);
   [[noreturn]] void explain(const Step& step, const std::vector<int64_t>& rng_before, const char* what, double value);
   void save_all(const std::function<void()>& save);
+  bool is_first() const;          // of the world's processes, or alone
+  bool is_told(bool here) const;  // whether any of them is
 
   const nn::Parameters& params_;
   Optimizer& optimizer_;

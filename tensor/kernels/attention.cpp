@@ -26,12 +26,14 @@ int64_t keys_seen(const AttentionShape& shape, const AttentionOptions<Real>& opt
   return options.window ? std::min(options.window, shape.S) : shape.S;
 }
 
+// Heads that give every thread work, of a backward pass or of what adds to one bias.
+constexpr int64_t kManyHeads = 8;
+
 // Shares of a backward pass through one head of keys and all heads that read it, so that all threads have work of equal
-// size where heads are few.
+// size where heads are few. By sizes alone, as their sums have other bits than those of a whole head.
 int64_t parts_of(const AttentionShape& s) {
-  const int64_t heads = s.B * s.H / s.group, threads = num_threads(), tiles = (s.T + kTileQueries - 1) / kTileQueries;
-  if (heads % threads == 0 || heads >= 4 * threads) return 1;
-  return std::clamp<int64_t>(tiles / 2, 1, threads);
+  const int64_t heads = std::max<int64_t>(1, s.B * s.H / s.group), tiles = (s.T + kTileQueries - 1) / kTileQueries;
+  return std::clamp<int64_t>(tiles / 2, 1, std::max<int64_t>(1, kManyHeads / heads));
 }
 
 template <class Real>
@@ -126,7 +128,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
   };
   const int64_t scratch_size = backward_scratch(shape) + (parts > 1 ? 0 : sums);
   if (is_shared(dbias, shape, parts)) {
-    const int64_t slots = std::min<int64_t>(num_threads(), shares);
+    const int64_t slots = std::min(kManyHeads, shares);
     BiasSums<Real> bias_sums(shape, dbias, slots);
     parallel_for(slots, 1, [&](int64_t begin, int64_t end) {
       const Scratch<Real> scratch(scratch_size);

@@ -1,6 +1,7 @@
 #include <heed/tensor/kernels/gemm.h>
 
 #include <algorithm>
+#include <ctime>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -19,22 +20,30 @@ namespace heed::kernels {
 namespace {
 
 // Multiply-adds that are worth a thread's while.
-constexpr int64_t kWorkPerRange = 1 << 19;
-// Every range packs the other operand anew, which costs as much as some 12 rows of product: a range of this many rows
-// or columns gives away 3 % and leaves the threads more to share out.
-constexpr int64_t kLongRange = 384;
+constexpr int64_t kWorkPerBlock = 1 << 19;
+// Every block packs the other operand anew, which costs as much as some 12 rows of product: long blocks give away 3 %.
+constexpr int64_t kLongBlock = 384;
+// Four blocks are for two or four threads; shorter ones than this cost more than that is worth (the step of
+// bench_step's `cpu` 1 % for two instead of four below it, measured in processor time).
+constexpr int64_t kShortBlock = 192;
+constexpr int64_t kMostBlocks = 64;
+// So many products of a batch give every thread some: they stay whole.
+constexpr int64_t kManyProducts = 16;
 // So few rows read the other operand once each in less time than gemm takes to pack it (1536 x 384, f32: 0.10 against
 // 0.24 ms for one row, 0.22 against 0.24 for four).
 constexpr int64_t kFewRows = 4;
 // Reading an element of a matrix takes as long as this many multiply-adds: thin products wait for memory.
 constexpr int64_t kReadCost = 8;
 
-/// Rows or columns of C to a range, where each reads k elements and meets `width` columns or rows: an equal share for
-/// each thread while that is no more than kLongRange.
-int64_t grain(int64_t length, int64_t width, int64_t k) {
+/// Into how many blocks of rows or columns C is cut, where each reads k elements and meets `width` others. How
+/// OpenBLAS adds depends on the size of what it is given: so the blocks depend on sizes alone, and a product has the
+/// same bits on any number of threads.
+int64_t blocks_of(int64_t length, int64_t width, int64_t k) {
   const int64_t work = std::max<int64_t>(1, k * std::max(width, kReadCost));
-  const int64_t share = (length + num_threads() - 1) / num_threads();
-  return std::max({int64_t{1}, std::min(share, kLongRange), kWorkPerRange / work});
+  const int64_t worth = length / std::max<int64_t>(1, kWorkPerBlock / work);
+  const int64_t most = length < 4 * kShortBlock ? 2 : std::clamp<int64_t>(length / kLongBlock, 4, kMostBlocks);
+  const int64_t count = std::min(worth, most), even = count < 4 ? 2 : 4;
+  return std::max<int64_t>(1, count / even * even);
 }
 
 /// A product of OpenBLAS on this thread. OpenBLAS must not start threads of its own inside ours; its OpenMP build keeps
@@ -127,33 +136,31 @@ void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, co
 template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
           T beta, T* c, int64_t ldc) {
-  if (m >= n) {
-    parallel_for(m, grain(m, n, k), [&](int64_t begin, int64_t end) {
-      gemm_serial(trans_a, trans_b, end - begin, n, k, a + begin * (trans_a ? 1 : lda), lda, b, ldb, beta,
-                  c + begin * ldc, ldc);
-    });
-  } else {
-    parallel_for(n, grain(n, m, k), [&](int64_t begin, int64_t end) {
-      gemm_serial(trans_a, trans_b, m, end - begin, k, a, lda, b + begin * (trans_b ? ldb : 1), ldb, beta, c + begin,
-                  ldc);
-    });
-  }
+  gemm_batched(trans_a, trans_b, m, n, k, a, lda, 0, b, ldb, 0, beta, c, ldc, 0, 1);
 }
 
 template <class T>
 void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
-                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T* c, int64_t ldc, int64_t stride_c,
-                  int64_t batch) {
-  if (batch < num_threads()) {
-    for (int64_t i = 0; i < batch; ++i)
-      gemm(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, T(0), c + i * stride_c, ldc);
-    return;
-  }
-  parallel_for(batch, std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, m * n * k)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i)
-                   gemm_serial(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, T(0),
-                               c + i * stride_c, ldc);
+                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
+                  int64_t stride_c, int64_t batch) {
+  const bool by_rows = m >= n;
+  const int64_t length = by_rows ? m : n;
+  const int64_t blocks = batch >= kManyProducts ? 1 : blocks_of(length, by_rows ? n : m, k);
+  const int64_t work = m * n * k / blocks;
+  parallel_for(batch * blocks, std::max<int64_t>(1, kWorkPerBlock / std::max<int64_t>(1, work)),
+               [&](int64_t first, int64_t last) {
+                 for (int64_t i = first; i < last; ++i) {
+                   const int64_t product = i / blocks, block = i % blocks;
+                   const int64_t begin = length * block / blocks, end = length * (block + 1) / blocks;
+                   const T *pa = a + product * stride_a, *pb = b + product * stride_b;
+                   T* pc = c + product * stride_c;
+                   if (by_rows)
+                     gemm_serial(trans_a, trans_b, end - begin, n, k, pa + begin * (trans_a ? 1 : lda), lda, pb, ldb,
+                                 beta, pc + begin * ldc, ldc);
+                   else
+                     gemm_serial(trans_a, trans_b, m, end - begin, k, pa, lda, pb + begin * (trans_b ? ldb : 1), ldb,
+                                 beta, pc + begin, ldc);
+                 }
                });
 }
 
@@ -172,11 +179,11 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
     T* py = y.mutable_data<T>();
     if (nest.rank == 1)
       gemm_batched<T>(la.transposed, lb.transposed, m, n, k, pa, la.leading, nest.inner_stride(1), pb, lb.leading,
-                      nest.inner_stride(2), py, n, nest.inner_stride(0), nest.inner());
+                      nest.inner_stride(2), T(0), py, n, nest.inner_stride(0), nest.inner());
     else
       nest.for_rows(0, nest.rows(), [&](const std::array<int64_t, 3>& at, int64_t count) {
         gemm_batched<T>(la.transposed, lb.transposed, m, n, k, pa + at[1], la.leading, nest.inner_stride(1), pb + at[2],
-                        lb.leading, nest.inner_stride(2), py + at[0], n, nest.inner_stride(0), count);
+                        lb.leading, nest.inner_stride(2), T(0), py + at[0], n, nest.inner_stride(0), count);
       });
   });
   return y;
@@ -189,6 +196,34 @@ std::string blas_report() {
   const char* build = parallel == 0 ? "serial" : parallel == 1 ? "pthreads" : "OpenMP";
   return fmt::format("{} ({} build), kernels for {}", version, build, openblas_get_corename());
 }
+
+namespace {
+
+/// The best of several products by `gemm`, in operations a nanosecond of a clock.
+template <class Gemm>
+double best_speed(Gemm gemm, clockid_t clock) {
+  constexpr int64_t n = 1536;
+  const auto now = [clock] {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return double(time.tv_sec) * 1e9 + double(time.tv_nsec);
+  };
+  const Tensor a = full({n, n}, 1), b = full({n, n}, 1);
+  Tensor c = empty({n, n});
+  double best = 0;
+  const double first = now();
+  for (int i = 0; i < 3 || (i < 12 && now() - first < 2e8); ++i) {
+    const double start = now();
+    gemm(false, true, n, n, n, a.data<float>(), n, b.data<float>(), n, 0, c.mutable_data<float>(), n);
+    best = std::max(best, double(2 * n * n * n) / (now() - start));
+  }
+  return best;
+}
+
+}  // namespace
+
+double sgemm_gflop_per_s() { return best_speed(gemm<float>, CLOCK_MONOTONIC); }
+double sgemm_gflop_per_cpu_second() { return best_speed(gemm_serial<float>, CLOCK_THREAD_CPUTIME_ID); }
 
 template decltype(gemm_serial<float>) gemm_serial<float>;
 template decltype(gemm_serial<double>) gemm_serial<double>;

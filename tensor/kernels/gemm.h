@@ -19,7 +19,8 @@ inline int64_t flops() { return flop_counter.load(std::memory_order_relaxed); }
 
 /// C = op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), raw arrays, all row-major with leading
 /// dimensions lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
-/// Split over the thread pool by rows or columns of C; inside a parallel_for it runs on the calling thread.
+/// Split over the thread pool in blocks of rows or columns of C that depend on the sizes alone: the same bits at any
+/// number of threads. Inside a parallel_for it runs on the calling thread.
 /// T: float, double.
 template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
@@ -30,12 +31,12 @@ template <class T>
 void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
                  int64_t ldb, T beta, T* c, int64_t ldc);
 
-/// `batch` products of one size: the i-th reads a + i * stride_a and b + i * stride_b and overwrites c + i * stride_c.
-/// Strides of a and b may be 0. The products are shared out among the threads, one product to a thread.
+/// `batch` products of one size: the i-th reads a + i * stride_a and b + i * stride_b and writes c + i * stride_c.
+/// Strides of a and b may be 0. Many products are shared out whole among the threads, few in blocks.
 template <class T>
 void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
-                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T* c, int64_t ldc, int64_t stride_c,
-                  int64_t batch);
+                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
+                  int64_t stride_c, int64_t batch);
 
 /// a (..., m, k) x b (..., k, n) -> (..., m, n), with equal leading axes (stride 0 allowed). f32 or f64.
 Tensor matmul(const Tensor& a, const Tensor& b);
@@ -43,5 +44,11 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 /// The BLAS library and the kernels it chose for this machine: "OpenBLAS 0.3.21 (pthreads build), kernels for
 /// SkylakeX".
 std::string blas_report();
+
+/// What the threads make of one large f32 product, the best of a few: the peak that whole steps are measured against.
+/// Takes about a fifth of a second.
+double sgemm_gflop_per_s();
+/// What one thread makes of it, by its own time on a core: the same beside busy neighbours.
+double sgemm_gflop_per_cpu_second();
 
 }  // namespace heed::kernels

@@ -107,15 +107,17 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentW
 
   const Shares shares(cell, shape, options);
   count_hidden_flops(cell, H, shares);
-  const Scratch<Real> db(db_hh ? shares.count() * G : 0);
+  const int64_t parts = (shape.B + kLaneMultiple - 1) / kLaneMultiple;  // whatever the shares: the same bits
+  const Scratch<Real> db(db_hh ? parts * G : 0);
   Real* db_parts = db_hh ? db.data() : nullptr;
   parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
     const Scratch<Real> scratch(backward_scratch(cell, shape.H));
     for (int64_t i = begin; i < end; ++i)
-      run_backward(call, shares.share(i), db_parts ? db_parts + i * G : nullptr, scratch.data());
+      run_backward(call, shares.share(i), db_parts ? db_parts + i * shares.lanes / kLaneMultiple * G : nullptr,
+                   scratch.data());
   });
   if (db_hh && !accumulate) std::fill_n(db_hh, G, Real(0));
-  for (int64_t i = 0; db_hh && i < shares.count(); ++i)
+  for (int64_t i = 0; db_hh && i < parts; ++i)
     for (int64_t j = 0; j < G; ++j) db_hh[j] += db_parts[i * G + j];
   if (!dw_hh) return;
   const int64_t joined = is_gru ? 2 * H : G;  // a gru's new gate sees h through r: its gradient lies apart

@@ -149,16 +149,19 @@ HWY_NOINLINE void step_units_backward(const RecurrentBackward<Real>& call, const
     }
 }
 
-// db += du, summed over the lanes.
+// db += du, summed over each kLaneMultiple lanes.
 template <class Real>
 HWY_INLINE void add_bias_gradient(const RecurrentBackward<Real>& call, const LaneRows& share, int64_t lanes,
                                   const Real* du, Real* db) {
   const Tag<Real> d;
-  for (int64_t j = 0; j < gates_of(call.cell) * call.shape.H; ++j) {
-    auto sum = hn::Zero(d);
-    for (int64_t i = 0; i < lanes; i += kLanes<Real>) sum = hn::Add(sum, hn::LoadU(d, du + j * share.ld + i));
-    db[j] += hn::GetLane(hn::SumOfLanes(d, sum));
-  }
+  const int64_t width = gates_of(call.cell) * call.shape.H;
+  for (int64_t first = 0; first < lanes; first += kLaneMultiple, db += width)
+    for (int64_t j = 0; j < width; ++j) {
+      auto sum = hn::Zero(d);
+      for (int64_t i = first; i < std::min(lanes, first + kLaneMultiple); i += kLanes<Real>)
+        sum = hn::Add(sum, hn::LoadU(d, du + j * share.ld + i));
+      db[j] += hn::GetLane(hn::SumOfLanes(d, sum));
+    }
 }
 
 template <class Real>
@@ -204,7 +207,7 @@ void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& sha
   a.du = scratch, a.zeros = scratch + G * size;
   std::fill_n(a.zeros, H, Real(0));
   if (!call.dout.data) std::fill_n(a.dout, size, Real(0));
-  if (db) std::fill_n(db, G * H, Real(0));
+  if (db) std::fill_n(db, (share.count + kLaneMultiple - 1) / kLaneMultiple * G * H, Real(0));
   load_state(share, H, call.dlast.h, a.dh);
   load_state(share, H, call.dlast.c, a.dc);
   if (call.cell == Cell::lstm) load_state(share, H, call.first.c, a.c_first);

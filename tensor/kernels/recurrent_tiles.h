@@ -67,8 +67,8 @@ struct RecurrentBackward {
 
 constexpr int64_t backward_scratch(Cell cell, int64_t H) { return (2 * gates_of(cell) + 7) * H * kLargestShare + H; }
 
-/// All steps of one share, last to first. Unless null, db (G H) gets the sum of the gradients of W_hh h +
-/// b_hh.
+/// All steps of one share, last to first. Unless null, db (n, G H) gets the sums of the gradients of W_hh h + b_hh, a
+/// row for every kLaneMultiple lanes.
 template <class Real>
 void run_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch);
 

@@ -204,10 +204,15 @@ const std::map<std::string, Run>& ops() {
           {.weight = a.constant(1), .ignore_index = a.whole("ignore_index", -100), .reduction = a.reduction()});
     });
     m["attention"] = one([](const Call& a) {
-      AttentionOptions options{.causal = a.flag("causal"), .mask = a.x.size() > 3 ? a.x[3] : a.constant(0)};
+      AttentionOptions options{.causal = a.flag("causal"),
+                               .causal_offset = a.whole("causal_offset", 0),
+                               .mask = a.x.size() > 3 ? a.x[3] : a.constant(0)};
       if (a.has("scale")) options.scale = a.number("scale", 1);
+      if (a.has("window")) options.window = a.whole("window", 1);
+      options.softcap = a.number("softcap", 0);
       return scaled_dot_product_attention(a.x[0], a.x[1], a.x[2], options);
     });
+    m["rope"] = one([](const Call& a) { return rope(a.x[0], RopeAngles{a.c[0], a.c[1]}, a.flag("interleaved")); });
     m["recurrent"] = one([](const Call& a) {
       const Cell cell = cell_of(a.word("cell"));
       return recurrent(cell, a.x[0], a.x[1], a.x[2], a.x[3], cell == Cell::lstm ? a.x[4] : Tensor(),

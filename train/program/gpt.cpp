@@ -16,6 +16,7 @@
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
+#include <heed/train/distributed.h>
 #include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
 #include <heed/train/muon.h>
@@ -271,6 +272,8 @@ std::vector<std::string> preset_names() {
 }
 
 int train_gpt(const GptTrainFlags& flags) {
+  Distributed world;
+  const bool first = world.rank() == 0;
   if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::optional<ModelConfig> config;
@@ -284,6 +287,12 @@ int train_gpt(const GptTrainFlags& flags) {
     fail<FileError>({"gpt train"}, "the tokenizer has {} tokens, the model of '{}' {}; need no more than that",
                     corpus.vocabulary(), config ? flags.out : flags.init, run.model.vocabulary);
   check_length(corpus, run);
+  if (!config) run.training.batch *= world.size();  // the whole one: a run goes on with any number of processes
+  if (run.training.batch % world.size() != 0)
+    fail<FileError>({"gpt train"},
+                    "the interrupted run takes {} windows a step and mpirun started {} processes; need a "
+                    "number of processes that divides them",
+                    run.training.batch, world.size());
   if (is_prepared(run.training)) {
     if (config && tokens != run.training.characters)
       fail<FileError>({"gpt train"}, "'{}' has changed: it has {} ids, where the interrupted run had {}; need the same",
@@ -295,7 +304,8 @@ int train_gpt(const GptTrainFlags& flags) {
   models::Gpt gpt(params, run.model);
   if (!flags.init.empty()) load_weights(flags.init, params, run.model);
   freeze(params, gpt, run.training);
-  const RunDirectory hold(directory, flags.model_there());
+  std::optional<RunDirectory> hold;
+  if (first) hold.emplace(directory, flags.model_there());
 
   const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
@@ -308,15 +318,18 @@ int train_gpt(const GptTrainFlags& flags) {
        .clip_norm = 1,
        .evaluate_every = training.evaluate_every,
        .save_every = flags.save_every,
-       .directory = directory});
+       .directory = directory,
+       .world = &world});
   if (flags.resume) trainer.resume();
+  world.share(params, flags.shard_optimizer ? optimizer.get() : nullptr);
   int64_t trained = 0;
   for (const auto& [name, parameter] : params) trained += parameter.requires_grad() ? parameter.numel() : 0;
   const std::string share =
       trained == params.numel() ? "" : fmt::format(", {} of them trained,", format_count(static_cast<double>(trained)));
-  fmt::print(stderr, "GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
-             format_count(static_cast<double>(params.numel())), share, training.text_name,
-             format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
+  if (first)
+    fmt::print(stderr, "GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
+               format_count(static_cast<double>(params.numel())), share, training.text_name,
+               format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
 
   const std::vector<TokenBatch> windows = corpus.windows(std::max<int64_t>(1, 4096 / run.window()), run.window());
   // Nats a token as bits a byte of the text: losses over different vocabularies compare.
@@ -325,7 +338,7 @@ int train_gpt(const GptTrainFlags& flags) {
   const TrainingReport report = trainer.run(
       [&](int64_t) {
         const auto [x, y] = corpus.batch(training.batch, run.window(), rng);
-        return Step{[&gpt, x = x, y = y] { return cross_entropy(gpt(x), y); }, x.numel()};
+        return Step{[&gpt, x = world.part(x), y = world.part(y)] { return cross_entropy(gpt(x), y); }, x.numel()};
       },
       [&] {
         const double loss = validation_loss(gpt, windows);
@@ -333,6 +346,7 @@ int train_gpt(const GptTrainFlags& flags) {
       },
       [&] { save(directory, params, gpt, corpus, training); });
 
+  if (!first) return report.interrupted ? 130 : 0;
   if (report.interrupted) return say_interrupted("gpt", report, flags);
   fmt::print(stderr, "val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n",
              report.evaluation[0].second, report.evaluation[1].second, report.steps, format_duration(report.seconds),

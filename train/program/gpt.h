@@ -17,7 +17,7 @@ struct GptTrainFlags : TrainFlags {
   std::vector<std::string> freeze;
   std::optional<int64_t> vocabulary, lora, batch, context, layers, heads, channels;
   std::optional<double> dropout, lr;
-  bool keep_cr = false;
+  bool keep_cr = false, shard_optimizer = false;
 };
 
 std::vector<std::string> preset_names();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include <CLI/CLI.hpp>
 
 #include <heed/train/program/gpt.h>
+#include <heed/train/program/info.h>
 #include <heed/train/program/seq2seq.h>
 #include <heed/train/program/tokenizer.h>
 #include <heed/train/translator.h>
@@ -90,7 +92,7 @@ CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value
 template <class Flags>
 void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*train)(const Flags&), int& exit_code) {
   add_option(command, "--threads", flags->threads, "N", whole_number(1, 1024),
-             "at most so many at once (default: all cores)");
+             "at most so many at once (default: what heed info says)");
   command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))
       ->type_name("DIR");
   add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
@@ -153,7 +155,7 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--optimizer", flags->optimizer, join(kOptimizers, "|"), one_of(kOptimizers),
       "of the weights; muon takes matrices, and leaves the rest to AdamW (default: adamw)");
   run("--steps", flags->steps, "N", whole_number(0), "updates");
-  run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step");
+  run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step, of each process");
   run("--context", flags->context, "N", whole_number(1, kMost),
       "tokens that the model sees at once; with --init, that it is trained on at once");
   run("--layers", flags->layers, "N", whole_number(1, 1000), "blocks");
@@ -163,6 +165,8 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--lr", flags->lr, "X", number(0, false, INFINITY),
       "learning rate after warm-up; falls to a tenth (default: 0.001; with --init but not --lora 0.0001)");
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
+  command->add_flag("--shard-optimizer", flags->shard_optimizer,
+                    "under mpirun: each process keeps the moments of its share of the weights only");
   end_training(command, flags, train_gpt, exit_code);
 }
 
@@ -318,6 +322,15 @@ void add_seq2seq(CLI::App& app, int& exit_code) {
   add_seq2seq_translate(*seq2seq, exit_code);
 }
 
+// --- heed info -----------------------------------------------------------------------------------------------------
+
+void add_info(CLI::App& app, int& exit_code) {
+  const auto flags = std::make_shared<InfoFlags>();
+  CLI::App* command = app.add_subcommand("info", "What heed runs on here: threads, SIMD, BLAS and its speed, memory");
+  command->add_flag("--json", flags->json, "print one JSON object");
+  command->callback([flags, &exit_code] { exit_code = info(*flags); });
+}
+
 // --- errors --------------------------------------------------------------------------------------------------------
 
 /// An error's sentence without the place in our source that ends it.
@@ -348,6 +361,7 @@ int run(int argc, char** argv) {
   add_gpt(app, exit_code);
   add_seq2seq(app, exit_code);
   add_tokenizer(app, exit_code);
+  add_info(app, exit_code);
   try {
     app.parse(argc, argv);
     return exit_code;
@@ -358,7 +372,8 @@ int run(int argc, char** argv) {
   } catch (const UsageError& error) {
     return usage_error(app, error);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "heed: {}\n", sentence(error));
+    const char* const rank = std::getenv("OMPI_COMM_WORLD_RANK");  // mpirun ends the others, and says which it was
+    fmt::print(stderr, "heed{}: {}\n", rank ? fmt::format(" (rank {})", rank) : "", sentence(error));
     return 1;
   }
 }

@@ -13,6 +13,7 @@
 #include <heed/tensor/io/utf8.h>
 #include <heed/tensor/parallel.h>
 #include <heed/train/data/text.h>
+#include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/page_models.h>
@@ -148,6 +149,10 @@ std::unique_ptr<SavedTranslator> new_translator(const TranslatorTrainFlags& flag
 }  // namespace
 
 int train_translator(const TranslatorTrainFlags& flags) {
+  const Distributed world;
+  if (world.size() > 1)
+    fail<UsageError>({"seq2seq train"}, "mpirun started {} processes; need one, as only gpt train shares its work",
+                     world.size());
   if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::unique_ptr<SavedTranslator> translator;

@@ -1,0 +1,119 @@
+#include <heed/train/program/info.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+#include <nlohmann/json.hpp>
+
+#include <heed/tensor/kernels/gemm.h>
+#include <heed/tensor/kernels/simd.h>
+#include <heed/tensor/parallel.h>
+
+namespace heed::train::program {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kCoreType = "OPENBLAS_CORETYPE";
+constexpr double kMuchSlower = 1.3;  // beyond what chance and neighbours in the caches make
+
+std::string compiler() {
+#ifdef __clang__
+  return "clang++ " __clang_version__;
+#else
+  return "g++ " __VERSION__;
+#endif
+}
+
+/// A line of /proc/meminfo in GiB; 0 if there is none.
+double meminfo_gib(const std::string& name) {
+  std::ifstream file("/proc/meminfo");
+  for (std::string label, unit; file >> label;) {
+    double kib = 0;
+    if (label == name + ":" && file >> kib) return kib / (1 << 20);
+    std::getline(file, unit);
+  }
+  return 0;
+}
+
+std::string memory() {
+  std::string text =
+      fmt::format("{:.1f} GiB, of them {:.1f} free", meminfo_gib("MemTotal"), meminfo_gib("MemAvailable"));
+  if (rlimit addresses; getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY)
+    text += fmt::format("; this process may address {:.1f} (ulimit -v)", double(addresses.rlim_cur) / (1 << 30));
+  return text;
+}
+
+std::string mpi() {
+#ifdef HEED_MPI
+  return "built in (train/distributed.md)";
+#else
+  return "no (-DHEED_MPI=ON builds it)";
+#endif
+}
+
+std::string in_quotes(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+/// What `heed info --json` says where OpenBLAS chooses its kernels itself; null if that cannot be had.
+Json info_unforced() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const std::string command = fmt::format("env -u {} {} info --json", kCoreType, in_quotes(program.string()));
+  FILE* const pipe = popen(command.c_str(), "r");
+  if (!pipe) return {};
+  std::string text;
+  for (int c; (c = std::fgetc(pipe)) != EOF;) text += static_cast<char>(c);
+  pclose(pipe);
+  return Json::parse(text, nullptr, false);
+}
+
+/// What a forced choice of OpenBLAS's kernels costs, if it is much.
+std::string warning(double speed) {
+  const char* const forced = std::getenv(kCoreType);
+  if (!forced) return "";
+  const Json free = info_unforced();
+  const double possible = free.is_object() ? free.value("gflop_per_s_of_a_thread", 0.0) : 0;
+  if (possible < kMuchSlower * speed) return "";
+  return fmt::format("{}={} gives a thread {:.0f} GFLOP/s where {:.0f} are to be had without it ({}); unset it",
+                     kCoreType, forced, speed, possible, free.value("blas", ""));
+}
+
+}  // namespace
+
+int info(const InfoFlags& flags) {
+  const double speed = kernels::sgemm_gflop_per_cpu_second(), all = kernels::sgemm_gflop_per_s();
+  Json facts = {{"version", HEED_VERSION},
+                {"compiler", compiler()},
+                {"simd", kernels::simd_target()},
+                {"blas", kernels::blas_report()},
+                {"gflop_per_s_of_a_thread", speed},
+                {"gflop_per_s", all},
+                {"threads", num_threads()},
+                {"threads_why", num_threads_reason()},
+                {"memory", memory()},
+                {"mpi", mpi()}};
+  const std::string slow = warning(speed);
+  if (!slow.empty()) facts["warning"] = slow;
+  if (flags.json) {
+    fmt::print("{}\n", facts.dump());
+    return 0;
+  }
+  fmt::print("heed {}\ncompiler: {}\nSIMD: {}\nBLAS: {}\n", HEED_VERSION, compiler(), kernels::simd_target(),
+             kernels::blas_report());
+  fmt::print("sgemm: {:.0f} GFLOP/s a thread, {:.0f} on all of them now\nthreads: {} ({})\nmemory: {}\nMPI: {}\n",
+             speed, all, num_threads(), num_threads_reason(), memory(), mpi());
+  if (!slow.empty()) fmt::print(stderr, "heed: {}\n", slow);
+  return 0;
+}
+
+}  // namespace heed::train::program
