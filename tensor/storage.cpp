@@ -24,7 +24,7 @@ constexpr size_t kAlign = 64;           // a cache line, and the widest vector
 constexpr size_t kMost = SIZE_MAX / 4;  // no machine has more, and rounding up cannot overflow
 
 using Time = std::chrono::steady_clock::time_point;
-constexpr auto kWindow = std::chrono::seconds(1);
+constexpr std::chrono::steady_clock::duration kWindow = std::chrono::seconds(1), kLongestWindow = std::chrono::hours(1);
 
 class Allocator {
  public:
@@ -47,8 +47,8 @@ class Allocator {
     most_lately_ = std::max(most_lately_, live_);
     if (taken.fresh > 0) {
       ++system_calls_;
-      if (system_bytes() <= gave_back_from_) {  // too early
-        window_ *= 2;
+      if (gave_back_from_ > 0 && system_bytes() <= gave_back_from_) {  // too early
+        window_ = std::min(2 * window_, kLongestWindow);
         gave_back_from_ = 0;
       }
       bound_cache();
