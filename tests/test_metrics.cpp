@@ -16,7 +16,8 @@ constexpr double kRounding = 1e-10;  // a few operations on doubles near 100
 }  // namespace
 
 TEST_CASE("bleu and chrf: sacrebleu's numbers, and its signature", "[metrics]") {
-  for (const auto& one : tests::reference_file("metrics.json").at("cases")) {
+  const auto file = tests::reference_file("metrics.json");
+  for (const auto& one : file.at("cases")) {
     INFO(one.at("id"));
     const auto candidates = one.at("candidates").get<Sentences>();
     const auto references = one.at("references").get<References>();
