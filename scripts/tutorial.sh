@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds and runs the lessons: all of them, or one. Within 15 minutes on two cores; --quick takes a tenth of that.
+# Builds and runs the lessons: all of them, or one. Three quarters of an hour on two cores, most
+# of it lesson 14's; --quick takes two minutes.
 # Usage: scripts/tutorial.sh [NN] [--quick] [--out DIR]   (pictures go to DIR/NN_name; out/tutorial unless given)
 set -uo pipefail
 cd "$(dirname "$0")/.."
