@@ -38,6 +38,7 @@
 #include <heed/train/data/metrics.h>
 #include <heed/train/data/pairs.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
+#include <heed/train/distributed.h>
 #include <heed/train/muon.h>
 #include <heed/train/optimizer.h>
 #include <heed/train/saved_gpt.h>

@@ -36,8 +36,8 @@ constexpr int64_t kRangesPerThread = 4;
 // How long a thread spins before it sleeps: longer than the gap between two kernels of a training step, and short
 // enough that an idle program leaves the machine alone.
 constexpr auto kSpin = std::chrono::microseconds(50);
-// How long a caller watches whether the workers that it waits for run, and how long it then sleeps.
 constexpr auto kIdle = std::chrono::seconds(1);  // after that a sleeping thread looks for memory that can go back
+// How long a caller watches whether the workers that it waits for run, and how long it then sleeps.
 constexpr auto kWatch = std::chrono::microseconds(25), kSleep = std::chrono::microseconds(250);
 // Range borders fall on multiples of this when the grain does, so that two threads never write one cache line.
 constexpr int64_t kBorder = 64;

@@ -20,16 +20,12 @@
 #include <heed/tensor/parallel.h>
 #include "catch.h"
 #include "run_program.h"
+#include "scoped_threads.h"
 
 using namespace heed;
+using tests::Threads;
 
 namespace {
-
-struct Threads {  // sets the number of threads for one scope
-  int before = num_threads();
-  explicit Threads(int n) { set_num_threads(n); }
-  ~Threads() { set_num_threads(before); }
-};
 
 using RangeSet = std::set<std::pair<int64_t, int64_t>>;
 

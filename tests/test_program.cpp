@@ -1,50 +1,29 @@
-// The `heed` program from outside: what it writes, where, and with which exit code.
+// The `heed` program from outside: GPTs and tokenizers, what it writes, where, and with which exit code.
 #include <cmath>
-#include <set>
-#include <sstream>
-
-#include <unistd.h>
+#include <fstream>
+#include <string>
 
 #include <nlohmann/json.hpp>
 
 #include <heed/autograd/grad_mode.h>
+#include <heed/autograd/ops.h>
 #include <heed/models/generate.h>
-#include <heed/train/run_directory.h>
+#include <heed/tensor/io/safetensors.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 #include "catch.h"
 #include "page_data.h"
-#include "run_program.h"
+#include "workplace.h"
 
 using namespace heed;
 using tests::Finished;
-using tests::run_program;
-using tests::TemporaryDirectory;
+using tests::kKillOnceSaved;
+using tests::kModelFiles;
+using tests::kTinyGpt;
+using tests::kTinyTranslator;
+using tests::Workplace;
 
 namespace {
-
-const std::string kTinyGpt = "gpt train --text text --preset micro --steps 20 --threads 1 ";
-const std::string kTinyTranslator = "seq2seq train --pairs pairs --steps 6 --threads 1 ";
-
-/// With a text and sentence pairs to learn from.
-struct Workplace : TemporaryDirectory {
-  Workplace() {
-    std::ofstream text(*this / "text"), pairs(*this / "pairs");
-    for (int i = 0; i < 100; ++i) {
-      text << "the cat sat on the mat , and the dog sat on the log .\n";
-      pairs << "cat number " << i << "\tchat numéro " << i << "\n";
-    }
-  }
-  Finished run(const std::string& arguments, const std::string& before = "") const {
-    return run_program(path(), arguments, before);
-  }
-  std::set<std::string> files_in(const std::string& directory) const {
-    std::set<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path() / directory))
-      names.insert(entry.path().filename());
-    return names;
-  }
-};
 
 bool same_bits(const Tensor& a, const Tensor& b) { return a.to_vector<float>() == b.to_vector<float>(); }
 
@@ -58,12 +37,6 @@ int64_t rank_of(Tensor x) {
     x = x - outer(x(all, column), x(row)) / pivot;
   }
 }
-
-const std::set<std::string> kModelFiles = {"best",           "config.json",          "generation_config.json",
-                                           "metrics.jsonl",  "model.safetensors",    "times.jsonl",
-                                           "tokenizer.json", "tokenizer_config.json"};
-const std::set<std::string> kTranslatorFiles = {"best",          "config.json",       "held_out.tsv",
-                                                "metrics.jsonl", "model.safetensors", "times.jsonl"};
 
 }  // namespace
 
@@ -152,6 +125,23 @@ TEST_CASE("heed gpt train --init: begins with any family's weights, trains what 
   }
 }
 
+TEST_CASE("heed gpt: a model may have more tokens than its tokenizer names, and writes none of them", "[program]") {
+  const Workplace place;
+  const auto tokenizer = train::Chars::from_text(tests::content_of(place / "text"));
+  const models::GptConfig config{
+      .vocabulary = 50 * tokenizer.size(), .context = 32, .layers = 1, .heads = 2, .channels = 32};
+  nn::Parameters params(1);
+  const models::Gpt gpt(params, config);
+  std::filesystem::create_directory(place / "padded");
+  train::save_gpt(place / "padded", params, config, tokenizer, {});
+  CHECK(place.run("gpt sample --model padded --temperature 9 --tokens 100").exit_code == 0);
+  const Finished tuned = place.run("gpt train --init padded --text text --steps 2 --out tuned");
+  INFO(tuned.err);
+  CHECK(tuned.exit_code == 0);
+  CHECK_THAT(tuned.err, Contains("sample of step 2"));
+  CHECK(train::load_gpt(place / "tuned").gpt.config.vocabulary == config.vocabulary);
+}
+
 TEST_CASE("heed gpt train --lora: trains small matrices alone, saves them added up, and goes on after an interruption",
           "[program]") {
   const Workplace place;
@@ -172,9 +162,7 @@ TEST_CASE("heed gpt train --lora: trains small matrices alone, saves them added 
     if (layer) CHECK(rank_of((after[i].second - x).to(f64)) == 2);
   }
   CHECK(place.run("gpt sample --tokens 5 --model whole").exit_code == 0);
-  const std::string kill =
-      " & pid=$!; while [ ! -e cut/training.safetensors ]; do :; done; kill -KILL $pid; wait $pid 2>/dev/null";
-  place.run(on + "40 --save-every 1 --out cut" + kill, "set -m;");
+  place.run(on + "40 --save-every 1 --out cut" + kKillOnceSaved, "set -m;");
   const Finished resumed = place.run("gpt train --resume --threads 1 --out cut");
   INFO(resumed.err);
   REQUIRE(resumed.exit_code == 0);
@@ -195,167 +183,6 @@ TEST_CASE("heed gpt sample: continues the prompt on stdout, the same from the sa
   CHECK(place.run("gpt sample --model model --tokens 5 --temperature 0 --top-k 3 --top-p 0.5").out.size() == 6);
 }
 
-TEST_CASE("heed seq2seq: each architecture trains, reports by length, and translates", "[program]") {
-  const Workplace place;
-  for (const std::string arch : {"rnn", "attention", "transformer"}) {
-    const Finished trained = place.run(kTinyTranslator + "--arch " + arch + " --cell lstm --json --out " + arch);
-    INFO(trained.err);
-    REQUIRE(trained.exit_code == 0);
-    const auto report = nlohmann::json::parse(trained.out);
-    for (const char* key : {"parameters", "steps", "train_loss", "val_loss", "seconds", "tokens_per_s", "peak_mib",
-                            "exact_match", "bleu"})
-      CHECK(report[key].is_number());
-    REQUIRE(report["by_length"].size() == 1);
-    CHECK(report["by_length"][0]["count"] == 5);
-    CHECK(place.files_in(arch) == kTranslatorFiles);
-    CHECK(tests::content_of(place / (arch + "/held_out.tsv")).starts_with("cat number "));
-    const Finished translated = place.run("seq2seq translate --model " + arch + " --beam 3 'Cat number 7' 'cat'");
-    CHECK(translated.exit_code == 0);
-    CHECK(std::count(translated.out.begin(), translated.out.end(), '\n') == 2);
-  }
-  CHECK_THAT(place.run("seq2seq translate --model attention --align 'cat number 7'").out,
-             Contains("█") || Contains("▒") || Contains("░"));
-  CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
-}
-
-TEST_CASE("heed seq2seq train: tokens, sizes and training are as asked, and kept with the model", "[program]") {
-  const Workplace place;
-  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\ncat number 3\tle chat numéro 3\ndog\tchien\n";
-  const Finished trained = place.run(
-      "seq2seq train --pairs pairs --valid-pairs valid --arch transformer --tokens bpe --vocabulary 270 --width 24 "
-      "--layers 1 --heads 3 --dropout 0.2 --lr 0.01 --batch 16 --label-smoothing 0.1 --max-length 40 --steps 20 "
-      "--threads 1 --beam 2 --json --out model");
-  INFO(trained.err);
-  REQUIRE(trained.exit_code == 0);
-  CHECK_THAT(trained.err, Contains("left out of training, since 'valid' has their sources too: 1 of the pairs"));
-  CHECK_THAT(trained.err, Contains("learns 99 pairs") && Contains("beam of 2") && Contains("pair by pair"));
-  CHECK_THAT(trained.err, Contains("BLEU is nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0"));
-  const auto report = nlohmann::json::parse(trained.out);
-  for (const char* key : {"chrf", "exact_match_of_one", "bleu_of_one"}) CHECK(report[key].is_number());
-  CHECK(tests::content_of(place / "model/held_out.tsv") ==
-        "cat number 3\tchat numéro 3\ncat number 3\tle chat numéro 3\ndog\tchien\n");
-
-  const auto config = nlohmann::json::parse(tests::content_of(place / "model/config.json"));
-  CHECK(config["source_words"]["model"]["type"] == "BPE");
-  CHECK(config["config"]["context"] == 90);
-  CHECK(config["config"]["feedforward"] == 96);
-  const auto translator = train::load_translator(place / "model");
-  CHECK(translator->source_tokens().size() == 270);
-  const train::TranslatorTraining& training = translator->training();
-  CHECK((training.valid_pairs == "valid" && training.batch == 16 && training.lr == 0.01));
-  CHECK((training.label_smoothing == 0.1 && training.max_length == 40));
-  const Finished translated = place.run("seq2seq translate --model model --align 'Cat number zebra'");
-  CHECK(translated.exit_code == 0);
-  CHECK(translated.err.empty());  // nothing is unknown
-}
-
-TEST_CASE("heed seq2seq train: the best model by validation is kept beside the last, and opens like it", "[program]") {
-  const Workplace place;
-  const std::string train = "seq2seq train --pairs pairs --arch rnn --width 16 --threads 1 --out model --overwrite ";
-  REQUIRE(place.run(train + "--lr 0.1 --steps 40").exit_code == 0);
-  const auto weights = [&](const std::string& file) { return tests::content_of(place / file); };
-  const std::string before = weights("model/best/model.safetensors");
-  CHECK(before != weights("model/model.safetensors"));
-  CHECK(place.run("seq2seq translate --model model/best 'cat number 7'").exit_code == 0);
-  // A run anew is not measured by what stood there before.
-  REQUIRE(place.run(train + "--lr 0.1 --steps 0").exit_code == 0);
-  CHECK(weights("model/best/model.safetensors") == weights("model/model.safetensors"));
-  CHECK(weights("model/best/model.safetensors") != before);
-}
-
-TEST_CASE("heed seq2seq translate: without a sentence each line of stdin is answered, before the next one comes",
-          "[program]") {
-  const Workplace place;
-  REQUIRE(place.run("seq2seq train --pairs pairs --tokens bpe --max-length 30 --steps 6 --threads 1 --out model")
-              .exit_code == 0);
-  const std::string translate = "seq2seq translate --model model";
-  const Finished lines =
-      place.run(translate + " < lines",
-                "printf '\\357\\273\\277Cat number 7\\r\\n\\nA caf\\351\\n%0100d\\n cat number 8' 1 > lines;");
-  INFO(lines.err);
-  CHECK(lines.exit_code == 1);
-  CHECK(std::count(lines.out.begin(), lines.out.end(), '\n') == 5);
-  CHECK(lines.out.substr(lines.out.find('\n')).starts_with("\n\n\n\n"));  // nothing for three lines
-  CHECK_THAT(lines.err, Contains("heed: line 3: the sentence is not UTF-8: byte 5 (0xe9)"));
-  CHECK_THAT(lines.err, Contains("heed: line 4: word '0000") && Contains("the model takes at most 30"));
-  CHECK(lines.out.starts_with(place.run(translate + " 'cat number 7'").out));
-
-  // The second line is written once the first is answered.
-  const Finished talk =
-      place.run(translate + " > said", "{ echo cat; while [ ! -s said ]; do :; done; echo dog; } | timeout 60");
-  CHECK(talk.exit_code == 0);
-  const std::string said = tests::content_of(place / "said");
-  CHECK(std::count(said.begin(), said.end(), '\n') == 2);
-}
-
-TEST_CASE("heed seq2seq translate: a sentence longer than the model takes is split where it pauses, said aloud",
-          "[program]") {
-  const Workplace place;
-  REQUIRE(place.run(kTinyTranslator + "--max-length 4 --out model").exit_code == 0);
-  const std::string translate = "seq2seq translate --model model ";
-  const Finished whole = place.run(translate + "'cat number 7 . cat number 8'");
-  INFO(whole.err);
-  CHECK(whole.exit_code == 0);
-  CHECK_THAT(whole.err, Contains("longer than the 4 tokens that the model takes; split in 2"));
-  const Finished parts = place.run(translate + "'cat number 7 .' 'cat number 8'");
-  std::string joined = parts.out;
-  joined[joined.find('\n')] = ' ';
-  CHECK(whole.out == joined);
-  CHECK_THAT(place.run(translate + "'cat , number 7 cat number'").err, Contains("split in 2"));
-  CHECK_THAT(place.run(translate + "'cat number 7 cat number 8'").err, Contains("split in 2"));
-  CHECK(place.run(translate + "--align 'cat number 7 . cat number 8' --page page.html").exit_code == 0);
-}
-
-TEST_CASE("heed seq2seq train --max-length: longer pairs are left out, and it is said how many", "[program]") {
-  const Workplace place;
-  std::ofstream(place / "pairs", std::ios::app) << "one very long cat\tchat\na cat\tun chat qui est long\n";
-  const Finished trained = place.run(kTinyTranslator + "--max-length 3 --out model");
-  INFO(trained.err);
-  REQUIRE(trained.exit_code == 0);
-  CHECK_THAT(trained.err, Contains("since longer than 3 tokens: "));
-}
-
-TEST_CASE("heed seq2seq train: of a large file a thousand sources are held out, with all their translations",
-          "[program]") {
-  const Workplace place;
-  std::ofstream pairs(place / "pairs");
-  for (int i = 0; i < 22'000; ++i) pairs << "s" << i << "\tt" << i << "\ns" << i << "\tu" << i << "\n";
-  pairs.close();
-  const Finished trained =
-      place.run("seq2seq train --pairs pairs --tokens bpe --arch rnn --width 2 --steps 0 --out model");
-  INFO(trained.err);
-  REQUIRE(trained.exit_code == 0);
-  const std::string held_out = tests::content_of(place / "model/held_out.tsv");
-  CHECK(std::count(held_out.begin(), held_out.end(), '\n') == 2000);
-}
-
-TEST_CASE("heed seq2seq translate --page: one file with all sentences, the model at work, and one beside it",
-          "[program][page]") {
-  const Workplace place;
-  for (const std::string arch : {"rnn", "attention", "transformer"})
-    REQUIRE(place.run(kTinyTranslator + "--arch " + arch + " --out " + arch).exit_code == 0);
-  const auto page = [&](const std::string& arguments) {
-    const Finished finished = place.run("seq2seq translate " + arguments + " --page page.html");
-    INFO(finished.err);
-    REQUIRE(finished.exit_code == 0);
-    return tests::page_data(tests::content_of(place / "page.html"))["examples"];
-  };
-  const auto two = page("--model attention --beside rnn 'cat number <script>' 'cat'");
-  REQUIRE(two.size() == 2);
-  CHECK(two[0]["name"] == "cat number < script >");
-  CHECK(two[0]["unknown"] == nlohmann::json({"<", "script", ">"}));
-  REQUIRE(two[0]["lanes"].size() == 2);
-  CHECK(two[0]["lanes"][0]["weights"]["shape"] == nlohmann::json({two[0]["lanes"][0]["written"].size(), 5}));
-  CHECK(two[0]["lanes"][1]["weights"].is_null());
-  CHECK_FALSE(two[0]["lanes"][1]["written"].empty());
-  const auto alone = page("--model transformer 'cat number 7'")[0];
-  CHECK(alone["maps"].size() == 3);
-  CHECK(alone["maps"][0]["layers"].size() == 2);
-  CHECK(alone["maps"][0]["layers"][0]["shape"][0] == 4);
-  CHECK(alone["lanes"][1]["written"].empty());     // a scheme
-  CHECK(place.files_in(".").size() == 3 + 2 + 1);  // three models, their text and pairs, the page
-}
-
 TEST_CASE("heed gpt sample --page: every layer and head over the end of the text", "[program][page]") {
   const Workplace place;
   REQUIRE(place.run(kTinyGpt + "--out model").exit_code == 0);
@@ -370,132 +197,6 @@ TEST_CASE("heed gpt sample --page: every layer and head over the end of the text
   CHECK(maps["layers"].size() == 2);
   CHECK(maps["layers"][0]["shape"] == nlohmann::json({2, 32, 32}));
   CHECK_THAT(data["about"].get<std::string>(), Contains("the last 32 of 47 characters"));
-}
-
-TEST_CASE("heed seq2seq train: each cell has the parameters of its gates", "[program]") {
-  const Workplace place;
-  const auto parameters = [&](const std::string& cell) {
-    const Finished trained = place.run("seq2seq train --pairs pairs --steps 0 --threads 1 --json --arch rnn --cell " +
-                                       cell + " --out " + cell);
-    INFO(trained.err);
-    REQUIRE(trained.exit_code == 0);
-    return nlohmann::json::parse(trained.out)["parameters"].get<int64_t>();
-  };
-  // One gate, three and four, in encoder and decoder; the LSTM's cell state has a bridge of its own besides.
-  const int64_t rnn = parameters("rnn"), gru = parameters("gru"), lstm = parameters("lstm"), bridge = 128 * 128 + 128;
-  CHECK(gru > rnn);
-  CHECK(3 * (gru - rnn) == 2 * (lstm - bridge - rnn));
-}
-
-TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing had happened", "[program]") {
-  const Workplace place;
-  const auto check = [&](const std::string& train, const std::string& resume, const std::set<std::string>& files) {
-    REQUIRE(place.run(train + " --out whole").exit_code == 0);
-    const Finished cut = place.run(
-        train + " --out cut & pid=$!; while [ ! -s cut/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid",
-        "set -m;");
-    INFO(cut.err);
-    REQUIRE(cut.exit_code == 130);
-    CHECK_THAT(cut.err, Contains("saved") && Contains("--resume --out cut"));
-    CHECK(place.files_in("cut").contains("training.safetensors"));
-    const Finished resumed = place.run(resume + " --resume --threads 1 --out cut");
-    INFO(resumed.err);
-    REQUIRE(resumed.exit_code == 0);
-    CHECK(place.files_in("cut") == files);
-    CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
-    CHECK(tests::content_of(place / "cut/best/config.json") == tests::content_of(place / "whole/best/config.json"));
-    CHECK(tests::content_of(place / "cut/best/model.safetensors") ==
-          tests::content_of(place / "whole/best/model.safetensors"));
-  };
-  check("gpt train --text text --preset micro --steps 3000 --dropout 0.1 --threads 1", "gpt train", kModelFiles);
-  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
-  check("gpt train --text text --preset micro --like qwen3 --optimizer muon --steps 1500 --threads 1", "gpt train",
-        kModelFiles);
-  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
-  check("seq2seq train --pairs pairs --steps 150 --threads 1", "seq2seq train", kTranslatorFiles);
-  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
-  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\n";
-  check(
-      "seq2seq train --pairs pairs --valid-pairs valid --arch transformer --tokens bpe --vocabulary 300 --width 32 "
-      "--dropout 0.1 --label-smoothing 0.1 --lr 0.003 --batch 20 --max-length 60 --average 50 --steps 150 "
-      "--threads 1",
-      "seq2seq train", kTranslatorFiles);
-}
-
-TEST_CASE("heed: a run that is killed before it is ever evaluated goes on from where it was saved", "[program]") {
-  const Workplace place;
-  const std::string train = "gpt train --text text --preset micro --steps 400 --dropout 0.1 --threads 1";
-  REQUIRE(place.run(train + " --out whole").exit_code == 0);
-  const std::string kill =
-      " & pid=$!; while [ ! -e cut/training.safetensors ]; do :; done; kill -KILL $pid; wait $pid 2>/dev/null";
-  CHECK(place.run(train + " --save-every 1 --out cut" + kill, "set -m;").exit_code == 128 + 9);
-  const Finished refused = place.run(train + " --out cut");
-  CHECK(refused.exit_code == 1);
-  CHECK_THAT(refused.err, Contains("'cut' holds a model"));
-  const Finished resumed = place.run("gpt train --resume --threads 1 --out cut");
-  INFO(resumed.err);
-  REQUIRE(resumed.exit_code == 0);
-  CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
-}
-
-TEST_CASE("heed: a run with every rule, cut again and again by its time limit, repeats an uncut one", "[program]") {
-  const Workplace place;
-  const auto check = [&](const std::string& train, const std::string& resume) {
-    const std::string rules = " --accumulate 2 --ema 0.9 --evaluate-every 7 --patience 3 --save-every 5 --threads 1";
-    const Finished whole = place.run(train + rules + " --out whole");
-    INFO(whole.err);
-    REQUIRE(whole.exit_code == 0);
-    CHECK_THAT(whole.err, Contains("Next: heed "));
-    Finished cut = place.run(train + rules + " --out cut --time-limit 0.001 --sample-every 4");
-    int runs = 1;
-    for (; cut.exit_code == 0 && cut.err.find("The time limit of 0.001 s is over after step") != cut.err.npos; ++runs) {
-      CHECK_THAT(cut.err, Contains("--resume --out cut"));
-      cut = place.run(resume + " --resume --threads 1 --out cut --time-limit " + (runs < 3 ? "0.001" : "100"));
-    }
-    INFO(cut.err);
-    CHECK(cut.exit_code == 0);
-    CHECK(runs == 4);
-    for (const char* file : {"metrics.jsonl", "model.safetensors", "best/model.safetensors", "config.json"})
-      CHECK(tests::content_of(place / "cut" / file) == tests::content_of(place / "whole" / file));
-    for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
-  };
-  check("gpt train --text text --preset micro --steps 40 --dropout 0.1", "gpt train");
-  check("seq2seq train --pairs pairs --steps 20", "seq2seq train");
-}
-
-TEST_CASE("heed gpt train: a run ends with its curve, a sample and the next command, on stderr alone", "[program]") {
-  const Workplace place;
-  const Finished trained = place.run(kTinyGpt + "--evaluate-every 5 --out model");
-  REQUIRE(trained.exit_code == 0);
-  CHECK(trained.out.empty());
-  for (const char* part :
-       {"● training\n", "○ evaluation\n", "sample of step 20:\n", "Next: heed gpt sample --model model\n"})
-    CHECK_THAT(trained.err, Contains(part));
-  const Finished translated = place.run(kTinyTranslator + "--out translator");
-  REQUIRE(translated.exit_code == 0);
-  CHECK_THAT(translated.err,
-             Contains(" -> ") && Contains("Next: heed seq2seq translate --model translator 'cat number"));
-}
-
-TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no longer", "[program]") {
-  const Workplace place;
-  {
-    const train::RunDirectory held(place / "model", train::RunDirectory::Model::refuse);
-    for (const std::string& command : {kTinyGpt, kTinyTranslator, kTinyGpt + "--overwrite "}) {
-      const Finished second = place.run(command + "--out model");
-      CHECK(second.exit_code == 1);
-      CHECK(second.err == fmt::format("heed: train: process {} trains into 'model'; need another directory, or that "
-                                      "process ended\n",
-                                      getpid()));
-    }
-    CHECK(place.files_in("model") == std::set<std::string>{"run.lock"});
-  }
-  CHECK(place.files_in("model").empty());
-  std::ofstream(place / "model/run.lock") << "left by a process that was killed";
-  CHECK(place.run(kTinyGpt + "--out model").exit_code == 0);
-  CHECK(place.files_in("model") == kModelFiles);
-  CHECK(place.run(kTinyGpt + "--seed 9 --overwrite --out model").exit_code == 0);
-  CHECK_THAT(tests::content_of(place / "model/config.json"), Contains("\"seed\": 9"));
 }
 
 TEST_CASE("heed gpt train: line ends of Windows and a byte order mark are no characters, unless --keep-cr",
@@ -515,43 +216,6 @@ TEST_CASE("heed gpt train: line ends of Windows and a byte order mark are no cha
   CHECK(tests::content_of(place / "windows-model/model.safetensors") ==
         tests::content_of(place / "unix/model.safetensors"));
   CHECK_THAT(characters("kept"), Contains("\"\\r\"") && Contains("\xEF\xBB\xBF"));
-}
-
-TEST_CASE("heed seq2seq train --resume: other pairs, as many, are refused", "[program]") {
-  const Workplace place;
-  const std::string pairs = tests::content_of(place / "pairs");
-  const Finished cut = place.run(
-      "seq2seq train --pairs pairs --steps 1000 --save-every 1 --threads 1 --out cut & pid=$!; "
-      "while [ ! -e cut/training.safetensors ]; do :; done; kill -KILL $pid; wait $pid 2>/dev/null",
-      "set -m;");
-  REQUIRE(cut.exit_code == 128 + 9);
-  std::string other = pairs;
-  std::swap(other[0], other[2]);
-  std::ofstream(place / "pairs") << other;
-  const Finished refused = place.run("seq2seq train --resume --out cut");
-  CHECK(refused.exit_code == 1);
-  CHECK_THAT(refused.err, Contains("'pairs' has changed"));
-}
-
-TEST_CASE("heed gpt train --resume: another text is refused, and a directory that does not tell is not", "[program]") {
-  const Workplace place;
-  const std::string text = tests::content_of(place / "text");
-  const Finished cut = place.run(
-      "gpt train --text text --preset micro --steps 3000 --threads 1 --out cut & pid=$!; "
-      "while [ ! -s cut/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid",
-      "set -m;");
-  REQUIRE(cut.exit_code == 130);
-  std::string other = text;
-  std::swap(other[4], other[8]);  // as long, and of the same characters
-  std::ofstream(place / "text") << other;
-  const Finished refused = place.run("gpt train --resume --out cut");
-  CHECK(refused.exit_code == 1);
-  CHECK_THAT(refused.err, Contains("text has changed"));
-
-  auto config = nlohmann::ordered_json::parse(tests::content_of(place / "cut/config.json"));
-  config["heed"]["training"].erase("text_hash");
-  std::ofstream(place / "cut/config.json") << config.dump();
-  CHECK(place.run("gpt train --resume --threads 1 --out cut").exit_code == 0);
 }
 
 TEST_CASE("load_gpt and load_translator open what the program wrote", "[program]") {

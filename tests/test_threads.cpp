@@ -15,16 +15,12 @@
 #include <heed/train/clip.h>
 #include <heed/train/optimizer.h>
 #include "catch.h"
+#include "scoped_threads.h"
 
 using namespace heed;
+using tests::Threads;
 
 namespace {
-
-struct Threads {  // sets the number of threads for one scope
-  int before = num_threads();
-  explicit Threads(int n) { set_num_threads(n); }
-  ~Threads() { set_num_threads(before); }
-};
 
 /// Some steps; the losses, and every weight after them.
 std::vector<float> train(nn::Parameters& params, const std::function<Tensor()>& loss, int steps) {

@@ -376,7 +376,9 @@ TEST_CASE("ema: the average follows its formula, is what is evaluated and saved,
   {
     Task without;
     without.directory = directory.path();
+    const auto before = without.values();
     CHECK_THROWS_WITH(without.run(true), Contains("has an average of the weights, and ema is 0"));
+    CHECK(without.values() == before);
   }
   resumed.go(directory.path(), true, -1);
   CHECK(resumed.averages.back() == through.averages.back());

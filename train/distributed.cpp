@@ -11,6 +11,7 @@
 #include <heed/autograd/ops.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/train/clip.h>
+#include <heed/train/data/text.h>
 
 #include <mpi.h>
 
@@ -20,7 +21,6 @@ namespace {
 
 // Long enough for the network's full speed, short enough that the first are gone while most of backward is to come.
 constexpr int64_t kBucketBytes = int64_t{2} << 20;
-constexpr uint64_t kHashStart = 0xcbf29ce484222325, kHashPrime = 0x100000001b3;  // FNV-1a
 
 MPI_Datatype mpi_type(DType dtype) { return dtype == f32 ? MPI_FLOAT : MPI_DOUBLE; }
 
@@ -250,12 +250,10 @@ bool Distributed::any(bool mine) const {
 
 bool Distributed::agree(const nn::Parameters& params) const {
   if (!exchange_) return true;
-  uint64_t hash = kHashStart;
-  for (const auto& [name, p] : params) {
-    const auto* data = static_cast<const unsigned char*>(Exchange::bytes(p));
-    for (size_t i = 0; i < static_cast<size_t>(p.numel()) * size_of(p.dtype()); ++i)
-      hash = (hash ^ data[i]) * kHashPrime;
-  }
+  uint64_t hash = kNothingHashed;
+  for (const auto& [name, p] : params)
+    hash = fnv1a({static_cast<const char*>(Exchange::bytes(p)), static_cast<size_t>(p.numel()) * size_of(p.dtype())},
+                 hash);
   uint64_t least_and_most[] = {hash, ~hash};  // the least of ~hash is the most of hash
   MPI_Allreduce(MPI_IN_PLACE, least_and_most, 2, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
   return least_and_most[0] == ~least_and_most[1];

@@ -46,7 +46,7 @@ RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : p
   }
   const bool found = std::filesystem::exists(path_ / kConfigFile) || std::filesystem::exists(path_ / kWeightsFile);
   if (model != Model::refuse || !found) {
-    for (const std::filesystem::path& folder : {path_, path_ / "best"}) remove_abandoned(folder);
+    for (const std::filesystem::path& folder : {path_, path_ / kBestDirectory}) remove_abandoned(folder);
     return;
   }
   std::filesystem::remove(file);

@@ -7,6 +7,8 @@
 
 namespace heed::train {
 
+constexpr const char* kBestDirectory = "best";  ///< within a run's: the model with the lowest evaluation
+
 /// While it lives, no other process can hold the directory. The hold is the system's: it ends with the process, however
 /// that ends.
 class RunDirectory {

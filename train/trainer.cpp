@@ -16,6 +16,7 @@
 #include <heed/train/clip.h>
 #include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>
+#include <heed/train/run_directory.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
 #include <heed/train/tensorboard.h>
@@ -30,7 +31,6 @@ constexpr int64_t kAveraged = 100;  // steps whose mean loss is the training los
 constexpr const char* kStateFile = "training.safetensors";
 constexpr const char* kMetricsFile = "metrics.jsonl";
 constexpr const char* kTimesFile = "times.jsonl";
-constexpr const char* kBest = "best";
 constexpr const char* kLosses = "losses";    // in the state: of the last steps
 constexpr const char* kNumbers = "numbers";  // in the state: best, best_step, evaluations since, seconds, tokens
 constexpr const char* kEma = "ema.";         // in the state: before the names of the averages
@@ -150,8 +150,8 @@ struct Trainer::Session {
       now.best_step = now.step;
       t.worse_ = 0;
       if (t.is_first() && !options.directory.empty() && work.save) {
-        std::filesystem::create_directories(options.directory / kBest);
-        write_model(options.directory / kBest);
+        std::filesystem::create_directories(options.directory / kBestDirectory);
+        write_model(options.directory / kBestDirectory);
       }
     }
     if (work.on_evaluate) work.on_evaluate(now);
@@ -179,7 +179,7 @@ struct Trainer::Session {
     const Timed timed(saving);
     const auto write = [&] {
       if (now.best_step == 0 && !options.directory.empty())
-        std::filesystem::remove_all(options.directory / kBest);  // of a run that was overwritten
+        std::filesystem::remove_all(options.directory / kBestDirectory);  // of a run that was overwritten
       write_model(options.directory);
       t.save_state();
     };
@@ -340,27 +340,28 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
 }
 
 void Trainer::resume() {
-  const TrainingState state =
-      load_training(options_.directory / kStateFile, params_, optimizers_, params_.rng(), where_);
-  NamedTensors averages;
-  for (const auto& [name, x] : state.own) {
-    if (name == kLosses) losses_ = x.to_vector<double>();
-    else if (name.starts_with(kEma)) averages.emplace_back(name.substr(std::string_view(kEma).size()), x);
-    else if (name == kNumbers && x.numel() == 5) {
-      const std::vector<double> numbers = x.to_vector<double>();
-      now_.best = numbers[0];
-      now_.best_step = static_cast<int64_t>(numbers[1]);
-      worse_ = static_cast<int64_t>(numbers[2]);
-      now_.seconds = numbers[3];
-      now_.tokens = numbers[4];
+  const auto file = options_.directory / kStateFile;
+  const auto take = [&](const NamedTensors& own) {
+    NamedTensors averages;
+    for (const auto& [name, x] : own)
+      if (name.starts_with(kEma)) averages.emplace_back(name.substr(std::string_view(kEma).size()), x);
+    if (ema_.has_value() == averages.empty())
+      fail<FileError>({"Trainer", where_}, "'{}' has {}; need the ema that the interrupted run had", file.string(),
+                      averages.empty() ? "no average of the weights" : "an average of the weights, and ema is 0");
+    if (ema_) ema_->load_state(averages, where_);
+    for (const auto& [name, x] : own) {
+      if (name == kLosses) losses_ = x.to_vector<double>();
+      else if (name == kNumbers && x.numel() == 5) {
+        const std::vector<double> numbers = x.to_vector<double>();
+        now_.best = numbers[0];
+        now_.best_step = static_cast<int64_t>(numbers[1]);
+        worse_ = static_cast<int64_t>(numbers[2]);
+        now_.seconds = numbers[3];
+        now_.tokens = numbers[4];
+      }
     }
-  }
-  if (ema_.has_value() == averages.empty())
-    fail<FileError>({"Trainer", where_}, "'{}' has {}; need the ema that the interrupted run had",
-                    (options_.directory / kStateFile).string(),
-                    averages.empty() ? "no average of the weights" : "an average of the weights, and ema is 0");
-  if (ema_) ema_->load_state(averages, where_);
-  now_.step = state.step;
+  };
+  now_.step = load_training(file, params_, optimizers_, params_.rng(), take, where_);
   now_.mean_loss = mean_loss(kAveraged);
 }
 

@@ -33,8 +33,8 @@ void save_training(const std::filesystem::path& path, const nn::Parameters& para
   save_safetensors(path, tensors, {{kKind, kTrainingState}}, loc);
 }
 
-TrainingState load_training(const std::filesystem::path& path, const nn::Parameters& params,
-                            const Optimizers& optimizers, Rng& rng, Loc loc) {
+int64_t load_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,
+                      Rng& rng, const std::function<void(const NamedTensors&)>& take, Loc loc) {
   const Op op{"load_training", loc};
   const auto file = std::make_shared<const SafetensorsFile>(path, loc);
   const auto kind = file->metadata().find(kKind);
@@ -67,10 +67,11 @@ TrainingState load_training(const std::filesystem::path& path, const nn::Paramet
   const std::vector<nn::Slot> slots = nn::slots_of(params);
   nn::check_parameters(slots, model, loc);
   for (size_t i = 0; i < optimizers.size(); ++i) optimizers[i].get().check_state(moments[i], loc);
+  take(own);
   for (size_t i = 0; i < optimizers.size(); ++i) optimizers[i].get().load_state(moments[i], loc);
   nn::load_parameters(slots, model, loc);
   rng = saved_rng;
-  return {.step = step.item<int64_t>(), .own = std::move(own)};
+  return step.item<int64_t>();
 }
 
 }  // namespace heed::train

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 
 #include <heed/nn/scope.h>
 #include <heed/train/optimizer.h>
@@ -22,9 +23,11 @@ struct TrainingState {
 /// run resumed from it goes on with the same bits. Throws FileError.
 void save_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,
                    const Rng& rng, const TrainingState& state, Loc loc = Loc::current());
-/// Puts all of that back. Throws FileError if the file is not such a state or holds another model, ValueError or
-/// ShapeError if it holds other optimisers; then nothing has changed.
-TrainingState load_training(const std::filesystem::path& path, const nn::Parameters& params,
-                            const Optimizers& optimizers, Rng& rng, Loc loc = Loc::current());
+/// Puts all of that back; the loop's own state goes to take(), which may throw. Returns the updates done. Throws
+/// FileError if the file is not such a state or holds another model, ValueError or ShapeError if it holds other
+/// optimisers, and what take() does; then nothing has changed.
+int64_t load_training(
+    const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers, Rng& rng,
+    const std::function<void(const NamedTensors& own)>& take = [](const NamedTensors&) {}, Loc loc = Loc::current());
 
 }  // namespace heed::train

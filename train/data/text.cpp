@@ -77,10 +77,9 @@ std::string unix_text(std::string text) {
   return text;
 }
 
-uint64_t fnv1a(std::string_view text) {
-  uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return hash;
+uint64_t fnv1a(std::string_view text, uint64_t before) {
+  for (const char c : text) before = (before ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return before;
 }
 
 }  // namespace heed::train

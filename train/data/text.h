@@ -22,7 +22,8 @@ void check_text(std::string_view text, const std::filesystem::path& path, size_t
 /// The text without a byte order mark at its start, and with "\n" for each "\r\n".
 std::string unix_text(std::string text);
 
-/// FNV-1a of 64 bits: tells texts apart, the same on every machine.
-uint64_t fnv1a(std::string_view text);
+/// FNV-1a of 64 bits: tells texts apart, the same on every machine. `before` is that of what stands before the text.
+constexpr uint64_t kNothingHashed = 0xcbf29ce484222325;
+uint64_t fnv1a(std::string_view text, uint64_t before = kNothingHashed);
 
 }  // namespace heed::train

@@ -241,7 +241,7 @@ std::string sample_text(const models::Gpt& gpt, const Tokenizer& tokenizer, uint
   const std::vector<int64_t> ids = prompt_ids(tokenizer, "");
   Rng rng(seed);
   const Tensor text = models::sample(gpt, from_vector(ids, {1, static_cast<int64_t>(ids.size())}),
-                                     {.tokens = kShownTokens, .temperature = 0.8}, rng);
+                                     {.tokens = kShownTokens, .temperature = 0.8, .vocabulary = tokenizer.size()}, rng);
   const std::vector<int64_t> all = text[0].to_vector<int64_t>();
   return tokenizer.decode(std::span(all).subspan(ids.size()));
 }

@@ -1,0 +1,168 @@
+// Trainings of the program that are interrupted, killed, resumed, or meet another one.
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include <heed/train/run_directory.h>
+#include "catch.h"
+#include "workplace.h"
+
+using namespace heed;
+using tests::Finished;
+using tests::kKillOnceSaved;
+using tests::kModelFiles;
+using tests::kTinyGpt;
+using tests::kTinyTranslator;
+using tests::kTranslatorFiles;
+using tests::Workplace;
+
+TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing had happened", "[program]") {
+  const Workplace place;
+  const auto check = [&](const std::string& train, const std::string& resume, const std::set<std::string>& files) {
+    REQUIRE(place.run(train + " --out whole").exit_code == 0);
+    const Finished cut = place.run(
+        train + " --out cut & pid=$!; while [ ! -s cut/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid",
+        "set -m;");
+    INFO(cut.err);
+    REQUIRE(cut.exit_code == 130);
+    CHECK_THAT(cut.err, Contains("saved") && Contains("--resume --out cut"));
+    CHECK(place.files_in("cut").contains("training.safetensors"));
+    const Finished resumed = place.run(resume + " --resume --threads 1 --out cut");
+    INFO(resumed.err);
+    REQUIRE(resumed.exit_code == 0);
+    CHECK(place.files_in("cut") == files);
+    CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
+    CHECK(tests::content_of(place / "cut/best/config.json") == tests::content_of(place / "whole/best/config.json"));
+    CHECK(tests::content_of(place / "cut/best/model.safetensors") ==
+          tests::content_of(place / "whole/best/model.safetensors"));
+  };
+  check("gpt train --text text --preset micro --steps 3000 --dropout 0.1 --threads 1", "gpt train", kModelFiles);
+  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
+  check("gpt train --text text --preset micro --like qwen3 --optimizer muon --steps 1500 --threads 1", "gpt train",
+        kModelFiles);
+  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
+  check("seq2seq train --pairs pairs --steps 150 --threads 1", "seq2seq train", kTranslatorFiles);
+  for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
+  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\n";
+  check(
+      "seq2seq train --pairs pairs --valid-pairs valid --arch transformer --tokens bpe --vocabulary 300 --width 32 "
+      "--dropout 0.1 --label-smoothing 0.1 --lr 0.003 --batch 20 --max-length 60 --average 50 --steps 150 "
+      "--threads 1",
+      "seq2seq train", kTranslatorFiles);
+}
+
+TEST_CASE("heed: a run that is killed before it is ever evaluated goes on from where it was saved", "[program]") {
+  const Workplace place;
+  const std::string train = "gpt train --text text --preset micro --steps 400 --dropout 0.1 --threads 1";
+  REQUIRE(place.run(train + " --out whole").exit_code == 0);
+  CHECK(place.run(train + " --save-every 1 --out cut" + kKillOnceSaved, "set -m;").exit_code == 128 + 9);
+  const Finished refused = place.run(train + " --out cut");
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("'cut' holds a model"));
+  const Finished resumed = place.run("gpt train --resume --threads 1 --out cut");
+  INFO(resumed.err);
+  REQUIRE(resumed.exit_code == 0);
+  CHECK(tests::content_of(place / "cut/model.safetensors") == tests::content_of(place / "whole/model.safetensors"));
+}
+
+TEST_CASE("heed: a run with every rule, cut again and again by its time limit, repeats an uncut one", "[program]") {
+  const Workplace place;
+  const auto check = [&](const std::string& train, const std::string& resume) {
+    const std::string rules = " --accumulate 2 --ema 0.9 --evaluate-every 7 --patience 3 --save-every 5 --threads 1";
+    const Finished whole = place.run(train + rules + " --out whole");
+    INFO(whole.err);
+    REQUIRE(whole.exit_code == 0);
+    CHECK_THAT(whole.err, Contains("Next: heed "));
+    Finished cut = place.run(train + rules + " --out cut --time-limit 0.001 --sample-every 4");
+    int runs = 1;
+    for (; cut.exit_code == 0 && cut.err.find("The time limit of 0.001 s is over after step") != cut.err.npos; ++runs) {
+      CHECK_THAT(cut.err, Contains("--resume --out cut"));
+      cut = place.run(resume + " --resume --threads 1 --out cut --time-limit " + (runs < 3 ? "0.001" : "100"));
+    }
+    INFO(cut.err);
+    CHECK(cut.exit_code == 0);
+    CHECK(runs == 4);
+    for (const char* file : {"metrics.jsonl", "model.safetensors", "best/model.safetensors", "config.json"})
+      CHECK(tests::content_of(place / "cut" / file) == tests::content_of(place / "whole" / file));
+    for (const char* directory : {"cut", "whole"}) std::filesystem::remove_all(place / directory);
+  };
+  check("gpt train --text text --preset micro --steps 40 --dropout 0.1", "gpt train");
+  check("seq2seq train --pairs pairs --steps 20", "seq2seq train");
+}
+
+TEST_CASE("heed gpt train: a run ends with its curve, a sample and the next command, on stderr alone", "[program]") {
+  const Workplace place;
+  const Finished trained = place.run(kTinyGpt + "--evaluate-every 5 --out model");
+  REQUIRE(trained.exit_code == 0);
+  CHECK(trained.out.empty());
+  for (const char* part :
+       {"● training\n", "○ evaluation\n", "sample of step 20:\n", "Next: heed gpt sample --model model\n"})
+    CHECK_THAT(trained.err, Contains(part));
+  const Finished translated = place.run(kTinyTranslator + "--out translator");
+  REQUIRE(translated.exit_code == 0);
+  CHECK_THAT(translated.err,
+             Contains(" -> ") && Contains("Next: heed seq2seq translate --model translator 'cat number"));
+}
+
+TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no longer", "[program]") {
+  const Workplace place;
+  {
+    const train::RunDirectory held(place / "model", train::RunDirectory::Model::refuse);
+    for (const std::string& command : {kTinyGpt, kTinyTranslator, kTinyGpt + "--overwrite "}) {
+      const Finished second = place.run(command + "--out model");
+      CHECK(second.exit_code == 1);
+      CHECK(second.err == fmt::format("heed: train: process {} trains into 'model'; need another directory, or that "
+                                      "process ended\n",
+                                      getpid()));
+    }
+    CHECK(place.files_in("model") == std::set<std::string>{"run.lock"});
+  }
+  CHECK(place.files_in("model").empty());
+  std::ofstream(place / "model/run.lock") << "left by a process that was killed";
+  CHECK(place.run(kTinyGpt + "--out model").exit_code == 0);
+  CHECK(place.files_in("model") == kModelFiles);
+  CHECK(place.run(kTinyGpt + "--seed 9 --overwrite --out model").exit_code == 0);
+  CHECK_THAT(tests::content_of(place / "model/config.json"), Contains("\"seed\": 9"));
+}
+
+TEST_CASE("heed seq2seq train --resume: other pairs, as many, are refused", "[program]") {
+  const Workplace place;
+  const std::string pairs = tests::content_of(place / "pairs");
+  const Finished cut = place.run(
+      "seq2seq train --pairs pairs --steps 1000 --save-every 1 --threads 1 --out cut & pid=$!; "
+      "while [ ! -e cut/training.safetensors ]; do :; done; kill -KILL $pid; wait $pid 2>/dev/null",
+      "set -m;");
+  REQUIRE(cut.exit_code == 128 + 9);
+  std::string other = pairs;
+  std::swap(other[0], other[2]);
+  std::ofstream(place / "pairs") << other;
+  const Finished refused = place.run("seq2seq train --resume --out cut");
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("'pairs' has changed"));
+}
+
+TEST_CASE("heed gpt train --resume: another text is refused, and a directory that does not tell is not", "[program]") {
+  const Workplace place;
+  const std::string text = tests::content_of(place / "text");
+  const Finished cut = place.run(
+      "gpt train --text text --preset micro --steps 3000 --threads 1 --out cut & pid=$!; "
+      "while [ ! -s cut/metrics.jsonl ]; do sleep 0.01; done; kill -INT $pid; wait $pid",
+      "set -m;");
+  REQUIRE(cut.exit_code == 130);
+  std::string other = text;
+  std::swap(other[4], other[8]);  // as long, and of the same characters
+  std::ofstream(place / "text") << other;
+  const Finished refused = place.run("gpt train --resume --out cut");
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err, Contains("text has changed"));
+
+  auto config = nlohmann::ordered_json::parse(tests::content_of(place / "cut/config.json"));
+  config["heed"]["training"].erase("text_hash");
+  std::ofstream(place / "cut/config.json") << config.dump();
+  CHECK(place.run("gpt train --resume --threads 1 --out cut").exit_code == 0);
+}
