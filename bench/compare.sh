@@ -22,7 +22,7 @@ if [ $libtorch = 1 ] && [[ " ${rows[*]} " =~ \ (none|additive)\  ]]; then
   echo "compare.sh: --libtorch has the rows micro cpu baby long gpt2, not ${BASH_REMATCH[1]}" >&2; exit 2
 fi
 
-scripts/deps.sh python3-torch libbenchmark-dev
+scripts/deps.sh python3 python3-torch libbenchmark-dev
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
 ninja -C $build bench_step > "$build/compare.log" || { cat "$build/compare.log" >&2; echo "compare.sh: bench_step does not build" >&2; exit 1; }
 if [ $libtorch = 1 ]; then

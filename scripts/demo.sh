@@ -7,10 +7,8 @@ out=${1:-out/demo}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
-scripts/deps.sh
 say "Building"
-cmake --preset release > /dev/null
-cmake --build --preset release --target heed_program -- --quiet
+scripts/build.sh heed_program
 heed=build/heed
 
 say "1. A GPT learns English, a character at a time"

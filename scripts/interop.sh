@@ -10,7 +10,7 @@ build=build
 [ "$preset" = release ] || build=build-$preset
 python=$(scripts/python.sh) || { echo "0 passed, 0 failed, 1 skipped"; exit 0; }
 
-cmake --preset "$preset" >/dev/null && cmake --build --preset "$preset" --target trained probe scores heed_program -- --quiet || exit 1
+scripts/build.sh --preset "$preset" trained probe scores heed_program || exit 1
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT

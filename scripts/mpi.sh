@@ -3,7 +3,7 @@
 # build-mpi, and shows it all on this machine. The last line is "N passed, N failed, N skipped".
 set -uo pipefail
 cd "$(dirname "$0")/.."
-scripts/deps.sh libopenmpi-dev openmpi-bin || exit 1
+scripts/deps.sh libopenmpi-dev openmpi-bin python3 || exit 1
 configure=(-S . -B build-mpi -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_MPI=ON -DHEED_TUTORIAL=OFF)
 command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cmake "${configure[@]}" >/dev/null && cmake --build build-mpi --target heed_program world -- --quiet ||

@@ -51,6 +51,7 @@ if [ $check_only = 1 ]; then
   echo "1 passed, 0 failed, 0 skipped"
   exit 0
 fi
+scripts/deps.sh --tests || exit 1
 
 takes() {  # takes FAMILY FILE: whether the arguments ask for it
   [ ${#chosen[@]} = 0 ] && return

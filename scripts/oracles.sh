@@ -7,12 +7,9 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 seed=${1:-$(date +%Y%m%d)} count=${2:-5000}
 
-scripts/deps.sh || exit 1
 python=$(scripts/python.sh) || { echo "0 passed, 0 failed, 3 skipped"; exit 0; }
 
-configure=(--preset release)
-command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-cmake "${configure[@]}" >/dev/null && cmake --build --preset release --target heed_oracle -- --quiet || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+scripts/build.sh heed_oracle || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
 passed=0 failed=0 skipped=0
 for oracle in "opinfo" "onnx" "fuzz $seed $count"; do

@@ -6,6 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 venv=${HEED_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/heed/venv}
 wanted=tests/oracle/requirements.txt
+scripts/deps.sh python3-venv || exit 1
 
 if ! cmp -s $wanted "$venv/installed"; then
   if ! { [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"; } >&2 ||

@@ -7,6 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 kills=${1:-20}
+[ $# -ge 2 ] || scripts/build.sh heed_program || exit 1
 heed=$(realpath "${2:-build/heed}")
 RANDOM=${3:-$$}
 echo "seed ${3:-$$}"

@@ -6,9 +6,7 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 scripts/deps.sh --tests || exit 1
 
-configure=(--preset "$preset")
-command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-cmake "${configure[@]}" >/dev/null && cmake --build --preset "$preset" -- --quiet || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+scripts/build.sh --preset "$preset" || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -2,10 +2,11 @@
 # Trains every architecture on a file of sentence pairs, with words and with pieces of words, and prints a table of how they
 # translate what is held out, with a beam of 4. A run that is there already is not repeated, and one that was interrupted
 # goes on. An hour or two.
-# Usage: scripts/translators.sh PAIRS [OUT]   (out/translators unless given)
+# Usage: scripts/translators.sh PAIRS [OUT]   (out/translators unless given; HEED is the program, unless build/heed)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 pairs=${1:?usage: scripts/translators.sh PAIRS [OUT]} out=${2:-out/translators} heed=${HEED:-build/heed}
+[ -n "${HEED:-}" ] || scripts/build.sh heed_program
 mkdir -p "$out"
 
 learn() {  # ARCH TOKENS OPTIONS...

@@ -26,10 +26,7 @@ if [ ${#lessons[@]} = 0 ]; then
   exit 2
 fi
 
-scripts/deps.sh || exit 1
-configure=(--preset release)
-command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-cmake "${configure[@]}" >/dev/null && cmake --build --preset release --target "${lessons[@]/#/lesson_}" -- --quiet || exit 1
+scripts/build.sh "${lessons[@]/#/lesson_}" || exit 1
 
 failed=0 summary=()
 for name in "${lessons[@]}"; do
