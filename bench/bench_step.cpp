@@ -23,6 +23,14 @@ double milliseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
+/// Of all threads of this process so far.
+double cpu_milliseconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto ms = [](const timeval& t) { return double(t.tv_sec) * 1e3 + double(t.tv_usec) * 1e-3; };
+  return ms(usage.ru_utime) + ms(usage.ru_stime);
+}
+
 int64_t peak_mib() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -142,7 +150,7 @@ Workload workload(const std::string& model, const std::string& config, const Siz
 
 int main(int argc, char** argv) {
   CLI::App app("Times training steps; the last line of --json is one object.");
-  std::string model = "gpt", config = "cpu";
+  std::string model = "gpt", config = "cpu", precision_name = "f32";
   int threads = num_threads(), steps = 30;
   bool json = false;
   Sizes sizes;
@@ -153,22 +161,27 @@ int main(int argc, char** argv) {
   app.add_option("--layers", sizes.layers, "likewise")->check(CLI::PositiveNumber);
   app.add_option("--channels", sizes.channels, "likewise")->check(CLI::PositiveNumber);
   app.add_option("--threads", threads, "threads")->check(CLI::PositiveNumber);
+  app.add_option("--precision", precision_name, "what products read: f32, bf16, or auto, bf16 where there is any");
   app.add_option("--steps", steps, "timed steps, after 3 that warm up")->check(CLI::PositiveNumber);
   app.add_flag("--json", json, "print one JSON object on stdout; the profile goes to stderr");
   try {
     app.parse(argc, argv);
     set_num_threads(threads);
+    const Precision precision(products_named(precision_name));
+    const bool bf16 = products() == Products::bf16;
     Rng rng(1);
     nn::Parameters params(rng);
     Workload work = workload(model, config, sizes, params, rng);
     for (int i = 0; i < 3; ++i) step(work, params);
     const int64_t system_calls = memory_stats().system_calls;
     std::vector<double> ms;
+    const double cpu_start = cpu_milliseconds();
     for (int i = 0; i < steps; ++i) {
       const auto start = Clock::now();
       step(work, params);
       ms.push_back(milliseconds_since(start));
     }
+    const double cpu_ms = (cpu_milliseconds() - cpu_start) / steps;
     const int64_t asked = memory_stats().system_calls - system_calls, peak = peak_mib();
     std::sort(ms.begin(), ms.end());
     const double median = ms.size() % 2 ? ms[ms.size() / 2] : (ms[ms.size() / 2 - 1] + ms[ms.size() / 2]) / 2;
@@ -177,17 +190,20 @@ int main(int argc, char** argv) {
     step(work, params, &profile);
     fmt::print(stderr, "{}\n", profile.table());
 
-    const double sgemm = kernels::sgemm_gflop_per_s();
-    const double ideal = work.flops / (sgemm * 1e6);
+    const double sgemm = kernels::sgemm_gflop_per_s(), peak_speed = bf16 ? kernels::bf16_gflop_per_s() : sgemm;
+    const double ideal = work.flops / (peak_speed * 1e6);
     const nlohmann::ordered_json result = {{"model", model},
                                            {"config", config},
+                                           {"precision", bf16 ? "bf16" : "f32"},
                                            {"threads", threads},
                                            {"median_ms", median},
                                            {"min_ms", ms[0]},
+                                           {"cpu_ms", cpu_ms},
                                            {"tokens_per_s", double(work.tokens) / median * 1e3},
                                            {"peak_mib", peak},
                                            {"gflop_per_step", work.flops * 1e-9},
                                            {"sgemm_gflop_per_s", sgemm},
+                                           {"gemm_gflop_per_s", peak_speed},
                                            {"efficiency", ideal / median},
                                            {"memory_requests_after_step_3", asked}};
     if (json) fmt::print("{}\n", result.dump());

@@ -7,7 +7,7 @@ import argparse
 
 import torch
 import torch.nn.functional as F
-from step_torch import time_steps
+from step_torch import parsed, time_steps
 from torch import nn
 
 SIZES = {  # B, T, layers, heads, C, V
@@ -60,16 +60,12 @@ class Model(nn.Module):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--config", choices=SIZES, default="cpu")
-    options.add_argument("--threads", type=int, default=2)
-    options.add_argument("--steps", type=int, default=30)
-    given = options.parse_args()
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(1)
+    given = parsed(options, steps=30)
     B, T, *sizes, V = SIZES[given.config]
     model = Model(T, *sizes, V)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.1)
     ids, targets = torch.randint(V, (B, T)), torch.randint(V, (B, T))
-    time_steps(model, optimizer, lambda: F.cross_entropy(model(ids).flatten(0, 1), targets.flatten()), given.steps,
+    time_steps(given, model, optimizer, lambda m: F.cross_entropy(m(ids).flatten(0, 1), targets.flatten()),
                config=given.config)
 
 

@@ -8,7 +8,7 @@ import argparse
 
 import torch
 import torch.nn.functional as F
-from step_torch import time_steps
+from step_torch import parsed, time_steps
 from torch import nn
 
 B, S, T = 64, 20, 20        # sentences, words of the source, words of the target
@@ -46,16 +46,12 @@ class Translator(nn.Module):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--attention", choices=["none", "additive"], default="additive")
-    options.add_argument("--threads", type=int, default=2)
-    options.add_argument("--steps", type=int, default=15)
-    given = options.parse_args()
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(1)
+    given = parsed(options, steps=15)
     model = Translator(given.attention == "additive")
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     source, target = torch.randint(V, (B, S)), torch.randint(V, (B, T))
-    time_steps(model, optimizer, lambda: F.cross_entropy(model(source, target).flatten(0, 1), target.flatten()),
-               given.steps, attention=given.attention)
+    time_steps(given, model, optimizer, lambda m: F.cross_entropy(m(source, target).flatten(0, 1), target.flatten()),
+               attention=given.attention)
 
 
 if __name__ == "__main__":
