@@ -10,5 +10,6 @@ expect() {  # expect FILE TEXT
   failed=1
 }
 expect CHANGELOG.md "## [$version] - "
+expect cmake/packages/vcpkg/vcpkg.json "\"version\": \"$version\""
 [ $failed = 0 ] || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 echo "1 passed, 0 failed, 0 skipped"
