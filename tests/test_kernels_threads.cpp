@@ -119,6 +119,12 @@ TEST_CASE("reductions of large tensors: every element counts once, over any axes
   });
 }
 
+TEST_CASE("argmax and argmin: the first NaN wins, as the largest and the smallest", "[tensor]") {
+  const Tensor x = tensor({{1.0, NAN, 5.0, NAN, 0.0}, {1.0, 5.0, 0.0, 5.0, 0.0}});
+  CHECK(x.argmax(1).to_vector<int64_t>() == std::vector<int64_t>{1, 1});
+  CHECK(x.argmin(1).to_vector<int64_t>() == std::vector<int64_t>{1, 2});
+}
+
 TEST_CASE("cumsum: a long f32 row is added up in f64", "[kernels]") {
   const Tensor sums = cumsum(full({100000}, 0.1), 0);
   CHECK(sums.at<float>({99999}) == Approx(100000 * double(0.1f)).epsilon(1e-7));

@@ -345,6 +345,17 @@ TEST_CASE("optimizers: a parameter without a gradient stays, and its steps do no
   CHECK(net.w0.at<double>({0, 0}) == Approx(-1.2109).epsilon(1e-7));
 }
 
+TEST_CASE("optimizers: a step between forward and backward is noticed where the graph needs what it wrote",
+          "[optimizer]") {
+  nn::Parameters params(1);
+  const Tensor w = nn::Scope(params).param("w", {2}, constant_values({1, 2}));
+  SGD optimizer(params, {.lr = 0.1});
+  const Tensor loss = (w * w).sum();
+  w.set_grad(ones({2}));
+  optimizer.step();
+  CHECK_THROWS_WITH(loss.backward(), Contains("was written after the op was recorded"));
+}
+
 TEST_CASE("optimizers: options that make no sense are refused", "[optimizer]") {
   const One one;
   Rng rng(0);
