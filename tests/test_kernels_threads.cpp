@@ -51,9 +51,9 @@ TEMPLATE_TEST_CASE("elementwise kernels: long arrays get the bits that short pie
       CHECK(y == expected);
     }
     for (const Unary f : {Unary::gelu, Unary::gelu_tanh}) {
-      kernels::gelu_backward(f, g.data(), x.data(), y.data(), kLong);
+      kernels::unary_backward(f, g.data(), x.data(), y.data(), kLong);
       in_pieces(kLong, [&](int64_t i, int64_t n) {
-        kernels::gelu_backward(f, g.data() + i, x.data() + i, expected.data() + i, n);
+        kernels::unary_backward(f, g.data() + i, x.data() + i, expected.data() + i, n);
       });
       CHECK(y == expected);
     }
