@@ -7,6 +7,7 @@ using train::Corpus, train::Part;
 
 // A text on its way to train.bin and val.bin, in every kind of tokens that can take it.
 void heed::tests::fuzz(std::string_view bytes) {
+  static const train::Tokenizer bpe = train::Bpe::train("the cat, the cat\r\n", 270);
   const std::string path = write("text", bytes);
   const auto check = [&](const train::Tokenizer& tokenizer, bool keep_cr) {
     prepare_corpus(path, tokenizer, folder().path(), keep_cr);
@@ -17,7 +18,7 @@ void heed::tests::fuzz(std::string_view bytes) {
     require(text == (keep_cr ? std::string(bytes) : train::unix_text(std::string(bytes))), "the ids are the text's");
   };
   for (const bool keep_cr : {false, true}) {
-    take_or_refuse([&] { check(train::Bpe::train("the cat, the cat\r\n", 270), keep_cr); });
+    take_or_refuse([&] { check(bpe, keep_cr); });
     take_or_refuse([&] { check(train::Chars::from_text(bytes), keep_cr); });
   }
 }
