@@ -130,7 +130,6 @@ void Optimizer::step(double grad_scale, Loc loc) {
   for (const auto& [key, alike] : updates) {
     const auto& [dtype, lr, options, number] = key;
     update(alike.slots, alike.grads, {.lr = lr, .options = options, .number = number, .grad_scale = grad_scale});
-    for (const Slot* slot : alike.slots) slot->parameter.storage()->mark_written();
   }
 }
 
