@@ -31,6 +31,8 @@ function readWeights() {
   }
 }
 function weight(query, key) { return currentWeights[query * maps().keys.length + key]; }
+/** Whether the mask hides the key: no weight can be there. */
+function isMasked(query, key) { return maps().causal && key > query; }
 
 /** A row of radio buttons; choosing one calls `choose` with its index. Buttons that fit stay, and the focus with them. */
 function radios(fieldset, names, checked, choose) {

@@ -157,7 +157,7 @@ class Lane {
       if (this.data.decoder) this.fill(group, this.data.decoder, t);
       return group;
     });
-    this.decoderArrows = this.words.slice(1).map((_, t) => this.arrow(x.decoder + x.strip / 2, this.y(t) + gap, this.y(t + 1) - gap));
+    this.decoderArrows = this.data.reading === "at_once" ? [] : this.words.slice(1).map((_, t) => this.arrow(x.decoder + x.strip / 2, this.y(t) + gap, this.y(t + 1) - gap));
     this.across = this.contexts.map((_, t) => svgElement("path", {class: "arrow", d: `M${x.context + x.strip + 3} ${this.y(t)}H${x.decoder - 3}`}));
     this.target = this.words.map((word, t) => {
       const group = svgElement("g", {class: "word", "data-row": t});
@@ -280,16 +280,16 @@ class Lane {
     const {S, data} = this, last = i === this.T - 1 && /^<.*>$/.test(this.words[i] ?? "");
     const numbersSaid = data.width ? `${data.width} numbers` : "numbers";
     switch (phase) {
-      case "start": return `${S} words wait to be read.`;
+      case "start": return `${counted(S, "word")} ${S === 1 ? "waits" : "wait"} to be read.`;
       case "read": return this.attends ? `Reads ${quoted(data.source[i])}: its state joins the stack, ${i + 1} of ${S}.`
           : `Reads ${quoted(data.source[i])} into its one state${i ? ", over what was there" : ""}.`;
       case "again": return "Reads again from the end: now each state knows both sides.";
-      case "at_once": return `Reads all ${S} words at once: each has looked at every other.`;
-      case "travel": return `Only the last state travels: ${numbersSaid} for ${S} words.`;
+      case "at_once": return S === 1 ? "Reads the one word." : `Reads all ${S} words at once: each has looked at every other.`;
+      case "travel": return `Only the last state travels: ${numbersSaid} for ${counted(S, "word")}.`;
       case "write":
         if (this.attends) return `${last ? "Writes the end mark" : `Writes ${quoted(data.written[i])}`}, looking at ${this.looks(i)}.`;
         return `${this.scheme ? `Would write word ${i + 1}` : last ? "Writes the end mark" : `Writes ${quoted(data.written[i])}`} from the same ${numbersSaid}.`;
-      default: return this.attends ? `Done: each word looked back at all ${S} states.`
+      default: return this.attends ? `Done: each word looked back at ${S === 1 ? "the one state" : `all ${S} states`}.`
           : `Done: everything passed through the same ${numbersSaid}.`;
     }
   }

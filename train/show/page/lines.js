@@ -4,6 +4,7 @@
 const lines = {step: 0, left: 0, right: 0, width: 0, height: 0, queries: [], keys: []};
 const kLineWidth = 5;     // of weight 1, in pixels
 const kFaintest = 0.002;  // weights below it are not drawn
+const kManyTokens = 40;   // of so many, all lines at once would be a blur: each token keeps its strongest
 
 function drawLines() {
   const box = document.getElementById("lines"), {queries, keys} = maps();
@@ -53,7 +54,12 @@ function strokeLines(id, pairs) {
 
 function weighLines() {
   const {queries, keys} = maps();
-  strokeLines("all-lines", queries.flatMap((_, t) => keys.map((_, s) => [t, s])));
+  const many = Math.max(queries.length, keys.length) > kManyTokens;
+  strokeLines("all-lines", queries.flatMap((_, t) => {
+    const row = keys.map((_, s) => [t, s]);
+    return many ? row.sort((a, b) => weight(...b) - weight(...a)).slice(0, 2) : row;
+  }));
+  document.getElementById("lines-few").hidden = !many;
 }
 
 function markLines() {

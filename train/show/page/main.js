@@ -24,6 +24,8 @@ function drawPointed() {
 /** Draws the chosen view from its labels on. */
 function drawView() {
   document.getElementById("matrix").hidden = chosen.view !== "matrix";
+  document.getElementById("lines-few").hidden = chosen.view === "matrix";
+  document.getElementById("masked-key").hidden = !maps().causal || chosen.view !== "matrix";
   document.getElementById("lines").hidden = chosen.view !== "lines";
   if (chosen.view === "matrix") drawMatrix();
   else drawLines();

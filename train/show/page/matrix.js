@@ -48,6 +48,12 @@ function drawCells() {
   context.textBaseline = "middle";
   for (let t = 0; t < queries.length; ++t)
     for (let s = 0; s < keys.length; ++s) {
+      if (isMasked(t, s)) {  // a dot where nothing can be: not even a weight of almost 0
+        if (c < 6) continue;
+        context.fillStyle = css(palette.faint);
+        context.fillRect(s * c + (c - gap) / 2 - 1, t * c + (c - gap) / 2 - 1, 2, 2);
+        continue;
+      }
       const w = weight(t, s), rgb = shade(w);
       context.fillStyle = css(rgb);
       context.fillRect(s * c, t * c, c - gap, c - gap);

@@ -16,6 +16,7 @@ function buildStory() {
   document.getElementById("lanes").replaceChildren(...story.lanes.map(lane => lane.box));
   if (data.length === 0) return;
   document.getElementById("step").max = steps();
+  document.getElementById("lines-about").textContent = data.map(lane => lane.lines).filter(text => text).join(" ");
   layoutStory();
   show(steps(), false);
 }
@@ -39,7 +40,17 @@ function tick() {
   show(story.step + 1);
   if (story.step === steps()) return pause();
   const writing = story.lanes.some(lane => lane.at(lane.now).phase !== "read");
+  followStory();
   story.timer = setTimeout(tick, writing ? kWriteTime : kReadTime);
+}
+
+/** Scrolls to the word that is read or written, if it is out of sight behind the bar or the window's edge. */
+function followStory() {
+  const word = document.querySelector("#lanes .word.current");
+  if (!word) return;
+  const box = word.getBoundingClientRect(), bar = document.getElementById("transport").getBoundingClientRect();
+  if (box.top >= 0 && box.bottom <= Math.min(innerHeight, bar.top)) return;
+  scrollBy({top: (box.top + box.bottom - bar.top) / 2, behavior: calm.matches ? "auto" : "smooth"});
 }
 
 function play() {
@@ -66,6 +77,7 @@ function sayPlaying() {
 function stepBy(count) {
   pause();
   show(story.step + count, count > 0);
+  if (Number.isFinite(count)) followStory();
 }
 
 function listenStory() {

@@ -66,7 +66,7 @@ function shadeStrip() {
     span.style.color = textOn(rgb);
   };
   const {query, key} = pointed;
-  if (query !== null) strip.keys.forEach((span, s) => paint(span, weight(query, s)));
+  if (query !== null) strip.keys.forEach((span, s) => isMasked(query, s) || paint(span, weight(query, s)));
   else if (key !== null && strip.queries !== strip.keys) strip.queries.forEach((span, t) => paint(span, weight(t, key)));
   if (query !== null) strip.queries[query].classList.add("asking");
   if (key !== null) strip.keys[key].classList.add("asked");
@@ -96,6 +96,7 @@ function sayPointed() {
   } else {
     out.append(element("b", {class: "query-text"}, quoted(queries[query])), " looks at ",
                element("b", {class: "key-text"}, quoted(keys[key])), " with weight ",
-               element("b", {id: "weight"}, written(weight(query, key))));
+               element("b", {id: "weight"}, written(weight(query, key))),
+               isMasked(query, key) ? ": the mask hides what comes later" : "");
   }
 }

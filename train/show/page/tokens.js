@@ -23,6 +23,9 @@ function visible(token) {
 function isBlank(token) { return /^\s*$/.test(token); }
 function quoted(token) { return "“" + visible(token) + "”"; }
 
+/** "1 word", "2 words" */
+function counted(count, noun) { return `${count} ${noun}${count === 1 ? "" : "s"}`; }
+
 /** A weight to four decimals, or with its exponent if that would be all zeros. */
 function written(weight) {
   return weight === 0 ? "0" : weight < 0.00005 ? weight.toExponential(1) : weight.toFixed(4);
