@@ -1,13 +1,25 @@
 // The GPT on the page: what comes next, what happens without a head, and where each weight comes from.
 
 const kBars = 12;
-const writer = {gpt: null, tokens: [], off: new Set(), layer: 0, head: 0, cell: [0, 0], now: null, whole: null};
+const writer = {
+  gpt: null,
+  tokens: [],
+  off: new Set(),
+  layer: 0,
+  head: 0,
+  cell: [0, 0],
+  now: null,
+  whole: null
+};
 
 function tokensOf(text) {
-  const known = writer.known ??= new Map(page.source.names.map((name, id) => [name, id])), unknown = new Set(), ids = [];
+  const known = writer.known ??= new Map(page.source.names.map((name, id) => [name, id])), unknown = new Set(),
+        ids = [];
   for (const c of text) {
-    if (known.has(c)) ids.push(known.get(c));
-    else unknown.add(c);
+    if (known.has(c))
+      ids.push(known.get(c));
+    else
+      unknown.add(c);
   }
   return {ids: ids.length ? ids : [known.get("\n") ?? 0], unknown: [...unknown]};
 }
@@ -26,16 +38,21 @@ function readAll(ids, off) {
 }
 
 function controls() {
-  return {temperature: Number(document.getElementById("temperature").value), k: Number(document.getElementById("top-k").value)};
+  return {
+    temperature: Number(document.getElementById("temperature").value),
+    k: Number(document.getElementById("top-k").value)
+  };
 }
 
 function readPrompt() {
   const {ids, unknown} = tokensOf(document.getElementById("prompt").value), said = [], most = page.config.context;
   if (unknown.length) {
-    const named = unknown.slice(0, 8).map(quoted).join(", ") + (unknown.length > 8 ? ` and ${unknown.length - 8} more` : "");
+    const named =
+        unknown.slice(0, 8).map(quoted).join(", ") + (unknown.length > 8 ? ` and ${unknown.length - 8} more` : "");
     said.push(`The model does not know ${named}, and does not read what it does not know.`);
   }
-  if (document.getElementById("prompt").value === "") said.push("Nothing is typed: it begins as if behind a line break.");
+  if (document.getElementById("prompt").value === "")
+    said.push("Nothing is typed: it begins as if behind a line break.");
   if (ids.length > most) said.push(`It sees the last ${most} of ${counted(ids.length, "token")}.`);
   const note = document.getElementById("gpt-said");
   note.textContent = said.join(" ");
@@ -60,7 +77,8 @@ function drawWriter() {
 }
 
 function drawNext() {
-  const {temperature, k} = controls(), p = sampled(writer.now.logits, temperature, k), whole = sampled(writer.whole.logits, temperature, k);
+  const {temperature, k} = controls(), p = sampled(writer.now.logits, temperature, k),
+                      whole = sampled(writer.whole.logits, temperature, k);
   const order = p.map((share, id) => [share, id]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).slice(0, kBars);
   document.getElementById("next").replaceChildren(...order.map(([share, id]) => {
     const li = element("li"), bar = element("span", {class: "bar"}), fill = element("i");
@@ -72,11 +90,16 @@ function drawNext() {
       bar.append(mark);
     }
     li.dataset.p = share;
-    li.append(element("span", {class: "token-name"}, visible(page.source.names[id])), bar, element("span", {class: "share"}, written(share)));
+    li.append(
+        element("span", {class: "token-name"}, visible(page.source.names[id])), bar,
+        element("span", {class: "share"}, written(share)));
     return li;
   }));
   const rest = p.filter(share => share > 0).length - order.filter(([share]) => share > 0).length;
-  const loss = writer.tokens.length > 1 ? ` This text costs ${writer.now.loss.toFixed(3)} nats a token${writer.off.size ? `, ${writer.whole.loss.toFixed(3)} with all heads` : ""}.` : "";
+  const loss = writer.tokens.length > 1 ?
+      ` This text costs ${writer.now.loss.toFixed(3)} nats a token${
+          writer.off.size ? `, ${writer.whole.loss.toFixed(3)} with all heads` : ""}.` :
+                            "";
   document.getElementById("next-about").textContent = (rest > 0 ? `and ${rest} more.` : "and no others.") + loss;
   document.getElementById("temperature-value").textContent = temperature.toFixed(1);
   document.getElementById("top-k-value").textContent = k === page.source.names.length ? "all" : k;
@@ -84,7 +107,8 @@ function drawNext() {
 
 /** Appends so many drawn tokens, one a frame, so that one sees it write. */
 function write(count) {
-  const field = document.getElementById("prompt"), buttons = ["write-one", "write-many"].map(id => document.getElementById(id));
+  const field = document.getElementById("prompt"),
+        buttons = ["write-one", "write-many"].map(id => document.getElementById(id));
   const most = page.config.context, ids = writer.tokens.slice();
   let next = readAll(ids, writer.off);
   const one = left => {
@@ -95,13 +119,17 @@ function write(count) {
     ids.push(id);
     field.value += page.source.names[id];
     if (left === 1) {
-      buttons.forEach(button => { button.disabled = false; });
+      buttons.forEach(button => {
+        button.disabled = false;
+      });
       return readPrompt();
     }
     next = ids.length <= most ? writer.gpt.read(id, writer.off) : readAll(ids.slice(-most), writer.off);
     setTimeout(one, 0, left - 1);
   };
-  buttons.forEach(button => { button.disabled = true; });
+  buttons.forEach(button => {
+    button.disabled = true;
+  });
   one(count);
 }
 
@@ -113,7 +141,15 @@ function buildHeads() {
     const row = element("div", {class: "layer-row"});
     row.append(element("span", {}, `Layer ${l + 1}`));
     for (let h = 0; h < heads; ++h) {
-      const name = `${l}.${h}`, button = element("button", {type: "button", "aria-pressed": false, "aria-label": `Switch off layer ${l + 1}, head ${h + 1}`, "data-head": name}, `${h + 1}`);
+      const name = `${l}.${h}`,
+            button = element(
+                "button", {
+                  type: "button",
+                  "aria-pressed": false,
+                  "aria-label": `Switch off layer ${l + 1}, head ${h + 1}`,
+                  "data-head": name
+                },
+                `${h + 1}`);
       button.append(" ", element("span"));
       button.addEventListener("click", () => toggle(name));
       row.append(button);
@@ -123,24 +159,37 @@ function buildHeads() {
   for (const [id, count] of [["layer", layers], ["head", heads]]) {
     const select = document.getElementById(id);
     for (let i = 0; i < count; ++i) select.append(element("option", {value: i}, String(i + 1)));
-    select.addEventListener("change", () => { writer[id] = Number(select.value); drawCellsOf(); drawCell(); });
+    select.addEventListener("change", () => {
+      writer[id] = Number(select.value);
+      drawCellsOf();
+      drawCell();
+    });
   }
 }
 
 function toggle(name) {
   if (!writer.off.delete(name)) writer.off.add(name);
-  for (const button of document.querySelectorAll("#heads button")) button.setAttribute("aria-pressed", writer.off.has(button.dataset.head));
+  for (const button of document.querySelectorAll("#heads button"))
+    button.setAttribute("aria-pressed", writer.off.has(button.dataset.head));
   writer.now = writer.off.size ? readAll(writer.tokens, writer.off) : writer.whole;
   drawWriter();
 }
 
 /** What the loss of this text gains without each head alone. */
 function weighHeads() {
-  const note = document.getElementById("measured"), buttons = [...document.querySelectorAll("#heads button")], tokens = writer.tokens;
-  if (tokens.length < 2) { note.textContent = "A text of one token has no loss: type more."; return; }
+  const note = document.getElementById("measured"), buttons = [...document.querySelectorAll("#heads button")],
+        tokens = writer.tokens;
+  if (tokens.length < 2) {
+    note.textContent = "A text of one token has no loss: type more.";
+    return;
+  }
   const next = i => {
     if (writer.tokens !== tokens) return;
-    if (i === buttons.length) { note.textContent = "Beside each head: how many nats a token this text costs more without it. Below 0: it harms here."; return; }
+    if (i === buttons.length) {
+      note.textContent =
+          "Beside each head: how many nats a token this text costs more without it. Below 0: it harms here.";
+      return;
+    }
     const gain = readAll(tokens, new Set([buttons[i].dataset.head])).loss - writer.whole.loss;
     buttons[i].querySelector("span").textContent = (gain >= 0 ? "+" : "−") + Math.abs(gain).toFixed(2);
     note.textContent = `${i + 1} of ${buttons.length} …`;
@@ -152,7 +201,8 @@ function weighHeads() {
 // --- one weight
 
 function drawCellsOf() {
-  const canvas = document.getElementById("cells"), n = writer.tokens.length, c = Math.max(2, Math.min(22, Math.floor(Math.min(document.getElementById("cells-box").clientWidth, 620) / n)));
+  const canvas = document.getElementById("cells"), n = writer.tokens.length,
+        c = Math.max(2, Math.min(22, Math.floor(Math.min(document.getElementById("cells-box").clientWidth, 620) / n)));
   writer.size = c;
   sizeCanvas(canvas, n * c, n * c);
   const context = canvas.getContext("2d");
@@ -173,9 +223,12 @@ function drawCellsOf() {
 }
 
 function drawCell() {
-  const [t, s] = writer.cell, {query, keys, products, shares, hidden} = writer.now.rows[t][writer.layer][writer.head], D = page.config.head_size;
-  const few = x => `[${Array.from(x.slice(0, 4), a => a.toFixed(3)).join(", ")}${x.length > 4 ? ", …" : ""}]`, rows = [];
-  const name = i => quoted(page.source.names[writer.tokens[i]]), add = (term, text, id) => rows.push(element("dt", {}, term), element("dd", id ? {id} : {}, text));
+  const [t, s] = writer.cell, {query, keys, products, shares, hidden} = writer.now.rows[t][writer.layer][writer.head],
+            D = page.config.head_size;
+  const few = x => `[${Array.from(x.slice(0, 4), a => a.toFixed(3)).join(", ")}${x.length > 4 ? ", …" : ""}]`,
+        rows = [];
+  const name = i => quoted(page.source.names[writer.tokens[i]]),
+        add = (term, text, id) => rows.push(element("dt", {}, term), element("dd", id ? {id} : {}, text));
   add("looks", `${name(t)}, token ${t + 1}`);
   add("at", `${name(s)}, token ${s + 1}`);
   if (s > t) {
@@ -188,8 +241,13 @@ function drawCell() {
     add("key k", few(keys[s]));
     add("q · k", products[s].toFixed(4), "cell-product");
     add(`/ √${D}`, scaled[s].toFixed(4), "cell-scaled");
-    add("mask", hidden(s) ? "Outside the window: its score becomes −∞." : "It came before: it may be seen.", "cell-mask");
-    add("softmax", hidden(s) ? "0" : `exp(${scaled[s].toFixed(3)} − ${largest.toFixed(3)}) / ${sum.toFixed(3)} = ${Math.exp(scaled[s] - largest).toFixed(4)} / ${sum.toFixed(3)}`, "cell-softmax");
+    add("mask", hidden(s) ? "Outside the window: its score becomes −∞." : "It came before: it may be seen.",
+        "cell-mask");
+    add("softmax",
+        hidden(s) ? "0" :
+                    `exp(${scaled[s].toFixed(3)} − ${largest.toFixed(3)}) / ${sum.toFixed(3)} = ${
+                        Math.exp(scaled[s] - largest).toFixed(4)} / ${sum.toFixed(3)}`,
+        "cell-softmax");
     add("weight", written(shares[s]), "cell-weight");
   }
   document.getElementById("cell").replaceChildren(...rows);
@@ -204,7 +262,8 @@ function pick(t, s) {
 
 function startWriter() {
   document.getElementById("writer").hidden = false;
-  const on = (id, event, act) => document.getElementById(id).addEventListener(event, act), top = document.getElementById("top-k");
+  const on = (id, event, act) => document.getElementById(id).addEventListener(event, act),
+        top = document.getElementById("top-k");
   top.max = top.value = page.source.names.length;
   document.getElementById("prompt").value = page.examples[0] ?? "";
   writer.gpt = new Gpt(page.config, weightsOf(page.snapshots.at(-1)));
@@ -214,12 +273,22 @@ function startWriter() {
   on("top-k", "input", drawNext);
   on("write-one", "click", () => write(1));
   on("write-many", "click", () => write(40));
-  on("all-heads", "click", () => { writer.off.clear(); for (const b of document.querySelectorAll("#heads button")) b.setAttribute("aria-pressed", false); writer.now = writer.whole; drawWriter(); });
+  on("all-heads", "click", () => {
+    writer.off.clear();
+    for (const b of document.querySelectorAll("#heads button")) b.setAttribute("aria-pressed", false);
+    writer.now = writer.whole;
+    drawWriter();
+  });
   on("measure", "click", weighHeads);
   const cells = document.getElementById("cells");
-  const at = event => { const box = cells.getBoundingClientRect(), c = box.width / writer.tokens.length; pick(Math.floor((event.clientY - box.top) / c), Math.floor((event.clientX - box.left) / c)); };
+  const at = event => {
+    const box = cells.getBoundingClientRect(), c = box.width / writer.tokens.length;
+    pick(Math.floor((event.clientY - box.top) / c), Math.floor((event.clientX - box.left) / c));
+  };
   cells.addEventListener("click", at);
-  cells.addEventListener("pointermove", event => { if (event.pointerType === "mouse") at(event); });
+  cells.addEventListener("pointermove", event => {
+    if (event.pointerType === "mouse") at(event);
+  });
   cells.addEventListener("keydown", event => {
     const move = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[event.key];
     if (!move) return;
@@ -230,7 +299,11 @@ function startWriter() {
   window.live = {
     read: (text, off = []) => {
       const {logits, rows, loss} = readAll(tokensOf(text).ids, new Set(off));
-      return {logits: [...logits], loss, weights: rows.map(layers => layers.map(heads => heads.map(head => head.shares)))};
+      return {
+        logits: [...logits],
+        loss,
+        weights: rows.map(layers => layers.map(heads => heads.map(head => head.shares)))
+      };
     },
     write: (text, count) => {  // the likeliest, as --temperature 0
       const {ids} = tokensOf(text), most = page.config.context;

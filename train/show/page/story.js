@@ -1,6 +1,10 @@
 // The animation: lanes that share a clock, and the buttons that move it.
 
-const story = {lanes: [], step: 0, timer: null};
+const story = {
+  lanes: [],
+  step: 0,
+  timer: null
+};
 const kReadTime = 420, kWriteTime = 1150;  // milliseconds a step lasts when playing
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -22,7 +26,8 @@ function buildStory() {
 }
 
 function layoutStory() {
-  for (const lane of story.lanes) lane.layout(lane.box.clientWidth - 2 * parseFloat(getComputedStyle(lane.box).paddingLeft));
+  for (const lane of story.lanes)
+    lane.layout(lane.box.clientWidth - 2 * parseFloat(getComputedStyle(lane.box).paddingLeft));
 }
 
 function show(step, moving = true) {
@@ -30,7 +35,9 @@ function show(step, moving = true) {
   for (const lane of story.lanes) lane.show(story.step, moving && !calm.matches);
   const slider = document.getElementById("step");
   slider.value = story.step;
-  slider.setAttribute("aria-valuetext", `step ${story.step} of ${steps()}: ${story.lanes.map(lane => lane.caption.textContent).join(" ")}`);
+  slider.setAttribute(
+      "aria-valuetext",
+      `step ${story.step} of ${steps()}: ${story.lanes.map(lane => lane.caption.textContent).join(" ")}`);
   document.getElementById("step-count").textContent = `${story.step} / ${steps()}`;
 }
 
@@ -86,11 +93,19 @@ function listenStory() {
   on("back", "click", () => stepBy(-1));
   on("forward", "click", () => stepBy(1));
   on("restart", "click", () => stepBy(-Infinity));
-  on("step", "input", event => { pause(); show(Number(event.target.value)); });
+  on("step", "input", event => {
+    pause();
+    show(Number(event.target.value));
+  });
   document.addEventListener("keydown", event => {
     if (story.lanes.length === 0 || event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.target.closest("input, select, textarea, #matrix, #lines")) return;
-    const acts = {ArrowRight: () => stepBy(1), ArrowLeft: () => stepBy(-1), Home: () => stepBy(-Infinity), End: () => stepBy(Infinity)};
+    const acts = {
+      ArrowRight: () => stepBy(1),
+      ArrowLeft: () => stepBy(-1),
+      Home: () => stepBy(-Infinity),
+      End: () => stepBy(Infinity)
+    };
     if (event.key === " " && !event.target.closest("button")) acts[" "] = () => isPlaying() ? pause() : play();
     if (!acts[event.key]) return;
     event.preventDefault();
