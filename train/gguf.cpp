@@ -9,6 +9,7 @@
 
 #include <heed/autograd/ops.h>
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/half.h>
 #include <heed/train/folder/family.h>
 
 namespace heed::train {
@@ -68,16 +69,6 @@ class Keys {
   Bytes bytes_;
   uint64_t count_ = 0;
 };
-
-/// IEEE 754 half precision, rounded to nearest, ties to even.
-uint16_t to_f16(float x) {
-  const auto sign = static_cast<uint16_t>(std::bit_cast<uint32_t>(x) >> 16 & 0x8000);
-  const float magnitude = std::abs(x);
-  if (!(magnitude < 65520)) return sign | (std::isnan(x) ? 0x7e00 : 0x7c00);
-  if (magnitude < 0x1p-14f) return sign | static_cast<uint16_t>(std::nearbyint(magnitude * 0x1p24f));
-  const uint32_t bits = std::bit_cast<uint32_t>(magnitude) - (112u << 23);  // with the exponent's other bias
-  return sign | static_cast<uint16_t>((bits + 0xfff + (bits >> 13 & 1)) >> 13);
-}
 
 void add_q8_0(Bytes& out, std::span<const float> block) {
   float largest = 0;

@@ -18,6 +18,7 @@
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/help.h>
 #include <heed/train/program/info.h>
+#include <heed/train/program/page.h>
 #include <heed/train/program/seq2seq.h>
 #include <heed/train/program/tokenizer.h>
 #include <heed/train/translator.h>
@@ -360,6 +361,23 @@ void add_seq2seq(CLI::App& app, int& exit_code) {
   add_seq2seq_translate(*seq2seq, exit_code);
 }
 
+// --- heed page -----------------------------------------------------------------------------------------------------
+
+void add_page(CLI::App& app, int& exit_code) {
+  const auto flags = std::make_shared<PageFlags>();
+  CLI::App* command =
+      app.add_subcommand("page", "Write an HTML page in which a model runs: type, and move its attention");
+  command
+      ->add_option("--model", flags->models,
+                   "directory that training wrote; of a translator also several, as snapshots of one training")
+      ->required()
+      ->allow_extra_args(false)
+      ->type_name("DIR");
+  command->add_option("--out", flags->out, "file to write (default: page.html)")->type_name("FILE");
+  command->add_option("text", flags->texts, "what is found typed in the page")->type_name("TEXT");
+  command->callback([flags, &exit_code] { exit_code = write_live_page(*flags); });
+}
+
 // --- heed info -----------------------------------------------------------------------------------------------------
 
 void add_info(CLI::App& app, int& exit_code) {
@@ -417,6 +435,7 @@ int run(int argc, char** argv) {
   add_gpt(app, exit_code);
   add_seq2seq(app, exit_code);
   add_tokenizer(app, exit_code);
+  add_page(app, exit_code);
   add_info(app, exit_code);
   add_completion(app);
   add_manual(app);
