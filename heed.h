@@ -29,6 +29,7 @@
 #include <heed/tensor/format.h>
 #include <heed/tensor/io/safetensors.h>
 #include <heed/tensor/parallel.h>
+#include <heed/tensor/precision.h>
 #include <heed/tensor/random.h>
 #include <heed/tensor/tensor.h>
 #include <heed/train/clip.h>

@@ -131,6 +131,7 @@ class Walk {
     const Tensor intact = Observer::any_reads_gradient() ? g : Tensor();   // held, so that no formula writes over it
     const Gradients down = [&] {
       const Observer::Silence one_op;
+      const Precision precision(node.reads);
       return node.backward(g, visit.node);
     }();
     check_recorded(op, down, g);

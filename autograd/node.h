@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <heed/autograd/grad_mode.h>
+#include <heed/tensor/precision.h>
 #include <heed/tensor/tensor.h>
 
 namespace heed::autograd {
@@ -66,6 +67,7 @@ struct Node {
   ModuleName module;  // that computed it, or that owns the parameter
   Shape shape;        // of the output, as of every gradient that arrives
   DType dtype;
+  Products reads = products();  // what its products read, in its backward too
   bool leaf = false;
   bool frozen = false;  // a leaf that does not train now
   bool freed = false;   // its backward has run, and the graph was not kept

@@ -10,6 +10,7 @@
 #include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/kernels/views.h>
 #include <heed/tensor/parallel.h>
+#include <heed/tensor/precision.h>
 #include <heed/tensor/random.h>
 #include "error_cases.h"
 
@@ -160,6 +161,19 @@ std::vector<ErrorCase> settings() {
       refuses<ValueError>("set_num_threads: 0 threads; need at least 1", [] { set_num_threads(0); }),
       refuses<ValueError>("use_simd_target: this machine has no \"ABACUS\"; need one of *",
                           [] { kernels::use_simd_target("ABACUS"); }),
+      refuses<ValueError>("Precision: bf16 is asked for, and *; need Products::f32",
+                          [] {
+                            const std::string before = kernels::simd_target();
+                            kernels::use_simd_target(kernels::simd_targets().back());
+                            try {
+                              const Precision precision(Products::bf16);
+                            } catch (const Error&) {
+                              kernels::use_simd_target(before);
+                              throw;
+                            }
+                          }),
+      refuses<ValueError>("products_named: no precision is called \"half\"; need f32, bf16 or auto",
+                          [] { products_named("half"); }),
       refuses<Error>("writable: a result of shape (3, 2, 4) and strides (4, 12, 1) would be written to a copy; need 2 "
                      "axes by strides",
                      [] {

@@ -73,7 +73,8 @@ TEST_CASE("heed: a run that is killed before it is ever evaluated goes on from w
 TEST_CASE("heed: a run with every rule, cut again and again by its time limit, repeats an uncut one", "[program]") {
   const Workplace place;
   const auto check = [&](const std::string& train, const std::string& resume) {
-    const std::string rules = " --accumulate 2 --ema 0.9 --evaluate-every 7 --patience 3 --save-every 5 --threads 1";
+    const std::string rules =
+        " --accumulate 2 --ema 0.9 --evaluate-every 7 --patience 3 --save-every 5 --threads 1 --precision auto";
     const Finished whole = place.run(train + rules + " --out whole");
     INFO(whole.err);
     REQUIRE(whole.exit_code == 0);

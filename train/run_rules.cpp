@@ -11,6 +11,7 @@ void RunRules::apply(TrainerOptions& options) const {
   options.accumulate = accumulate;
   options.patience = patience;
   options.ema = ema;
+  options.products = products;
 }
 
 void RunRules::write(nlohmann::ordered_json& training) const {
@@ -18,6 +19,7 @@ void RunRules::write(nlohmann::ordered_json& training) const {
   training["accumulate"] = accumulate;
   training["patience"] = patience;
   training["ema"] = ema;
+  training["precision"] = name_of(products);
 }
 
 RunRules RunRules::read(const ModelConfig& training, const RunRules& otherwise) {
@@ -25,7 +27,9 @@ RunRules RunRules::read(const ModelConfig& training, const RunRules& otherwise) 
   return {.evaluate_every = training.integer("evaluate_every", 1, kCount, otherwise.evaluate_every),
           .accumulate = training.integer("accumulate", 1, kCount, otherwise.accumulate),
           .patience = training.integer("patience", 0, kCount, otherwise.patience),
-          .ema = training.number("ema", 0, 1, otherwise.ema)};
+          .ema = training.number("ema", 0, 1, otherwise.ema),
+          .products =
+              training.has("precision") ? Products(training.choice("precision", {"f32", "bf16"})) : otherwise.products};
 }
 
 }  // namespace heed::train

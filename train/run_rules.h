@@ -15,6 +15,7 @@ class ModelConfig;
 struct RunRules {
   int64_t evaluate_every = 500, accumulate = 1, patience = 0;
   double ema = 0;
+  Products products = Products::f32;
 
   void apply(TrainerOptions& options) const;
   /// Puts them into an object of config.json.

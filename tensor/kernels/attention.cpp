@@ -6,6 +6,7 @@
 
 #include <heed/tensor/kernels/attention_tiles.h>
 #include <heed/tensor/kernels/row_blocks.h>
+#include <heed/tensor/precision.h>
 
 namespace heed::kernels {
 namespace {
@@ -24,6 +25,11 @@ int64_t grain(int64_t work_per_item) {
 template <class Real>
 int64_t keys_seen(const AttentionShape& shape, const AttentionOptions<Real>& options) {
   return options.window ? std::min(options.window, shape.S) : shape.S;
+}
+
+template <class Real>
+bool reads_bf16() {
+  return std::is_same_v<Real, float> && products() == Products::bf16;
 }
 
 // Heads that give every thread work, of a backward pass or of what adds to one bias.
@@ -88,7 +94,7 @@ template <class Real>
 void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<const Real, 3> k,
                Strided<const Real, 3> v, const AttentionOptions<Real>& options, Strided<Real, 3> out, Real* lse) {
   if (shape.T == 0) return;
-  const ForwardCall<Real> call{shape, q, k, v, options, out, lse};
+  const ForwardCall<Real> call{shape, q, k, v, options, out, lse, reads_bf16<Real>()};
   const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
   const int64_t work = queries * keys_seen(shape, options) * (shape.D + shape.Dv);
   parallel_for(shape.B * shape.H * shares, grain(work), [&](int64_t begin, int64_t end) {
@@ -107,6 +113,7 @@ template <class Real>
 void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>& saved,
                         const AttentionOptions<Real>& options, Strided<Real, 3> dq, Strided<Real, 3> dk,
                         Strided<Real, 3> dv, Strided<Real, 4> dbias) {
+  const bool bf16 = reads_bf16<Real>();
   const int64_t kv_heads = shape.H / shape.group, heads = shape.B * kv_heads, parts = parts_of(shape),
                 shares = heads * parts;
   const int64_t dk_size = shape.S * padded(shape.D), dv_size = shape.S * padded(shape.Dv), sums = dk_size + dv_size;
@@ -120,7 +127,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
     const int64_t head = share / parts;
     Real* into = parts > 1 ? partial.data() + share * sums : scratch;
     std::fill_n(into, sums, Real(0));
-    const BackwardCall<Real> call{shape, saved, options, dq, add_bias_to, parts};
+    const BackwardCall<Real> call{shape, saved, options, dq, add_bias_to, parts, bf16};
     for (int64_t i = 0; i < shape.group; ++i)
       attend_backward(call, head / kv_heads, head % kv_heads * shape.group + i, share % parts, into, into + dk_size,
                       scratch + (parts > 1 ? 0 : sums));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
@@ -80,28 +81,112 @@ HWY_INLINE void multiply(int64_t n, const Real* factors, Real* x) {
     hn::StoreU(times(hn::LoadU(d, x + i), hn::LoadU(d, factors + i)), d, x + i);
 }
 
+// What products in bf16 read: all of a head's keys and values, block by block, and one tile of queries.
+struct PackedHead {
+  const AttentionShape& shape;
+  uint32_t *keys, *values, *key_columns;                // (S, D), (S, Dv) in rows, (S, D) in columns
+  uint32_t *q_transposed, *dout_transposed, *q, *dout;  // (D, kTileQueries) and so on, in columns
+  uint32_t *slopes, *slopes_transposed;                 // rows of weights' or scores' gradients
+
+  template <class Real>
+  PackedHead(const AttentionShape& s, Room<Real>& room)
+      : shape(s),
+        keys(take_pairs(room, bf16_rows_size(blocks() * kTileKeys, s.D))),
+        values(take_pairs(room, bf16_rows_size(blocks() * kTileKeys, s.Dv))),
+        key_columns(take_pairs(room, bf16_columns_size(s.D, blocks() * kTileKeys))),
+        q_transposed(take_pairs(room, bf16_columns_size(kTileQueries, s.D))),
+        dout_transposed(take_pairs(room, bf16_columns_size(kTileQueries, s.Dv))),
+        q(take_pairs(room, bf16_columns_size(s.D, kTileQueries))),
+        dout(take_pairs(room, bf16_columns_size(s.Dv, kTileQueries))),
+        slopes(take_pairs(room, bf16_rows_size(kTileKeys, kTileQueries))),
+        slopes_transposed(take_pairs(room, bf16_rows_size(kTileQueries, kTileKeys))) {}
+
+  int64_t blocks() const { return (shape.S + kTileKeys - 1) / kTileKeys; }
+  int64_t block_rows(int64_t block) const { return std::min(kTileKeys, shape.S - block * kTileKeys); }
+  uint32_t* key_block(int64_t i) const { return keys + i * bf16_rows_size(kTileKeys, shape.D); }
+  uint32_t* value_block(int64_t i) const { return values + i * bf16_rows_size(kTileKeys, shape.Dv); }
+  uint32_t* key_column_block(int64_t i) const { return key_columns + i * bf16_columns_size(shape.D, kTileKeys); }
+
+  // Keys and values that `saved` and `factors` point to.
+  void pack_head(const Bf16Source& k, const Bf16Source& v, const Bf16Source& factors) const {
+    for (int64_t i = 0; i < blocks(); ++i) {
+      const int64_t first = i * kTileKeys, rows = block_rows(i);
+      pack_bf16_rows(k.from(first, 0), rows, shape.D, key_block(i));
+      pack_bf16_rows(v.from(first, 0), rows, shape.Dv, value_block(i));
+      pack_bf16_columns(factors.from(first, 0), shape.D, rows, key_column_block(i));
+    }
+  }
+  void pack_queries(int64_t queries, const QueryTile<float>& tile) const {
+    pack_bf16_columns({tile.q_transposed, kTileQueries, false}, kTileQueries, shape.D, q_transposed);
+    pack_bf16_columns({tile.dout_transposed, kTileQueries, false}, kTileQueries, shape.Dv, dout_transposed);
+    pack_bf16_columns({tile.q.data, tile.q.row, false}, shape.D, queries, q);
+    pack_bf16_columns({tile.dout.data, tile.dout.row, false}, shape.Dv, queries, dout);
+  }
+};
+
+// scores = k q^T and dweights = v dout^T, keys down.
 template <class Real>
-void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
-              const PaddedRows<Real>& keys, Real* scores, Real* dweights, Real* slopes, Real* dk, Real* dv) {
+HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
+                                 const PackedHead* packed, Real* scores, Real* dweights) {
   const auto& shape = call.shape;
-  const auto& [q, k, v, out, dout, lse] = call.saved;
+  const auto &k = call.saved.k, &v = call.saved.v;
+  if constexpr (std::is_same_v<Real, float>)
+    if (packed) {
+      const int64_t block = at.key / kTileKeys;
+      const auto rows = [](uint32_t* x, int64_t width) { return Bf16Rows{x, bf16_padded(bf16_pairs(width)), false}; };
+      multiply_bf16(at.keys, kTileQueries, shape.D, rows(packed->key_block(block), shape.D),
+                    {packed->q_transposed, bf16_pairs(shape.D)}, 0, scores, kTileQueries);
+      return multiply_bf16(at.keys, kTileQueries, shape.Dv, rows(packed->value_block(block), shape.Dv),
+                           {packed->dout_transposed, bf16_pairs(shape.Dv)}, 0, dweights, kTileQueries);
+    }
   const int64_t lanes = columns<Real>(at), head = shape.kv_head(at.h);
   tile_product<Stored::plain>(at.keys, lanes, shape.D, k.at(at.b, head, at.key), k.strides[2], tile.q_transposed,
                               kTileQueries, false, scores, kTileQueries);
   tile_product<Stored::plain>(at.keys, lanes, shape.Dv, v.at(at.b, head, at.key), v.strides[2], tile.dout_transposed,
                               kTileQueries, false, dweights, kTileQueries);
+}
+
+// dv += weights dout, dk += dscores q, and dq += dscores^T k, from tiles with keys down.
+template <class Real>
+HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
+                              const PaddedRows<Real>& keys, const PackedHead* packed, const Real* weights,
+                              const Real* dscores, Real* dk, Real* dv) {
+  const auto& shape = call.shape;
+  const int64_t width = padded(shape.D), value_width = padded(shape.Dv);
+  dk += at.key * width, dv += at.key * value_width;
+  if constexpr (std::is_same_v<Real, float>)
+    if (packed) {
+      const int64_t block = at.key / kTileKeys, pairs = bf16_pairs(at.queries);
+      const Bf16Rows w = pack_bf16_rows({weights, kTileQueries, false}, at.keys, at.queries, packed->slopes);
+      multiply_bf16(at.keys, shape.Dv, at.queries, w, {packed->dout, pairs}, 1, dv, value_width);
+      const Bf16Rows ds = pack_bf16_rows({dscores, kTileQueries, false}, at.keys, at.queries, packed->slopes);
+      multiply_bf16(at.keys, shape.D, at.queries, ds, {packed->q, pairs}, 1, dk, width);
+      const Bf16Rows dst =
+          pack_bf16_rows({dscores, kTileQueries, true}, at.queries, at.keys, packed->slopes_transposed);
+      return multiply_bf16(at.queries, shape.D, at.keys, dst,
+                           {packed->key_column_block(block), bf16_pairs(packed->block_rows(block))}, 1, tile.dq, width);
+    }
+  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.Dv), at.queries, weights, kTileQueries, tile.dout.data,
+                              tile.dout.row, true, dv, value_width);
+  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.D), at.queries, dscores, kTileQueries, tile.q.data,
+                              tile.q.row, true, dk, width);
+  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.D), at.keys, dscores, kTileQueries,
+                                   keys.data + at.key * keys.row, keys.row, true, tile.dq, width);
+}
+
+template <class Real>
+void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
+              const PaddedRows<Real>& keys, const PackedHead* packed, Real* scores, Real* dweights, Real* slopes,
+              Real* dk, Real* dv) {
+  const auto& shape = call.shape;
+  multiply_queries(call, at, tile, packed, scores, dweights);
   mask_scores(call.options, at, scores, slopes);
   if (call.options.keep) drop(shape, call.options, at, dweights);
   differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
   if (call.dbias.data) with_mask(call.dbias, at, dweights, [](Real ds, Real& sum) { sum += ds; });
   if (call.options.softcap) multiply<Real>(at.keys * kTileQueries, slopes, dweights);
   if (call.options.keep) drop(shape, call.options, at, scores);
-  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.Dv), at.queries, scores, kTileQueries, tile.dout.data,
-                              tile.dout.row, true, dv + at.key * padded(shape.Dv), padded(shape.Dv));
-  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.D), at.queries, dweights, kTileQueries, tile.q.data,
-                              tile.q.row, true, dk + at.key * padded(shape.D), padded(shape.D));
-  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.D), at.keys, dweights, kTileQueries,
-                                   keys.data + at.key * keys.row, keys.row, true, tile.dq, padded(shape.D));
+  add_gradients(call, at, tile, keys, packed, scores, dweights, dk, dv);
 }
 
 template <class Real>
@@ -144,14 +229,25 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
   Real* slopes = room.take(kTileKeys * kTileQueries);
   const auto keys =
       as_factor(shape.S, shape.D, k.at(b, shape.kv_head(h), 0), k.strides[2], room.take(shape.S * padded(shape.D)));
+  std::optional<PackedHead> packed;
+  if constexpr (std::is_same_v<Real, float>)
+    if (call.bf16) {
+      const auto& v = call.saved.v;
+      packed.emplace(shape, room);
+      packed->pack_head({k.at(b, shape.kv_head(h), 0), k.strides[2], false},
+                        {v.at(b, shape.kv_head(h), 0), v.strides[2], false}, {keys.data, keys.row, false});
+    }
   for (int64_t query = 0; query < shape.T; query += kTileQueries) {
     if (!takes_tile(part, call.parts, query / kTileQueries)) continue;
     Place at{b, h, query, std::min(kTileQueries, shape.T - query), tile_of(first_key(call.options, query)), 0};
     const auto tile = start(call, at, room);
+    if constexpr (std::is_same_v<Real, float>)
+      if (packed) packed->pack_queries(at.queries, tile);
     const int64_t seen = last_key(call.options, query + at.queries - 1, shape.S);
     for (; at.key < seen; at.key += kTileKeys) {
       at.keys = std::min(kTileKeys, seen - at.key);
-      if (!all_hidden(call.options, at)) see_keys(call, at, tile, keys, scores, dweights, slopes, dk, dv);
+      if (!all_hidden(call.options, at))
+        see_keys(call, at, tile, keys, packed ? &*packed : nullptr, scores, dweights, slopes, dk, dv);
     }
     for (int64_t i = 0; i < at.queries; ++i)
       for (int64_t j = 0; j < shape.D; ++j)

@@ -84,19 +84,40 @@ struct Values {
   bool finite;
 };
 
+// What products in bf16 read.
+struct PackedBlock {
+  Bf16Rows keys;
+  Bf16Columns values;
+  const uint32_t* queries;  // (D, kTileQueries) of each tile
+  uint32_t* weights;        // room for those of a tile
+
+  HWY_INLINE Bf16Columns tile(int64_t t, int64_t D) const {
+    return {queries + t * bf16_columns_size(kTileQueries, D), bf16_pairs(D)};
+  }
+};
+
 template <class Real>
 void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Real>& queries,
-              const Values<Real>& values, Real* tile, Real* shrink) {
-  const auto& [shape, q, k, v, options, out, lse] = call;
+              const Values<Real>& values, const PackedBlock& packed, const Bf16Columns& packed_queries, Real* tile,
+              Real* shrink) {
+  const auto& [shape, q, k, v, options, out, lse, bf16] = call;
   const int64_t width = padded(shape.Dv);
-  tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, k.at(at.b, shape.kv_head(at.h), at.key),
-                              k.strides[2], queries.transposed, kTileQueries, false, tile, kTileQueries);
+  if constexpr (std::is_same_v<Real, float>)
+    if (bf16) multiply_bf16(at.keys, kTileQueries, shape.D, packed.keys, packed_queries, 0, tile, kTileQueries);
+  if (!bf16)
+    tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, k.at(at.b, shape.kv_head(at.h), at.key),
+                                k.strides[2], queries.transposed, kTileQueries, false, tile, kTileQueries);
   mask_scores<Real>(options, at, tile, nullptr);
   soften(at.keys, columns<Real>(at), tile, queries.top, queries.sum, shrink);
   if (options.keep) drop(shape, options, at, tile);
   for (int64_t i = 0; i < at.queries; ++i)
     if (shrink[i] != 1) scale_row(width, shrink[i], queries.output + i * width);
   if (!values.finite) return add_seen_values(at, shape.Dv, tile, values.data, values.row, queries.output);
+  if constexpr (std::is_same_v<Real, float>)
+    if (bf16) {
+      const Bf16Rows weights = pack_bf16_rows({tile, kTileQueries, true}, at.queries, at.keys, packed.weights);
+      return multiply_bf16(at.queries, shape.Dv, at.keys, weights, packed.values, 1, queries.output, width);
+    }
   tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.Dv), at.keys, tile, kTileQueries, values.data,
                                    values.row, true, queries.output, width);
 }
@@ -145,7 +166,21 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
                            sums + first,
                            outputs + first * width};
   };
-  for (int64_t t = 0; t < tiles; ++t) start(call, b, h, tile(t));
+  PackedBlock packed{};
+  uint32_t *key_room = nullptr, *packed_value_room = nullptr;
+  if (call.bf16) {
+    packed.queries = take_pairs(room, bf16_columns_size(tiles * kTileQueries, shape.D));
+    packed.weights = take_pairs(room, bf16_rows_size(kTileQueries, kTileKeys));
+    key_room = take_pairs(room, bf16_rows_size(kTileKeys, shape.D));
+    packed_value_room = take_pairs(room, bf16_columns_size(shape.Dv, kTileKeys));
+  }
+  for (int64_t t = 0; t < tiles; ++t) {
+    start(call, b, h, tile(t));
+    if constexpr (std::is_same_v<Real, float>)
+      if (call.bf16)
+        pack_bf16_columns({tile(t).transposed, kTileQueries, false}, kTileQueries, shape.D,
+                          const_cast<uint32_t*>(packed.tile(t, shape.D).data));
+  }
   const bool direct = shape.Dv % kLanes<Real> == 0;
   const int64_t seen = last_key(call.options, end - 1, shape.S);
   // keys outside, tiles of queries inside: a block of keys and values stays in cache for all tiles
@@ -153,7 +188,13 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
     const int64_t rows = std::min(kTileKeys, seen - key);
     Values<Real> values{call.v.at(b, shape.kv_head(h), key), call.v.strides[2], true};
     values.finite = all_finite(rows, shape.Dv, values.data, values.row);
-    if (!direct) {
+    if constexpr (std::is_same_v<Real, float>)
+      if (call.bf16) {
+        packed.keys =
+            pack_bf16_rows({call.k.at(b, shape.kv_head(h), key), call.k.strides[2], false}, rows, shape.D, key_room);
+        packed.values = pack_bf16_columns({values.data, values.row, false}, shape.Dv, rows, packed_value_room);
+      }
+    if (!direct && !call.bf16) {
       pad_rows(rows, shape.Dv, values.data, values.row, value_room, width);
       values.data = value_room, values.row = width;
     }
@@ -162,7 +203,7 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
       const int64_t last = last_key(call.options, queries.query + queries.queries - 1, shape.S);
       const Place at{b, h, queries.query, queries.queries, key, std::min(kTileKeys, last - key)};
       if (at.keys <= 0 || key + at.keys <= first_key(call.options, at.query) || all_hidden(call.options, at)) continue;
-      see_keys(call, at, queries, values, scores, shrink);
+      see_keys(call, at, queries, values, packed, packed.tile(t, shape.D), scores, shrink);
     }
   }
   for (int64_t t = 0; t < tiles; ++t) finish(call, b, h, tile(t));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <heed/tensor/kernels/attention.h>
+#include <heed/tensor/kernels/bf16_tiles.h>
 
 namespace heed::kernels {
 
@@ -24,6 +25,12 @@ struct Room {
   Real* free;
   Real* take(int64_t n) { return std::exchange(free, free + n); }
 };
+
+/// Room for n packed pairs, where Real is float.
+template <class Real>
+uint32_t* take_pairs(Room<Real>& room, int64_t n) {
+  return reinterpret_cast<uint32_t*>(room.take(n));
+}
 
 /// The keys [first, last) that query i can see at most: the causal rule hides those after, its window those before.
 template <class Real>
@@ -44,12 +51,15 @@ struct ForwardCall {
   AttentionOptions<Real> options;
   Strided<Real, 3> out;
   Real* lse;
+  bool bf16;  // products read bf16 (Real is float)
 };
 
 /// Elements of working memory that attend needs for up to `queries` queries.
 constexpr int64_t forward_scratch(const AttentionShape& s, int64_t queries) {
   const int64_t rows = (queries + kTileQueries - 1) / kTileQueries * kTileQueries;
-  return rows * (s.D + padded(s.Dv) + 2) + kTileKeys * (kTileQueries + padded(s.Dv)) + kTileQueries;
+  const int64_t packed = bf16_columns_size(rows, s.D) + bf16_rows_size(kTileKeys, s.D) +
+                         bf16_columns_size(s.Dv, kTileKeys) + bf16_rows_size(kTileQueries, kTileKeys);
+  return rows * (s.D + padded(s.Dv) + 2) + kTileKeys * (kTileQueries + padded(s.Dv)) + kTileQueries + packed;
 }
 
 /// Output and lse of queries [begin, end) of one head.
@@ -64,6 +74,7 @@ struct BackwardCall {
   Strided<Real, 3> dq;
   Strided<Real, 4> dbias;  // this share's own to add to
   int64_t parts;           // shares of a head: each takes some tiles of queries
+  bool bf16;               // as of ForwardCall
 };
 
 /// Whether tile `tile` of queries belongs to share `part`. Causal tiles cost more and more, so the order
@@ -75,8 +86,13 @@ constexpr bool takes_tile(int64_t part, int64_t parts, int64_t tile) {
 
 /// Elements of working memory that attend_backward needs.
 constexpr int64_t backward_scratch(const AttentionShape& s) {
+  const int64_t S = (s.S + kTileKeys - 1) / kTileKeys * kTileKeys;
+  const int64_t packed = bf16_rows_size(S, s.D) + bf16_rows_size(S, s.Dv) + bf16_columns_size(s.D, S) +
+                         bf16_columns_size(kTileQueries, s.D) + bf16_columns_size(kTileQueries, s.Dv) +
+                         bf16_columns_size(s.D, kTileQueries) + bf16_columns_size(s.Dv, kTileQueries) +
+                         bf16_rows_size(kTileKeys, kTileQueries) + bf16_rows_size(kTileQueries, kTileKeys);
   return kTileQueries * (s.D + s.Dv + 2 * padded(s.D) + padded(s.Dv) + 2) + 3 * kTileKeys * kTileQueries +
-         s.S * padded(s.D);
+         s.S * padded(s.D) + packed;
 }
 
 /// Share `part` of head h: writes dq of its queries, and adds its part of the gradients of keys, before

@@ -12,8 +12,10 @@
 #include <sys/resource.h>
 
 #include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/gemm_bf16.h>
 #include <heed/tensor/kernels/strided.h>
 #include <heed/tensor/parallel.h>
+#include <heed/tensor/precision.h>
 #include <heed/tensor/storage.h>
 
 namespace heed::kernels {
@@ -143,6 +145,15 @@ template <class T>
 void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
                   int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
                   int64_t stride_c, int64_t batch) {
+  if constexpr (std::is_same_v<T, float>)
+    if (products() == Products::bf16 && std::min(m, n) > kFewRows && k > 0) {
+      count_flops(2 * m * n * k * batch);
+      return parallel_for(batch, batch >= kManyProducts ? 1 : batch, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i)
+          gemm_bf16(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c,
+                    ldc);
+      });
+    }
   const bool by_rows = m >= n;
   const int64_t length = by_rows ? m : n;
   const int64_t blocks = batch >= kManyProducts ? 1 : blocks_of(length, by_rows ? n : m, k);
@@ -222,7 +233,14 @@ double best_speed(Gemm gemm, clockid_t clock) {
 
 }  // namespace
 
-double sgemm_gflop_per_s() { return best_speed(gemm<float>, CLOCK_MONOTONIC); }
+double bf16_gflop_per_s() {
+  const Precision precision(Products::bf16);
+  return best_speed(gemm<float>, CLOCK_MONOTONIC);
+}
+double sgemm_gflop_per_s() {
+  const Precision precision(Products::f32);
+  return best_speed(gemm<float>, CLOCK_MONOTONIC);
+}
 double sgemm_gflop_per_cpu_second() { return best_speed(gemm_serial<float>, CLOCK_THREAD_CPUTIME_ID); }
 
 template decltype(gemm_serial<float>) gemm_serial<float>;

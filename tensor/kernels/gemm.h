@@ -20,13 +20,13 @@ inline int64_t flops() { return flop_counter.load(std::memory_order_relaxed); }
 /// C = op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), raw arrays, all row-major with leading
 /// dimensions lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
 /// Split over the thread pool in blocks of rows or columns of C that depend on the sizes alone: the same bits at any
-/// number of threads. Inside a parallel_for it runs on the calling thread.
+/// number of threads. Inside a parallel_for it runs on the calling thread. Reads floats as tensor/precision.h says.
 /// T: float, double.
 template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
           T beta, T* c, int64_t ldc);
 
-/// The same on the calling thread alone.
+/// The same on the calling thread alone, and always as they are.
 template <class T>
 void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
                  int64_t ldb, T beta, T* c, int64_t ldc);
@@ -48,6 +48,8 @@ std::string blas_report();
 /// What the threads make of one large f32 product, the best of a few: the peak that whole steps are measured against.
 /// Takes about a fifth of a second.
 double sgemm_gflop_per_s();
+/// The same with operands in bf16; for machines where has_bf16().
+double bf16_gflop_per_s();
 /// What one thread makes of it, by its own time on a core: the same beside busy neighbours.
 double sgemm_gflop_per_cpu_second();
 

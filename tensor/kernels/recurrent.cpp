@@ -7,6 +7,7 @@
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/recurrent_tiles.h>
 #include <heed/tensor/kernels/row_blocks.h>
+#include <heed/tensor/precision.h>
 
 namespace heed::kernels {
 namespace {
@@ -75,6 +76,15 @@ void add_product(const RecurrentShape& s, const Flat& flat, int64_t m, const Rea
     gemm(true, false, m, H, s.B, du + t * du_step, ld, before + t * s.B * H, H, Real(accumulate || t > 0), dw, H);
 }
 
+// Packing W_hh takes as long as the products of some 30 rows with it.
+constexpr int64_t kRowsWorthPacking = 256;
+
+// Whether steps read bf16: a matter of sizes, beside what the caller asked for.
+template <class Real>
+bool reads_bf16(const RecurrentShape& s) {
+  return std::is_same_v<Real, float> && products() == Products::bf16 && s.T * s.B >= kRowsWorthPacking;
+}
+
 }  // namespace
 
 template <class Real>
@@ -82,7 +92,16 @@ void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> ga
                const RecurrentWeights<Real>& weights, RecurrentState<const Real> first, const RecurrentOptions& options,
                Strided<Real, 2> out, RecurrentState<Real> last, Real* saved) {
   const Shares shares(cell, shape, options);
-  const RecurrentForward<Real> call{cell, shape, gates, weights, first, options.reverse, out, last, saved};
+  RecurrentForward<Real> call{cell, shape, gates, weights, first, options.reverse, out, last, saved};
+  const int64_t H = shape.H, G = gates_of(cell) * H, joined = cell == Cell::gru ? 2 * H : G;
+  const bool bf16 = reads_bf16<Real>(shape);
+  const Scratch<uint32_t> packed(bf16 ? bf16_rows_size(joined, H) + bf16_rows_size(G - joined, H) : 0);
+  if constexpr (std::is_same_v<Real, float>)
+    if (bf16) {
+      call.packed = pack_bf16_rows({weights.w_hh, H, false}, joined, H, packed.data());
+      call.packed_new = pack_bf16_rows({weights.w_hh + joined * H, H, false}, G - joined, H,
+                                       packed.data() + bf16_rows_size(joined, H));
+    }
   count_hidden_flops(cell, shape.H, shares);
   parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
     const Scratch<Real> scratch(forward_scratch(cell, shape.H));
@@ -100,11 +119,15 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentW
   const bool is_gru = cell == Cell::gru;
   const Flat flat(shape, dgates);
   const Scratch<Real> room(dw_hh ? (is_gru ? 2 : 1) * all : 0);
-  RecurrentBackward<Real> call{cell,   shape,  weights, first, options.reverse, out, saved, dout, dlast,
-                               dgates, dfirst, {},      {}};
+  RecurrentBackward<Real> call{cell,   shape, weights, first, options.reverse, out, saved, dout, dlast, dgates,
+                               dfirst, {},    {},      {}};
   if (dw_hh) call.before = flat.view(room.data(), H);
   if (dw_hh && is_gru) call.du_new = flat.view(room.data() + all, H);
 
+  const bool bf16 = reads_bf16<Real>(shape);
+  const Scratch<uint32_t> packed(bf16 ? bf16_rows_size(H, G) : 0);
+  if constexpr (std::is_same_v<Real, float>)
+    if (bf16) call.packed = pack_bf16_rows({weights.w_hh, H, true}, H, G, packed.data());
   const Shares shares(cell, shape, options);
   count_hidden_flops(cell, H, shares);
   const int64_t parts = (shape.B + kLaneMultiple - 1) / kLaneMultiple;  // whatever the shares: the same bits

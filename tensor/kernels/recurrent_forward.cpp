@@ -65,6 +65,7 @@ HWY_INLINE void step(const Unit<Real>& unit) {
 template <class Real>
 struct Lanes {
   Real *h, *c, *u, *x_new;
+  uint32_t* packed;
 };
 
 // u = x + W_hh h over the lanes in use.
@@ -75,11 +76,18 @@ HWY_INLINE void project(const RecurrentForward<Real>& call, const LaneRows& shar
   const auto x = [&](int64_t i) { return call.gates.at(t, share.rows[i]); };
   const int64_t joined = call.cell == Cell::gru ? 2 * H : G;
   to_lanes(share, lanes, joined, x, a.u);
-  tile_product<Stored::plain>(joined, used, H, call.weights.w_hh, H, a.h, ld, true, a.u, ld);
+  if constexpr (std::is_same_v<Real, float>)
+    if (call.packed.data) {
+      const Bf16Columns h = pack_bf16_columns({a.h, ld, false}, used, H, a.packed);
+      multiply_bf16(joined, used, H, call.packed, h, 1, a.u, ld);
+      if (joined < G) multiply_bf16(H, used, H, call.packed_new, h, 0, a.u + joined * ld, ld);
+    }
+  if (!call.packed.data) tile_product<Stored::plain>(joined, used, H, call.weights.w_hh, H, a.h, ld, true, a.u, ld);
   if (joined == G) return;
   to_lanes(
       share, lanes, H, [&](int64_t i) { return x(i) + joined; }, a.x_new);
-  tile_product<Stored::plain>(H, used, H, call.weights.w_hh + joined * H, H, a.h, ld, false, a.u + joined * ld, ld);
+  if (!call.packed.data)
+    tile_product<Stored::plain>(H, used, H, call.weights.w_hh + joined * H, H, a.h, ld, false, a.u + joined * ld, ld);
 }
 
 // All units of the share, one after the other.
@@ -112,7 +120,8 @@ void run_step(const RecurrentForward<Real>& call, const LaneRows& share, int64_t
 template <class Real>
 void run_share(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch) {
   const int64_t H = call.shape.H, size = H * share.ld, steps = steps_of(share), gates = gates_of(call.cell);
-  const Lanes<Real> a{scratch, scratch + size, scratch + 2 * size, scratch + (2 + gates) * size};
+  const Lanes<Real> a{scratch, scratch + size, scratch + 2 * size, scratch + (2 + gates) * size,
+                      reinterpret_cast<uint32_t*>(scratch + (3 + gates) * size)};
   load_state(share, H, call.first.h, a.h);
   load_state(share, H, call.first.c, a.c);
   std::fill_n(a.u, (gates + 1) * size, Real(0));  // idle lanes too go through the arithmetic

@@ -1,5 +1,6 @@
 #include <heed/tensor/kernels/simd.h>
 
+#include <heed/tensor/kernels/bf16_tiles.h>
 #include <heed/tensor/kernels/simd_targets.h>
 
 #include <hwy/highway.h>
@@ -26,6 +27,8 @@ std::vector<std::string> simd_targets() {
 }
 
 std::string simd_target() { return hwy::TargetName(in_use); }
+
+bool simd_has_bf16() { return in_use == HWY_AVX3 && cpu_has_bf16(); }
 
 void use_simd_target(const std::string& name, Loc loc) {
   for (uint64_t rest = static_cast<uint64_t>(usable()); rest; rest &= rest - 1) {

@@ -13,6 +13,7 @@
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/parallel.h>
+#include <heed/tensor/precision.h>
 
 namespace heed::train::program {
 namespace {
@@ -98,6 +99,8 @@ int info(const InfoFlags& flags) {
                 {"blas", kernels::blas_report()},
                 {"gflop_per_s_of_a_thread", speed},
                 {"gflop_per_s", all},
+                {"bf16", has_bf16() ? Json("AVX512-BF16") : Json()},
+                {"bf16_gflop_per_s", has_bf16() ? Json(kernels::bf16_gflop_per_s()) : Json()},
                 {"threads", num_threads()},
                 {"threads_why", num_threads_reason()},
                 {"memory", memory()},
@@ -110,8 +113,11 @@ int info(const InfoFlags& flags) {
   }
   fmt::print("heed {}\ncompiler: {}\nSIMD: {}\nBLAS: {}\n", HEED_VERSION, compiler(), kernels::simd_target(),
              kernels::blas_report());
-  fmt::print("sgemm: {:.0f} GFLOP/s a thread, {:.0f} on all of them now\nthreads: {} ({})\nmemory: {}\nMPI: {}\n",
-             speed, all, num_threads(), num_threads_reason(), memory(), mpi());
+  fmt::print("sgemm: {:.0f} GFLOP/s a thread, {:.0f} on all of them now\nbf16: {}\n", speed, all,
+             has_bf16() ? fmt::format("AVX512-BF16, {:.0f} GFLOP/s on all threads now (--precision bf16)",
+                                      facts["bf16_gflop_per_s"].get<double>())
+                        : "no: " + why_no_bf16());
+  fmt::print("threads: {} ({})\nmemory: {}\nMPI: {}\n", num_threads(), num_threads_reason(), memory(), mpi());
   if (!slow.empty()) fmt::print(stderr, "heed: {}\n", slow);
   return 0;
 }

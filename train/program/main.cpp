@@ -104,6 +104,9 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
       "batches whose gradients make one step (default: 1)");
   run("--ema", flags->ema, "DECAY", number(0, false, 0.999999),
       "evaluate and save a running average of the weights, such as 0.999 (default: the weights)");
+  run("--precision", flags->precision, "f32|bf16|auto", one_of({"f32", "bf16", "auto"}),
+      "what matrix products read; bf16 takes half their time where heed info has it, auto takes it there (default: "
+      "f32)");
   run("--evaluate-every", flags->evaluate_every, "N", whole_number(1), "steps between evaluations on a fixed sample");
   run("--patience", flags->patience, "N", whole_number(1),
       "stop after so many evaluations without a better one (default: never)");

@@ -22,10 +22,14 @@ double peak_mib() {
 }  // namespace
 
 RunRules rules_of(const TrainFlags& flags, RunRules otherwise) {
+  const Products products = flags.precision.empty() ? otherwise.products : products_named(flags.precision);
+  if (products == Products::bf16 && !has_bf16())
+    fail<UsageError>({"--precision"}, "bf16 is asked for, and {}; need f32, or auto", why_no_bf16());
   return {.evaluate_every = flags.evaluate_every.value_or(otherwise.evaluate_every),
           .accumulate = flags.accumulate.value_or(otherwise.accumulate),
           .patience = flags.patience.value_or(otherwise.patience),
-          .ema = flags.ema.value_or(otherwise.ema)};
+          .ema = flags.ema.value_or(otherwise.ema),
+          .products = products};
 }
 
 TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps) {
