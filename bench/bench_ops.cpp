@@ -138,6 +138,8 @@ void add_both_ways() {
   both_ways("both/exp", {x}, [](const List& in) { return exp(in[0]); });
   both_ways("both/sqrt", {positive}, [](const List& in) { return sqrt(in[0]); });
   both_ways("both/relu", {x}, [](const List& in) { return relu(in[0]); });
+  both_ways("both/relu2", {x}, [](const List& in) { return relu2(in[0]); });
+  both_ways("both/silu", {x}, [](const List& in) { return silu(in[0]); });
   both_ways("both/maximum", {x, y}, [](const List& in) { return maximum(in[0], in[1]); });
   both_ways("both/max_rows", {x}, [](const List& in) { return in[0].max(1); });
   both_ways("both/norm_rows", {x}, [](const List& in) { return in[0].norm(2, 1); });

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -47,6 +48,8 @@ struct Workload {
 
 struct GptSize {
   int64_t B, T, L, H, C, V;
+  int64_t kv_heads = 0;  // 0: as many as heads
+  std::optional<int64_t> window = {};
 };
 const std::map<std::string, GptSize> kGpt = {
     {"micro", {4, 32, 2, 2, 32, 65}},        // all overhead: how dear is one op?
@@ -54,6 +57,9 @@ const std::map<std::string, GptSize> kGpt = {
     {"baby", {64, 256, 6, 6, 384, 65}},      // nanoGPT's train_shakespeare_char
     {"long", {1, 4096, 4, 4, 128, 65}},      // attention dominates
     {"gpt2", {1, 512, 12, 12, 768, 50304}},  // GPT-2 124M, one short sequence
+    {"full", {1, 4096, 4, 8, 256, 65}},      // long with more heads, beside
+    {"gqa", {1, 4096, 4, 8, 256, 65, 2}},    // groups of four that read one head of keys and values, and
+    {"window", {1, 4096, 4, 8, 256, 65, 2, 512}},
 };
 
 Workload gpt(GptSize s, nn::Parameters& params, Rng& rng) {
@@ -63,13 +69,16 @@ Workload gpt(GptSize s, nn::Parameters& params, Rng& rng) {
                                                                        .heads = s.H,
                                                                        .channels = s.C,
                                                                        .bias = false,
-                                                                       .gelu = Gelu::erf});
+                                                                       .gelu = Gelu::erf,
+                                                                       .kv_heads = s.kv_heads,
+                                                                       .window = s.window});
   const Tensor x = randint(0, s.V, {s.B, s.T}, rng), y = randint(0, s.V, {s.B, s.T}, rng);
-  const int64_t n = params.numel() - s.T * s.C;  // positions are no part of a product
+  const int64_t n = params.numel() - s.T * s.C;                        // positions are no part of a product
+  const int64_t keys = s.window ? std::min(2 * *s.window, s.T) : s.T;  // twice what a query sees on average
   return {.loss = [model, x, y] { return cross_entropy((*model)(x), y); },
           .optimizer = std::make_unique<train::AdamW>(
               params, train::AdamWOptions{.lr = 1e-3, .beta2 = 0.99, .weight_decay = 0.1}),
-          .flops = double((6 * n + 12 * s.L * s.C * s.T) * s.B * s.T),
+          .flops = double((6 * n + 12 * s.L * s.C * keys) * s.B * s.T),
           .tokens = s.B * s.T};
 }
 
@@ -142,8 +151,9 @@ Workload workload(const std::string& model, const std::string& config, const Siz
     return seq2seq(config == "additive", params, rng);
   if (model == "transformer" && config == "small") return transformer(params, rng);
   throw CLI::ValidationError(
-      "--config", "no " + model + " is called " + config +
-                      "; there are gpt micro, cpu, baby, long, gpt2; seq2seq none, additive; transformer small");
+      "--config",
+      "no " + model + " is called " + config +
+          "; there are gpt micro, cpu, baby, long, gpt2, full, gqa, window; seq2seq none, additive; transformer small");
 }
 
 }  // namespace
@@ -156,7 +166,8 @@ int main(int argc, char** argv) {
   Sizes sizes;
   app.add_option("--model", model, "gpt, seq2seq or transformer")
       ->check(CLI::IsMember({"gpt", "seq2seq", "transformer"}));
-  app.add_option("--config", config, "gpt: micro cpu baby long gpt2; seq2seq: none additive; transformer: small");
+  app.add_option("--config", config,
+                 "gpt: micro cpu baby long gpt2 full gqa window; seq2seq: none additive; transformer: small");
   app.add_option("--context", sizes.context, "of a gpt, in place of its config's")->check(CLI::PositiveNumber);
   app.add_option("--layers", sizes.layers, "likewise")->check(CLI::PositiveNumber);
   app.add_option("--channels", sizes.channels, "likewise")->check(CLI::PositiveNumber);

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Runs of our training steps and of PyTorch's in turn, A B C A B C, and the table of their medians and ratios.
 #
-#   bench/compare.sh [--pairs N] [--threads N] [--venv [--jax] | --libtorch] [ROW...]
+#   bench/compare.sh [--pairs N] [--threads N] [--venv [--jax] | --newest | --libtorch] [ROW...]
 #
 # PyTorch's steps are gpt_torch.py's and seq2seq_torch.py's, run by Debian's python3-torch; --venv takes the PyTorch of
 # scripts/python.sh, of PyPI, plain (eager), through torch.compile, and both under autocast to bf16, beside heed in f32 and,
 # where this processor has it, bf16; --jax adds gpt_jax.py, of a virtual environment of its own, in f32 and bf16; --libtorch
-# takes gpt_libtorch.cpp's (Debian's libtorch-dev). Rows: micro cpu baby long gpt2 none additive. A row is one line of Markdown, ready for the README; a ratio is heed's best time over the peer's best.
+# takes gpt_libtorch.cpp's (Debian's libtorch-dev). --newest takes that PyTorch eager
+# alone, as rows full, gqa and window do unless --venv is given. Rows: micro cpu baby long gpt2 none additive, which are the
+# default, and full gqa window. A row is one line of Markdown, ready for the README; a ratio is heed's best time over the peer's best.
 # With --threads 1 the table is of processor time, which others' work on the machine changes least.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,15 +18,16 @@ while [ $# -gt 0 ]; do
   case $1 in
     --pairs) pairs=$2; shift 2 ;;
     --threads) threads=$2; shift 2 ;;
-    --venv|--libtorch) peer=${1#--}; shift ;;
+    --venv|--newest|--libtorch) peer=${1#--}; shift ;;
     --jax) jax=1; shift ;;
+    full|gqa|window) [ $peer = venv ] || peer=newest; rows+=("$1"); shift ;;
     micro|cpu|baby|long|gpt2|none|additive) rows+=("$1"); shift ;;
-    *) echo "compare.sh: unknown argument $1; there are --pairs N, --threads N, --venv, --jax, --libtorch and the rows micro cpu baby long gpt2 none additive" >&2; exit 2 ;;
+    *) echo "compare.sh: unknown argument $1; there are --pairs N, --threads N, --venv, --jax, --newest, --libtorch and the rows micro cpu baby long gpt2 none additive full gqa window" >&2; exit 2 ;;
   esac
 done
 [ ${#rows[@]} -gt 0 ] || rows=(micro cpu baby long gpt2 none additive)
 if [ $jax = 1 ] && [ $peer != venv ]; then echo "compare.sh: --jax goes with --venv" >&2; exit 2; fi
-if [ $peer$jax != venv0 ] && [ $peer$jax != debian0 ] && [[ " ${rows[*]} " =~ \ (none|additive)\  ]]; then
+if { [ $peer = libtorch ] || [ $jax = 1 ]; } && [[ " ${rows[*]} " =~ \ (none|additive|full|gqa|window)\  ]]; then
   echo "compare.sh: --libtorch and --jax have the rows micro cpu baby long gpt2, not ${BASH_REMATCH[1]}" >&2; exit 2
 fi
 
@@ -33,6 +36,7 @@ cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_
 ninja -C $build bench_step > "$build/compare.log" || { cat "$build/compare.log" >&2; echo "compare.sh: bench_step does not build" >&2; exit 1; }
 case $peer in
   debian) scripts/deps.sh python3-torch; python=/usr/bin/python3 forms=("") ;;
+  newest) python=$(scripts/python.sh) forms=("") ;;
   venv) python=$(scripts/python.sh) forms=("" --compile --bf16 "--compile --bf16") ;;
   libtorch)
     scripts/deps.sh libtorch-dev
@@ -62,7 +66,7 @@ run() {
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-steps_of() { case $1 in micro) echo 300 ;; cpu) echo 60 ;; baby|gpt2|long) echo 4 ;; *) echo 20 ;; esac; }
+steps_of() { case $1 in micro) echo 300 ;; cpu) echo 60 ;; baby|gpt2|long|full|gqa|window) echo 4 ;; *) echo 20 ;; esac; }
 ours() {
   case $1 in none|additive) model=seq2seq ;; *) model=gpt ;; esac
   run "heed's step $1" $build/bench/bench_step --model $model --config "$1" --precision "$2" --threads "$threads" \

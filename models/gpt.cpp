@@ -134,8 +134,9 @@ Tensor Gpt::read(const Op& op, const Tensor& tokens, GptCache* cache) const {
   check_tokens(op, "tokens", tokens);
   const int64_t T = tokens.size(1), start = cache ? cache->length() : 0;
   if (start + T > config.context)
-    fail<ShapeError>(op, "{} tokens{} exceed the context; need at most {}", T,
-                     start ? fmt::format(" after {}", start) : "", config.context);
+    fail<ShapeError>(op, "{} tokens{} exceed the context; need at most {}{}", T,
+                     start ? fmt::format(" after {}", start) : "", config.context,
+                     wpe ? "" : ", or a config with a longer context and a factor in rope.scaling");
   Tensor x = wte(tokens);
   if (wpe) x = (*wpe)(x, start);
   if (config.norm_embedding) x = rms_norm(x, {}, config.eps);

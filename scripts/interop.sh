@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Compares heed with other packages, of pinned versions in a virtual environment: Hugging Face's open the folders that heed
-# trained, and heed what they made; BLEU and chrF are sacrebleu's; TensorBoard's reader opens the event files of runs. The
-# last line is "N passed, N failed, N skipped"; without PyPI that is one skipped, said aloud.
-# Usage: scripts/interop.sh [PRESET]   (of CMakePresets.json; release unless given)
+# trained, and heed what they made; ids are those of their tokenizers; BLEU and chrF are sacrebleu's; TensorBoard's reader
+# opens the event files of runs. The last line is "N passed, N failed, N skipped"; without PyPI that is one skipped, said
+# aloud.
+# Usage: scripts/interop.sh [PRESET [MEGABYTES]]   (of CMakePresets.json; release unless given. Of text to compare ids on,
+#   0.5 unless given; from 10 on the speed is judged as well)
 set -uo pipefail
 cd "$(dirname "$0")/.."
-preset=${1:-release}
+preset=${1:-release} megabytes=${2:-0.5}
 build=build
 [ "$preset" = release ] || build=build-$preset
 python=$(scripts/python.sh) || { echo "0 passed, 0 failed, 1 skipped"; exit 0; }
@@ -20,8 +22,9 @@ export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
   $build/tests/trained "$place/heed" && $python tests/oracle/opened.py heed "$place/heed"
   $python tests/oracle/folders.py "$place/theirs" &&
     $python tests/oracle/opened.py theirs $build/tests/probe "$place/theirs"
+  $python tests/oracle/tokens.py $build/heed "$megabytes"
   $python tests/oracle/metrics.py compare $build/tests/scores
   $python tests/oracle/events.py $PWD/$build/heed "$place/runs"
 } 2>&1 | tee "$place/log"
 awk '/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; parts++ }
-     END { failed += 4 - parts; printf "%d passed, %d failed, 0 skipped\n", passed, failed; exit failed > 0 }' "$place/log"
+     END { failed += 5 - parts; printf "%d passed, %d failed, 0 skipped\n", passed, failed; exit failed > 0 }' "$place/log"

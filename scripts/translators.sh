@@ -18,7 +18,7 @@ learn() {  # ARCH TOKENS OPTIONS...
   mv "$report.part" "$report"
 }
 
-transformer=(--width 256 --layers 3 --lr 0.001 --steps 8000 --average 10)
+transformer=(--layers 3 --steps 10000 --average 10)
 for tokens in bpe words; do
   learn transformer $tokens "${transformer[@]}"
   learn attention $tokens

@@ -355,6 +355,12 @@ std::vector<ErrorCase> engine_errors() {
       refuses<DTypeError>(
           "gradcheck: the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64",
           [] { gradcheck([](const Tensor& x) { return x.to(f32); }, ones({2}, f64)); }),
+      refuses<ValueError>("gradcheck_values: vjp gave 1 numbers; need 2, one for each of x",
+                          [] {
+                            const auto f = [](auto x) { return std::vector<double>(x.begin(), x.end()); };
+                            const auto vjp = [](auto, auto v) { return std::vector{v[0]}; };
+                            gradcheck_values(f, vjp, std::vector{1., 2.});
+                          }),
       refuses<ValueError>("gradcheck: input 0 is undefined; need a tensor", [=] { gradcheck(twice, Tensor()); }),
       refuses<GradError>("gradcheck: w was computed from other tensors (exp); need a leaf",
                          [] {

@@ -165,8 +165,12 @@ std::vector<OpRecord> smooth() {
       "erf(x)", [](const Tensor& x) { return erf(x); }, "torch.erf(x[0])"));
   all.push_back(unary(
       "relu(x)", [](const Tensor& x) { return relu(x); }, "torch.relu(x[0])", nonzero));
-  all.push_back(unary(
-      "relu2(x)", [](const Tensor& x) { return relu2(x); }, "torch.relu(x[0]).square()", nonzero));
+  const auto fused = [&](const OpRecord& made, Tensor (*twin)(const Tensor&)) {
+    for (Sample& s : all.emplace_back(made).samples) s.twin = listed([twin](const List& x) { return twin(x[0]); });
+  };
+  fused(unary(
+            "relu2(x)", [](const Tensor& x) { return relu2(x); }, "torch.relu(x[0]).square()", nonzero),
+        reference::relu2);
 
   OpRecord g = unary(
       "gelu(x, form)", [](const Tensor& x) { return gelu(x); }, "F.gelu(x[0])");
@@ -177,8 +181,9 @@ std::vector<OpRecord> smooth() {
          [](const List& x) { return gelu(x[0], Gelu::tanh); }, "F.gelu(x[0], approximate='tanh')")
         .twin([](const List& x) { return reference::gelu(x[0], Gelu::tanh); });
   all.push_back(g);
-  all.push_back(unary(
-      "silu(x)", [](const Tensor& x) { return silu(x); }, "F.silu(x[0])"));
+  fused(unary(
+            "silu(x)", [](const Tensor& x) { return silu(x); }, "F.silu(x[0])"),
+        reference::silu);
   all.push_back(unary(
       "softplus(x)", [](const Tensor& x) { return softplus(x); }, "F.softplus(x[0])"));
 

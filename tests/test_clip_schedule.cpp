@@ -57,6 +57,9 @@ TEST_CASE("clip: a norm that is not finite scales nothing, and a limit must be a
   two.a.set_grad(tensor({1.0, NAN}));
   CHECK(std::isnan(train::clip_grad_norm(two.params, 1)));
   CHECK(two.a.grad().at<float>({0}) == 1);
+  two.a.set_grad(tensor({1.0, INFINITY}));
+  CHECK(train::clip_grad_norm(two.params, 1) == INFINITY);
+  CHECK(two.a.grad().at<float>({0}) == 1);
   CHECK_THROWS_AS(train::clip_grad_norm(two.params, 0), ValueError);
   CHECK_THROWS_AS(train::clip_scale(1, NAN), ValueError);
 }
@@ -69,6 +72,7 @@ TEST_CASE("schedule: warm-up and cosine as nanoGPT's", "[schedule]") {
   CHECK(lr(100) == Approx(1e-3));
   CHECK(lr(1050) == Approx(5.5e-4));  // half way
   CHECK(lr(2000) == Approx(1e-4));
+  CHECK(lr(2500) == Approx(1e-4));
   CHECK(lr(5000) == Approx(1e-4));
 }
 

@@ -135,6 +135,23 @@ TEST_CASE("corpus: nanoGPT's and llm.c's files are read, whatever is wrong with 
   CHECK_THROWS_WITH(Corpus::from_directory(place.path()), Contains("tokenizer.json"));
 }
 
+TEST_CASE("corpus: the two parts of a prepared text are cut behind a whole line end, and lose no mark", "[data]") {
+  const heed::tests::TemporaryDirectory place;
+  const auto prepared = [&](const std::string& text) {
+    write_file(place / "text", text);
+    prepare_corpus(place / "text", train::Chars::from_text(text), place.path());
+    const Corpus corpus = Corpus::from_directory(place.path());
+    std::vector<std::string> parts;
+    for (const Part part : {Part::train, Part::validation})
+      parts.push_back(corpus.tokenizer().decode(corpus.tokens(part).to_vector()));
+    return parts;
+  };
+  CHECK(prepared("12345678\r\n") == std::vector<std::string>{"12345678", "\n"});
+  CHECK(prepared("\xEF\xBB\xBF"
+                 "345678\r\n") == std::vector<std::string>{"345678", "\n"});
+  CHECK(prepared("12345678\xEF\xBB\xBF") == std::vector<std::string>{"1234567", "8\xEF\xBB\xBF"});
+}
+
 TEST_CASE("corpus: a long text is taken in parts, and gives the ids that it gives at once", "[data]") {
   std::string text;
   Rng rng(7);

@@ -57,6 +57,17 @@ TEST_CASE("backward: two leaves that get one gradient do not share it", "[engine
   (a * 2).sum().backward();
   CHECK(numbers(a.grad()) == Numbers{3, 12});
   CHECK(numbers(b.grad()) == Numbers{1, 10});
+  a.grad().assign(zeros({2}, f64));
+  CHECK(numbers(b.grad()) == Numbers{1, 10});
+}
+
+TEST_CASE("backward: a leaf that was frozen after it was used gets no gradient", "[engine]") {
+  Tensor a = leaf({1., 2.});
+  const Tensor b = leaf({3., 4.}), y = (a * b).sum();
+  a.set_requires_grad(false);
+  y.backward();
+  CHECK_FALSE(a.grad().defined());
+  CHECK(numbers(b.grad()) == Numbers{1, 2});
 }
 
 TEST_CASE("backward: the seed is not changed by what is added to gradients", "[engine]") {
@@ -365,8 +376,14 @@ TEST_CASE("ops: the documented gradients at ties and kinks", "[engine]") {
   const Tensor zero = leaf({0., -0.});
   CHECK(numbers(grad(relu(zero).sum(), zero)) == Numbers{0, 0});
   CHECK(numbers(grad(abs(zero).sum(), zero)) == Numbers{0, 0});
+  CHECK(numbers(grad(pow(zero, 0).sum(), zero)) == Numbers{0, 0});  // a constant, where 0 x^-1 would be NaN
   const Tensor ends = leaf({-1., 0., 1., 2.});
   CHECK(numbers(grad(clamp(ends, -1, 1).sum(), ends)) == Numbers{1, 1, 1, 0});
+}
+
+TEST_CASE("var: with fewer elements than the correction it is infinite, as PyTorch's, not negative", "[engine]") {
+  CHECK(leaf({1., 2.}).var({0}, 3, false).item<double>() == HUGE_VAL);
+  CHECK(std::isnan(leaf({1.}).var({0}, 1, false).item<double>()));
 }
 
 TEST_CASE("pow: zero to a power is flat in the power, in both derivatives", "[engine]") {

@@ -64,6 +64,7 @@ TEMPLATE_TEST_CASE("gemm: equals the definition for every transpose, size and be
     for (const bool trans_b : {false, true})
       for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
                                     {3, 5, 4},
+                                    {4, 5, 6},
                                     {1, 300, 70},
                                     {300, 1, 70},
                                     {17, 33, 0},

@@ -126,6 +126,34 @@ models::GptConfig tiny(int64_t vocabulary) {
 
 const train::Tokenizer kChars = train::Chars::from_text("abé ☃");
 
+/// Llama 3's blocks.
+models::GptConfig today(int64_t vocabulary) {
+  models::GptConfig config = tiny(vocabulary);
+  config.bias = false;
+  config.positions = models::Positions::rope;
+  config.rope = {.base = 100, .scaling = {.factor = 4, .original_context = 64}};
+  config.norm = models::Norm::rms;
+  config.mlp = models::Mlp::swiglu;
+  config.kv_heads = 1;
+  return config;
+}
+
+/// The tensor `name` of the file has the shape of x and its numbers, as far as its type, `stored`, can.
+void check_tensor(Gguf& file, const std::string& name, const Tensor& x, uint32_t stored) {
+  INFO(name);
+  const std::vector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  REQUIRE(file.tensors.contains(name));
+  CHECK(std::vector<int64_t>(file.tensors.at(name).sizes.rbegin(), file.tensors.at(name).sizes.rend()) == sizes);
+  CHECK(file.tensors.at(name).type == stored);
+  const auto [values, errors] = file.numbers(name);
+  const auto wanted = x.to_vector<double>();
+  REQUIRE(values.size() == wanted.size());
+  for (size_t i = 0; i < values.size(); ++i) CHECK(std::abs(values[i] - wanted[i]) <= errors[i]);
+}
+
+/// With the last row twice.
+Tensor twin(const Tensor& table) { return cat({table, table.narrow(0, table.size(0) - 1, 1)}, 0); }
+
 }  // namespace
 
 TEST_CASE("gguf: keys, names, shapes and numbers are what the format says, in every type", "[gguf]") {
@@ -140,20 +168,12 @@ TEST_CASE("gguf: keys, names, shapes and numbers are what the format says, in ev
     CHECK(file.key<int64_t>("gpt2.feed_forward_length") == 40);
     CHECK(std::ssize(file.tensors) == model.params.size());
     const auto check = [&](const std::string& name, const std::string& parameter, uint32_t stored) {
-      INFO(name);
-      const Tensor& x = model.params.at(parameter);
-      const std::vector<int64_t> sizes(x.shape().begin(), x.shape().end());
-      CHECK(std::vector<int64_t>(file.tensors.at(name).sizes.rbegin(), file.tensors.at(name).sizes.rend()) == sizes);
-      CHECK(file.tensors.at(name).type == stored);
-      const auto [values, errors] = file.numbers(name);
-      const auto wanted = x.to_vector<double>();
-      REQUIRE(values.size() == wanted.size());
-      for (size_t i = 0; i < values.size(); ++i) CHECK(std::abs(values[i] - wanted[i]) <= errors[i]);
+      check_tensor(file, name, model.params.at(parameter), stored);
     };
     const auto asked = static_cast<uint32_t>(type);
-    check("token_embd.weight", "wte.weight", asked);
+    check_tensor(file, "token_embd.weight", twin(model.params.at("wte.weight")), asked);
     check("position_embd.weight", "wpe.weight", 0);
-    check("output.weight", "lm_head.weight", asked);
+    check_tensor(file, "output.weight", twin(model.params.at("lm_head.weight")), asked);
     check("output_norm.bias", "ln_f.bias", 0);
     check("blk.1.attn_qkv.weight", "h.1.attn.c_attn.weight", asked);
     check("blk.1.attn_output.bias", "h.1.attn.c_proj.bias", 0);
@@ -162,21 +182,81 @@ TEST_CASE("gguf: keys, names, shapes and numbers are what the format says, in ev
   }
 }
 
+TEST_CASE("gguf: llama and qwen3 have their own keys and names, and llama's pairs of columns stand together",
+          "[gguf]") {
+  const tests::TemporaryDirectory place;
+  models::GptConfig config = today(kChars.size());
+  {
+    const Model llama(config);
+    save_gguf(place / "m.gguf", llama.params, config, kChars, GgufType::f32);
+    Gguf file(place / "m.gguf");
+    CHECK(file.key<std::string>("general.architecture") == "llama");
+    CHECK(file.key<int64_t>("llama.attention.head_count_kv") == 1);
+    CHECK(file.key<int64_t>("llama.rope.dimension_count") == 16);
+    CHECK(file.key<double>("llama.rope.freq_base") == 100);
+    CHECK(file.key<double>("llama.attention.layer_norm_rms_epsilon") == static_cast<double>(1e-5f));
+    CHECK_FALSE(file.keys.contains("llama.rope.scaling.type"));
+    CHECK(std::ssize(file.tensors) == 2 * 9 + 4);
+    const Tensor qkv = llama.params.at("h.1.attn.c_attn.weight"), fc = llama.params.at("h.1.mlp.c_fc.weight");
+    std::vector<int64_t> order;  // row 2 i of a head is its i-th, row 2 i + 1 its (8 + i)-th
+    for (int64_t row = 0; row < 32; ++row) order.push_back(row / 16 * 16 + row % 2 * 8 + row % 16 / 2);
+    const Tensor rows = from_vector(order, {32});
+    check_tensor(file, "blk.1.attn_q.weight", index_select(qkv, 0, rows), 0);
+    check_tensor(file, "blk.1.attn_k.weight", index_select(qkv.narrow(0, 32, 16), 0, rows.narrow(0, 0, 16)), 0);
+    check_tensor(file, "blk.1.attn_v.weight", qkv.narrow(0, 48, 16), 0);
+    check_tensor(file, "blk.1.attn_output.weight", llama.params.at("h.1.attn.c_proj.weight"), 0);
+    check_tensor(file, "blk.1.attn_norm.weight", llama.params.at("h.1.ln_1.weight"), 0);
+    check_tensor(file, "blk.1.ffn_norm.weight", llama.params.at("h.1.ln_2.weight"), 0);
+    check_tensor(file, "blk.1.ffn_gate.weight", fc.narrow(0, 0, 40), 0);
+    check_tensor(file, "blk.1.ffn_up.weight", fc.narrow(0, 40, 40), 0);
+    check_tensor(file, "blk.1.ffn_down.weight", llama.params.at("h.1.mlp.c_proj.weight"), 0);
+    check_tensor(file, "output_norm.weight", llama.params.at("ln_f.weight"), 0);
+
+    // Pair i turns 64 / (2 pi 100^(i / 8)) times in the old context: 10.2 and 5.7, above 4, keep their speed; 3.2 and
+    // 1.8 mix; 1.02 hardly keeps any of it, and those below 1 slow down to a fourth.
+    const auto [factors, exact] = file.numbers("rope_freqs.weight");
+    REQUIRE(factors.size() == 8);
+    for (int64_t i = 0; i < 8; ++i) {
+      const double turns = 64 / (2 * M_PI * std::pow(100, static_cast<double>(i) / 8));
+      const double kept = std::min(1.0, std::max(0.0, (turns - 1) / 3));
+      CHECK(factors[static_cast<size_t>(i)] == Approx(1 / (kept + (1 - kept) / 4)).epsilon(1e-6));
+    }
+  }
+  config.qk_norm = nn::QkNorm::weighted;
+  config.head_size = 8;
+  config.rope.scaling = {.factor = 2};
+  const Model qwen3(config);
+  save_gguf(place / "m.gguf", qwen3.params, config, kChars, GgufType::f32);
+  Gguf file(place / "m.gguf");
+  CHECK(file.key<std::string>("general.architecture") == "qwen3");
+  CHECK(file.key<int64_t>("qwen3.attention.key_length") == 8);
+  CHECK(file.key<std::string>("qwen3.rope.scaling.type") == "linear");
+  CHECK(file.key<double>("qwen3.rope.scaling.factor") == 2);
+  CHECK(std::ssize(file.tensors) == 2 * 11 + 3);
+  const Tensor qkv = qwen3.params.at("h.0.attn.c_attn.weight");
+  check_tensor(file, "blk.0.attn_q.weight", qkv.narrow(0, 0, 16), 0);
+  check_tensor(file, "blk.0.attn_k.weight", qkv.narrow(0, 16, 8), 0);
+  check_tensor(file, "blk.0.attn_q_norm.weight", qwen3.params.at("h.0.attn.q_norm.weight"), 0);
+  check_tensor(file, "blk.0.attn_k_norm.weight", qwen3.params.at("h.0.attn.k_norm.weight"), 0);
+}
+
 TEST_CASE("gguf: tokens are shown byte by byte, with the merges that make them", "[gguf]") {
   const tests::TemporaryDirectory place;
   const Model model(tiny(kChars.size()));
   save_gguf(place / "m.gguf", model.params, model.config, kChars, GgufType::f32);
   const Gguf chars(place / "m.gguf");
   CHECK(chars.key<std::vector<std::string>>("tokenizer.ggml.tokens") ==
-        std::vector<std::string>{"Ġ", "a", "b", "Ã©", "âĺĥ"});
+        std::vector<std::string>{"Ġ", "a", "b", "Ã©", "âĺĥ", train::kEndOfText});
   CHECK(chars.key<std::vector<std::string>>("tokenizer.ggml.merges") == std::vector<std::string>{"Ã ©", "â ĺ", "âĺ ĥ"});
-  CHECK_FALSE(chars.keys.contains("tokenizer.ggml.eos_token_id"));
+  CHECK(chars.key<int64_t>("tokenizer.ggml.eos_token_id") == 5);
+  CHECK(chars.key<std::vector<int64_t>>("tokenizer.ggml.suppress_tokens") == std::vector<int64_t>{5});
 
   save_gguf(place / "p.gguf", model.params, model.config, train::Chars::from_text("ab"), GgufType::f32);
   const Gguf padded(place / "p.gguf");
   CHECK(padded.key<std::vector<std::string>>("tokenizer.ggml.tokens") ==
-        std::vector<std::string>{"a", "b", "[PAD2]", "[PAD3]", "[PAD4]"});
-  CHECK(padded.key<std::vector<int64_t>>("tokenizer.ggml.token_type") == std::vector<int64_t>{1, 1, 5, 5, 5});
+        std::vector<std::string>{"a", "b", train::kEndOfText, "[PAD3]", "[PAD4]"});
+  CHECK(padded.key<std::vector<int64_t>>("tokenizer.ggml.token_type") == std::vector<int64_t>{1, 1, 3, 5, 5});
+  CHECK(padded.key<int64_t>("tokenizer.ggml.eos_token_id") == 2);
 
   const std::vector<std::string> special = {train::kEndOfText};
   const auto bpe = train::Bpe::train("the cat the cat", 262, special);
@@ -185,6 +265,7 @@ TEST_CASE("gguf: tokens are shown byte by byte, with the merges that make them",
   const Gguf file(place / "b.gguf");
   const int64_t end = train::Tokenizer(bpe).end_of_text();
   CHECK(file.key<int64_t>("tokenizer.ggml.eos_token_id") == end);
+  CHECK_FALSE(file.keys.contains("tokenizer.ggml.suppress_tokens"));
   CHECK(file.key<std::vector<std::string>>("tokenizer.ggml.tokens")[static_cast<size_t>(end)] == train::kEndOfText);
   const auto types = file.key<std::vector<int64_t>>("tokenizer.ggml.token_type");
   CHECK(types[static_cast<size_t>(end)] == 3);
@@ -202,11 +283,18 @@ TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays",
   const std::string before = Gguf(place / "m.gguf").bytes;
   models::GptConfig rope = model.config;
   rope.positions = models::Positions::rope;
-  refused(Model(rope), kChars, GgufType::f32, "need a gpt2");
+  refused(Model(rope), kChars, GgufType::f32, "the model is a heed; need a gpt2, llama or qwen3");
+  models::GptConfig scaled = today(kChars.size());
+  scaled.qk_norm = nn::QkNorm::weighted;
+  refused(Model(scaled), kChars, GgufType::f32, "Llama 3's scaling of positions, which llama.cpp has for llama alone");
   refused(model, train::Chars::from_text("abcdef"), GgufType::f32,
           "the tokenizer has 6 tokens for a vocabulary of 5; need no more than that");
   const auto words = train::Words::from_sentences(std::vector<std::string>{"the cat"});
   refused(Model(tiny(words.size())), words, GgufType::f32, "the tokens are words");
+  std::string spaced = train::Bpe::train("the cat", 256).to_json();
+  const std::string_view cut = "\"add_prefix_space\": false";
+  spaced.replace(spaced.find(cut), cut.size(), "\"add_prefix_space\": true");
+  refused(Model(tiny(256)), train::Tokenizer::from_json(spaced), GgufType::f32, "need one that cuts as GPT-2's");
   const Tensor& weight = model.params.at("h.0.attn.c_attn.weight");
   weight.assign(full(weight.shape(), 1e5));
   refused(model, kChars, GgufType::f16, "has the number 100000, which its type cannot hold; need f32");

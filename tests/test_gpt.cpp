@@ -243,5 +243,15 @@ TEST_CASE("gpt: tokens that do not fit say so, with the caller's line", "[models
   CHECK_THROWS_WITH(gpt(zeros({1, 0}, i64)), Contains("at least one token"));
   CHECK_THROWS_AS(gpt(full({1, 2}, 11, i64)), IndexError);
   CHECK_THROWS_WITH(gpt(full({1, 2}, -1, i64)), Contains("-1") && Contains("test_gpt.cpp"));
+  models::GptConfig turning = kToy, stretched = kToy;
+  turning.positions = stretched.positions = models::Positions::rope;
+  stretched.context = 16;
+  stretched.rope.scaling.factor = 2;
+  nn::Parameters turned(rng), longer(rng);
+  const Gpt as_trained(turned, turning), twice(longer, stretched);
+  CHECK_THROWS_WITH(as_trained(zeros({1, 9}, i64)),
+                    Contains("need at most 8, or a config with a longer context and a factor"));
+  for (const auto& [name, p] : turned) longer.set(name, p);
+  CHECK(twice(zeros({1, 9}, i64)).shape() == Shape{1, 9, kToy.vocabulary});
   CHECK_THROWS_AS(gpt(zeros({1, 2})), DTypeError);
 }

@@ -256,6 +256,40 @@ TEST_CASE("gradcheck: refuses parameters in f32 by name", "[gradcheck]") {
   CHECK_THROWS_WITH(gradcheck(params, [&] { return params[0].second.sum(); }), Contains("wte.weight is f32"));
 }
 
+TEST_CASE("gradcheck_values: checks code without tensors, and names the wrong number", "[gradcheck]") {
+  using Values = std::span<const double>;
+  // The outer product of x[0:2] and x[2:5], and a vjp whose gradient by x[4] is off by `error`.
+  const auto f = [](Values x) {
+    std::vector<double> y;
+    for (int i = 0; i < 2; ++i)
+      for (int j = 2; j < 5; ++j) y.push_back(x[static_cast<size_t>(i)] * x[static_cast<size_t>(j)]);
+    return y;
+  };
+  const auto vjp = [](double error) {
+    return [error](Values x, Values v) {
+      std::vector<double> g(5);
+      for (size_t i = 0; i < 2; ++i)
+        for (size_t j = 2; j < 5; ++j) {
+          g[i] += v[i * 3 + j - 2] * x[j];
+          g[j] += v[i * 3 + j - 2] * x[i];
+        }
+      g[4] += error * v[0];
+      return g;
+    };
+  };
+  const std::vector<double> x = {0.3, -1.2, 0.7, 2.0, -0.5};
+  const GradcheckReport right = gradcheck_values(f, vjp(0), x);
+  REQUIRE(right);
+  CHECK(right.compared == 30);
+  const GradcheckReport wrong = gradcheck_values(f, vjp(1e-3), x);
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.wrong == 1);
+  CHECK_THAT(to_string(wrong.worst), Contains("input 0[4] -> output 0[0]"));
+  CHECK_THROWS_WITH(gradcheck_values(
+                        f, [](Values, Values) { return std::vector<double>(3); }, x),
+                    Contains("vjp gave 3 numbers; need 5, one for each of x"));
+}
+
 TEST_CASE("HasRightGradients: matches a function at inputs, and describes what was found", "[gradcheck]") {
   const auto right = [](const Tensor& a, const Tensor& b) { return tanh(a) * b; };
   const auto wrong = [](const Tensor& x) { return square_wrong_at(x, 1, 0.1); };

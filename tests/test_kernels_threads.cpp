@@ -51,9 +51,9 @@ TEMPLATE_TEST_CASE("elementwise kernels: long arrays get the bits that short pie
       CHECK(y == expected);
     }
     for (const Unary f : {Unary::gelu, Unary::gelu_tanh}) {
-      kernels::gelu_backward(f, g.data(), x.data(), y.data(), kLong);
+      kernels::unary_backward(f, g.data(), x.data(), y.data(), kLong);
       in_pieces(kLong, [&](int64_t i, int64_t n) {
-        kernels::gelu_backward(f, g.data() + i, x.data() + i, expected.data() + i, n);
+        kernels::unary_backward(f, g.data() + i, x.data() + i, expected.data() + i, n);
       });
       CHECK(y == expected);
     }
@@ -117,6 +117,12 @@ TEST_CASE("reductions of large tensors: every element counts once, over any axes
         CHECK(amax(strided, axes).to_vector<double>() == tops);
       }
   });
+}
+
+TEST_CASE("argmax and argmin: the first NaN wins, as the largest and the smallest", "[tensor]") {
+  const Tensor x = tensor({{1.0, NAN, 5.0, NAN, 0.0}, {1.0, 5.0, 0.0, 5.0, 0.0}});
+  CHECK(x.argmax(1).to_vector<int64_t>() == std::vector<int64_t>{1, 1});
+  CHECK(x.argmin(1).to_vector<int64_t>() == std::vector<int64_t>{1, 2});
 }
 
 TEST_CASE("cumsum: a long f32 row is added up in f64", "[kernels]") {

@@ -147,6 +147,13 @@ const std::vector<GradientCase> kGradients = {
        return s + x * s * (1 - s) * c * (1 + 3 * 0.044715 * x * x);
      },
      1, 0},
+    {Unary::silu, "silu",
+     [](double x) {
+       const double s = 1 / (1 + std::exp(-x));
+       return s + x * s * (1 - s);
+     },
+     1, 0},
+    {Unary::relu2, "relu2", [](double x) { return 2 * std::max(x, 0.0); }, kInf, 0},
 };
 
 }  // namespace
@@ -159,15 +166,16 @@ TEST_CASE("unary kernels: gradients equal their formulas at every size", "[kerne
         const auto x = normal<float>(n, 4, 4), g = normal<float>(n, 5);
         std::vector<float> dx(n);
         std::vector<double> expected, expected64, dx64(n);
-        kernels::gelu_backward(c.f, g.data(), x.data(), dx.data(), n);
+        kernels::unary_backward(c.f, g.data(), x.data(), dx.data(), n);
         std::vector<double> xd(x.begin(), x.end()), gd(g.begin(), g.end());
-        kernels::gelu_backward(c.f, gd.data(), xd.data(), dx64.data(), n);
+        kernels::unary_backward(c.f, gd.data(), xd.data(), dx64.data(), n);
         for (int64_t i = 0; i < n; ++i) expected.push_back(g[i] * c.slope(x[i]));
-        // Slopes cancel near their zeros: errors are relative to 1, the size of a slope, times |g|.
+        // Slopes cancel near their zeros: errors are relative to 1, or a larger slope, times |g|.
         double worst = 0, worst64 = 0;
         for (int64_t i = 0; i < n; ++i) {
-          worst = std::max(worst, std::abs(dx[i] - expected[i]) / std::abs(g[i]));
-          worst64 = std::max(worst64, std::abs(dx64[i] - expected[i]) / std::abs(g[i]));
+          const double size = std::max<double>(std::abs(g[i]), std::abs(expected[i]));
+          worst = std::max(worst, std::abs(dx[i] - expected[i]) / size);
+          worst64 = std::max(worst64, std::abs(dx64[i] - expected[i]) / size);
         }
         CHECK(worst <= 1e-6);
         CHECK(worst64 <= 1e-14);
@@ -184,8 +192,8 @@ TEST_CASE("unary kernels: gradients at infinity are those of the straight lines 
       const float x[] = {float(xd[0]), float(xd[1]), float(kNaN)}, g[] = {2, 2, 2};
       float dx[3];
       double dxd[3];
-      kernels::gelu_backward(c.f, g, x, dx, 3);
-      kernels::gelu_backward(c.f, gd, xd, dxd, 3);
+      kernels::unary_backward(c.f, g, x, dx, 3);
+      kernels::unary_backward(c.f, gd, xd, dxd, 3);
       const std::vector<double> expected = {2 * c.at_inf, 2 * c.at_minus_inf, kNaN};
       CHECK(worst_error(std::vector<float>(dx, dx + 3), expected, 1e-30) <= 1e-6);
       CHECK(worst_error(std::vector<double>(dxd, dxd + 3), expected, 1e-30) <= 1e-6);

@@ -325,11 +325,52 @@ TEST_CASE("optimizers: a state of something else is refused by name", "[optimize
   const One one;
   Adam adam(net.params), other(one.params);
   SGD sgd(net.params, {.momentum = 0.9});
+  net.step(sgd);
+  net.step(adam);
+  one.step(other, 1, 1);
   CHECK_THROWS_WITH(adam.load_state(sgd.state()), Contains("no 'exp_avg.0.weight'"));
   CHECK_THROWS_AS(adam.load_state(other.state()), ShapeError);
   NamedTensors more = adam.state();
   more.emplace_back("extra", ones({1}));
-  CHECK_THROWS_WITH(adam.load_state(more), Contains("10 tensors; need the 9"));
+  CHECK_THROWS_WITH(adam.load_state(more), Contains("the state has 'extra', too"));
+  more.back() = more[1];
+  more[0].second = tensor({1, -1, 1, 1});
+  CHECK_THROWS_WITH(adam.load_state(more), Contains("'0.bias' had -1 updates"));
+}
+
+TEST_CASE("optimizers: what is frozen has no moments, and begins with its first update after", "[optimizer]") {
+  for (const Make& make_optimizer : every_kind()) {
+    Net through;
+    const Net resumed, older;
+    const auto a = make_optimizer(through.params), b = make_optimizer(resumed.params), c = make_optimizer(older.params);
+    CHECK(a->state().size() == 1);
+    through.params.freeze("*.weight");
+    for (int step = 0; step < 3; ++step) through.step(*a);
+    NamedTensors as_before = a->state();  // of versions that gave everything moments at once
+    const size_t moments = as_before.size() - 1;
+    for (size_t i = 1; i <= moments; ++i) {
+      const auto [name, x] = as_before[i];
+      const std::string moment = name.substr(0, name.find('.'));
+      REQUIRE(name.ends_with(".bias"));
+      if (name.ends_with("0.bias")) as_before.emplace_back(moment + ".0.weight", zeros({3, 2}, f64));
+      else as_before.emplace_back(moment + ".2.weight", zeros({1, 3}, f64));
+    }
+    for (const Net* net : {&resumed, &older})
+      for (const auto& [name, parameter] : net->params) parameter.assign(through.params.at(name));
+    b->load_state(a->state());
+    c->load_state(as_before);
+    CHECK(c->state().size() == moments + 1);
+    through.params.unfreeze("*.weight");
+    for (int step = 0; step < 3; ++step) {
+      through.step(*a);
+      resumed.step(*b);
+      older.step(*c);
+    }
+    CHECK(a->state().size() == 2 * moments + 1);
+    CHECK(a->state()[0].second.to_vector<int64_t>() == std::vector<int64_t>{3, 6, 3, 6});
+    CHECK(through.values() == resumed.values());
+    CHECK(through.values() == older.values());
+  }
 }
 
 TEST_CASE("optimizers: a parameter without a gradient stays, and its steps do not count", "[optimizer]") {
@@ -343,6 +384,17 @@ TEST_CASE("optimizers: a parameter without a gradient stays, and its steps do no
   net.w0.set_grad(ones({3, 2}, f64));
   adam.step();  // the first step of w0: exactly lr against the gradient's sign, but for eps
   CHECK(net.w0.at<double>({0, 0}) == Approx(-1.2109).epsilon(1e-7));
+}
+
+TEST_CASE("optimizers: a step between forward and backward is noticed where the graph needs what it wrote",
+          "[optimizer]") {
+  nn::Parameters params(1);
+  const Tensor w = nn::Scope(params).param("w", {2}, constant_values({1, 2}));
+  SGD optimizer(params, {.lr = 0.1});
+  const Tensor loss = (w * w).sum();
+  w.set_grad(ones({2}));
+  optimizer.step();
+  CHECK_THROWS_WITH(loss.backward(), Contains("was written after the op was recorded"));
 }
 
 TEST_CASE("optimizers: options that make no sense are refused", "[optimizer]") {

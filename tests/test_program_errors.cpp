@@ -103,6 +103,8 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
   const Workplace place;
   place.refuses({
       {"", kUsage, "need a command: gpt, seq2seq"},
+      {"page", kUsage, "--model is required"},
+      {"page --model none", kError, "none"},
       {"fly", kUsage, "not expected: fly"},
       {"gpt", kUsage, "need a command: train, prepare, sample, export"},
       {"gpt fly", kUsage, "not expected: fly"},

@@ -170,8 +170,7 @@ struct Distributed::Exchange {
 
   void drop_moments() {
     for (size_t i = 0; i < sharded->slots_.size(); ++i)
-      if (owner_of_slot(i) != rank)
-        for (auto& [name, moment] : sharded->slots_[i].moments) moment = Tensor();
+      if (owner_of_slot(i) != rank) sharded->slots_[i].moments.clear();
   }
 
   void gather_moments() {
@@ -179,11 +178,9 @@ struct Distributed::Exchange {
       Optimizer::Slot& slot = sharded->slots_[i];
       const int owner = owner_of_slot(i);
       if (owner == 0 || (rank != 0 && rank != owner)) continue;
-      for (auto& [name, moment] : slot.moments) {
-        if (rank == 0) moment = zeros(slot.parameter.shape(), dtype);
-        transfer(bytes(moment), moment.numel(), mpi_type(dtype), owner);
-      }
       transfer(&slot.steps, 1, MPI_INT64_T, owner);
+      if (rank == 0 && slot.steps > 0) sharded->start_moments(slot);
+      for (auto& [name, moment] : slot.moments) transfer(bytes(moment), moment.numel(), mpi_type(dtype), owner);
     }
   }
 

@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include <heed/autograd/ops.h>
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/half.h>
 #include <heed/train/folder/family.h>
 
 namespace heed::train {
@@ -68,16 +70,6 @@ class Keys {
   uint64_t count_ = 0;
 };
 
-/// IEEE 754 half precision, rounded to nearest, ties to even.
-uint16_t to_f16(float x) {
-  const auto sign = static_cast<uint16_t>(std::bit_cast<uint32_t>(x) >> 16 & 0x8000);
-  const float magnitude = std::abs(x);
-  if (!(magnitude < 65520)) return sign | (std::isnan(x) ? 0x7e00 : 0x7c00);
-  if (magnitude < 0x1p-14f) return sign | static_cast<uint16_t>(std::nearbyint(magnitude * 0x1p24f));
-  const uint32_t bits = std::bit_cast<uint32_t>(magnitude) - (112u << 23);  // with the exponent's other bias
-  return sign | static_cast<uint16_t>((bits + 0xfff + (bits >> 13 & 1)) >> 13);
-}
-
 void add_q8_0(Bytes& out, std::span<const float> block) {
   float largest = 0;
   for (const float x : block) largest = std::max(largest, std::abs(x));
@@ -118,27 +110,72 @@ std::string gguf_name(std::string name) {
                                                                       {"transformer.wpe", "position_embd"},
                                                                       {"transformer.ln_f", "output_norm"},
                                                                       {"transformer.h.", "blk."},
-                                                                      {"lm_head", "output"},
                                                                       {".attn.c_attn.", ".attn_qkv."},
                                                                       {".attn.c_proj.", ".attn_output."},
                                                                       {".mlp.c_fc.", ".ffn_up."},
                                                                       {".mlp.c_proj.", ".ffn_down."},
                                                                       {".ln_1.", ".attn_norm."},
-                                                                      {".ln_2.", ".ffn_norm."}};
+                                                                      {".ln_2.", ".ffn_norm."},
+                                                                      {"model.embed_tokens", "token_embd"},
+                                                                      {"model.norm", "output_norm"},
+                                                                      {"model.layers.", "blk."},
+                                                                      {".self_attn.q_", ".attn_q_"},
+                                                                      {".self_attn.k_", ".attn_k_"},
+                                                                      {".self_attn.v_", ".attn_v_"},
+                                                                      {".self_attn.o_proj.", ".attn_output."},
+                                                                      {".mlp.gate_", ".ffn_gate_"},
+                                                                      {".mlp.up_", ".ffn_up_"},
+                                                                      {".mlp.down_", ".ffn_down_"},
+                                                                      {"_proj.", "."},
+                                                                      {".input_layernorm.", ".attn_norm."},
+                                                                      {".post_attention_layernorm.", ".ffn_norm."},
+                                                                      {"lm_head", "output"}};
   for (const auto& [part, other] : kParts)
     if (const size_t at = name.find(part); at != name.npos) name.replace(at, part.size(), other);
   return name;
 }
 
-std::vector<Stored> stored_tensors(const nn::Parameters& params, const models::GptConfig& config, GgufType type) {
+/// Rows of queries or keys with the two that turn together side by side, as llama.cpp wants Llama's.
+Tensor interleaved(const Tensor& rows, int64_t head_size) {
+  const Tensor halves = rows.reshape({-1, 2, head_size / 2, rows.numel() / rows.size(0)});
+  return halves.transpose(1, 2).reshape(rows.shape());
+}
+
+/// By how much Llama 3's scaling slows each pair down: (width / 2).
+Tensor rope_factors(const models::GptConfig& config) {
+  RopeOptions unscaled = config.rope;
+  unscaled.scaling = {};
+  const auto radians = [&](const RopeOptions& options) {  // that each turns in a step: at most 1
+    const RopeAngles angles = rope_angles(ones({}, i64), head_size_of(config), options, f64);
+    const std::vector<double> cos = angles.cos.to_vector<double>();
+    std::vector<double> all = angles.sin.to_vector<double>();
+    for (size_t i = 0; i < all.size(); ++i) all[i] = std::atan2(all[i], cos[i]);
+    return all;
+  };
+  std::vector<double> factors = radians(unscaled);
+  const std::vector<double> scaled = radians(config.rope);
+  for (size_t i = 0; i < factors.size(); ++i) factors[i] /= scaled[i];
+  return from_vector(factors, {std::ssize(factors)}).to(f32);
+}
+
+/// The tensors of a model, its tables with a row for each of `vocabulary` tokens.
+std::vector<Stored> stored_tensors(const nn::Parameters& params, const models::GptConfig& config, const Family& family,
+                                   int64_t vocabulary, GgufType type) {
   std::vector<Stored> all;
-  for (const nn::Slot& slot : kGpt2.slots(params, config)) {
+  for (const nn::Slot& slot : family.slots(params, config)) {
     const std::string name = gguf_name(slot.name);
-    const Tensor x = name.starts_with("blk.") && slot.into.rank() == 2 ? slot.into.mT() : slot.into;  // (out, in)
+    Tensor x = slot.into;
+    if (&family == &kGpt2 && name.starts_with("blk.") && x.rank() == 2) x = x.mT();  // (out, in)
+    if (&family == &kLlama && (name.find(".attn_q.") != name.npos || name.find(".attn_k.") != name.npos))
+      x = interleaved(x, head_size_of(config));
+    if ((name.starts_with("token_embd") || name == "output.weight") && x.size(0) < vocabulary)
+      x = cat({x, x.narrow(0, x.size(0) - 1, 1)}, 0);
     const bool plain = x.rank() < 2 || name.starts_with("position_embd");
     const GgufType fits = type == GgufType::q8_0 && x.size(-1) % kBlock != 0 ? GgufType::f16 : type;
     all.push_back({name, x, plain ? GgufType::f32 : fits});
   }
+  if (config.rope.scaling.original_context > 0)
+    all.push_back({"rope_freqs.weight", rope_factors(config), GgufType::f32});
   return all;
 }
 
@@ -164,7 +201,11 @@ Vocabulary vocabulary_of(const Op&, const Chars& chars) {
   return all;
 }
 
-Vocabulary vocabulary_of(const Op&, const Bpe& bpe) {
+Vocabulary vocabulary_of(const Op& op, const Bpe& bpe) {
+  if (!bpe.cuts_as_gpt2())
+    fail<ValueError>(op,
+                     "the tokenizer adds a space before a text, or does not cut it into words; need one that cuts as "
+                     "GPT-2's, the only way that the file can say");
   Vocabulary all;
   for (int64_t id = 0; id < bpe.size(); ++id) all.tokens.push_back(shown_bytes(bpe.token(id)));
   all.types.assign(all.tokens.size(), kNormal);
@@ -188,9 +229,13 @@ Vocabulary vocabulary_of(const Op& op, const Words&) {
 void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, const models::GptConfig& config,
                const Tokenizer& tokenizer, GgufType type, Loc loc) {
   const Op op{"save_gguf", loc};
-  if (&family_of(config) != &kGpt2)
-    fail<ValueError>(op, "the model is a {}; need a gpt2, the architecture that can be written",
-                     family_of(config).model_type);
+  const Family& family = family_of(config);
+  const bool gpt2 = &family == &kGpt2;
+  if (!gpt2 && &family != &kLlama && &family != &kQwen3)
+    fail<ValueError>(op, "the model is a {}; need a gpt2, llama or qwen3, which llama.cpp runs", family.model_type);
+  if (&family == &kQwen3 && config.rope.scaling.original_context > 0)
+    fail<ValueError>(op,
+                     "the model is a qwen3 with Llama 3's scaling of positions, which llama.cpp has for llama alone");
   if (tokenizer.size() > config.vocabulary)
     fail<ValueError>(op, "the tokenizer has {} tokens for a vocabulary of {}; need no more than that", tokenizer.size(),
                      config.vocabulary);
@@ -199,27 +244,51 @@ void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, 
     vocabulary.tokens.push_back(fmt::format("[PAD{}]", id));
     vocabulary.types.push_back(kUnused);
   }
+  // Without an end of text llama.cpp takes token 11 for it, whatever that is, and stops there.
+  int64_t end = tokenizer.end_of_text();
+  if (end < 0) {
+    end = tokenizer.size();
+    const auto at = static_cast<size_t>(end);
+    vocabulary.tokens.resize(std::max(vocabulary.tokens.size(), at + 1));
+    vocabulary.types.resize(vocabulary.tokens.size());
+    vocabulary.tokens[at] = kEndOfText;
+    vocabulary.types[at] = kControl;
+  }
 
   Keys keys;
+  const std::string name = family.model_type;
   const auto add_size = [&](std::string_view key, int64_t size) { keys.add(key, static_cast<uint32_t>(size)); };
-  keys.add("general.architecture", std::string_view("gpt2"));
+  const auto add_own = [&](std::string_view key, int64_t size) { add_size(name + "." + std::string(key), size); };
+  keys.add("general.architecture", std::string_view(name));
   add_size("general.file_type", type == GgufType::q8_0 ? 7 : static_cast<int64_t>(type));
   add_size("general.quantization_version", 2);
-  add_size("gpt2.context_length", config.context);
-  add_size("gpt2.embedding_length", config.channels);
-  add_size("gpt2.feed_forward_length", hidden_of(config));
-  add_size("gpt2.block_count", config.layers);
-  add_size("gpt2.attention.head_count", config.heads);
-  keys.add("gpt2.attention.layer_norm_epsilon", static_cast<float>(config.eps));
+  add_own("context_length", config.context);
+  add_own("embedding_length", config.channels);
+  add_own("feed_forward_length", hidden_of(config));
+  add_own("block_count", config.layers);
+  add_own("attention.head_count", config.heads);
+  keys.add(name + (gpt2 ? ".attention.layer_norm_epsilon" : ".attention.layer_norm_rms_epsilon"),
+           static_cast<float>(config.eps));
+  if (!gpt2) {
+    add_own("attention.head_count_kv", kv_heads_of(config));
+    for (const char* key : {"attention.key_length", "attention.value_length", "rope.dimension_count"})
+      add_own(key, head_size_of(config));
+    keys.add(name + ".rope.freq_base", static_cast<float>(config.rope.base));
+    if (const RopeScaling& scaling = config.rope.scaling; scaling.factor != 1 && scaling.original_context == 0) {
+      keys.add(name + ".rope.scaling.type", std::string_view("linear"));
+      keys.add(name + ".rope.scaling.factor", static_cast<float>(scaling.factor));
+    }
+  }
   keys.add("tokenizer.ggml.model", std::string_view("gpt2"));
   keys.add("tokenizer.ggml.pre", std::string_view("gpt-2"));
   keys.add("tokenizer.ggml.tokens", vocabulary.tokens);
   keys.add("tokenizer.ggml.token_type", vocabulary.types);
   keys.add("tokenizer.ggml.merges", vocabulary.merges);
-  if (const int64_t end = tokenizer.end_of_text(); end >= 0)
-    for (const char* key : {"bos", "eos"}) add_size(fmt::format("tokenizer.ggml.{}_token_id", key), end);
+  for (const char* key : {"bos", "eos"}) add_size(fmt::format("tokenizer.ggml.{}_token_id", key), end);
+  if (tokenizer.end_of_text() < 0)
+    keys.add("tokenizer.ggml.suppress_tokens", std::vector<int32_t>{static_cast<int32_t>(end)});
 
-  const std::vector<Stored> tensors = stored_tensors(params, config, type);
+  const std::vector<Stored> tensors = stored_tensors(params, config, family, std::ssize(vocabulary.tokens), type);
   Bytes head;
   head.text = "GGUF";
   head.add(uint32_t{3});  // the version

@@ -13,6 +13,8 @@ namespace {
 
 constexpr const char* kSteps = "steps";
 
+std::string moment_of(const std::string& moment, const std::string& parameter) { return moment + "." + parameter; }
+
 void check_at_least_zero(const Op& op, const std::string& name, double value) {
   if (!(value >= 0) || !std::isfinite(value))
     fail<ValueError>(op, "{} is {}; need a finite number, at least 0", name, value);
@@ -68,7 +70,7 @@ GroupOptions overridden(const Op& op, GroupOptions options, const ParameterGroup
 
 Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, const Defaults& defaults,
                      Moments moments, const ParameterGroups& groups, Loc loc)
-    : name_(name), first_lr_(lr) {
+    : name_(name), first_lr_(lr), moments_(moments) {
   const Op op{name, loc};
   set_lr(lr, loc);
   for (const ParameterGroup& group : groups) check_numbers(op, group.options, "a group's ");
@@ -89,10 +91,7 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
     GroupOptions options = defaults(parameter, own ? own->options : GroupOptions{});
     check_numbers(op, options, "");
     if (own) options = overridden(op, options, *own);
-    NamedTensors started;
-    for (const auto& [moment, start] : moments(options))
-      started.emplace_back(moment, full(parameter.shape(), start, parameter.dtype()));
-    slots_.push_back({key, parameter, options, std::move(started), 0});
+    slots_.push_back({key, parameter, options, {}, 0});
   }
   if (params.size() == 0) fail<ValueError>(op, "there are no parameters; need the model built before its optimizer");
   for (size_t i = 0; i < groups.size(); ++i)
@@ -100,6 +99,11 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
       fail<ValueError>(op, "the group \"{}\" fits none of the {} parameters; need a pattern of names such as '{}'",
                        groups[i].pattern, params.size(), params.begin()->first);
   if (slots_.empty()) fail<ValueError>(op, "its groups skip all {} parameters; need one left to update", params.size());
+}
+
+void Optimizer::start_moments(Slot& slot) const {
+  for (const auto& [moment, start] : moments_(slot.options))
+    slot.moments.emplace_back(moment, full(slot.parameter.shape(), start, slot.parameter.dtype()));
 }
 
 void Optimizer::step(double grad_scale, Loc loc) {
@@ -117,7 +121,7 @@ void Optimizer::step(double grad_scale, Loc loc) {
     if (g.shape() != slot.parameter.shape() || g.dtype() != slot.parameter.dtype())
       fail<ShapeError>({name_, loc}, "the gradient of '{}' is {} {}; need {} {}", slot.name, name_of(g.dtype()),
                        g.shape(), name_of(slot.parameter.dtype()), slot.parameter.shape());
-    ++slot.steps;
+    if (slot.steps++ == 0) start_moments(slot);
     const double lr = slot.options.lr ? *slot.options.lr * share : lr_;
     Alike& alike = updates[{slot.parameter.dtype(), lr, slot.options, slot.steps}];
     alike.slots.push_back(&slot);
@@ -126,7 +130,6 @@ void Optimizer::step(double grad_scale, Loc loc) {
   for (const auto& [key, alike] : updates) {
     const auto& [dtype, lr, options, number] = key;
     update(alike.slots, alike.grads, {.lr = lr, .options = options, .number = number, .grad_scale = grad_scale});
-    for (const Slot* slot : alike.slots) slot->parameter.storage()->mark_written();
   }
 }
 
@@ -144,7 +147,7 @@ NamedTensors Optimizer::state() const {
   NamedTensors state(1);
   for (const Slot& slot : slots_) {
     steps.push_back(slot.steps);
-    for (const auto& [moment, value] : slot.moments) state.emplace_back(moment + "." + slot.name, value);
+    for (const auto& [moment, value] : slot.moments) state.emplace_back(moment_of(moment, slot.name), value);
   }
   state[0] = {kSteps, from_vector(steps, {static_cast<int64_t>(steps.size())})};
   return state;
@@ -158,19 +161,26 @@ std::vector<std::string> Optimizer::names() const {
 
 void Optimizer::check_state(const NamedTensors& state, Loc loc) const {
   const Op op{name_, loc};
-  const NamedTensors own = this->state();
   std::map<std::string, Tensor> given(state.begin(), state.end());
-  for (const auto& [key, mine] : own) {
-    const Tensor& theirs = given[key];
-    if (!theirs.defined())
-      fail<ValueError>(op, "the state has no '{}'; need the state of this optimizer and model", key);
-    if (theirs.shape() != mine.shape())
-      fail<ShapeError>(op, "'{}' of the state is {}; need {}", key, theirs.shape(), mine.shape());
-    if (theirs.dtype() != mine.dtype())
-      fail<DTypeError>(op, "'{}' of the state is {}; need {}", key, name_of(theirs.dtype()), name_of(mine.dtype()));
+  const auto take = [&](const std::string& key, const Shape& shape, DType dtype) {
+    const auto found = given.extract(key);
+    if (!found) fail<ValueError>(op, "the state has no '{}'; need the state of this optimizer and model", key);
+    const Tensor& x = found.mapped();
+    if (x.shape() != shape) fail<ShapeError>(op, "'{}' of the state is {}; need {}", key, x.shape(), shape);
+    if (x.dtype() != dtype)
+      fail<DTypeError>(op, "'{}' of the state is {}; need {}", key, name_of(x.dtype()), name_of(dtype));
+    return x;
+  };
+  const std::vector<int64_t> steps = take(kSteps, {std::ssize(slots_)}, i64).to_vector<int64_t>();
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    if (steps[i] < 0) fail<ValueError>(op, "'{}' had {} updates in the state; need at least 0", slot.name, steps[i]);
+    for (const auto& [moment, start] : moments_(slot.options))
+      if (const std::string key = moment_of(moment, slot.name); steps[i] > 0 || given.contains(key))
+        take(key, slot.parameter.shape(), slot.parameter.dtype());
   }
-  if (given.size() > own.size())
-    fail<ValueError>(op, "the state has {} tensors; need the {} of this optimizer and model", given.size(), own.size());
+  if (!given.empty())
+    fail<ValueError>(op, "the state has '{}', too; need the state of this optimizer and model", given.begin()->first);
 }
 
 void Optimizer::load_state(const NamedTensors& state, Loc loc) {
@@ -179,8 +189,12 @@ void Optimizer::load_state(const NamedTensors& state, Loc loc) {
   const std::map<std::string, Tensor> given(state.begin(), state.end());
   const std::vector<int64_t> steps = given.at(kSteps).to_vector<int64_t>();
   for (size_t i = 0; i < slots_.size(); ++i) {
-    slots_[i].steps = steps[i];
-    for (auto& [moment, value] : slots_[i].moments) value = given.at(moment + "." + slots_[i].name).clone();
+    Slot& slot = slots_[i];
+    slot.steps = steps[i];
+    slot.moments.clear();
+    if (slot.steps == 0) continue;  // old states have moments even so, as they start
+    for (const auto& [moment, start] : moments_(slot.options))
+      slot.moments.emplace_back(moment, given.at(moment_of(moment, slot.name)).clone());
   }
 }
 

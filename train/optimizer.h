@@ -43,6 +43,7 @@ struct ParameterGroups : std::vector<ParameterGroup> {
 
 /// What all optimisers share: the parameters with their running moments, and the learning rate. Parameters are those
 /// that the store holds when the optimiser is made; one that does not require a gradient or has none is left as it is.
+/// A parameter's moments begin, and take memory, with its first update: what stays frozen has none.
 /// Each takes groups: `AdamW opt(params, {.lr = 1e-3}, {{"*.bias", {.weight_decay = 0}}, {"wte*", {.lr = 1e-5}}})`.
 /// Throws ValueError for a pattern that fits no parameter, for a parameter that fits two, and for an option that makes
 /// no sense or that the optimiser does not have.
@@ -60,8 +61,9 @@ class Optimizer {
   /// Throws ValueError below 0 or if not finite.
   void set_lr(double lr, Loc loc = Loc::current());
 
-  /// Everything but the parameters that the next step depends on: moments as "exp_avg.<name>" and so on, and "steps"
-  /// (n), the updates of each parameter. They share memory with the optimiser: save or clone them before its next step.
+  /// Everything but the parameters that the next step depends on: "steps" (n), the updates of each parameter, and of
+  /// those that had one the moments as "exp_avg.<name>" and so on. They share memory with the optimiser: save or clone
+  /// them before its next step.
   NamedTensors state() const;
   /// Throws ValueError naming a tensor that is missing or unexpected, ShapeError or DTypeError for one that does not
   /// fit. check_state does nothing but that.
@@ -76,7 +78,7 @@ class Optimizer {
     std::string name;
     Tensor parameter;
     GroupOptions options;  // all that its formula asks for; an lr only if it does not follow the optimiser's
-    NamedTensors moments;
+    NamedTensors moments;  // none before its first update
     int64_t steps;
   };
   /// What all slots of one update have in common; `number` counts this step.
@@ -116,7 +118,9 @@ class Optimizer {
 
  private:
   friend class Distributed;  // which leaves a process the moments of some slots only
+  void start_moments(Slot& slot) const;
   double lr_, first_lr_;
+  Moments moments_;
   std::vector<Slot> slots_;
 };
 

@@ -38,11 +38,18 @@ int main(int argc, char** argv) {
         for (const ParsedPair& p : parsed) pairs.push_back(p.pair), ours.push_back(word_by_word(p.pair.source));
 
         l.heading("English, word by word, and what is right");
-        for (size_t i = 0; i < 6; ++i) fmt::print("  {}\n    {}\n    {}\n", pairs[i].source, ours[i], pairs[i].target);
+        std::vector<std::vector<std::string>> samples = {{"English", "word by word", "right"}};
+        for (size_t i = 0; i < 6; ++i) {
+          fmt::print("  {}\n    {}\n    {}\n", pairs[i].source, ours[i], pairs[i].target);
+          if (i < 4) samples.push_back({pairs[i].source, ours[i], pairs[i].target});
+        }
+        l.page("samples", samples);
 
         l.heading("1,000 sentences");
         const TranslationScores scores = score_translations(pairs, ours);
         fmt::print("{}", format_scores(scores));
+        l.page("exact", fmt::format("{:.1f}%", 100 * scores.exact_match));
+        l.page("by_length", lesson::score_table({{"", &scores}}));
         l.expect("exact match (%)", 100 * scores.exact_match, 0, 8);
         l.expect("BLEU", scores.bleu, 3, 30);
 
@@ -52,6 +59,12 @@ int main(int argc, char** argv) {
           if (parsed[i].parse.phenomena == 0) plain += 1, plain_right += ours[i] == pairs[i].target;
         fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", "none of these", plain,
                    plain > 0 ? 100 * plain_right / plain : 0);
+        std::vector<std::vector<std::string>> broken = {{"sentences with ...", "of 1,000", "come out right"}};
+        const auto add = [&](std::string_view what, double all, double good) {
+          broken.push_back(
+              {std::string(what), fmt::format("{:g}", all), fmt::format("{:.1f}%", all > 0 ? 100 * good / all : 0)});
+        };
+        add("nothing special", plain, plain_right);
         double negated = 0, negated_right = 0;
         for (int64_t k = 0; k < kPhenomena; ++k) {
           const auto phenomenon = static_cast<Phenomenon>(k);
@@ -59,8 +72,10 @@ int main(int argc, char** argv) {
           for (size_t i = 0; i < parsed.size(); ++i)
             if (parsed[i].parse.has(phenomenon)) all += 1, good += ours[i] == pairs[i].target;
           fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", name_of(phenomenon), all, all > 0 ? 100 * good / all : 0);
+          add(name_of(phenomenon), all, good);
           if (phenomenon == Phenomenon::negation) negated = all, negated_right = good;
         }
+        l.page("broken", broken);
         l.expect_equal("negated sentences that come out right, of " + std::to_string(int(negated)), negated_right, 0);
         l.expect("sentences with nothing special that come out right (%)", 100 * plain_right / plain, 10, 100);
 
@@ -77,6 +92,7 @@ int main(int argc, char** argv) {
             for (const auto& [s2, t2] : p.parse.alignment) any = any || (s < s2 && t > t2);
           crossed += any;
         }
+        l.page("crossed", fmt::format("{:.1f}%", crossed / 10));
         l.expect("sentences in which words change places (%)", crossed / 10, 30, 95);
       },
       1);

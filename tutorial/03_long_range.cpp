@@ -171,6 +171,18 @@ int main(int argc, char** argv) {
         l.heading("How strongly the answer depends on the subject: |d logit / d subject|");
         lesson::print_table("untrained", untrained, kBucket, "{:.1e}");
         lesson::print_table(fmt::format("after {} steps", early), early_reach, kBucket, "{:.1e}");
+        l.page("untrained", lesson::bucket_table(untrained, kBucket, "{:.1e}"));
+        l.page("trained", lesson::bucket_table(early_reach, kBucket, "{:.1e}"));
+        l.page("right", lesson::bucket_table(early_right, kBucket, "{:.1f}"));
+        l.page("right_at_the_end", lesson::bucket_table(right, kBucket, "{:.1f}"));
+        l.page("commonest", fmt::format("{:.0f}%", commonest(test)));
+        for (size_t i = 0; i < untrained.size(); ++i) {
+          const auto fall = [](const Series& s) { return fmt::format("{:.2g}", s.y.front() / s.y.back()); };
+          l.page(untrained[i].name + ": untrained fall", fall(untrained[i]));
+          l.page(untrained[i].name + ": fall", fall(early_reach[i]));
+          l.page(untrained[i].name + ": farthest", fmt::format("{:.0f}%", early_right[i].y.back()));
+          l.page(untrained[i].name + ": farthest at the end", fmt::format("{:.0f}%", right[i].y.back()));
+        }
         l.picture("gradient", LineChart{"The gradient through time, untrained", "words between subject and verb",
                                         "|d logit / d subject|", untrained, false, true});
         l.heading("How often the subject is known (%), by words between it and the verb");

@@ -51,6 +51,21 @@ int main(int argc, char** argv) {
     l.expect_equal("and nn::SimplifiedSelfAttention computes the same", nn::SimplifiedSelfAttention()(inputs),
                    all_context_vecs, 1e-6);
 
+    l.heading("Like looks for like? Not quite: long vectors have large dot products with all");
+    const std::vector<int64_t> favourites = attn_weights.argmax(-1).to_vector<int64_t>();
+    const std::vector<double> lengths = sqrt((inputs * inputs).sum(-1)).to_vector<double>();
+    std::vector<std::vector<std::string>> looks = {{"word", "length of its vector", "looks most at"}};
+    int64_t elsewhere = 0;
+    for (size_t i = 0; i < words.size(); ++i) {
+      const std::string& favourite = words[static_cast<size_t>(favourites[i])];
+      elsewhere += favourite != words[i];
+      looks.push_back({words[i], fmt::format("{:.2f}", lengths[i]), favourite});
+      fmt::print("{:>8}, of length {:.2f}, looks most at {}\n", words[i], lengths[i], favourite);
+    }
+    l.page("looks", looks);
+    l.page("elsewhere", std::vector<std::string>{"none", "one", "two", "three", "four", "five", "six"}.at(
+                            static_cast<size_t>(elsewhere)));
+
     l.picture("weights", train::Heatmap{"Attention without weights", "looks at", "word", words, words, attn_weights});
   });
 }

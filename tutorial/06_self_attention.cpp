@@ -87,10 +87,15 @@ int main(int argc, char** argv) {
     fmt::print(
         "          ----- scores as they are -----   ----- divided by sqrt(d_k) -----\n"
         "    d_k   variance   largest   gradient    variance   largest   gradient\n");
+    std::vector<std::vector<std::string>> table = {
+        {"d_k", "variance", "largest weight", "gradient", "scaled: variance", "largest weight", "gradient"}};
     for (const int64_t d_k : {1, 4, 16, 64, 256, 1024}) {
       const Saturation raw = measure(d_k, false, rng), scaled = measure(d_k, true, rng);
       fmt::print("{:7}   {:8.2f}   {:7.3f}   {:8.5f}    {:8.3f}   {:7.3f}   {:8.5f}\n", d_k, raw.variance, raw.largest,
                  raw.gradient, scaled.variance, scaled.largest, scaled.gradient);
+      std::vector<std::string>& row = table.emplace_back(std::vector{fmt::format("{}", d_k)});
+      for (const Saturation& s : {raw, scaled})
+        for (const double x : {s.variance, s.largest, s.gradient}) row.push_back(fmt::format("{:.3g}", x));
       chart.series[0].x.push_back(double(d_k)), chart.series[0].y.push_back(scaled.gradient);
       chart.series[1].x.push_back(double(d_k)), chart.series[1].y.push_back(raw.gradient);
       if (d_k != 1024) continue;
@@ -100,6 +105,7 @@ int main(int argc, char** argv) {
       l.expect("scaled softmax: the largest of 64 weights", scaled.largest, 0.05, 0.2);
       l.expect("gradient that arrives, scaled over raw", scaled.gradient / raw.gradient, 100, 10000);
     }
+    l.page("saturation", table);
     l.picture("saturation", chart);
   });
 }

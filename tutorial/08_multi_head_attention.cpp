@@ -95,10 +95,12 @@ int main(int argc, char** argv) {
     l.expect("final loss, above the floor of 7/15 log 12 = 1.16", loss.y.back() - floor, -0.1, 0.25);
     const Copies copies(16, train_rng);
     double best = 0;
+    std::vector<std::vector<std::string>> shares = {{"layer", "head", "of its weight on the letter to be repeated"}};
     for (int64_t layer = 0; layer < 2; ++layer)
       for (int64_t head = 0; head < 2; ++head) {
         const double share = share_on_copy(gpt, copies.x, layer, head);
         fmt::print("layer {} head {}: {:.2f} of its weight on the letter to be repeated\n", layer + 1, head + 1, share);
+        shares.push_back({fmt::format("{}", layer + 1), fmt::format("{}", head + 1), fmt::format("{:.2f}", share)});
         best = std::max(best, share);
         nn::WatchAttention heads;
         gpt(copies.x);
@@ -109,6 +111,9 @@ int main(int argc, char** argv) {
                                  letters, heads[fmt::format("h.{}.attn", layer)][0][head], 0, 1},
                   false);
       }
+    l.page("shares", shares);
+    l.page("floor", fmt::format("{:.2f}", floor));
+    l.page("final", fmt::format("{:.2f}", loss.y.back()));
     l.expect("the best head's share", best, 0.5, 1);
   });
 }

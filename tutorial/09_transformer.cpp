@@ -36,6 +36,51 @@ double reach(const Layer& layer, int64_t n, int64_t width, Rng& rng) {
   return std::sqrt((g * g).sum().item<double>());
 }
 
+/// Multi-head attention by hand: x (T, C) looks at memory (S, C), which is x itself in self-attention.
+Tensor attend(const nn::MultiHeadAttention& a, const Tensor& x, const Tensor& memory, bool causal) {
+  const int64_t D = x.size(1) / a.heads;
+  const Tensor q = a.W_query(x), k = a.W_key(memory), v = a.W_value(memory);
+  std::vector<Tensor> mixed;
+  for (int64_t h = 0; h < a.heads; ++h) {
+    const auto part = [&](const Tensor& y) { return y(all, slice(h * D, (h + 1) * D)); };
+    Tensor scores = matmul(part(q), part(k).mT()) / std::sqrt(double(D));  // (T, S)
+    if (causal) scores = masked_fill(scores, logical_not(nn::causal_mask(x.size(0))), -INFINITY);
+    mixed.push_back(matmul(softmax(scores, -1), part(v)));
+  }
+  return a.out_proj(cat(mixed, -1));
+}
+
+Tensor feed(const models::FeedForward& f, const Tensor& x) { return f.linear2(relu(f.linear1(x))); }
+
+/// An encoder layer by hand: look at each other, then think alone; each adds to what was there.
+Tensor encode(const models::EncoderLayer& layer, Tensor x) {
+  const Tensor seen = layer.norm1.norm(x);
+  x = x + attend(layer.self_attn, seen, seen, false);
+  return x + feed(layer.feedforward, layer.norm2.norm(x));
+}
+
+/// A decoder layer by hand: look back, look at the sentence (cross-attention), think.
+Tensor decode(const models::DecoderLayer& layer, Tensor y, const Tensor& memory) {
+  const Tensor seen = layer.norm1.norm(y);
+  y = y + attend(layer.self_attn, seen, seen, true);
+  y = y + attend(layer.cross_attn, layer.norm2.norm(y), memory, false);
+  return y + feed(layer.feedforward, layer.norm3.norm(y));
+}
+
+/// Both beside the library's layers, on six words that are read and four that are written.
+void by_hand(lesson::Lesson& l, const models::Transformer& model) {
+  const NoGrad no_grad;
+  const nn::EvalMode eval;
+  Rng rng(l.seed());
+  const Tensor x = randn({6, model.config.channels}, rng), y = randn({4, model.config.channels}, rng);
+  const auto& encoder = model.encoder_layers[0];
+  const auto& decoder = model.decoder_layers[0];
+  l.expect_equal("an encoder layer by hand and the library's", encode(encoder, x), encoder(x.unsqueeze(0), {})[0],
+                 1e-4);
+  l.expect_equal("a decoder layer by hand and the library's", decode(decoder, y, x),
+                 decoder(y.unsqueeze(0), x.unsqueeze(0), {})[0], 1e-4);
+}
+
 /// Table 1 of Vaswani et al. 2017, counted for layers of our width, and measured.
 void table_1(lesson::Lesson& l) {
   constexpr int64_t d = 128, kHeads = 4;
@@ -54,6 +99,9 @@ void table_1(lesson::Lesson& l) {
   fmt::print("    n | MFLOP  steps  path    reach      ms  | MFLOP  steps  path    reach      ms\n");
   Series a{"self-attention", {}, {}}, r{"recurrent", {}, {}};
   double advantage = 0;
+  std::vector<std::vector<std::string>> table = {
+      {"words", "attention: MFLOP", "steps", "path", "reach", "GRU: MFLOP", "steps", "path", "reach"}};
+  const auto exponent = [](double x) { return x > 0 ? fmt::format("{:.1e}", x) : std::string("below 1e-45"); };
   for (const int64_t n : {16, 64, 256, 1024}) {
     const double n_d_d = double(n * d * d), n_n_d = double(n * n * d);
     const double flops_a = 2 * 4 * n_d_d + 2 * 2 * n_n_d;  // four projections; scores, and the mean of the values
@@ -62,9 +110,13 @@ void table_1(lesson::Lesson& l) {
     const double ms_a = 1e3 * seconds_of(attention, n, d, rng), ms_r = 1e3 * seconds_of(recurrent, n, d, rng);
     fmt::print("{:>5} | {:>5.1f}  {:>5}  {:>4}  {:>7.1e}  {:>6.1f}  | {:>5.1f}  {:>5}  {:>4}  {:>7.1e}  {:>6.1f}\n", n,
                flops_a / 1e6, 1, 1, reach_a, ms_a, flops_r / 1e6, n, n, reach_r, ms_r);
+    const std::string all = fmt::format("{}", n);
+    table.push_back({all, fmt::format("{:.1f}", flops_a / 1e6), "1", "1", exponent(reach_a),
+                     fmt::format("{:.1f}", flops_r / 1e6), all, all, exponent(reach_r)});
     a.x.push_back(double(n)), a.y.push_back(ms_a), r.x.push_back(double(n)), r.y.push_back(ms_r);
     if (n == 64) advantage = std::log10(reach_a / reach_r);
   }
+  l.page("costs", table);
   l.picture("layers", LineChart{"One layer, forward and backward", "words", "milliseconds", {a, r}, true, true});
   l.expect("at 64 words attention reaches further by so many powers of ten", advantage, 3, 40);
 }
@@ -86,6 +138,8 @@ int main(int argc, char** argv) {
         fmt::print("{} layers, {} heads, {} channels: {} parameters (lesson 4's GRU with attention: {})\n",
                    model.config.layers, model.config.heads, model.config.channels, transformer.params().numel(),
                    recurrent.params().numel());
+        l.page("sizes", fmt::format("{} layers, {} heads, {} parameters", model.config.layers, model.config.heads,
+                                    lesson::grouped(transformer.params().numel())));
         const TrainingReport report =
             learn_pairs(transformer, pairs, {.steps = l.budget(3000, 250), .seed = l.seed(), .quiet = true});
         const TrainingReport beside =
@@ -94,6 +148,9 @@ int main(int argc, char** argv) {
                    1e3 * beside.seconds / double(beside.steps));
         l.picture("loss", lesson::loss_chart("A Transformer learns the same task",
                                              {lesson::loss_series("training", report.losses)}));
+
+        l.heading("One encoder layer and one decoder layer by hand");
+        by_hand(l, model);
 
         l.heading("What the heads of its last layer look at as it writes");
         const std::string sentence = l.quick() ? "the cat slept" : "the small black cat did not see the dogs";
@@ -119,6 +176,7 @@ int main(int argc, char** argv) {
         l.heading("By length of the source");
         const TranslationScores scores = transformer.score(pairs.held_out);
         fmt::print("{}", format_scores(scores));
+        l.page("by_length", lesson::score_table({{"", &scores}}));
         l.picture("exact",
                   lesson::length_chart("Exact match by length", "exact match (%)",
                                        {lesson::exact_series("Transformer", scores)}),

@@ -45,6 +45,10 @@ int main(int argc, char** argv) {
     fmt::print("Before training it guesses: {:.3f} nats a character, where log({}) = {:.3f}\n", untrained,
                corpus.vocabulary(), std::log(double(corpus.vocabulary())));
 
+    l.page("parameters", lesson::grouped(params.numel()));
+    l.page("untrained", fmt::format("{:.2f}", untrained));
+    l.page("even", fmt::format("log {} = {:.2f}", corpus.vocabulary(), std::log(double(corpus.vocabulary()))));
+
     l.heading("Training");
     train::AdamW optimizer(params, {.lr = 1e-3, .weight_decay = 0.1});
     const int64_t steps = l.budget(1500, 250);
@@ -69,7 +73,10 @@ int main(int argc, char** argv) {
 
     l.heading("What it writes");
     Rng sampling(l.seed());
-    fmt::print("{}\n", write(gpt, corpus, "the ", sampling));
+    const std::string written = write(gpt, corpus, "the ", sampling);
+    fmt::print("{}\n", written);
+    l.page("final", fmt::format("{:.2f}", held_out.y.back()));
+    l.page("written", "> " + written);
 
     l.heading("What its heads look at, in the last layer");
     const std::string sentence = "the small cat that was on the mat";

@@ -4,6 +4,7 @@
 #include <heed/autograd/check/graph.h>
 #include <heed/autograd/node.h>
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/train/data/text.h>
 #include "lesson.h"
 
 using namespace heed;
@@ -27,12 +28,24 @@ struct GatedLinear {
   Tensor operator()(const Tensor& x) const { return W(x) * sigmoid(V(x)); }
 };
 
+/// Graphviz's colours for readers of dark pages.
+constexpr const char* kDark = R"(<style>@media (prefers-color-scheme:dark){
+[fill="white"]{fill:#0d1117}text{fill:#e6edf3}[stroke="black"]{stroke:#c9d1d9}[stroke="#aaaaaa"]{stroke:#59636e}
+[fill="#fff3cf"]{fill:#5c4813}[fill="#f3f6fb"]{fill:#161b22}[fill="#e3eaf6"]{fill:#1f2733}
+[stroke="#666666"]{stroke:#9da7b3}[fill="#666666"]{fill:#9da7b3}}</style>)";
+
 /// DIR/NAME.dot, and DIR/NAME.svg where Graphviz is installed.
 void draw_graph(const lesson::Lesson& l, const std::string& name, const std::string& dot) {
   const std::string path = (l.out() / name).string();
   write_file(path + ".dot", dot);
   const bool drawn = std::system(("dot -Tsvg '" + path + ".dot' > '" + path + ".svg' 2>/dev/null").c_str()) == 0;
-  if (!drawn) std::filesystem::remove(path + ".svg");
+  if (drawn) {
+    std::string svg = train::read_text(path + ".svg");
+    svg.insert(svg.find("<g id=\"graph0\""), std::string(kDark) + "\n");
+    write_file(path + ".svg", svg);
+  } else {
+    std::filesystem::remove(path + ".svg");
+  }
   fmt::print("  ({}.{})\n", path, drawn ? "svg" : "dot; install graphviz to see it drawn");
 }
 
@@ -63,6 +76,7 @@ int main(int argc, char** argv) {
     const Tensor points = randn({3, 4}, rng, f64);
     const GradcheckReport right = gradcheck([](const Tensor& a) { return softsign(a); }, points);
     fmt::print("{}\n", right);
+    l.page("compared", fmt::format("{} derivatives", right.compared));
     l.expect("gradcheck passes", bool(right), 1, 1);
     l.expect("its largest relative error", right.worst.error, 0, 1e-6);
     l.expect("gradgradcheck passes too: the formula is made of recorded ops",
@@ -71,6 +85,8 @@ int main(int argc, char** argv) {
     l.heading("The same with a mistake in the formula: 1 / (1 + |x|)");
     const GradcheckReport wrong = gradcheck([](const Tensor& a) { return softsign(a, 1); }, points);
     fmt::print("{}\n", wrong);
+    const std::string told = to_string(wrong);
+    l.page("wrong", "    " + told.substr(0, told.find(" (")) + "\n");
     l.expect("gradcheck fails", bool(wrong), 0, 0);
     l.expect_equal("and finds every element wrong", double(wrong.wrong), 12);
 

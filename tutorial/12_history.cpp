@@ -120,13 +120,22 @@ int main(int argc, char** argv) {
         for (const LengthRow& row : results[0].scores.rows) fmt::print("  {:>2}-{:<2}", row.from, row.to);
         fmt::print("    all   BLEU\n");
         std::vector<Series> by_length, losses;
+        std::vector<std::vector<std::string>> table = {{"", "parameters"}};
+        for (const LengthRow& row : results[0].scores.rows)
+          table[0].push_back(fmt::format("{} to {} words", row.from, row.to));
+        table[0].insert(table[0].end(), {"all", "BLEU"});
         for (const Result& r : results) {
           fmt::print("{:<26} {:>10}  {:>7.0f}", r.name, r.parameters, r.report.seconds);
           for (const LengthRow& row : r.scores.rows) fmt::print("  {:>5.1f}", 100 * row.exact_match);
           fmt::print("  {:>5.1f}  {:>5.1f}\n", 100 * r.scores.exact_match, r.scores.bleu);
+          std::vector<std::string>& cells = table.emplace_back(std::vector{r.name, lesson::grouped(r.parameters)});
+          for (const LengthRow& row : r.scores.rows) cells.push_back(fmt::format("{:.1f}", 100 * row.exact_match));
+          cells.push_back(fmt::format("{:.1f}", 100 * r.scores.exact_match));
+          cells.push_back(fmt::format("{:.1f}", r.scores.bleu));
           by_length.push_back(lesson::exact_series(r.name, r.scores));
           losses.push_back(lesson::loss_series(r.name, r.report.losses));
         }
+        l.page("results", table);
         l.picture("exact", lesson::length_chart("Thirty years on one task", "exact match (%)", by_length));
         l.picture("loss", lesson::loss_chart("Their losses", losses));
 

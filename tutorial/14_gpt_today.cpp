@@ -116,7 +116,9 @@ int main(int argc, char** argv) {
     fmt::print("{:<22} {:>10} {:>8}   {:<24} {:>9} {:>8}\n", "", "parameters", "loss", "of each seed", "to GPT-2",
                "ms/step");
     std::vector<double> first;  // GPT-2's losses, by seed
-    double largest_change = 0, modern = 0;
+    double largest_change = 0, modern = 0, apart = 0, first_time = 0;
+    std::vector<std::vector<std::string>> table = {
+        {"", "parameters", "loss, mean of three seeds", "of each seed", "to GPT-2", "ms a step"}};
     const std::vector<Piece> all_pieces = pieces();
     for (size_t i = 0; i < all_pieces.size(); ++i) {
       const auto& [name, change, muon] = all_pieces[i];
@@ -132,15 +134,24 @@ int main(int argc, char** argv) {
         gains.push_back(loss - (i == 0 ? loss : first[size_t(s)]));
       }
       if (i == 0) first = losses;
+      apart = std::max(apart, *std::ranges::max_element(losses) - *std::ranges::min_element(losses));
       const auto mean = [](const std::vector<double>& x) {
         return std::accumulate(x.begin(), x.end(), 0.) / double(x.size());
       };
       modern = mean(gains);
+      const double time = *std::ranges::min_element(times);
+      if (i == 0) first_time = time;
       std::string each;
       for (const double loss : losses) each += fmt::format("{:.4f}  ", loss);
       fmt::print("{:<22} {:>10} {:>8.4f}   {:<24} {:>+9.4f} {:>8.1f}\n", name, count, mean(losses), each, mean(gains),
-                 *std::ranges::min_element(times));
+                 time);
+      table.push_back({name, lesson::grouped(count), fmt::format("{:.4f}", mean(losses)), each,
+                       fmt::format("{:+.4f}", mean(gains)), fmt::format("{:.1f}", time)});
+      l.page(name + ": gain", fmt::format("{:.{}f}", std::abs(modern), std::abs(modern) < 0.01 ? 3 : 2));
+      l.page(name + ": time", fmt::format("{:.1f}", time / first_time));
     }
+    l.page("results", table);
+    l.page("apart", fmt::format("{:.3f}", apart));
     l.heading("What to expect");
     l.expect("largest difference of parameters, of all", largest_change, 0, 0.01);
     const bool wide = l.quick() || !bible;

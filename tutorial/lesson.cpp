@@ -4,6 +4,9 @@
 #include <cmath>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <heed/tensor/io/atomic_file.h>
 
 namespace lesson {
 namespace {
@@ -28,11 +31,33 @@ std::string printed(const heed::Tensor& x, size_t indent, size_t width) {
 
 void Lesson::heading(const std::string& text) const { fmt::print("\n--- {}\n\n", text); }
 
-void Lesson::show(const std::string& name, const heed::Tensor& x) const {
+void Lesson::show(const std::string& name, const heed::Tensor& x) {
   const std::string start = name + " = tensor(";
   size_t width = 0;
   for (const double value : x.detach().to_vector<double>()) width = std::max(width, number(value).size());
   fmt::print("{}{})\n", start, printed(x.detach().to(heed::f64), start.size(), width));
+  if (x.rank() == 1) page(name, printed(x.detach().to(heed::f64), 0, width));
+}
+
+void Lesson::page(const std::string& name, const std::string& text) { page_.emplace_back(name, text); }
+
+void Lesson::page(const std::string& name, const std::vector<std::vector<std::string>>& table) {
+  const auto row = [](const std::vector<std::string>& cells) { return "| " + heed::join(cells, " | ") + " |\n"; };
+  std::string text = row(table.at(0)) + "|";
+  for (size_t i = 0; i < table[0].size(); ++i) {
+    const bool numbers = table.size() > 1 && table[1][i].find_first_not_of("+-.,%e 0123456789") == std::string::npos;
+    text += numbers ? "---:|" : "---|";
+  }
+  text += "\n";
+  for (size_t i = 1; i < table.size(); ++i) text += row(table[i]);
+  page(name, text);
+}
+
+/// DIR/page.json, where tutorial/pages.py finds it.
+void Lesson::write_page() const {
+  nlohmann::ordered_json said = nlohmann::ordered_json::object();
+  for (const auto& [name, text] : page_) said[name] = text;
+  heed::write_file(out_ / "page.json", said.dump(1) + "\n");
 }
 
 void Lesson::count(bool passed, const std::string& line) {
@@ -41,14 +66,19 @@ void Lesson::count(bool passed, const std::string& line) {
 }
 
 void Lesson::expect(const std::string& what, double value, double low, double high) {
+  expected_.push_back({what, fmt::format("{:.3g}", value), fmt::format("{:g} to {:g}", low, high)});
   count(value >= low && value <= high, fmt::format("{}: {:.6g}   (expected {:g} to {:g})", what, value, low, high));
 }
 
 void Lesson::expect_equal(const std::string& what, double value, double want, double tolerance) {
+  expected_.push_back({what, fmt::format("{:.6g}", value),
+                       tolerance > 0 ? fmt::format("{:g}, to {:g}", want, tolerance) : fmt::format("{:g}", want)});
   count(std::abs(value - want) <= tolerance, fmt::format("{}: {:.6g}   (expected {:g})", what, value, want));
 }
 
 void Lesson::expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want, double tolerance) {
+  expected_.push_back(
+      {what, fmt::format("{} numbers", x.numel()), tolerance > 0 ? fmt::format("equal to {:g}", tolerance) : "equal"});
   if (x.shape() != want.shape())
     return count(false, fmt::format("{}: shape {}   (expected {})", what, x.shape(), want.shape()));
   const std::vector<double> a = x.detach().to_vector<double>(), b = want.detach().to_vector<double>();
@@ -62,13 +92,25 @@ void Lesson::expect_equal(const std::string& what, const heed::Tensor& x, const 
 void Lesson::picture(const std::string& name, const heed::train::LineChart& chart, bool draw) const {
   const std::string path = (out_ / (name + ".svg")).string();
   heed::train::save_svg(path, chart);
-  fmt::print("\n{}  ({})\n", draw ? heed::train::text(chart) : "", path);
+  if (draw) fmt::print("\n{}  ({})\n", heed::train::text(chart), path);
+  else ++undrawn_;
 }
 
 void Lesson::picture(const std::string& name, const heed::train::Heatmap& heatmap, bool draw) const {
   const std::string path = (out_ / (name + ".svg")).string();
   heed::train::save_svg(path, heatmap);
-  fmt::print("\n{}  ({})\n", draw ? heed::train::text(heatmap) : "", path);
+  if (draw) fmt::print("\n{}  ({})\n", heed::train::text(heatmap), path);
+  else ++undrawn_;
+}
+
+std::string grouped(int64_t number) {
+  const std::string digits = fmt::format("{}", number);
+  std::string text;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
 }
 
 int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body, uint64_t seed) {
@@ -92,11 +134,14 @@ int run(int argc, char** argv, const std::string& title, const std::function<voi
     std::filesystem::create_directories(lesson.out_);
     fmt::print("{}\n{}\n", title, std::string(title.size(), '='));
     body(lesson);
+    lesson.page("expected", lesson.expected_);
+    lesson.write_page();
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
     ++lesson.failed_;
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  if (lesson.undrawn_ > 0) fmt::print("\n{} more pictures are in {}\n", lesson.undrawn_, lesson.out_.string());
   fmt::print("\n{:.1f} seconds, seed {}{}\n{} passed, {} failed\n", seconds.count(), lesson.seed_,
              lesson.quick_ ? ", quick" : "", lesson.passed_, lesson.failed_);
   return lesson.failed_ == 0 ? 0 : 1;

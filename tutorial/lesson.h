@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <heed.h>
 
@@ -22,7 +23,13 @@ class Lesson {
 
   void heading(const std::string& text) const;
   /// "name = tensor([[0.9995, 0.9544], ...])": four decimals, as PyTorch prints them.
-  void show(const std::string& name, const heed::Tensor& x) const;
+  /// A vector goes to the page too, under that name.
+  void show(const std::string& name, const heed::Tensor& x);
+
+  /// What the lesson's page says at its mark of that name: tutorial/pages.py puts it there.
+  void page(const std::string& name, const std::string& text);
+  /// The same of a table: the first row is its head. Columns of numbers are aligned to the right.
+  void page(const std::string& name, const std::vector<std::vector<std::string>>& table);
 
   /// Prints the number with its band, and counts it as failed outside [low, high].
   void expect(const std::string& what, double value, double low, double high);
@@ -37,12 +44,19 @@ class Lesson {
  private:
   friend int run(int, char**, const std::string&, const std::function<void(Lesson&)>&, uint64_t);
   void count(bool passed, const std::string& line);
+  void write_page() const;
 
   bool quick_ = false;
   uint64_t seed_ = 0;
   std::filesystem::path out_;
+  std::vector<std::pair<std::string, std::string>> page_;
+  std::vector<std::vector<std::string>> expected_ = {{"what", "seen", "expected"}};
   int passed_ = 0, failed_ = 0;
+  mutable int undrawn_ = 0;
 };
+
+/// "806,016"
+std::string grouped(int64_t number);
 
 /// main() of a lesson: reads --quick, --out DIR and --seed N, prints the title, runs `body`, and ends with the line
 /// "4 passed, 0 failed". Returns 0 if all expectations held, 1 if not or if an error stopped it, 2 for bad options.

@@ -50,6 +50,39 @@ LineChart length_chart(const std::string& title, const std::string& y_label, con
   return {title, "words in the source", y_label, series};
 }
 
+std::vector<std::vector<std::string>> score_table(
+    const std::vector<std::pair<std::string, const TranslationScores*>>& columns) {
+  std::vector<std::vector<std::string>> table = {{"words in the source"}};
+  for (const auto& [name, scores] : columns) {
+    table[0].push_back(name.empty() ? "exact match" : name + ": exact match");
+    table[0].push_back("BLEU");
+  }
+  const std::vector<LengthRow>& rows = columns.at(0).second->rows;
+  for (size_t i = 0; i <= rows.size(); ++i) {
+    std::vector<std::string>& row = table.emplace_back();
+    row.push_back(i < rows.size() ? fmt::format("{} to {}", rows[i].from, rows[i].to) : "all");
+    for (const auto& [name, scores] : columns) {
+      const auto [exact, bleu] = i < rows.size() ? std::pair(scores->rows[i].exact_match, scores->rows[i].bleu)
+                                                 : std::pair(scores->exact_match, scores->bleu);
+      row.push_back(fmt::format("{:.1f}%", 100 * exact));
+      row.push_back(fmt::format("{:.1f}", bleu));
+    }
+  }
+  return table;
+}
+
+std::vector<std::vector<std::string>> bucket_table(const std::vector<Series>& rows, int64_t width,
+                                                   const std::string& format) {
+  std::vector<std::vector<std::string>> table = {{"words between"}};
+  for (int64_t i = 0; i < std::ssize(rows.at(0).y); ++i)
+    table[0].push_back(fmt::format("{} - {}", i * width, (i + 1) * width - 1));
+  for (const Series& s : rows) {
+    std::vector<std::string>& row = table.emplace_back(std::vector{s.name});
+    for (const double y : s.y) row.push_back(fmt::format(fmt::runtime(format), y));
+  }
+  return table;
+}
+
 void print_table(const std::string& title, const std::vector<Series>& rows, int64_t width, const std::string& format) {
   fmt::print("\n{:<24}", title);
   for (int64_t i = 0; i < std::ssize(rows.at(0).y); ++i)

@@ -23,6 +23,13 @@ heed::train::Series bleu_series(const std::string& name, const heed::train::Tran
 heed::train::LineChart length_chart(const std::string& title, const std::string& y_label,
                                     const std::vector<heed::train::Series>& series);
 
+/// Exact match and BLEU by words in the source, as a table of the page; `columns` are named scores, side by side.
+std::vector<std::vector<std::string>> score_table(
+    const std::vector<std::pair<std::string, const heed::train::TranslationScores*>>& columns);
+/// The series as a table of the page, whose points are buckets of `width`.
+std::vector<std::vector<std::string>> bucket_table(const std::vector<heed::train::Series>& rows, int64_t width,
+                                                   const std::string& format);
+
 /// The series as rows of numbers; their points are buckets of `width` from 0 on.
 void print_table(const std::string& title, const std::vector<heed::train::Series>& rows, int64_t width,
                  const std::string& format);

@@ -5,6 +5,7 @@
 
 #include <heed/autograd/check/gradcheck_problem.h>
 #include <heed/autograd/engine.h>
+#include <heed/autograd/node.h>
 #include <heed/tensor/random.h>
 
 namespace heed::autograd {
@@ -120,3 +121,30 @@ GradcheckReport check_parameters(const NamedTensors& params, const std::function
 }
 
 }  // namespace heed::autograd
+
+namespace heed {
+
+GradcheckReport gradcheck_values(
+    const std::function<std::vector<double>(std::span<const double> x)>& f,
+    const std::function<std::vector<double>(std::span<const double> x, std::span<const double> v)>& vjp,
+    std::span<const double> x, const GradcheckOptions& options, Loc loc) {
+  const Op op{"gradcheck_values", loc};
+  const auto values = [](const Tensor& t) { return std::span(t.data<double>(), static_cast<size_t>(t.numel())); };
+  const auto vector = [](const std::vector<double>& v) { return from_vector(v, {std::ssize(v)}); };
+  const auto apply = [&](const Tensor& input) {
+    const Tensor at = input.detach();
+    return autograd::record(op, vector(f(values(at))),
+                            {{input, [&, at](const Tensor& g) {
+                                const Tensor v = g.detach().contiguous();
+                                const std::vector<double> gradient = vjp(values(at), values(v));
+                                if (std::ssize(gradient) != at.numel())
+                                  fail<ValueError>(op, "vjp gave {} numbers; need {}, one for each of x",
+                                                   gradient.size(), at.numel());
+                                return vector(gradient);
+                              }}});
+  };
+  return autograd::check_function(autograd::checked_function(apply), {vector({x.begin(), x.end()})}, options, false,
+                                  loc);
+}
+
+}  // namespace heed

@@ -6,6 +6,7 @@
 #include <functional>
 #include <iosfwd>
 #include <ranges>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -164,6 +165,16 @@ requires(!autograd::NamedTensorRange<F>) GradcheckReport
                   Loc loc = Loc::current()) {
   return autograd::check_function(autograd::checked_function(std::move(fn)), inputs, options, true, loc);
 }
+
+/// gradcheck for code that knows no tensors, such as Eigen's, libtorch's or a kernel by hand: f(x) gives the outputs,
+/// and vjp(x, v) the gradient of sum(v * f(x)) by x, a number for each of x. Throws ValueError if vjp gives another
+/// count.
+///
+///   REQUIRE(gradcheck_values(my_forward, my_backward, std::vector{0.1, -0.4, 2.0}));
+GradcheckReport gradcheck_values(
+    const std::function<std::vector<double>(std::span<const double> x)>& f,
+    const std::function<std::vector<double>(std::span<const double> x, std::span<const double> v)>& vjp,
+    std::span<const double> x, const GradcheckOptions& options = {}, Loc loc = Loc::current());
 
 /// Checks the gradients of every named f64 parameter that requires one: params is nn::Parameters or any range of
 /// (name, Tensor), loss_fn() computes the loss from them. Small parameters are compared element by element; of large

@@ -275,19 +275,6 @@ Tensor relu(const Tensor& x, Loc loc) {
       });
 }
 
-Tensor relu2(const Tensor& x, Loc loc) {
-  return mapped(
-      {"relu2", loc}, x, [](auto v) { return v <= 0 ? decltype(v)(0) : v * v; },
-      [x](const Tensor& g) { return times(g, relu(x) * 2); });
-}
-
-Tensor silu(const Tensor& x, Loc loc) {
-  return unary({"silu", loc}, Unary::silu, x, [x](const Tensor& g) {
-    const Tensor s = sigmoid(x);
-    return times(g, s * (1 + x * (1 - s)));
-  });
-}
-
 Tensor softplus(const Tensor& x, Loc loc) {
   return unary({"softplus", loc}, Unary::softplus, x, [x](const Tensor& g) { return times(g, sigmoid(x)); });
 }

@@ -1,4 +1,4 @@
-// gelu, dropout, softmax and the norms: kernels, each with its composed twin where it is fused.
+// Activations of MLPs, dropout, softmax and the norms: kernels, each with its composed twin where it is fused.
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
@@ -14,11 +14,12 @@ namespace heed {
 using namespace autograd;
 using kernels::contiguous;
 
-Tensor gelu(const Tensor& x0, Gelu form, Loc loc) {
-  const Op op{"gelu", loc};
+namespace {
+
+/// The op of an activation f whose forward, made again in backward, and gradient are one pass each.
+Tensor activation(const Op& op, kernels::Unary f, const Tensor& x0, Twin twin) {
   check_floating(op, x0);
   const Tensor x = contiguous(x0);
-  const auto f = form == Gelu::erf ? kernels::Unary::gelu : kernels::Unary::gelu_tanh;
   const auto forward = [x, f] {
     Tensor y = empty_like(x);
     dispatch_floating(x.dtype(), [&]<class T>() { kernels::unary(f, x.data<T>(), y.mutable_data<T>(), x.numel()); });
@@ -30,11 +31,26 @@ Tensor gelu(const Tensor& x0, Gelu form, Loc loc) {
         Tensor dx = room_for_gradient(g0);
         const Tensor g = contiguous(g0);
         dispatch_floating(x.dtype(), [&]<class T>() {
-          kernels::gelu_backward(f, g.data<T>(), x.data<T>(), dx.mutable_data<T>(), x.numel());
+          kernels::unary_backward(f, g.data<T>(), x.data<T>(), dx.mutable_data<T>(), x.numel());
         });
         return {dx};
       },
-      [form](Inputs in) { return reference::gelu(in[0], form); }, forward);
+      std::move(twin), forward);
+}
+
+}  // namespace
+
+Tensor gelu(const Tensor& x, Gelu form, Loc loc) {
+  return activation({"gelu", loc}, form == Gelu::erf ? kernels::Unary::gelu : kernels::Unary::gelu_tanh, x,
+                    [form](Inputs in) { return reference::gelu(in[0], form); });
+}
+
+Tensor silu(const Tensor& x, Loc loc) {
+  return activation({"silu", loc}, kernels::Unary::silu, x, [](Inputs in) { return reference::silu(in[0]); });
+}
+
+Tensor relu2(const Tensor& x, Loc loc) {
+  return activation({"relu2", loc}, kernels::Unary::relu2, x, [](Inputs in) { return reference::relu2(in[0]); });
 }
 
 namespace {

@@ -14,6 +14,10 @@ Tensor gelu(const Tensor& x, Gelu form) {
   return x * 0.5 * (1 + tanh((x + x * x * x * 0.044715) * std::sqrt(2 / M_PI)));
 }
 
+Tensor silu(const Tensor& x) { return x * sigmoid(x); }
+
+Tensor relu2(const Tensor& x) { return relu(x) * relu(x); }
+
 Tensor softmax(const Tensor& x, int64_t axis) { return exp(reference::log_softmax(x, axis)); }
 
 Tensor log_softmax(const Tensor& x, int64_t axis) { return x - logsumexp(x, axis, true); }

@@ -8,6 +8,8 @@ namespace heed::reference {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 Tensor gelu(const Tensor& x, Gelu form);
+Tensor silu(const Tensor& x);
+Tensor relu2(const Tensor& x);
 Tensor softmax(const Tensor& x, int64_t axis);
 Tensor log_softmax(const Tensor& x, int64_t axis);
 Tensor reduced(const Tensor& losses, Reduction reduction);

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/half.h>
 #include <heed/tensor/io/safetensors_header.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/view.h>
@@ -15,18 +16,6 @@ namespace heed {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and read as they lie");
-
-/// IEEE 754 half precision, exactly.
-float from_f16(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, mantissa = half & 0x3ff;
-  const int exponent = half >> 10 & 0x1f;
-  if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000 | mantissa << 13);  // infinity, NaN
-  if (exponent == 0) {                                                                    // mantissa * 2^-24
-    const float magnitude = std::ldexp(static_cast<float>(mantissa), -24);
-    return sign ? -magnitude : magnitude;
-  }
-  return std::bit_cast<float>(sign | static_cast<uint32_t>(exponent + 112) << 23 | mantissa << 13);
-}
 
 /// The upper half of a float's bits.
 float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }

@@ -30,18 +30,18 @@ HWY_INLINE Real additive_score(int64_t A, const Real* query, const Real* key, co
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
-// Scores to weights. All hidden: all 0.
+// Scores to weights; the last one is seen.
 template <class Real>
 HWY_INLINE void softmax(int64_t S, Real* x) {
   const Tag<Real> d;
   Real top = kMinusInfinity<Real>;
   for (int64_t s = 0; s < S; ++s) top = std::max(top, x[s]);
-  const auto base = hn::Set(d, top == kMinusInfinity<Real> ? Real(0) : top);
+  const auto base = hn::Set(d, top);
   Real total = 0;
   for (int64_t s = 0; s < S; s += kLanes<Real>)
     store_first<Real>(exp_small(hn::Sub(load_first(x + s, S - s), base)), x + s, S - s);
   for (int64_t s = 0; s < S; ++s) total += x[s];
-  const Real factor = total == 0 ? Real(0) : 1 / total;
+  const Real factor = 1 / total;
   for (int64_t s = 0; s < S; ++s) x[s] *= factor;
 }
 

@@ -16,6 +16,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
+/// x, but 0 below 0; NaN stays.
+template <class V>
+HWY_INLINE V above_zero(V x) {
+  return hn::IfThenZeroElse(hn::Le(x, constant<V>(0)), x);
+}
+
 template <class Real>
 void unary_part(Unary f, const Real* x, Real* y, int64_t n) {
   using V = Vec<Real>;
@@ -31,6 +37,7 @@ void unary_part(Unary f, const Real* x, Real* y, int64_t n) {
     case Unary::sigmoid: return map(x, y, n, [](V v) HWY_ATTR { return sigmoid(v); });
     case Unary::softplus: return map(x, y, n, [](V v) HWY_ATTR { return softplus(v); });
     case Unary::silu: return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(v)); });
+    case Unary::relu2: return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(v, above_zero(v)); });
     case Unary::gelu: return map(x, y, n, [](V v) HWY_ATTR { return gelu(v); });
     case Unary::gelu_tanh:
       return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(gelu_tanh_gate(v))); });
@@ -38,10 +45,17 @@ void unary_part(Unary f, const Real* x, Real* y, int64_t n) {
 }
 
 template <class Real>
-void gelu_backward_part(Unary f, const Real* g, const Real* x, Real* dx, int64_t n) {
+void unary_backward_part(Unary f, const Real* g, const Real* x, Real* dx, int64_t n) {
   using V = Vec<Real>;
-  if (f == Unary::gelu) map(g, x, dx, n, [](V d, V v) HWY_ATTR { return times(d, gelu_slope(v)); });
-  else map(g, x, dx, n, [](V d, V v) HWY_ATTR { return times(d, gelu_tanh_slope(v)); });
+  const auto scale = [=](auto slope)
+                         HWY_ATTR { map(g, x, dx, n, [=](V d, V v) HWY_ATTR { return times(d, slope(v)); }); };
+  switch (f) {
+    case Unary::silu: return scale([](V v) HWY_ATTR { return gate_slope(bounded(v), v, constant<V>(1)); });
+    case Unary::relu2: return scale([](V v) HWY_ATTR { return hn::Mul(constant<V>(2), above_zero(v)); });
+    case Unary::gelu: return scale([](V v) HWY_ATTR { return gelu_slope(v); });
+    case Unary::gelu_tanh: return scale([](V v) HWY_ATTR { return gelu_tanh_slope(v); });
+    default: return;
+  }
 }
 
 template <class Real>
@@ -67,7 +81,7 @@ void dropout_part(const Real* x, const bool* keep, Real scale, Real* y, int64_t 
 }
 
 auto unary_parts() { return Both{unary_part<float>, unary_part<double>}; }
-auto gelu_backward_parts() { return Both{gelu_backward_part<float>, gelu_backward_part<double>}; }
+auto unary_backward_parts() { return Both{unary_backward_part<float>, unary_backward_part<double>}; }
 auto add_parts() { return Both{add_part<float>, add_part<double>}; }
 auto dropout_parts() { return Both{dropout_part<float>, dropout_part<double>}; }
 
@@ -78,7 +92,7 @@ HWY_AFTER_NAMESPACE();
 namespace heed::kernels {
 
 HWY_EXPORT(unary_parts);
-HWY_EXPORT(gelu_backward_parts);
+HWY_EXPORT(unary_backward_parts);
 HWY_EXPORT(add_parts);
 HWY_EXPORT(dropout_parts);
 
@@ -92,8 +106,8 @@ void unary(Unary f, const T* x, T* y, int64_t n) {
 }
 
 template <class T>
-void gelu_backward(Unary f, const T* g, const T* x, T* dx, int64_t n) {
-  const auto part = HWY_DYNAMIC_DISPATCH(gelu_backward_parts)().template get<T>();
+void unary_backward(Unary f, const T* g, const T* x, T* dx, int64_t n) {
+  const auto part = HWY_DYNAMIC_DISPATCH(unary_backward_parts)().template get<T>();
   parallel_for(n, kGrain, [=](int64_t begin, int64_t end) { part(f, g + begin, x + begin, dx + begin, end - begin); });
 }
 
@@ -114,8 +128,8 @@ void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
 
 template decltype(unary<float>) unary<float>;
 template decltype(unary<double>) unary<double>;
-template decltype(gelu_backward<float>) gelu_backward<float>;
-template decltype(gelu_backward<double>) gelu_backward<double>;
+template decltype(unary_backward<float>) unary_backward<float>;
+template decltype(unary_backward<double>) unary_backward<double>;
 template decltype(add_bias<float>) add_bias<float>;
 template decltype(add_bias<double>) add_bias<double>;
 template decltype(dropout<float>) dropout<float>;

@@ -22,6 +22,7 @@ enum class Unary {
   sigmoid,    ///< 1 / (1 + e^-x)
   softplus,   ///< log(1 + e^x)
   silu,       ///< x sigmoid(x)
+  relu2,      ///< x^2, but 0 below 0
   gelu,       ///< x Phi(x), Phi the normal distribution function
   gelu_tanh,  ///< x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 };
@@ -30,9 +31,9 @@ enum class Unary {
 template <class T>
 void unary(Unary f, const T* x, T* y, int64_t n);
 
-/// dx = g f'(x), of the two forms of gelu.
+/// dx = g f'(x), of silu, relu2 and the two forms of gelu.
 template <class T>
-void gelu_backward(Unary f, const T* g, const T* x, T* dx, int64_t n);
+void unary_backward(Unary f, const T* g, const T* x, T* dx, int64_t n);
 
 /// x (rows, n) += bias (n)
 template <class T>

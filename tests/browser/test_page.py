@@ -66,8 +66,8 @@ def mean(heads):
     return [[sum(head[t][s] for head in heads) / len(heads) for s in range(len(heads[0][0]))] for t in range(len(heads[0]))]
 
 
-def check_pixels(browser, weights, seed):
-    """Whether the matrix shows these weights, at 60 cells and the largest of all."""
+def check_pixels(browser, weights, seed, causal=False):
+    """Whether the matrix shows these weights, at 60 cells and the largest of all; what a mask hides has no colour."""
     T, S = len(weights), len(weights[0])
     rng = random.Random(seed)
     cells = [(rng.randrange(T), rng.randrange(S)) for _ in range(60)]
@@ -75,10 +75,13 @@ def check_pixels(browser, weights, seed):
     pixels = browser.js("""
       const [cells, T, S] = arguments, canvas = document.getElementById("cells"), context = canvas.getContext("2d");
       const w = canvas.width / S, h = canvas.height / T;
-      return cells.map(([t, s]) => [...context.getImageData(Math.floor(s * w) + 1, Math.floor(t * h) + 1, 1, 1).data].slice(0, 3));
+      return cells.map(([t, s]) => [...context.getImageData(Math.floor(s * w) + 1, Math.floor(t * h) + 1, 1, 1).data]);
     """, cells, T, S)
     colours = ramp(browser)
-    for (t, s), pixel in zip(cells, pixels):
+    for (t, s), (*pixel, opacity) in zip(cells, pixels):
+        assert (opacity == 0) == (causal and s > t), f"cell ({t}, {s}) has opacity {opacity}"
+        if opacity == 0:
+            continue
         expected = shade(weights[t][s], colours)
         assert all(abs(a - b) <= PIXEL for a, b in zip(pixel, expected)), \
             f"cell ({t}, {s}) of weight {weights[t][s]} is {pixel}, expected {expected}"
@@ -108,8 +111,9 @@ def check_lines(browser, weights):
             assert abs(drawn - expected) < 0.02 + 0.3 * strength, f"line {t} to {s} of weight {weights[t][s]}: {drawn}, expected {expected}"
     browser.js("document.getElementById('ends').dispatchEvent(new PointerEvent('pointerleave'))")
     assert not any(ink(browser, "some-lines"))
+    kept = [sorted(row, reverse=True)[:2 if max(len(weights), len(row)) > 40 else None] for row in weights]
     for s, drawn in enumerate(ink(browser, "all-lines")):
-        strengths = [math.sqrt(row[s]) for row in weights if row[s] >= 0.002]
+        strengths = [math.sqrt(row[s]) for row, shown in zip(weights, kept) if row[s] >= max(0.002, shown[-1])]
         assert (drawn > 0) == bool(strengths)
         if strengths:  # they lie over each other there
             assert drawn > max(x * (0.1 + 5 * x) for x in strengths) - 0.02, (s, drawn, strengths)
@@ -148,13 +152,13 @@ def test_html_in_tokens_and_titles_stays_text(b, pages):
 def test_layer_and_head_change_the_matrix(b, pages):
     layers = pages.gpt_numbers["layers"]
     b.open(pages.gpt)
-    check_pixels(b, layers[0][0], 0)
+    check_pixels(b, layers[0][0], 0, causal=True)
     for layer, head in ((3, 2), (2, 4), (1, 1)):
         b.choose("layer", layer)
         b.choose("head", head)
-        check_pixels(b, layers[layer - 1][head - 1], layer)
+        check_pixels(b, layers[layer - 1][head - 1], layer, causal=True)
     b.choose("head", "mean")
-    check_pixels(b, mean(layers[0]), 5)
+    check_pixels(b, mean(layers[0]), 5, causal=True)
 
 
 def test_layer_and_head_change_the_lines(b, pages):
@@ -176,7 +180,7 @@ def test_each_attention_of_a_transformer_has_its_own_tokens_and_weights(b, pages
         b.choose("part", part)
         b.choose("layer", 2)
         b.choose("head", 1)
-        check_pixels(b, numbers[part][1][0], 1)
+        check_pixels(b, numbers[part][1][0], 1, causal=part == "decoder")
         assert b.js("return document.querySelectorAll('#rows .label').length") == len(rows[part])
         last = b.js("return [...document.querySelectorAll('#columns .label')].at(-1).textContent")
         assert last == columns[part][-1], last
@@ -201,7 +205,8 @@ def check_strip_of(b, weights, tokens, t):
     expected = [f"{visible(tokens[s])} {written(weights[t][s])}" for s in order if weights[t][s] > 0]
     assert answers == expected, (answers, expected)
     colours, shown = ramp(b), b.js("return [...document.querySelectorAll('.token')].map(t => t.style.backgroundColor)")
-    for s in range(len(tokens)):
+    assert not any(shown[t + 1:]), "what comes later has no shade"
+    for s in range(t + 1):
         rgb = [int(x) for x in shown[s][4:-1].split(",")]
         assert all(abs(a - c) <= 1 for a, c in zip(rgb, shade(weights[t][s], colours))), (s, rgb)
 
@@ -441,6 +446,54 @@ def test_dark_and_light_can_both_be_read(b, pages):
     b.look()
 
 
+def test_words_that_wait_and_blanks_can_be_read(b, pages):
+    for scheme in ("light", "dark"):
+        b.look(scheme=scheme, calm=True)
+        b.open(pages.translator)
+        b.one("#restart").click()
+        seen = b.js("""
+          const rgb = text => text.match(/[0-9.]+/g).slice(0, 3).map(Number), paper = rgb(getComputedStyle(document.querySelector(".lane")).backgroundColor);
+          return [...document.querySelectorAll(".word.waiting text")].map(t => [rgb(getComputedStyle(t).fill), paper]);
+        """)
+        assert len(seen) == 12 and all(contrast(*pair) >= 4.5 for pair in seen), (scheme, seen)
+        b.open(pages.gpt)
+        seen = b.js("""
+          const rgb = text => text.match(/[0-9.]+/g).slice(0, 3).map(Number), paper = rgb(getComputedStyle(document.getElementById("strip")).backgroundColor);
+          return [...document.querySelectorAll(".token.blank")].map(t => [rgb(getComputedStyle(t).color), paper]);
+        """)
+        assert seen and all(contrast(*pair) >= 4.5 for pair in seen), (scheme, seen)
+    b.look()
+
+
+def test_a_narrow_phone_keeps_the_step_count_in_the_bar(b, pages):
+    b.look((320, 640))
+    b.open(pages.long)
+    bar, count_box = b.js("return ['transport', 'step-count'].map(id => document.getElementById(id).getBoundingClientRect()).map(r => [r.left, r.right])")
+    assert bar[0] <= count_box[0] and count_box[1] <= bar[1] <= 320, (bar, count_box)
+    b.look()
+
+
+def test_stepping_scrolls_to_the_word(b, pages):
+    b.look(calm=True)
+    b.open(pages.long)
+    b.js("const r = document.getElementById('step'); r.value = 198; r.dispatchEvent(new Event('input')); scrollTo(0, 0)")
+    b.js("document.getElementById('forward').click()")
+    box, bar = b.js("""
+      return [".lane .word.current", "#transport"].map(s => document.querySelector(s).getBoundingClientRect()).map(r => [r.top, r.bottom]);
+    """)
+    assert 0 <= box[0] and box[1] <= bar[0], (box, bar)
+    b.look()
+
+
+def test_a_transformer_is_not_drawn_as_recurrent_and_says_what_its_lines_are(b, pages):
+    b.open(pages.translator)
+    assert b.js("return document.querySelectorAll('.lane')[0].querySelectorAll('.arrow').length") > 0
+    assert b.text("#lines-about") == ""
+    b.open(pages.translator, "#sentence=2")
+    assert b.js("return document.querySelectorAll('.lane')[0].querySelectorAll('.arrow').length") == 0
+    assert b.text("#lines-about") == "Lines: the mean of the 2 heads of the last of 2 layers."
+
+
 def test_who_wants_no_motion_sees_none(b, pages):
     for calm in (False, True):
         b.look(calm=calm)
@@ -454,7 +507,7 @@ def test_who_wants_no_motion_sees_none(b, pages):
 def test_what_does_not_exist_is_said_with_what_does(b, pages):
     b.open(pages.gpt, "#layer=9&head=3")
     assert b.text("#alert") == "There is no layer 9; there are layers 1 to 3."
-    check_pixels(b, pages.gpt_numbers["layers"][0][2], 2)
+    check_pixels(b, pages.gpt_numbers["layers"][0][2], 2, causal=True)
     b.open(pages.gpt, "#layer=2&head=none")
     assert b.text("#alert") == "There is no head none; there are heads 1 to 4."
     b.open(pages.translator, "#sentence=3&part=self&view=cube")

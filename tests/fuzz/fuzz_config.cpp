@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include <heed/autograd/grad_mode.h>
+#include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
@@ -32,6 +33,12 @@ void heed::tests::fuzz(std::string_view bytes) {
       require(saved.tokenizer.size() == saved.gpt.config.vocabulary, "a token for every character");
       const NoGrad no_grad;
       saved.gpt(zeros({1, 1}, i64));
+      std::filesystem::create_directory(folder() / "again");
+      train::save_gpt(folder() / "again", saved.params, saved.gpt.config, saved.tokenizer, {});
+      const train::SavedGpt again(folder() / "again");
+      for (const auto& [parameter, x] : saved.params)
+        require(x.to_vector<double>() == again.params.at(parameter).to_vector<double>(), "what was read is written");
+      train::save_gguf(folder() / "again.gguf", saved.params, saved.gpt.config, saved.tokenizer, train::GgufType::f32);
     });
     take_or_refuse(
         [&] { require(train::load_translator(directory)->params().numel() > 0, "a translator has parameters"); });

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets with clang and runs each, two at a time; stops with an error if one finds a crash, a leak, an input
 # that takes over 10 seconds, or one that takes over 1 GiB.
-# Usage: tests/fuzz/run.sh [SECONDS=600] [TARGET...]   (targets: safetensors pairs chars words bpe tokenizer bin config index)
+# Usage: tests/fuzz/run.sh [SECONDS=600] [TARGET...]   (targets: safetensors pairs chars words bpe tokenizer bin text
+#   config index state)
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-600}
@@ -23,4 +24,4 @@ one() {  # one TARGET: its last lines are the counts
 }
 export -f one
 export build seconds
-printf '%s\n' "${@:-safetensors pairs chars words bpe tokenizer bin config index}" | tr ' ' '\n' | xargs -P 2 -I{} bash -c 'one {}'
+printf '%s\n' "${@:-safetensors pairs chars words bpe tokenizer bin text config index state}" | tr ' ' '\n' | xargs -P 2 -I{} bash -c 'one {}'

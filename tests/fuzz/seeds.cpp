@@ -8,6 +8,7 @@
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/safetensors.h>
 #include <heed/train/data/tokenizer/bpe.h>
+#include <heed/train/training_state.h>
 #include "small_models.h"
 
 using namespace heed;
@@ -50,6 +51,13 @@ int main(int argc, char** argv) {
   llm_c.replace(0, 9, std::string("\x88\xD8\x34\x01\x01\0\0\0\x02", 9));
   write_file(target(root, "bin") / "llm.c", llm_c + std::string("\x01\0\x02\0", 4));
   write_file(target(root, "bin") / "nanogpt", std::string("\x01\0\x02\0\0\0", 6));
+  write_file(target(root, "text") / "windows", "\xEF\xBB\xBFl'été\r\nthe cat\r\n");
+  write_file(target(root, "text") / "unix", kText);
+  tests::SmallRun run;
+  run.layer(ones({1, 2})).sum().backward();
+  run.optimizer.step();
+  train::save_training(target(root, "state") / "one", run.params, run.optimizers, run.params.rng(), {.step = 1});
+  write_file(target(root, "state") / "metrics", "{\"step\": 10, \"loss\": 1.5}\n{\"step\": 20, \"loss\": null}\n");
   write_file(target(root, "tokenizer") / "bpe", train::Bpe::train(kText, 270, special).to_json());
   write_file(target(root, "bpe") / "merges", train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
 

@@ -5,12 +5,22 @@
 #include <string>
 #include <vector>
 
+#include <heed/nn/linear.h>
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/train/optimizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 #include "../gpt_families.h"
 
 namespace heed::tests {
+
+/// A run of the smallest kind: six numbers of a layer of which only the optimiser knows more.
+struct SmallRun {
+  nn::Parameters params{1};
+  nn::Linear layer{params, 2, 2};
+  train::AdamW optimizer{params};
+  train::Optimizers optimizers{optimizer};
+};
 
 /// Cuts a folder's weights in two shards with an index.
 inline void shard(const std::filesystem::path& folder) {

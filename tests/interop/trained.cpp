@@ -1,4 +1,4 @@
-// What scripts/interop.sh has other programs open: trains three small GPTs and leaves each as heed saves it, with what
+// What scripts/interop.sh has other programs open: trains small GPTs and leaves each as heed saves it, with what
 // it says itself.
 //   trained DIR
 // DIR/NAME is the folder, DIR/NAME.TYPE.gguf the same for llama.cpp, and DIR/NAME.safetensors holds "text" and "greedy"
@@ -83,7 +83,19 @@ int main(int argc, char** argv) try {
   const train::Tokenizer chars = train::Chars::from_text(text);
   train_one(place / "chars", text, chars, {.bias = false, .gelu = Gelu::erf});  // as `heed gpt train` does
   train_one(place / "untied", text, chars, {.tied = false, .hidden = 80});
-  train_one(place / "bpe", text, train::Bpe::train(text, 400, std::vector<std::string>{train::kEndOfText}), {});
+  const train::Tokenizer bpe = train::Bpe::train(text, 400, std::vector<std::string>{train::kEndOfText});
+  train_one(place / "bpe", text, bpe, {});
+  models::GptConfig today{.bias = false, .tied = false, .positions = models::Positions::rope};
+  today.rope.scaling = {.factor = 2, .original_context = kContext / 2};
+  today.norm = models::Norm::rms;
+  today.mlp = models::Mlp::swiglu;
+  today.hidden = 96;
+  today.kv_heads = 1;
+  train_one(place / "llama", text, bpe, today);
+  today.rope.scaling = {};
+  today.qk_norm = nn::QkNorm::weighted;
+  today.tied = true;
+  train_one(place / "qwen3", text, chars, today);
   return 0;
 } catch (const std::exception& error) {
   return std::fprintf(stderr, "trained: %s\n", error.what()), 1;

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+import gguf
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, pipeline
@@ -28,7 +29,8 @@ def text_of(tensor):
 def difference(model, said):
     ids = said["ids"][: said["logits"].shape[0]]
     with torch.no_grad():
-        return (model(ids[None]).logits[0] - said["logits"]).abs().max().item()
+        logits = model(ids[None]).logits[0, :, : said["logits"].shape[1]]  # without an end of text that only GGUF has
+    return (logits - said["logits"]).abs().max().item()
 
 
 def check_folder(folder, said):
@@ -48,13 +50,20 @@ def check_folder(folder, said):
 
 
 def check_gguf(file, folder, said):
+    """Logits, and the bits beside what the gguf package makes of the numbers in the f32 file."""
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(file).tensors}
+    numbers = {tensor.name: tensor.data for tensor in gguf.GGUFReader(f"{folder}.f32.gguf").tensors}
+    bits = all(gguf.quants.quantize(numbers[name], tensor.tensor_type).tobytes() == tensor.data.tobytes()
+               for name, tensor in tensors.items())
     # Their reader of GGUF takes every gpt2's context for 1024 and its gelu for GPT-2's, so it is told.
     config = AutoConfig.from_pretrained(folder)
+    config.vocab_size = int(tensors["token_embd.weight"].shape[1])
     model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, config=config)
     logits = difference(model, said)
-    good = logits <= GGUF[file.name.split(".")[1]]
-    print(f"{file.name}: logits differ by {logits:.1e} at most{'' if good else ': WRONG'}")
-    return good
+    good = {"bits": bits, "logits": logits <= GGUF[file.name.split(".")[1]]}
+    print(f"{file.name}: {len(tensors)} tensors, logits differ by {logits:.1e} at most;",
+          "all equal" if all(good.values()) else f"WRONG: {[what for what, ok in good.items() if not ok]}")
+    return all(good.values())
 
 
 def check_theirs(probe, folder):

@@ -176,7 +176,10 @@ std::pair<int64_t, int64_t> prepare_corpus(const std::filesystem::path& path, co
   const MappedFile file(op, path, "a text file");
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   size_t cut = text.size() / 10 * 9 + text.size() % 10 * 9 / 10, line = 1;
-  while (cut > 0 && cut < text.size() && (text[cut] & 0xC0) == 0x80) --cut;  // within a character
+  const auto splits = [&](size_t at) {  // a character, a line end, or what would look like a byte order mark
+    return (text[at] & 0xC0) == 0x80 || text.substr(at - 1, 2) == "\r\n" || text.substr(at).starts_with("\xEF\xBB\xBF");
+  };
+  while (cut > 0 && cut < text.size() && splits(cut)) --cut;
   const auto write = [&](AtomicFile& out, std::string_view rest) {
     int64_t count = 0;
     while (!rest.empty()) {

@@ -408,27 +408,33 @@ int train_gpt(const GptTrainFlags& flags) {
 
 namespace {
 
-constexpr int64_t kMostOnPage = 96;  // characters: more cannot be told apart in a matrix
+constexpr int64_t kMostOnPage = 96;  // tokens: more cannot be told apart in a matrix
 
-/// What the heads look at in the last characters of the text, as many as the context holds.
+/// What the heads looked at as the run read its last tokens: at the positions at which it read them, which begin anew
+/// once the context is full. The very last token was written and never read, if the context was full.
 AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& text) {
   const models::GptConfig& c = saved.gpt.config;
-  const size_t shown = std::min(text.size(), static_cast<size_t>(std::min(c.context, kMostOnPage)));
-  const auto ids = std::span(text).last(shown);
+  const auto context = static_cast<size_t>(c.context);
+  std::span<const int64_t> ids = text;
+  if (ids.size() > context) ids = ids.first(ids.size() - 1).last(context);
   std::vector<std::string> names;
   for (const int64_t& id : ids) {
     const std::string& name = names.emplace_back(saved.tokenizer.decode({&id, 1}));
     if (find_invalid_utf8(name) != name.npos) names.back() = shown_bytes(name);  // a part of a character
   }
-  const std::string which =
-      shown < text.size() ? fmt::format("; the last {} of {} characters", shown, text.size()) : "";
+  AttentionMaps maps = attention_maps(saved.gpt, ids, names);
+  const size_t shown = std::min(ids.size(), static_cast<size_t>(kMostOnPage)), hidden = ids.size() - shown;
+  for (std::vector<std::string>* tokens : {&maps.queries, &maps.keys})
+    tokens->erase(tokens->begin(), tokens->end() - static_cast<std::ptrdiff_t>(shown));
+  for (Tensor& layer : maps.layers)
+    layer = layer(all, slice(static_cast<int64_t>(hidden), none), slice(static_cast<int64_t>(hidden), none));
+  if (hidden > 0) maps.about += fmt::format(" {} tokens before these were seen too: rows lack their weights.", hidden);
+  ids = ids.last(shown);
+  const std::string which = shown < text.size() ? fmt::format("; {} of {} tokens", shown, text.size()) : "";
   return {.title = "What a GPT looks at",
           .about = fmt::format("GPT of {} layers and {} heads, {} wide, {} parameters{}", c.layers, c.heads, c.channels,
                                format_count(static_cast<double>(saved.params.numel())), which),
-          .examples = {{.name = saved.tokenizer.decode(ids),
-                        .unknown = {},
-                        .maps = {attention_maps(saved.gpt, ids, names)},
-                        .lanes = {}}}};
+          .examples = {{.name = saved.tokenizer.decode(ids), .unknown = {}, .maps = {std::move(maps)}, .lanes = {}}}};
 }
 
 }  // namespace

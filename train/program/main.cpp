@@ -16,7 +16,9 @@
 #include <CLI/CLI.hpp>
 
 #include <heed/train/program/gpt.h>
+#include <heed/train/program/help.h>
 #include <heed/train/program/info.h>
+#include <heed/train/program/page.h>
 #include <heed/train/program/seq2seq.h>
 #include <heed/train/program/tokenizer.h>
 #include <heed/train/translator.h>
@@ -87,6 +89,11 @@ template <class Value>
 CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value, const std::string& type,
                         const CLI::Validator& valid, const std::string& help) {
   return command->add_option(name, value, help)->type_name(type)->check(valid);
+}
+
+/// What `heed ... --help` ends with.
+void examples(CLI::App* command, const std::vector<std::string>& lines) {
+  command->footer("Examples:\n  " + join(lines, "\n  "));
 }
 
 /// The options that every training has after its own, and what runs it.
@@ -184,6 +191,8 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
   command->add_flag("--shard-optimizer", flags->shard_optimizer,
                     "under mpirun: each process keeps the moments of its share of the weights only");
+  examples(command, {"heed gpt train --text input.txt --preset cpu --out shakespeare",
+                     "heed gpt train --init shakespeare --text sonnets.txt --lora 8 --out sonnets"});
   end_training(command, flags, train_gpt, exit_code);
 }
 
@@ -202,6 +211,8 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   add_option(command, "--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
   command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")
       ->type_name("FILE");
+  examples(command, {"heed gpt sample --model shakespeare --prompt ROMEO: --top-k 20",
+                     "heed gpt sample --model shakespeare --temperature 0 --page look.html"});
   command->callback([flags, &exit_code] { exit_code = sample_gpt(*flags); });
 }
 
@@ -212,6 +223,8 @@ void add_gpt_export(CLI::App& gpt, int& exit_code) {
   command->add_option("--gguf", flags->gguf, "GGUF file to write, which llama.cpp runs")->required()->type_name("FILE");
   add_option(command, "--type", flags->type, "f32|f16|q8_0", one_of(gguf_type_names()),
              "how matrices are stored (default: f32)");
+  examples(command, {"heed gpt export --model shakespeare --gguf shakespeare.gguf",
+                     "heed gpt export --model shakespeare --gguf small.gguf --type q8_0"});
   command->callback([flags, &exit_code] { exit_code = export_gpt(*flags); });
 }
 
@@ -226,6 +239,8 @@ void add_gpt_prepare(CLI::App& gpt, int& exit_code) {
       ->required()
       ->type_name("DIR");
   command->add_flag("--keep-cr", flags->keep_cr, "take the text byte for byte, with CR at line ends");
+  examples(command,
+           {"heed gpt prepare --text input.txt --tokenizer pieces --out ids", "heed gpt train --text ids --out model"});
   command->callback([flags, &exit_code] { exit_code = prepare(*flags); });
 }
 
@@ -244,23 +259,29 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   CLI::App* tokenizer = app.add_subcommand("tokenizer", "Byte-level BPE: text to token ids, and back");
   require_command(*tokenizer);
   const auto add = [&](const char* name, const char* about, const char* file, const char* text,
-                       int (*run)(const TokenizerFlags&)) {
+                       int (*run)(const TokenizerFlags&), const std::vector<std::string>& lines) {
     const auto flags = std::make_shared<TokenizerFlags>();
     CLI::App* command = tokenizer->add_subcommand(name, about);
     command->add_option("--tokenizer", flags->tokenizer, file)->required()->type_name("FILE|DIR");
     command->add_option("text", flags->text, text)->type_name("FILE");
+    examples(command, lines);
     command->callback([flags, run, &exit_code] { exit_code = run(*flags); });
     return std::pair(command, flags);
   };
   const auto [train, flags] = add("train", "Learn a vocabulary", "tokenizer.json to write, or a directory for one",
-                                  "UTF-8 text to learn (default: stdin)", train_tokenizer);
+                                  "UTF-8 text to learn (default: stdin)", train_tokenizer,
+                                  {"heed tokenizer train --tokenizer pieces input.txt",
+                                   "heed tokenizer train --tokenizer pieces --vocabulary 8192 < input.txt"});
   add_option(train, "--vocabulary", flags->vocabulary, "N", whole_number(256, kMostVocabulary),
              fmt::format("tokens, special ones included (default: {})", kBpeVocabulary));
   train->add_option("--special", flags->special, fmt::format("tokens that are never cut (default: {})", kEndOfText))
       ->type_name("TEXT");
   const char* read = "a tokenizer.json, or a directory with one";
-  add("encode", "Print the ids of a text", read, "UTF-8 text (default: stdin)", encode);
-  add("decode", "Print the text of ids", read, "ids with spaces between (default: stdin)", decode);
+  add("encode", "Print the ids of a text", read, "UTF-8 text (default: stdin)", encode,
+      {"echo Hello | heed tokenizer encode --tokenizer pieces",
+       "heed tokenizer encode --tokenizer pieces input.txt > ids"});
+  add("decode", "Print the text of ids", read, "ids with spaces between (default: stdin)", decode,
+      {"echo 72 101 | heed tokenizer decode --tokenizer pieces", "heed tokenizer decode --tokenizer pieces ids"});
 }
 
 // --- heed seq2seq --------------------------------------------------------------------------------------------------
@@ -309,6 +330,8 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
   add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000),
              "translations kept while searching, for the scores at the end (default: 1, greedy)");
+  examples(command, {"heed seq2seq train --arch attention --out translator",
+                     "heed seq2seq train --pairs fra.txt --arch transformer --tokens bpe --beam 4"});
   end_training(command, flags, train_translator, exit_code);
 }
 
@@ -329,6 +352,8 @@ void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
       ->add_option("sentence", flags->sentences,
                    "sentences, each in quotes; without any, stdin is answered line by line")
       ->type_name("SENTENCE");
+  examples(command, {"heed seq2seq translate --model translator --align 'the cat sleeps'",
+                     "heed seq2seq translate --model translator --beam 4 < sentences.txt"});
   command->callback([flags, &exit_code] { exit_code = translate(*flags); });
 }
 
@@ -339,13 +364,48 @@ void add_seq2seq(CLI::App& app, int& exit_code) {
   add_seq2seq_translate(*seq2seq, exit_code);
 }
 
+// --- heed page -----------------------------------------------------------------------------------------------------
+
+void add_page(CLI::App& app, int& exit_code) {
+  const auto flags = std::make_shared<PageFlags>();
+  CLI::App* command =
+      app.add_subcommand("page", "Write an HTML page in which a model runs: type, and move its attention");
+  command
+      ->add_option("--model", flags->models,
+                   "directory that training wrote; of a translator also several, as snapshots of one training")
+      ->required()
+      ->allow_extra_args(false)
+      ->type_name("DIR");
+  command->add_option("--out", flags->out, "file to write (default: page.html)")->type_name("FILE");
+  command->add_option("text", flags->texts, "what is found typed in the page")->type_name("TEXT");
+  command->callback([flags, &exit_code] { exit_code = write_live_page(*flags); });
+}
+
 // --- heed info -----------------------------------------------------------------------------------------------------
 
 void add_info(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<InfoFlags>();
   CLI::App* command = app.add_subcommand("info", "What heed runs on here: threads, SIMD, BLAS and its speed, memory");
   command->add_flag("--json", flags->json, "print one JSON object");
+  examples(command, {"heed info", "heed info --json"});
   command->callback([flags, &exit_code] { exit_code = info(*flags); });
+}
+
+// --- heed completion, heed manual ----------------------------------------------------------------------------------
+
+void add_completion(CLI::App& app) {
+  const std::vector<std::string> shells = {"bash", "zsh"};
+  const auto shell = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("completion", "Print what completes these commands in a shell");
+  add_option(command, "shell", *shell, "bash|zsh", one_of(shells), "that will read it")->required();
+  examples(command, {"source <(heed completion bash)", "heed completion zsh > ~/.zfunc/_heed"});
+  command->callback([&app, shell] { fmt::print("{}", completion_script(app, *shell)); });
+}
+
+void add_manual(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("manual", "Print the manual page of these commands");
+  examples(command, {"heed manual | man -l -", "heed manual > /usr/local/share/man/man1/heed.1"});
+  command->callback([&app] { fmt::print("{}", manual_page(app, HEED_VERSION)); });
 }
 
 // --- errors --------------------------------------------------------------------------------------------------------
@@ -378,7 +438,10 @@ int run(int argc, char** argv) {
   add_gpt(app, exit_code);
   add_seq2seq(app, exit_code);
   add_tokenizer(app, exit_code);
+  add_page(app, exit_code);
   add_info(app, exit_code);
+  add_completion(app);
+  add_manual(app);
   try {
     app.parse(argc, argv);
     return exit_code;

@@ -27,6 +27,7 @@ constexpr double kHeldOutShare = 0.05;                // of a file's sentences
 constexpr size_t kMostHeldOut = 1'000;                // that are translated
 constexpr int64_t kMinCount = 2;                      // of a file's words: rarer ones are unknown
 constexpr uint64_t kSplitSeed = 0;                    // the split does not change with the run's seed
+constexpr size_t kManyWords = 20;                     // a sentence of as many must not become half as long unnoticed
 constexpr const char* kHeldOutFile = "held_out.tsv";  // in the model directory: the pairs that training never saw
 
 // --- train ---------------------------------------------------------------------------------------------------------
@@ -284,6 +285,17 @@ AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslato
 
 namespace {
 
+/// Says aloud if much of a sentence may have been lost: no end was found, or the translation is less than half as long.
+void say_short(const std::string& sentence, const models::Translation& translation) {
+  const size_t words = split_words(sentence).size(), written = translation.tokens.size();
+  if (!translation.finished)
+    fmt::print(stderr, "heed: the translation of '{} ...' found no end and was cut off after {} tokens\n",
+               sentence.substr(0, 40), written);
+  else if (words >= kManyWords && 2 * written < words)
+    fmt::print(stderr, "heed: {} words became {} tokens: '{} ...' may be longer than what the model learned from\n",
+               words, written, sentence.substr(0, 40));
+}
+
 /// Translates each sentence, given in parts, and prints it.
 std::vector<models::Translation> answer(const TranslateFlags& flags, const SavedTranslator& translator,
                                         const std::vector<std::vector<std::string>>& sentences) {
@@ -297,6 +309,7 @@ std::vector<models::Translation> answer(const TranslateFlags& flags, const Saved
     for (const std::string& part : parts) {
       const models::Translation& translation = translations[next++];
       text += (text.empty() ? "" : " ") + translator.text(translation, part);
+      say_short(part, translation);
       if (flags.align) drawings += "\n" + translator.draw(part, translation) + "\n";
     }
     fmt::print("{}\n{}", text, drawings);

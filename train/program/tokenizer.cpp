@@ -55,10 +55,12 @@ int encode(const TokenizerFlags& flags) {
   const char* between = "";
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view part = tokenizer.first_part(rest);
+    std::string ids;
     for (const int64_t id : tokenizer.encode(part)) {
-      fmt::print("{}{}", between, id);
+      fmt::format_to(std::back_inserter(ids), "{}{}", between, id);
       between = " ";
     }
+    fmt::print("{}", ids);
     rest.remove_prefix(part.size());
   }
   fmt::print("\n");

@@ -13,9 +13,6 @@
 #include <heed/train/show/page_template.h>
 
 namespace heed::train {
-namespace {
-
-using Words = std::vector<std::string>;
 
 std::string base64(std::span<const uint8_t> bytes) {
   constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -30,8 +27,7 @@ std::string base64(std::span<const uint8_t> bytes) {
   return text;
 }
 
-/// {"shape": [...], "f32": base64 of the numbers, little-endian}; null for an undefined tensor.
-Json to_json(const Op& op, const std::string& name, const Tensor& tensor) {
+Json tensor_json(const Op& op, const std::string& name, const Tensor& tensor) {
   if (!tensor.defined()) return nullptr;
   if (!is_floating(tensor.dtype()))
     fail<DTypeError>(op, "the numbers of '{}' are {}; need f32 or f64", name, name_of(tensor.dtype()));
@@ -48,6 +44,8 @@ Json to_json(const Op& op, const std::string& name, const Tensor& tensor) {
   return {{"shape", std::vector<int64_t>(shape.begin(), shape.end())}, {"f32", base64(bytes)}};
 }
 
+namespace {
+
 void require_shape(const Op& op, const std::string& name, const Tensor& tensor, const Shape& need) {
   if (tensor.shape() != need)
     fail<ShapeError>(op, "'{}' has numbers of shape {}; its tokens need {}", name, tensor.shape(), need);
@@ -62,10 +60,10 @@ Json to_json(const Op& op, const AttentionMaps& maps) {
     if (!weights.defined() || weights.rank() != 3 || weights.size(0) < 1)
       fail<ShapeError>(op, "a layer of '{}' is not (heads, queries, keys)", maps.name);
     require_shape(op, maps.name, weights, {weights.size(0), std::ssize(maps.queries), std::ssize(maps.keys)});
-    layers.push_back(to_json(op, maps.name, weights));
+    layers.push_back(tensor_json(op, maps.name, weights));
   }
-  return {
-      {"name", maps.name}, {"about", maps.about}, {"queries", maps.queries}, {"keys", maps.keys}, {"layers", layers}};
+  return {{"name", maps.name}, {"about", maps.about}, {"queries", maps.queries},
+          {"keys", maps.keys}, {"layers", layers},    {"causal", maps.causal}};
 }
 
 Json to_json(const Op& op, const PageLane& lane) {
@@ -77,14 +75,15 @@ Json to_json(const Op& op, const PageLane& lane) {
   constexpr const char* kReading[] = {"forward", "both_ways", "at_once"};
   return {{"name", lane.name},
           {"about", lane.about},
+          {"lines", lane.lines},
           {"reading", kReading[static_cast<size_t>(lane.reading)]},
           {"source", lane.source},
           {"written", lane.written},
           {"width", lane.width},
-          {"states", to_json(op, lane.name, lane.states)},
-          {"contexts", to_json(op, lane.name, lane.contexts)},
-          {"decoder", to_json(op, lane.name, lane.decoder)},
-          {"weights", to_json(op, lane.name, lane.weights)}};
+          {"states", tensor_json(op, lane.name, lane.states)},
+          {"contexts", tensor_json(op, lane.name, lane.contexts)},
+          {"decoder", tensor_json(op, lane.name, lane.decoder)},
+          {"weights", tensor_json(op, lane.name, lane.weights)}};
 }
 
 Json to_json(const Op& op, const PageExample& example) {
@@ -141,15 +140,19 @@ std::string escape_html(std::string_view text) {
   return escaped;
 }
 
+std::string filled_page(std::string_view page, const std::string& title, const Json& data) {
+  const std::pair<std::string_view, std::string> values[] = {{"{{title}}", escape_html(title)},
+                                                             {"{{data}}", script_data(data)}};
+  return fill(page, values);
+}
+
 std::string page_html(const AttentionPage& page, Loc loc) {
   const Op op{"page", loc};
   if (page.examples.empty()) fail<ValueError>(op, "page '{}' has no example; need at least one", page.title);
   Json examples = Json::array();
   for (const PageExample& example : page.examples) examples.push_back(to_json(op, example));
   const Json data = {{"title", page.title}, {"about", page.about}, {"examples", examples}};
-  const std::pair<std::string_view, std::string> values[] = {{"{{title}}", escape_html(page.title)},
-                                                             {"{{data}}", script_data(data)}};
-  return fill(kPageTemplate, values);
+  return filled_page(kPageTemplate, page.title, data);
 }
 
 void write_page(const AttentionPage& page, const std::filesystem::path& file, Loc loc) {

@@ -20,6 +20,7 @@ struct AttentionMaps {
   std::string about = {};                            ///< a sentence for the reader: what its rows and columns are
   std::vector<std::string> queries = {}, keys = {};  ///< T and S tokens
   std::vector<Tensor> layers = {};                   ///< each (H, T, S) f32 or f64 in [0, 1], first layer first
+  bool causal = false;                               ///< the mask hides every key behind its query
 };
 
 /// A translator at work: one lane of the animation.
@@ -31,6 +32,7 @@ struct PageLane {
   };
   std::string name = {};   ///< "With attention"
   std::string about = {};  ///< what model this is
+  std::string lines = {};  ///< what its lines are, if not the weights of the one attention that there is
   Reading reading = Reading::forward;
   std::vector<std::string> source = {};   ///< S words
   std::vector<std::string> written = {};  ///< T words, the end token included; empty: a scheme without a decoder

@@ -75,7 +75,8 @@ AttentionMaps attention_maps(const models::Gpt& gpt, std::span<const int64_t> to
           .about = "Each row has read a token and looks back, to guess what comes next. Nothing sees the future.",
           .queries = names,
           .keys = std::move(names),
-          .layers = layers_of(seen, "h.", ".attn")};
+          .layers = layers_of(seen, "h.", ".attn"),
+          .causal = true};
 }
 
 std::vector<AttentionMaps> attention_maps(const models::Seq2Seq& model, const TranslatedSentence& s, Loc loc) {
@@ -107,7 +108,8 @@ std::vector<AttentionMaps> attention_maps(const models::Transformer& model, cons
            .about = "Each row writes a word of the translation and looks at those written so far.",
            .queries = s.written_words,
            .keys = words_read(s),
-           .layers = layers_of(look.seen, "decoder.", ".self_attn")}};
+           .layers = layers_of(look.seen, "decoder.", ".self_attn"),
+           .causal = true}};
 }
 
 PageLane page_lane(const models::Seq2Seq& model, const TranslatedSentence& s, Loc loc) {
@@ -129,6 +131,8 @@ PageLane page_lane(const models::Transformer& model, const TranslatedSentence& s
   const Look look({"page_lane", loc}, s);
   const models::TransformerStates states = model.states(row(s.source), {}, decoder_input(s), loc);
   return {.name = "With attention alone",
+          .lines = fmt::format("Lines: the mean of the {} heads of the last of {} layers.", model.config.heads,
+                               model.config.layers),
           .reading = PageLane::Reading::at_once,
           .source = s.source_words,
           .written = s.written_words,

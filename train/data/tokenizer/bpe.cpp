@@ -310,7 +310,7 @@ const std::string& Bpe::token(int64_t id, Loc loc) const {
 }
 
 bool Bpe::cuts_at_spaces() const {
-  return pieces_ && !space_first_ && std::none_of(special_.begin(), special_.end(), [](const SpecialToken& token) {
+  return cuts_as_gpt2() && std::none_of(special_.begin(), special_.end(), [](const SpecialToken& token) {
            const std::u32string text = decode_utf8(token.text);
            return token.strip_left || token.strip_right || std::any_of(text.begin(), text.end(), is_space);
          });

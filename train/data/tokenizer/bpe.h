@@ -42,6 +42,8 @@ class Bpe {
   const std::string& token(int64_t id, Loc loc = Loc::current()) const;
   const std::vector<SpecialToken>& special() const { return special_; }
 
+  /// Whether a text is cut as GPT-2 cuts it, without a space added before it.
+  bool cuts_as_gpt2() const { return pieces_ && !space_first_; }
   /// Whether a piece begins at every space that follows no white space.
   bool cuts_at_spaces() const;
 

@@ -2,7 +2,13 @@
 // (#part=cross&layer=2&head=3), counted from 1 as people do.
 
 const kMean = "mean";
-const chosen = {example: 0, part: 0, layer: 0, head: 0, view: "matrix"};
+const chosen = {
+  example: 0,
+  part: 0,
+  layer: 0,
+  head: 0,
+  view: "matrix"
+};
 /** What is pointed at: a row (query), a column (key), or a cell. `kept` is what stays when the pointer leaves. */
 let pointed = {query: null, key: null};
 let kept = {query: null, key: null};
@@ -31,8 +37,10 @@ function readWeights() {
   }
 }
 function weight(query, key) { return currentWeights[query * maps().keys.length + key]; }
+/** Whether the mask hides the key: no weight can be there. */
+function isMasked(query, key) { return maps().causal && key > query; }
 
-/** A row of radio buttons; choosing one calls `choose` with its index. Buttons that fit stay, and the focus with them. */
+/** A row of radio buttons; choosing one calls `choose` with its index. Buttons that fit stay, with the focus. */
 function radios(fieldset, names, checked, choose) {
   const old = [...fieldset.querySelectorAll("label")];
   if (old.length !== names.length || old.some((label, i) => label.textContent !== names[i])) {
@@ -45,10 +53,14 @@ function radios(fieldset, names, checked, choose) {
     });
   }
   fieldset.hidden = names.length < 2;
-  fieldset.querySelectorAll("input").forEach((input, i) => { input.checked = i === checked; });
+  fieldset.querySelectorAll("input").forEach((input, i) => {
+    input.checked = i === checked;
+  });
 }
 
-function clamped(index, names) { return index === kMean ? (names.includes(kMean) ? kMean : 0) : Math.min(index, names.length - 1); }
+function clamped(index, names) {
+  return index === kMean ? (names.includes(kMean) ? kMean : 0) : Math.min(index, names.length - 1);
+}
 
 /** Makes every choice one that exists, and the buttons say so. */
 function drawChoices() {
@@ -59,8 +71,9 @@ function drawChoices() {
   const by = id => document.getElementById(id);
   radios(by("part-choice"), parts.map(p => p.name), chosen.part, i => choose({part: i}));
   radios(by("layer-choice"), numbered, chosen.layer, i => choose({layer: i}));
-  radios(by("head-choice"), heads, heads.indexOf(chosen.head === kMean ? kMean : String(chosen.head + 1)),
-         i => choose({head: heads[i] === kMean ? kMean : i}));
+  radios(
+      by("head-choice"), heads, heads.indexOf(chosen.head === kMean ? kMean : String(chosen.head + 1)),
+      i => choose({head: heads[i] === kMean ? kMean : i}));
   radios(by("view-choice"), views, views.indexOf(chosen.view), i => choose({view: views[i]}));
 }
 
@@ -95,8 +108,10 @@ function readAddress() {
   chosen.part = Math.min(chosen.part, example().maps.length - 1);
   if (asked.has("layer")) chosen.layer = indexIn(asked.get("layer"), maps().layers.length, "layer", wrong);
   chosen.layer = Math.min(chosen.layer, maps().layers.length - 1);
-  if (asked.get("head") === kMean && headCount() > 1) chosen.head = kMean;
-  else if (asked.has("head")) chosen.head = indexIn(asked.get("head"), headCount(), "head", wrong);
+  if (asked.get("head") === kMean && headCount() > 1)
+    chosen.head = kMean;
+  else if (asked.has("head"))
+    chosen.head = indexIn(asked.get("head"), headCount(), "head", wrong);
   if (asked.has("view")) {
     const known = ["matrix", "lines"].includes(asked.get("view"));
     if (!known) wrong.push(`There is no view ${quoted(asked.get("view"))}; there is matrix, lines.`);

@@ -12,8 +12,13 @@ function readPalette() {
   const colour = name => parseColour(style.getPropertyValue(name));
   palette = {
     ramp: ["--ramp-0", "--ramp-1", "--ramp-2"].map(colour),
-    seen: colour("--seen"), below: colour("--below"), middle: colour("--middle"), above: colour("--above"),
-    font: style.getPropertyValue("--font"), mono: style.getPropertyValue("--mono"),
+    seen: colour("--seen"),
+    faint: colour("--faint"),
+    below: colour("--below"),
+    middle: colour("--middle"),
+    above: colour("--above"),
+    font: style.getPropertyValue("--font"),
+    mono: style.getPropertyValue("--mono"),
   };
 }
 

@@ -33,7 +33,8 @@ class Lane {
     if (step === 0) return {phase: "start"};
     if (step < this.reading || (step === this.reading && this.data.reading === "forward" && this.attends))
       return {phase: "read", i: step - 1};
-    if (step === this.reading) return {phase: this.data.reading === "at_once" ? "at_once" : this.attends ? "again" : "travel"};
+    if (step === this.reading)
+      return {phase: this.data.reading === "at_once" ? "at_once" : this.attends ? "again" : "travel"};
     if (step <= this.reading + this.T) return {phase: "write", i: step - this.reading - 1};
     return {phase: "done"};
   }
@@ -48,7 +49,8 @@ class Lane {
     const columns = this.data.states ? this.data.states.shape[1] : 8, strip = 8 * this.cell;
     this.columns = columns;
     const wide = texts => Math.ceil(Math.min(widest(texts, font) + 10, width * 0.25));
-    const source = this.data.source.map(visible), sourceWidth = wide(source), wordWidth = wide([...this.words, "writes"]);
+    const source = this.data.source.map(visible), sourceWidth = wide(source),
+          wordWidth = wide([...this.words, "writes"]);
     const x = this.x = {source: sourceWidth, state: sourceWidth + 6, strip};
     x.lineFrom = x.state + strip + 5;
     x.word = width - wordWidth;
@@ -57,7 +59,8 @@ class Lane {
     x.context = separate ? x.decoder - strip - (phone ? 8 : 16) : Math.round((x.lineFrom + x.decoder - strip) / 2);
     x.lineTo = (separate ? x.context : x.decoder) - 5;
     const height = kRise + Math.max(S, T) * this.row + 4;
-    for (const [name, value] of [["viewBox", `0 0 ${width} ${height}`], ["width", width], ["height", height]]) svg.setAttribute(name, value);
+    for (const [name, value] of [["viewBox", `0 0 ${width} ${height}`], ["width", width], ["height", height]])
+      svg.setAttribute(name, value);
     svg.style.font = font;
     svg.classList.toggle("unsaid", !this.data.states);
     svg.replaceChildren();
@@ -72,7 +75,9 @@ class Lane {
   }
 
   drawHeadings() {
-    const {x} = this, heading = (text, at, anchor) => this.svg.append(svgElement("text", {class: "heading", x: at, y: 13, "text-anchor": anchor}, text));
+    const {x} = this,
+          heading = (text, at, anchor) =>
+              this.svg.append(svgElement("text", {class: "heading", x: at, y: 13, "text-anchor": anchor}, text));
     heading("reads", x.source - 2, "end");
     heading("states", x.state, "start");
     if (this.data.contexts || !this.attends) heading("context", x.context + x.strip / 2, "middle");
@@ -86,8 +91,11 @@ class Lane {
   strip(columns) {
     const group = svgElement("g", {class: "state"}), width = this.x.strip / columns;
     for (let k = 0; k < columns; ++k)
-      group.append(svgElement("rect", {x: (k * width).toFixed(2), y: -this.bar / 2, width: (width - 0.6).toFixed(2), height: this.bar}));
-    group.append(svgElement("rect", {class: "frame", x: -1.5, y: -this.bar / 2 - 1.5, width: this.x.strip + 2.4, height: this.bar + 3, rx: 3}));
+      group.append(svgElement(
+          "rect", {x: (k * width).toFixed(2), y: -this.bar / 2, width: (width - 0.6).toFixed(2), height: this.bar}));
+    group.append(svgElement(
+        "rect",
+        {class: "frame", x: -1.5, y: -this.bar / 2 - 1.5, width: this.x.strip + 2.4, height: this.bar + 3, rx: 3}));
     return group;
   }
 
@@ -98,7 +106,8 @@ class Lane {
     const columns = group.children.length - 1;
     for (let k = 0; k < columns; ++k) {
       const shown = tensor && k >= from && k < to && k < tensor.shape[1];
-      group.children[k].style.fill = shown ? stateColour(numbers(tensor)[row * tensor.shape[1] + k] / this.largest(tensor)) : "";
+      group.children[k].style.fill =
+          shown ? stateColour(numbers(tensor)[row * tensor.shape[1] + k] / this.largest(tensor)) : "";
     }
   }
 
@@ -110,7 +119,8 @@ class Lane {
 
   arrow(x, from, to) {
     const tip = to > from ? -3 : 3;
-    return svgElement("path", {class: "arrow", d: `M${x} ${from}V${to}M${x - 2.5} ${to + tip}L${x} ${to}L${x + 2.5} ${to + tip}`});
+    return svgElement(
+        "path", {class: "arrow", d: `M${x} ${from}V${to}M${x - 2.5} ${to + tip}L${x} ${to}L${x + 2.5} ${to + tip}`});
   }
 
   drawSource(words, font) {
@@ -118,8 +128,9 @@ class Lane {
     const gap = this.bar / 2 + 2.5;
     this.source = words.map((word, s) => {
       const group = svgElement("g", {class: "word"});
-      group.append(svgElement("rect", {x: 0, y: this.y(s) - this.row / 2 + 2, width: x.source, height: this.row - 4, rx: 4}),
-                   svgElement("text", {x: x.source - 5, y: this.y(s), "text-anchor": "end"}, fitted(word, x.source - 8, font)));
+      group.append(
+          svgElement("rect", {x: 0, y: this.y(s) - this.row / 2 + 2, width: x.source, height: this.row - 4, rx: 4}),
+          svgElement("text", {x: x.source - 5, y: this.y(s), "text-anchor": "end"}, fitted(word, x.source - 8, font)));
       if (isUnknown(this.data.source[s])) group.classList.add("unknown-token");
       return group;
     });
@@ -128,15 +139,20 @@ class Lane {
       this.place(group, x.state, this.y(s));
       return group;
     });
-    this.arrows = recurrent && this.attends ? words.slice(1).map((_, s) => this.arrow(x.state + x.strip * 0.25, this.y(s) + gap, this.y(s + 1) - gap)) : [];
-    this.arrowsBack = this.data.reading === "both_ways" && this.attends
-        ? words.slice(1).map((_, s) => this.arrow(x.state + x.strip * 0.75, this.y(s + 1) - gap, this.y(s) + gap)) : [];
-    this.shares = words.map((_, s) => svgElement("text", {class: "share", x: x.lineFrom + 3, y: this.y(s) - this.row * 0.26}));
+    this.arrows = recurrent && this.attends ?
+        words.slice(1).map((_, s) => this.arrow(x.state + x.strip * 0.25, this.y(s) + gap, this.y(s + 1) - gap)) :
+        [];
+    this.arrowsBack = this.data.reading === "both_ways" && this.attends ?
+        words.slice(1).map((_, s) => this.arrow(x.state + x.strip * 0.75, this.y(s + 1) - gap, this.y(s) + gap)) :
+        [];
+    this.shares =
+        words.map((_, s) => svgElement("text", {class: "share", x: x.lineFrom + 3, y: this.y(s) - this.row * 0.26}));
     this.svg.append(...this.arrows, ...this.arrowsBack, ...this.states, ...this.source);
     if (!this.attends) {
       this.traveller = this.strip(this.columns);
       this.traveller.classList.add("traveller");
-      this.way = svgElement("path", {class: "way", d: this.curve([x.lineFrom, this.y(S - 1)], [x.context - 5, this.middle()])});
+      this.way = svgElement(
+          "path", {class: "way", d: this.curve([x.lineFrom, this.y(S - 1)], [x.context - 5, this.middle()])});
       this.svg.append(this.way, this.traveller);
     }
   }
@@ -149,7 +165,8 @@ class Lane {
       this.place(group, x.context, this.y(t));
       this.fill(group, this.data.contexts, t);
       return group;
-    }) : [];
+    }) :
+                                                         [];
     this.decoder = this.words.map((_, t) => {
       const group = this.strip(this.columns);
       group.classList.add("written");
@@ -157,27 +174,42 @@ class Lane {
       if (this.data.decoder) this.fill(group, this.data.decoder, t);
       return group;
     });
-    this.decoderArrows = this.words.slice(1).map((_, t) => this.arrow(x.decoder + x.strip / 2, this.y(t) + gap, this.y(t + 1) - gap));
-    this.across = this.contexts.map((_, t) => svgElement("path", {class: "arrow", d: `M${x.context + x.strip + 3} ${this.y(t)}H${x.decoder - 3}`}));
+    this.decoderArrows = this.data.reading === "at_once" ?
+        [] :
+        this.words.slice(1).map((_, t) => this.arrow(x.decoder + x.strip / 2, this.y(t) + gap, this.y(t + 1) - gap));
+    this.across = this.contexts.map(
+        (_, t) => svgElement("path", {class: "arrow", d: `M${x.context + x.strip + 3} ${this.y(t)}H${x.decoder - 3}`}));
     this.target = this.words.map((word, t) => {
       const group = svgElement("g", {class: "word", "data-row": t});
-      group.append(svgElement("rect", {x: x.word, y: this.y(t) - this.row / 2 + 2, width: this.svg.width.baseVal.value - x.word, height: this.row - 4, rx: 4}),
-                   svgElement("text", {x: x.word + 5, y: this.y(t)}, fitted(word, this.svg.width.baseVal.value - x.word - 8, font)));
+      group.append(
+          svgElement("rect", {
+            x: x.word,
+            y: this.y(t) - this.row / 2 + 2,
+            width: this.svg.width.baseVal.value - x.word,
+            height: this.row - 4,
+            rx: 4
+          }),
+          svgElement(
+              "text", {x: x.word + 5, y: this.y(t)}, fitted(word, this.svg.width.baseVal.value - x.word - 8, font)));
       return group;
     });
-    this.svg.append(...this.across, ...this.decoderArrows, ...this.contexts, ...this.decoder, ...this.target, ...this.shares);
+    this.svg.append(
+        ...this.across, ...this.decoderArrows, ...this.contexts, ...this.decoder, ...this.target, ...this.shares);
   }
 
   curve(from, to) {
     const [x0, y0] = from, [x1, y1] = to, bend = (x1 - x0) * 0.45;
-    return `M${x0} ${y0.toFixed(1)}C${(x0 + bend).toFixed(1)} ${y0.toFixed(1)} ${(x1 - bend).toFixed(1)} ${y1.toFixed(1)} ${x1} ${y1.toFixed(1)}`;
+    return `M${x0} ${y0.toFixed(1)}C${(x0 + bend).toFixed(1)} ${y0.toFixed(1)} ${(x1 - bend).toFixed(1)} ${
+        y1.toFixed(1)} ${x1} ${y1.toFixed(1)}`;
   }
 
   /** The lines to row t: [path, strength, source word]. */
   curvesTo(t) {
     const {x} = this;
-    if (!this.attends) return [[this.curve([x.context + x.strip + 4, this.middle()], [x.decoder - 5, this.y(t)]), 1, null]];
-    return this.data.source.map((_, s) => [this.curve([x.lineFrom, this.y(s)], [x.lineTo, this.y(t)]), strength(this.weight(t, s)), s])
+    if (!this.attends)
+      return [[this.curve([x.context + x.strip + 4, this.middle()], [x.decoder - 5, this.y(t)]), 1, null]];
+    return this.data.source
+        .map((_, s) => [this.curve([x.lineFrom, this.y(s)], [x.lineTo, this.y(t)]), strength(this.weight(t, s)), s])
         .filter(([, , s]) => this.weight(t, s) >= 0.005);
   }
 
@@ -188,7 +220,8 @@ class Lane {
     for (let t = 0; t < this.T; ++t) {
       const row = svgElement("g");
       for (const [d, strong] of this.curvesTo(t).filter(([, strong]) => strong > 0.14))
-        row.append(svgElement("path", {d, "stroke-width": (0.5 + 3.5 * strong).toFixed(2), "stroke-opacity": (0.8 * strong).toFixed(3)}));
+        row.append(svgElement(
+            "path", {d, "stroke-width": (0.5 + 3.5 * strong).toFixed(2), "stroke-opacity": (0.8 * strong).toFixed(3)}));
       this.poster.append(row);
     }
   }
@@ -207,8 +240,12 @@ class Lane {
     this.states.forEach((state, s) => {
       state.classList.toggle("gone", !this.attends && s < read);
       state.classList.toggle("empty", s >= stacked);
-      if (s < stacked) this.fill(state, this.data.states, s, 0, this.now < this.reading && this.data.reading === "both_ways" ? this.columns / 2 : Infinity);
-      else this.fill(state, null, s);
+      if (s < stacked)
+        this.fill(
+            state, this.data.states, s, 0,
+            this.now < this.reading && this.data.reading === "both_ways" ? this.columns / 2 : Infinity);
+      else
+        this.fill(state, null, s);
     });
     this.arrows.forEach((arrow, s) => arrow.classList.toggle("empty", s + 1 >= read));
     this.arrowsBack.forEach(arrow => arrow.classList.toggle("empty", this.now < this.reading));
@@ -220,7 +257,8 @@ class Lane {
     }));
     this.across.forEach((arrow, t) => arrow.classList.toggle("empty", t >= written));
     this.decoderArrows.forEach((arrow, t) => arrow.classList.toggle("empty", t + 1 >= written));
-    [...this.poster.children].forEach((row, t) => row.classList.toggle("empty", t >= written || (phase === "write" && t === i)));
+    [...this.poster.children].forEach(
+        (row, t) => row.classList.toggle("empty", t >= written || (phase === "write" && t === i)));
     this.drawCurves(phase === "write" ? i : null, moving);
     this.caption.textContent = this.sentence(phase, i);
     this.svg.setAttribute("aria-label", `${this.data.name}: ${this.caption.textContent}`);
@@ -240,11 +278,17 @@ class Lane {
   /** The lines to row t alone, and what they weigh at the words that they come from. */
   drawCurves(t, moving) {
     this.curves.replaceChildren();
-    this.shares.forEach(text => { text.textContent = ""; });
-    this.source.forEach(word => { word.children[0].style.fill = word.children[1].style.fill = ""; });
+    this.shares.forEach(text => {
+      text.textContent = "";
+    });
+    this.source.forEach(word => {
+      word.children[0].style.fill = word.children[1].style.fill = "";
+    });
     if (t === null) return;
     for (const [d, strong, s] of this.curvesTo(t)) {
-      const path = svgElement("path", {d, pathLength: 1, "stroke-width": (0.6 + 5 * strong).toFixed(2), "stroke-opacity": strong.toFixed(3)});
+      const path = svgElement(
+          "path",
+          {d, pathLength: 1, "stroke-width": (0.6 + 5 * strong).toFixed(2), "stroke-opacity": strong.toFixed(3)});
       if (s !== null) path.dataset.weight = this.weight(t, s);
       this.curves.append(path);
       if (moving) path.animate({strokeDasharray: ["0 1", "1 0"]}, {duration: 550, easing: "ease-in-out"});
@@ -273,24 +317,37 @@ class Lane {
 
   looks(t) {
     const row = Array.from({length: this.S}, (_, s) => this.weight(t, s));
-    return largest(row, 3).filter(([, w], rank) => rank === 0 || w >= 0.05).map(([s, w]) => `${quoted(this.data.source[s])} ${w.toFixed(2)}`).join(", ");
+    return largest(row, 3)
+        .filter(([, w], rank) => rank === 0 || w >= 0.05)
+        .map(([s, w]) => `${quoted(this.data.source[s])} ${w.toFixed(2)}`)
+        .join(", ");
   }
 
   sentence(phase, i) {
     const {S, data} = this, last = i === this.T - 1 && /^<.*>$/.test(this.words[i] ?? "");
     const numbersSaid = data.width ? `${data.width} numbers` : "numbers";
     switch (phase) {
-      case "start": return `${S} words wait to be read.`;
-      case "read": return this.attends ? `Reads ${quoted(data.source[i])}: its state joins the stack, ${i + 1} of ${S}.`
-          : `Reads ${quoted(data.source[i])} into its one state${i ? ", over what was there" : ""}.`;
-      case "again": return "Reads again from the end: now each state knows both sides.";
-      case "at_once": return `Reads all ${S} words at once: each has looked at every other.`;
-      case "travel": return `Only the last state travels: ${numbersSaid} for ${S} words.`;
+      case "start":
+        return `${counted(S, "word")} ${S === 1 ? "waits" : "wait"} to be read.`;
+      case "read":
+        return this.attends ? `Reads ${quoted(data.source[i])}: its state joins the stack, ${i + 1} of ${S}.` :
+                              `Reads ${quoted(data.source[i])} into its one state${i ? ", over what was there" : ""}.`;
+      case "again":
+        return "Reads again from the end: now each state knows both sides.";
+      case "at_once":
+        return S === 1 ? "Reads the one word." : `Reads all ${S} words at once: each has looked at every other.`;
+      case "travel":
+        return `Only the last state travels: ${numbersSaid} for ${counted(S, "word")}.`;
       case "write":
-        if (this.attends) return `${last ? "Writes the end mark" : `Writes ${quoted(data.written[i])}`}, looking at ${this.looks(i)}.`;
-        return `${this.scheme ? `Would write word ${i + 1}` : last ? "Writes the end mark" : `Writes ${quoted(data.written[i])}`} from the same ${numbersSaid}.`;
-      default: return this.attends ? `Done: each word looked back at all ${S} states.`
-          : `Done: everything passed through the same ${numbersSaid}.`;
+        if (this.attends)
+          return `${last ? "Writes the end mark" : `Writes ${quoted(data.written[i])}`}, looking at ${this.looks(i)}.`;
+        return `${
+            this.scheme ? `Would write word ${i + 1}` :
+                last ? "Writes the end mark" :
+                       `Writes ${quoted(data.written[i])}`} from the same ${numbersSaid}.`;
+      default:
+        return this.attends ? `Done: each word looked back at ${S === 1 ? "the one state" : `all ${S} states`}.` :
+            `Done: everything passed through the same ${numbersSaid}.`;
     }
   }
 }

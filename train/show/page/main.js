@@ -17,16 +17,22 @@ function keep(next) {
 function drawPointed() {
   shadeStrip();
   sayPointed();
-  if (chosen.view === "matrix") markMatrix();
-  else markLines();
+  if (chosen.view === "matrix")
+    markMatrix();
+  else
+    markLines();
 }
 
 /** Draws the chosen view from its labels on. */
 function drawView() {
   document.getElementById("matrix").hidden = chosen.view !== "matrix";
+  document.getElementById("lines-few").hidden = chosen.view === "matrix";
+  document.getElementById("masked-key").hidden = !maps().causal || chosen.view !== "matrix";
   document.getElementById("lines").hidden = chosen.view !== "lines";
-  if (chosen.view === "matrix") drawMatrix();
-  else drawLines();
+  if (chosen.view === "matrix")
+    drawMatrix();
+  else
+    drawLines();
 }
 
 function drawMaps() {
@@ -56,8 +62,10 @@ function choose(change) {
   if ("example" in change || "part" in change) return drawMaps();
   if ("view" in change) return drawView();
   readWeights();
-  if (chosen.view === "matrix") drawCells();
-  else weighLines();
+  if (chosen.view === "matrix")
+    drawCells();
+  else
+    weighLines();
   drawPointed();
 }
 
@@ -73,23 +81,32 @@ function drawRamp() {
 function movePointed(event) {
   const {queries, keys} = maps(), isMatrix = chosen.view === "matrix";
   const clamp = (i, count) => Math.max(0, Math.min(count - 1, i));
-  const by = (query, key) => isMatrix
-      ? {query: clamp((pointed.query ?? -query) + query, queries.length), key: clamp((pointed.key ?? -key) + key, keys.length)}
-      : pointed.query === null && pointed.key !== null
-          ? {query: null, key: clamp(pointed.key + query, keys.length)}
-          : {query: clamp((pointed.query ?? -query) + query, queries.length), key: null};
+  const by = (query, key) => isMatrix ? {
+    query: clamp((pointed.query ?? -query) + query, queries.length),
+    key: clamp((pointed.key ?? -key) + key, keys.length)
+  } :
+      pointed.query === null && pointed.key !== null ?
+                                        {query: null, key: clamp(pointed.key + query, keys.length)} :
+                                        {query: clamp((pointed.query ?? -query) + query, queries.length), key: null};
   const across = toKeys => {
     const from = pointed.query ?? pointed.key ?? 0;
     return toKeys ? {query: null, key: clamp(from, keys.length)} : {query: clamp(from, queries.length), key: null};
   };
   const moves = {
-    ArrowUp: () => by(-1, 0), ArrowDown: () => by(1, 0),
-    ArrowLeft: () => isMatrix ? by(0, -1) : across(false), ArrowRight: () => isMatrix ? by(0, 1) : across(true),
+    ArrowUp: () => by(-1, 0),
+    ArrowDown: () => by(1, 0),
+    ArrowLeft: () => isMatrix ? by(0, -1) : across(false),
+    ArrowRight: () => isMatrix ? by(0, 1) : across(true),
   };
-  if (moves[event.key]) showPointed(moves[event.key]());
-  else if (event.key === "Enter") keep(pointed);
-  else if (event.key === "Escape") { kept = {query: null, key: null}; showPointed(kept); }
-  else return;
+  if (moves[event.key])
+    showPointed(moves[event.key]());
+  else if (event.key === "Enter")
+    keep(pointed);
+  else if (event.key === "Escape") {
+    kept = {query: null, key: null};
+    showPointed(kept);
+  } else
+    return;
   event.preventDefault();
 }
 
@@ -123,7 +140,12 @@ function start() {
   window.addEventListener("hashchange", fromAddress);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   let width = innerWidth;
-  window.addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });
+  window.addEventListener("resize", () => {
+    if (innerWidth !== width) {
+      width = innerWidth;
+      redraw();
+    }
+  });
   drawRamp();
   fromAddress();
 }

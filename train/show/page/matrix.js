@@ -1,7 +1,11 @@
 // The weights as a matrix: rows are queries, columns keys. Cells are drawn on a canvas, so that thousands cost little;
 // labels are text.
 
-const matrix = {cell: 0, rows: [], columns: []};
+const matrix = {
+  cell: 0,
+  rows: [],
+  columns: []
+};
 
 function drawMatrix() {
   const {queries, keys} = maps(), box = document.getElementById("matrix");
@@ -48,6 +52,12 @@ function drawCells() {
   context.textBaseline = "middle";
   for (let t = 0; t < queries.length; ++t)
     for (let s = 0; s < keys.length; ++s) {
+      if (isMasked(t, s)) {  // a dot where nothing can be: not even a weight of almost 0
+        if (c < 6) continue;
+        context.fillStyle = css(palette.faint);
+        context.fillRect(s * c + (c - gap) / 2 - 1, t * c + (c - gap) / 2 - 1, 2, 2);
+        continue;
+      }
       const w = weight(t, s), rgb = shade(w);
       context.fillStyle = css(rgb);
       context.fillRect(s * c, t * c, c - gap, c - gap);
@@ -76,7 +86,10 @@ function listenMatrix() {
   const cellAt = event => {
     const box = sheet.getBoundingClientRect();
     const at = (offset, count) => Math.max(0, Math.min(count - 1, Math.floor(offset / matrix.cell)));
-    return {query: at(event.clientY - box.top, maps().queries.length), key: at(event.clientX - box.left, maps().keys.length)};
+    return {
+      query: at(event.clientY - box.top, maps().queries.length),
+      key: at(event.clientX - box.left, maps().keys.length)
+    };
   };
   sheet.addEventListener("pointermove", event => showPointed(cellAt(event)));
   sheet.addEventListener("pointerdown", event => showPointed(cellAt(event)));

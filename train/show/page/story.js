@@ -1,6 +1,10 @@
 // The animation: lanes that share a clock, and the buttons that move it.
 
-const story = {lanes: [], step: 0, timer: null};
+const story = {
+  lanes: [],
+  step: 0,
+  timer: null
+};
 const kReadTime = 420, kWriteTime = 1150;  // milliseconds a step lasts when playing
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -16,12 +20,14 @@ function buildStory() {
   document.getElementById("lanes").replaceChildren(...story.lanes.map(lane => lane.box));
   if (data.length === 0) return;
   document.getElementById("step").max = steps();
+  document.getElementById("lines-about").textContent = data.map(lane => lane.lines).filter(text => text).join(" ");
   layoutStory();
   show(steps(), false);
 }
 
 function layoutStory() {
-  for (const lane of story.lanes) lane.layout(lane.box.clientWidth - 2 * parseFloat(getComputedStyle(lane.box).paddingLeft));
+  for (const lane of story.lanes)
+    lane.layout(lane.box.clientWidth - 2 * parseFloat(getComputedStyle(lane.box).paddingLeft));
 }
 
 function show(step, moving = true) {
@@ -29,7 +35,9 @@ function show(step, moving = true) {
   for (const lane of story.lanes) lane.show(story.step, moving && !calm.matches);
   const slider = document.getElementById("step");
   slider.value = story.step;
-  slider.setAttribute("aria-valuetext", `step ${story.step} of ${steps()}: ${story.lanes.map(lane => lane.caption.textContent).join(" ")}`);
+  slider.setAttribute(
+      "aria-valuetext",
+      `step ${story.step} of ${steps()}: ${story.lanes.map(lane => lane.caption.textContent).join(" ")}`);
   document.getElementById("step-count").textContent = `${story.step} / ${steps()}`;
 }
 
@@ -39,7 +47,17 @@ function tick() {
   show(story.step + 1);
   if (story.step === steps()) return pause();
   const writing = story.lanes.some(lane => lane.at(lane.now).phase !== "read");
+  followStory();
   story.timer = setTimeout(tick, writing ? kWriteTime : kReadTime);
+}
+
+/** Scrolls to the word that is read or written, if it is out of sight behind the bar or the window's edge. */
+function followStory() {
+  const word = document.querySelector("#lanes .word.current");
+  if (!word) return;
+  const box = word.getBoundingClientRect(), bar = document.getElementById("transport").getBoundingClientRect();
+  if (box.top >= 0 && box.bottom <= Math.min(innerHeight, bar.top)) return;
+  scrollBy({top: (box.top + box.bottom - bar.top) / 2, behavior: calm.matches ? "auto" : "smooth"});
 }
 
 function play() {
@@ -66,6 +84,7 @@ function sayPlaying() {
 function stepBy(count) {
   pause();
   show(story.step + count, count > 0);
+  if (Number.isFinite(count)) followStory();
 }
 
 function listenStory() {
@@ -74,11 +93,19 @@ function listenStory() {
   on("back", "click", () => stepBy(-1));
   on("forward", "click", () => stepBy(1));
   on("restart", "click", () => stepBy(-Infinity));
-  on("step", "input", event => { pause(); show(Number(event.target.value)); });
+  on("step", "input", event => {
+    pause();
+    show(Number(event.target.value));
+  });
   document.addEventListener("keydown", event => {
     if (story.lanes.length === 0 || event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.target.closest("input, select, textarea, #matrix, #lines")) return;
-    const acts = {ArrowRight: () => stepBy(1), ArrowLeft: () => stepBy(-1), Home: () => stepBy(-Infinity), End: () => stepBy(Infinity)};
+    const acts = {
+      ArrowRight: () => stepBy(1),
+      ArrowLeft: () => stepBy(-1),
+      Home: () => stepBy(-Infinity),
+      End: () => stepBy(Infinity)
+    };
     if (event.key === " " && !event.target.closest("button")) acts[" "] = () => isPlaying() ? pause() : play();
     if (!acts[event.key]) return;
     event.preventDefault();

@@ -1,6 +1,9 @@
 // The tokens as running text: pointing at one shades those that it looks at. And the sentence that says the numbers.
 
-const strip = {queries: [], keys: []};
+const strip = {
+  queries: [],
+  keys: []
+};
 
 function isUnknown(token) { return example().unknown.includes(token); }
 
@@ -57,7 +60,10 @@ function drawStrip() {
 
 /** Shades the line by what the pointed token looks at, or by who looks at it. */
 function shadeStrip() {
-  const clear = span => { span.style.backgroundColor = span.style.color = ""; span.classList.remove("asking", "asked"); };
+  const clear = span => {
+    span.style.backgroundColor = span.style.color = "";
+    span.classList.remove("asking", "asked");
+  };
   strip.queries.forEach(clear);
   strip.keys.forEach(clear);
   const paint = (span, w) => {
@@ -66,15 +72,20 @@ function shadeStrip() {
     span.style.color = textOn(rgb);
   };
   const {query, key} = pointed;
-  if (query !== null) strip.keys.forEach((span, s) => paint(span, weight(query, s)));
-  else if (key !== null && strip.queries !== strip.keys) strip.queries.forEach((span, t) => paint(span, weight(t, key)));
+  if (query !== null)
+    strip.keys.forEach((span, s) => isMasked(query, s) || paint(span, weight(query, s)));
+  else if (key !== null && strip.queries !== strip.keys)
+    strip.queries.forEach((span, t) => paint(span, weight(t, key)));
   if (query !== null) strip.queries[query].classList.add("asking");
   if (key !== null) strip.keys[key].classList.add("asked");
 }
 
 /** The largest weights of a row or column: [[index, weight], ...]. */
 function largest(weights, count) {
-  return Array.from(weights, (w, i) => [i, w]).sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, count).filter(([, w]) => w > 0);
+  return Array.from(weights, (w, i) => [i, w])
+      .sort((a, b) => b[1] - a[1] || a[0] - b[0])
+      .slice(0, count)
+      .filter(([, w]) => w > 0);
 }
 
 function sayPointed() {
@@ -94,8 +105,10 @@ function sayPointed() {
     out.append(element("b", {class: "key-text"}, quoted(keys[key])), " is looked at by");
     list(largest(queries.map((_, t) => weight(t, key)), 5), queries);
   } else {
-    out.append(element("b", {class: "query-text"}, quoted(queries[query])), " looks at ",
-               element("b", {class: "key-text"}, quoted(keys[key])), " with weight ",
-               element("b", {id: "weight"}, written(weight(query, key))));
+    out.append(
+        element("b", {class: "query-text"}, quoted(queries[query])), " looks at ",
+        element("b", {class: "key-text"}, quoted(keys[key])), " with weight ",
+        element("b", {id: "weight"}, written(weight(query, key))),
+        isMasked(query, key) ? ": the mask hides what comes later" : "");
   }
 }

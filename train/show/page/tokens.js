@@ -18,15 +18,17 @@ function numbers(tensor) {
 
 /** A token as one can see it: white space gets signs. */
 function visible(token) {
-  return token === "" ? "∅" : token.replace(/ /g, "·").replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/\p{Cc}/gu, "\ufffd");
+  return token === "" ? "∅" :
+                        token.replace(/ /g, "·").replace(/\n/g, "↵").replace(/\t/g, "⇥").replace(/\p{Cc}/gu, "\ufffd");
 }
 function isBlank(token) { return /^\s*$/.test(token); }
 function quoted(token) { return "“" + visible(token) + "”"; }
 
+/** "1 word", "2 words" */
+function counted(count, noun) { return `${count} ${noun}${count === 1 ? "" : "s"}`; }
+
 /** A weight to four decimals, or with its exponent if that would be all zeros. */
-function written(weight) {
-  return weight === 0 ? "0" : weight < 0.00005 ? weight.toExponential(1) : weight.toFixed(4);
-}
+function written(weight) { return weight === 0 ? "0" : weight < 0.00005 ? weight.toExponential(1) : weight.toFixed(4); }
 
 function element(name, attributes = {}, text = null) {
   const made = document.createElement(name);

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Every way to get heed, each proved by a program outside the tree that is built against it and run: find_package and
+# pkg-config of static and shared libraries, sources inside another project, Debian's packages, Conan. vcpkg's port is only
+# read, unless vcpkg is there. Some ten minutes without a compiler cache; the last line is "N passed, N failed, N skipped".
+# Usage: scripts/packages.sh
+set -uo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+scripts/deps.sh lintian || exit 1
+work=$root/build-packages
+rm -rf "$work" && mkdir "$work"
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+
+passed=0 failed=0 skipped=0
+check() {  # check NAME COMMAND...: what the command prints last is what the name showed
+  local name=$1
+  shift
+  if "$@" >"$work/log" 2>&1; then
+    passed=$((passed + 1))
+    echo "$name: $(tail -n 1 "$work/log")"
+  else
+    failed=$((failed + 1))
+    echo "$name FAILED:"
+    tail -n 25 "$work/log"
+  fi
+}
+skip() { skipped=$((skipped + 1)); echo "$1: skipped, $2"; }
+
+launcher=()
+command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+configure() { cmake -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" "$@"; }
+
+find_package() {  # find_package PREFIX
+  cmake -G Ninja -S tests/consumer -B "$work/found" --fresh -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$1" && cmake --build "$work/found" --target gpt &&
+    (cd "$work" && found/gpt)
+}
+with_pkg_config() {  # with_pkg_config PREFIX
+  export PKG_CONFIG_PATH=$1/lib/pkgconfig LD_LIBRARY_PATH=$1/lib
+  # shellcheck disable=SC2046  # its words are flags
+  g++ -O2 tests/consumer/gpt.cpp -o "$work/gpt" $(pkg-config --cflags --libs heed) && (cd "$work" && ./gpt)
+}
+inside() { configure -S tests/packages -B "$work/inside" --fresh -DHEED_SOURCE_DIR="$root" "$@" && cmake --build "$work/inside" && (cd "$work" && inside/gpt); }
+
+for kind in static shared; do
+  shared=OFF
+  [ $kind = shared ] && shared=ON
+  configure -S . -B $work/build-$kind -DBUILD_SHARED_LIBS=$shared -DHEED_TESTS=OFF -DHEED_TUTORIAL=OFF >"$work/log" 2>&1 &&
+    cmake --build $work/build-$kind >"$work/log" 2>&1 && cmake --install $work/build-$kind --prefix "$work/$kind" >"$work/log" 2>&1 ||
+    { tail -n 25 "$work/log"; echo "packages.sh: the $kind library does not build" >&2; exit 1; }
+  check "find_package, $kind" find_package "$work/$kind"
+  check "pkg-config, $kind" with_pkg_config "$work/$kind"
+done
+foreign() {  # names that the shared library shows and that are not heed's
+  local count
+  count=$(nm -D --defined-only -C "$work/shared/lib/libheed.so" | cut -c20- | grep -cv 'heed::')
+  echo "$count names that are not heed's, of $(nm -D --defined-only "$work/shared/lib/libheed.so" | wc -l)"
+  [ "$count" = 0 ]
+}
+check "the shared library's names" foreign
+check "add_subdirectory" inside -DFETCH=OFF
+check "FetchContent" inside -DFETCH=ON
+
+debian() {
+  (cd $work/build-static && rm -f ./*.deb && cpack) || return 1
+  mkdir "$work/root" && for package in $work/build-static/*.deb; do dpkg-deb -x "$package" "$work/root" || return 1; done
+  find_package "$work/root/usr" && "$work/root/usr/bin/heed" --version
+}
+check "Debian's packages" debian
+check "lintian" lintian --fail-on error $work/build-static/*.deb
+
+# Conan with Debian's libraries in place of ConanCenter's, which a build machine may not reach.
+conan() {
+  export CONAN_HOME=$work/conan
+  local conan=$work/venv/bin/conan
+  "$conan" profile detect && printf '%s\n' '[platform_requires]' fmt/9.1.0 openblas/0.3.21 highway/1.0.3 utf8proc/2.8.0 nlohmann_json/3.11.2 \
+    >>"$CONAN_HOME/profiles/default" &&
+    "$conan" create cmake/packages/conan -s compiler.cppstd=20 -c tools.cmake.cmaketoolchain:generator=Ninja &&
+    "$conan" list 'heed/*'
+}
+scripts/deps.sh python3-venv
+if python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'conan==2.*' >"$work/log" 2>&1; then
+  check "Conan" conan
+else
+  skip "Conan" "PyPI cannot be reached"
+fi
+if command -v vcpkg >/dev/null; then
+  check "vcpkg" vcpkg install heed --overlay-ports=cmake/packages
+else
+  skip "vcpkg" "it is not installed"
+fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+exit $((failed > 0))

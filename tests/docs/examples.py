@@ -1,0 +1,51 @@
+"""Makes one program of the C++ blocks of Markdown files, so that what they show compiles and runs.
+
+    examples.py OUT.cpp FILE.md...
+
+A block with a main() is compiled under another name. Others are the bodies of functions, which are run; what they take for
+granted stands in a comment right before: <!-- example: nn::Parameters params(1); -->, or <!-- compiled: ... --> if the block is
+not to be run (it trains for long, or reads a folder). A block that shows lines of several files says <!-- not compiled: why -->.
+"""
+
+import re
+import sys
+
+BLOCK = re.compile(r"(?:<!-- (example|compiled|not compiled):(.*?)-->\n)?```cpp\n(.*?)^```", re.S | re.M)
+HEAD = """#include <heed.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#define REQUIRE(check) (static_cast<bool>(check) ? void() : (std::printf("failed: %s\\n", #check), std::exit(1)))
+
+"""
+
+
+def main(out, files):
+    text, calls, left_out = [HEAD], [], 0
+    for path in files:
+        source = open(path, encoding="utf-8").read()
+        for number, match in enumerate(BLOCK.finditer(source)):
+            kind, given, code = match.groups()
+            line = source[: match.start(3)].count("\n") + 1
+            name = re.sub(r"\W", "_", path.split("/")[-1]) + f"_{number}"
+            if kind == "not compiled":
+                left_out += 1
+                continue
+            includes = "".join(re.findall(r"^#include.*\n", code, re.M))
+            code = re.sub(r"^#include.*\n", "\n", code, flags=re.M)
+            place = f'#line {line} "{path}"\n'
+            if "int main()" in code:
+                body = place + code.replace("int main()", f"[[maybe_unused]] void {name}()")
+                text.append(f"{includes}namespace {name}_ {{\n{body}}}  // namespace\n\n")
+                continue
+            text.append(f"{includes}namespace {name}_ {{\nusing namespace heed;\n[[maybe_unused]] void run() {{\n{given or ''}\n{place}{code}}}\n}}\n\n")
+            if kind != "compiled":
+                calls.append(f'  {name}_::run();\n  std::puts("{path}:{line}");\n')
+    total = len(text) - 1
+    text.append("int main() {\n" + "".join(calls))
+    text.append(f'  std::puts("{total} compiled, {len(calls)} of them run; {left_out} left out");\n  std::puts("{total} passed, 0 failed, 0 skipped");\n}}\n')
+    open(out, "w", encoding="utf-8").write("".join(text))
+
+
+main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Byte-level BPE beside Hugging Face's tokenizers: ids, and speed.
+
+    tokens.py HEED [MEGABYTES]
+
+HEED is the program. Two vocabularies, one that heed learns and one that tokenizers learn, each opened by both, encode
+MEGABYTES (20 unless given) of random code points and as many of words in mixed scripts; every id must be equal. From 10
+MB on, heed must encode 5 MB in a second of one core, and learn 16,000 merges of 1.8 MB in one: less says little of speed.
+"""
+import os
+import pathlib
+import random
+import resource
+import subprocess
+import sys
+import sysconfig
+import tempfile
+
+import numpy
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+MERGES, LEARNT = 16_000, 1_800_000
+os.environ.update(HEED_NUM_THREADS="1", RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
+
+# First and last code points of letters, marks and numbers of many scripts, and of signs that no one expects.
+SCRIPTS = [(0x61, 0x7A), (0x41, 0x5A), (0xC0, 0x17F), (0x370, 0x3FF), (0x400, 0x4FF), (0x531, 0x586), (0x5D0, 0x5EA),
+           (0x620, 0x669), (0x900, 0x97F), (0x980, 0x9FB), (0xE01, 0xE5B), (0x10A0, 0x10FF), (0x1200, 0x1248),
+           (0x1780, 0x17F9), (0x1E00, 0x1EFF), (0x3041, 0x3096), (0x30A1, 0x30FA), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3),
+           (0x1D400, 0x1D7FF)]
+NUMBERS = [(0x30, 0x39), (0xB2, 0xB3), (0xBC, 0xBE), (0x660, 0x669), (0x966, 0x96F), (0x2150, 0x218B), (0x2460, 0x249B),
+           (0x3021, 0x3029), (0xFF10, 0xFF19), (0x1F100, 0x1F10C)]
+MARKS = [(0x300, 0x36F), (0x5B0, 0x5C7), (0x64B, 0x65F), (0x93C, 0x94D), (0x1AB0, 0x1ACE), (0x20D0, 0x20F0)]
+SIGNS = [(0x21, 0x2F), (0x3A, 0x40), (0xA1, 0xBF), (0x2010, 0x2027), (0x2030, 0x205E), (0x2190, 0x21FF), (0x1F300, 0x1F64F)]
+SPACES = [" "] * 20 + ["  ", "\t", "\r\n", "\xA0", "\u2009", "\u202F", "\u3000", "\x85", "\u2028", "\u200B", " \u3000 "]
+ENDINGS = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "\u2019s"]
+
+
+def random_line(draw):
+    """Any code points; surrogates are none of UTF-8's."""
+    points = numpy.array([draw.randrange(0x110000) for _ in range(400)])
+    narrow = [draw.randrange(0x3000) for _ in range(400)]
+    return "".join(map(chr, [p for p in [*points, *narrow] if not 0xD800 <= p < 0xE000 and p != 10]))
+
+
+def mixed_line(draw):
+    parts = []
+    for _ in range(200):
+        first, last = draw.choice(draw.choices([SCRIPTS, NUMBERS, MARKS, SIGNS], [10, 2, 1, 2])[0])
+        parts += map(chr, (draw.randint(first, last) for _ in range(draw.randint(1, 8))))
+        if draw.random() < 0.2:
+            parts.append(chr(draw.randint(*draw.choice(MARKS))))
+        parts.append(draw.choice(ENDINGS if draw.random() < 0.1 else SPACES))
+    return "".join(parts)
+
+
+def lines_of(line, size, seed):
+    """So many bytes of lines; the ids of a line are those that it has in the whole text, as each begins and ends with no
+    white space, and a piece begins before the line's end."""
+    draw, lines = random.Random(seed), []
+    while size > 0:
+        lines.append("\nx" + line(draw) + "x")
+        size -= len(lines[-1].encode())
+    return lines
+
+
+def source_text(size):
+    """English and Python: the beginning of the modules of this Python."""
+    folder, text = pathlib.Path(sysconfig.get_path("stdlib")), b""
+    for file in sorted(folder.glob("*.py")):
+        text += file.read_bytes()
+    return text.decode(errors="ignore").encode()[:size].decode(errors="ignore")
+
+
+def run(*command):
+    """What it prints, and the seconds of a core that it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return output, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def seconds_here():
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    return now.ru_utime + now.ru_stime
+
+
+def learn_theirs(lines, file):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(lines, trainers.BpeTrainer(
+        vocab_size=256 + MERGES, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=["<|endoftext|>"],
+        show_progress=False))
+    tokenizer.save(str(file))
+
+
+def main(heed, megabytes, place):
+    good = []
+    fast = megabytes >= 10
+
+    def check(claim, holds):
+        good.append(bool(holds))
+        print(f"{claim}{'' if holds else ': WRONG'}", flush=True)
+
+    text = source_text(LEARNT * 3 // 4) + "".join(lines_of(mixed_line, LEARNT // 4, 7))
+    (place / "source").write_text(text)
+    _, ours = run(heed, "tokenizer", "train", "--tokenizer", place / "heed.json", "--vocabulary", 257 + MERGES, place / "source")
+    start = seconds_here()
+    learn_theirs([text], place / "again.json")
+    theirs = seconds_here() - start
+    size = Tokenizer.from_file(str(place / "heed.json")).get_vocab_size()
+    check(f"{MERGES} merges of {len(text.encode()) / 1e6:.1f} MB learnt in {ours:.2f} s; tokenizers take {theirs:.2f} s",
+          size == 257 + MERGES and (not fast or ours <= 1))
+
+    texts = {name: lines_of(line, megabytes * 1_000_000, seed)
+             for seed, (name, line) in enumerate({"random code points": random_line, "mixed scripts": mixed_line}.items())}
+    sample = [line for lines in texts.values() for line in lines[: max(1, len(lines) // 20)]]
+    learn_theirs(sample + [text], place / "tokenizers.json")
+    for name, lines in texts.items():
+        (place / "text").write_bytes("".join(lines).encode())
+        size = (place / "text").stat().st_size / 1e6
+        for vocabulary in ("heed", "tokenizers"):
+            file = place / f"{vocabulary}.json"
+            output, seconds = run(heed, "tokenizer", "encode", "--tokenizer", file, place / "text")
+            found = numpy.fromstring(output, dtype=numpy.int32, sep=" ")
+            tokenizer = Tokenizer.from_file(str(file))
+            start, wanted = seconds_here(), []
+            for first in range(0, len(lines), 1000):
+                for encoding in tokenizer.encode_batch_fast(lines[first : first + 1000], add_special_tokens=False):
+                    wanted.append(numpy.array(encoding.ids, numpy.int32))
+            theirs = seconds_here() - start
+            wanted = numpy.concatenate(wanted)
+            wrong = int((found != wanted).sum()) if found.shape == wanted.shape else abs(len(found) - len(wanted))
+            check(f"{size:.1f} MB of {name}, vocabulary of {vocabulary}: {len(wanted)} ids, {wrong} differ; "
+                  f"{size / seconds:.1f} MB/s (tokenizers {size / theirs:.1f})",
+                  wrong == 0 and (not fast or size / seconds >= 5))
+    print(f"{sum(good)} passed, {len(good) - sum(good)} failed")
+    return all(good)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        megabytes = float(sys.argv[2]) if len(sys.argv) > 2 else 20
+        sys.exit(not main(pathlib.Path(sys.argv[1]).resolve(), megabytes, pathlib.Path(place)))

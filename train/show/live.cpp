@@ -1,0 +1,117 @@
+#include <heed/train/show/live.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <heed/autograd/grad_mode.h>
+#include <heed/tensor/io/half.h>
+#include <heed/tensor/io/json.h>
+#include <heed/train/show/page_template.h>
+
+namespace heed::train {
+namespace {
+
+/// {"shape": [...], "f16": base64 of the numbers, little-endian}.
+Json half_json(const Op& op, const std::string& name, const Tensor& tensor) {
+  const NoGrad no_grad;
+  std::vector<uint8_t> bytes;
+  for (const float x : tensor.detach().to(f32).to_vector<float>()) {
+    const uint16_t half = to_f16(x);
+    if (!std::isfinite(from_f16(half))) fail<ValueError>(op, "'{}' holds {}; f16 reaches to 65504", name, x);
+    bytes.push_back(static_cast<uint8_t>(half));
+    bytes.push_back(static_cast<uint8_t>(half >> 8));
+  }
+  const Shape& shape = tensor.shape();
+  return {{"shape", std::vector<int64_t>(shape.begin(), shape.end())}, {"f16", base64(bytes)}};
+}
+
+Json to_json(const LiveTokens& tokens) {
+  return {{"names", tokens.names},
+          {"pad", tokens.pad},
+          {"begin", tokens.begin},
+          {"end", tokens.end},
+          {"unknown", tokens.unknown}};
+}
+
+/// The page of a model whose weights are its parameters and `tables`, which are constants.
+std::string html(const Op& op, const char* kind, const Json& config, const LivePage& page, const Json& tables) {
+  if (page.snapshots.empty()) fail<ValueError>(op, "page '{}' has no snapshot of the model; need one", page.title);
+  Json snapshots = Json::array();
+  for (const auto& [steps, params] : page.snapshots) {
+    Json tensors = tables;
+    for (const auto& [name, weight] : *params) tensors[name] = half_json(op, name, weight);
+    snapshots.push_back({{"steps", steps}, {"tensors", std::move(tensors)}});
+  }
+  return filled_page(kLiveTemplate, page.title,
+                     {{"title", page.title},
+                      {"about", page.about},
+                      {"kind", kind},
+                      {"config", config},
+                      {"examples", page.examples},
+                      {"source", to_json(page.source)},
+                      {"target", to_json(page.target)},
+                      {"most", page.most},
+                      {"snapshots", std::move(snapshots)}});
+}
+
+}  // namespace
+
+std::string live_page_html(const models::Seq2Seq& model, const LivePage& page, Loc loc) {
+  const Op op{"live page", loc};
+  if (!model.attention)
+    fail<ValueError>(op, "the model has no attention to put elsewhere; need one with config.attention");
+  constexpr const char* kCells[] = {"rnn", "lstm", "gru"};
+  const auto cell = model.config.cell == nn::Cell::lstm ? 1 : model.config.cell == nn::Cell::gru ? 2 : 0;
+  return html(op, "seq2seq", {{"cell", kCells[cell]}, {"hidden", model.config.hidden}}, page, Json::object());
+}
+
+std::string live_page_html(const models::Transformer& model, const LivePage& page, Loc loc) {
+  const Op op{"live page", loc};
+  const models::TransformerConfig& c = model.config;
+  LivePage fitting = page;
+  fitting.most = std::min(page.most, std::max<int64_t>(1, (c.context - 10) / 2));  // what is written needs places too
+  return html(op, "transformer",
+              {{"layers", c.layers},
+               {"heads", c.heads},
+               {"channels", c.channels},
+               {"context", c.context},
+               {"pre_norm", c.pre_norm},
+               {"learned_positions", c.learned_positions},
+               {"shared_embedding", c.shared_embedding},
+               {"tied_output", c.tied_output}},
+              fitting, Json::object());
+}
+
+std::string live_page_html(const models::Gpt& model, const LivePage& page, Loc loc) {
+  const Op op{"live page", loc};
+  const models::GptConfig& c = model.config;
+  constexpr const char* kNorms[] = {"layer", "rms", "plain"};
+  constexpr const char* kMlps[] = {"gelu", "relu2", "swiglu"};
+  constexpr const char* kQkNorms[] = {"none", "plain", "weighted"};
+  const nn::CausalSelfAttention& attention = model.h.at(0).attn;
+  Json tables = Json::object();
+  if (!model.wpe) {
+    tables["rope.cos"] = tensor_json(op, "rope.cos", model.angles.cos.flatten(1));
+    tables["rope.sin"] = tensor_json(op, "rope.sin", model.angles.sin.flatten(1));
+  }
+  return html(op, "gpt",
+              {{"layers", c.layers},
+               {"heads", c.heads},
+               {"kv_heads", attention.kv_heads},
+               {"head_size", attention.head_size},
+               {"context", c.context},
+               {"positions", model.wpe ? "learned" : "rope"},
+               {"norm", kNorms[static_cast<size_t>(c.norm)]},
+               {"eps", c.eps},
+               {"mlp", kMlps[static_cast<size_t>(c.mlp)]},
+               {"gelu", c.gelu == Gelu::erf ? "erf" : "tanh"},
+               {"qk_norm", kQkNorms[static_cast<size_t>(c.qk_norm)]},
+               {"qk_eps", attention.options.eps},
+               {"window", c.window ? Json(*c.window) : Json()},
+               {"softcap", c.softcap},
+               {"norm_embedding", c.norm_embedding},
+               {"tied", c.tied}},
+              page, tables);
+}
+
+}  // namespace heed::train

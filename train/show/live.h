@@ -1,0 +1,40 @@
+// A model that runs in its page: a reader types a sentence and sees it translated, puts the attention of a word
+// elsewhere, or switches off heads of a GPT. The page holds the weights in f16 and a small JavaScript of the same
+// formulas (train/show/live/); it needs no network.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <heed/models/gpt.h>
+#include <heed/models/seq2seq.h>
+#include <heed/models/transformer.h>
+
+namespace heed::train {
+
+/// What the ids of a language are called in the page, and which are special.
+struct LiveTokens {
+  std::vector<std::string> names = {};  ///< by id
+  int64_t pad = -1, begin = -1, end = -1, unknown = -1;
+};
+
+struct LivePage {
+  std::string title = {};
+  std::string about = {};                  ///< the model, in a line
+  std::vector<std::string> examples = {};  ///< the first is what a reader finds typed
+  LiveTokens source = {};                  ///< of a GPT its characters
+  LiveTokens target = {};                  ///< of a translator
+  int64_t most = 250;                      ///< words of a sentence that a translator takes
+  /// What training had made of the model after so many steps, in their order: all of the model's shapes.
+  std::vector<std::pair<int64_t, const nn::Parameters*>> snapshots = {};
+};
+
+/// The whole file. Throws ValueError for a model without attention, if there is no snapshot, or naming a weight that
+/// f16 cannot hold.
+std::string live_page_html(const models::Seq2Seq& model, const LivePage& page, Loc loc = Loc::current());
+std::string live_page_html(const models::Transformer& model, const LivePage& page, Loc loc = Loc::current());
+std::string live_page_html(const models::Gpt& model, const LivePage& page, Loc loc = Loc::current());
+
+}  // namespace heed::train
