@@ -244,7 +244,7 @@ TEST_CASE("bf16 attention: what is hidden is not read, be it NaN or infinite, an
   const auto dirty = run(where(late, full_like(k, NAN), k), where(late, full_like(v, INFINITY), v));
   for (const size_t i : {size_t{0}, size_t{3}}) {
     const Tensor a = clean[i].narrow(2, 0, 30), b = dirty[i].narrow(2, 0, 30);
-    CHECK(norm((a - b).to(f64)) <= kMoved * norm(a.to(f64)));  // beside infinite values the others are read as f32
+    CHECK(norm((a - b).to(f64)) <= 1.0 / 128 * norm(a.to(f64)));  // beside infinite values the others are read as f32
   }
   const auto lost = run(where(late, k, full_like(k, NAN)), v);
   CHECK(isnan(lost[3]).any().item<bool>());

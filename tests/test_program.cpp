@@ -65,7 +65,7 @@ _heed && echo "${COMPREPLY[*]}")";
   };
   CHECK_THAT(offered("heed ''"), StartsWith("gpt seq2seq tokenizer"));
   CHECK(offered("heed gpt tr") == "train\n");
-  CHECK(offered("heed gpt train --pre") == "--preset\n");
+  CHECK(offered("heed gpt train --pre") == "--preset --precision\n");
   CHECK(offered("heed gpt train --preset m") == "micro modern\n");
   CHECK(offered("heed gpt train --tokenizer tr") == "try.bash\n");
   CHECK(offered("heed tokenizer decode compl") == "completion.bash\n");
