@@ -38,6 +38,7 @@ def pages(heed, directory):
                         directory / f"{name}.html", SENTENCE], check=True)
     subprocess.run([heed, "gpt", "sample", "--model", directory / "gpt", "--prompt", "And the ", "--tokens", "52", "--temperature", "0.5", "--seed", "3",
                     "--page", directory / "gpt.html"], check=True)
+    subprocess.run([heed, "page", "--model", directory / "attention", "--out", directory / "live.html"], check=True)
 
 
 def to_step(step):
@@ -57,6 +58,7 @@ SHOTS = {
     "page_phone": ("attention", "", "phone", "light", to_step(19), None),
     "page_matrix_dark": ("attention", "", WINDOW, "dark", at(".tokens.written .token", 2), "#maps"),
     "page_lines": ("transformer", "#part=cross&layer=1&head=2&view=lines", WINDOW, "light", at("#ends .end.query", 2), "#maps"),
+    "page_live": ("live", "", (1040, 620), "light", "", None),
     "page_gpt": ("gpt", "#layer=2&head=2", WINDOW, "light", at(".token", 30), "#maps"),
 }
 
