@@ -41,6 +41,7 @@ const std::vector<Case> kCases = {
     {Unary::softplus, "softplus", [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, kTiny,
      kInf, 0},
     {Unary::silu, "silu", [](double x) { return x * sigmoid_at(x); }, 100 * kTiny, kInf, 0},
+    {Unary::relu2, "relu2", [](double x) { return x < 0 ? 0 : x * x; }, kTiny, kInf, 0},
     {Unary::gelu, "gelu", [](double x) { return x * cdf_at(x); }, 1e-6, kInf, 0},
     {Unary::gelu_tanh, "gelu_tanh", [](double x) { return x * gate_at(x); }, 1e-6, kInf, 0},
 };

@@ -37,7 +37,11 @@ void unary_part(Unary f, const Real* x, Real* y, int64_t n) {
     case Unary::sigmoid: return map(x, y, n, [](V v) HWY_ATTR { return sigmoid(v); });
     case Unary::softplus: return map(x, y, n, [](V v) HWY_ATTR { return softplus(v); });
     case Unary::silu: return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(v)); });
-    case Unary::relu2: return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(v, above_zero(v)); });
+    case Unary::relu2:
+      return map(x, y, n, [](V v) HWY_ATTR {
+        const V p = above_zero(v);
+        return hn::Mul(p, p);
+      });
     case Unary::gelu: return map(x, y, n, [](V v) HWY_ATTR { return gelu(v); });
     case Unary::gelu_tanh:
       return map(x, y, n, [](V v) HWY_ATTR { return hn::Mul(finite_below(v), sigmoid(gelu_tanh_gate(v))); });
