@@ -314,7 +314,23 @@ TEST_CASE("Precision: refused without instructions for bf16; auto is f32 there",
   CHECK((products_named("auto") == Products::bf16) == has_bf16());
 }
 
-TEST_CASE("Trainer: its products are those of forward and backward, not of optimisers, and repeat", "[bf16][train]") {
+TEST_CASE("optimizers: an update is f32 under a bf16 guard, too", "[bf16]") {
+  if (cannot()) return;
+  const auto updated = [](Products reads) {
+    nn::Parameters params(3);
+    const nn::Linear layer(params / "layer", 48, 32);
+    train::Muon optimizer(params, {.lr = 0.02});
+    Rng rng(1);
+    layer.weight.set_grad(randn({32, 48}, rng));
+    const Precision precision(reads);
+    optimizer.step();
+    CHECK(products() == reads);
+    return layer.weight.to_vector<float>();
+  };
+  CHECK(updated(Products::bf16) == updated(Products::f32));
+}
+
+TEST_CASE("Trainer: its products are those of its options, or of the guard around it, and repeat", "[bf16][train]") {
   if (cannot()) return;
   const auto losses = [](Products reads) {
     nn::Parameters params(3);

@@ -7,6 +7,7 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/tensor/kernels/optimizer.h>
+#include <heed/tensor/precision.h>
 
 namespace heed::train {
 namespace {
@@ -102,12 +103,15 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
 }
 
 void Optimizer::start_moments(Slot& slot) const {
+  NamedTensors moments;
   for (const auto& [moment, start] : moments_(slot.options))
-    slot.moments.emplace_back(moment, full(slot.parameter.shape(), start, slot.parameter.dtype()));
+    moments.emplace_back(moment, full(slot.parameter.shape(), start, slot.parameter.dtype()));
+  slot.moments = std::move(moments);
 }
 
 void Optimizer::step(double grad_scale, Loc loc) {
   const NoGrad no_grad;
+  const Precision exact(Products::f32);
   struct Alike {
     std::vector<Slot*> slots;
     std::vector<Tensor> grads;
@@ -121,7 +125,8 @@ void Optimizer::step(double grad_scale, Loc loc) {
     if (g.shape() != slot.parameter.shape() || g.dtype() != slot.parameter.dtype())
       fail<ShapeError>({name_, loc}, "the gradient of '{}' is {} {}; need {} {}", slot.name, name_of(g.dtype()),
                        g.shape(), name_of(slot.parameter.dtype()), slot.parameter.shape());
-    if (slot.steps++ == 0) start_moments(slot);
+    if (slot.steps == 0) start_moments(slot);
+    ++slot.steps;
     const double lr = slot.options.lr ? *slot.options.lr * share : lr_;
     Alike& alike = updates[{slot.parameter.dtype(), lr, slot.options, slot.steps}];
     alike.slots.push_back(&slot);

@@ -366,7 +366,7 @@ void Trainer::resume() {
 }
 
 TrainingReport Trainer::run(const Work& work) {
-  const Precision precision(options_.products, where_);
+  const Precision precision(options_.products.value_or(products()), where_);
   const InterruptGuard interrupt;
   Session session(*this, work);
   for (bool stop = is_told(interrupt.requested()); !session.over() && !stop;) {
@@ -405,7 +405,6 @@ double Trainer::update(const std::vector<Step>& batches) {
   if (world) mean = world->wait(mean);
   now_.grad_norm = world ? world->grad_norm() : grad_norm(params_);
   check("gradient norm", now_.grad_norm);
-  const Precision exact(Products::f32);
   const double scale = options_.clip_norm > 0 ? clip_scale(now_.grad_norm, options_.clip_norm) : 1;
   for (Optimizer& optimizer : optimizers_) {
     if (world) world->step(optimizer, scale);

@@ -21,22 +21,22 @@ namespace heed::train {
 class Distributed;
 
 struct TrainerOptions {
-  int64_t steps = 2000;               ///< updates in all
-  Schedule lr = constant(1e-3);       ///< by step, from 0; of the first optimiser: others keep their proportion to it
-  double clip_norm = 0;               ///< of all gradients together; 0: no clipping
-  Products products = Products::f32;  ///< what matrix products read in all of run(), but in optimisers
-  int64_t accumulate = 1;             ///< batches whose gradients make one step
-  double ema = 0;                     ///< decay of the weights' average, which is evaluated and saved; 0: none
-  int64_t evaluate_every = 500;       ///< steps; then the run is saved too
-  int64_t sample_every = 500;         ///< steps
-  int64_t save_every = 100;           ///< steps between saves besides
-  int64_t log_every = 10;             ///< steps between lines of metrics.jsonl
-  int64_t patience = 0;               ///< evaluations in a row without a better one that end the run; 0: any number
-  double time_limit = 0;              ///< seconds after which run() saves and returns; 0: none
-  std::filesystem::path directory = {};  ///< for metrics, training.safetensors and best/; empty: nothing is kept
-  bool tensorboard = false;              ///< an event file too, which TensorBoard shows
-  bool quiet = false;                    ///< no progress line
-  Distributed* world = nullptr;          ///< the processes that train together; rank 0 alone writes and shows
+  int64_t steps = 2000;          ///< updates in all
+  Schedule lr = constant(1e-3);  ///< by step, from 0; of the first optimiser: others keep their proportion to it
+  double clip_norm = 0;          ///< of all gradients together; 0: no clipping
+  std::optional<Products> products = {};  ///< what matrix products read in run(); none: as the guard around it says
+  int64_t accumulate = 1;                 ///< batches whose gradients make one step
+  double ema = 0;                         ///< decay of the weights' average, which is evaluated and saved; 0: none
+  int64_t evaluate_every = 500;           ///< steps; then the run is saved too
+  int64_t sample_every = 500;             ///< steps
+  int64_t save_every = 100;               ///< steps between saves besides
+  int64_t log_every = 10;                 ///< steps between lines of metrics.jsonl
+  int64_t patience = 0;                   ///< evaluations in a row without a better one that end the run; 0: any number
+  double time_limit = 0;                  ///< seconds after which run() saves and returns; 0: none
+  std::filesystem::path directory = {};   ///< for metrics, training.safetensors and best/; empty: nothing is kept
+  bool tensorboard = false;               ///< an event file too, which TensorBoard shows
+  bool quiet = false;                     ///< no progress line
+  Distributed* world = nullptr;           ///< the processes that train together; rank 0 alone writes and shows
 };
 
 /// One batch's work, with its data already drawn: so that it can be run again.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <heed/tensor/kernels/attention_tiles.h>
+#include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/precision.h>
 
@@ -27,9 +28,10 @@ int64_t keys_seen(const AttentionShape& shape, const AttentionOptions<Real>& opt
   return options.window ? std::min(options.window, shape.S) : shape.S;
 }
 
+// A few queries, as of text that is being written, read each key once: rounding it first would take longer.
 template <class Real>
-bool reads_bf16() {
-  return std::is_same_v<Real, float> && products() == Products::bf16;
+bool reads_bf16(const AttentionShape& shape) {
+  return std::is_same_v<Real, float> && products() == Products::bf16 && shape.T > kFewRows;
 }
 
 // Heads that give every thread work, of a backward pass or of what adds to one bias.
@@ -94,7 +96,7 @@ template <class Real>
 void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<const Real, 3> k,
                Strided<const Real, 3> v, const AttentionOptions<Real>& options, Strided<Real, 3> out, Real* lse) {
   if (shape.T == 0) return;
-  const ForwardCall<Real> call{shape, q, k, v, options, out, lse, reads_bf16<Real>()};
+  const ForwardCall<Real> call{shape, q, k, v, options, out, lse, reads_bf16<Real>(shape)};
   const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
   const int64_t work = queries * keys_seen(shape, options) * (shape.D + shape.Dv);
   parallel_for(shape.B * shape.H * shares, grain(work), [&](int64_t begin, int64_t end) {
@@ -113,7 +115,7 @@ template <class Real>
 void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>& saved,
                         const AttentionOptions<Real>& options, Strided<Real, 3> dq, Strided<Real, 3> dk,
                         Strided<Real, 3> dv, Strided<Real, 4> dbias) {
-  const bool bf16 = reads_bf16<Real>();
+  const bool bf16 = reads_bf16<Real>(shape);
   const int64_t kv_heads = shape.H / shape.group, heads = shape.B * kv_heads, parts = parts_of(shape),
                 shares = heads * parts;
   const int64_t dk_size = shape.S * padded(shape.D), dv_size = shape.S * padded(shape.Dv), sums = dk_size + dv_size;

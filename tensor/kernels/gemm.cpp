@@ -31,9 +31,6 @@ constexpr int64_t kShortBlock = 192;
 constexpr int64_t kMostBlocks = 64;
 // So many products of a batch give every thread some: they stay whole.
 constexpr int64_t kManyProducts = 16;
-// So few rows read the other operand once each in less time than gemm takes to pack it (1536 x 384, f32: 0.10 against
-// 0.24 ms for one row, 0.22 against 0.24 for four).
-constexpr int64_t kFewRows = 4;
 // Reading an element of a matrix takes as long as this many multiply-adds: thin products wait for memory.
 constexpr int64_t kReadCost = 8;
 

@@ -9,6 +9,10 @@
 
 namespace heed::kernels {
 
+/// So few rows read the other operand once each in less time than a product takes to pack it (1536 x 384, f32: 0.10
+/// against 0.24 ms for one row, 0.22 against 0.24 for four).
+constexpr int64_t kFewRows = 4;
+
 /// The floating-point operations of matrix products, for profiles.
 inline std::atomic<int64_t> flop_counter{0};
 
