@@ -38,18 +38,26 @@ if(HEED_PROGRAM)
   if(NOT CMAKE_CROSSCOMPILING OR CMAKE_CROSSCOMPILING_EMULATOR)  # the program writes these itself
     set(texts ${PROJECT_BINARY_DIR}/texts)
     file(MAKE_DIRECTORY ${texts})
+    find_program(GZIP gzip)
+    if(GZIP)
+      set(manual heed.1.gz)
+      set(packed | ${GZIP} -9n)
+    else()
+      set(manual heed.1)
+      set(packed "")
+    endif()
     add_custom_command(TARGET heed_program POST_BUILD
-      COMMAND heed_program manual > ${texts}/heed.1 && gzip -9nf ${texts}/heed.1
+      COMMAND heed_program manual ${packed} > ${texts}/${manual}
       COMMAND heed_program completion bash > ${texts}/heed
       COMMAND heed_program completion zsh > ${texts}/_heed)
-    install(FILES ${texts}/heed.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+    install(FILES ${texts}/${manual} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
     install(FILES ${texts}/heed DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
     install(FILES ${texts}/_heed DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT program)
   endif()
 endif()
 
-# cpack -G DEB: the packages heed and libheed-dev.
-if(PROJECT_IS_TOP_LEVEL)
+# cpack: Debian's packages heed and libheed-dev, of static libraries.
+if(PROJECT_IS_TOP_LEVEL AND NOT BUILD_SHARED_LIBS)
   set(CPACK_PACKAGE_CONTACT "the heed authors <heed@example.org>")
   file(STRINGS CHANGELOG.md released REGEX "^## .${PROJECT_VERSION}. - ")
   string(REGEX REPLACE ".* - " "" released "${released}")
