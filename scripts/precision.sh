@@ -17,7 +17,7 @@ for seed in 1 2 3; do
   done
 done
 python3 - "$out" <<'PY'
-import json, sys
+import json, math, sys
 worst = 0
 for seed in (1, 2, 3):
     f32, bf16 = ([json.loads(line) for line in open(f"{sys.argv[1]}/{p}{seed}/metrics.jsonl")] for p in ("f32", "bf16"))
@@ -25,6 +25,7 @@ for seed in (1, 2, 3):
     windows = [losses[i:i + 10] for i in range(0, len(losses), 10)]  # logged every 10 steps
     apart = [sum(b - a for a, b in w) / len(w) for w in windows]
     last = [[line for line in lines if "val_loss" in line][-1]["val_loss"] for lines in (f32, bf16)]
+    assert len(f32) == len(bf16) and all(map(math.isfinite, apart + last)), "a run ended early, or its losses are not finite"
     worst = max([worst, abs(last[1] - last[0])] + [abs(d) for d in apart])
     print(f"seed {seed}: bf16 - f32 of each hundred steps " + " ".join(f"{d:+.4f}" for d in apart) +
           f", of one step {max(abs(b - a) for a, b in losses):.4f} at most; validation {last[0]:.4f} and {last[1]:.4f}")

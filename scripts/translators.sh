@@ -12,17 +12,17 @@ mkdir -p "$out"
 learn() {  # ARCH TOKENS OPTIONS...
   local name=$1-$2 report=$out/$1-$2.json start=(--pairs "$pairs" --arch "$1" --tokens "$2" --seed 1 --overwrite)
   [ -s "$report" ] && return
-  start+=(--dropout 0.2 --label-smoothing 0.1 "${@:3}")
+  start+=(--label-smoothing 0.1 "${@:3}")
   [ -e "$out/$name/training.safetensors" ] && start=(--resume)
   $heed seq2seq train "${start[@]}" --beam 4 --json --out "$out/$name" > "$report.part"
   mv "$report.part" "$report"
 }
 
-transformer=(--layers 3 --steps 10000 --average 10)
+learn transformer bpe --layers 3 --steps 10000 --dropout 0.2 --average 10
+learn transformer words --layers 3 --dropout 0.15 --average 5
 for tokens in bpe words; do
-  learn transformer $tokens "${transformer[@]}"
-  learn attention $tokens
-  learn rnn $tokens
+  learn attention $tokens --dropout 0.2
+  learn rnn $tokens --dropout 0.2
 done
 
 field() { sed -E "s/.*\"$1\":([-0-9.e]+).*/\1/" "$2"; }

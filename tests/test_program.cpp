@@ -78,8 +78,9 @@ TEST_CASE("heed manual: every option of every command, and help ends with exampl
   const Workplace place;
   const std::string manual = place.run("manual").out;
   CHECK_THAT(manual, StartsWith(".TH HEED 1"));
-  for (const std::string command : {"gpt train", "gpt sample", "gpt export", "gpt prepare", "seq2seq train",
-                                    "seq2seq translate", "tokenizer train", "info", "completion", "manual"}) {
+  for (const std::string command :
+       {"gpt train", "gpt sample", "gpt export", "gpt prepare", "seq2seq train", "seq2seq translate", "tokenizer train",
+        "tokenizer encode", "tokenizer decode", "page", "info", "completion", "manual"}) {
     CAPTURE(command);
     CHECK_THAT(manual, Contains(".SS heed " + command + "\n"));
     const std::string help = place.run(command + " --help").out, examples = "\nExamples:\n  ";

@@ -38,6 +38,21 @@ TEST_CASE("heed seq2seq: each architecture trains, reports by length, and transl
   CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
 }
 
+TEST_CASE("heed page: snapshots are of one training, not of models that differ where shapes do not",
+          "[program][page]") {
+  const Workplace place;
+  const std::string learn = "seq2seq train --pairs pairs --arch transformer --width 16 --layers 1 --threads 1 ";
+  REQUIRE(place.run(learn + "--heads 4 --steps 2 --out early").exit_code == 0);
+  REQUIRE(place.run(learn + "--heads 4 --steps 4 --out late").exit_code == 0);
+  REQUIRE(place.run(learn + "--heads 2 --steps 4 --out other").exit_code == 0);
+  CHECK(place.run("page --model early --model late --out page.html").exit_code == 0);
+  const Finished refused = place.run("page --model early --model other --out page2.html");
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.err,
+             Contains("'other' has other shapes, heads or words than 'early'; need snapshots of one training"));
+  CHECK_FALSE(std::filesystem::exists(place / "page2.html"));
+}
+
 TEST_CASE("heed seq2seq train: tokens, sizes and training are as asked, and kept with the model", "[program]") {
   const Workplace place;
   std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\ncat number 3\tle chat numéro 3\ndog\tchien\n";

@@ -378,6 +378,8 @@ void add_page(CLI::App& app, int& exit_code) {
       ->type_name("DIR");
   command->add_option("--out", flags->out, "file to write (default: page.html)")->type_name("FILE");
   command->add_option("text", flags->texts, "what is found typed in the page")->type_name("TEXT");
+  examples(command,
+           {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'"});
   command->callback([flags, &exit_code] { exit_code = write_live_page(*flags); });
 }
 

@@ -47,6 +47,8 @@ LiveTokens live_tokens(const Op& op, const std::string& directory, const Sentenc
 std::string likeness(const SavedTranslator& translator) {
   std::string shapes;
   for (const auto& [name, weight] : translator.params()) shapes += fmt::format("{} {}\n", name, weight.shape());
+  if (const auto* model = std::get_if<models::Transformer>(&translator.model()))
+    shapes += fmt::format("{} heads, pre-norm {}\n", model->config.heads, model->config.pre_norm);
   return shapes + translator.source_tokens().to_json() + translator.target_tokens().to_json();
 }
 
@@ -59,7 +61,7 @@ std::string translator_page(const Op& op, const PageFlags& flags) {
     if (model.training().arch == Arch::rnn)
       fail<UsageError>(op, "'{}' has no attention; need a translator of --arch attention or transformer", directory);
     if (likeness(model) != likeness(*models[0]))
-      fail<UsageError>(op, "'{}' has other shapes or words than '{}'; need snapshots of one training", directory,
+      fail<UsageError>(op, "'{}' has other shapes, heads or words than '{}'; need snapshots of one training", directory,
                        flags.models[0]);
     check_size(op, numbers += model.params().numel());
   }
@@ -93,7 +95,9 @@ std::string gpt_page(const Op& op, const PageFlags& flags) {
                            c.heads, c.channels, format_count(double(saved.params.numel())), c.context),
       .examples = flags.texts,
       .snapshots = {{0, &saved.params}}};
-  for (int64_t id = 0; id < saved.tokenizer.size(); ++id) page.source.names.push_back(saved.tokenizer.decode({&id, 1}));
+  for (int64_t id = 0; id < c.vocabulary; ++id)  // which may have been rounded up
+    page.source.names.push_back(id < saved.tokenizer.size() ? saved.tokenizer.decode({&id, 1})
+                                                            : fmt::format("[PAD{}]", id));
   return live_page_html(saved.gpt, page);
 }
 

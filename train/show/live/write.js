@@ -25,13 +25,13 @@ function tokensOf(text) {
 }
 
 /** Reads the tokens from an empty cache: the logits behind the last, what all heads saw, and the loss. */
-function readAll(ids, off) {
-  writer.gpt.reset();
+function readAll(ids, off, gpt = writer.gpt) {
+  gpt.reset();
   const rows = [];
   let last = null, loss = 0;
   ids.forEach((id, t) => {
     if (last) loss -= Math.log(softmax(last.logits)[id]) / Math.max(1, ids.length - 1);
-    last = writer.gpt.read(id, off);
+    last = gpt.read(id, off);
     rows.push(last.seen);
   });
   return {logits: last.logits, rows, loss};
@@ -105,26 +105,28 @@ function drawNext() {
   document.getElementById("top-k-value").textContent = k === page.source.names.length ? "all" : k;
 }
 
-/** Appends so many drawn tokens, one a frame, so that one sees it write. */
+/** Appends so many drawn tokens, one a frame, so that one sees it write; ends when somebody else types. */
 function write(count) {
   const field = document.getElementById("prompt"),
         buttons = ["write-one", "write-many"].map(id => document.getElementById(id));
   const most = page.config.context, ids = writer.tokens.slice();
-  let next = readAll(ids, writer.off);
+  const gpt = new Gpt(page.config, weightsOf(page.snapshots.at(-1)));  // others may read meanwhile
+  let next = readAll(ids, writer.off, gpt), text = field.value;
   const one = left => {
     const {temperature, k} = controls(), p = sampled(next.logits, temperature, k);
     let draw = Math.random(), id = 0;
     while (id < p.length - 1 && (draw -= p[id]) >= 0) ++id;
     while (p[id] === 0) --id;  // rounding may go past the last that has a share
     ids.push(id);
-    field.value += page.source.names[id];
+    if (field.value === text) field.value = text += page.source.names[id];
+    else left = 1;
     if (left === 1) {
       buttons.forEach(button => {
         button.disabled = false;
       });
       return readPrompt();
     }
-    next = ids.length <= most ? writer.gpt.read(id, writer.off) : readAll(ids.slice(-most), writer.off);
+    next = ids.length <= most ? gpt.read(id, writer.off) : readAll(ids.slice(-most), writer.off, gpt);
     setTimeout(one, 0, left - 1);
   };
   buttons.forEach(button => {
