@@ -3,7 +3,7 @@
 set -u
 program=$1 results=0 errors=0 failed=0
 for ((i = 0; i < 50; ++i)); do
-  limit=$((40 + 16 * i))
+  limit=$((40 + 24 * i))
   text=$( (ulimit -v $((limit * 1024)) && exec timeout --signal=KILL 60 "$program") 2>&1)
   status=$?
   case $status in
