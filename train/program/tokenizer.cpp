@@ -57,7 +57,7 @@ int encode(const TokenizerFlags& flags) {
     const std::string_view part = tokenizer.first_part(rest);
     std::string ids;
     for (const int64_t id : tokenizer.encode(part)) {
-      fmt::format_to(std::back_inserter(ids), "{}{}", between, id);
+      ids += between + std::to_string(id);
       between = " ";
     }
     fmt::print("{}", ids);
