@@ -27,7 +27,8 @@ struct Saturation {
 };
 Saturation measure(int64_t d_k, bool scaled, Rng& rng) {
   constexpr int64_t T = 512, S = 64;
-  Tensor scores = matmul(randn({T, d_k}, rng), randn({S, d_k}, rng).mT()) * (scaled ? 1 / std::sqrt(double(d_k)) : 1);
+  const Tensor keys = randn({S, d_k}, rng), queries = randn({T, d_k}, rng);
+  Tensor scores = matmul(queries, keys.mT()) * (scaled ? 1 / std::sqrt(double(d_k)) : 1);
   scores.set_requires_grad();
   const Tensor weights = softmax(scores, -1);
   (weights * randn({T, S}, rng)).sum().backward();  // some loss: what of it arrives at the scores?
