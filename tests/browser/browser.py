@@ -1,6 +1,9 @@
 """Chromium, headless, through Selenium; and the little that tests ask of a page."""
+import pathlib
 import shutil
 import sys
+import tempfile
+import traceback
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
@@ -80,3 +83,32 @@ class Browser:
 
     def close(self):
         self.driver.quit()
+
+
+def run_tests(names, make_pages):
+    """Runs every test_...(browser, pages) of a script: SCRIPT MAKE_PAGES HEED [WORD...], where words choose among their names."""
+    tests = [(name, test) for name, test in names.items() if name.startswith("test_")]
+    lacking = missing()
+    if lacking:
+        print(f"skipped: {lacking}; pages are not tested in a browser\n0 passed, 0 failed, {len(tests)} skipped")
+        return 0
+    wanted = sys.argv[3:]
+    failed = ran = 0
+    with tempfile.TemporaryDirectory() as directory:
+        pages = make_pages(pathlib.Path(directory), sys.argv[1], sys.argv[2])
+        browser = Browser()
+        try:
+            for name, test in tests:
+                if wanted and not any(word in name for word in wanted):
+                    continue
+                ran += 1
+                try:
+                    test(browser, pages)
+                except Exception:
+                    failed += 1
+                    print(f"FAILED: {name[5:].replace('_', ' ')}\n{traceback.format_exc()}")
+                    browser.look()
+        finally:
+            browser.close()
+    print(f"{ran - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0

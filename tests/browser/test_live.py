@@ -6,13 +6,10 @@
 MAKE_PAGES is the program of make_pages.cpp, HEED the program heed. Prints what fails and "N passed, N failed, N skipped".
 """
 import json
-import pathlib
 import subprocess
 import sys
-import tempfile
-import traceback
 
-from browser import Browser, missing
+from browser import run_tests
 
 # The program calculates in f32, the page in f64, with the same weights of f16.
 NEAR = 3e-5
@@ -366,33 +363,5 @@ class Pages:
         return subprocess.run([self.program, *arguments], check=True, cwd=self.directory, capture_output=True, text=True).stdout
 
 
-def main():
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
-    lacking = missing()
-    if lacking:
-        print(f"skipped: {lacking}; the pages are not tested in a browser\n0 passed, 0 failed, {len(tests)} skipped")
-        return 0
-    wanted = sys.argv[3:]
-    failed = ran = 0
-    with tempfile.TemporaryDirectory() as directory:
-        pages = Pages(pathlib.Path(directory), sys.argv[1], sys.argv[2])
-        browser = Browser()
-        try:
-            for name, test in tests:
-                if wanted and not any(word in name for word in wanted):
-                    continue
-                ran += 1
-                try:
-                    test(browser, pages)
-                except Exception:
-                    failed += 1
-                    print(f"FAILED: {name[5:].replace('_', ' ')}\n{traceback.format_exc()}")
-                    browser.look()
-        finally:
-            browser.close()
-    print(f"{ran - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals(), Pages))

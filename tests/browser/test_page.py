@@ -7,16 +7,13 @@ MAKE_PAGES is the program of make_pages.cpp, HEED the program heed. Prints what 
 """
 import json
 import math
-import pathlib
 import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
-from browser import Browser, missing
+from browser import run_tests
 
 PIXEL = 3  # of 255: how far a drawn colour may be from the one that the weight asks for
 FAST = 100  # milliseconds that pointing or choosing may take
@@ -565,33 +562,5 @@ class Pages:
         self.all = [self.gpt, self.translator, self.long, self.gpt_cli, self.translator_cli]
 
 
-def main():
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
-    lacking = missing()
-    if lacking:
-        print(f"skipped: {lacking}; the page is not tested in a browser\n0 passed, 0 failed, {len(tests)} skipped")
-        return 0
-    wanted = sys.argv[3:]
-    failed = ran = 0
-    with tempfile.TemporaryDirectory() as directory:
-        pages = Pages(pathlib.Path(directory), sys.argv[1], sys.argv[2])
-        browser = Browser()
-        try:
-            for name, test in tests:
-                if wanted and not any(word in name for word in wanted):
-                    continue
-                ran += 1
-                try:
-                    test(browser, pages)
-                except Exception:
-                    failed += 1
-                    print(f"FAILED: {name[5:].replace('_', ' ')}\n{traceback.format_exc()}")
-                    browser.look()
-        finally:
-            browser.close()
-    print(f"{ran - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(globals(), Pages))
