@@ -11,21 +11,16 @@
 #include <heed/autograd/ops.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
+#include "leaf.h"
 
 using namespace heed;
+using tests::leaf;
+using tests::Numbers;
+using tests::numbers;
 
 namespace {
 
 double max_difference(const Tensor& a, const Tensor& b) { return abs(a.detach() - b.detach()).max().item<double>(); }
-
-Tensor leaf(const NestedList& values) {
-  Tensor x = tensor(values, f64);
-  x.set_requires_grad();
-  return x;
-}
-
-std::vector<double> numbers(const Tensor& x) { return x.to_vector<double>(); }
-using Numbers = std::vector<double>;
 
 }  // namespace
 

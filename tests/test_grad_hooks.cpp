@@ -7,21 +7,12 @@
 #include <heed/autograd/ops.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
+#include "leaf.h"
 
 using namespace heed;
-
-namespace {
-
-Tensor leaf(const NestedList& values) {
-  Tensor x = tensor(values, f64);
-  x.set_requires_grad();
-  return x;
-}
-
-std::vector<double> numbers(const Tensor& x) { return x.to_vector<double>(); }
-using Numbers = std::vector<double>;
-
-}  // namespace
+using tests::leaf;
+using tests::Numbers;
+using tests::numbers;
 
 TEST_CASE("gradient hooks: called once the leaf's gradient is final, while the pass goes on", "[engine][hooks]") {
   const Tensor first = leaf({2}), second = leaf({3}), unused = leaf({5});
