@@ -7,6 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 preset=${1:-cpu} steps=${2:-500} heed=${3:-build/heed}
 text=(); [ -z "${4:-}" ] || text=(--text "$4")
+[ -n "${3:-}" ] || scripts/build.sh heed_program
+scripts/deps.sh python3
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
