@@ -8,12 +8,14 @@ import pathlib
 import posixpath
 import re
 
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CODE = {".cpp": "cpp", ".h": "cpp", ".py": "python", ".sh": "bash", ".txt": "text", "": "text"}
 PICTURES = {".svg", ".png"}
 MARK = re.compile(r"(`[^`\n]*`)|<!--=[^>]*?-->|<!--/-->")
+LINE = re.compile(r'<a id="__codelineno[^>]*></a>')
 LINK = re.compile(r"\]\(([^()\s#]+)[^()\s]*\)|(?:src|href)=\"([^\"#]+)")
 NO_LINKS = re.compile(r"^```.*?^```|`[^`\n]*`", re.S | re.M)
 
@@ -66,6 +68,12 @@ def listed(folder, first=()):
     return list(dict.fromkeys([index] * (index in pages) + linked + pages))
 
 
+def on_config(config):
+    if "print-site" not in config.plugins:
+        config.theme.static_templates.clear()  # 404.html and a sitemap are for servers
+    return config
+
+
 def on_files(files, config):
     parts = {"Lessons": listed("tutorial"), "Exercises": listed("tutorial/exercises"),
              "Documentation": ["README.md"] + listed("docs"), "API": listed("out/api")}
@@ -77,6 +85,8 @@ def on_files(files, config):
             parts["Documentation"] += [page for page in linked if page.endswith(".md")]
     for path in paths:
         files.append(file_of(path, config))
+    if "print-site" in config.plugins:  # all that is in the one file
+        parts = {"Lessons": parts["Lessons"], "Exercises": parts["Exercises"]}
     config.nav = [{part: pages} for part, pages in parts.items() if pages]
     return files
 
@@ -84,3 +94,16 @@ def on_files(files, config):
 def on_page_markdown(markdown, page, config, files):
     """Marks of tutorial/pages.py are for the page's source."""
     return MARK.sub(lambda match: match[1] or "", markdown)
+
+
+@event_priority(100)  # before the page is copied into the one file
+def on_page_content(html, page, config, files):
+    """What may be wider than a phone can be scrolled from the keyboard; only files of code have lines to link to."""
+    if not isinstance(page.file, SourcePage):
+        html = LINE.sub("", html)
+    html = html.replace("<pre><span></span>", '<pre tabindex="0"><span></span>')
+    return html.replace("<table>", '<div class="table" tabindex="0"><table>').replace("</table>", "</table></div>")
+
+
+def on_post_page(output, page, config):
+    return output.replace('role="dialog">', 'role="dialog" aria-label="Search">')

@@ -5,7 +5,8 @@ from markdown.inlinepatterns import InlineProcessor
 
 
 def fence(source, language, css_class, options, md, **kwargs):
-    return f'<div class="formula" tabindex="0" role="math">{convert(source, display="block")}</div>'
+    source = source.replace("{aligned}", "{align*}")  # latex2mathml's name for it
+    return f'<div class="formula" tabindex="0">{convert(source, display="block")}</div>'
 
 
 class Inline(InlineProcessor):
