@@ -34,5 +34,9 @@ done
 say "Where it looked: each row a French word, each column an English one"
 $heed seq2seq translate --model "$out/translator" --align "the small cat that was sitting on the mat did not see the dog"
 
+say "Pages in which both run: open them in a browser"
+$heed page --model "$out/gpt" --out "$out/gpt.html"
+$heed page --model "$out/translator" --out "$out/translator.html"
+
 say "The models, their configurations and their loss curves"
 ls -1 "$out"/gpt/* "$out"/translator/*

@@ -140,8 +140,6 @@ void SavedTranslator::save(const std::filesystem::path& directory) const {
   params().save(directory / kWeightsFile);
 }
 
-namespace {
-
 TranslatedSentence translated(const Translator& translator, const std::string& sentence,
                               const models::Translation& translation) {
   const SentenceTokens &source = translator.source_tokens(), &target = translator.target_tokens();
@@ -155,6 +153,8 @@ TranslatedSentence translated(const Translator& translator, const std::string& s
   return s;
 }
 
+namespace {
+
 std::string describe(const models::Seq2SeqConfig& c) {
   return c.cell == nn::Cell::lstm ? "LSTM" : c.cell == nn::Cell::gru ? "GRU" : "RNN";
 }
@@ -164,12 +164,6 @@ std::string describe(const models::TransformerConfig& c) {
 }
 
 }  // namespace
-
-std::string SavedTranslator::draw(const std::string& sentence, const models::Translation& translation) const {
-  std::vector<std::string> written;
-  for (const int64_t id : translation.tokens) written.push_back(target_tokens().shown(id));
-  return draw_alignment(source_tokens().shown(sentence), written, translation.alignment);
-}
 
 PageLane SavedTranslator::page_lane(const std::string& sentence, const models::Translation& translation) const {
   const TranslatedSentence s = translated(*this, sentence, translation);

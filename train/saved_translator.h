@@ -7,7 +7,7 @@
 #include <string>
 
 #include <heed/train/run_rules.h>
-#include <heed/train/show/page.h>
+#include <heed/train/show/page_models.h>
 #include <heed/train/translator.h>
 
 namespace heed::train {
@@ -30,6 +30,10 @@ struct TranslatorTraining {
   RunRules rules = {};
 };
 
+/// A translation of `sentence` as the pages show it.
+TranslatedSentence translated(const Translator& translator, const std::string& sentence,
+                              const models::Translation& translation);
+
 class SavedTranslator : public Translator {
  public:
   /// A new model, drawn from training.seed.
@@ -41,8 +45,6 @@ class SavedTranslator : public Translator {
 
   const TranslatorTraining& training() const { return training_; }
 
-  /// A drawing of where each token of a translation looked, for a terminal. Throws ValueError without attention.
-  std::string draw(const std::string& sentence, const models::Translation& translation) const;
   /// Where the model looked as it wrote this translation, and how. Throws ValueError for a model without attention.
   PageExample page_example(const std::string& sentence, const models::Translation& translation) const;
   /// How the model wrote this translation.

@@ -65,6 +65,8 @@ class Translator {
   /// The words of a translation of `sentence`. One that the model has no token for is the word that it looked at most,
   /// if it has attention.
   std::string text(const models::Translation& translation, const std::string& sentence) const;
+  /// A drawing of where each token of a translation looked, for a terminal. Throws ValueError without attention.
+  std::string draw(const std::string& sentence, const models::Translation& translation) const;
   /// How well the sources of `pairs` are translated; a beam of 1 is greedy.
   TranslationScores score(std::span<const SentencePair> pairs, int64_t beam = 1) const;
 
@@ -101,7 +103,8 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                            const std::function<void(const std::filesystem::path&)>& save = {},
                            const std::function<std::string()>& sample = {},
                            const std::function<Tensor()>& picture = {});
-/// A translator learns split.train; samples are translations of the first sentences held out.
+/// A translator learns split.train; samples are translations of the first sentences held out, and where the words of
+/// the first looked.
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save = {});
 

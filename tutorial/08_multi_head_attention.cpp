@@ -82,18 +82,32 @@ int main(int argc, char** argv) {
                           {.vocabulary = Copies::kLetters, .context = 16, .layers = 2, .heads = 2, .channels = 32});
     train::AdamW optimizer(gpt_params, {.lr = 3e-3});
     train::Series loss{"loss", {}, {}};
-    for (int64_t step = 0; step < l.budget(1500, 700); ++step) {
+    const int64_t steps = l.budget(1500, 700);
+    Rng others(l.seed() + 1);
+    const Copies unseen(16, others);
+    lesson::Watch watch(steps);
+    for (int64_t step = 0; step < steps; ++step) {
       const Copies copies(32, train_rng);
       const Tensor loss_now = cross_entropy(gpt(copies.x), copies.y);
       loss_now.backward();
       optimizer.step();
       optimizer.zero_grad();
+      watch.step(loss_now.item<double>());
       if (step % 10 == 0) loss.x.push_back(double(step)), loss.y.push_back(loss_now.item<double>());
+      if (step % (steps / 5) != 0) continue;
+      std::string shares;
+      for (const int64_t head : {0, 1, 2, 3})
+        shares += fmt::format("  {:.2f}", share_on_copy(gpt, unseen.x, head / 2, head % 2));
+      watch.note(
+          fmt::format("step {}: of their weight on the letter to be repeated, the four heads give{}", step, shares));
     }
     l.picture("loss", train::LineChart{"Learning to repeat", "step", "loss (nats)", {loss}});
     const double floor = 7.0 / 15 * std::log(12);  // the first half cannot be foreseen
     l.expect("final loss, above the floor of 7/15 log 12 = 1.16", loss.y.back() - floor, -0.1, 0.25);
     const Copies copies(16, train_rng);
+    const std::vector<int64_t> ids = copies.x[0].to_vector<int64_t>();
+    std::vector<std::string> letters;
+    for (const int64_t id : ids) letters.emplace_back(1, char('a' + id));
     double best = 0;
     std::vector<std::vector<std::string>> shares = {{"layer", "head", "of its weight on the letter to be repeated"}};
     for (int64_t layer = 0; layer < 2; ++layer)
@@ -104,13 +118,15 @@ int main(int argc, char** argv) {
         best = std::max(best, share);
         nn::WatchAttention heads;
         gpt(copies.x);
-        std::vector<std::string> letters;
-        for (const int64_t id : copies.x[0].to_vector<int64_t>()) letters.emplace_back(1, char('a' + id));
         l.picture(fmt::format("layer{}_head{}", layer + 1, head + 1),
                   train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters,
                                  letters, heads[fmt::format("h.{}.attn", layer)][0][head], 0, 1},
                   false);
       }
+    l.leave_page(train::page_html(
+        {.title = "What four heads look at",
+         .about = "A GPT that has learned to repeat eight letters",
+         .examples = {{.name = join(letters, ""), .maps = {train::attention_maps(gpt, ids, letters)}}}}));
     l.page("shares", shares);
     l.page("floor", fmt::format("{:.2f}", floor));
     l.page("final", fmt::format("{:.2f}", loss.y.back()));

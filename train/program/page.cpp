@@ -34,13 +34,10 @@ void check_size(const Op& op, int64_t numbers) {
                      format_count(double(kMostNumbers)));
 }
 
-LiveTokens live_tokens(const Op& op, const std::string& directory, const SentenceTokens& tokens) {
+void check_words(const Op& op, const std::string& directory, const SentenceTokens& tokens) {
   const Tokenizer kind = Tokenizer::from_json(tokens.to_json());
   if (!std::holds_alternative<Words>(kind.kind()))
     fail<UsageError>(op, "the tokens of '{}' are pieces of words; need a translator of --tokens words", directory);
-  LiveTokens live{.pad = tokens.pad(), .begin = tokens.begin(), .end = tokens.end(), .unknown = Words::kUnk};
-  for (int64_t id = 0; id < tokens.size(); ++id) live.names.push_back(tokens.shown(id));
-  return live;
 }
 
 /// What must be equal in all snapshots of one training, as a text.
@@ -65,14 +62,16 @@ std::string translator_page(const Op& op, const PageFlags& flags) {
                        flags.models[0]);
     check_size(op, numbers += model.params().numel());
   }
+  check_words(op, flags.models[0], models[0]->source_tokens());
+  check_words(op, flags.models[0], models[0]->target_tokens());
   std::ranges::stable_sort(models, {}, [](const auto& model) { return model->training().steps; });
   const SavedTranslator& last = *models.back();
   LivePage page{
       .title = "A translator whose attention you can move",
       .about = (last.training().arch == Arch::attention ? "Encoder-decoder with attention: " : "") + last.about(),
       .examples = flags.texts,
-      .source = live_tokens(op, flags.models[0], last.source_tokens()),
-      .target = live_tokens(op, flags.models[0], last.target_tokens()),
+      .source = live_tokens(last.source_tokens()),
+      .target = live_tokens(last.target_tokens()),
       .most = last.training().max_length};
   if (page.examples.empty() && last.training().pairs.empty())
     page.examples = {"the small black cat did not see the dogs"};  // of the grammar
@@ -95,9 +94,7 @@ std::string gpt_page(const Op& op, const PageFlags& flags) {
                            c.heads, c.channels, format_count(double(saved.params.numel())), c.context),
       .examples = flags.texts,
       .snapshots = {{0, &saved.params}}};
-  for (int64_t id = 0; id < c.vocabulary; ++id)  // which may have been rounded up
-    page.source.names.push_back(id < saved.tokenizer.size() ? saved.tokenizer.decode({&id, 1})
-                                                            : fmt::format("[PAD{}]", id));
+  page.source = live_tokens(saved.tokenizer, c.vocabulary);
   return live_page_html(saved.gpt, page);
 }
 
