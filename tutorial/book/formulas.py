@@ -1,7 +1,12 @@
 """Formulas as GitHub writes them, a fence ```math or $`...`$ in the text, as MathML."""
+import html
+import re
+
 from latex2mathml.converter import convert
 from markdown.extensions import Extension
 from markdown.inlinepatterns import InlineProcessor
+
+LONG = 24  # characters of a formula in the text that a phone's line may not hold
 
 
 def fence(source, language, css_class, options, md, **kwargs):
@@ -11,7 +16,10 @@ def fence(source, language, css_class, options, md, **kwargs):
 
 class Inline(InlineProcessor):
     def handleMatch(self, match, text):
-        return self.md.htmlStash.store(convert(match[1])), match.start(0), match.end(0)
+        formula = convert(match[1])
+        if len(html.unescape(re.sub("<[^>]+>", "", formula))) > LONG:
+            formula = f'<span class="formula" tabindex="0">{formula}</span>'
+        return self.md.htmlStash.store(formula), match.start(0), match.end(0)
 
 
 class Formulas(Extension):
