@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 out=out
 case ${1:-} in
   "") ;;
-  --out) out=${2:?book.sh: --out needs a directory} ;;
+  --out) [ -n "${2:-}" ] || { echo "book.sh: --out needs a directory" >&2; exit 2; }; out=$2 ;;
   -h|--help) sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
   *) echo "book.sh: there is no option '$1'; --help lists them" >&2; exit 2 ;;
 esac
