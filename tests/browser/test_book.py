@@ -119,10 +119,9 @@ def test_no_serious_finding_of_axe_core(b, pages):
 def test_the_reader_s_colours_hold_in_pictures_too(b, pages):
     def shade(element):
         """How bright the corner of an element is on the screen, 0 to 1."""
-        box = b.js("arguments[0].scrollIntoView({block: 'center'}); const r = arguments[0].getBoundingClientRect();"
-                   "return [r.left + 6, r.top + 6]", element)
-        shot = b.cdp("Page.captureScreenshot", clip={"x": box[0], "y": box[1] + b.js("return scrollY"), "width": 2, "height": 2,
-                                                     "scale": 1})["data"]
+        x, y = b.js("const r = arguments[0].getBoundingClientRect(); return [r.left + scrollX + 6, r.top + scrollY + 6]", element)
+        shot = b.cdp("Page.captureScreenshot", captureBeyondViewport=True,
+                     clip={"x": x, "y": y, "width": 2, "height": 2, "scale": 1})["data"]
         return b.driver.execute_async_script("""
             const picture = new Image(), done = arguments[1];
             picture.onload = () => {
