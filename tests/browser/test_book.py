@@ -38,7 +38,10 @@ class Pages:
         self.book, self.one = directory / "book", directory / "alone" / "book.html"
         self.one.parent.mkdir()
         (directory / "book.html").rename(self.one)
-        self.all = sorted(self.book.rglob("*.html"))
+        # All pages, but of each folder of those that are all alike, files of code and the API, three.
+        self.all = [page for page in sorted(self.book.rglob("*.html"))
+                    if page.relative_to(self.book).parts[0] not in ("source", "api") or
+                    page in sorted(page.parent.glob("*.html"))[:3]]
 
     def name(self, page):
         return str(page.relative_to(self.book)) if page.is_relative_to(self.book) else page.name

@@ -3,7 +3,8 @@
 The book has four parts: the lessons (tutorial/*.md), the exercises (tutorial/exercises/*.md), the documentation (README.md,
 docs/*.md in the order in which docs/README.md links to them, then what they link to), and the API (out/api/*.md, if a run has
 written any). A file of code that a page links to becomes a page of its own, whose line 20 is #L20, as on GitHub. A link from a name,
-[`nn::Linear`](../nn/linear.h), leads to the line in which the file declares it, and a warning says where it does not.
+[`nn::Linear`](../nn/linear.h), leads to the line in which the file declares it, and a warning says where it does not. Pages in which
+a lesson's model runs, out/tutorial/NN_name/page.html, come with it.
 """
 import logging
 import pathlib
@@ -42,6 +43,8 @@ def place(path):
     stem, extension = posixpath.splitext(name)
     if extension in PICTURES:
         return path
+    if extension == ".html":
+        return f"live/{posixpath.basename(folder)}.html"
     if extension != ".md":
         return f"source/{path}.html"
     return posixpath.join(folder, ("index" if stem == "README" else stem) + ".html")
@@ -73,6 +76,12 @@ def listed(folder):
     return list(dict.fromkeys([index] * (index in pages) + linked + pages))
 
 
+def live(lesson):
+    """The page in which the model of a lesson runs, if the lesson has been run."""
+    page = ROOT / "out/tutorial" / posixpath.splitext(posixpath.basename(lesson))[0] / "page.html"
+    return page.relative_to(ROOT).as_posix() if page.exists() else None
+
+
 def on_config(config):
     if "print-site" not in config.plugins:
         config.theme.static_templates.clear()  # 404.html and a sitemap are for servers
@@ -88,6 +97,7 @@ def on_files(files, config):
             linked = [found for found in dict.fromkeys(links(ROOT / path)) if found not in paths]
             paths += linked
             parts["Documentation"] += [page for page in linked if page.endswith(".md")]
+    paths += filter(None, map(live, parts["Lessons"]))
     for path in paths:
         files.append(file_of(path, config))
     if "print-site" in config.plugins:  # all that is in the one file
@@ -106,6 +116,8 @@ def on_page_markdown(markdown, page, config, files):
             return f"{match[0][:-1]}#L{found})"
         logging.getLogger("mkdocs").warning(f"{page.file.src_uri} links {name} to {path}, which does not declare it")
         return match[0]
+    if live(page.file.src_uri) and "print-site" not in config.plugins:
+        markdown += f"\n\n[The model of this lesson runs in a page](../{live(page.file.src_uri)}), as its last run left it.\n"
     return NAME.sub(declaration, MARK.sub(lambda match: match[1] or "", markdown))
 
 
