@@ -369,18 +369,29 @@ void add_seq2seq(CLI::App& app, int& exit_code) {
 void add_page(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<PageFlags>();
   CLI::App* command =
-      app.add_subcommand("page", "Write an HTML page in which a model runs: type, and move its attention");
+      app.add_subcommand("page", "Write an HTML page in which a model runs, or of attention from elsewhere");
   command
       ->add_option("--model", flags->models,
                    "directory that training wrote; of a translator also several, as snapshots of one training")
-      ->required()
       ->allow_extra_args(false)
       ->type_name("DIR");
+  command
+      ->add_option(
+          "--attention", flags->attention,
+          "instead of a model, weights from elsewhere: a safetensors file with (heads, queries, keys) for each "
+          "layer, named attentions.0, attentions.1, ...")
+      ->type_name("FILE");
+  command
+      ->add_option("--tokens", flags->tokens,
+                   "what they are between: a JSON list of strings, or of a translator {\"source\": [...], \"target\": "
+                   "[...]}, for weights called encoder..., cross... and decoder...")
+      ->type_name("FILE");
   command->add_option("--out", flags->out, "file to write (default: page.html)")->type_name("FILE");
   command->add_option("text", flags->texts, "what is found typed in the page")->type_name("TEXT");
   examples(command,
-           {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'"});
-  command->callback([flags, &exit_code] { exit_code = write_live_page(*flags); });
+           {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'",
+            "heed page --attention attentions.safetensors --tokens tokens.json"});
+  command->callback([flags, &exit_code] { exit_code = write_page(*flags); });
 }
 
 // --- heed info -----------------------------------------------------------------------------------------------------
