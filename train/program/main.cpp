@@ -15,6 +15,7 @@
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/help.h>
 #include <heed/train/program/info.h>
@@ -76,6 +77,18 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
       "");
 }
 
+/// Checks that an option is a word or more of printable text.
+CLI::Validator one_line() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const auto control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+        if (!text.empty() && find_invalid_utf8(text) == text.npos && std::ranges::none_of(text, control))
+          return std::string();
+        return fmt::format("need a line of text, not '{}'", text);
+      },
+      "");
+}
+
 /// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
 void check_resume(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options())
@@ -107,6 +120,8 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
   run("--precision", flags->precision, "f32|bf16|auto", one_of({"f32", "bf16", "auto"}),
       "what matrix products read; bf16 takes half their time where heed info has it, auto takes it there (default: "
       "f32)");
+  run("--license", flags->license, "ID", one_line(),
+      "licence of the model as SPDX names it, such as MIT, kept with its weights (default: unknown)");
   run("--evaluate-every", flags->evaluate_every, "N", whole_number(1), "steps between evaluations on a fixed sample");
   run("--patience", flags->patience, "N", whole_number(1),
       "stop after so many evaluations without a better one (default: never)");
