@@ -53,7 +53,8 @@ def implied(code, scope):
     """What stands for a comment where a declaration in the class or namespace `scope` needs none."""
     if code.startswith("ModuleName name;"):
         return ["/// Where in its model it is: see Op."]
-    return ["/// See the class."] if scope and re.match(rf"(template <.*> )?(requires.*\) )?(explicit )?{scope}\(", code) else []
+    constructor = rf"(template <.*> )?(requires.*\) )?(explicit )?{scope}\("
+    return ["/// See the class."] if scope and re.match(constructor, code) else []
 
 
 def filtered(text):
