@@ -199,6 +199,12 @@ def markdown(lines):
     return "\n".join(out + ["```"] * code).strip()
 
 
+def tight(code):
+    """Doxygen's `std::vector< heed::Tensor > & x` as heed writes it."""
+    code = re.sub(r"(?<=[<(]) | (?=>)", "", code.replace("heed::", ""))
+    return re.sub(r" ([&*]+) ?(?=\w)", r"\1 ", code).replace(" &...", "&...")
+
+
 def signature(member):
     """A declaration as one would write it, without the caller's line, which nobody passes."""
     kind, name, arguments = member.get("kind"), member.findtext("name"), member.findtext("argsstring") or ""
@@ -209,18 +215,18 @@ def signature(member):
     if kind == "enum":
         values = ", ".join(value.findtext("name") for value in member.findall("enumvalue"))
         return f"enum {'class ' * (member.get('strong') == 'yes')}{name} {{ {values} }};"
+    arguments = re.sub(r",? ?Loc \w+=Loc::current\(\)", "", arguments)
+    arguments = re.sub(r"(\w)=(?=[\w{\-\"])", r"\1 = ", arguments).replace(" override", "")
     text = f"{one_line(member.find('type'))} {name}{arguments}".strip()
     if kind == "typedef":
         text = f"using {name} = {one_line(member.find('type'))}{arguments}"
     if kind == "variable":
         text += re.sub("^=", " =", one_line(member.find("initializer")))
     if kind == "function":
-        text = re.sub(r",? ?Loc \w+=Loc::current\(\)", "", text).replace(" override", "")
-        text = re.sub(r"(\w)=(?=[\w{\-\"])", r"\1 = ", text) if "operator" not in name else text
         text = "static " * (member.get("static") == "yes") + text
-    text = re.sub(r"(?<=[<(]) | (?=>)", "", text.replace("heed::", ""))
-    text = re.sub(r" ([&*]+) ?(?=\w)", r"\1 ", text).replace(" &...", "&...")
-    return head + "\n".join(textwrap.wrap(text + ";", 110, subsequent_indent="    ", break_long_words=False))
+    text = re.sub("(?<!,) ", "\0", tight(text))  # lines end behind commas
+    lines = textwrap.wrap(text + ";", 110, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return head + "\n".join(lines).replace("\0", " ")
 
 
 def members(compound, header, file):
@@ -230,7 +236,9 @@ def members(compound, header, file):
         where, name = member.find("location"), member.findtext("name")
         if member.get("prot") == "public" and where.get("file") == file and not name.startswith("~"):
             line = int(where.get("line"))
-            yield line, member.get("kind"), space.lstrip(":") + name, signature(member), markdown(header.comment(line))
+            base = [f"As its base's `{name}`."] if member.find("reimplements") is not None else []
+            comment = markdown(header.comment(line) or base)
+            yield line, member.get("kind"), space.lstrip(":") + name, signature(member), comment
 
 
 def entries(found, level, of=""):
@@ -269,7 +277,7 @@ def page_of(name, header, compounds):
         page += entries([found for found in free if last <= found[0] < line], 2)
         title = compound.findtext("compoundname").removeprefix("heed::")
         page += ["", f"## `{title}`", "", markdown(header.comment(line))]
-        page += [f"\nIs a `{one_line(base).replace('heed::', '')}`." for base in compound.findall("basecompoundref")]
+        page += [f"\nIs a `{tight(one_line(base))}`." for base in compound.findall("basecompoundref")]
         page += entries(members(compound, header, name), 3, title.split("::")[-1])
         last = line
     return page + entries([found for found in free if found[0] >= last], 2)
