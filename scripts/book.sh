@@ -11,7 +11,7 @@ case ${1:-} in
   -h|--help) sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
   *) echo "book.sh: there is no option '$1'; --help lists them" >&2; exit 2 ;;
 esac
-python=$(scripts/python.sh tutorial/book/requirements.txt) || exit 1
+python=$(scripts/python.sh tutorial/book/requirements.txt) && scripts/deps.sh doxygen && python3 docs/api.py write out/api || exit 1
 out=$(mkdir -p "$out" && cd "$out" && pwd) || exit 1
 one=$(mktemp -d)
 trap 'rm -rf "$one"' EXIT
