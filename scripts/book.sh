@@ -12,6 +12,11 @@ case ${1:-} in
   *) echo "book.sh: there is no option '$1'; --help lists them" >&2; exit 2 ;;
 esac
 python=$(scripts/python.sh tutorial/book/requirements.txt) || exit 1
+if scripts/deps.sh doxygen; then
+  python3 docs/api.py write out/api || exit 1
+else
+  echo "book.sh: doxygen cannot be installed: the book has no API" >&2
+fi
 out=$(mkdir -p "$out" && cd "$out" && pwd) || exit 1
 one=$(mktemp -d)
 trap 'rm -rf "$one" "$one.log"' EXIT

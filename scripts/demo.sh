@@ -18,7 +18,7 @@ $heed gpt sample --model "$out/gpt" --prompt "And " --tokens 400 --temperature 0
 echo
 
 say "2. A translator with attention learns French (Bahdanau et al. 2014)"
-$heed seq2seq train --overwrite --arch attention --seed 1 --out "$out/translator"
+$heed seq2seq train --overwrite --arch attention --seed 1 --sample-every 300 --out "$out/translator"
 say "Ten sentences that it has never seen"
 mapfile -t pairs < <(awk -F '\t' 'NR % 37 == 1' "$out/translator/held_out.tsv" | head -n 10)
 sources=() references=()

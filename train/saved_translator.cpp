@@ -4,6 +4,7 @@
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
+#include <heed/tensor/io/safetensors.h>
 #include <heed/train/model_config.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/plot.h>
@@ -137,7 +138,8 @@ void SavedTranslator::save(const std::filesystem::path& directory) const {
                      {"source_words", parse_json(source_tokens().to_json())},
                      {"target_words", parse_json(target_tokens().to_json())}};
   write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
-  params().save(directory / kWeightsFile);
+  save_safetensors(directory / kWeightsFile, NamedTensors(params().begin(), params().end()),
+                   weights_metadata(training_.rules.license));
 }
 
 TranslatedSentence translated(const Translator& translator, const std::string& sentence,
