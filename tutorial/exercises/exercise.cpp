@@ -57,7 +57,8 @@ void Check::equal(const std::string& what, const Tensor& yours, const Tensor& ri
     differ += !(d <= tolerance);
     if (!(d <= apart)) worst = i, apart = std::isnan(d) ? INFINITY : d;
   }
-  const std::string both = fmt::format("yours {:.6g}, right {:.6g}", a.at(worst), b.at(worst));
+  const std::string both =
+      fmt::format("yours {0:.{2}g}, right {1:.{2}g}", a.at(worst), b.at(worst), differ > 0 ? 9 : 6);
   if (differ > 0)
     return say(false, fmt::format("{}: {} of {} numbers differ; number {}: {}", what, differ, a.size(), worst,
                                   both));
