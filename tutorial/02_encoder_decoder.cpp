@@ -65,7 +65,10 @@ int main(int argc, char** argv) {
 
         l.heading("Training: cross-entropy of each French word, given the vector and the words before it");
         const TrainingReport report =
-            learn_pairs(translator, pairs, {.steps = l.budget(3000, 250), .seed = l.seed(), .quiet = true});
+            learn_pairs(translator, pairs,
+                        {.steps = l.budget(3000, 250),
+                         .seed = l.seed(),
+                         .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}});
         l.picture("loss",
                   lesson::loss_chart("The encoder-decoder learns", {lesson::loss_series("training", report.losses)}));
 
@@ -108,6 +111,7 @@ int main(int argc, char** argv) {
         l.page("by_length", lesson::score_table({{"", &scores}}));
         l.picture("length", lesson::length_chart("One vector for a sentence of any length", "exact match (%)",
                                                  {lesson::exact_series("RNN", scores)}));
+        lesson::leave_page(l, translator, "the small black cat did not see the dogs");
         if (l.quick())
           return l.expect("loss after 250 steps", lesson::loss_series("", report.losses).y.back(), 0.3, 1.6);
         l.expect("exact match, 1 to 5 words (%)", 100 * scores.rows.front().exact_match, 90, 100);

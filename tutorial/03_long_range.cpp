@@ -151,10 +151,15 @@ int main(int argc, char** argv) {
           Adam optimizer(params, {.lr = 2e-3});
           untrained.push_back(measure(reader, test, name).reach);
           std::vector<double> curve;
+          fmt::print("{}\n", name);
+          lesson::Watch watch(steps);
           for (int64_t step = 0; step < steps; ++step) {
             if (step == early) {
               const Measured m = measure(reader, test, name);
               early_reach.push_back(m.reach), early_right.push_back(m.right);
+              watch.note(
+                  fmt::format("step {}: {:.0f}% right where the subject is nearest, {:.0f}% where it is farthest", step,
+                              m.right.y.front(), m.right.y.back()));
             }
             const Batch b = batch_of(train, randint(0, std::ssize(train), {kBatch}, draws).to_vector<int64_t>());
             params.zero_grad();
@@ -163,6 +168,7 @@ int main(int argc, char** argv) {
             clip_grad_norm(params, 1.0);
             optimizer.step();
             curve.push_back(loss.item<double>());
+            watch.step(curve.back());
           }
           right.push_back(measure(reader, test, name).right);
           losses.push_back(lesson::loss_series(name, curve));

@@ -79,7 +79,9 @@ int main(int argc, char** argv) {
       argc, argv, "Lesson 4: soft attention",
       [](lesson::Lesson& l) {
         const PairSplit pairs = lesson::task(l);
-        const PairTraining budget{.steps = l.budget(3000, 350), .seed = l.seed(), .quiet = true};
+        const PairTraining budget{.steps = l.budget(3000, 350),
+                                  .seed = l.seed(),
+                                  .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}};
         Translator with(Arch::attention, nn::Cell::gru, pairs.train, l.seed()),
             without(Arch::rnn, nn::Cell::gru, pairs.train, l.seed());
 
@@ -126,6 +128,7 @@ int main(int argc, char** argv) {
                   lesson::length_chart("BLEU by length (Bahdanau et al. 2014, figure 2)", "BLEU",
                                        {lesson::bleu_series("one vector", b), lesson::bleu_series("attention", a)}),
                   false);
+        lesson::leave_page(l, with, "the small black cat did not see the dogs");
         if (l.quick()) {
           const double x = lesson::loss_series("", learned.losses).y.back(),
                        y = lesson::loss_series("", beside.losses).y.back();

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lesson.h"
+#include "attentions.h"
 
 using namespace heed;
 
@@ -30,41 +30,6 @@ double share_on_copy(const models::Gpt& gpt, const Tensor& x, int64_t layer, int
     for (int64_t t = Copies::kHalf; t < x.size(1); ++t, ++n)
       sum += weights.at<double>({b, head, t, t - Copies::kHalf + 1});
   return sum / double(n);
-}
-
-/// Every attention so far, and the one to come, on six words that are read and four that are written.
-void side_by_side(lesson::Lesson& l) {
-  constexpr int64_t d = 64, S = 6, T = 4;
-  Rng rng(l.seed());
-  const Tensor read = 0.3 * randn({1, S, d}, rng), written = 0.3 * randn({1, T, d}, rng);
-  std::vector<std::vector<std::string>> table = {{"attention", "pairs of words that see", "parameters"}};
-  std::vector<Tensor> panels;
-  const auto add = [&](const std::string& name, const nn::Parameters& p, const auto& attend) {
-    nn::WatchAttention seen;
-    attend();
-    const Tensor all_heads = seen.looks().back().second[0], weights = all_heads.rank() == 3 ? all_heads[0] : all_heads;
-    const auto pairs = gt(weights, 0).to(i64).sum().item<int64_t>();
-    table.push_back({name, fmt::format("{}", pairs), lesson::grouped(p.numel())});
-    fmt::print("  {:<22} sees {:>2} pairs, {:>6} parameters\n", name, pairs, p.numel());
-    panels.push_back(pad(weights, {1, 1, 0, S - weights.size(0)}));
-  };
-  nn::Parameters none(rng), p1(rng), p2(rng), p3(rng), p4(rng), p5(rng);
-  const nn::AdditiveAttention additive(p1, d, d, d);
-  const nn::SelfAttention self(p2, d, d);
-  const nn::CausalAttention causal(p3, d, d);
-  const nn::MultiHeadAttention heads(p4, d, d, 4), cross(p5, d, d, 4);
-  add("additive (lesson 4)", p1, [&] { additive(written, read); });
-  add("simplified (5)", none, [&] { nn::SimplifiedSelfAttention()(read); });
-  add("self (6)", p2, [&] { self(read); });
-  add("causal (7)", p3, [&] { causal(read); });
-  add("multi-head (8)", p4, [&] { heads(read); });
-  add("cross, multi-head (9)", p5, [&] { cross(written, {.context = read}); });
-  l.page("side by side", table);
-  const std::string title = "Who sees whom: additive, simplified, self, causal, one of four heads, cross";
-  l.picture("side_by_side", train::Heatmap{title, "", "", {}, {}, cat(panels, 1), 0, 0.4}, false);
-  l.expect_equal("weights to train: 3 d^2, 4 d^2 + d, 2 d^2 + d",
-                 from_vector(std::vector<int64_t>{p2.numel(), p4.numel(), p1.numel()}, {3}),
-                 from_vector(std::vector<int64_t>{3 * d * d, 4 * d * d + d, 2 * d * d + d}, {3}));
 }
 
 }  // namespace
@@ -117,18 +82,32 @@ int main(int argc, char** argv) {
                           {.vocabulary = Copies::kLetters, .context = 16, .layers = 2, .heads = 2, .channels = 32});
     train::AdamW optimizer(gpt_params, {.lr = 3e-3});
     train::Series loss{"loss", {}, {}};
-    for (int64_t step = 0; step < l.budget(1500, 700); ++step) {
+    const int64_t steps = l.budget(1500, 700);
+    Rng others(l.seed() + 1);
+    const Copies unseen(16, others);
+    lesson::Watch watch(steps);
+    for (int64_t step = 0; step < steps; ++step) {
       const Copies copies(32, train_rng);
       const Tensor loss_now = cross_entropy(gpt(copies.x), copies.y);
       loss_now.backward();
       optimizer.step();
       optimizer.zero_grad();
+      watch.step(loss_now.item<double>());
       if (step % 10 == 0) loss.x.push_back(double(step)), loss.y.push_back(loss_now.item<double>());
+      if (step % (steps / 5) != 0) continue;
+      std::string shares;
+      for (const int64_t head : {0, 1, 2, 3})
+        shares += fmt::format("  {:.2f}", share_on_copy(gpt, unseen.x, head / 2, head % 2));
+      watch.note(
+          fmt::format("step {}: of their weight on the letter to be repeated, the four heads give{}", step, shares));
     }
     l.picture("loss", train::LineChart{"Learning to repeat", "step", "loss (nats)", {loss}});
     const double floor = 7.0 / 15 * std::log(12);  // the first half cannot be foreseen
     l.expect("final loss, above the floor of 7/15 log 12 = 1.16", loss.y.back() - floor, -0.1, 0.25);
     const Copies copies(16, train_rng);
+    const std::vector<int64_t> ids = copies.x[0].to_vector<int64_t>();
+    std::vector<std::string> letters;
+    for (const int64_t id : ids) letters.emplace_back(1, char('a' + id));
     double best = 0;
     std::vector<std::vector<std::string>> shares = {{"layer", "head", "of its weight on the letter to be repeated"}};
     for (int64_t layer = 0; layer < 2; ++layer)
@@ -139,19 +118,21 @@ int main(int argc, char** argv) {
         best = std::max(best, share);
         nn::WatchAttention heads;
         gpt(copies.x);
-        std::vector<std::string> letters;
-        for (const int64_t id : copies.x[0].to_vector<int64_t>()) letters.emplace_back(1, char('a' + id));
         l.picture(fmt::format("layer{}_head{}", layer + 1, head + 1),
                   train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters,
                                  letters, heads[fmt::format("h.{}.attn", layer)][0][head], 0, 1},
                   false);
       }
+    l.leave_page(train::page_html(
+        {.title = "What four heads look at",
+         .about = "A GPT that has learned to repeat eight letters",
+         .examples = {{.name = join(letters, ""), .maps = {train::attention_maps(gpt, ids, letters)}}}}));
     l.page("shares", shares);
     l.page("floor", fmt::format("{:.2f}", floor));
     l.page("final", fmt::format("{:.2f}", loss.y.back()));
     l.expect("the best head's share", best, 0.5, 1);
 
     l.heading("All attentions side by side, 64 wide");
-    side_by_side(l);
+    lesson::side_by_side(l);
   });
 }

@@ -141,7 +141,10 @@ int main(int argc, char** argv) {
         l.page("sizes", fmt::format("{} layers, {} heads, {} parameters", model.config.layers, model.config.heads,
                                     lesson::grouped(transformer.params().numel())));
         const TrainingReport report =
-            learn_pairs(transformer, pairs, {.steps = l.budget(3000, 250), .seed = l.seed(), .quiet = true});
+            learn_pairs(transformer, pairs,
+                        {.steps = l.budget(3000, 250),
+                         .seed = l.seed(),
+                         .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}});
         const TrainingReport beside =
             learn_pairs(recurrent, pairs, {.steps = l.budget(100, 20), .seed = l.seed(), .quiet = true});
         fmt::print("{:.1f} ms a step; the GRU with attention {:.1f} ms\n", 1e3 * report.seconds / double(report.steps),
@@ -181,6 +184,7 @@ int main(int argc, char** argv) {
                   lesson::length_chart("Exact match by length", "exact match (%)",
                                        {lesson::exact_series("Transformer", scores)}),
                   false);
+        lesson::leave_page(l, transformer, "the small black cat did not see the dogs");
         if (l.quick())
           return l.expect("loss after 250 steps", lesson::loss_series("", report.losses).y.back(), 0.01, 1.0);
         l.expect("exact match (%)", 100 * scores.exact_match, 95, 100);

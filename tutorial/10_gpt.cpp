@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     train::AdamW optimizer(params, {.lr = 1e-3, .weight_decay = 0.1});
     const int64_t steps = l.budget(1500, 250);
     train::Series train_loss{"training", {}, {}}, held_out{"validation", {0}, {untrained}};
+    lesson::Watch watch(steps);
     for (int64_t step = 1; step <= steps; ++step) {
       const auto [x, y] = corpus.batch(kBatch, kContext, rng);
       const Tensor loss = cross_entropy(gpt(x), y);
@@ -61,8 +62,12 @@ int main(int argc, char** argv) {
       optimizer.step();
       optimizer.zero_grad();
       if (step % 10 == 0) train_loss.x.push_back(double(step)), train_loss.y.push_back(loss.item<double>());
-      if (step % (steps / 5) == 0)
-        held_out.x.push_back(double(step)), held_out.y.push_back(validation_loss(gpt, corpus));
+      watch.step(loss.item<double>());
+      if (step % (steps / 5) != 0) continue;
+      held_out.x.push_back(double(step)), held_out.y.push_back(validation_loss(gpt, corpus));
+      Rng sampling(l.seed());
+      watch.note(fmt::format("step {}: validation loss {:.3f}\n{}", step, held_out.y.back(),
+                             write(gpt, corpus, "the ", sampling)));
     }
     l.picture("loss",
               train::LineChart{"A GPT learns to write", "step", "loss (nats a character)", {train_loss, held_out}});
@@ -95,6 +100,11 @@ int main(int argc, char** argv) {
                                  letters, weights[head]},
                   layer + 1 == config.layers && head == 0);
     }
+    l.leave_page(train::live_page_html(gpt, {.title = "A GPT that writes in your hands",
+                                             .about = fmt::format("{} parameters", lesson::grouped(params.numel())),
+                                             .examples = {sentence},
+                                             .source = train::live_tokens(corpus.tokenizer(), config.vocabulary),
+                                             .snapshots = {{steps, &params}}}));
     l.expect_equal("weight that all heads of all layers give to the future", future, 0);
   });
 }

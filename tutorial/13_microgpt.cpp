@@ -39,6 +39,7 @@ std::vector<double> microgpt(const std::vector<std::string>& names, int64_t step
 
   train::Adam adam(params, {.beta1 = 0.85, .beta2 = 0.99});
   std::vector<double> losses;
+  lesson::Watch watch(steps);
   for (int64_t step = 0; step < steps; ++step) {
     std::vector<int64_t> ids = letters.encode(names[order[step % std::ssize(order)]]);
     ids.insert(ids.begin(), end);
@@ -51,6 +52,7 @@ std::vector<double> microgpt(const std::vector<std::string>& names, int64_t step
     adam.step();
     adam.zero_grad();
     losses.push_back(loss.item<double>());
+    watch.step(losses.back());
   }
 
   const NoGrad sampling;

@@ -76,15 +76,18 @@ Result trained(const models::GptConfig& config, bool muon, const train::Corpus& 
   const train::Schedule lr = train::warmup_cosine(
       {.lr = kLr, .min_lr = kLr / 10, .warmup = std::min<int64_t>(100, steps / 10), .decay_steps = steps});
   std::vector<double> times;
+  lesson::Watch watch(steps);
   for (int64_t step = 0; step < steps; ++step) {
     const auto start = std::chrono::steady_clock::now();
     optimizer->set_lr(lr(step));
     const auto [x, y] = corpus.batch(kBatch, config.context, windows);
-    cross_entropy(gpt(x), y).backward();
+    const Tensor loss = cross_entropy(gpt(x), y);
+    loss.backward();
     train::clip_grad_norm(params, 1.0);
     optimizer->step();
     optimizer->zero_grad();
     times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    watch.step(loss.item<double>());
   }
   std::ranges::nth_element(times, times.begin() + std::ssize(times) / 2);
   const NoGrad no_grad;

@@ -1,5 +1,6 @@
 #include "lesson.h"
 
+#include <cctype>
 #include <chrono>
 #include <cmath>
 
@@ -10,6 +11,18 @@
 
 namespace lesson {
 namespace {
+
+/// The lesson after this one among the programs beside it; empty after the last.
+std::string next_lesson(const std::filesystem::path& program) {
+  std::string next;
+  for (const auto& file : std::filesystem::directory_iterator(std::filesystem::absolute(program).parent_path())) {
+    const std::string name = file.path().filename().string();
+    if (std::isdigit(static_cast<unsigned char>(name[0])) && name > program.filename().string() &&
+        (next.empty() || name < next))
+      next = name;
+  }
+  return next;
+}
 
 std::string number(double value) {
   return std::isnan(value) ? "nan" : std::isinf(value) ? (value < 0 ? "-inf" : "inf") : fmt::format("{:.4f}", value);
@@ -103,6 +116,17 @@ void Lesson::picture(const std::string& name, const heed::train::Heatmap& heatma
   else ++undrawn_;
 }
 
+void Lesson::leave_page(const std::string& html) {
+  left_ = out_ / "page.html";
+  heed::write_file(left_, html);
+}
+
+void Watch::step(double loss) {
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
+  ++done_;
+  progress_.update(done_, loss, 0, spent.count() / double(done_) * double(steps_ - done_));
+}
+
 std::string grouped(int64_t number) {
   const std::string digits = fmt::format("{}", number);
   std::string text;
@@ -142,6 +166,8 @@ int run(int argc, char** argv, const std::string& title, const std::function<voi
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (lesson.undrawn_ > 0) fmt::print("\n{} more pictures are in {}\n", lesson.undrawn_, lesson.out_.string());
+  if (!lesson.left_.empty()) fmt::print("\nopen {} in a browser: the model of this lesson\n", lesson.left_.string());
+  if (const std::string next = next_lesson(argv[0]); !next.empty()) fmt::print("next: scripts/tutorial.sh {}\n", next);
   fmt::print("\n{:.1f} seconds, seed {}{}\n{} passed, {} failed\n", seconds.count(), lesson.seed_,
              lesson.quick_ ? ", quick" : "", lesson.passed_, lesson.failed_);
   return lesson.failed_ == 0 ? 0 : 1;

@@ -1,6 +1,7 @@
 #include "translation.h"
 
 #include <numeric>
+#include <type_traits>
 
 using namespace heed;
 using namespace heed::train;
@@ -92,6 +93,33 @@ void print_table(const std::string& title, const std::vector<Series>& rows, int6
     for (const double y : s.y) fmt::print("  {:>8}", fmt::format(fmt::runtime(format), y));
   }
   fmt::print("\n");
+}
+
+void leave_page(Lesson& l, const Translator& translator, const std::string& sentence) {
+  const auto html = [&](const auto& model) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(model)>, models::Seq2Seq>)
+      if (!model.config.attention) {
+        const TranslatedSentence t = translated(translator, sentence, translator.translate(std::vector{sentence})[0]);
+        const int64_t T = std::ssize(t.written), S = std::ssize(t.source);
+        const Tensor last = one_hot(full({1, T}, double(S - 1), i64), S).to(f32);  // (1, T, S): all that is read
+        return page_html({.title = "An encoder-decoder at work",
+                          .about = "All that the writer sees of the sentence is the reader's last state.",
+                          .examples = {{.name = sentence,
+                                        .maps = {{.name = "cross",
+                                                  .about = "Each word is written from the state after the last word.",
+                                                  .queries = t.written_words,
+                                                  .keys = t.source_words,
+                                                  .layers = {last}}},
+                                        .lanes = {page_lane(model, t)}}}});
+      }
+    return live_page_html(model, {.title = "A translator whose attention you can move",
+                                  .about = fmt::format("{} parameters", grouped(translator.params().numel())),
+                                  .examples = {sentence},
+                                  .source = live_tokens(translator.source_tokens()),
+                                  .target = live_tokens(translator.target_tokens()),
+                                  .snapshots = {{1, &translator.params()}}});
+  };
+  l.leave_page(std::visit(html, translator.model()));
 }
 
 void show_translations(const Translator& translator, const std::vector<SentencePair>& pairs) {

@@ -34,6 +34,9 @@ std::vector<std::vector<std::string>> bucket_table(const std::vector<heed::train
 void print_table(const std::string& title, const std::vector<heed::train::Series>& rows, int64_t width,
                  const std::string& format);
 
+/// Leaves a page in which the translator runs and its attention can be moved; one without attention is shown at work.
+void leave_page(Lesson& l, const heed::train::Translator& translator, const std::string& sentence);
+
 /// Each source, its translation, and the right one where that is another.
 void show_translations(const heed::train::Translator& translator, const std::vector<heed::train::SentencePair>& pairs);
 

@@ -11,6 +11,8 @@
 #include <heed/models/gpt.h>
 #include <heed/models/seq2seq.h>
 #include <heed/models/transformer.h>
+#include <heed/train/data/pairs.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 
 namespace heed::train {
 
@@ -19,6 +21,11 @@ struct LiveTokens {
   std::vector<std::string> names = {};  ///< by id
   int64_t pad = -1, begin = -1, end = -1, unknown = -1;
 };
+
+/// Of a translator whose tokens are words.
+LiveTokens live_tokens(const SentenceTokens& words);
+/// Of a GPT whose tokens are characters. Its vocabulary may have been rounded up.
+LiveTokens live_tokens(const Tokenizer& characters, int64_t vocabulary);
 
 struct LivePage {
   std::string title = {};
