@@ -61,6 +61,7 @@ def loaded(browser):
 
 def complaints(b, pages, scheme, only=None):
     """What axe-core finds serious, in words."""
+    b.driver.set_script_timeout(300)  # all lessons on one page take a while on a busy machine
     if not b.js("return 'axe' in window"):
         b.js(pages.axe + "; window.axe = axe; document.head.append(Object.assign(document.createElement('style'),"
              " {textContent: '* { transition: none !important }'}))")
