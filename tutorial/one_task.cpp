@@ -85,7 +85,7 @@ class GptTranslator {
 
 void lesson::one_task(Lesson& l) {
   const PairSplit pairs = lesson::task(l);
-  const PairTraining budget{.steps = l.budget(1500, 120), .seed = l.seed(), .quiet = true};
+  const PairTraining budget{.steps = l.budget(1500, 120), .seed = l.seed()};
   fmt::print(
       "Every model learns {} pairs in {} steps of {}, is 128 wide, and translates {} sentences it has not "
       "seen.\n",
