@@ -16,7 +16,7 @@ from mkdocs.structure.files import File
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CODE = {".cpp": "cpp", ".h": "cpp", ".py": "python", ".sh": "bash", ".txt": "text", "": "text"}
-PICTURES = {".svg", ".png"}
+PICTURES = {".svg", ".png", ".gif"}
 MARK = re.compile(r"(`[^`\n]*`)|<!--=[^>]*?-->|<!--/-->")
 NAME = re.compile(r"\[`(?:\w+::)*(\w+)`\]\(([^()\s#]+\.h)\)")
 DECLARED = r"^ *(?:(?:struct|class|enum class|using) {0}\b|(?:[^/\s].*)?\b{0}\()"
