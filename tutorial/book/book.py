@@ -126,6 +126,7 @@ def on_page_content(html, page, config, files):
     """What may be wider than a phone can be scrolled from the keyboard; only files of code have lines to link to."""
     if isinstance(page.file, SourcePage):
         html = LINE.sub(r"L\1", html)
+        html = re.sub(r'<a href="#(L(\d+))">', r'<a href="#\1" aria-label="line \2" tabindex="-1">', html)
         page.present_anchor_ids |= set(re.findall(r'id="(L\d+)"', html))
     else:
         html = LINE_ANCHOR.sub("", html)
