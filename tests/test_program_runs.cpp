@@ -135,7 +135,7 @@ TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no 
 TEST_CASE("heed train: the weights say which version wrote them and under what licence", "[program]") {
   const Workplace place;
   const std::string version = place.run("--version").out;  // "heed 1.2.3\n"
-  for (const std::string train : {kTinyGpt, kTinyTranslator})
+  for (const std::string& train : {kTinyGpt, kTinyTranslator})
     for (const std::string license : {"", "CC-BY-4.0"}) {
       const std::string given = license.empty() ? "" : " --license " + license;
       REQUIRE(place.run(train + " --overwrite --out m" + given).exit_code == 0);
