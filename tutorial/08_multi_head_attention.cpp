@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lesson.h"
+#include "attentions.h"
 
 using namespace heed;
 
@@ -131,5 +131,8 @@ int main(int argc, char** argv) {
     l.page("floor", fmt::format("{:.2f}", floor));
     l.page("final", fmt::format("{:.2f}", loss.y.back()));
     l.expect("the best head's share", best, 0.5, 1);
+
+    l.heading("All attentions side by side, 64 wide");
+    lesson::side_by_side(l);
   });
 }
