@@ -1,6 +1,7 @@
 // The affine map.
 #pragma once
 
+#include <heed/nn/compressed.h>
 #include <heed/nn/scope.h>
 
 namespace heed::nn {
@@ -18,6 +19,7 @@ struct Linear {
   Tensor weight;  ///< (out, in), also where GPT-2's published files have (in, out)
   Tensor bias;    ///< (out), undefined without bias
   std::shared_ptr<const LowRank> low_rank = {};
+  std::shared_ptr<const Compressed> compressed = {};  ///< read in place of the weight, which is undefined then
 
   Linear(Scope s, int64_t in, int64_t out, bool bias = true);
   /// (..., in) -> (..., out)
