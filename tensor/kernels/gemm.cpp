@@ -14,6 +14,7 @@
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/gemm_bf16.h>
 #include <heed/tensor/kernels/strided.h>
+#include <heed/tensor/kernels/thin_product.h>
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/precision.h>
 #include <heed/tensor/storage.h>
@@ -151,6 +152,8 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, c
                     ldc);
       });
     }
+  if (!trans_a && trans_b && m <= kThinRows && m < n && batch == 1)
+    return thin_product(m, n, k, a, lda, b, ldb, beta, c, ldc);
   const bool by_rows = m >= n;
   const int64_t length = by_rows ? m : n;
   const int64_t blocks = batch >= kManyProducts ? 1 : blocks_of(length, by_rows ? n : m, k);
