@@ -47,6 +47,7 @@
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/schedule.h>
+#include <heed/train/show/live.h>
 #include <heed/train/show/page.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/plot.h>

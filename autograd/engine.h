@@ -9,6 +9,7 @@
 
 namespace heed {
 
+/// How grad and backward run.
 struct GradOptions {
   std::vector<Tensor> seeds = {};  ///< one per output, of its shape; may be left out for scalars (then 1)
   bool create_graph = false;       ///< record the backward pass, so that its results can be differentiated again
@@ -30,7 +31,9 @@ void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {
 /// Takes a hook away again when it is destroyed.
 class [[nodiscard]] GradHook {
  public:
+  /// What is called, with grad().
   using Hook = std::function<void(Tensor& grad)>;
+  /// register_post_accumulate_grad_hook's.
   GradHook(std::shared_ptr<autograd::Node> leaf, Hook hook);
   ~GradHook();
   GradHook(GradHook&&) = default;

@@ -4,9 +4,11 @@
 namespace heed {
 
 namespace autograd {
+/// This thread's.
 inline constinit thread_local bool recorded_here = true;
-}
+}  // namespace autograd
 
+/// Whether this thread records.
 inline bool grad_enabled() { return autograd::recorded_here; }
 
 /// While it lives, this thread records (or does not). Guards nest.

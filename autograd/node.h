@@ -18,6 +18,7 @@ namespace heed::autograd {
 /// Which inputs of a node want a gradient: the others' may be left undefined.
 class Needs {
  public:
+  /// Whether that input wants one; says that it does; whether any does.
   bool operator[](size_t input) const { return (bits_ >> input) & 1; }
   void set(size_t input) { bits_ |= uint64_t{1} << input; }
   bool any() const { return bits_ != 0; }
@@ -25,17 +26,19 @@ class Needs {
  private:
   uint64_t bits_ = 0;
 };
-constexpr size_t kMaxFusedInputs = 64;
+constexpr size_t kMaxFusedInputs = 64;  ///< as many as Needs counts
 
 /// The gradient of one input: from g, the gradient of the output, and if asked for y, the output itself.
 class Formula {
  public:
+  /// A function of g, or of g and y.
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Formula>) Formula(F f)
       : wants_output_(std::is_invocable_v<F&, const Tensor&, const Tensor&>) {
     if constexpr (std::is_invocable_v<F&, const Tensor&, const Tensor&>) call_ = std::move(f);
     else call_ = [f = std::move(f)](const Tensor& g, const Tensor&) { return f(g); };
   }
+  /// The gradient; y is undefined unless wants_output().
   Tensor operator()(const Tensor& g, const Tensor& y) const { return call_(g, y); }
   bool wants_output() const { return wants_output_; }
 
@@ -46,10 +49,11 @@ class Formula {
 
 /// One row of record's table: an input and the formula of its gradient.
 struct Input {
-  const Tensor& tensor;
-  mutable Formula formula;  // moved out by record: an initializer_list only lends const elements
+  const Tensor& tensor;     ///< the input
+  mutable Formula formula;  ///< of its gradient; moved out by record: an initializer_list only lends const elements
 };
 
+/// Of an op, and one for each of them.
 using Inputs = std::span<const Tensor>;
 using Gradients = std::vector<Tensor>;
 /// One gradient per input; undefined where `needs` does not ask, or where it is zero.
@@ -61,25 +65,26 @@ using Remake = std::function<Tensor()>;
 
 /// One recorded op. Nodes are made in topological order: an input's id is smaller than its user's.
 struct Node {
-  const char* op;
-  uint64_t id;
-  Loc where;          // the line that called the outermost function
-  ModuleName module;  // that computed it, or that owns the parameter
-  Shape shape;        // of the output, as of every gradient that arrives
-  DType dtype;
-  Products reads = products();  // what its products read, in its backward too
-  bool leaf = false;
-  bool frozen = false;  // a leaf that does not train now
-  bool freed = false;   // its backward has run, and the graph was not kept
-  std::string name;     // of a parameter: that of its module, a dot, and its own, "h.0.attn.c_attn.weight"
-  std::vector<std::shared_ptr<Node>> inputs;  // null where no gradient is needed
+  const char* op;               ///< its name
+  uint64_t id;                  ///< grows with every op of the process
+  Loc where;                    ///< the line that called the outermost function
+  ModuleName module;            ///< that computed it, or that owns the parameter
+  Shape shape;                  ///< of the output, as of every gradient that arrives
+  DType dtype;                  ///< of the same
+  Products reads = products();  ///< what its products read, in its backward too
+  bool leaf = false;            ///< a tensor that trains, and not a result
+  bool frozen = false;          ///< a leaf that does not train now
+  bool freed = false;           ///< its backward has run, and the graph was not kept
+  std::string name;             ///< of a parameter: that of its module, a dot, and its own, "h.0.attn.c_attn.weight"
+  std::vector<std::shared_ptr<Node>> inputs;  ///< null where no gradient is needed
   /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are
   /// recorded.
   std::function<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
-  Tensor grad;                                                                  // accumulated; leaves only
-  std::vector<std::shared_ptr<const std::function<void(Tensor& grad)>>> hooks;  // see GradHook; leaves only
-  std::shared_ptr<const Remake> remake;  // null where it would cost more than the memory is worth
+  Tensor grad;                                                                  ///< accumulated; leaves only
+  std::vector<std::shared_ptr<const std::function<void(Tensor& grad)>>> hooks;  ///< see GradHook; leaves only
+  std::shared_ptr<const Remake> remake;  ///< null where it would cost more than the memory is worth
 
+  /// Of `output`, which `op` made, without inputs yet.
   Node(const Op& op, const Tensor& output);
   ~Node();
   Node(const Node&) = delete;

@@ -19,18 +19,21 @@ class Observer {
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
 
+  /// `op` made y from `inputs`.
   virtual void computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs) = 0;
   /// `gradients` are what the formula of `op` made from g; they may be undefined.
   virtual void differentiated(const Op& op, std::span<const Tensor> gradients, const Tensor& g) = 0;
   /// Whether differentiated() reads g, which must then be kept as it was.
   virtual bool reads_gradient() const { return false; }
 
+  /// Whether this thread has an observer, and one that reads gradients.
   static bool any() { return newest_ != nullptr; }
   static bool any_reads_gradient() {
     const Observer* one = newest_;
     while (one && !one->reads_gradient()) one = one->older_;
     return one != nullptr;
   }
+  /// Calls computed() and differentiated() of all of this thread's.
   static void tell_computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs) {
     for (Observer* one = newest_; one; one = one->older_) one->computed(op, y, inputs);
   }

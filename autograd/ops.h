@@ -18,18 +18,19 @@ namespace heed {
 
 /// The left operand of an operator, which brings the caller's line along.
 struct Operand {
-  const Tensor& tensor;
-  Loc where;
+  const Tensor& tensor;  ///< itself
+  Loc where;             ///< the caller's line
   Operand(const Tensor& t, Loc loc = Loc::current()) : tensor(t), where(loc) {}
 };
 
 /// A number beside a tensor. Tensors keep their dtype, but i64 beside a floating number becomes f32.
 struct Scalar {
-  double value;
+  double value;     ///< as a floating number
   int64_t integer;  ///< a floating value is cut, infinities at the ends of i64
-  bool is_integer;
+  bool is_integer;  ///< whether it was given as one
   Scalar(std::integral auto v) : value(static_cast<double>(v)), integer(static_cast<int64_t>(v)), is_integer(true) {}
   Scalar(std::floating_point auto v) : value(v), integer(cut(v)), is_integer(false) {}
+  /// The same number with the other sign.
   Scalar operator-() const { return is_integer ? Scalar(-integer) : Scalar(-value); }
 
  private:
@@ -57,6 +58,7 @@ Tensor pow(const Tensor& x, Scalar p, Loc loc = Loc::current());
 Tensor pow(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor pow(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 
+/// add, sub, mul, div and neg.
 inline Tensor operator+(const Operand& a, const Tensor& b) { return add(a.tensor, b, a.where); }
 inline Tensor operator-(const Operand& a, const Tensor& b) { return sub(a.tensor, b, a.where); }
 inline Tensor operator*(const Operand& a, const Tensor& b) { return mul(a.tensor, b, a.where); }
@@ -75,13 +77,13 @@ inline Tensor operator-(const Operand& a) { return neg(a.tensor, a.where); }
 Tensor exp(const Tensor& x, Loc loc = Loc::current());
 Tensor log(const Tensor& x, Loc loc = Loc::current());
 Tensor sqrt(const Tensor& x, Loc loc = Loc::current());
+Tensor sin(const Tensor& x, Loc loc = Loc::current());
+Tensor cos(const Tensor& x, Loc loc = Loc::current());
+Tensor tanh(const Tensor& x, Loc loc = Loc::current());
 /// 1 / sqrt(x)
 Tensor rsqrt(const Tensor& x, Loc loc = Loc::current());
 /// Gradient 0 at 0. Also i64.
 Tensor abs(const Tensor& x, Loc loc = Loc::current());
-Tensor sin(const Tensor& x, Loc loc = Loc::current());
-Tensor cos(const Tensor& x, Loc loc = Loc::current());
-Tensor tanh(const Tensor& x, Loc loc = Loc::current());
 /// 1 / (1 + e^-x)
 Tensor sigmoid(const Tensor& x, Loc loc = Loc::current());
 /// log(1 + x) and e^x - 1, exact for small x.
@@ -93,6 +95,7 @@ Tensor erf(const Tensor& x, Loc loc = Loc::current());
 Tensor relu(const Tensor& x, Loc loc = Loc::current());
 /// max(x, 0)^2 (So et al. 2021).
 Tensor relu2(const Tensor& x, Loc loc = Loc::current());
+/// The form of gelu.
 enum class Gelu { erf, tanh };
 /// x Phi(x), exactly or by the tanh approximation of GPT-2 (Hendrycks and Gimpel 2016).
 Tensor gelu(const Tensor& x, Gelu form = Gelu::erf, Loc loc = Loc::current());
@@ -202,6 +205,7 @@ Tensor flip(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 Tensor sum_to(const Tensor& x, const Shape& shape, Loc loc = Loc::current());
 
 // --- probabilities and losses ----------------------------------------------------------------------------------------
+/// e^x over the sum of e^x along an axis, without overflow, and its logarithm.
 Tensor softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 
@@ -209,7 +213,9 @@ Tensor log_softmax(const Tensor& x, int64_t axis, Loc loc = Loc::current());
 /// of the first axis, the batch.
 enum class Reduction { mean, sum, none, batch_mean };
 
-constexpr int64_t kIgnoreIndex = -1;
+constexpr int64_t kIgnoreIndex = -1;  ///< PyTorch's is -100
+
+/// What rows and classes count in cross_entropy.
 struct CrossEntropyOptions {
   Tensor weight = {};                     ///< (V), of the classes: each row counts as much as its target's
   int64_t ignore_index = kIgnoreIndex;    ///< targets to skip
@@ -223,7 +229,9 @@ struct CrossEntropyOptions {
 /// If every target is skipped: loss 0, gradient 0.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {},
                      Loc loc = Loc::current());
+/// As those of cross_entropy.
 struct NllLossOptions {
+  /// As in CrossEntropyOptions.
   Tensor weight = {};
   int64_t ignore_index = kIgnoreIndex;
   Reduction reduction = Reduction::mean;
@@ -232,7 +240,7 @@ struct NllLossOptions {
 Tensor nll_loss(const Tensor& log_probabilities, const Tensor& targets, const NllLossOptions& options = {},
                 Loc loc = Loc::current());
 
-// The following take equal shapes and reduce over all elements.
+// --- losses of equal shapes, reduced over all elements ---------------------------------------------------------------
 /// (x - target)^2
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean, Loc loc = Loc::current());
 /// |x - target|
@@ -251,10 +259,11 @@ Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction = Reduct
 /// Throws ValueError for an x outside [0, 1].
 Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight = {},
                             Reduction reduction = Reduction::mean, Loc loc = Loc::current());
+/// What elements count in binary_cross_entropy_with_logits.
 struct BinaryCrossEntropyOptions {
-  Tensor weight = {};  ///< of the elements; broadcasts to x
-  Reduction reduction = Reduction::mean;
-  Tensor pos_weight = {};  ///< of the term t log sigmoid(x); broadcasts to x
+  Tensor weight = {};                     ///< of the elements; broadcasts to x
+  Reduction reduction = Reduction::mean;  ///< over the elements
+  Tensor pos_weight = {};                 ///< of the term t log sigmoid(x); broadcasts to x
 };
 /// -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)); t in [0, 1].
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
@@ -272,13 +281,14 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias
 /// x / sqrt(mean(x^2) + eps) * weight over the last axis; weight (C) or undefined.
 Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, double eps = 1e-6, Loc loc = Loc::current());
 
+/// What queries see, and how scores become weights.
 struct AttentionOptions {
   bool causal = false;                 ///< query i sees keys 0 .. i (+ causal_offset)
   int64_t causal_offset = 0;           ///< keys that precede the first query: with a cache, its length
   std::optional<int64_t> window = {};  ///< of causal: a query sees that many keys at most, itself and those before it
   Tensor mask = {};    ///< broadcasts to (..., T, S): boolean, true = may attend; or floating, added to the scores
   double dropout = 0;  ///< of the weights; needs rng
-  Rng* rng = nullptr;
+  Rng* rng = nullptr;  ///< that dropout draws from
   std::optional<double> scale = {};  ///< of the scores; by default 1 / sqrt(D)
   double softcap = 0;                ///< c > 0: scores become c tanh(score / c), before the mask
 };
@@ -297,21 +307,22 @@ Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOp
 /// (Chen et al. 2023); with an original context, as Llama 3 does, only those of pairs that turn less than low_turns
 /// times in it, and less and less up to high_turns (the published low_freq_factor and high_freq_factor).
 struct RopeScaling {
-  double factor = 1;
-  int64_t original_context = 0;
-  double low_turns = 1, high_turns = 4;
+  double factor = 1;                     ///< of the context
+  int64_t original_context = 0;          ///< 0: all speeds are divided
+  double low_turns = 1, high_turns = 4;  ///< turns within the original context
 };
+/// How pairs of columns turn.
 struct RopeOptions {
-  double base = 10000;
+  double base = 10000;  ///< pair i turns by position / base^(2i / width)
   bool interleaved =
       false;          ///< columns 2i and 2i + 1 pair up, as in the paper; else i and i + width / 2, as in Llama's
   int64_t width = 0;  ///< columns that turn, the first; 0: all
-  RopeScaling scaling = {};
+  RopeScaling scaling = {};  ///< past the context of the training
 };
 /// Cosines and sines of what pairs of columns turn by, each (..., width / 2): computed once, turned by often.
 /// Constants.
 struct RopeAngles {
-  Tensor cos, sin;
+  Tensor cos, sin;  ///< (..., width / 2)
 };
 /// position / base^(2i / width), for positions (...) i64 and i < width / 2.
 RopeAngles rope_angles(const Tensor& positions, int64_t width, const RopeOptions& options = {}, DType dtype = f32,
@@ -324,6 +335,7 @@ Tensor rope(const Tensor& x, const Tensor& positions, const RopeOptions& options
 
 /// RNN, LSTM and GRU by PyTorch's equations (tensor/kernels/recurrent.h).
 using kernels::Cell;
+/// Which steps, and in which order.
 struct RecurrentSteps {
   bool reverse = false;  ///< from each row's last step to its first
   Tensor lengths = {};   ///< (B) i64 in [0, T], the steps of each row; undefined: all T
@@ -388,10 +400,11 @@ inline Tensor operator<(const Operand& a, Scalar s) { return lt(a.tensor, s, a.w
 inline Tensor operator<=(const Operand& a, Scalar s) { return le(a.tensor, s, a.where); }
 inline Tensor operator>(const Operand& a, Scalar s) { return gt(a.tensor, s, a.where); }
 inline Tensor operator>=(const Operand& a, Scalar s) { return ge(a.tensor, s, a.where); }
-/// Any dtype.
+/// Whether an element is NaN, infinite, or neither. Any dtype.
 Tensor isnan(const Tensor& x, Loc loc = Loc::current());
 Tensor isinf(const Tensor& x, Loc loc = Loc::current());
 Tensor isfinite(const Tensor& x, Loc loc = Loc::current());
+/// Of boolean tensors; two broadcast.
 Tensor logical_not(const Tensor& x, Loc loc = Loc::current());
 Tensor logical_and(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor logical_or(const Tensor& a, const Tensor& b, Loc loc = Loc::current());

@@ -12,6 +12,7 @@
 
 namespace heed::models {
 
+/// How a GPT writes.
 struct SampleOptions {
   int64_t tokens = 100;               ///< how many to write
   double temperature = 1;             ///< logits are divided by it; 0 takes the likeliest token and draws nothing
@@ -43,6 +44,7 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
 /// top_k, then top_p of what is left; the likeliest token always stays.
 Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options, Loc loc = Loc::current());
 
+/// How a translator writes.
 struct TranslateOptions {
   int64_t begin = 1;         ///< the token that every target sentence starts with
   int64_t end = 2;           ///< the token that ends it
@@ -53,6 +55,7 @@ struct TranslateOptions {
   double length_penalty = 0.6;
 };
 
+/// What translate() found for one sentence.
 struct Translation {
   std::vector<int64_t> tokens;  ///< without begin and end
   double log_probability;       ///< in nats, of the end too

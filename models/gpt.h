@@ -25,61 +25,64 @@ enum class Mlp { gelu, relu2, swiglu };  ///< c_proj f(c_fc x); of swiglu c_proj
 /// The defaults are GPT-2's 124 million parameters. Llama: rope, rms, swiglu, no bias, fewer kv_heads. Qwen3: qk_norm
 /// weighted besides. nanochat: rope, plain norms (of the embedding and of q and k too), relu2, not tied, capped logits.
 struct GptConfig {
-  int64_t vocabulary = 50257;
-  int64_t context = 1024;  ///< tokens it can see at once
-  int64_t layers = 12;
-  int64_t heads = 12;  ///< must divide channels
-  int64_t channels = 768;
-  double dropout = 0;      ///< of embeddings, attention weights and what each layer adds
-  bool bias = true;        ///< in linear layers and norms
-  bool tied = true;        ///< the output layer is the table of token embeddings; else lm_head
-  Gelu gelu = Gelu::tanh;  ///< nanoGPT uses erf
-  Positions positions = Positions::learned;
-  RopeOptions rope = {};
-  Norm norm = Norm::layer;
-  double eps = 1e-5;  ///< of norms
-  Mlp mlp = Mlp::gelu;
-  int64_t hidden = 0;     ///< width inside the MLP; 0: 4 channels
-  int64_t kv_heads = 0;   ///< heads of keys and values, must divide heads; 0: heads
-  int64_t head_size = 0;  ///< 0: channels / heads
-  nn::QkNorm qk_norm = nn::QkNorm::none;
-  std::optional<int64_t> window = {};  ///< a query sees that many tokens at most, itself and those before it
-  double softcap = 0;                  ///< c > 0: logits become c tanh(logits / c)
-  bool norm_embedding = false;         ///< before the first layer
+  int64_t vocabulary = 50257;                ///< V
+  int64_t context = 1024;                    ///< tokens it can see at once
+  int64_t layers = 12;                       ///< blocks
+  int64_t heads = 12;                        ///< must divide channels
+  int64_t channels = 768;                    ///< C
+  double dropout = 0;                        ///< of embeddings, attention weights and what each layer adds
+  bool bias = true;                          ///< in linear layers and norms
+  bool tied = true;                          ///< the output layer is the table of token embeddings; else lm_head
+  Gelu gelu = Gelu::tanh;                    ///< nanoGPT uses erf
+  Positions positions = Positions::learned;  ///< of tokens
+  RopeOptions rope = {};                     ///< of Positions::rope
+  Norm norm = Norm::layer;                   ///< before each part of a block, and at the end
+  double eps = 1e-5;                         ///< of norms
+  Mlp mlp = Mlp::gelu;                       ///< form of the second part of a block
+  int64_t hidden = 0;                        ///< width inside the MLP; 0: 4 channels
+  int64_t kv_heads = 0;                      ///< heads of keys and values, must divide heads; 0: heads
+  int64_t head_size = 0;                     ///< 0: channels / heads
+  nn::QkNorm qk_norm = nn::QkNorm::none;     ///< of each head's queries and keys
+  std::optional<int64_t> window = {};        ///< a query sees that many tokens at most, itself and those before it
+  double softcap = 0;                        ///< c > 0: logits become c tanh(logits / c)
+  bool norm_embedding = false;               ///< before the first layer
 };
 
 /// Numbers in the parameters of a Gpt, from its shapes alone.
 int64_t parameter_count(const GptConfig& config);
 
+/// Any of the norms of GptConfig::norm.
 struct GptNorm {
   ModuleName name;
   Tensor weight, bias;  ///< (C); undefined where there are none
-  Norm form;
-  double eps;
+  Norm form;            ///< which of them
+  double eps;           ///< as of LayerNorm and RMSNorm
 
   GptNorm(nn::Scope s, const GptConfig& config);
   /// (..., C) -> (..., C)
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
+/// What a block does to each token alone.
 struct GptMlp {
   ModuleName name;
-  nn::Linear c_fc, c_proj;
-  Mlp form;
-  Gelu gelu_form;
+  nn::Linear c_fc, c_proj;  ///< C -> hidden (of swiglu twice that), and back
+  Mlp form;                 ///< what stands between
+  Gelu gelu_form;           ///< of Mlp::gelu
 
   GptMlp(nn::Scope s, const GptConfig& config);
   /// (B, T, C) -> (B, T, C)
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
+/// One layer: x + attn(ln_1 x), then x + mlp(ln_2 x).
 struct GptBlock {
   ModuleName name;
-  GptNorm ln_1;
-  nn::CausalSelfAttention attn;
-  GptNorm ln_2;
-  GptMlp mlp;
-  nn::Dropout dropout;
+  GptNorm ln_1;                  ///< what attn reads
+  nn::CausalSelfAttention attn;  ///< tokens look at each other
+  GptNorm ln_2;                  ///< what mlp reads
+  GptMlp mlp;                    ///< each token by itself
+  nn::Dropout dropout;           ///< of what the two add
 
   GptBlock(nn::Scope s, const GptConfig& config);
   /// Its products: c_attn, c_proj, c_fc, c_proj.
@@ -91,7 +94,8 @@ struct GptBlock {
 
 /// What a Gpt remembers of the tokens it has read: keys and values of each layer.
 struct GptCache {
-  std::vector<nn::KeyValueCache> layers;
+  std::vector<nn::KeyValueCache> layers;  ///< one for each block
+  /// Tokens read so far.
   int64_t length() const { return layers.front().length(); }
 };
 
@@ -100,13 +104,13 @@ struct GptCache {
 /// and as lm_head), then every c_proj.weight from N(0, 0.02 / sqrt(2 layers)). Biases start at 0.
 struct Gpt {
   ModuleName name;
-  GptConfig config;
-  nn::Embedding wte;                       ///< tokens: (V, C)
-  std::optional<nn::LearnedPosition> wpe;  ///< positions, unless rope: (context, C)
-  RopeAngles angles;                       ///< of rope: (context, 1, width / 2)
-  nn::Dropout dropout;
-  std::vector<GptBlock> h;
-  GptNorm ln_f;
+  GptConfig config;                                            ///< as given
+  nn::Embedding wte;                                           ///< tokens: (V, C)
+  std::optional<nn::LearnedPosition> wpe;                      ///< positions, unless rope: (context, C)
+  RopeAngles angles;                                           ///< of rope: (context, 1, width / 2)
+  nn::Dropout dropout;                                         ///< of the embedded tokens
+  std::vector<GptBlock> h;                                     ///< the layers
+  GptNorm ln_f;                                                ///< before the output layer
   Tensor lm_head;                                              ///< (V, C); wte.weight itself if tied
   std::shared_ptr<const nn::Compressed> compressed_head = {};  ///< read in place of lm_head, which is undefined then
 

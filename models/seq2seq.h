@@ -18,14 +18,16 @@
 
 namespace heed::models {
 
+/// Sizes and kind of a Seq2Seq.
 struct Seq2SeqConfig {
+  /// V of the two languages.
   int64_t source_vocabulary = 4000;
   int64_t target_vocabulary = 4000;
-  int64_t embedding = 128;
-  int64_t hidden = 256;  ///< of encoder, decoder and attention
-  nn::Cell cell = nn::Cell::gru;
-  bool attention = true;  ///< additive, over a bidirectional encoder; else one fixed context vector
-  double dropout = 0;     ///< of embeddings, and of what the output layer reads
+  int64_t embedding = 128;        ///< E
+  int64_t hidden = 256;           ///< of encoder, decoder and attention
+  nn::Cell cell = nn::Cell::gru;  ///< of encoder and decoder
+  bool attention = true;          ///< additive, over a bidirectional encoder; else one fixed context vector
+  double dropout = 0;             ///< of embeddings, and of what the output layer reads
 };
 
 /// What passes through a Seq2Seq on the way to its logits.
@@ -44,16 +46,16 @@ struct Seq2SeqStates {
 /// An LSTM's cell state is bridged in the same way by weights of its own.
 struct Seq2Seq {
   ModuleName name;
-  Seq2SeqConfig config;
-  nn::Embedding source_embedding;  ///< (source V, E)
-  nn::Embedding target_embedding;  ///< (target V, E)
-  nn::Recurrent encoder;
-  nn::Linear bridge;                      ///< H -> H
-  std::optional<nn::Linear> bridge_cell;  ///< H -> H, LSTM only
-  std::optional<nn::AdditiveAttention> attention;
-  nn::RecurrentCell cell;  ///< E + D -> H; its parameters are named "decoder"
-  nn::Linear output;       ///< H + D + E -> target V
-  nn::Dropout dropout;
+  Seq2SeqConfig config;                            ///< as given
+  nn::Embedding source_embedding;                  ///< (source V, E)
+  nn::Embedding target_embedding;                  ///< (target V, E)
+  nn::Recurrent encoder;                           ///< E -> H, both ways with attention
+  nn::Linear bridge;                               ///< H -> H
+  std::optional<nn::Linear> bridge_cell;           ///< H -> H, LSTM only
+  std::optional<nn::AdditiveAttention> attention;  ///< of h_{t-1} over the states
+  nn::RecurrentCell cell;                          ///< E + D -> H; its parameters are named "decoder"
+  nn::Linear output;                               ///< H + D + E -> target V
+  nn::Dropout dropout;                             ///< of embeddings, and of what `output` reads
 
   /// Throws ValueError for a size below 1 or dropout outside [0, 1].
   Seq2Seq(nn::Scope s, const Seq2SeqConfig& config);

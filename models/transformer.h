@@ -17,12 +17,13 @@ namespace heed::models {
 
 /// The defaults are the paper's base model.
 struct TransformerConfig {
+  /// V of the two languages.
   int64_t source_vocabulary = 37000;
   int64_t target_vocabulary = 37000;
-  int64_t context = 512;  ///< the longest sentence, source or target
-  int64_t layers = 6;     ///< of the encoder, and of the decoder
-  int64_t heads = 8;      ///< must divide channels
-  int64_t channels = 512;
+  int64_t context = 512;           ///< the longest sentence, source or target
+  int64_t layers = 6;              ///< of the encoder, and of the decoder
+  int64_t heads = 8;               ///< must divide channels
+  int64_t channels = 512;          ///< C
   int64_t feedforward = 2048;      ///< width inside each layer
   double dropout = 0.1;            ///< of embeddings, attention weights and what each sublayer adds
   bool pre_norm = false;           ///< x + f(norm(x)) and a norm at the end; else norm(x + f(x)) as in the paper
@@ -33,9 +34,9 @@ struct TransformerConfig {
 
 /// What every layer of a Transformer is made of: sublayers whose results are added to what they read.
 struct Residual {
-  nn::LayerNorm norm;
-  nn::Dropout dropout;
-  bool pre_norm;
+  nn::LayerNorm norm;   ///< of what the sublayer reads, or of the sum
+  nn::Dropout dropout;  ///< of what the sublayer adds
+  bool pre_norm;        ///< which of the two
 
   Residual(nn::Scope s, const TransformerConfig& config);
   /// x (B, T, C), sublayer (B, T, C) -> (B, T, C)
@@ -49,8 +50,8 @@ struct Residual {
 /// linear2(relu(linear1 x))
 struct FeedForward {
   ModuleName name;
-  nn::Linear linear1, linear2;
-  nn::Dropout dropout;
+  nn::Linear linear1, linear2;  ///< C -> feedforward -> C
+  nn::Dropout dropout;          ///< of what linear2 reads
 
   FeedForward(nn::Scope s, const TransformerConfig& config);
   /// (B, T, C) -> (B, T, C)
@@ -63,8 +64,10 @@ struct TransformerStates {
   Tensor decoder;  ///< (B, T, C): as the output layer reads it
 };
 
+/// One layer of the encoder: tokens look at each other, then each by itself.
 struct EncoderLayer {
   ModuleName name;
+  /// The two sublayers, and what adds each to what it reads.
   nn::MultiHeadAttention self_attn;
   Residual norm1;
   FeedForward feedforward;
@@ -80,8 +83,10 @@ struct DecoderCache {
   nn::KeyValueCache written, source;  ///< keys and values of the target so far, and of the source
 };
 
+/// One layer of the decoder: tokens look back at each other, then at the source, then each by itself.
 struct DecoderLayer {
   ModuleName name;
+  /// The three sublayers, and what adds each to what it reads.
   nn::MultiHeadAttention self_attn;
   Residual norm1;
   nn::MultiHeadAttention cross_attn;
@@ -102,14 +107,14 @@ struct DecoderLayer {
 /// other matrices as in Glorot and Bengio 2010. Biases start at 0.
 struct Transformer {
   ModuleName name;
-  TransformerConfig config;
-  nn::Embedding source_embedding;  ///< (source V, C)
-  nn::Embedding target_embedding;  ///< (target V, C); source_embedding itself if shared
-  Tensor source_positions;         ///< (context, C): trained, or sinusoidal and constant
-  Tensor target_positions;         ///< (context, C)
-  nn::Dropout dropout;
-  std::vector<EncoderLayer> encoder_layers;
-  std::vector<DecoderLayer> decoder_layers;
+  TransformerConfig config;                                 ///< as given
+  nn::Embedding source_embedding;                           ///< (source V, C)
+  nn::Embedding target_embedding;                           ///< (target V, C); source_embedding itself if shared
+  Tensor source_positions;                                  ///< (context, C): trained, or sinusoidal and constant
+  Tensor target_positions;                                  ///< (context, C)
+  nn::Dropout dropout;                                      ///< of the embedded tokens
+  std::vector<EncoderLayer> encoder_layers;                 ///< named "encoder.layers.0", ...
+  std::vector<DecoderLayer> decoder_layers;                 ///< named "decoder.layers.0", ...
   std::optional<nn::LayerNorm> encoder_norm, decoder_norm;  ///< with pre_norm
   std::optional<nn::Linear> output;                         ///< C -> target V, if not tied
 

@@ -21,7 +21,7 @@ struct SimplifiedSelfAttention {
 /// softmax(Q K^T / sqrt(d_out)) V with Q = W_query x, K = W_key x, V = W_value x.
 struct SelfAttention {
   ModuleName name;
-  Linear W_query, W_key, W_value;
+  Linear W_query, W_key, W_value;  ///< d_in -> d_out
 
   SelfAttention(Scope s, int64_t d_in, int64_t d_out, bool qkv_bias = false);
   /// (..., T, d_in) -> (..., T, d_out)
@@ -31,34 +31,37 @@ struct SelfAttention {
 /// Self-attention where no query sees a later key, with dropout of the weights.
 struct CausalAttention {
   ModuleName name;
-  Linear W_query, W_key, W_value;
-  double dropout;
-  Rng* rng;
+  Linear W_query, W_key, W_value;  ///< d_in -> d_out
+  double dropout;                  ///< of the weights
+  Rng* rng;                        ///< that dropout draws from
 
   CausalAttention(Scope s, int64_t d_in, int64_t d_out, double dropout = 0, bool qkv_bias = false);
   /// (..., T, d_in) -> (..., T, d_out)
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
+/// How a MultiHeadAttention differs from the plain one.
 struct MultiHeadOptions {
-  bool causal = false;  ///< query i sees the keys 0 .. i only
-  double dropout = 0;   ///< of the weights
-  bool qkv_bias = false;
-  bool out_bias = true;
+  bool causal = false;    ///< query i sees the keys 0 .. i only
+  double dropout = 0;     ///< of the weights
+  bool qkv_bias = false;  ///< of W_query, W_key and W_value
+  bool out_bias = true;   ///< of out_proj
   int64_t d_context = 0;  ///< width of what cross-attention reads; 0: d_in
 };
 
 /// Keys and values of the steps that came before, so that a generator computes each only once.
 struct KeyValueCache {
   Tensor keys = {}, values = {};  ///< (B, H, S, D); undefined before the first step
+  /// Steps that it holds.
   int64_t length() const { return keys.defined() ? keys.size(-2) : 0; }
   /// Takes in the keys and values of the next steps. Where nothing is recorded they are written behind the others, into
   /// memory that doubles when it is full; a copy of a cache goes its own way.
   void append(const Tensor& new_keys, const Tensor& new_values);
 
-  struct Room {  ///< (B, H, capacity, D), shared by copies: one of them may write behind `used`
-    Tensor keys, values;
-    int64_t used;
+  /// Memory for more steps than there are, shared by copies: one of them may write behind `used`.
+  struct Room {
+    Tensor keys, values;  ///< (B, H, capacity, D)
+    int64_t used;         ///< steps that are written
   };
   std::shared_ptr<Room> room = {};  ///< of append alone
 };
@@ -76,11 +79,11 @@ struct AttendTo {
 /// Vaswani et al. 2017, section 3.2.2. Throws ValueError if `heads` does not divide d_out.
 struct MultiHeadAttention {
   ModuleName name;
-  Linear W_query, W_key, W_value, out_proj;
-  int64_t heads;
-  bool causal;
-  double dropout;
-  Rng* rng;
+  Linear W_query, W_key, W_value, out_proj;  ///< d_in (keys and values: d_context) -> d_out, and d_out -> d_out
+  int64_t heads;                             ///< H
+  bool causal;                               ///< query i sees the keys 0 .. i only
+  double dropout;                            ///< of the weights
+  Rng* rng;                                  ///< that dropout draws from
 
   MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int64_t heads, const MultiHeadOptions& options = {});
   /// x (B, T, d_in) -> (B, T, d_out); seen as (B, H, T, S).
@@ -90,12 +93,13 @@ struct MultiHeadAttention {
 /// RMSNorm of each head's queries and keys (Dehghani et al. 2023): none, without weights, or with one for each column.
 enum class QkNorm { none, plain, weighted };
 
+/// How a CausalSelfAttention differs from GPT-2's.
 struct CausalOptions {
   double dropout = 0;     ///< of the weights
   bool bias = true;       ///< of c_attn and c_proj
   int64_t kv_heads = 0;   ///< heads of keys and values, each read by heads / kv_heads of queries; 0: as many as heads
   int64_t head_size = 0;  ///< 0: channels / heads
-  QkNorm qk_norm = QkNorm::none;
+  QkNorm qk_norm = QkNorm::none;       ///< of queries and keys, before they turn
   double eps = 1e-6;                   ///< of qk_norm
   std::optional<int64_t> window = {};  ///< a query sees that many keys at most
 };
@@ -106,11 +110,11 @@ struct CausalOptions {
 /// `heads` does not divide C (without head_size), or kv_heads does not divide heads.
 struct CausalSelfAttention {
   ModuleName name;
-  int64_t heads, kv_heads, head_size;
-  Linear c_attn, c_proj;
-  CausalOptions options;
-  Tensor q_norm, k_norm;
-  Rng* rng;
+  int64_t heads, kv_heads, head_size;  ///< H, K, D
+  Linear c_attn, c_proj;               ///< C -> H D + 2 K D, and H D -> C
+  CausalOptions options;               ///< as given
+  Tensor q_norm, k_norm;               ///< (D), or undefined
+  Rng* rng;                            ///< that dropout draws from
 
   CausalSelfAttention(Scope s, int64_t channels, int64_t heads, const CausalOptions& options = {});
   /// (B, T, C) -> (B, T, C); seen as (B, H, T, S). With a cache, x follows the steps in it, and joins them. Queries and

@@ -9,11 +9,12 @@ namespace heed::nn {
 /// Under EvalMode, the identity.
 struct Dropout {
   ModuleName name;
-  double p;
-  Rng* rng;
+  double p;  ///< probability of 0
+  Rng* rng;  ///< that it draws from
 
   /// Throws ValueError unless 0 <= p <= 1.
   Dropout(Scope s, double p);
+  /// Any shape -> the same.
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 

@@ -9,6 +9,7 @@ namespace heed::nn::init {
 // `init::normal(0, 0.02)(weight, rng)`. Where `in` and `out` matter, the weight is (out, in, ...), and a
 // tensor of rank below 2 throws ShapeError.
 
+/// 0, 1, or one value everywhere.
 Init zeros();
 Init ones();
 Init constant(double value);

@@ -5,8 +5,9 @@
 
 namespace heed::nn {
 
+/// How much is trained beside a layer.
 struct LoraOptions {
-  int64_t rank = 8;
+  int64_t rank = 8;   ///< columns of the thin matrices
   double alpha = 16;  ///< the addition counts alpha / rank times
 };
 

@@ -10,7 +10,7 @@ struct LayerNorm {
   ModuleName name;
   Tensor weight;  ///< (width)
   Tensor bias;    ///< (width), undefined without bias
-  double eps;
+  double eps;     ///< added to the variance
 
   LayerNorm(Scope s, int64_t width, bool bias = true, double eps = 1e-5);
   /// (..., width) -> (..., width)
@@ -21,7 +21,7 @@ struct LayerNorm {
 struct RMSNorm {
   ModuleName name;
   Tensor weight;  ///< (width)
-  double eps;
+  double eps;     ///< added to the mean square
 
   RMSNorm(Scope s, int64_t width, double eps = 1e-6);
   /// (..., width) -> (..., width)

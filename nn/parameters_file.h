@@ -13,7 +13,7 @@ namespace heed::nn {
 
 /// A tensor that a file must have, and where its elements go.
 struct Slot {
-  std::string name;
+  std::string name;                    ///< in the file
   Tensor into;                         ///< a parameter, a part of one, or a transposed view, without history
   std::vector<std::string> also = {};  ///< of tied parameters: may stand for the first, or be there with equal bytes
   bool zeros = false;  ///< `into` is all zeros, and so must be the file's: the model has no such parameter
@@ -22,12 +22,13 @@ struct Slot {
 
 /// Tensors by name, of one file or several, with the file that each is in.
 struct StoredTensors {
+  /// Where a tensor lies.
   struct Place {
-    std::shared_ptr<const SafetensorsFile> file;
-    const StoredTensor* entry;
+    std::shared_ptr<const SafetensorsFile> file;  ///< that has it
+    const StoredTensor* entry;                    ///< of that file
   };
-  std::filesystem::path from;  ///< what errors name
-  std::map<std::string, Place> places;
+  std::filesystem::path from;           ///< what errors name
+  std::map<std::string, Place> places;  ///< by the tensor's name
 
   /// Takes in all tensors of a file. Throws FileError for a name that is there already.
   void add(const std::shared_ptr<const SafetensorsFile>& file, Loc loc = Loc::current());

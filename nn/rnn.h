@@ -37,29 +37,34 @@ struct RecurrentWeights {
 /// One step. Throws ShapeError naming x or state if it does not fit.
 struct RecurrentCell {
   ModuleName name;
-  Cell cell;
-  RecurrentWeights weights;
+  Cell cell;                 ///< which of the four
+  RecurrentWeights weights;  ///< of its one direction
 
   RecurrentCell(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias = true);
   /// x (B, in) and the state before -> the state after.
   RecurrentState operator()(const Tensor& x, const RecurrentState& state = {}, Loc loc = Loc::current()) const;
 };
 
+/// f of an RNN.
 enum class Nonlinearity { tanh, relu };
 
+/// One step of an RNN: tanh or relu.
 struct RNNCell : RecurrentCell {
   RNNCell(Scope s, int64_t in, int64_t hidden, bool bias = true, Nonlinearity f = Nonlinearity::tanh);
 };
+/// One step of an LSTM (Hochreiter and Schmidhuber 1997).
 struct LSTMCell : RecurrentCell {
   LSTMCell(Scope s, int64_t in, int64_t hidden, bool bias = true);
 };
+/// One step of a GRU (Cho et al. 2014).
 struct GRUCell : RecurrentCell {
   GRUCell(Scope s, int64_t in, int64_t hidden, bool bias = true);
 };
 
+/// How layers are stacked and read.
 struct RecurrentOptions {
-  int64_t num_layers = 1;  ///< each reads the outputs of the one below
-  bool bias = true;
+  int64_t num_layers = 1;      ///< each reads the outputs of the one below
+  bool bias = true;            ///< b_ih and b_hh
   bool batch_first = false;    ///< x and y are (B, T, ...) in place of (T, B, ...); states never
   double dropout = 0;          ///< of the outputs of every layer but the last
   bool bidirectional = false;  ///< a second run from the end; outputs are [forward; backward]
@@ -77,26 +82,30 @@ struct RecurrentOutput {
 /// there, the state is that after the row's own last step, and the backward direction begins at it.
 struct Recurrent {
   ModuleName name;
-  Cell cell;
-  int64_t hidden;
-  RecurrentOptions options;
+  Cell cell;                              ///< which of the four
+  int64_t hidden;                         ///< H
+  RecurrentOptions options;               ///< as given
   std::vector<RecurrentWeights> weights;  ///< layer by layer, forward before backward
-  Rng* rng;
+  Rng* rng;                               ///< that dropout draws from
 
   Recurrent(Scope s, Cell cell, int64_t in, int64_t hidden, const RecurrentOptions& options = {});
   /// x (T, B, in), or (B, T, in) if batch_first.
   /// Throws ShapeError naming x, state or lengths if it does not fit.
   RecurrentOutput operator()(const Tensor& x, const RecurrentState& first = {}, const Tensor& lengths = {},
                              Loc loc = Loc::current()) const;
+  /// D
   int64_t directions() const { return options.bidirectional ? 2 : 1; }
 };
 
+/// Layers of RNNs: tanh or relu.
 struct RNN : Recurrent {
   RNN(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {}, Nonlinearity f = Nonlinearity::tanh);
 };
+/// Layers of LSTMs (Hochreiter and Schmidhuber 1997).
 struct LSTM : Recurrent {
   LSTM(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {});
 };
+/// Layers of GRUs (Cho et al. 2014).
 struct GRU : Recurrent {
   GRU(Scope s, int64_t in, int64_t hidden, const RecurrentOptions& options = {});
 };

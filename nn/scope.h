@@ -20,8 +20,9 @@ class Scope;
 
 /// The name of a child scope, and where it was given.
 struct ChildName {
-  std::string text;
-  Loc where;
+  std::string text;  ///< the name, without the dot
+  Loc where;         ///< the line that gave it
+  /// A name, or a number for one of several: "h" / 0.
   template <std::convertible_to<std::string_view> Text>
   ChildName(const Text& name, Loc loc = Loc::current()) : text(name), where(loc) {}
   ChildName(std::integral auto index, Loc loc = Loc::current()) : text(std::to_string(index)), where(loc) {}
@@ -34,6 +35,7 @@ using Init = std::function<void(Tensor parameter, Rng& rng)>;
 /// optimiser's list and the checkpoint in one. Scopes point to it, so it stays where it was made.
 class Parameters {
  public:
+  /// A name and its parameter.
   using Entry = std::pair<const std::string, Tensor>;
 
   /// First values are drawn from a generator of its own; dropout draws from it too. dtype f32 or f64; throws
@@ -46,6 +48,7 @@ class Parameters {
 
   /// Where a child module is built: `nn::Linear encoder(params / "encoder", 3, 4)`.
   Scope operator/(const ChildName& child);
+  /// What modules draw from, and the type of their parameters.
   Rng& rng() const { return rng_; }
   DType dtype() const { return dtype_; }
 
@@ -75,6 +78,7 @@ class Parameters {
   void freeze(const std::string& pattern, Loc loc = Loc::current());
   void unfreeze(const std::string& pattern, Loc loc = Loc::current());
 
+  /// Forgets the gradients of all.
   void zero_grad() const;
 
   /// Writes all to, and reads all from, a safetensors file.
@@ -113,6 +117,7 @@ class Scope {
   /// Throws ValueError if it is not there or the name is taken.
   void tie(std::string_view name, const Tensor& parameter) const;
 
+  /// What the store draws from, and the type of its parameters.
   Rng& rng() const { return store_->rng_; }
   DType dtype() const { return store_->dtype_; }
   /// "h.0.attn", "" at the root: what a module keeps to say who computes, see Op.

@@ -18,7 +18,7 @@ $heed gpt sample --model "$out/gpt" --prompt "And " --tokens 400 --temperature 0
 echo
 
 say "2. A translator with attention learns French (Bahdanau et al. 2014)"
-$heed seq2seq train --overwrite --arch attention --seed 1 --out "$out/translator"
+$heed seq2seq train --overwrite --arch attention --seed 1 --sample-every 300 --out "$out/translator"
 say "Ten sentences that it has never seen"
 mapfile -t pairs < <(awk -F '\t' 'NR % 37 == 1' "$out/translator/held_out.tsv" | head -n 10)
 sources=() references=()
@@ -33,6 +33,10 @@ for i in "${!sources[@]}"; do
 done
 say "Where it looked: each row a French word, each column an English one"
 $heed seq2seq translate --model "$out/translator" --align "the small cat that was sitting on the mat did not see the dog"
+
+say "Pages in which both run: open them in a browser"
+$heed page --model "$out/gpt" --out "$out/gpt.html"
+$heed page --model "$out/translator" --out "$out/translator.html"
 
 say "The models, their configurations and their loss curves"
 ls -1 "$out"/gpt/* "$out"/translator/*

@@ -7,7 +7,7 @@ set -euo pipefail
 optional=(bible-kjv bible-kjv-text)
 if [ "${1:-}" = --tests ]; then
   shift
-  optional+=(python3-torch python3-venv graphviz clang-format  # to compare with, to read graphs, to check the formatting
+  optional+=(python3-torch python3-venv graphviz clang-format doxygen  # to compare with, to read graphs, to check formatting and comments
              chromium chromium-driver python3-selenium)  # to test pages in; without these the tests skip
 fi
 required=(build-essential cmake ninja-build pkg-config

@@ -8,9 +8,11 @@
 
 namespace heed {
 
+/// The type of a tensor's elements.
 enum class DType : uint8_t { f32, f64, i64, boolean };
 using enum DType;
 
+/// Bytes of an element.
 constexpr size_t size_of(DType dtype) {
   switch (dtype) {
     case f32: return 4;
@@ -21,6 +23,7 @@ constexpr size_t size_of(DType dtype) {
   return 0;
 }
 
+/// "f32", "f64", "i64" or "boolean".
 constexpr const char* name_of(DType dtype) {
   switch (dtype) {
     case f32: return "f32";
@@ -31,6 +34,7 @@ constexpr const char* name_of(DType dtype) {
   return "?";
 }
 
+/// Whether it is f32 or f64.
 constexpr bool is_floating(DType dtype) { return dtype == f32 || dtype == f64; }
 
 /// The DType of a C++ element type: float, double, int64_t, bool.
@@ -45,7 +49,7 @@ constexpr DType dtype_of() {
   }
 }
 
-/// Calls f.template operator()<T>() with the C++ type of `dtype`.
+/// Calls `f.template operator()<T>()` with the C++ type of `dtype`.
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
   switch (dtype) {

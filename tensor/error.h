@@ -13,6 +13,7 @@
 
 namespace heed {
 
+/// What heed throws: one sentence, and the line that called.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message, Loc check = Loc::current()) : std::runtime_error(message), check_(check) {}
@@ -43,8 +44,9 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 /// A message for fail, checked against its arguments when compiled, and the line that it stands on.
 template <class... Args>
 struct Complaint {
-  fmt::format_string<Args...> format;
-  Loc check;
+  fmt::format_string<Args...> format;  ///< the message
+  Loc check;                           ///< the line in heed
+  /// Checks the format against Args.
   template <class Text>
   consteval Complaint(const Text& text, Loc here = Loc::current()) : format(text), check(here) {}
 };

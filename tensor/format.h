@@ -11,6 +11,7 @@
 
 namespace heed {
 
+/// How much of a tensor is printed, and how exactly.
 struct FormatOptions {
   int precision = 4;         ///< digits after the point; trailing zeros are left out
   int64_t threshold = 1000;  ///< above this many elements, each axis shows only its ends

@@ -11,9 +11,11 @@ namespace heed {
 /// As std::source_location, which clang before 16 does not have.
 class Loc {
  public:
+  /// The line that calls this, or whose default argument it is.
   static constexpr Loc current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
     return {file, line};
   }
+  /// As __FILE__ and __LINE__ have it.
   constexpr const char* file_name() const { return file_; }
   constexpr unsigned line() const { return line_; }
 
@@ -38,9 +40,10 @@ using ModuleName = std::shared_ptr<const std::string>;
 /// "linear in h.0.mlp.c_fc: ...  [train.cpp:41]".
 class Op {
  public:
-  const char* const name;
-  const Loc where;  ///< the line that called the outermost
+  const char* const name;  ///< of the function
+  const Loc where;         ///< the line that called the outermost
 
+  /// A function's call.
   explicit(false) Op(const char* function, Loc loc = Loc::current())
       : name(function),
         where(current_ ? current_->where : loc),
@@ -57,11 +60,12 @@ class Op {
   /// The gradient formula of an op that was recorded as number `id`, from the line `where`. It may not read what was
   /// written since: see Tensor::data.
   struct Recorded {
-    const char* name;
-    const ModuleName& module;
-    Loc where;
-    uint64_t id;
+    const char* name;          ///< of the op
+    const ModuleName& module;  ///< that ran it
+    Loc where;                 ///< the line that called the outermost function
+    uint64_t id;               ///< its node's
   };
+  /// While its formula runs.
   explicit Op(const Recorded& op)
       : name(op.name), where(op.where), outer_(current_), module_(&op.module), replayed_(this), id_(op.id) {
     current_ = this;

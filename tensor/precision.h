@@ -12,6 +12,7 @@ namespace heed {
 /// has f32's exponent and 8 bits of its 24; the product takes half the time. Sums are f32 in both, as all tensors are.
 enum class Products : uint8_t { f32, bf16 };
 
+/// "f32" or "bf16".
 constexpr const char* name_of(Products products) { return products == Products::f32 ? "f32" : "bf16"; }
 
 namespace precision_detail {

@@ -13,7 +13,7 @@
 
 namespace heed {
 
-constexpr int kMaxRank = 8;
+constexpr int kMaxRank = 8;  ///< of any tensor
 
 /// A short list of int64_t, at most kMaxRank long, that never touches the heap.
 class Shape {
@@ -26,13 +26,17 @@ class Shape {
   /// `rank` entries, all equal to `value`.
   static Shape filled(int rank, int64_t value);
 
+  /// How many entries.
   int rank() const { return rank_; }
+  /// Entry i in [0, rank).
   int64_t operator[](int i) const { return sizes_[static_cast<size_t>(i)]; }
   int64_t& operator[](int i) { return sizes_[static_cast<size_t>(i)]; }
   /// The last entry; the list must not be empty.
   int64_t back() const { return sizes_[static_cast<size_t>(rank_ - 1)]; }
+  /// The entries in turn.
   const int64_t* begin() const { return sizes_.data(); }
   const int64_t* end() const { return sizes_.data() + rank_; }
+  /// One entry more, at the end or before entry `at`: throws ShapeError beyond kMaxRank; or one less.
   void push_back(int64_t size, Loc loc = Loc::current());
   void insert(int at, int64_t size, Loc loc = Loc::current());
   void erase(int at);
@@ -42,12 +46,14 @@ class Shape {
     for (const int64_t size : *this) n *= size;
     return n;
   }
+  /// Equal entries.
   friend bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
  private:
   std::array<int64_t, kMaxRank> sizes_{};
   int rank_ = 0;
 };
+/// Steps from an element to the next along each axis, in elements.
 using Strides = Shape;
 
 /// Row-major strides, in elements.

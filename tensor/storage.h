@@ -26,6 +26,7 @@ class Storage {
   /// `bytes` uninitialised bytes; 0 is fine. Throws Error when the system has no more memory to give.
   static std::shared_ptr<Storage> allocate(size_t bytes, Loc loc = Loc::current());
 
+  /// allocate's.
   Storage(Token, size_t bytes, const Loc& loc);
   ~Storage();
   Storage(const Storage&) = delete;
@@ -34,6 +35,7 @@ class Storage {
   /// The first byte; for 0 bytes, an address that must not be read.
   std::byte* data() { return data_; }
   const std::byte* data() const { return data_; }
+  /// How many they are.
   size_t bytes() const { return bytes_; }
 
   /// When the bytes were last written after their tensor was made, on the clock that numbers recorded ops; 0: never. So
@@ -66,6 +68,7 @@ struct MemoryStats {
   int64_t allocated_bytes;  ///< in all of them together
 };
 
+/// What it holds now.
 MemoryStats memory_stats();
 /// Lets peak_bytes start again at the present live_bytes.
 void reset_peak_memory();

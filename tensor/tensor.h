@@ -26,10 +26,12 @@ struct Node;
 class Axes {
  public:
   Axes() = default;
+  /// One, or several.
   template <std::integral Int>
   requires(!std::same_as<Int, bool>) Axes(Int axis) : axes_{static_cast<int64_t>(axis)} {}
   Axes(std::initializer_list<int64_t> axes) : axes_(std::span(axes.begin(), axes.size())) {}
   Axes(const std::vector<int64_t>& axes) : axes_(std::span(axes)) {}
+  /// The axes in turn.
   operator std::span<const int64_t>() const { return {axes_.begin(), axes_.end()}; }
 
  private:
@@ -38,8 +40,8 @@ class Axes {
 
 /// What stands in x[i], and where.
 struct Index {
-  int64_t at;
-  Loc where;
+  int64_t at;  ///< negative: from the end
+  Loc where;   ///< the caller's line
   Index(std::integral auto i, Loc loc = Loc::current()) : at(static_cast<int64_t>(i)), where(loc) {}
 };
 
@@ -55,19 +57,22 @@ using enum Ellipsis;
 /// Elements start, start + step, ... before stop of an axis, as in Python: negative ends count from the axis's end, and
 /// ends outside the axis are moved to it. The step is at least 1.
 struct Slice {
-  std::optional<int64_t> start, stop;
-  int64_t step = 1;
+  std::optional<int64_t> start, stop;  ///< none: the axis's end on that side
+  int64_t step = 1;                    ///< at least 1
 };
 /// One end of a slice: a number, or `none`.
 struct SliceEnd {
-  std::optional<int64_t> at;
+  std::optional<int64_t> at;  ///< none: open
   SliceEnd(std::integral auto i) : at(static_cast<int64_t>(i)) {}
   SliceEnd(None) {}
 };
+/// Python's slice(stop) and slice(start, stop, step).
 inline Slice slice(SliceEnd stop) { return {{}, stop.at}; }
 inline Slice slice(SliceEnd start, SliceEnd stop, int64_t step = 1) { return {start.at, stop.at, step}; }
 struct Subscript;
 
+/// Elements of one type under a shape: a value handle, whose copies share the elements. A result remembers how it was
+/// made, if any of its inputs wants a gradient.
 class Tensor {
  public:
   /// Undefined: an absent optional argument. Using it throws.
@@ -90,7 +95,9 @@ class Tensor {
   int64_t size(int64_t axis, Loc loc = Loc::current()) const {
     return shape_[normalize_axis({"size", loc}, axis, rank())];
   }
+  /// Whether the elements lie side by side in row-major order.
   bool is_contiguous() const;
+  /// The bytes, which other tensors may share.
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
   // --- its elements -----------------------------------------------------------------------------------------------
@@ -163,9 +170,11 @@ class Tensor {
   Tensor reshape(const Shape& shape, Loc loc = Loc::current()) const;
   /// Axes first..last merged into one; both may be negative.
   Tensor flatten(int64_t first = 0, int64_t last = -1, Loc loc = Loc::current()) const;
+  /// Two axes swapped.
   Tensor transpose(int64_t a, int64_t b, Loc loc = Loc::current()) const;
   /// The last two axes swapped.
   Tensor mT(Loc loc = Loc::current()) const;
+  /// All axes in another order.
   Tensor permute(const Shape& axes, Loc loc = Loc::current()) const;
   /// Elements start .. start + length - 1 of one axis; a negative start counts from its end.
   Tensor narrow(int64_t axis, int64_t start, int64_t length, Loc loc = Loc::current()) const;
@@ -189,6 +198,7 @@ class Tensor {
   Tensor squeeze(int64_t axis, Loc loc = Loc::current()) const;
   /// Without any axis of size 1.
   Tensor squeeze(Loc loc = Loc::current()) const;
+  /// With a new axis of size 1 at `axis`.
   Tensor unsqueeze(int64_t axis, Loc loc = Loc::current()) const;
 
   /// Reductions over all elements, one axis, or several; keepdim leaves size 1 in their place. Axis 0 or -1 of a number
@@ -243,8 +253,8 @@ class Tensor {
 
 /// What stands between the commas of x(...), and the caller's line.
 struct Subscript {
-  std::variant<All, None, Ellipsis, int64_t, Slice, Tensor> what;
-  Loc where;
+  std::variant<All, None, Ellipsis, int64_t, Slice, Tensor> what;  ///< any of them
+  Loc where;                                                       ///< the caller's line
   Subscript(All a, Loc loc = Loc::current()) : what(a), where(loc) {}
   Subscript(None n, Loc loc = Loc::current()) : what(n), where(loc) {}
   Subscript(Ellipsis e, Loc loc = Loc::current()) : what(e), where(loc) {}
@@ -260,6 +270,7 @@ Tensor Tensor::operator()(const Subscript& first, const Rest&... rest) const {
   return index({first, Subscript(rest, first.where)...}, first.where);
 }
 
+/// Tensors by name, in order.
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// Nested braces of numbers: {{1, 2}, {3, 4}}.
@@ -295,11 +306,13 @@ Tensor from_vector(const std::vector<T>& values, const Shape& shape, Loc loc = L
 
 /// Uninitialised elements: for kernels that write every one of them.
 Tensor empty(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
+/// One value everywhere.
 Tensor zeros(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
 Tensor ones(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
 Tensor full(const Shape& shape, double value, DType dtype = f32, Loc loc = Loc::current());
 /// A rank-0 tensor.
 Tensor scalar(double value, DType dtype = f32, Loc loc = Loc::current());
+/// The same of x's shape and dtype.
 inline Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
 inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
 inline Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
@@ -313,6 +326,7 @@ Tensor arange(std::integral auto start, std::integral auto end, std::integral au
 Tensor arange(double start, double end, double step = 1, DType dtype = f32, Loc loc = Loc::current());
 /// `steps` numbers from start to end, both included, in equal steps. f32 or f64. Throws ValueError for steps < 0.
 Tensor linspace(double start, double end, int64_t steps, DType dtype = f32, Loc loc = Loc::current());
+/// Ones on the diagonal of (n, n), else 0.
 Tensor eye(int64_t n, DType dtype = f32, Loc loc = Loc::current());
 
 inline Tensor arange(std::floating_point auto end, DType dtype, Loc loc) {

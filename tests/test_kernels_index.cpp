@@ -3,7 +3,10 @@
 #include <heed/tensor/kernels/index.h>
 
 #include <algorithm>
+#include <type_traits>
 
+#include <heed/autograd/ops.h>
+#include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
@@ -112,5 +115,68 @@ TEST_CASE("order kernel: every prefix of the sorted row, ties by place, NaN last
             for (int64_t j = 0; j < k; ++j) REQUIRE(order.at<int64_t>({o, j, i}) == row[size_t(j)].second);
           }
       }
+  }
+}
+
+namespace {
+
+/// Each element of x fetched by itself, in row-major order.
+template <class T>
+std::vector<T> one_by_one(const Tensor& x) {
+  std::vector<T> values;
+  for (int64_t i = 0; i < x.size(0); ++i)
+    for (int64_t j = 0; j < x.size(1); ++j)
+      for (int64_t k = 0; k < x.size(2); ++k) values.push_back(x.template at<T>({i, j, k}));
+  return values;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("copies of permuted and reversed tensors: equal the elements fetched one by one", "[kernels][copy]",
+                   float, double, int64_t, bool) {
+  using T = TestType;
+  // Sides around the squares of 2, 4 and 16, the tiles of 16 and the strips of 64.
+  for (const auto& [a, b, c] : std::vector<Around>{{1, 1, 1}, {2, 3, 5}, {1, 16, 17}, {3, 31, 70}, {2, 130, 64}}) {
+    Rng rng(uint64_t(a + b + c));
+    const Tensor x = randint(0, 100, {a, b, c}, rng).to(dtype_of<T>());
+    const Tensor gapped = cat({x, x}, 2).narrow(2, 1, c);
+    for (const Tensor& t : {x, gapped})
+      for (const Shape& axes : std::vector<Shape>{{0, 2, 1}, {2, 1, 0}, {2, 0, 1}, {1, 2, 0}}) {
+        CAPTURE(t.shape(), t.strides(), axes);
+        const Tensor y = t.permute(axes);
+        CHECK(y.contiguous().template to_vector<T>() == one_by_one<T>(y));
+        for (int axis = 0; axis < 3; ++axis) {
+          const Tensor places = y.size(axis) - 1 - arange(y.size(axis));
+          CHECK(flip(y, axis).template to_vector<T>() == index_select(y, axis, places).template to_vector<T>());
+        }
+        Tensor room = zeros(y.shape(), dtype_of<T>()).permute({2, 1, 0}).contiguous().permute({2, 1, 0});
+        kernels::copy_into(y, room);  // y lies close along no axis of its own
+        CHECK(one_by_one<T>(room) == one_by_one<T>(y));
+      }
+  }
+}
+
+TEMPLATE_TEST_CASE("argmax and argmin: the first of equals in long rows and in columns, and NaN", "[kernels][index]",
+                   float, double, int64_t) {
+  using T = TestType;
+  for (const int64_t n : {1, 5, 63, 64, 65, 200}) {
+    Rng rng(uint64_t{3} + uint64_t(n));
+    for (const int64_t most : {2, 1000}) {
+      Tensor x = randint(0, most, {7, n}, rng).to(dtype_of<T>());
+      if (std::is_floating_point_v<T> && n > 63) x = where(eq(x, 1), NAN, x);
+      const Tensor down = x.transpose(0, 1).contiguous();
+      std::vector<int64_t> highest, lowest;
+      for (int64_t i = 0; i < 7; ++i) {
+        const std::vector<T> row = x.select(0, i).template to_vector<T>();
+        const auto nan = std::find_if(row.begin(), row.end(), [](T v) { return v != v; });
+        highest.push_back((nan != row.end() ? nan : std::max_element(row.begin(), row.end())) - row.begin());
+        lowest.push_back((nan != row.end() ? nan : std::min_element(row.begin(), row.end())) - row.begin());
+      }
+      CAPTURE(n, most);
+      CHECK(x.argmax(1).template to_vector<int64_t>() == highest);
+      CHECK(x.argmin(1).template to_vector<int64_t>() == lowest);
+      CHECK(down.argmax(0).template to_vector<int64_t>() == highest);
+      CHECK(down.argmin(0).template to_vector<int64_t>() == lowest);
+    }
   }
 }

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <heed/tensor/io/safetensors.h>
 #include <heed/train/run_directory.h>
 #include "catch.h"
 #include "workplace.h"
@@ -129,6 +130,23 @@ TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no 
   CHECK(place.files_in("model") == kModelFiles);
   CHECK(place.run(kTinyGpt + "--seed 9 --overwrite --out model").exit_code == 0);
   CHECK_THAT(tests::content_of(place / "model/config.json"), Contains("\"seed\": 9"));
+}
+
+TEST_CASE("heed train: the weights say which version wrote them and under what licence", "[program]") {
+  const Workplace place;
+  const std::string version = place.run("--version").out;  // "heed 1.2.3\n"
+  for (const std::string& train : {kTinyGpt, kTinyTranslator})
+    for (const std::string license : {"", "CC-BY-4.0"}) {
+      const std::string given = license.empty() ? "" : " --license " + license;
+      REQUIRE(place.run(train + " --overwrite --out m" + given).exit_code == 0);
+      const Metadata said = SafetensorsFile(place / "m/model.safetensors").metadata();
+      CHECK(said == Metadata{{"format", "pt"},
+                             {"heed", version.substr(5, version.size() - 6)},
+                             {"license", license.empty() ? "unknown" : license}});
+    }
+  const Finished refused = place.run(std::string(kTinyGpt) + " --out n --license ''");
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.err, Contains("--license: need a line of text, not ''"));
 }
 
 TEST_CASE("heed seq2seq train --resume: other pairs, as many, are refused", "[program]") {

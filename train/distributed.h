@@ -32,6 +32,7 @@ class Distributed {
   Distributed(const Distributed&) = delete;
   Distributed& operator=(const Distributed&) = delete;
 
+  /// Which of the processes this is, from 0, and how many there are.
   int rank() const;
   int size() const;
 

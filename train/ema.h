@@ -16,6 +16,7 @@ class Ema {
   /// Starts as the parameters are now. Throws ValueError unless 0 < decay < 1.
   Ema(const nn::Parameters& params, double decay, Loc loc = Loc::current());
 
+  /// Takes in the parameters as they are now.
   void update();
   /// Exchanges averages and parameters. See UseAverage.
   void exchange();

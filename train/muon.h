@@ -5,16 +5,18 @@
 
 namespace heed::train {
 
+/// Options of Muon, in the names of its formula.
 struct MuonOptions {
-  double lr = 1e-3;  ///< of matrices
-  double momentum = 0.95;
+  double lr = 1e-3;           ///< of matrices
+  double momentum = 0.95;     ///< in [0, 1)
   double weight_decay = 0.1;  ///< p shrinks by lr weight_decay p
-  bool nesterov = true;
+  bool nesterov = true;       ///< the step looks ahead
   /// How a matrix's shape scales lr: original, by sqrt(max(1, rows / columns)); match_rms_adamw, by
   /// 0.2 sqrt(max(rows, columns)), so that AdamW's lr serves (Liu et al. 2025).
-  enum Adjust { original, match_rms_adamw } adjust = original;
-  int64_t newton_schulz_steps = 5;
-  double eps = 1e-7;  ///< the least norm that a step is divided by
+  enum Adjust { original, match_rms_adamw };
+  Adjust adjust = original;         ///< which of them
+  int64_t newton_schulz_steps = 5;  ///< of the iteration that makes a matrix orthogonal
+  double eps = 1e-7;                ///< the least norm that a step is divided by
   /// Of what is no matrix, or whose group says `adam`: AdamW's.
   AdamWOptions adam = {.lr = 3e-4, .weight_decay = 0};
 };

@@ -24,18 +24,21 @@ namespace heed::train {
 struct GroupOptions {
   std::optional<double> lr = {};            ///< set_lr() later scales it in proportion
   std::optional<double> weight_decay = {};  ///< of vectors too
+  /// As in the optimiser's own options.
   std::optional<double> momentum = {}, dampening = {}, beta1 = {}, beta2 = {}, eps = {}, alpha = {}, lr_decay = {},
                         initial_accumulator_value = {};
   std::optional<bool> nesterov = {}, amsgrad = {}, centered = {};
   std::optional<bool> adam = {};  ///< of Muon: by AdamW, as embeddings and the output layer want it
   bool skip = false;              ///< left to another optimiser: this one keeps and does nothing
+  /// Field by field.
   auto operator<=>(const GroupOptions&) const = default;
 };
 /// The parameters that fit a pattern, as Parameters::freeze takes it: "*.bias", "h.[0-3]".
 struct ParameterGroup {
-  std::string pattern;
-  GroupOptions options;
+  std::string pattern;   ///< of names
+  GroupOptions options;  ///< in place of the optimiser's
 };
+/// `{{"*.bias", {.weight_decay = 0}}, ...}`
 struct ParameterGroups : std::vector<ParameterGroup> {
   ParameterGroups() = default;
   ParameterGroups(std::initializer_list<ParameterGroup> groups) : vector(groups) {}
@@ -57,6 +60,7 @@ class Optimizer {
   /// Forgets all gradients.
   void zero_grad();
 
+  /// The learning rate of the next step.
   double lr() const { return lr_; }
   /// Throws ValueError below 0 or if not finite.
   void set_lr(double lr, Loc loc = Loc::current());
@@ -130,7 +134,9 @@ struct Optimizers : std::vector<std::reference_wrapper<Optimizer>> {
   Optimizers(std::initializer_list<std::reference_wrapper<Optimizer>> all) : vector(all) {}
 };
 
+/// Options of SGD, in the names of its formula.
 struct SGDOptions {
+  /// As in the formula.
   double lr = 1e-3;
   double momentum = 0;
   double dampening = 0;
@@ -150,7 +156,9 @@ class SGD : public Optimizer {
   void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
 };
 
+/// Options of Adam, in the names of the paper.
 struct AdamOptions {
+  /// Learning rate, decays of the two moments, and what is added to the root.
   double lr = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -176,7 +184,10 @@ class Adam : public Optimizer {
   Decay decay_;
 };
 
+/// Options of AdamW, in the names of the paper.
 struct AdamWOptions {
+  /// Learning rate, decays of the two moments, what is added to the root, share of a parameter that goes with lr; and
+  /// whether the largest second moment so far divides.
   double lr = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -195,11 +206,14 @@ class AdamW : public Adam {
       : AdamW(params, AdamWOptions{}, groups, loc) {}
 };
 
+/// Options of RMSprop, in the names of its formula.
 struct RMSpropOptions {
+  /// As in the formula.
   double lr = 1e-2;
   double alpha = 0.99;
   double eps = 1e-8;
   double weight_decay = 0;  ///< weight_decay p joins the gradient
+  /// Of a running sum of steps, as in SGD.
   double momentum = 0;
   bool centered = false;  ///< divides by the gradient's deviation from its running mean
 };
@@ -215,12 +229,14 @@ class RMSprop : public Optimizer {
   void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
 };
 
+/// Options of Adagrad, in the names of its formula.
 struct AdagradOptions {
+  /// As in the formula.
   double lr = 1e-2;
   double lr_decay = 0;                   ///< step n takes lr / (1 + (n - 1) lr_decay)
   double weight_decay = 0;               ///< weight_decay p joins the gradient
   double initial_accumulator_value = 0;  ///< of s
-  double eps = 1e-10;
+  double eps = 1e-10;                    ///< added to the root
 };
 /// s += g^2;  p -= lr g / (sqrt(s) + eps). Duchi et al. 2011.
 class Adagrad : public Optimizer {

@@ -20,6 +20,7 @@ void RunRules::write(nlohmann::ordered_json& training) const {
   training["patience"] = patience;
   training["ema"] = ema;
   training["precision"] = name_of(products);
+  training["license"] = license;
 }
 
 RunRules RunRules::read(const ModelConfig& training, const RunRules& otherwise) {
@@ -29,7 +30,8 @@ RunRules RunRules::read(const ModelConfig& training, const RunRules& otherwise) 
           .patience = training.integer("patience", 0, kCount, otherwise.patience),
           .ema = training.number("ema", 0, 1, otherwise.ema),
           .products =
-              training.has("precision") ? Products(training.choice("precision", {"f32", "bf16"})) : otherwise.products};
+              training.has("precision") ? Products(training.choice("precision", {"f32", "bf16"})) : otherwise.products,
+          .license = training.has("license") ? training.text("license") : otherwise.license};
 }
 
 }  // namespace heed::train

@@ -35,7 +35,7 @@ Json to_json(const GptTraining& t) {
 void write_json(const std::filesystem::path& file, const Json& json) { write_file(file, dump_json(json, 2) + "\n"); }
 
 void save(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-          const Json& own, int64_t end = -1) {
+          const Json& own, const std::string& license, int64_t end = -1) {
   const Json end_of_text = end < 0 ? Json() : Json(end);
   const Family& family = family_of(model);
   Json config = {{"model_type", family.model_type},
@@ -51,7 +51,7 @@ void save(const std::filesystem::path& directory, const nn::Parameters& params, 
     tensors.emplace_back(slot.name, slot.reorder ? slot.reorder(slot.into) : slot.into);
   write_json(directory / kConfigFile, config);
   write_json(directory / "generation_config.json", {{"bos_token_id", end_of_text}, {"eos_token_id", end_of_text}});
-  save_safetensors(directory / kWeightsFile, tensors, {{"format", "pt"}});  // "pt": transformers ask for it
+  save_safetensors(directory / kWeightsFile, tensors, weights_metadata(license));
 }
 
 /// model.safetensors, or the shards that the index names.
@@ -121,7 +121,7 @@ void fill(const nn::Parameters& params, const models::GptConfig& model, const Mo
 }  // namespace
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model) {
-  save(directory, params, model, Json::object());
+  save(directory, params, model, Json::object(), RunRules().license);
 }
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
@@ -132,7 +132,7 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
   if (tokenizer.end_of_text() >= 0) about.update({{"bos_token", kEndOfText}, {"eos_token", kEndOfText}});
   tokenizer.save(directory / kTokenizerFile);
   write_json(directory / "tokenizer_config.json", about);
-  save(directory, params, model, {{"training", to_json(training)}}, tokenizer.end_of_text());
+  save(directory, params, model, {{"training", to_json(training)}}, training.rules.license, tokenizer.end_of_text());
 }
 
 models::GptConfig read_gpt_config(const ModelConfig& config) {

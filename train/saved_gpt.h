@@ -19,18 +19,18 @@ class ModelConfig;
 
 /// How a GPT is trained: the preset's values, or those of the command line.
 struct GptTraining {
-  std::string text;        ///< the file; empty: the default text
-  std::string text_name;   ///< what to call it
-  int64_t characters = 0;  ///< bytes of the text
-  std::string text_hash;   ///< of the text, to notice a change; old directories have none
-  int64_t steps = 2000, batch = 12;
-  double lr = 1e-3;
-  std::string optimizer = "adamw";
-  uint64_t seed = 1337;
+  std::string text;                      ///< the file; empty: the default text
+  std::string text_name;                 ///< what to call it
+  int64_t characters = 0;                ///< bytes of the text
+  std::string text_hash;                 ///< of the text, to notice a change; old directories have none
+  int64_t steps = 2000, batch = 12;      ///< updates, and windows in each
+  double lr = 1e-3;                      ///< after the warm-up
+  std::string optimizer = "adamw";       ///< or "muon"
+  uint64_t seed = 1337;                  ///< of everything random
   int64_t window = 0;                    ///< tokens of a window of the text; 0: the model's context
   std::vector<std::string> frozen = {};  ///< patterns of parameters, as Parameters::freeze takes them
   int64_t lora = 0;                      ///< rank of the additions that are trained alone; 0: there are none
-  RunRules rules = {};
+  RunRules rules = {};                   ///< the rest
 };
 
 /// Writes DIRECTORY as transformers write it: config.json, generation_config.json and model.safetensors of the family
@@ -53,9 +53,9 @@ void load_weights(const std::filesystem::path& directory, const nn::Parameters& 
 /// A GPT of a folder, with the parameters and the generator that its modules hold on to: of heed, also of its old
 /// versions, or as transformers write gpt2, llama, qwen3 and nanochat, in one file or in shards. f64 if the files are.
 struct SavedModel {
-  Rng rng;
-  nn::Parameters params;
-  models::Gpt gpt;
+  Rng rng;                ///< of dropout
+  nn::Parameters params;  ///< the weights by name
+  models::Gpt gpt;        ///< the model
 
   /// Throws FileError if the directory holds no GPT, or its files do not fit together.
   explicit SavedModel(const std::filesystem::path& directory);

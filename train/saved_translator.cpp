@@ -4,6 +4,7 @@
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
+#include <heed/tensor/io/safetensors.h>
 #include <heed/train/model_config.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/plot.h>
@@ -137,10 +138,9 @@ void SavedTranslator::save(const std::filesystem::path& directory) const {
                      {"source_words", parse_json(source_tokens().to_json())},
                      {"target_words", parse_json(target_tokens().to_json())}};
   write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
-  params().save(directory / kWeightsFile);
+  save_safetensors(directory / kWeightsFile, NamedTensors(params().begin(), params().end()),
+                   weights_metadata(training_.rules.license));
 }
-
-namespace {
 
 TranslatedSentence translated(const Translator& translator, const std::string& sentence,
                               const models::Translation& translation) {
@@ -155,6 +155,8 @@ TranslatedSentence translated(const Translator& translator, const std::string& s
   return s;
 }
 
+namespace {
+
 std::string describe(const models::Seq2SeqConfig& c) {
   return c.cell == nn::Cell::lstm ? "LSTM" : c.cell == nn::Cell::gru ? "GRU" : "RNN";
 }
@@ -164,12 +166,6 @@ std::string describe(const models::TransformerConfig& c) {
 }
 
 }  // namespace
-
-std::string SavedTranslator::draw(const std::string& sentence, const models::Translation& translation) const {
-  std::vector<std::string> written;
-  for (const int64_t id : translation.tokens) written.push_back(target_tokens().shown(id));
-  return draw_alignment(source_tokens().shown(sentence), written, translation.alignment);
-}
 
 PageLane SavedTranslator::page_lane(const std::string& sentence, const models::Translation& translation) const {
   const TranslatedSentence s = translated(*this, sentence, translation);

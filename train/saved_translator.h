@@ -7,7 +7,7 @@
 #include <string>
 
 #include <heed/train/run_rules.h>
-#include <heed/train/show/page.h>
+#include <heed/train/show/page_models.h>
 #include <heed/train/translator.h>
 
 namespace heed::train {
@@ -18,6 +18,7 @@ struct TranslatorTraining {
   std::string valid_pairs;  ///< a file of those to validate with; empty: a share of `pairs`
   int64_t pair_count = 0;   ///< of the training split, to notice a change
   std::string pairs_hash;   ///< of all pairs, for the same
+  /// As the options of `heed seq2seq train` have it.
   Arch arch = Arch::attention;
   nn::Cell cell = nn::Cell::gru;
   int64_t steps = 0;
@@ -27,9 +28,14 @@ struct TranslatorTraining {
   double label_smoothing = 0;
   int64_t max_length = 250;  ///< tokens of a sentence
   int64_t average = 1;       ///< see PairTraining
-  RunRules rules = {};
+  RunRules rules = {};       ///< the rest
 };
 
+/// A translation of `sentence` as the pages show it.
+TranslatedSentence translated(const Translator& translator, const std::string& sentence,
+                              const models::Translation& translation);
+
+/// A translator that knows how it was trained.
 class SavedTranslator : public Translator {
  public:
   /// A new model, drawn from training.seed.
@@ -37,12 +43,12 @@ class SavedTranslator : public Translator {
                   const TranslatorConfig& config);
   /// A new model as the directory's config.json describes it. Throws FileError if it does not.
   static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory);
+  /// Writes config.json and model.safetensors. Throws FileError.
   void save(const std::filesystem::path& directory) const;
 
+  /// How it was trained.
   const TranslatorTraining& training() const { return training_; }
 
-  /// A drawing of where each token of a translation looked, for a terminal. Throws ValueError without attention.
-  std::string draw(const std::string& sentence, const models::Translation& translation) const;
   /// Where the model looked as it wrote this translation, and how. Throws ValueError for a model without attention.
   PageExample page_example(const std::string& sentence, const models::Translation& translation) const;
   /// How the model wrote this translation.

@@ -20,6 +20,7 @@ class EventFile {
   /// are removed.
   EventFile(const std::filesystem::path& directory, int64_t done, Loc loc = Loc::current());
 
+  /// Numbers, or a text, of a step.
   void scalars(int64_t step, const Measurements& numbers);
   void text(int64_t step, const std::string& tag, const std::string& text);
   /// values (rows, columns) in [0, 1], the darker the larger.

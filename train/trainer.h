@@ -20,6 +20,7 @@ namespace heed::train {
 
 class Distributed;
 
+/// How long a run is, what is measured on the way, and what is kept.
 struct TrainerOptions {
   int64_t steps = 2000;          ///< updates in all
   Schedule lr = constant(1e-3);  ///< by step, from 0; of the first optimiser: others keep their proportion to it
@@ -50,7 +51,7 @@ using Tell = std::function<void(double share)>;
 
 /// A measurement of the model, under NoGrad and EvalMode. The first number is the one to be low.
 struct Evaluation {
-  std::function<Measurements(const Tell& tell)> measure;
+  std::function<Measurements(const Tell& tell)> measure;  ///< named numbers
   int64_t tokens = 0;  ///< how many it reads: the time left counts it before it has ever run
 };
 
@@ -66,6 +67,7 @@ std::vector<T> spread(const std::vector<T>& all, int64_t count) {
 
 /// A run at one moment: what callbacks are given.
 struct Moment {
+  /// As the trainer has them.
   const nn::Parameters& params;
   const Optimizers& optimizers;
   const TrainerOptions& options;
@@ -83,6 +85,7 @@ struct Moment {
   std::filesystem::path saved{};  ///< of on_save: where the model was written, the directory or its best/
   bool stop = false;              ///< a callback sets it to end the run after this step
 
+  /// Of all steps.
   double tokens_per_second() const { return seconds > 0 ? tokens / seconds : 0; }
 };
 
@@ -94,17 +97,19 @@ struct Work {
   std::function<void(const std::filesystem::path& directory)> save{};  ///< writes the model into a directory
   std::function<std::string()> sample{};                               ///< what the model makes now, to be read
   std::function<Tensor()> picture{};  ///< (rows, columns) in [0, 1] for TensorBoard beside it, or an undefined tensor
-  std::function<void(Moment&)> on_step{}, on_evaluate{}, on_save{};
+  std::function<void(Moment&)> on_step{}, on_evaluate{}, on_save{};  ///< after each of these
 };
 
+/// Why a run ended.
 enum class Ended { all_steps, out_of_patience, by_callback, out_of_time, interrupted };
 
+/// What a run came to.
 struct TrainingReport {
-  int64_t steps = 0;      ///< done in all, those before a resume included
-  double train_loss = 0;  ///< mean of the last 100 steps, or of all if fewer
-  double seconds = 0;     ///< of the steps, without evaluations, those before a resume included
-  double tokens_per_second = 0;
-  Ended ended = Ended::all_steps;
+  int64_t steps = 0;                ///< done in all, those before a resume included
+  double train_loss = 0;            ///< mean of the last 100 steps, or of all if fewer
+  double seconds = 0;               ///< of the steps, without evaluations, those before a resume included
+  double tokens_per_second = 0;     ///< of the steps
+  Ended ended = Ended::all_steps;   ///< why
   Measurements evaluation = {};     ///< the last one, of everything if there is one; empty if interrupted
   int64_t best_step = 0;            ///< whose model is in best/
   std::vector<double> losses = {};  ///< of each step that this run did

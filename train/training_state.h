@@ -14,6 +14,7 @@ class Rng;
 
 namespace heed::train {
 
+/// What a loop keeps beside parameters, optimisers and generator.
 struct TrainingState {
   int64_t step = 0;       ///< updates done
   NamedTensors own = {};  ///< what else the loop keeps, by names of its own

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <heed/autograd/grad_mode.h>
+#include <heed/train/show/plot.h>
 
 namespace heed::train {
 namespace {
@@ -204,6 +205,12 @@ std::string Translator::text(const models::Translation& translation, const std::
   return text;
 }
 
+std::string Translator::draw(const std::string& sentence, const models::Translation& translation) const {
+  std::vector<std::string> written;
+  for (const int64_t id : translation.tokens) written.push_back(target_tokens_.shown(id));
+  return draw_alignment(source_tokens_.shown(sentence), written, translation.alignment);
+}
+
 TranslationScores Translator::score(std::span<const SentencePair> pairs, int64_t beam) const {
   const std::vector<std::string> sources = side(pairs, &SentencePair::source);
   const std::vector<models::Translation> translations = translate(sources, beam);
@@ -271,6 +278,7 @@ TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const
     std::string text;
     for (size_t i = 0; i < shown.size(); ++i)
       text += fmt::format("{}{} -> {}", i > 0 ? "\n" : "", sources[i], translator.text(translations[i], sources[i]));
+    if (translations[0].alignment.defined()) text += "\n" + translator.draw(sources[0], translations[0]);
     return text;
   };
   const auto picture = [&] {  // where the words of the first translation looked

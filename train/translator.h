@@ -21,6 +21,7 @@
 
 namespace heed::train {
 
+/// Kinds of translators, and their names; those of an RNN's cells.
 enum class Arch { rnn, attention, transformer };
 const std::vector<std::string>& arch_names();
 const std::vector<std::string>& cell_names();
@@ -28,20 +29,23 @@ const std::vector<std::string>& cell_names();
 nn::Cell cell_at(size_t index);
 const std::string& name_of_cell(nn::Cell cell);
 
+/// Any of them.
 using TranslatorConfig = std::variant<models::Seq2SeqConfig, models::TransformerConfig>;
 using TranslatorModel = std::variant<models::Seq2Seq, models::Transformer>;
 
 /// The defaults suit some ten thousand short sentences.
 struct TranslatorSizes {
-  int64_t width = 128;  ///< of embeddings, hidden states and channels
-  int64_t layers = 2;   ///< of a Transformer's encoder, and of its decoder
-  int64_t heads = 4;    ///< of each layer
-  double dropout = 0;
+  int64_t width = 128;       ///< of embeddings, hidden states and channels
+  int64_t layers = 2;        ///< of a Transformer's encoder, and of its decoder
+  int64_t heads = 4;         ///< of each layer
+  double dropout = 0;        ///< as the models have it
   int64_t max_length = 250;  ///< tokens of the longest sentence; a translation may be twice as long
 };
+/// A configuration of those sizes.
 TranslatorConfig translator_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary,
                                    const TranslatorSizes& sizes = {});
 
+/// A model between two vocabularies.
 class Translator {
  public:
   /// A new model, drawn from `seed`.
@@ -52,6 +56,7 @@ class Translator {
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
 
+  /// The two vocabularies, the weights, and the model.
   const SentenceTokens& source_tokens() const { return source_tokens_; }
   const SentenceTokens& target_tokens() const { return target_tokens_; }
   const nn::Parameters& params() const { return params_; }
@@ -65,6 +70,8 @@ class Translator {
   /// The words of a translation of `sentence`. One that the model has no token for is the word that it looked at most,
   /// if it has attention.
   std::string text(const models::Translation& translation, const std::string& sentence) const;
+  /// A drawing of where each token of a translation looked, for a terminal. Throws ValueError without attention.
+  std::string draw(const std::string& sentence, const models::Translation& translation) const;
   /// How well the sources of `pairs` are translated; a beam of 1 is greedy.
   TranslationScores score(std::span<const SentencePair> pairs, int64_t beam = 1) const;
 
@@ -78,6 +85,7 @@ class Translator {
 /// Ten evaluations in a run.
 inline int64_t default_evaluate_every(int64_t steps) { return std::max<int64_t>(1, steps / 10); }
 
+/// How learn_pairs runs.
 struct PairTraining {
   int64_t steps = 3000;        ///< updates
   int64_t batch = 64;          ///< pairs in each
@@ -91,7 +99,7 @@ struct PairTraining {
   int64_t average = 1;
   TrainerOptions trainer = {.evaluate_every = 0};  ///< the rest; evaluate_every 0: ten times, see above
 };
-constexpr int64_t kSnapshots = 50;
+constexpr int64_t kSnapshots = 50;  ///< of a run
 
 /// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. On the way the mean
 /// loss of a token ("val_loss") is taken of a fixed part of `held_out`, at the end of all. See Work for the
@@ -101,7 +109,8 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                            const std::function<void(const std::filesystem::path&)>& save = {},
                            const std::function<std::string()>& sample = {},
                            const std::function<Tensor()>& picture = {});
-/// A translator learns split.train; samples are translations of the first sentences held out.
+/// A translator learns split.train; samples are translations of the first sentences held out, and where the words of
+/// the first looked.
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save = {});
 

@@ -1,155 +1,141 @@
-// Lesson 12: thirty years of sequence models on one task, with one budget.
-#include <map>
-
-#include "translation.h"
+// Lesson 12: forty years of remembering. Small machines of each time (machines.h), and the large ones on one
+// task.
+#include "machines.h"
+#include "one_task.h"
 
 using namespace heed;
-using namespace heed::train;
+using namespace machines;
 
 namespace {
 
-struct Result {
-  std::string name;
-  int64_t parameters;
-  TrainingReport report;
-  TranslationScores scores;
+const auto percent_equal = [](const Tensor& a, const Tensor& b) {
+  return 100 * eq(a, b).to(f32).mean().item<double>();
 };
 
-/// A GPT that translates by going on: English words, <bos>, French words, <eos>. One table holds both vocabularies.
-class GptTranslator {
- public:
-  GptTranslator(const Words& source, const Words& target, uint64_t seed)
-      : source_(source),
-        target_(target),
-        rng_(seed),
-        params_(rng_),
-        gpt_(params_,
-             {.vocabulary = source.size() + target.size(), .context = 64, .layers = 4, .heads = 4, .channels = 128}) {}
+void associative_memory(lesson::Lesson& l, Rng& rng) {
+  l.heading("1982, Hopfield: a memory that is asked with a spoiled pattern");
+  const auto signs = [&rng](const Shape& shape) { return (2 * randint(0, 2, shape, rng) - 1).to(f32); };
+  const auto spoil = [&rng](const Tensor& x) {
+    return x * where(lt(rand(x.shape(), rng), 0.2), -1, ones(x.shape()));
+  };
+  const Tensor y = pow(arange(10.0) - 4.5, 2),
+               apart = y.unsqueeze(1) + y;  // of a picture of 10 by 10, squared
+  const Tensor ring = (2 * logical_and(gt(apart, 7), lt(apart, 20)).to(f32) - 1).reshape({1, 100});
+  const Tensor few = cat({ring, signs({4, 100})}, 0), asked = spoil(few[0]), found = hopfield(few, asked);
+  const auto picture = [](const Tensor& state) { return pad(state.reshape({10, 10}), {1, 1, 0, 0}); };
+  l.picture("hopfield", train::Heatmap{"Stored; as it is asked; as it is found",
+                                       "",
+                                       "",
+                                       {},
+                                       {},
+                                       cat({picture(few[0]), picture(asked), picture(found)}, 1),
+                                       -1,
+                                       1});
+  const Tensor many = signs({60, 100});
+  l.page("spoiled", fmt::format("{:.0f}%", 100 - percent_equal(asked, few[0])));
+  l.expect_equal("Hopfield 1982: right again (%)", percent_equal(found, few[0]), 100);
+  const double first_of_many = percent_equal(hopfield(many, spoil(many[0])), many[0]);
+  l.page("first of many", fmt::format("{:.0f}%", first_of_many));
+  l.expect("of 60 stored patterns the first (%)", first_of_many, 40, 95);
+  const Tensor looked =
+      matmul(softmax(matmul(many, spoil(many[0])), 0), many);  // attention, and one step is enough
+  l.expect_equal("the same with a softmax, Ramsauer 2020 (%)", percent_equal(sign(looked), many[0]), 100);
+}
 
-  nn::Parameters& params() { return params_; }
+void recurrence(lesson::Lesson& l, Rng& rng) {
+  l.heading("1986 to 1990, Jordan, Rumelhart, Elman: a state, and gradients through time");
+  nn::Parameters params(rng);
+  const nn::RNN rnn(params, 3, 4);
+  const Tensor x = randn({6, 1, 3}, rng);
+  Tensor h = zeros({4});
+  for (int64_t t = 0; t < 6; ++t) h = elman_step(rnn.weights[0], x[t][0], h);
+  l.expect_equal("Elman 1990: six steps by hand and nn::RNN", h, rnn(x).state.h[0][0], 1e-6);
+  const std::vector<double> errors = exclusive_or(rng, l.budget(400, 400));
+  l.page("xor", {{"bit", "squared error of the guess"},
+                 {"1, random", fmt::format("{:.3f}", errors[0])},
+                 {"2, random", fmt::format("{:.3f}", errors[1])},
+                 {"3, their exclusive or", fmt::format("{:.3f}", errors[2])}});
+  l.expect("squared error of the first bit, which is random", errors[0], 0.2, 0.3);
+  l.expect("of the second, which is too", errors[1], 0.2, 0.3);
+  l.expect("of the third, their exclusive or", errors[2], 0, 0.05);
+}
 
-  /// Mean cross-entropy of the French words and <eos>; the English words are read, not guessed.
-  Tensor loss(const PairBatch& batch) const {
-    const int64_t B = batch.source.size(0), S = batch.source.size(1), T = batch.decoder_input.size(1);
-    const std::vector<int64_t> source = batch.source.to_vector<int64_t>(),
-                               lengths = batch.source_length.to_vector<int64_t>();
-    const std::vector<int64_t> input = batch.decoder_input.to_vector<int64_t>(),
-                               target = batch.targets.to_vector<int64_t>();
-    std::vector<int64_t> x(size_t(B * (S + T)), 0), y(x.size(), kIgnoreIndex);
-    for (int64_t b = 0; b < B; ++b) {
-      const int64_t n = lengths[size_t(b)], row = b * (S + T);
-      for (int64_t s = 0; s < n; ++s) x[size_t(row + s)] = source[size_t(b * S + s)];
-      for (int64_t t = 0; t < T; ++t) {
-        x[size_t(row + n + t)] = french(input[size_t(b * T + t)]);
-        if (target[size_t(b * T + t)] >= 0) y[size_t(row + n + t)] = french(target[size_t(b * T + t)]);
-      }
-    }
-    return cross_entropy(gpt_(from_vector(x, {B, S + T})), from_vector(y, {B, S + T}));
-  }
+void attention_before_2017(lesson::Lesson& l, Rng& rng) {
+  l.heading("1992, Schmidhuber: weights that change while the network reads");
+  const Tensor q = randn({7, 4}, rng), k = randn({7, 4}, rng), v = randn({7, 3}, rng);
+  l.expect_equal("fast weights and attention without softmax", fast_weights(q, k, v),
+                 matmul(tril(matmul(q, k.mT())), v), 1e-5);
 
-  /// Greedily, sentences of one length together.
-  std::vector<std::string> translate(const std::vector<std::string>& sentences) {
-    std::map<size_t, std::vector<size_t>> by_length;
-    for (size_t i = 0; i < sentences.size(); ++i) by_length[split_words(sentences[i]).size()].push_back(i);
-    const NoGrad no_grad;
-    std::vector<std::string> translations(sentences.size());
-    for (const auto& [n, rows] : by_length) {
-      std::vector<int64_t> prompt;
-      for (const size_t i : rows) {
-        for (const int64_t id : source_.encode(sentences[i])) prompt.push_back(id);
-        prompt.push_back(french(Words::kBos));
-      }
-      const int64_t B = std::ssize(rows), start = int64_t(n) + 1;
-      const Tensor written =
-          models::sample(gpt_, from_vector(prompt, {B, start}), {.tokens = 62 - int64_t(n), .temperature = 0}, rng_);
-      for (int64_t b = 0; b < B; ++b) {
-        std::vector<int64_t> ids = written[b].narrow(0, start, written.size(1) - start).to_vector<int64_t>();
-        for (int64_t& id : ids) id = std::max<int64_t>(0, id - source_.size());
-        translations[rows[size_t(b)]] = target_.decode(ids);
-      }
-    }
-    return translations;
-  }
+  l.heading("2013, Graves: a window that slides over the text, and can be trained");
+  const Tensor alpha = tensor({1.0, 0.5}, f64), beta = tensor({0.8, 0.5}, f64),
+               kappa = tensor({2.2, 4.6}, f64);
+  const Tensor looks = window(alpha, beta, kappa, 8);
+  l.show("looks", looks.to(f32));
+  l.expect("gradcheck of the place it looks at",
+           bool(gradcheck([&](const Tensor& at) { return window(alpha, beta, at, 8); }, kappa)), 1, 1);
 
- private:
-  int64_t french(int64_t id) const { return source_.size() + id; }
+  l.heading("2015, Luong: the score is a plain product, of the writer's state d and the words read");
+  const Tensor d = randn({1, 4}, rng), read = randn({7, 4}, rng);
+  l.expect_equal("Luong 2015 and scaled_dot_product_attention of scale 1",
+                 matmul(softmax(matmul(d, read.mT()), -1), read),
+                 scaled_dot_product_attention(d, read, read, {.scale = 1}), 1e-5);
 
-  const Words &source_, &target_;
-  Rng rng_;
-  nn::Parameters params_;
-  models::Gpt gpt_;
-};
+  l.heading("2016, Cheng, Dong and Lapata: an LSTM that attends to its own past");
+  nn::Parameters params(rng);
+  const nn::LSTMCell cell(params / "cell", 3, 4);
+  const nn::AdditiveAttention look(params / "look", 3 + 4, 4, 5);
+  const Tensor x = randn({6, 3}, rng);
+  const Tensor lstm = lstmn(cell, look, x, true);
+  nn::RecurrentState state;
+  for (int64_t t = 0; t < 6; ++t) state = cell(x(slice(t, t + 1)), state);
+  l.expect_equal("LSTMN that looks at its last state alone, and nn::LSTM", lstm[5], state.h[0], 1e-6);
+  l.expect("LSTMN that looks at all: how far its last state is from that",
+           amax(abs(lstmn(cell, look, x, false)[5] - lstm[5])).item<double>(), 1e-3, 2);
+
+  l.heading("2016, Parikh et al.: two sentences, attention alone. 2017, Lin et al.: a sentence and itself");
+  const nn::Linear F(params / "F", 4, 4);
+  const Tensor a = randn({5, 4}, rng), b = randn({7, 4}, rng), e = matmul(F(a), F(b).mT());
+  l.expect_equal("a's words, each with what of b fits it: cross-attention", matmul(softmax(e, 1), b),
+                 scaled_dot_product_attention(F(a), F(b), b, {.scale = 1}), 1e-5);
+  l.expect_equal("b's with what of a", matmul(softmax(e, 0).mT(), a),
+                 scaled_dot_product_attention(F(b), F(a), a, {.scale = 1}), 1e-5);
+  const Tensor W1 = randn({6, 4}, rng), w2 = randn({6}, rng);
+  l.expect_equal("Lin 2017 and Bahdanau's attention without a query",
+                 matmul(softmax(matmul(w2, tanh(matmul(W1, a.mT()))), 0), a),
+                 additive_attention(zeros({1, 1, 6}), linear(a, W1).unsqueeze(0), w2, a.unsqueeze(0))[0][0],
+                 1e-5);
+}
+
+void today(lesson::Lesson& l, Rng& rng) {
+  l.heading("2019 to 2023: RMSNorm, SwiGLU, rotary positions, grouped queries");
+  const Tensor x = randn({5, 8}, rng);
+  l.expect_equal("RMSNorm 2019: the mean square is", pow(rms_norm(x), 2).mean(-1), ones({5}), 1e-5);
+  const auto product = [&](int64_t m, int64_t n) {
+    const auto turned = [&](int64_t i, int64_t at) { return rope(x[i], scalar(double(at), i64)); };
+    return (turned(0, m) * turned(1, n)).sum().item<double>();
+  };
+  l.expect_equal("RoPE 2021: q at 103 and k at 101 as q at 3 and k at 1", product(103, 101), product(3, 1),
+                 1e-4);
+  const Tensor q = randn({1, 4, 5, 8}, rng), k = randn({1, 2, 5, 8}, rng), v = randn({1, 2, 5, 8}, rng);
+  const auto twice = [](const Tensor& y) { return stack({y, y}, 2).reshape({1, 4, 5, 8}); };
+  l.expect_equal("GQA 2023: two heads of k and v as four of which two are equal",
+                 scaled_dot_product_attention(q, k, v, {.causal = true}),
+                 scaled_dot_product_attention(q, twice(k), twice(v), {.causal = true}), 1e-5);
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   return lesson::run(
-      argc, argv, "Lesson 12: thirty years on one task",
+      argc, argv, "Lesson 12: forty years of remembering",
       [](lesson::Lesson& l) {
-        const PairSplit pairs = lesson::task(l);
-        const PairTraining budget{.steps = l.budget(1500, 120), .seed = l.seed(), .quiet = true};
-        fmt::print(
-            "Every model learns {} pairs in {} steps of {}, is 128 wide, and translates {} sentences it has not "
-            "seen.\n",
-            pairs.train.size(), budget.steps, budget.batch, pairs.held_out.size());
-        std::vector<Result> results;
-        const auto learn = [&](const std::string& name, Arch arch, nn::Cell cell) {
-          Translator translator(arch, cell, pairs.train, l.seed());
-          const TrainingReport report = learn_pairs(translator, pairs, budget);
-          results.push_back({name, translator.params().numel(), report, translator.score(pairs.held_out)});
-          fmt::print("  {:<28} {:>4.0f} s\n", name, report.seconds);
-        };
-        learn("1986 RNN", Arch::rnn, nn::Cell::rnn_tanh);
-        learn("1997 LSTM", Arch::rnn, nn::Cell::lstm);
-        learn("2014 GRU, soft attention", Arch::attention, nn::Cell::gru);
-        learn("2017 Transformer", Arch::transformer, nn::Cell::gru);
-
-        const Words source_words = Words::from_sentences(side(pairs.train, &SentencePair::source));
-        const Words target_words = Words::from_sentences(side(pairs.train, &SentencePair::target));
-        GptTranslator gpt(source_words, target_words, l.seed());
-        const PairSet train_set(pairs.train, source_words, target_words),
-            held_out_set(pairs.held_out, source_words, target_words);
-        const TrainingReport report = learn_pairs(
-            gpt.params(), [&](const PairBatch& b) { return gpt.loss(b); }, train_set, held_out_set, budget);
-        const std::vector<std::string> said = gpt.translate(side(pairs.held_out, &SentencePair::source));
-        results.push_back({"2018 GPT", gpt.params().numel(), report, score_translations(pairs.held_out, said)});
-        fmt::print("  {:<28} {:>4.0f} s\n", results.back().name, report.seconds);
-
-        l.heading("Exact match on unseen sentences, in percent, by words in the source");
-        fmt::print("{:<26} parameters  seconds", "");
-        for (const LengthRow& row : results[0].scores.rows) fmt::print("  {:>2}-{:<2}", row.from, row.to);
-        fmt::print("    all   BLEU\n");
-        std::vector<Series> by_length, losses;
-        std::vector<std::vector<std::string>> table = {{"", "parameters"}};
-        for (const LengthRow& row : results[0].scores.rows)
-          table[0].push_back(fmt::format("{} to {} words", row.from, row.to));
-        table[0].insert(table[0].end(), {"all", "BLEU"});
-        for (const Result& r : results) {
-          fmt::print("{:<26} {:>10}  {:>7.0f}", r.name, r.parameters, r.report.seconds);
-          for (const LengthRow& row : r.scores.rows) fmt::print("  {:>5.1f}", 100 * row.exact_match);
-          fmt::print("  {:>5.1f}  {:>5.1f}\n", 100 * r.scores.exact_match, r.scores.bleu);
-          std::vector<std::string>& cells = table.emplace_back(std::vector{r.name, lesson::grouped(r.parameters)});
-          for (const LengthRow& row : r.scores.rows) cells.push_back(fmt::format("{:.1f}", 100 * row.exact_match));
-          cells.push_back(fmt::format("{:.1f}", 100 * r.scores.exact_match));
-          cells.push_back(fmt::format("{:.1f}", r.scores.bleu));
-          by_length.push_back(lesson::exact_series(r.name, r.scores));
-          losses.push_back(lesson::loss_series(r.name, r.report.losses));
-        }
-        l.page("results", table);
-        l.picture("exact", lesson::length_chart("Thirty years on one task", "exact match (%)", by_length));
-        l.picture("loss", lesson::loss_chart("Their losses", losses));
-
-        const auto exact = [&](size_t i) { return 100 * results[i].scores.exact_match; };
-        if (l.quick()) {
-          for (size_t i = 0; i < results.size(); ++i)
-            l.expect(results[i].name + ": loss after 120 steps", losses[i].y.back(), 0.2, i == 4 ? 4.2 : 3.2);
-          return;
-        }
-        l.expect("1986 RNN: exact match (%)", exact(0), 8, 35);
-        l.expect("1997 LSTM: exact match (%)", exact(1), 20, 50);
-        l.expect("2014 attention: exact match (%)", exact(2), 85, 100);
-        l.expect("2017 Transformer: exact match (%)", exact(3), 90, 100);
-        l.expect("2018 GPT: exact match (%)", exact(4), 50, 90);
+        Rng rng(l.seed());
+        associative_memory(l, rng);
+        recurrence(l, rng);
+        attention_before_2017(l, rng);
+        today(l, rng);
+        l.heading("The large ones, on one task");
+        lesson::one_task(l);
       },
       1);
 }

@@ -1,6 +1,7 @@
 // What every lesson shares: its options, how it prints, and the numbers that it stands by.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include <heed.h>
+#include <heed/train/show/progress.h>
 
 namespace lesson {
 
@@ -33,9 +35,14 @@ class Lesson {
 
   /// Prints the number with its band, and counts it as failed outside [low, high].
   void expect(const std::string& what, double value, double low, double high);
-  /// The same for two numbers, or for all elements of two tensors of one shape, that may differ by `tolerance`.
+  /// The same for two numbers, or for all elements of two tensors of one shape, that may differ by
+  /// `tolerance`.
   void expect_equal(const std::string& what, double value, double want, double tolerance = 0);
-  void expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want, double tolerance = 0);
+  void expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want,
+                    double tolerance = 0);
+
+  /// Writes out()/page.html, which the last lines name.
+  void leave_page(const std::string& html);
 
   /// Saves NAME.svg in out() and draws the chart in the terminal; `draw` false only saves.
   void picture(const std::string& name, const heed::train::LineChart& chart, bool draw = true) const;
@@ -51,15 +58,35 @@ class Lesson {
   std::filesystem::path out_;
   std::vector<std::pair<std::string, std::string>> page_;
   std::vector<std::vector<std::string>> expected_ = {{"what", "seen", "expected"}};
+  std::filesystem::path left_;  // the page, if there is one
   int passed_ = 0, failed_ = 0;
   mutable int undrawn_ = 0;
 };
 
+/// Tells how a loop of training goes: the loss and the time left, in a line that is drawn anew.
+class Watch {
+ public:
+  explicit Watch(int64_t steps) : steps_(steps), progress_(steps) {}
+  /// To be called after each step.
+  void step(double loss);
+  /// Lines that stay.
+  void note(const std::string& lines) { progress_.note(lines); }
+
+ private:
+  int64_t steps_, done_ = 0;
+  heed::train::Progress progress_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 /// "806,016"
 std::string grouped(int64_t number);
+/// "3 14 15"
+std::string spaced(const std::vector<int64_t>& numbers);
 
-/// main() of a lesson: reads --quick, --out DIR and --seed N, prints the title, runs `body`, and ends with the line
-/// "4 passed, 0 failed". Returns 0 if all expectations held, 1 if not or if an error stopped it, 2 for bad options.
-int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body, uint64_t seed = 123);
+/// main() of a lesson: reads --quick, --out DIR and --seed N, prints the title, runs `body`, and ends with
+/// the line "4 passed, 0 failed". Returns 0 if all expectations held, 1 if not or if an error stopped it, 2
+/// for bad options.
+int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body,
+        uint64_t seed = 123);
 
 }  // namespace lesson

@@ -123,6 +123,9 @@ def check_page(lesson):
     bare = unmarked(text)
     if bare:
         raise Wrong(f"tutorial/{lesson}.md has numbers that no run stands behind: {bare}")
+    for exercise in sorted(TUTORIAL.glob(f"exercises/{lesson[:2]}?.cpp")):
+        if f"(exercises/hole/{exercise.stem}.h)" not in text:
+            raise Wrong(f"tutorial/{lesson}.md has no link to exercise {exercise.stem}")
     return sum(len(NUMBER.findall(inside)) for _, inside in MARK.findall(text)) + \
         sum(len(NUMBER.findall(m[0])) for m in NUMBERS_BEHIND.finditer(text))
 

@@ -3,10 +3,12 @@
 
     tutorial/screenshots.py [HEED [DIRECTORY]]
 
+And page_moved.gif: a reader types a sentence, and draws the attention of a word elsewhere.
 HEED is the program (build/heed). Models go to DIRECTORY (out/pictures) and are used again if they are there; all four take
 about three minutes to train on two cores.
 """
 import base64
+import io
 import pathlib
 import subprocess
 import sys
@@ -20,6 +22,8 @@ SENTENCE = "the black cat that was sitting on the mat did not see the white dog"
 
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 from browser import SIZES, Browser, missing  # noqa: E402
+from PIL import Image  # noqa: E402  (package python3-pil)
+from test_live import drag, type_in  # noqa: E402
 
 
 def models(heed, directory):
@@ -82,6 +86,36 @@ def photograph(browser, directory, name, shot):
     assert len(picture) <= MOST_BYTES, f"{name}.png is larger than {MOST_BYTES} bytes"
 
 
+def moving(browser, directory):
+    """A picture that moves, of 256 colours; Pillow keeps what changes from one frame to the next."""
+    frames, times = [], []
+    width, height = 760, 590
+    browser.look((width, height), "light", calm=True)
+    browser.open(directory / "live.html")
+
+    def frame(milliseconds):
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}  # of the page, wherever it is scrolled to
+        png = browser.cdp("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)["data"]
+        frames.append(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB"))
+        times.append(milliseconds)
+
+    words = "the small black cat did not see the dogs".split()
+    for n in range(1, len(words) + 1):
+        type_in(browser, "sentence", " ".join(words[:n]))
+        time.sleep(0.3)
+        frame(1500 if n == len(words) else 350)
+    for word in (3, 5, 8):  # from "chat" towards "dogs"
+        drag(browser, 2, word, release=word == 8)
+        time.sleep(0.3)
+        frame(2500 if word == 8 else 400)
+    palette = frames[-1].quantize(64)
+    small = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
+    file = PICTURES / "page_moved.gif"
+    small[0].save(file, save_all=True, append_images=small[1:], duration=times, loop=0, optimize=True)
+    print(f"{file.name}: {len(frames)} frames, {file.stat().st_size} bytes")
+    assert file.stat().st_size <= 3 * MOST_BYTES, f"{file.name} is larger than {3 * MOST_BYTES} bytes"
+
+
 def main():
     lacking = missing()
     if lacking:
@@ -96,6 +130,7 @@ def main():
     try:
         for name, shot in SHOTS.items():
             photograph(browser, directory, name, shot)
+        moving(browser, directory)
     finally:
         browser.close()
 

@@ -19,10 +19,11 @@ namespace heed {
 
 class Rng;
 
+/// How a check steps and judges.
 struct GradcheckOptions {
-  double eps = 1e-5;   ///< step, relative to the size of the input; it shrinks where the function is rough
-  double atol = 1e-8;  ///< a derivative is right if |analytic - numeric| <= atol + rtol * max(|analytic|, |numeric|)
-  double rtol = 1e-6;
+  double eps = 1e-5;     ///< step, relative to the size of the input; it shrinks where the function is rough
+  double atol = 1e-8;    ///< a derivative is right if |analytic - numeric| <= atol + rtol * max(|analytic|, |numeric|)
+  double rtol = 1e-6;    ///< the same, relative
   bool fast = false;     ///< compare random projections, and only if one differs every element
   uint64_t seed = 0;     ///< of cotangents, projections and sampled elements
   Rng* rng = nullptr;    ///< what the function draws from, if it does: every evaluation starts from its present state
@@ -31,22 +32,23 @@ struct GradcheckOptions {
 
 /// One derivative d output / d input, element by element.
 struct Derivative {
-  std::string input;  ///< "input 0", or a parameter's name
-  Shape index;
-  std::string output;  ///< "output 0"; empty if that is a lone scalar, or where a random projection was checked
-  Shape output_index;
-  double analytic = 0;
-  double numeric = 0;
-  double error = 0;  ///< |analytic - numeric| / (max(|analytic|, |numeric|) + atol / rtol): wrong above rtol
+  std::string input;    ///< "input 0", or a parameter's name
+  Shape index;          ///< of the element
+  std::string output;   ///< "output 0"; empty if that is a lone scalar, or where a random projection was checked
+  Shape output_index;   ///< of the output's element
+  double analytic = 0;  ///< what backward gave
+  double numeric = 0;   ///< the central difference
+  double error = 0;     ///< |analytic - numeric| / (max(|analytic|, |numeric|) + atol / rtol): wrong above rtol
 };
 /// "w[3, 1] -> output 0[2]: analytic 0.1234, numeric 0.1301", with as many digits as tell the two apart.
 std::string to_string(const Derivative& derivative);
 /// "encoder.w[3, 1]"; the name alone for rank 0.
 std::string place(const std::string& name, const Shape& index);
 
+/// What was found of one input, or one parameter.
 struct CheckedInput {
-  std::string name;
-  Shape shape;
+  std::string name;          ///< "input 0", or the parameter's
+  Shape shape;               ///< of the input
   std::vector<char> marks;   ///< per element: '.' right, 'x' wrong, '~' not smooth there, ' ' not compared one by one
   Tensor analytic, numeric;  ///< Jacobians (outputs, elements) f64; undefined unless small and wholly compared
   std::string worst_output = {};  ///< of its wrong derivatives, where the worst is
@@ -60,16 +62,18 @@ struct GradcheckReport {
   std::vector<std::string> failures;  ///< one sentence each; empty if it passed
   Derivative worst;                   ///< largest error of all that were compared
   int64_t compared = 0;               ///< derivatives
-  int64_t wrong = 0;
+  int64_t wrong = 0;                  ///< of these
   std::vector<Derivative>
-      nonsmooth;     ///< kinks and jumps: different steps disagree, so there is nothing to compare with
-  std::string hint;  ///< what the wrong ones have in common, if anything
-  std::vector<CheckedInput> inputs;
-  bool reran = false;  ///< fast mode saw a difference and went on to every element
-  uint64_t seed = 0;
+      nonsmooth;                     ///< kinks and jumps: different steps disagree, so there is nothing to compare with
+  std::string hint;                  ///< what the wrong ones have in common, if anything
+  std::vector<CheckedInput> inputs;  ///< each of them
+  bool reran = false;                ///< fast mode saw a difference and went on to every element
+  uint64_t seed = 0;                 ///< of GradcheckOptions
 
+  /// Whether it passed.
   explicit operator bool() const { return failures.empty(); }
 };
+/// All of it, for people.
 std::string to_string(const GradcheckReport& report);
 std::ostream& operator<<(std::ostream& out, const GradcheckReport& report);
 
@@ -82,13 +86,16 @@ struct CheckedInputs : std::vector<Tensor> {
   CheckedInputs(const Tensor& one) : vector{one} {}
 };
 
+/// What a check differentiates.
 using CheckedFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
 
+/// gradcheck and gradgradcheck (`second`), of a function of inputs or of parameters.
 GradcheckReport check_function(const CheckedFunction& fn, const std::vector<Tensor>& inputs,
                                const GradcheckOptions& options, bool second, Loc loc);
 GradcheckReport check_parameters(const NamedTensors& params, const std::function<std::vector<Tensor>()>& fn,
                                  const GradcheckOptions& options, bool second, Loc loc);
 
+/// One result, or several, as a list.
 inline std::vector<Tensor> as_list(Tensor y) { return {std::move(y)}; }
 inline std::vector<Tensor> as_list(std::vector<Tensor> y) { return y; }
 inline std::vector<Tensor> as_list(std::pair<Tensor, Tensor> y) { return {std::move(y.first), std::move(y.second)}; }
@@ -115,12 +122,14 @@ CheckedFunction checked_function(F f) {
   else return [call, need](List x) mutable { return need(x, 4), call(x[0], x[1], x[2], x[3]); };
 }
 
+/// Any range of (name, Tensor).
 template <class P>
 concept NamedTensorRange = std::ranges::input_range<const P&> && requires(std::ranges::range_reference_t<const P&> p) {
   { p.first } -> std::convertible_to<std::string>;
   { p.second } -> std::convertible_to<Tensor>;
 };
 
+/// The same as a list.
 template <NamedTensorRange P>
 NamedTensors named_tensors(const P& params) {
   NamedTensors list;

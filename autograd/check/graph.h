@@ -9,6 +9,7 @@
 
 namespace heed::graph {
 
+/// How a graph is drawn.
 struct DotOptions {
   std::vector<std::pair<std::string, Tensor>> names = {};  ///< of leaves and results; parameters know their own
   size_t max_nodes = 1000;  ///< the last ones recorded are drawn, and a note counts the rest

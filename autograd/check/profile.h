@@ -14,11 +14,12 @@ namespace heed {
 /// its backward time is that of its gradient formulas. The innermost guard counts.
 class Profile : public autograd::Observer {
  public:
+  /// What one name cost.
   struct Row {
-    int64_t calls = 0;
-    double seconds = 0;
-    int64_t bytes = 0;  ///< newly allocated
-    int64_t flops = 0;  ///< of its matrix products
+    int64_t calls = 0;   ///< how many
+    double seconds = 0;  ///< of all of them
+    int64_t bytes = 0;   ///< newly allocated
+    int64_t flops = 0;   ///< of its matrix products
   };
 
   Profile();

@@ -2,6 +2,7 @@
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
+#include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/index.h>
 #include <heed/tensor/view.h>
 

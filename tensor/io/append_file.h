@@ -8,6 +8,7 @@
 
 namespace heed {
 
+/// Records at the end of a file.
 class AppendFile {
  public:
   /// Opens the file, or makes an empty one. Throws FileError.

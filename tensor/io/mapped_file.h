@@ -19,6 +19,7 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  /// All of them.
   std::span<const std::byte> bytes() const { return bytes_; }
   /// Takes the part from memory; whoever looks there again has it read again.
   void forget(std::span<const std::byte> part) const;

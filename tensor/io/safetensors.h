@@ -16,21 +16,22 @@
 
 namespace heed {
 
+/// Strings by name, beside the tensors.
 using Metadata = std::map<std::string, std::string>;
 
 /// An element type as files store it, and the tensor's type that it becomes.
 struct StoredType {
-  std::string_view name;
-  size_t size;
-  DType dtype;
+  std::string_view name;  ///< "F32"
+  size_t size;            ///< bytes of an element
+  DType dtype;            ///< what it becomes
 };
 
 /// One tensor of a file: bytes begin .. end - 1 of its data.
 struct StoredTensor {
-  std::string name;
-  StoredType type;
-  Shape shape;
-  uint64_t begin, end;
+  std::string name;     ///< unique in the file
+  StoredType type;      ///< of its elements
+  Shape shape;          ///< as the file says
+  uint64_t begin, end;  ///< of its bytes
 };
 
 /// A file whose tensors are read one by one, from where they lie: it is mapped, not loaded. F64, F32, I64 and BOOL keep
@@ -44,15 +45,18 @@ class SafetensorsFile {
   /// The same of bytes, which must outlive it; errors call them `name`.
   SafetensorsFile(std::span<const std::byte> bytes, std::string name, Loc loc = Loc::current());
 
+  /// The file's, as errors say it.
   const std::string& name() const { return name_; }
   /// In the order of the header.
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
+  /// What the header says besides.
   const Metadata& metadata() const { return metadata_; }
   /// Copies an entry's elements, a few MiB at a time, into x of its shape: of its dtype, or f64 for f32. x may be a
   /// part or a transposed view of a tensor. Throws FileError for a truth value that is neither 0 nor 1.
   void copy(const StoredTensor& entry, const Tensor& x, Loc loc = Loc::current()) const;
   /// The entry as a tensor of its own.
   Tensor read(const StoredTensor& entry, Loc loc = Loc::current()) const;
+  /// The entry as it lies in the file.
   std::span<const std::byte> bytes(const StoredTensor& entry) const {
     return data_.subspan(entry.begin, entry.end - entry.begin);
   }
@@ -65,9 +69,10 @@ class SafetensorsFile {
   Metadata metadata_;
 };
 
+/// All that a file holds.
 struct Safetensors {
   NamedTensors tensors;  ///< in the order of the file's header
-  Metadata metadata;
+  Metadata metadata;     ///< what the header says besides
 };
 
 /// All tensors of a file. Throws as SafetensorsFile does.

@@ -215,9 +215,4 @@ Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
   return y;
 }
 
-Tensor flip(const Tensor& x, int axis) {
-  const int64_t n = x.shape()[axis];
-  return index_select(x, axis, map_as<int64_t, int64_t>(arange(n), [n](int64_t i) { return n - 1 - i; }));
-}
-
 }  // namespace heed::kernels

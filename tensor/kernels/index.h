@@ -29,6 +29,5 @@ Tensor order(const Tensor& x, int axis, int64_t k, bool descending);
 Tensor pad_slice(const Tensor& x, int axis, int64_t start, const Shape& shape);
 /// Keeps column - row <= diagonal (lower) or >= diagonal (upper) of the last two axes; zeros elsewhere.
 Tensor triangle(const Tensor& x, int64_t diagonal, bool lower);
-Tensor flip(const Tensor& x, int axis);
 
 }  // namespace heed::kernels

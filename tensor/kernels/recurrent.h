@@ -19,27 +19,28 @@ constexpr int64_t gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == 
 /// T steps, B rows of the batch, H hidden units. A Strided is (T, B) by strides, so batch-first arrays fit too, and
 /// behind them a dense row.
 struct RecurrentShape {
-  int64_t T, B, H;
+  int64_t T, B, H;  ///< as above
 };
 
 /// The recurrent half of a cell's parameters: w_hh (G H, H), b_hh (G H) or null.
 template <class Real>
 struct RecurrentWeights {
-  const Real* w_hh;
-  const Real* b_hh;
+  const Real* w_hh;  ///< (G H, H)
+  const Real* b_hh;  ///< (G H), or null
 };
 
 /// State before the first step or after the last: h (B, H) and, of an LSTM, c (B, H), contiguous. As an
 /// input, null is 0; as an output, null is not wanted.
 template <class Real>
 struct RecurrentState {
-  Real* h = nullptr;
-  Real* c = nullptr;
+  Real* h = nullptr;  ///< (B, H)
+  Real* c = nullptr;  ///< (B, H)
 };
 
+/// Which steps, and in which order.
 struct RecurrentOptions {
-  bool reverse = false;              // run from each row's last step to its first
-  const int64_t* lengths = nullptr;  // (B) in [0, T]: from there on a row rests and its outputs are 0; null: all T
+  bool reverse = false;              ///< run from each row's last step to its first
+  const int64_t* lengths = nullptr;  ///< (B) in [0, T]: from there on a row rests and its outputs are 0; null: all T
 };
 
 /// Elements of the array `saved` that forward fills for backward: 0 for rnn, T B 5H for lstm (i f g o c), T B
@@ -60,11 +61,11 @@ void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> ga
 /// What backward writes. Null data: not wanted, but for dgates, which must be there.
 template <class Real>
 struct RecurrentGradients {
-  Strided<Real, 2> dgates{};      // (T, B, G H), overwritten; 0 past a row's length
-  RecurrentState<Real> dfirst{};  // overwritten
-  Real* dw_hh = nullptr;          // (G H, H)
-  Real* db_hh = nullptr;          // (G H)
-  bool accumulate = false;        // add to dw_hh and db_hh, as when decoder steps share them
+  Strided<Real, 2> dgates{};      ///< (T, B, G H), overwritten; 0 past a row's length
+  RecurrentState<Real> dfirst{};  ///< overwritten
+  Real* dw_hh = nullptr;          ///< (G H, H)
+  Real* db_hh = nullptr;          ///< (G H)
+  bool accumulate = false;        ///< add to dw_hh and db_hh, as when decoder steps share them
 };
 
 /// The gradients of recurrent, given dout (T, B, H), null data for none, and those of the last state, null

@@ -29,10 +29,12 @@ struct Split {
   }
 };
 
-constexpr int kLanes = 8;  // independent accumulators: the compiler may keep them in vectors
+// Independent accumulators, which the compiler keeps in vectors: sums add in this many chains; where the order is all
+// one, as of a maximum, more of them hide how long each takes.
+constexpr int kSums = 8, kExtremes = 32;
 
 /// One row with `combine`, starting from `initial`, in an order that depends on n alone.
-template <class Acc, class T, class Combine>
+template <int kLanes, class Acc, class T, class Combine>
 Acc reduce_row(const T* x, int64_t n, int64_t stride, Acc initial, Combine combine) {
   if (stride != 1 || n < 2 * kLanes) {
     Acc acc = initial;
@@ -51,15 +53,15 @@ Acc reduce_row(const T* x, int64_t n, int64_t stride, Acc initial, Combine combi
 }
 
 /// Each kept element for itself: right where the reduced axes lie close in memory.
-template <class Acc, class T, class Out, class Combine>
+template <int kLanes, class Acc, class T, class Out, class Combine>
 void reduce_rows(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduced, Acc initial, Combine combine) {
   const int64_t inner = kept.inner(), step = kept.inner_stride(0);
   const int64_t n = reduced.inner(), stride = reduced.inner_stride(0), reduced_rows = reduced.rows();
   const auto one = [=, &reduced](const T* px) {
-    if (reduced_rows == 1) return reduce_row<Acc>(px, n, stride, initial, combine);
+    if (reduced_rows == 1) return reduce_row<kLanes, Acc>(px, n, stride, initial, combine);
     Acc acc = initial;
     reduced.for_rows(0, reduced_rows, [&](const std::array<int64_t, 1>& at, int64_t) {
-      acc = combine(acc, reduce_row<Acc>(px + at[0], n, stride, initial, combine));
+      acc = combine(acc, reduce_row<kLanes, Acc>(px + at[0], n, stride, initial, combine));
     });
     return acc;
   };
@@ -68,8 +70,8 @@ void reduce_rows(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduc
     const auto partial = std::make_unique<Acc[]>(size_t(blocks));
     parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        partial[size_t(i)] =
-            reduce_row<Acc>(x + i * kGrain * stride, std::min(kGrain, n - i * kGrain), stride, initial, combine);
+        partial[size_t(i)] = reduce_row<kLanes, Acc>(x + i * kGrain * stride, std::min(kGrain, n - i * kGrain), stride,
+                                                     initial, combine);
     });
     Acc acc = initial;
     for (int64_t i = 0; i < blocks; ++i) acc = combine(acc, partial[size_t(i)]);
@@ -119,7 +121,7 @@ void reduce_columns(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& re
                });
 }
 
-template <class Acc, class T, class Out, class Combine>
+template <int kLanes, class Acc, class T, class Out, class Combine>
 void reduce(const Tensor& x, Out* out, const Shape& axes, Acc initial, Combine combine) {
   const Split split(x, axes);
   if (split.kept.numel() == 0) return;
@@ -131,25 +133,61 @@ void reduce(const Tensor& x, Out* out, const Shape& axes, Acc initial, Combine c
   const Nest<1> reduced(split.reduced, {split.reduced_strides});
   const bool columns = kept.inner_stride(0) == 1 && kept.inner() > 1 && reduced.inner_stride(0) != 1;
   if (columns) reduce_columns<Acc>(x.data<T>(), out, kept, reduced, initial, combine);
-  else reduce_rows<Acc>(x.data<T>(), out, kept, reduced, initial, combine);
+  else reduce_rows<kLanes, Acc>(x.data<T>(), out, kept, reduced, initial, combine);
+}
+
+/// The one of two numbers that is less by `less`, or a NaN.
+template <class Less>
+auto extreme_of(Less less) {
+  return [less](auto a, auto b) { return ((a != a) | less(a, b)) ? a : b; };  // |: no branch
+}
+
+/// What every number is at least as extreme as.
+template <class T, class Less>
+T least_extreme(Less less) {
+  using Limits = std::numeric_limits<T>;
+  const bool rises = less(T(0), T(1));
+  if constexpr (Limits::has_infinity) return rises ? Limits::infinity() : -Limits::infinity();
+  return rises ? Limits::max() : Limits::lowest();
 }
 
 template <class Less>
 Tensor extreme(const Tensor& x, const Shape& axes, bool keepdim, Less less) {
   Tensor y = empty(reduced_shape(x.shape(), axes, keepdim), x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    // The first element of the whole tensor would do as a start; the type's own end serves every slice.
-    T initial = less(T(0), T(1)) ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
-    if constexpr (std::numeric_limits<T>::has_infinity)
-      initial = less(T(0), T(1)) ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
-    reduce<T, T>(x, y.mutable_data<T>(), axes, initial,
-                 [less](T a, T b) { return ((a != a) | less(a, b)) ? a : b; });  // |: no branch
+    reduce<kExtremes, T, T>(x, y.mutable_data<T>(), axes, least_extreme<T>(less), extreme_of(less));
   });
   return y;
 }
 
-template <class Better>
-Tensor arg_extreme(const Tensor& x, int axis, bool keepdim, Better better) {
+/// The first of n numbers that is `best`, where that is one of them; the first NaN if it is NaN.
+template <class T>
+int64_t first_place(const T* x, int64_t n, T best) {
+  constexpr int64_t kBlock = 64;  // without a branch inside, so that the compiler compares whole vectors
+  const auto is_it = [best](T v) { return (v == best) | ((v != v) & (best != best)); };
+  int64_t i = 0;
+  for (; i + kBlock <= n; i += kBlock) {
+    int found = 0;
+    for (int64_t k = 0; k < kBlock; ++k) found |= is_it(x[i + k]);
+    if (found) break;
+  }
+  while (i < n && !is_it(x[i])) ++i;
+  return i;
+}
+
+/// The places of the extremes of `width` neighbouring columns.
+template <class T, class Less>
+void first_places(const T* x, int64_t n, int64_t stride, int64_t* place, int64_t width, Less less) {
+  std::fill_n(place, width, 0);
+  for (int64_t i = 1; i < n; ++i)
+    for (int64_t j = 0; j < width; ++j) {
+      const T v = x[i * stride + j], top = x[place[j] * stride + j];
+      if (top == top && (v != v || less(v, top))) place[j] = i;
+    }
+}
+
+template <class Less>
+Tensor arg_extreme(const Tensor& x, int axis, bool keepdim, Less less) {
   Tensor y = empty(reduced_shape(x.shape(), {axis}, keepdim), i64);
   const Split split(x, {axis});
   const int64_t n = split.reduced[0], stride = split.reduced_strides[0];
@@ -157,22 +195,20 @@ Tensor arg_extreme(const Tensor& x, int axis, bool keepdim, Better better) {
   dispatch(x.dtype(), [&]<class T>() {
     const T* px = x.data<T>();
     int64_t* out = y.mutable_data<int64_t>();
-    const int64_t inner = kept.inner();
+    const int64_t inner = kept.inner(), step = kept.inner_stride(0);
     if (y.numel() == 0) return;
     parallel_for(kept.rows(), std::max<int64_t>(1, kGrain / (inner * n)), [&](int64_t begin, int64_t end) {
-      int64_t row = begin;
-      kept.for_rows(begin, end, [&](const std::array<int64_t, 1>& at, int64_t m) {
-        for (int64_t j = 0; j < m; ++j) {
-          const T* p = px + at[0] + j * kept.inner_stride(0);
-          int64_t best = 0;
-          for (int64_t i = 1; i < n; ++i) {
-            const T v = p[i * stride], top = p[best * stride];
-            if (top != top) break;
-            if (v != v || better(v, top)) best = i;
-          }
-          out[row * inner + j] = best;
+      kept.for_rows(begin, end, [&, row = begin](const std::array<int64_t, 1>& at, int64_t m) mutable {
+        int64_t* places = out + row++ * inner;
+        if (stride != 1 || n == 1) {
+          for (int64_t j = 0; j < m; j += step == 1 ? m : 1)
+            first_places(px + at[0] + j * step, n, stride, places + j, step == 1 ? m : 1, less);
+          return;
         }
-        ++row;
+        for (int64_t j = 0; j < m; ++j) {
+          const T* p = px + at[0] + j * step;
+          places[j] = first_place(p, n, reduce_row<kExtremes, T>(p, n, 1, least_extreme<T>(less), extreme_of(less)));
+        }
       });
     });
   });
@@ -198,7 +234,7 @@ Tensor sum(const Tensor& x, const Shape& axes, bool keepdim) {
   dispatch(x.dtype(), [&]<class T>() {
     using Acc = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
     using Out = std::conditional_t<std::is_floating_point_v<T>, T, int64_t>;
-    reduce<Acc, T>(x, y.mutable_data<Out>(), axes, Acc(0), [](Acc a, Acc b) { return a + b; });
+    reduce<kSums, Acc, T>(x, y.mutable_data<Out>(), axes, Acc(0), [](Acc a, Acc b) { return a + b; });
   });
   return y;
 }

@@ -8,8 +8,8 @@ namespace heed::kernels {
 /// N axes in memory by their strides, in elements; 0 broadcasts. Behind them lies one element, or a dense row.
 template <class Element, int N>
 struct Strided {
-  Element* data = nullptr;  // null: there is none
-  int64_t strides[N] = {};
+  Element* data = nullptr;  ///< null: there is none
+  int64_t strides[N] = {};  ///< in elements
 
   /// The element or row there; indices left out are 0.
   template <class... Index>
@@ -22,12 +22,14 @@ struct Strided {
   }
 };
 
+/// What lies behind the axes.
 enum class Tail { row, element };
 
 /// x under `axes` axes, without history: missing ones are 1 in front, surplus ones merge into the first. If tail is a
 /// row, the last is dense. Undefined where only a copy of x lies so.
 Tensor with_axes(const Tensor& x, int axes, Tail tail);
 
+/// The axes of x, whose first element is at `data`.
 template <class T, int N>
 Strided<T, N> strided(const Tensor& x, T* data) {
   Strided<T, N> view{data};
@@ -42,6 +44,7 @@ class Readable {
  public:
   Readable() = default;
   Readable(const Tensor& x);
+  /// Of the tensor.
   bool defined() const { return x_.defined(); }
   DType dtype() const { return x_.dtype(); }
   int64_t size(int axis) const { return x_.shape()[axis]; }

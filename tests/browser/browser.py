@@ -20,6 +20,10 @@ def missing():
     return None
 
 
+class Skipped(Exception):
+    """Why no page can be made."""
+
+
 class Browser:
     def __init__(self):
         from selenium import webdriver
@@ -85,17 +89,22 @@ class Browser:
         self.driver.quit()
 
 
-def run_tests(names, make_pages):
-    """Runs every test_...(browser, pages) of a script: SCRIPT MAKE_PAGES HEED [WORD...], where words choose among their names."""
+def run_tests(names, make_pages, arguments=2):
+    """Runs every test_...(browser, pages) of a script: SCRIPT ARGUMENT... [WORD...], where words choose among their names. The
+    arguments, MAKE_PAGES and HEED unless they are fewer, are for make_pages, which may raise Skipped."""
     tests = [(name, test) for name, test in names.items() if name.startswith("test_")]
     lacking = missing()
     if lacking:
         print(f"skipped: {lacking}; pages are not tested in a browser\n0 passed, 0 failed, {len(tests)} skipped")
         return 0
-    wanted = sys.argv[3:]
+    wanted = sys.argv[1 + arguments:]
     failed = ran = 0
     with tempfile.TemporaryDirectory() as directory:
-        pages = make_pages(pathlib.Path(directory), sys.argv[1], sys.argv[2])
+        try:
+            pages = make_pages(pathlib.Path(directory), *sys.argv[1:1 + arguments])
+        except Skipped as why:
+            print(f"skipped: {why}\n0 passed, 0 failed, {len(tests)} skipped")
+            return 0
         browser = Browser()
         try:
             for name, test in tests:

@@ -5,8 +5,10 @@
 A block with a main() is compiled under another name. Others are the bodies of functions, which are run; what they take for
 granted stands in a comment right before: <!-- example: nn::Parameters params(1); -->, or <!-- compiled: ... --> if the block is
 not to be run (it trains for long, or reads a folder). A block that shows lines of several files says <!-- not compiled: why -->.
+A link to a file that is not there is an error.
 """
 
+import os
 import re
 import sys
 
@@ -25,10 +27,13 @@ def main(out, files):
     text, calls, left_out = [HEAD], [], 0
     for path in files:
         source = open(path, encoding="utf-8").read()
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", re.sub(r"```.*?```|`[^`\n]*`", "", source, flags=re.S)):
+            if not os.path.exists(os.path.join(os.path.dirname(path), link)):
+                sys.exit(f"{path}: no file {link}")
         for number, match in enumerate(BLOCK.finditer(source)):
             kind, given, code = match.groups()
             line = source[: match.start(3)].count("\n") + 1
-            name = re.sub(r"\W", "_", path.split("/")[-1]) + f"_{number}"
+            name = re.sub(r"\W", "_", "/".join(path.split("/")[-2:])) + f"_{number}"
             if kind == "not compiled":
                 left_out += 1
                 continue

@@ -20,7 +20,7 @@ enum class Part : uint8_t { train, validation };
 
 /// x: token ids (B, T) i64; y: the ids that follow each (B, T) i64.
 struct TokenBatch {
-  Tensor x, y;
+  Tensor x, y;  ///< (B, T) i64
 };
 
 /// Token ids somewhere in memory: of two bytes each, or of four where the vocabulary needs them.
@@ -30,12 +30,14 @@ class TokenIds {
   explicit TokenIds(std::span<const uint16_t> ids) : size_(ids.size()), narrow_(ids.data()) {}
   explicit TokenIds(std::span<const int32_t> ids) : size_(ids.size()), wide_(ids.data()) {}
 
+  /// How many ids, and id i in [0, size).
   size_t size() const { return size_; }
   int64_t operator[](size_t i) const { return narrow_ ? narrow_[i] : wide_[i]; }
   /// The ids from `first` on, as many as `count`.
   TokenIds part(size_t first, size_t count) const {
     return narrow_ ? TokenIds(std::span(narrow_ + first, count)) : TokenIds(std::span(wide_ + first, count));
   }
+  /// All of them, copied.
   std::vector<int64_t> to_vector() const;
 
  private:
@@ -46,6 +48,7 @@ class TokenIds {
 
 constexpr const char *kTrainFile = "train.bin", *kValidationFile = "val.bin";  ///< as nanoGPT calls them
 
+/// A text as the ids of its tokens, in two parts.
 class Corpus {
  public:
   /// The unix_text of a UTF-8 file, with the vocabulary of all its characters. Throws FileError as read_text does.
@@ -63,6 +66,7 @@ class Corpus {
 
   /// How many distinct tokens there are.
   int64_t vocabulary() const { return tokenizer_.size(); }
+  /// What made them of the text.
   const Tokenizer& tokenizer() const { return tokenizer_; }
   /// All token ids of a part, in the order of the text. They live as long as the corpus.
   const TokenIds& tokens(Part part) const { return part == Part::train ? train_ : validation_; }

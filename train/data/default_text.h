@@ -8,8 +8,9 @@
 
 namespace heed::train {
 
+/// A text, and which of the two it is.
 struct DefaultText {
-  std::string text;
+  std::string text;    ///< UTF-8
   bool bible = false;  ///< the King James text; otherwise stories from the grammar
 };
 

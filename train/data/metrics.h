@@ -16,11 +16,12 @@ using References = std::vector<std::vector<std::string>>;
 /// One for each sentence.
 References one_each(std::span<const std::string> references);
 
+/// BLEU, and what it is made of.
 struct BleuScore {
-  double bleu = 0;             ///< 0 to 100
-  double precisions[4] = {};   ///< of 1-grams to 4-grams, 0 to 1
-  double brevity_penalty = 0;  ///< 1 if the candidates are at least as long as the references
-  int64_t candidate_words = 0, reference_words = 0;
+  double bleu = 0;                                   ///< 0 to 100
+  double precisions[4] = {};                         ///< of 1-grams to 4-grams, 0 to 1
+  double brevity_penalty = 0;                        ///< 1 if the candidates are at least as long as the references
+  int64_t candidate_words = 0, reference_words = 0;  ///< of the whole corpus
 };
 
 /// Corpus BLEU-4 (Papineni et al. 2002), as sacrebleu's corpus_bleu: 100 times the brevity penalty times the geometric
@@ -44,9 +45,9 @@ double exact_match(std::span<const std::string> candidates, const References& re
 /// One row of the table of Bahdanau et al. 2014, figure 2.
 struct LengthRow {
   int64_t from = 0, to = 0;  ///< words in the source, both ends included
-  int64_t count = 0;
-  double exact_match = 0;  ///< 0 to 1
-  double bleu = 0;         ///< 0 to 100
+  int64_t count = 0;         ///< sentences of that length
+  double exact_match = 0;    ///< 0 to 1
+  double bleu = 0;           ///< 0 to 100
 };
 
 /// Scores by the length of the source, in buckets of `width` words (1 to width, width + 1 to 2 width, ...),

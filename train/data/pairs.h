@@ -32,8 +32,9 @@ std::vector<SentencePair> read_pairs(const std::filesystem::path& path, Loc loc 
 std::string tokenize(std::string_view raw, Loc loc = Loc::current());
 std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc loc = Loc::current());
 
+/// What is trained on, and what is not.
 struct PairSplit {
-  std::vector<SentencePair> train, held_out;
+  std::vector<SentencePair> train, held_out;  ///< no source in both
 };
 
 /// A share of the distinct source sentences, rounded to the nearest count, drawn by `seed`, goes with all its
@@ -51,13 +52,16 @@ std::vector<std::string> side(std::span<const SentencePair> pairs, std::string S
 /// The tokens of one language's sentences: whole words, or pieces of words. Sentences are words with one space between.
 class SentenceTokens {
  public:
+  /// Whole words.
   explicit(false) SentenceTokens(Words words);
   /// Byte pairs. Throws ValueError if "<pad>", "<bos>" and "<eos>" are not among the special tokens.
   explicit(false) SentenceTokens(Bpe pieces, Loc loc = Loc::current());
   /// `count` byte pairs, or as many as there are, learnt from sentences. Throws as Bpe::train does.
   static SentenceTokens pieces(std::span<const std::string> sentences, int64_t count, Loc loc = Loc::current());
 
+  /// How many tokens there are.
   int64_t size() const;
+  /// The ids of "<pad>", "<bos>" and "<eos>".
   int64_t pad() const { return special_[0]; }
   int64_t begin() const { return special_[1]; }
   int64_t end() const { return special_[2]; }
@@ -102,6 +106,7 @@ class PairSet {
   PairSet(std::span<const SentencePair> pairs, const SentenceTokens& source, const SentenceTokens& target,
           Loc loc = Loc::current());
 
+  /// How many pairs.
   int64_t size() const { return std::ssize(pairs_); }
   /// Tokens of the source of a row in [0, size()).
   int64_t source_size(int64_t row) const { return std::ssize(pairs_[static_cast<size_t>(row)].source); }

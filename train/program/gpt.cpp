@@ -486,6 +486,12 @@ namespace {
 constexpr std::pair<const char*, GgufType> kGgufTypes[] = {
     {"f32", GgufType::f32}, {"f16", GgufType::f16}, {"q8_0", GgufType::q8_0}};
 
+/// What --license said in training; empty for a folder that heed did not train.
+std::string license_of(const std::filesystem::path& directory) {
+  const ModelConfig config = ModelConfig::read(directory);
+  return config.optional("heed").has("training") ? read_gpt_training(config).rules.license : "";
+}
+
 }  // namespace
 
 std::vector<std::string> gguf_type_names() {
@@ -497,7 +503,7 @@ std::vector<std::string> gguf_type_names() {
 int export_gpt(const GptExportFlags& flags) {
   const SavedGpt saved = load_gpt(flags.model);
   const auto type = std::ranges::find(kGgufTypes, flags.type, &std::pair<const char*, GgufType>::first);
-  save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type->second);
+  save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type->second, license_of(flags.model));
   if (saved.gpt.config.gelu != Gelu::tanh)
     fmt::print(stderr,
                "Its gelu is exact, but llama.cpp's is GPT-2's tanh: logits will differ from the fourth digit on\n");

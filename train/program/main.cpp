@@ -15,6 +15,7 @@
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/help.h>
 #include <heed/train/program/info.h>
@@ -76,6 +77,18 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
       "");
 }
 
+/// Checks that an option is a word or more of printable text.
+CLI::Validator one_line() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const auto control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+        if (!text.empty() && find_invalid_utf8(text) == text.npos && std::ranges::none_of(text, control))
+          return std::string();
+        return fmt::format("need a line of text, not '{}'", text);
+      },
+      "");
+}
+
 /// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
 void check_resume(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options())
@@ -107,6 +120,8 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
   run("--precision", flags->precision, "f32|bf16|auto", one_of({"f32", "bf16", "auto"}),
       "what matrix products read; bf16 takes half their time where heed info has it, auto takes it there (default: "
       "f32)");
+  run("--license", flags->license, "ID", one_line(),
+      "licence of the model as SPDX names it, such as MIT, kept with its weights (default: unknown)");
   run("--evaluate-every", flags->evaluate_every, "N", whole_number(1), "steps between evaluations on a fixed sample");
   run("--patience", flags->patience, "N", whole_number(1),
       "stop after so many evaluations without a better one (default: never)");
@@ -374,18 +389,29 @@ void add_seq2seq(CLI::App& app, int& exit_code) {
 void add_page(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<PageFlags>();
   CLI::App* command =
-      app.add_subcommand("page", "Write an HTML page in which a model runs: type, and move its attention");
+      app.add_subcommand("page", "Write an HTML page in which a model runs, or of attention from elsewhere");
   command
       ->add_option("--model", flags->models,
                    "directory that training wrote; of a translator also several, as snapshots of one training")
-      ->required()
       ->allow_extra_args(false)
       ->type_name("DIR");
+  command
+      ->add_option(
+          "--attention", flags->attention,
+          "instead of a model, weights from elsewhere: a safetensors file with (heads, queries, keys) for each "
+          "layer, named attentions.0, attentions.1, ...")
+      ->type_name("FILE");
+  command
+      ->add_option("--tokens", flags->tokens,
+                   "what they are between: a JSON list of strings, or of a translator {\"source\": [...], \"target\": "
+                   "[...]}, for weights called encoder..., cross... and decoder...")
+      ->type_name("FILE");
   command->add_option("--out", flags->out, "file to write (default: page.html)")->type_name("FILE");
   command->add_option("text", flags->texts, "what is found typed in the page")->type_name("TEXT");
   examples(command,
-           {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'"});
-  command->callback([flags, &exit_code] { exit_code = write_live_page(*flags); });
+           {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'",
+            "heed page --attention attentions.safetensors --tokens tokens.json"});
+  command->callback([flags, &exit_code] { exit_code = write_page(*flags); });
 }
 
 // --- heed info -----------------------------------------------------------------------------------------------------

@@ -2,25 +2,31 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <numeric>
 
 #include <fmt/core.h>
 
+#include <heed/autograd/ops.h>
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
+#include <heed/tensor/io/safetensors.h>
 #include <heed/tensor/io/utf8.h>
+#include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/model_config.h>
 #include <heed/train/program/run.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/live.h>
+#include <heed/train/show/page.h>
 #include <heed/train/show/progress.h>
 
 namespace heed::train::program {
 namespace {
 
+constexpr double kRounding = 1e-3;            // of shares that were computed in f16
 constexpr int64_t kMostNumbers = 30'000'000;  // 80 MB of page: a browser holds no more with ease
 
 bool is_translator(const std::string& directory) {
@@ -34,13 +40,10 @@ void check_size(const Op& op, int64_t numbers) {
                      format_count(double(kMostNumbers)));
 }
 
-LiveTokens live_tokens(const Op& op, const std::string& directory, const SentenceTokens& tokens) {
+void check_words(const Op& op, const std::string& directory, const SentenceTokens& tokens) {
   const Tokenizer kind = Tokenizer::from_json(tokens.to_json());
   if (!std::holds_alternative<Words>(kind.kind()))
     fail<UsageError>(op, "the tokens of '{}' are pieces of words; need a translator of --tokens words", directory);
-  LiveTokens live{.pad = tokens.pad(), .begin = tokens.begin(), .end = tokens.end(), .unknown = Words::kUnk};
-  for (int64_t id = 0; id < tokens.size(); ++id) live.names.push_back(tokens.shown(id));
-  return live;
 }
 
 /// What must be equal in all snapshots of one training, as a text.
@@ -65,14 +68,16 @@ std::string translator_page(const Op& op, const PageFlags& flags) {
                        flags.models[0]);
     check_size(op, numbers += model.params().numel());
   }
+  check_words(op, flags.models[0], models[0]->source_tokens());
+  check_words(op, flags.models[0], models[0]->target_tokens());
   std::ranges::stable_sort(models, {}, [](const auto& model) { return model->training().steps; });
   const SavedTranslator& last = *models.back();
   LivePage page{
       .title = "A translator whose attention you can move",
       .about = (last.training().arch == Arch::attention ? "Encoder-decoder with attention: " : "") + last.about(),
       .examples = flags.texts,
-      .source = live_tokens(op, flags.models[0], last.source_tokens()),
-      .target = live_tokens(op, flags.models[0], last.target_tokens()),
+      .source = live_tokens(last.source_tokens()),
+      .target = live_tokens(last.target_tokens()),
       .most = last.training().max_length};
   if (page.examples.empty() && last.training().pairs.empty())
     page.examples = {"the small black cat did not see the dogs"};  // of the grammar
@@ -95,20 +100,106 @@ std::string gpt_page(const Op& op, const PageFlags& flags) {
                            c.heads, c.channels, format_count(double(saved.params.numel())), c.context),
       .examples = flags.texts,
       .snapshots = {{0, &saved.params}}};
-  for (int64_t id = 0; id < c.vocabulary; ++id)  // which may have been rounded up
-    page.source.names.push_back(id < saved.tokenizer.size() ? saved.tokenizer.decode({&id, 1})
-                                                            : fmt::format("[PAD{}]", id));
+  page.source = live_tokens(saved.tokenizer, c.vocabulary);
   return live_page_html(saved.gpt, page);
+}
+
+/// The words of a JSON list.
+std::vector<std::string> words_of(const Op& op, const PageFlags& flags, const Json& list, const std::string& what) {
+  std::vector<std::string> words;
+  for (const Json& word : list)
+    if (word.is_string()) words.push_back(word.get<std::string>());
+  if (!list.is_array() || words.size() != list.size() || words.empty())
+    fail<FileError>(
+        op, "'{}' has no {}; need a JSON list of strings, or of two texts {{\"source\": [...], \"target\": [...]}}",
+        flags.tokens, what);
+  return words;
+}
+
+/// The tensor of one layer, (H, T, S), as a softmax gave it. Another library may have left an axis for the batch.
+Tensor read_shares(const Op& op, const SafetensorsFile& file, const StoredTensor& entry, const Shape& tokens) {
+  Tensor x = file.read(entry);
+  if (x.rank() == 4 && x.size(0) == 1) x = x[0];
+  if (x.rank() != 3 || x.size(1) != tokens[0] || x.size(2) != tokens[1])
+    fail<FileError>(op, "'{}' of '{}' has shape {}; need (heads, {}, {}) for these tokens, or with 1 before it",
+                    entry.name, file.name(), entry.shape, tokens[0], tokens[1]);
+  if (!is_floating(x.dtype()) || !(ge(x, 0).all().item<bool>() && le(x, 1 + kRounding).all().item<bool>()))
+    fail<FileError>(op,
+                    "'{}' of '{}' holds numbers outside [0, 1]; need the shares that softmax gives, without dropout",
+                    entry.name, file.name());
+  return x;
+}
+
+/// "attentions.11": what stands before the last number names the attention, the number the layer.
+std::pair<std::string, int64_t> part_and_layer(const std::string& name) {
+  constexpr std::string_view kDigits = "0123456789";
+  const size_t end = name.find_last_of(kDigits);
+  if (end == name.npos) return {name, 0};
+  const size_t begin = name.find_last_not_of(kDigits, end) + 1;  // npos + 1 is 0
+  const std::string number = name.substr(begin, std::min<size_t>(end + 1 - begin, 18));
+  const std::string part = name.substr(0, name.find_last_not_of("._-/", begin - 1) + 1);
+  return {begin == 0 || part.empty() ? "attention" : part, std::stoll(number)};
+}
+
+/// Attention that another program computed: each tensor a layer's (heads, queries, keys).
+std::string attention_page(const Op& op, const PageFlags& flags) {
+  const Json json = parse_json(read_text(flags.tokens, op));
+  const bool two = json.is_object() && json.contains("source") && json.contains("target");
+  const std::vector<std::string> target = words_of(op, flags, two ? json["target"] : json, two ? "'target'" : "tokens"),
+                                 source = two ? words_of(op, flags, json["source"], "'source'") : target;
+  const SafetensorsFile file(flags.attention);
+  std::map<std::string, std::map<int64_t, const StoredTensor*>> parts;
+  for (const StoredTensor& entry : file.tensors()) {
+    const auto [part, layer] = part_and_layer(entry.name);
+    const auto [there, is_new] = parts[part].emplace(layer, &entry);
+    if (!is_new)
+      fail<FileError>(op, "'{}' and '{}' of '{}' are both layer {} of '{}'; need one tensor a layer",
+                      there->second->name, entry.name, file.name(), layer, part);
+  }
+  PageExample example{.name = join(target, " ")};
+  for (const auto& [part, layers] : parts) {
+    AttentionMaps& maps = example.maps.emplace_back();
+    maps.name = part;
+    maps.queries = two && part.starts_with("encoder") ? source : target;
+    maps.keys = two && (part.starts_with("encoder") || part.starts_with("cross")) ? source : target;
+    const int64_t T = std::ssize(maps.queries), S = std::ssize(maps.keys);
+    maps.causal = T == S && T > 1;
+    for (const auto& [layer, entry] : layers) {
+      maps.layers.push_back(read_shares(op, file, *entry, {T, S}));
+      maps.causal = maps.causal && !ne(triu(maps.layers.back(), 1), 0).any().item<bool>();
+    }
+    maps.about = maps.causal ? "Each row sees itself and what stands before it." : "Rows look, columns are looked at.";
+  }
+  if (example.maps.empty()) fail<FileError>(op, "'{}' holds no tensor; need one for each layer", file.name());
+  return page_html({.title = "What attention looks at",
+                    .about = fmt::format("From {}", std::filesystem::path(flags.attention).filename().string()),
+                    .examples = {std::move(example)}});
+}
+
+/// The page that the flags ask for.
+std::string page_of(const Op& op, const PageFlags& flags) {
+  if (flags.attention.empty() != flags.tokens.empty())
+    fail<UsageError>(op, "{} is given alone; need --attention FILE and --tokens FILE together",
+                     flags.tokens.empty() ? "--attention" : "--tokens");
+  if (flags.attention.empty() == flags.models.empty())
+    fail<UsageError>(op, "{}; need either --model DIR, or --attention FILE and --tokens FILE",
+                     flags.models.empty() ? "nothing to show is given" : "--model and --attention are both given");
+  if (!flags.attention.empty()) {
+    if (!flags.texts.empty())
+      fail<UsageError>(op, "'{}' is given, and no model runs in a page of --attention; need no text", flags.texts[0]);
+    return attention_page(op, flags);
+  }
+  return is_translator(flags.models[0]) ? translator_page(op, flags) : gpt_page(op, flags);
 }
 
 }  // namespace
 
-int write_live_page(const PageFlags& flags) {
+int write_page(const PageFlags& flags) {
   const Op op{"page"};
   for (const std::string& text : flags.texts)
     if (find_invalid_utf8(text) != text.npos) fail<UsageError>(op, "the text '{}' is not UTF-8; need UTF-8", text);
   AtomicFile file(flags.out);  // before models are read
-  file.write(is_translator(flags.models[0]) ? translator_page(op, flags) : gpt_page(op, flags));
+  file.write(page_of(op, flags));
   file.commit();
   fmt::print(stderr, "{}: {:.1f} MB; open it in a browser\n", flags.out,
              double(std::filesystem::file_size(flags.out)) / 1e6);

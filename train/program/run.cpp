@@ -29,7 +29,8 @@ RunRules rules_of(const TrainFlags& flags, RunRules otherwise) {
           .accumulate = flags.accumulate.value_or(otherwise.accumulate),
           .patience = flags.patience.value_or(otherwise.patience),
           .ema = flags.ema.value_or(otherwise.ema),
-          .products = products};
+          .products = products,
+          .license = flags.license.empty() ? otherwise.license : flags.license};
 }
 
 TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps) {

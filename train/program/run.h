@@ -23,7 +23,7 @@ struct TrainFlags {
   std::optional<uint64_t> seed = {};
   std::optional<int64_t> evaluate_every = {}, accumulate = {}, patience = {}, sample_every = {};
   std::optional<double> ema = {};
-  std::string precision = {};
+  std::string precision = {}, license = {};
   double time_limit = 0;
   int64_t save_every = 100;
   bool tensorboard = false, json = false, resume = false, overwrite = false;

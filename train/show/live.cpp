@@ -56,6 +56,19 @@ std::string html(const Op& op, const char* kind, const Json& config, const LiveP
 
 }  // namespace
 
+LiveTokens live_tokens(const SentenceTokens& words) {
+  LiveTokens live{.pad = words.pad(), .begin = words.begin(), .end = words.end(), .unknown = Words::kUnk};
+  for (int64_t id = 0; id < words.size(); ++id) live.names.push_back(words.shown(id));
+  return live;
+}
+
+LiveTokens live_tokens(const Tokenizer& characters, int64_t vocabulary) {
+  LiveTokens live;
+  for (int64_t id = 0; id < vocabulary; ++id)
+    live.names.push_back(id < characters.size() ? characters.decode({&id, 1}) : fmt::format("[PAD{}]", id));
+  return live;
+}
+
 std::string live_page_html(const models::Seq2Seq& model, const LivePage& page, Loc loc) {
   const Op op{"live page", loc};
   if (!model.attention)

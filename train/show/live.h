@@ -11,17 +11,25 @@
 #include <heed/models/gpt.h>
 #include <heed/models/seq2seq.h>
 #include <heed/models/transformer.h>
+#include <heed/train/data/pairs.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 
 namespace heed::train {
 
 /// What the ids of a language are called in the page, and which are special.
 struct LiveTokens {
-  std::vector<std::string> names = {};  ///< by id
-  int64_t pad = -1, begin = -1, end = -1, unknown = -1;
+  std::vector<std::string> names = {};                   ///< by id
+  int64_t pad = -1, begin = -1, end = -1, unknown = -1;  ///< -1: there is none
 };
 
+/// Of a translator whose tokens are words.
+LiveTokens live_tokens(const SentenceTokens& words);
+/// Of a GPT whose tokens are characters. Its vocabulary may have been rounded up.
+LiveTokens live_tokens(const Tokenizer& characters, int64_t vocabulary);
+
+/// What a page shows beside its model.
 struct LivePage {
-  std::string title = {};
+  std::string title = {};                  ///< at its head
   std::string about = {};                  ///< the model, in a line
   std::vector<std::string> examples = {};  ///< the first is what a reader finds typed
   LiveTokens source = {};                  ///< of a GPT its characters

@@ -25,15 +25,16 @@ struct AttentionMaps {
 
 /// A translator at work: one lane of the animation.
 struct PageLane {
+  /// How the encoder reads.
   enum class Reading {
     forward,    ///< word by word
     both_ways,  ///< so, and then once more from the end: the first half of each state is the forward reader's
     at_once,    ///< all words together
   };
-  std::string name = {};   ///< "With attention"
-  std::string about = {};  ///< what model this is
-  std::string lines = {};  ///< what its lines are, if not the weights of the one attention that there is
-  Reading reading = Reading::forward;
+  std::string name = {};                  ///< "With attention"
+  std::string about = {};                 ///< what model this is
+  std::string lines = {};                 ///< what its lines are, if not the weights of the one attention that there is
+  Reading reading = Reading::forward;     ///< how the encoder reads
   std::vector<std::string> source = {};   ///< S words
   std::vector<std::string> written = {};  ///< T words, the end token included; empty: a scheme without a decoder
   int64_t width = 0;                      ///< numbers in what the decoder reads at a step; 0: not said
@@ -45,16 +46,17 @@ struct PageLane {
 
 /// One text, or one sentence and its translation.
 struct PageExample {
-  std::string name = {};
+  std::string name = {};                  ///< what the reader chooses by
   std::vector<std::string> unknown = {};  ///< tokens that the model does not know
-  std::vector<AttentionMaps> maps = {};
-  std::vector<PageLane> lanes = {};  ///< none: no animation
+  std::vector<AttentionMaps> maps = {};   ///< its attentions
+  std::vector<PageLane> lanes = {};       ///< none: no animation
 };
 
+/// All that a page shows.
 struct AttentionPage {
-  std::string title = {};
-  std::string about = {};  ///< the model, in a line
-  std::vector<PageExample> examples = {};
+  std::string title = {};                  ///< at its head
+  std::string about = {};                  ///< the model, in a line
+  std::vector<PageExample> examples = {};  ///< to choose from
 };
 
 /// The whole file. Weights keep every bit of an f32. Throws ValueError if there is nothing to show or a

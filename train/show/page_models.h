@@ -27,7 +27,7 @@ struct TranslatedSentence {
   std::vector<std::string> source_words = {};   ///< S
   std::vector<std::string> written_words = {};  ///< T
   int64_t begin = 1;                            ///< the token that the decoder starts with
-  std::string begin_word = "<bos>";
+  std::string begin_word = "<bos>";             ///< the same, to show
 };
 
 /// The attention by which a Seq2Seq wrote the sentence: "cross", one layer of one head; row t wrote word t.

@@ -16,25 +16,25 @@ namespace heed::train {
 
 /// One line of a chart: as many x as y.
 struct Series {
-  std::string name;
-  std::vector<double> x, y;
+  std::string name;          ///< in the legend
+  std::vector<double> x, y;  ///< of its points
 };
 
 /// Units belong into the axis labels: "loss (nats)". With one series there is no legend.
 struct LineChart {
-  std::string title, x_label, y_label;
-  std::vector<Series> series;
-  bool log_x = false, log_y = false;
+  std::string title, x_label, y_label;  ///< any may be empty
+  std::vector<Series> series;           ///< one line each
+  bool log_x = false, log_y = false;    ///< logarithmic axes
 };
 
 /// values (rows, columns), any numeric dtype. A list of labels is as long as its side, or empty: then the side is
 /// numbered from 0. Colours run from `low` to `high`: by default from 0 (or the lowest value, if negative) to the
 /// highest; values outside get the colour of the end. Values on both sides of 0 get two colours, white between.
 struct Heatmap {
-  std::string title, x_label, y_label;
-  std::vector<std::string> columns, rows;
-  Tensor values;
-  std::optional<double> low = {}, high = {};
+  std::string title, x_label, y_label;        ///< any may be empty
+  std::vector<std::string> columns, rows;     ///< labels, as above
+  Tensor values;                              ///< (rows, columns)
+  std::optional<double> low = {}, high = {};  ///< ends of the colours
 };
 
 /// A whole SVG document. All of these throw ValueError or ShapeError that says in one sentence what cannot be drawn: no

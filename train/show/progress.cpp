@@ -45,9 +45,9 @@ void Progress::draw(int64_t done, double loss, double tokens_per_second, double 
   last_ = std::chrono::steady_clock::now();
   const std::string count = fmt::format("{:>{}}/{}", done, std::to_string(steps_).size(), steps_);
   const std::string activity = doing.empty() ? "" : "  " + doing, time = format_duration(left);
+  const std::string speed = tokens_per_second > 0 ? fmt::format("  {} tokens/s", format_count(tokens_per_second)) : "";
   const std::string lines[] = {// the longest that leaves the last column free, which some terminals wrap at
-                               fmt::format("step {}  loss {:.4f}  {} tokens/s{}  {} left", count, loss,
-                                           format_count(tokens_per_second), activity, time),
+                               fmt::format("step {}  loss {:.4f}{}{}  {} left", count, loss, speed, activity, time),
                                fmt::format("step {}  loss {:.4f}{}  {} left", count, loss, activity, time),
                                fmt::format("{}  {:.3f}{}  {}", count, loss, activity, time),
                                fmt::format("{}{}  {}", count, activity, time), fmt::format("{}  {}", count, time)};

@@ -13,8 +13,8 @@ std::string format_duration(double seconds);
 /// "850", "12.3k", "4.56M".
 std::string format_count(double count);
 
-/// Loss, tokens a second and time left. On a terminal the line is redrawn in place, a few times a second, and where
-/// columns are few it leaves out what is less asked for; elsewhere a plain line is printed every few seconds.
+/// Loss, tokens a second (0: not said) and time left. On a terminal the line is redrawn in place, a few times a second,
+/// and where columns are few it leaves out what is less asked for; elsewhere a plain line is printed every few seconds.
 class Progress {
  public:
   /// `stream` is not owned.

@@ -26,12 +26,15 @@
 
 namespace heed::train {
 
+/// Of a French noun.
 enum class Gender : uint8_t { masculine, feminine };
+/// Of a noun or a verb.
 enum class Number : uint8_t { singular, plural };
 
 /// A sentence and its translation, each as words with one space between them.
 struct SentencePair {
-  std::string source, target;
+  std::string source, target;  ///< English, and French
+  /// Equal words on both sides.
   bool operator==(const SentencePair&) const = default;
 };
 
@@ -53,7 +56,8 @@ enum class Phenomenon : uint8_t {
   partitive_de,          ///< "does not see a cat", "ne voit pas de chat"
   avoir_idiom,           ///< "is hungry", "a faim"
 };
-constexpr int64_t kPhenomena = 15;
+constexpr int64_t kPhenomena = 15;  ///< how many they are
+/// "negation", ...
 std::string_view name_of(Phenomenon phenomenon);
 
 /// What the grammar knows about a pair. Positions count words from 0.
@@ -69,12 +73,14 @@ struct Parse {
   /// (source word, target word) that mean the same, sorted.
   std::vector<std::pair<int64_t, int64_t>> alignment = {};
 
+  /// Whether it occurs.
   bool has(Phenomenon phenomenon) const { return phenomena >> static_cast<int>(phenomenon) & 1; }
 };
 
+/// A pair, and what the grammar knows about it.
 struct ParsedPair {
-  SentencePair pair;
-  Parse parse;
+  SentencePair pair;  ///< the words
+  Parse parse;        ///< the rest
 };
 
 /// A sentence belongs to the test split or to the training split by a hash of its English side alone, so
@@ -82,16 +88,18 @@ struct ParsedPair {
 /// sentence.
 enum class Split : uint8_t { train, test, any };
 
+/// Which sentences are drawn.
 struct GrammarOptions {
-  int64_t min_words = 3;  ///< of the source, commas included
-  int64_t max_words = 20;
-  int64_t min_depth = 0;  ///< relative clauses nested in the subject
-  int64_t max_depth = 2;
-  int64_t min_distance = 0;  ///< words between subject and verb
-  int64_t max_distance = 1000;
-  Split split = Split::train;
+  int64_t min_words = 3;        ///< of the source, commas included
+  int64_t max_words = 20;       ///< the same
+  int64_t min_depth = 0;        ///< relative clauses nested in the subject
+  int64_t max_depth = 2;        ///< the same
+  int64_t min_distance = 0;     ///< words between subject and verb
+  int64_t max_distance = 1000;  ///< the same
+  Split split = Split::train;   ///< that they belong to
 };
 
+/// Sentences in two languages, and what is known about them.
 class Grammar {
  public:
   /// `count` distinct pairs; lengths are spread over [min_words, max_words] as evenly as the grammar allows

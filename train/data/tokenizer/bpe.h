@@ -18,8 +18,8 @@ constexpr const char* kEndOfText = "<|endoftext|>";  ///< GPT-2's special token,
 
 /// A token whose text is never cut: where it stands in a text, it is that token.
 struct SpecialToken {
-  std::string text;
-  int64_t id = 0;
+  std::string text;                              ///< as it stands in texts
+  int64_t id = 0;                                ///< its token
   bool strip_left = false, strip_right = false;  ///< takes the white space on that side with it
 };
 
@@ -29,6 +29,7 @@ struct SpecialToken {
 /// theirs, then the special tokens.
 class Bpe {
  public:
+  /// Two tokens, which become one.
   using Pair = std::pair<int64_t, int64_t>;
 
   /// Learns merges from `text` until there are `vocabulary` tokens, special ones included, each time the most
@@ -37,9 +38,11 @@ class Bpe {
   static Bpe train(std::string_view text, int64_t vocabulary, std::span<const std::string> special = {},
                    Loc loc = Loc::current());
 
+  /// How many tokens there are.
   int64_t size() const { return static_cast<int64_t>(tokens_.size()); }
   /// The bytes of a token. Throws IndexError.
   const std::string& token(int64_t id, Loc loc = Loc::current()) const;
+  /// Those that are never cut.
   const std::vector<SpecialToken>& special() const { return special_; }
 
   /// Whether a text is cut as GPT-2 cuts it, without a space added before it.

@@ -17,6 +17,7 @@ class Chars {
   /// Every distinct character of `text`. Throws ValueError if it is empty or not UTF-8.
   static Chars from_text(std::string_view text, Loc loc = Loc::current());
 
+  /// How many characters there are.
   int64_t size() const { return static_cast<int64_t>(characters_.size()); }
 
   /// Ids of all characters of `text`. Throws ValueError naming those that the vocabulary lacks, and those it

@@ -18,14 +18,19 @@ namespace heed::train {
 
 constexpr const char* kTokenizerFile = "tokenizer.json";  ///< of a model's directory
 
+/// Texts to ids and back, by characters, words or byte pairs.
 class Tokenizer {
  public:
+  /// Which it may be.
   using Kind = std::variant<Chars, Words, Bpe>;
+  /// Any of them.
   template <class T>
   requires std::constructible_from<Kind, T>
   explicit(false) Tokenizer(T kind) : kind_(std::move(kind)) {}
 
+  /// Which it is.
   const Kind& kind() const { return kind_; }
+  /// How many tokens there are.
   int64_t size() const;
   /// Throws ValueError for text that it has no tokens for.
   std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;

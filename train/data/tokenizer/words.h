@@ -19,7 +19,7 @@ std::vector<std::string> split_words(std::string_view sentence);
 /// order.
 class Words {
  public:
-  static constexpr int64_t kPad = 0, kBos = 1, kEos = 2, kUnk = 3;
+  static constexpr int64_t kPad = 0, kBos = 1, kEos = 2, kUnk = 3;  ///< "<pad>", "<bos>", "<eos>", "<unk>"
 
   /// Every word that occurs at least `min_frequency` times in `sentences`. The names of the special tokens
   /// ("<pad>", "<bos>", "<eos>", "<unk>") are never words. Throws ValueError if no word is left, or one is
@@ -27,6 +27,7 @@ class Words {
   static Words from_sentences(std::span<const std::string> sentences, int64_t min_frequency = 1,
                               Loc loc = Loc::current());
 
+  /// How many words there are, the special tokens included.
   int64_t size() const { return static_cast<int64_t>(words_.size()); }
   /// The word of an id; special tokens have their names. Throws IndexError.
   const std::string& word(int64_t id, Loc loc = Loc::current()) const;

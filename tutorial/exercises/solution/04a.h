@@ -1,0 +1,11 @@
+// Exercise 4a: one look of soft attention
+#pragma once
+
+#include "exercise.h"
+
+/// d (D) is the writer's state, h (S, E) the states of the words read; a.W and a.U are Linear layers, a.v a
+/// vector. Returns the context (E).
+inline Tensor look(const nn::AdditiveAttention& a, const Tensor& d, const Tensor& h) {
+  const Tensor shares = softmax(matmul(tanh(a.W(d) + a.U(h)), a.v), 0);
+  return matmul(shares, h);
+}
