@@ -24,6 +24,7 @@ class Compressed {
   /// that is trained takes part.
   Tensor rows(const Tensor& index, Loc loc = Loc::current()) const;
 
+  /// bf16 or q8.
   Weights kept() const { return kept_; }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/autograd/ops.h>
+#include <heed/models/generate.h>
 #include <heed/models/gpt.h>
 #include <heed/nn/compressed.h>
 #include <heed/tensor/random.h>
@@ -143,4 +144,27 @@ TEST_CASE("Gpt::compressed: gradients are refused, and nothing is recorded where
                         Contains("h.0.attn.c_attn") && Contains("test_compressed.cpp"));
   model.params.freeze("");
   CHECK_FALSE(small(tensor({{1, 2}})).requires_grad());
+}
+
+TEST_CASE("sample: several texts at once are what each generator writes alone, beyond the context too",
+          "[compressed][models][generate]") {
+  const SmallGpt model(kSmall, 4);  // so that choices differ
+  Rng rng(5);
+  for (const Weights kind : {Weights::f32, Weights::bf16, Weights::q8}) {
+    CAPTURE(name_of(kind));
+    const Gpt gpt = model.gpt.compressed(kind);
+    const models::SampleOptions options{.tokens = 30, .top_k = 9, .keep = 12};
+    for (const Tensor& prompt : {randint(0, 19, {5, 4}, rng), randint(0, 19, {1, 7}, rng)}) {
+      std::vector<Rng> rngs;
+      for (uint64_t i = 0; i < 5; ++i) rngs.emplace_back(20 + i);
+      const Tensor texts = models::sample(gpt, prompt, options, rngs);
+      REQUIRE(texts.shape() == Shape{5, prompt.size(1) + 30});
+      for (int64_t i = 0; i < 5; ++i) {
+        Rng own(static_cast<uint64_t>(20 + i));
+        const Tensor alone = prompt.size(0) == 1 ? prompt : prompt(slice(i, i + 1));
+        CHECK(largest_difference(models::sample(gpt, alone, options, own)[0], texts[i]) == 0);
+        CHECK(own.random() == rngs[static_cast<size_t>(i)].random());
+      }
+    }
+  }
 }

@@ -1,4 +1,4 @@
-// Matrix products. gemm.cpp is the only file that knows OpenBLAS.
+// Matrix products. blas.h has what they ask of OpenBLAS.
 #pragma once
 
 #include <atomic>
