@@ -14,6 +14,7 @@
 #include <heed/models/seq2seq.h>
 #include <heed/models/transformer.h>
 #include <heed/nn/attention.h>
+#include <heed/nn/compressed.h>
 #include <heed/nn/dropout.h>
 #include <heed/nn/embedding.h>
 #include <heed/nn/init.h>
@@ -32,6 +33,7 @@
 #include <heed/tensor/precision.h>
 #include <heed/tensor/random.h>
 #include <heed/tensor/tensor.h>
+#include <heed/tensor/weights.h>
 #include <heed/train/clip.h>
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>

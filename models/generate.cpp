@@ -54,10 +54,24 @@ void keep_top_p(std::span<Real> logits, double p) {
   }
 }
 
-/// The next token of each row, (B) i64.
-Tensor draw(const Tensor& logits, const SampleOptions& options, Rng& rng) {
+/// The next token of each row, (B) i64, from one generator for all rows or one for each.
+Tensor draw(const Tensor& logits, const SampleOptions& options, std::span<Rng> rngs) {
   if (options.temperature == 0) return logits.argmax(-1);
-  return multinomial(sampling_probabilities(logits, options), 1, rng).squeeze(-1);
+  const Tensor p = sampling_probabilities(logits, options);
+  if (rngs.size() == 1) return multinomial(p, 1, rngs[0]).squeeze(-1);
+  std::vector<Tensor> drawn;
+  for (Rng& rng : rngs) drawn.push_back(multinomial(p[std::ssize(drawn)], 1, rng));
+  return cat(drawn, 0);
+}
+
+/// A cache of one text as that of several.
+void share(GptCache& cache, int64_t rows) {
+  const auto expand = [rows](const Tensor& x) {
+    Shape shape = x.shape();
+    shape[0] = rows;
+    return x.expand(shape);
+  };
+  for (nn::KeyValueCache& layer : cache.layers) layer = {expand(layer.keys), expand(layer.values)};
 }
 
 }  // namespace
@@ -87,8 +101,9 @@ Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options
   return softmax(scaled, -1);
 }
 
-Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, Rng& rng, Loc loc) {
-  const Op op{"sample", loc};
+namespace {
+
+Tensor write(const Op& op, const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, std::span<Rng> rngs) {
   check(op, options);
   const int64_t context = gpt.config.context;
   const int64_t keep = options.keep == 0 ? context : options.keep;
@@ -101,10 +116,16 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
   const NoGrad no_grad;
   const nn::EvalMode eval;
   const auto last = [](const Tensor& text, int64_t n) { return text(all, slice(-n, none)); };
-  Tensor text = prompt, unread = last(prompt, context);
+  const int64_t rows = std::max(prompt.size(0), std::ssize(rngs));
+  Tensor text = prompt.expand({rows, prompt.size(1)}), unread = last(prompt, context);
   GptCache cache = gpt.cache();
   for (int64_t i = 0; i < options.tokens; ++i) {
-    const Tensor next = draw(gpt.next(unread, cache)(all, slice(0, vocabulary)), options, rng);
+    Tensor logits = gpt.next(unread, cache)(all, slice(0, vocabulary));
+    if (logits.size(0) < rows) {
+      share(cache, rows);
+      logits = logits.expand({rows, vocabulary});
+    }
+    const Tensor next = draw(logits, options, rngs);
     text = cat({text, next.unsqueeze(1)}, 1);
     if (options.on_token && !options.on_token(next)) break;
     const bool full = cache.length() == context;
@@ -112,6 +133,21 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
     unread = full ? last(text, keep) : next.unsqueeze(1);
   }
   return text;
+}
+
+}  // namespace
+
+Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, Rng& rng, Loc loc) {
+  return write({"sample", loc}, gpt, prompt, options, {&rng, 1});
+}
+
+Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, std::span<Rng> rngs, Loc loc) {
+  const Op op{"sample", loc};
+  check_tokens(op, "prompt", prompt);
+  const int64_t rows = prompt.size(0);
+  if (rngs.empty() || (rows > 1 && std::ssize(rngs) != rows))
+    fail<ValueError>(op, "{} generators for {} prompts; need one for each text", rngs.size(), rows);
+  return write(op, gpt, prompt, options, rngs);
 }
 
 // --- search ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <heed/models/decoder.h>
@@ -31,6 +32,13 @@ struct SampleOptions {
 /// for an option that makes no sense, ShapeError for an empty prompt, IndexError for a token that is not in
 /// the vocabulary.
 Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, Rng& rng, Loc loc = Loc::current());
+/// Several texts at once, which share each pass over the weights: row i draws from rngs[i] alone and is the text that
+/// its prompt alone and that generator give. A prompt (1, T) is read once and continued by all. Products of compressed
+/// weights, and in f32 those of 16 rows or fewer, have the same bits for a row whatever stands beside it; where there
+/// are more, as of prompts and once the context is full, a text may part from its own where two tokens are as good as
+/// equal. Throws ValueError besides for none or another number of generators.
+Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, std::span<Rng> rngs,
+              Loc loc = Loc::current());
 
 /// The distribution that `sample` draws from: logits (B, V) -> probabilities (B, V). Temperature first, then
 /// top_k, then top_p of what is left; the likeliest token always stays.

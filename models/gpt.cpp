@@ -1,6 +1,7 @@
 #include <heed/models/gpt.h>
 
 #include <cmath>
+#include <utility>
 
 #include <heed/models/check.h>
 #include <heed/nn/init.h>
@@ -148,7 +149,7 @@ Tensor Gpt::read(const Op& op, const Tensor& tokens, GptCache* cache) const {
 }
 
 Tensor Gpt::logits(const Tensor& x) const {
-  const Tensor y = linear(ln_f(x), lm_head);
+  const Tensor y = compressed_head ? compressed_head->linear(ln_f(x)) : linear(ln_f(x), lm_head);
   return config.softcap > 0 ? tanh(y / config.softcap) * config.softcap : y;
 }
 
@@ -160,6 +161,24 @@ Tensor Gpt::operator()(const Tensor& tokens, Loc loc) const {
 Tensor Gpt::next(const Tensor& tokens, GptCache& cache, Loc loc) const {
   const Op op{"Gpt", name, loc};
   return logits(read(op, tokens, &cache).select(1, -1));
+}
+
+Gpt Gpt::compressed(Weights kept, Loc loc) const {
+  const Op op{"compressed", name, loc};
+  if (compressed_head)
+    fail<ValueError>(op, "the weights are {} already; need the model in f32", name_of(compressed_head->kept()));
+  Gpt model = *this;
+  if (kept == Weights::f32) return model;
+  const auto compress = [kept](const ModuleName& of, Tensor& weight) {
+    const Op part{"compressed", of};
+    return std::make_shared<const nn::Compressed>(std::exchange(weight, {}), kept);
+  };
+  for (GptBlock& block : model.h)
+    for (nn::Linear* layer : block.layers()) layer->compressed = compress(layer->name, layer->weight);
+  model.wte.compressed = compress(wte.name, model.wte.weight);
+  model.compressed_head = config.tied ? model.wte.compressed : compress(name, model.lm_head);
+  model.lm_head = {};
+  return model;
 }
 
 }  // namespace heed::models

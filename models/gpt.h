@@ -104,14 +104,15 @@ struct GptCache {
 /// and as lm_head), then every c_proj.weight from N(0, 0.02 / sqrt(2 layers)). Biases start at 0.
 struct Gpt {
   ModuleName name;
-  GptConfig config;                        ///< as given
-  nn::Embedding wte;                       ///< tokens: (V, C)
-  std::optional<nn::LearnedPosition> wpe;  ///< positions, unless rope: (context, C)
-  RopeAngles angles;                       ///< of rope: (context, 1, width / 2)
-  nn::Dropout dropout;                     ///< of the embedded tokens
-  std::vector<GptBlock> h;                 ///< the layers
-  GptNorm ln_f;                            ///< before the output layer
-  Tensor lm_head;                          ///< (V, C); wte.weight itself if tied
+  GptConfig config;                                            ///< as given
+  nn::Embedding wte;                                           ///< tokens: (V, C)
+  std::optional<nn::LearnedPosition> wpe;                      ///< positions, unless rope: (context, C)
+  RopeAngles angles;                                           ///< of rope: (context, 1, width / 2)
+  nn::Dropout dropout;                                         ///< of the embedded tokens
+  std::vector<GptBlock> h;                                     ///< the layers
+  GptNorm ln_f;                                                ///< before the output layer
+  Tensor lm_head;                                              ///< (V, C); wte.weight itself if tied
+  std::shared_ptr<const nn::Compressed> compressed_head = {};  ///< read in place of lm_head, which is undefined then
 
   /// Throws ValueError for a size below 1, heads that do not divide channels, kv_heads that do not divide heads, an odd
   /// head size with rope, or dropout outside [0, 1].
@@ -127,6 +128,11 @@ struct Gpt {
   /// token. Equal to the last column of the whole forward pass. Throws as that does; the cached tokens count
   /// as context.
   Tensor next(const Tensor& tokens, GptCache& cache, Loc loc = Loc::current()) const;
+
+  /// The same model with its matrices in fewer bits, for generation: the tables of tokens, lm_head and the products of
+  /// the blocks; it shares norms, biases and positions with this one, which stays as it is. It reads and writes text
+  /// as any other, where no gradients are recorded. Throws DTypeError unless f32, and as nn::Compressed does.
+  Gpt compressed(Weights kept, Loc loc = Loc::current()) const;
 
  private:
   /// Tokens (B, T) that follow those in the cache, if there is one -> (B, T, C), what the last norm reads.

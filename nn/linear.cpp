@@ -24,7 +24,7 @@ Linear::Linear(Scope s, int64_t in, int64_t out, bool with_bias) : name(s.name()
 
 Tensor Linear::operator()(const Tensor& x, Loc loc) const {
   const Op op{"Linear", name, loc};
-  const Tensor y = linear(x, weight, bias);
+  const Tensor y = compressed ? compressed->linear(x, bias) : linear(x, weight, bias);
   return low_rank ? y + linear(linear(x, low_rank->a), low_rank->b) * low_rank->scale : y;
 }
 

@@ -123,6 +123,12 @@ std::vector<ErrorCase> samples() {
       refuses<ValueError>("sample: top_p is 2; need above 0, up to 1", [=] { write({.top_p = 2}); }),
       refuses<ValueError>("sample: vocabulary is 9; need 1 to 5, the model's", [=] { write({.vocabulary = 9}); }),
       refuses<ValueError>("sample: keep is 5; need 1 to 4, the context", [=] { write({.keep = 5}); }),
+      refuses<ValueError>("sample: 3 generators for 2 prompts; need one for each text", gpt([](const Gpt& m) {
+                            std::vector<Rng> rngs(3);
+                            models::sample(m, tokens({2, 1}), {}, rngs);
+                          })),
+      refuses<ValueError>("compressed: the weights are bf16 already; need the model in f32",
+                          gpt([](const Gpt& m) { m.compressed(Weights::bf16).compressed(Weights::q8); })),
       refuses<ShapeError>("sampling_probabilities: logits have shape (3); need (B, V)",
                           [] { models::sampling_probabilities(ones({3}), {}); }),
       refuses<DTypeError>("sampling_probabilities: logits are i64; need f32 or f64",

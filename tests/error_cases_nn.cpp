@@ -1,8 +1,10 @@
 // Modules of sizes that make no sense, and inputs that do not fit them.
+#include <cmath>
 #include <span>
 
 #include <heed/autograd/ops.h>
 #include <heed/nn/attention.h>
+#include <heed/nn/compressed.h>
 #include <heed/nn/dropout.h>
 #include <heed/nn/embedding.h>
 #include <heed/nn/init.h>
@@ -168,11 +170,44 @@ std::vector<ErrorCase> inputs() {
   };
 }
 
+std::vector<ErrorCase> compressed() {
+  const auto matrix = [](auto f, Loc loc = Loc::current()) {
+    return [f, loc] { f(nn::Compressed(ones({2, 3}), Weights::q8), loc); };
+  };
+  return {
+      refuses<ShapeError>("Compressed: the matrix has shape (3); need (out, in)",
+                          [] { nn::Compressed(ones({3}), Weights::q8); }),
+      refuses<DTypeError>("Compressed: the matrix is f64; need f32",
+                          [] {
+                            nn::Compressed(ones({2, 3}, f64), Weights::q8);
+                          }),
+      refuses<ValueError>("Compressed: f32 is what the matrix is; need bf16 or q8",
+                          [] {
+                            nn::Compressed(ones({2, 3}), Weights::f32);
+                          }),
+      refuses<ValueError>("Compressed: row 1 holds inf; need finite numbers for q8",
+                          [] {
+                            nn::Compressed(tensor({{1., 2.}, {1., INFINITY}}).to(f32), Weights::q8);
+                          }),
+      refuses<ShapeError>("linear: the weight (2, 3) does not fit the input (4); need (..., 3)",
+                          matrix([](const nn::Compressed& m, Loc loc) { m.linear(ones({4}), {}, loc); })),
+      refuses<ShapeError>("linear: the bias has shape (3); need (2)",
+                          matrix([](const nn::Compressed& m, Loc loc) { m.linear(ones({3}), ones({3}), loc); })),
+      refuses<GradError>(
+          "linear: the weights are q8, for generation, and have no gradients; need NoGrad, or the model in f32",
+          matrix([](const nn::Compressed& m, Loc loc) { m.linear(ones({3}).set_requires_grad(), {}, loc); })),
+      refuses<IndexError>("embedding: index 2 is out of range; need 0 <= index < 2",
+                          matrix([](const nn::Compressed& m, Loc loc) {
+                            m.rows(tensor({1, 2}), loc);
+                          })),
+  };
+}
+
 }  // namespace
 
 std::vector<ErrorCase> nn_errors() {
   std::vector<ErrorCase> all;
-  for (auto part : {names, sizes, inputs})
+  for (auto part : {names, sizes, inputs, compressed})
     for (ErrorCase& one : part()) all.push_back(std::move(one));
   return all;
 }

@@ -12,6 +12,7 @@
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/precision.h>
 #include <heed/tensor/random.h>
+#include <heed/tensor/weights.h>
 #include "error_cases.h"
 
 namespace heed::tests {
@@ -174,6 +175,8 @@ std::vector<ErrorCase> settings() {
                           }),
       refuses<ValueError>("products_named: no precision is called \"half\"; need f32, bf16 or auto",
                           [] { products_named("half"); }),
+      refuses<ValueError>("weights_named: no weights are called \"q4\"; need f32, bf16 or q8",
+                          [] { weights_named("q4"); }),
       refuses<Error>("writable: a result of shape (3, 2, 4) and strides (4, 12, 1) would be written to a copy; need 2 "
                      "axes by strides",
                      [] {

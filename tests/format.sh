@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fails if a source differs from .clang-format, or a comment, which clang-format leaves alone, is longer than 120 columns.
+# Fails if a source differs from .clang-format, or a comment, which clang-format leaves alone, is longer than 120 columns,
+# or a lesson longer than 150 lines.
 # Versions of clang-format differ in what they write; the tree's is 14.
 set -uo pipefail
 cd "$1"
@@ -14,6 +15,8 @@ mapfile -t files < <(find tensor autograd nn models train tests tutorial bench h
 shape=$?
 ! LC_ALL=C.UTF-8 grep -nE '^.{121,}' "${files[@]}" | grep -E '^[^:]+:[0-9]+: *//'
 length=$?
-failed=$(((shape != 0) + (length != 0)))
-echo "$((2 - failed)) passed, $failed failed, 0 skipped"
+lessons=$(wc -l tutorial/[0-9][0-9]_*.cpp | awk '$2 != "total" && $1 > 150 { print $2 ": " $1 " lines; a lesson has at most 150" }')
+[ -z "$lessons" ] || echo "$lessons"
+failed=$(((shape != 0) + (length != 0) + (${#lessons} > 0)))
+echo "$((3 - failed)) passed, $failed failed, 0 skipped"
 exit $((failed > 0))

@@ -3,6 +3,7 @@
 #include <random>
 #include <vector>
 
+#include <heed/tensor/kernels/blas.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/parallel.h>
 #include "catch.h"
@@ -30,8 +31,8 @@ double dot_at(const std::vector<T>& a, bool trans_a, int64_t lda, const std::vec
   return sum;
 }
 
-template <class T>
-void check_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T beta) {
+template <class T, class Gemm>
+void check_gemm(Gemm gemm, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T beta) {
   CAPTURE(trans_a, trans_b, m, n, k, beta);
   const int64_t lda = (trans_a ? m : k) + 3, ldb = (trans_b ? k : n) + 2, ldc = n + 1;
   const auto a = uniform<T>((trans_a ? k : m) * lda, 1), b = uniform<T>((trans_b ? n : k) * ldb, 2);
@@ -40,7 +41,7 @@ void check_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T b
   if (beta == 0)
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = std::numeric_limits<T>::quiet_NaN();
-  kernels::gemm(trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
+  gemm(trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
   // Rounding of a k-term sum of values below 1, in units of the last place, with room for any order.
   const double tolerance = 4 * double(k + 1) * std::numeric_limits<T>::epsilon();
   double worst = 0;
@@ -59,7 +60,8 @@ void check_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T b
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("gemm: equals the definition for every transpose, size and beta", "[gemm]", float, double) {
+TEMPLATE_TEST_CASE("gemm, and that without a BLAS: equal the definition for every transpose, size and beta", "[gemm]",
+                   float, double) {
   for (const bool trans_a : {false, true})
     for (const bool trans_b : {false, true})
       for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
@@ -72,7 +74,12 @@ TEMPLATE_TEST_CASE("gemm: equals the definition for every transpose, size and be
                                     {200, 130, 65},
                                     {65, 384, 128},
                                     {768, 65, 40}})
-        for (const TestType beta : {0, 1, -2}) check_gemm<TestType>(trans_a, trans_b, m, n, k, beta);
+        for (const TestType beta : {0, 1, -2}) {
+          check_gemm<TestType>(kernels::gemm<TestType>, trans_a, trans_b, m, n, k, beta);
+          check_gemm<TestType>(kernels::portable::gemm<TestType>, trans_a, trans_b, m, n, k, beta);
+        }
+  // More than its panels hold: 96 rows, 512 columns, 256 elements.
+  check_gemm<TestType>(kernels::portable::gemm<TestType>, false, true, 203, 1041, 519, 1);
 }
 
 TEST_CASE("gemm: empty sides write nothing", "[gemm]") {

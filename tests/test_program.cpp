@@ -227,6 +227,22 @@ TEST_CASE("heed gpt sample: continues the prompt on stdout, the same from the sa
   CHECK(place.run("gpt sample --model model --tokens 5 --temperature 0 --top-k 3 --top-p 0.5").out.size() == 6);
 }
 
+TEST_CASE("heed gpt sample --samples --weights: each text is what its seed writes alone", "[program]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyGpt + "--out model").exit_code == 0);
+  for (const std::string weights : {"f32", "bf16", "q8"}) {
+    const std::string command = "gpt sample --model model --prompt 'the cat' --tokens 40 --weights " + weights;
+    std::string expected;
+    for (const std::string seed : {"7", "8", "9"}) {
+      const Finished alone = place.run(command + " --seed " + seed);
+      INFO(alone.err);
+      REQUIRE(alone.exit_code == 0);
+      expected += "--- seed " + seed + " ---\n" + alone.out;
+    }
+    CHECK(place.run(command + " --seed 7 --samples 3").out == expected);
+  }
+}
+
 TEST_CASE("heed gpt sample --page: every layer and head over the end of the text", "[program][page]") {
   const Workplace place;
   REQUIRE(place.run(kTinyGpt + "--out model").exit_code == 0);

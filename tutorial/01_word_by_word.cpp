@@ -35,7 +35,8 @@ int main(int argc, char** argv) {
         const std::vector<ParsedPair> parsed = Grammar::parsed_pairs(1000, {.split = Split::test}, rng);
         std::vector<SentencePair> pairs;
         std::vector<std::string> ours;
-        for (const ParsedPair& p : parsed) pairs.push_back(p.pair), ours.push_back(word_by_word(p.pair.source));
+        for (const ParsedPair& p : parsed)
+          pairs.push_back(p.pair), ours.push_back(word_by_word(p.pair.source));
 
         l.heading("English, word by word, and what is right");
         std::vector<std::vector<std::string>> samples = {{"English", "word by word", "right"}};
@@ -61,8 +62,8 @@ int main(int argc, char** argv) {
                    plain > 0 ? 100 * plain_right / plain : 0);
         std::vector<std::vector<std::string>> broken = {{"sentences with ...", "of 1,000", "come out right"}};
         const auto add = [&](std::string_view what, double all, double good) {
-          broken.push_back(
-              {std::string(what), fmt::format("{:g}", all), fmt::format("{:.1f}%", all > 0 ? 100 * good / all : 0)});
+          broken.push_back({std::string(what), fmt::format("{:g}", all),
+                            fmt::format("{:.1f}%", all > 0 ? 100 * good / all : 0)});
         };
         add("nothing special", plain, plain_right);
         double negated = 0, negated_right = 0;
@@ -71,13 +72,16 @@ int main(int argc, char** argv) {
           double all = 0, good = 0;
           for (size_t i = 0; i < parsed.size(); ++i)
             if (parsed[i].parse.has(phenomenon)) all += 1, good += ours[i] == pairs[i].target;
-          fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", name_of(phenomenon), all, all > 0 ? 100 * good / all : 0);
+          fmt::print("  {:<22} {:>4} sentences  {:>5.1f}%\n", name_of(phenomenon), all,
+                     all > 0 ? 100 * good / all : 0);
           add(name_of(phenomenon), all, good);
           if (phenomenon == Phenomenon::negation) negated = all, negated_right = good;
         }
         l.page("broken", broken);
-        l.expect_equal("negated sentences that come out right, of " + std::to_string(int(negated)), negated_right, 0);
-        l.expect("sentences with nothing special that come out right (%)", 100 * plain_right / plain, 10, 100);
+        l.expect_equal("negated sentences that come out right, of " + std::to_string(int(negated)),
+                       negated_right, 0);
+        l.expect("sentences with nothing special that come out right (%)", 100 * plain_right / plain, 10,
+                 100);
 
         l.heading("Order breaks too: lines that cross");
         const auto crossing = std::find_if(parsed.begin(), parsed.end(), [](const ParsedPair& p) {

@@ -34,7 +34,8 @@ struct ByHand {
   ByHand(const models::Seq2Seq& m, const std::vector<int64_t>& ids) : model(m) {
     const NoGrad no_grad;
     Tensor h = zeros({m.config.hidden});
-    for (const int64_t id : ids) states.push_back(h = gru_step(m.encoder.weights[0], m.source_embedding.weight[id], h));
+    for (const int64_t id : ids)
+      states.push_back(h = gru_step(m.encoder.weights[0], m.source_embedding.weight[id], h));
     const Tensor c = h;  // all that the writer ever sees
     Tensor d = tanh(m.bridge(c));
     for (int64_t y = Words::kBos; written.size() < 2 * ids.size() + 10; written.push_back(y)) {
@@ -69,8 +70,8 @@ int main(int argc, char** argv) {
                         {.steps = l.budget(3000, 250),
                          .seed = l.seed(),
                          .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}});
-        l.picture("loss",
-                  lesson::loss_chart("The encoder-decoder learns", {lesson::loss_series("training", report.losses)}));
+        l.picture("loss", lesson::loss_chart("The encoder-decoder learns",
+                                             {lesson::loss_series("training", report.losses)}));
 
         l.heading("Reading: the state after each word");
         const std::string sentence = "the small cat that was sitting on the mat did not see the dog";
@@ -83,7 +84,8 @@ int main(int argc, char** argv) {
                                     words,
                                     states.narrow(1, 0, 32)});
         fmt::print(
-            "How much of the last state is there already? The cosine between it and the state after each word:\n");
+            "How much of the last state is there already? The cosine between it and the state after each "
+            "word:\n");
         const int64_t S = states.size(0);
         for (int64_t s = 0; s < S; ++s) {
           const double settled = cosine(states[s], states[S - 1]);
@@ -100,10 +102,11 @@ int main(int argc, char** argv) {
         const ByHand by_hand(std::get<models::Seq2Seq>(translator.model()),
                              translator.source_tokens().encode(sentence));
         l.expect_equal("states by hand and of the module", stack(by_hand.states, 0), states, 1e-5);
-        l.expect_equal("words written alike", from_vector(by_hand.written, {std::ssize(by_hand.written)}), [&] {
-          const auto tokens = translator.translate(std::vector{sentence})[0].tokens;
-          return from_vector(tokens, {std::ssize(tokens)});
-        }());
+        l.expect_equal("words written alike", from_vector(by_hand.written, {std::ssize(by_hand.written)}),
+                       [&] {
+                         const auto tokens = translator.translate(std::vector{sentence})[0].tokens;
+                         return from_vector(tokens, {std::ssize(tokens)});
+                       }());
 
         l.heading("The longer the sentence, the more one vector must hold");
         const TranslationScores scores = translator.score(pairs.held_out);

@@ -8,8 +8,8 @@ using namespace heed::train;
 
 namespace {
 
-/// Of the French words that the grammar lines up with an English one: the share (in percent) whose strongest weight
-/// lies on such a word, in translations that are right.
+/// Of the French words that the grammar lines up with an English one: the share (in percent) whose strongest
+/// weight lies on such a word, in translations that are right.
 double alignment_accuracy(const Translator& translator, const std::vector<ParsedPair>& parsed) {
   std::vector<std::string> sources;
   for (const ParsedPair& p : parsed) sources.push_back(p.pair.source);
@@ -43,7 +43,7 @@ struct SoftAttention {
     const NoGrad no_grad;
     scores = matmul(tanh(attention.W(d) + attention.U(h)), attention.v);  // (S): e = v . tanh(W d + U h)
     shares = softmax(scores, 0);                                          // (S): a, which add up to 1
-    context = matmul(shares, h);                                          // (2 H): c, the mean of h by these shares
+    context = matmul(shares, h);  // (2 H): c, the mean of h by these shares
   }
 };
 
@@ -86,7 +86,8 @@ int main(int argc, char** argv) {
             without(Arch::rnn, nn::Cell::gru, pairs.train, l.seed());
 
         l.heading("The same training, with attention and without");
-        const TrainingReport learned = learn_pairs(with, pairs, budget), beside = learn_pairs(without, pairs, budget);
+        const TrainingReport learned = learn_pairs(with, pairs, budget),
+                             beside = learn_pairs(without, pairs, budget);
         l.picture("loss", lesson::loss_chart("Attention learns faster, and further",
                                              {lesson::loss_series("one vector", beside.losses),
                                               lesson::loss_series("attention", learned.losses)}));
@@ -106,13 +107,14 @@ int main(int argc, char** argv) {
         l.heading("The same by hand, for one word: scores, shares, and the mean that they make");
         by_hand(l, with, l.quick() ? "the cat slept" : "the small black cat did not see the dogs", 3);
 
-        const Heatmap nested =
-            alignment(with, l.quick() ? "the cat slept"
-                                      : "the cat that was sitting on the mat , which was next to the dog , jumped");
+        const Heatmap nested = alignment(
+            with, l.quick() ? "the cat slept"
+                            : "the cat that was sitting on the mat , which was next to the dog , jumped");
         l.picture("alignment_nested", nested);
 
         Rng rng(0);
-        const auto parsed = Grammar::parsed_pairs(300, {.max_words = l.quick() ? 8 : 20, .split = Split::test}, rng);
+        const auto parsed =
+            Grammar::parsed_pairs(300, {.max_words = l.quick() ? 8 : 20, .split = Split::test}, rng);
         const double found = alignment_accuracy(with, parsed);
         l.page("found", fmt::format("{:.0f}%", found));
         l.expect("words that look where the grammar says (%)", found, l.quick() ? 50 : 70, 100);
@@ -121,13 +123,14 @@ int main(int argc, char** argv) {
         const TranslationScores a = with.score(pairs.held_out), b = without.score(pairs.held_out);
         fmt::print("{}\n{}", format_scores(a), format_scores(b));
         l.page("by_length", lesson::score_table({{"attention", &a}, {"one vector", &b}}));
-        l.picture("exact",
-                  lesson::length_chart("Exact match by length", "exact match (%)",
-                                       {lesson::exact_series("one vector", b), lesson::exact_series("attention", a)}));
-        l.picture("bleu",
-                  lesson::length_chart("BLEU by length (Bahdanau et al. 2014, figure 2)", "BLEU",
-                                       {lesson::bleu_series("one vector", b), lesson::bleu_series("attention", a)}),
-                  false);
+        l.picture("exact", lesson::length_chart("Exact match by length", "exact match (%)",
+                                                {lesson::exact_series("one vector", b),
+                                                 lesson::exact_series("attention", a)}));
+        l.picture(
+            "bleu",
+            lesson::length_chart("BLEU by length (Bahdanau et al. 2014, figure 2)", "BLEU",
+                                 {lesson::bleu_series("one vector", b), lesson::bleu_series("attention", a)}),
+            false);
         lesson::leave_page(l, with, "the small black cat did not see the dogs");
         if (l.quick()) {
           const double x = lesson::loss_series("", learned.losses).y.back(),

@@ -36,8 +36,8 @@ int main(int argc, char** argv) {
     Tensor context_vec_2 = zeros({3});
     for (int64_t i = 0; i < 6; ++i) context_vec_2 = context_vec_2 + attn_weights_2[i] * inputs[i];
     l.show("context_vec_2", context_vec_2);
-    l.expect_equal("context of \"journey\", as the book prints it", context_vec_2, tensor({0.4419, 0.6515, 0.5683}),
-                   5.1e-5);
+    l.expect_equal("context of \"journey\", as the book prints it", context_vec_2,
+                   tensor({0.4419, 0.6515, 0.5683}), 5.1e-5);
 
     l.heading("All words ask at once: three matrix operations");
     const Tensor attn_scores = matmul(inputs, inputs.mT());
@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
     l.page("elsewhere", std::vector<std::string>{"none", "one", "two", "three", "four", "five", "six"}.at(
                             static_cast<size_t>(elsewhere)));
 
-    l.picture("weights", train::Heatmap{"Attention without weights", "looks at", "word", words, words, attn_weights});
+    l.picture("weights",
+              train::Heatmap{"Attention without weights", "looks at", "word", words, words, attn_weights});
   });
 }

@@ -59,7 +59,8 @@ int main(int argc, char** argv) {
     l.show("attn_weights_2", attn_weights_2);
     l.show("context_vec_2", context_vec_2);
     if (l.seed() == 123)
-      l.expect_equal("context of \"journey\", as the book prints it", context_vec_2, tensor({0.3061, 0.8210}), 5.1e-5);
+      l.expect_equal("context of \"journey\", as the book prints it", context_vec_2, tensor({0.3061, 0.8210}),
+                     5.1e-5);
 
     l.heading("The module: three Linear layers without bias, from seed 789");
     Rng module_rng(789);
@@ -73,9 +74,10 @@ int main(int argc, char** argv) {
         matmul(softmax(matmul(attention.W_query(inputs), attention.W_key(inputs).mT()) / std::sqrt(2.0), -1),
                attention.W_value(inputs));
     l.expect_equal("the module is softmax(Q K^T / sqrt(d_k)) V", context_vecs, by_hand, 1e-6);
-    l.expect_equal("its first row, as the book prints it", context_vecs[0], tensor({-0.0739, 0.0713}), 5.1e-5);
-    l.picture("weights",
-              train::Heatmap{"Self-attention before training", "looks at", "word", kWords, kWords, attn_weights});
+    l.expect_equal("its first row, as the book prints it", context_vecs[0], tensor({-0.0739, 0.0713}),
+                   5.1e-5);
+    l.picture("weights", train::Heatmap{"Self-attention before training", "looks at", "word", kWords, kWords,
+                                        attn_weights});
 
     l.heading("Why divide by sqrt(d_k)? Queries and keys from N(0, 1), of growing width");
     train::LineChart chart{"What the gradient loses without 1/sqrt(d_k)",
@@ -92,8 +94,8 @@ int main(int argc, char** argv) {
         {"d_k", "variance", "largest weight", "gradient", "scaled: variance", "largest weight", "gradient"}};
     for (const int64_t d_k : {1, 4, 16, 64, 256, 1024}) {
       const Saturation raw = measure(d_k, false, rng), scaled = measure(d_k, true, rng);
-      fmt::print("{:7}   {:8.2f}   {:7.3f}   {:8.5f}    {:8.3f}   {:7.3f}   {:8.5f}\n", d_k, raw.variance, raw.largest,
-                 raw.gradient, scaled.variance, scaled.largest, scaled.gradient);
+      fmt::print("{:7}   {:8.2f}   {:7.3f}   {:8.5f}    {:8.3f}   {:7.3f}   {:8.5f}\n", d_k, raw.variance,
+                 raw.largest, raw.gradient, scaled.variance, scaled.largest, scaled.gradient);
       std::vector<std::string>& row = table.emplace_back(std::vector{fmt::format("{}", d_k)});
       for (const Saturation& s : {raw, scaled})
         for (const double x : {s.variance, s.largest, s.gradient}) row.push_back(fmt::format("{:.3g}", x));

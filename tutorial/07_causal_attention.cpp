@@ -21,7 +21,8 @@ int main(int argc, char** argv) {
     attention(inputs);
     const Tensor attn_weights = seen[""];
 
-    l.heading("First way: weights times a lower triangle of ones, then each row divided by what is left of it");
+    l.heading(
+        "First way: weights times a lower triangle of ones, then each row divided by what is left of it");
     const Tensor mask_simple = tril(ones({6, 6}));
     const Tensor masked_simple = attn_weights * mask_simple;
     const Tensor masked_simple_norm = masked_simple / masked_simple.sum(-1, true);
@@ -38,7 +39,8 @@ int main(int argc, char** argv) {
     l.show("attn_weights", causal_weights);
     l.expect_equal("both ways give the same weights", causal_weights, masked_simple_norm, 1e-6);
     l.expect_equal("weights on the future", (causal_weights * triu(ones({6, 6}), 1)).sum().item<double>(), 0);
-    l.picture("weights", train::Heatmap{"Causal attention", "looks at", "word", words, words, causal_weights});
+    l.picture("weights",
+              train::Heatmap{"Causal attention", "looks at", "word", words, words, causal_weights});
 
     l.heading("Dropout: half of the weights go, the others count double");
     Rng dropping(123);
@@ -47,9 +49,11 @@ int main(int argc, char** argv) {
     l.show("dropout(ones)", dropout(ones({6, 6})));
     dropping.seed(123);
     l.show("dropout(attn_weights)", dropout(causal_weights));
-    l.expect("mean of 10,000 dropped ones stays 1", dropout(ones({100, 100})).mean().item<double>(), 0.96, 1.04);
+    l.expect("mean of 10,000 dropped ones stays 1", dropout(ones({100, 100})).mean().item<double>(), 0.96,
+             1.04);
     const nn::EvalMode evaluating;
-    l.expect_equal("after training, dropout leaves everything as it is", dropout(causal_weights), causal_weights);
+    l.expect_equal("after training, dropout leaves everything as it is", dropout(causal_weights),
+                   causal_weights);
 
     l.heading("The module, on a batch of two");
     Rng causal_rng(l.seed());
@@ -58,7 +62,8 @@ int main(int argc, char** argv) {
     const Tensor context_vecs = causal(stack({inputs, inputs}, 0)).detach();
     l.show("context_vecs", context_vecs);
     if (l.seed() == 123)
-      l.expect_equal("last row, as the book prints it", context_vecs[0][5], tensor({-0.5299, -0.1081}), 5.1e-5);
+      l.expect_equal("last row, as the book prints it", context_vecs[0][5], tensor({-0.5299, -0.1081}),
+                     5.1e-5);
 
     l.heading("No leak: row i, column j says how much output i changes with word j (norm of its gradient)");
     std::vector<double> influence;
@@ -78,6 +83,7 @@ int main(int argc, char** argv) {
     l.expect_equal("gradients from the future, added up: exactly", future, 0);
     l.expect("the smallest gradient from the past or present", past, 1e-6, 10);
     l.picture("influence",
-              train::Heatmap{"Which words change which outputs", "word", "output", words, words, gradients}, false);
+              train::Heatmap{"Which words change which outputs", "word", "output", words, words, gradients},
+              false);
   });
 }

@@ -1,4 +1,5 @@
-// Lesson 8: several heads, first one beside the other, then all in one product, and what trained heads look at.
+// Lesson 8: several heads, first one beside the other, then all in one product, and what trained heads look
+// at.
 #include <algorithm>
 #include <cmath>
 
@@ -18,8 +19,8 @@ struct Copies {
   }
 };
 
-/// How much of its weight a head gives to the letter that will be repeated: column t - kHalf + 1 in the rows t of the
-/// second half.
+/// How much of its weight a head gives to the letter that will be repeated: column t - kHalf + 1 in the rows
+/// t of the second half.
 double share_on_copy(const models::Gpt& gpt, const Tensor& x, int64_t layer, int64_t head) {
   nn::WatchAttention seen;
   gpt(x);
@@ -51,8 +52,8 @@ int main(int argc, char** argv) {
     const Tensor stacked = cat({first(batch), second(batch)}, -1).detach();
     l.show("context_vecs", stacked);
     if (l.seed() == 123)
-      l.expect_equal("last row, as the book prints it", stacked[0][5], tensor({-0.5299, -0.1081, 0.5077, 0.3493}),
-                     5.1e-5);
+      l.expect_equal("last row, as the book prints it", stacked[0][5],
+                     tensor({-0.5299, -0.1081, 0.5077, 0.3493}), 5.1e-5);
 
     l.heading("The efficient form: one product makes the queries of both heads");
     nn::Parameters together_params(rng);
@@ -69,17 +70,22 @@ int main(int argc, char** argv) {
     l.expect_equal("head 2 weighs as the second", seen[""].select(1, 1), seen["1"], 1e-6);
 
     l.heading("Batched products: the last two axes are matrices, those before only count them");
-    const Tensor a = tensor(
-        {{{{0.2745, 0.6584, 0.2775, 0.8573}, {0.8993, 0.0390, 0.9268, 0.7388}, {0.7179, 0.7058, 0.9156, 0.4340}},
-          {{0.0772, 0.3565, 0.1479, 0.5331}, {0.4066, 0.2318, 0.4545, 0.9737}, {0.4606, 0.5159, 0.4220, 0.5786}}}});
+    const Tensor a = tensor({{{{0.2745, 0.6584, 0.2775, 0.8573},
+                               {0.8993, 0.0390, 0.9268, 0.7388},
+                               {0.7179, 0.7058, 0.9156, 0.4340}},
+                              {{0.0772, 0.3565, 0.1479, 0.5331},
+                               {0.4066, 0.2318, 0.4545, 0.9737},
+                               {0.4606, 0.5159, 0.4220, 0.5786}}}});
     l.show("a @ a.transpose(2, 3)", matmul(a, a.transpose(2, 3)));
-    l.expect_equal("and are taken one by one", matmul(a, a.transpose(2, 3))[0][1], matmul(a[0][1], a[0][1].mT()), 1e-6);
+    l.expect_equal("and are taken one by one", matmul(a, a.transpose(2, 3))[0][1],
+                   matmul(a[0][1], a[0][1].mT()), 1e-6);
 
-    l.heading("Heads of a trained model: eight random letters, then the same again. Who finds where to look?");
+    l.heading(
+        "Heads of a trained model: eight random letters, then the same again. Who finds where to look?");
     Rng train_rng(l.seed());
     nn::Parameters gpt_params(train_rng);
-    const models::Gpt gpt(gpt_params,
-                          {.vocabulary = Copies::kLetters, .context = 16, .layers = 2, .heads = 2, .channels = 32});
+    const models::Gpt gpt(
+        gpt_params, {.vocabulary = Copies::kLetters, .context = 16, .layers = 2, .heads = 2, .channels = 32});
     train::AdamW optimizer(gpt_params, {.lr = 3e-3});
     train::Series loss{"loss", {}, {}};
     const int64_t steps = l.budget(1500, 700);
@@ -98,8 +104,8 @@ int main(int argc, char** argv) {
       std::string shares;
       for (const int64_t head : {0, 1, 2, 3})
         shares += fmt::format("  {:.2f}", share_on_copy(gpt, unseen.x, head / 2, head % 2));
-      watch.note(
-          fmt::format("step {}: of their weight on the letter to be repeated, the four heads give{}", step, shares));
+      watch.note(fmt::format("step {}: of their weight on the letter to be repeated, the four heads give{}",
+                             step, shares));
     }
     l.picture("loss", train::LineChart{"Learning to repeat", "step", "loss (nats)", {loss}});
     const double floor = 7.0 / 15 * std::log(12);  // the first half cannot be foreseen
@@ -109,18 +115,21 @@ int main(int argc, char** argv) {
     std::vector<std::string> letters;
     for (const int64_t id : ids) letters.emplace_back(1, char('a' + id));
     double best = 0;
-    std::vector<std::vector<std::string>> shares = {{"layer", "head", "of its weight on the letter to be repeated"}};
+    std::vector<std::vector<std::string>> shares = {
+        {"layer", "head", "of its weight on the letter to be repeated"}};
     for (int64_t layer = 0; layer < 2; ++layer)
       for (int64_t head = 0; head < 2; ++head) {
         const double share = share_on_copy(gpt, copies.x, layer, head);
-        fmt::print("layer {} head {}: {:.2f} of its weight on the letter to be repeated\n", layer + 1, head + 1, share);
-        shares.push_back({fmt::format("{}", layer + 1), fmt::format("{}", head + 1), fmt::format("{:.2f}", share)});
+        fmt::print("layer {} head {}: {:.2f} of its weight on the letter to be repeated\n", layer + 1,
+                   head + 1, share);
+        shares.push_back(
+            {fmt::format("{}", layer + 1), fmt::format("{}", head + 1), fmt::format("{:.2f}", share)});
         best = std::max(best, share);
         nn::WatchAttention heads;
         gpt(copies.x);
         l.picture(fmt::format("layer{}_head{}", layer + 1, head + 1),
-                  train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters,
-                                 letters, heads[fmt::format("h.{}.attn", layer)][0][head], 0, 1},
+                  train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter",
+                                 letters, letters, heads[fmt::format("h.{}.attn", layer)][0][head], 0, 1},
                   false);
       }
     l.leave_page(train::page_html(

@@ -1,40 +1,13 @@
 // Lesson 9: "Attention Is All You Need" translates the same sentences, without recurrence.
-#include <chrono>
 #include <cmath>
 
+#include "layer_costs.h"
 #include "translation.h"
 
 using namespace heed;
 using namespace heed::train;
 
 namespace {
-
-/// Seconds of one step forward and backward on n words of one sentence: the best of five.
-template <class Layer>
-double seconds_of(const Layer& layer, int64_t n, int64_t width, Rng& rng) {
-  Tensor x = randn({8, n, width}, rng);
-  x.set_requires_grad();
-  double best = 1e9;
-  for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    Tensor y = layer(x);
-    y.backward(ones_like(y));
-    x.zero_grad();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
-/// How much the last output depends on the first input: the norm of that gradient.
-template <class Layer>
-double reach(const Layer& layer, int64_t n, int64_t width, Rng& rng) {
-  Tensor x = randn({1, n, width}, rng);
-  x.set_requires_grad();
-  const Tensor y = layer(x).select(1, n - 1);
-  y.backward(ones_like(y));
-  const Tensor g = x.grad().select(1, 0);
-  return std::sqrt((g * g).sum().item<double>());
-}
 
 /// Multi-head attention by hand: x (T, C) looks at memory (S, C), which is x itself in self-attention.
 Tensor attend(const nn::MultiHeadAttention& a, const Tensor& x, const Tensor& memory, bool causal) {
@@ -75,50 +48,10 @@ void by_hand(lesson::Lesson& l, const models::Transformer& model) {
   const Tensor x = randn({6, model.config.channels}, rng), y = randn({4, model.config.channels}, rng);
   const auto& encoder = model.encoder_layers[0];
   const auto& decoder = model.decoder_layers[0];
-  l.expect_equal("an encoder layer by hand and the library's", encode(encoder, x), encoder(x.unsqueeze(0), {})[0],
-                 1e-4);
+  l.expect_equal("an encoder layer by hand and the library's", encode(encoder, x),
+                 encoder(x.unsqueeze(0), {})[0], 1e-4);
   l.expect_equal("a decoder layer by hand and the library's", decode(decoder, y, x),
                  decoder(y.unsqueeze(0), x.unsqueeze(0), {})[0], 1e-4);
-}
-
-/// Table 1 of Vaswani et al. 2017, counted for layers of our width, and measured.
-void table_1(lesson::Lesson& l) {
-  constexpr int64_t d = 128, kHeads = 4;
-  Rng rng(l.seed());
-  nn::Parameters params(rng);
-  const nn::MultiHeadAttention attention(params / "attention", d, d, kHeads);
-  const nn::GRU gru(params / "gru", d, d, {.batch_first = true});
-  const auto recurrent = [&gru](const Tensor& x) { return gru(x).y; };
-  fmt::print(
-      "Layers of width {}. MFLOP: forward, one sentence of n words. steps: what must be done one after another. path: "
-      "steps\n"
-      "between the first word and the last. reach: |d last output / d first input|. ms: eight sentences, forward and "
-      "backward.\n\n",
-      d);
-  fmt::print("      |           self-attention             |           recurrent (GRU)\n");
-  fmt::print("    n | MFLOP  steps  path    reach      ms  | MFLOP  steps  path    reach      ms\n");
-  Series a{"self-attention", {}, {}}, r{"recurrent", {}, {}};
-  double advantage = 0;
-  std::vector<std::vector<std::string>> table = {
-      {"words", "attention: MFLOP", "steps", "path", "reach", "GRU: MFLOP", "steps", "path", "reach"}};
-  const auto exponent = [](double x) { return x > 0 ? fmt::format("{:.1e}", x) : std::string("below 1e-45"); };
-  for (const int64_t n : {16, 64, 256, 1024}) {
-    const double n_d_d = double(n * d * d), n_n_d = double(n * n * d);
-    const double flops_a = 2 * 4 * n_d_d + 2 * 2 * n_n_d;  // four projections; scores, and the mean of the values
-    const double flops_r = 2 * 6 * n_d_d;                  // three gates, each of input and state
-    const double reach_a = reach(attention, n, d, rng), reach_r = reach(recurrent, n, d, rng);
-    const double ms_a = 1e3 * seconds_of(attention, n, d, rng), ms_r = 1e3 * seconds_of(recurrent, n, d, rng);
-    fmt::print("{:>5} | {:>5.1f}  {:>5}  {:>4}  {:>7.1e}  {:>6.1f}  | {:>5.1f}  {:>5}  {:>4}  {:>7.1e}  {:>6.1f}\n", n,
-               flops_a / 1e6, 1, 1, reach_a, ms_a, flops_r / 1e6, n, n, reach_r, ms_r);
-    const std::string all = fmt::format("{}", n);
-    table.push_back({all, fmt::format("{:.1f}", flops_a / 1e6), "1", "1", exponent(reach_a),
-                     fmt::format("{:.1f}", flops_r / 1e6), all, all, exponent(reach_r)});
-    a.x.push_back(double(n)), a.y.push_back(ms_a), r.x.push_back(double(n)), r.y.push_back(ms_r);
-    if (n == 64) advantage = std::log10(reach_a / reach_r);
-  }
-  l.page("costs", table);
-  l.picture("layers", LineChart{"One layer, forward and backward", "words", "milliseconds", {a, r}, true, true});
-  l.expect("at 64 words attention reaches further by so many powers of ten", advantage, 3, 40);
 }
 
 }  // namespace
@@ -128,7 +61,7 @@ int main(int argc, char** argv) {
       argc, argv, "Lesson 9: the Transformer",
       [](lesson::Lesson& l) {
         l.heading("What a layer costs (Vaswani et al. 2017, table 1)");
-        table_1(l);
+        lesson::table_1(l);
 
         l.heading("The same sentences, the same width, the same training");
         const PairSplit pairs = lesson::task(l);
@@ -136,10 +69,10 @@ int main(int argc, char** argv) {
         Translator recurrent(Arch::attention, nn::Cell::gru, pairs.train, l.seed());
         const auto& model = std::get<models::Transformer>(transformer.model());
         fmt::print("{} layers, {} heads, {} channels: {} parameters (lesson 4's GRU with attention: {})\n",
-                   model.config.layers, model.config.heads, model.config.channels, transformer.params().numel(),
-                   recurrent.params().numel());
-        l.page("sizes", fmt::format("{} layers, {} heads, {} parameters", model.config.layers, model.config.heads,
-                                    lesson::grouped(transformer.params().numel())));
+                   model.config.layers, model.config.heads, model.config.channels,
+                   transformer.params().numel(), recurrent.params().numel());
+        l.page("sizes", fmt::format("{} layers, {} heads, {} parameters", model.config.layers,
+                                    model.config.heads, lesson::grouped(transformer.params().numel())));
         const TrainingReport report =
             learn_pairs(transformer, pairs,
                         {.steps = l.budget(3000, 250),
@@ -147,8 +80,8 @@ int main(int argc, char** argv) {
                          .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}});
         const TrainingReport beside =
             learn_pairs(recurrent, pairs, {.steps = l.budget(100, 20), .seed = l.seed(), .quiet = true});
-        fmt::print("{:.1f} ms a step; the GRU with attention {:.1f} ms\n", 1e3 * report.seconds / double(report.steps),
-                   1e3 * beside.seconds / double(beside.steps));
+        fmt::print("{:.1f} ms a step; the GRU with attention {:.1f} ms\n",
+                   1e3 * report.seconds / double(report.steps), 1e3 * beside.seconds / double(beside.steps));
         l.picture("loss", lesson::loss_chart("A Transformer learns the same task",
                                              {lesson::loss_series("training", report.losses)}));
 
@@ -170,11 +103,11 @@ int main(int argc, char** argv) {
         const Tensor cross = seen.looks().back().second[0];  // the last layer's
         for (int64_t h = 0; h < model.config.heads; ++h)
           l.picture(fmt::format("cross_head{}", h + 1),
-                    Heatmap{fmt::format("Cross attention, head {}", h + 1), "English", "French", words, written,
-                            cross[h].narrow(0, 0, std::ssize(written)), 0, 1},
+                    Heatmap{fmt::format("Cross attention, head {}", h + 1), "English", "French", words,
+                            written, cross[h].narrow(0, 0, std::ssize(written)), 0, 1},
                     h == 0);
-        l.expect_equal("each row of weights adds up to", cross.sum(-1), ones({model.config.heads, std::ssize(input)}),
-                       1e-5);
+        l.expect_equal("each row of weights adds up to", cross.sum(-1),
+                       ones({model.config.heads, std::ssize(input)}), 1e-5);
 
         l.heading("By length of the source");
         const TranslationScores scores = transformer.score(pairs.held_out);

@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
 
     l.page("parameters", lesson::grouped(params.numel()));
     l.page("untrained", fmt::format("{:.2f}", untrained));
-    l.page("even", fmt::format("log {} = {:.2f}", corpus.vocabulary(), std::log(double(corpus.vocabulary()))));
+    l.page("even",
+           fmt::format("log {} = {:.2f}", corpus.vocabulary(), std::log(double(corpus.vocabulary()))));
 
     l.heading("Training");
     train::AdamW optimizer(params, {.lr = 1e-3, .weight_decay = 0.1});
@@ -69,10 +70,11 @@ int main(int argc, char** argv) {
       watch.note(fmt::format("step {}: validation loss {:.3f}\n{}", step, held_out.y.back(),
                              write(gpt, corpus, "the ", sampling)));
     }
-    l.picture("loss",
-              train::LineChart{"A GPT learns to write", "step", "loss (nats a character)", {train_loss, held_out}});
-    l.expect("loss before training, about log(vocabulary)", untrained, std::log(double(corpus.vocabulary())) - 0.2,
-             std::log(double(corpus.vocabulary())) + 0.4);
+    l.picture(
+        "loss",
+        train::LineChart{"A GPT learns to write", "step", "loss (nats a character)", {train_loss, held_out}});
+    l.expect("loss before training, about log(vocabulary)", untrained,
+             std::log(double(corpus.vocabulary())) - 0.2, std::log(double(corpus.vocabulary())) + 0.4);
     if (l.quick()) l.expect("validation loss after 250 steps", held_out.y.back(), 0.5, 2.2);
     else l.expect("validation loss after 1500 steps", held_out.y.back(), 0.5, 0.8);
 
@@ -96,15 +98,16 @@ int main(int argc, char** argv) {
       future += triu(weights, 1).sum().item<double>();
       for (int64_t head = 0; head < config.heads; ++head)
         l.picture(fmt::format("layer{}_head{}", layer + 1, head + 1),
-                  train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter", letters,
-                                 letters, weights[head]},
+                  train::Heatmap{fmt::format("Layer {}, head {}", layer + 1, head + 1), "looks at", "letter",
+                                 letters, letters, weights[head]},
                   layer + 1 == config.layers && head == 0);
     }
-    l.leave_page(train::live_page_html(gpt, {.title = "A GPT that writes in your hands",
-                                             .about = fmt::format("{} parameters", lesson::grouped(params.numel())),
-                                             .examples = {sentence},
-                                             .source = train::live_tokens(corpus.tokenizer(), config.vocabulary),
-                                             .snapshots = {{steps, &params}}}));
+    l.leave_page(
+        train::live_page_html(gpt, {.title = "A GPT that writes in your hands",
+                                    .about = fmt::format("{} parameters", lesson::grouped(params.numel())),
+                                    .examples = {sentence},
+                                    .source = train::live_tokens(corpus.tokenizer(), config.vocabulary),
+                                    .snapshots = {{steps, &params}}}));
     l.expect_equal("weight that all heads of all layers give to the future", future, 0);
   });
 }

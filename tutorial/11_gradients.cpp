@@ -11,7 +11,8 @@ using namespace heed;
 
 namespace {
 
-/// An op of our own: x / (1 + |x|), whose derivative is 1 / (1 + |x|)^2. `power` other than 2 is a mistake to be found.
+/// An op of our own: x / (1 + |x|), whose derivative is 1 / (1 + |x|)^2. `power` other than 2 is a mistake to
+/// be found.
 Tensor softsign(const Tensor& x, double power = 2) {
   const auto value = [&] {
     const NoGrad no_grad;
@@ -38,7 +39,8 @@ constexpr const char* kDark = R"(<style>@media (prefers-color-scheme:dark){
 void draw_graph(const lesson::Lesson& l, const std::string& name, const std::string& dot) {
   const std::string path = (l.out() / name).string();
   write_file(path + ".dot", dot);
-  const bool drawn = std::system(("dot -Tsvg '" + path + ".dot' > '" + path + ".svg' 2>/dev/null").c_str()) == 0;
+  const bool drawn =
+      std::system(("dot -Tsvg '" + path + ".dot' > '" + path + ".svg' 2>/dev/null").c_str()) == 0;
   if (drawn) {
     std::string svg = train::read_text(path + ".svg");
     svg.insert(svg.find("<g id=\"graph0\""), std::string(kDark) + "\n");
@@ -72,7 +74,8 @@ int main(int argc, char** argv) {
       l.expect(fmt::format("the graph frames {}", name),
                dot.find(fmt::format("label=\"{}\"", name)) != std::string::npos, 1, 1);
 
-    l.heading("An op of our own, softsign(x) = x / (1 + |x|), and gradcheck: backward against central differences");
+    l.heading(
+        "An op of our own, softsign(x) = x / (1 + |x|), and gradcheck: backward against central differences");
     const Tensor points = randn({3, 4}, rng, f64);
     const GradcheckReport right = gradcheck([](const Tensor& a) { return softsign(a); }, points);
     fmt::print("{}\n", right);

@@ -1,4 +1,5 @@
-// Lesson 12: forty years of remembering. Small machines of each time (machines.h), and the large ones on one task.
+// Lesson 12: forty years of remembering. Small machines of each time (machines.h), and the large ones on one
+// task.
 #include "machines.h"
 #include "one_task.h"
 
@@ -14,8 +15,11 @@ const auto percent_equal = [](const Tensor& a, const Tensor& b) {
 void associative_memory(lesson::Lesson& l, Rng& rng) {
   l.heading("1982, Hopfield: a memory that is asked with a spoiled pattern");
   const auto signs = [&rng](const Shape& shape) { return (2 * randint(0, 2, shape, rng) - 1).to(f32); };
-  const auto spoil = [&rng](const Tensor& x) { return x * where(lt(rand(x.shape(), rng), 0.2), -1, ones(x.shape())); };
-  const Tensor y = pow(arange(10.0) - 4.5, 2), apart = y.unsqueeze(1) + y;  // of a picture of 10 by 10, squared
+  const auto spoil = [&rng](const Tensor& x) {
+    return x * where(lt(rand(x.shape(), rng), 0.2), -1, ones(x.shape()));
+  };
+  const Tensor y = pow(arange(10.0) - 4.5, 2),
+               apart = y.unsqueeze(1) + y;  // of a picture of 10 by 10, squared
   const Tensor ring = (2 * logical_and(gt(apart, 7), lt(apart, 20)).to(f32) - 1).reshape({1, 100});
   const Tensor few = cat({ring, signs({4, 100})}, 0), asked = spoil(few[0]), found = hopfield(few, asked);
   const auto picture = [](const Tensor& state) { return pad(state.reshape({10, 10}), {1, 1, 0, 0}); };
@@ -33,7 +37,8 @@ void associative_memory(lesson::Lesson& l, Rng& rng) {
   const double first_of_many = percent_equal(hopfield(many, spoil(many[0])), many[0]);
   l.page("first of many", fmt::format("{:.0f}%", first_of_many));
   l.expect("of 60 stored patterns the first (%)", first_of_many, 40, 95);
-  const Tensor looked = matmul(softmax(matmul(many, spoil(many[0])), 0), many);  // attention, and one step is enough
+  const Tensor looked =
+      matmul(softmax(matmul(many, spoil(many[0])), 0), many);  // attention, and one step is enough
   l.expect_equal("the same with a softmax, Ramsauer 2020 (%)", percent_equal(sign(looked), many[0]), 100);
 }
 
@@ -62,7 +67,8 @@ void attention_before_2017(lesson::Lesson& l, Rng& rng) {
                  matmul(tril(matmul(q, k.mT())), v), 1e-5);
 
   l.heading("2013, Graves: a window that slides over the text, and can be trained");
-  const Tensor alpha = tensor({1.0, 0.5}, f64), beta = tensor({0.8, 0.5}, f64), kappa = tensor({2.2, 4.6}, f64);
+  const Tensor alpha = tensor({1.0, 0.5}, f64), beta = tensor({0.8, 0.5}, f64),
+               kappa = tensor({2.2, 4.6}, f64);
   const Tensor looks = window(alpha, beta, kappa, 8);
   l.show("looks", looks.to(f32));
   l.expect("gradcheck of the place it looks at",
@@ -96,7 +102,8 @@ void attention_before_2017(lesson::Lesson& l, Rng& rng) {
   const Tensor W1 = randn({6, 4}, rng), w2 = randn({6}, rng);
   l.expect_equal("Lin 2017 and Bahdanau's attention without a query",
                  matmul(softmax(matmul(w2, tanh(matmul(W1, a.mT()))), 0), a),
-                 additive_attention(zeros({1, 1, 6}), linear(a, W1).unsqueeze(0), w2, a.unsqueeze(0))[0][0], 1e-5);
+                 additive_attention(zeros({1, 1, 6}), linear(a, W1).unsqueeze(0), w2, a.unsqueeze(0))[0][0],
+                 1e-5);
 }
 
 void today(lesson::Lesson& l, Rng& rng) {
@@ -107,7 +114,8 @@ void today(lesson::Lesson& l, Rng& rng) {
     const auto turned = [&](int64_t i, int64_t at) { return rope(x[i], scalar(double(at), i64)); };
     return (turned(0, m) * turned(1, n)).sum().item<double>();
   };
-  l.expect_equal("RoPE 2021: q at 103 and k at 101 as q at 3 and k at 1", product(103, 101), product(3, 1), 1e-4);
+  l.expect_equal("RoPE 2021: q at 103 and k at 101 as q at 3 and k at 1", product(103, 101), product(3, 1),
+                 1e-4);
   const Tensor q = randn({1, 4, 5, 8}, rng), k = randn({1, 2, 5, 8}, rng), v = randn({1, 2, 5, 8}, rng);
   const auto twice = [](const Tensor& y) { return stack({y, y}, 2).reshape({1, 4, 5, 8}); };
   l.expect_equal("GQA 2023: two heads of k and v as four of which two are equal",

@@ -20,8 +20,9 @@ std::vector<double> microgpt(const std::vector<std::string>& names, int64_t step
   };
   const Tensor wte = weight("wte", end + 1, kWidth), wpe = weight("wpe", kContext, kWidth),
                lm_head = weight("lm_head", end + 1, kWidth), q = weight("q", kWidth, kWidth),
-               k = weight("k", kWidth, kWidth), v = weight("v", kWidth, kWidth), o = weight("o", kWidth, kWidth),
-               fc1 = weight("fc1", 4 * kWidth, kWidth), fc2 = weight("fc2", kWidth, 4 * kWidth);
+               k = weight("k", kWidth, kWidth), v = weight("v", kWidth, kWidth),
+               o = weight("o", kWidth, kWidth), fc1 = weight("fc1", 4 * kWidth, kWidth),
+               fc2 = weight("fc2", kWidth, 4 * kWidth);
   const std::vector<int64_t> order = params.rng().randperm(std::ssize(names));
 
   const auto gpt = [&](const Tensor& tokens) {  // (T) -> (T, letters)
@@ -102,10 +103,10 @@ int main(int argc, char** argv) {
 
     const Tensor means = from_vector(losses, {kSteps / 50, 50}).mean(-1);
     l.expect("mean loss of the last 50 names", means[-1].item<double>(), 1.9, 2.5);
-    l.picture("loss", train::LineChart{
-                          "Loss of 50 names",
-                          "step",
-                          "nats a letter",
-                          {{"mean", (arange(kSteps / 50) * 50 + 50).to_vector<double>(), means.to_vector<double>()}}});
+    l.picture("loss", train::LineChart{"Loss of 50 names",
+                                       "step",
+                                       "nats a letter",
+                                       {{"mean", (arange(kSteps / 50) * 50 + 50).to_vector<double>(),
+                                         means.to_vector<double>()}}});
   });
 }

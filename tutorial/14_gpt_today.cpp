@@ -1,10 +1,9 @@
 // Lesson 14: from GPT-2 to today, one piece at a time, with equal parameters and tokens.
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <numeric>
 
-#include "lesson.h"
+#include "equal_size.h"
 
 using namespace heed;
 
@@ -23,7 +22,8 @@ struct Piece {
 std::vector<Piece> pieces() {
   using models::GptConfig;
   const auto modern = [](GptConfig& c) {
-    c.bias = false, c.norm = models::Norm::rms, c.positions = models::Positions::rope, c.mlp = models::Mlp::swiglu;
+    c.bias = false, c.norm = models::Norm::rms, c.positions = models::Positions::rope,
+    c.mlp = models::Mlp::swiglu;
     c.qk_norm = nn::QkNorm::weighted, c.kv_heads = 2;
   };
   return {
@@ -41,19 +41,6 @@ std::vector<Piece> pieces() {
   };
 }
 
-/// The width inside the MLP that brings the model closest to a number of parameters.
-models::GptConfig of_size(models::GptConfig c, int64_t parameters) {
-  const auto off = [&](int64_t hidden) {
-    c.hidden = hidden;
-    return std::abs(models::parameter_count(c) - parameters);
-  };
-  int64_t best = 4;
-  for (int64_t hidden = 4; hidden <= 8 * c.channels; hidden += 4)
-    if (off(hidden) < off(best)) best = hidden;
-  c.hidden = best;
-  return c;
-}
-
 std::unique_ptr<train::Optimizer> optimizer_of(const nn::Parameters& params, bool muon) {
   const train::AdamWOptions adam{.lr = kLr, .beta2 = 0.99, .weight_decay = 0.1};
   if (!muon) return std::make_unique<train::AdamW>(params, adam);
@@ -61,14 +48,10 @@ std::unique_ptr<train::Optimizer> optimizer_of(const nn::Parameters& params, boo
   return std::make_unique<train::Muon>(params, options, train::ParameterGroups{{"w[tp]e*", {.adam = true}}});
 }
 
-struct Result {
-  double loss, milliseconds;
-};
-
-/// Trains a GPT on windows that the seed alone decides: its loss over the validation text, or so much of it, in nats a
-/// character, and the median time of a step.
-Result trained(const models::GptConfig& config, bool muon, const train::Corpus& corpus, int64_t steps, uint64_t seed,
-               int64_t most) {
+/// Trains a GPT on windows that the seed alone decides: its loss over the validation text, or so much of it,
+/// in nats a character, and the median time of a step.
+std::pair<double, double> trained(const models::GptConfig& config, bool muon, const train::Corpus& corpus,
+                                  int64_t steps, uint64_t seed, int64_t most) {
   Rng windows(seed);
   nn::Parameters params(seed);
   const models::Gpt gpt(params, config);
@@ -86,7 +69,8 @@ Result trained(const models::GptConfig& config, bool muon, const train::Corpus& 
     train::clip_grad_norm(params, 1.0);
     optimizer->step();
     optimizer->zero_grad();
-    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    times.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     watch.step(loss.item<double>());
   }
   std::ranges::nth_element(times, times.begin() + std::ssize(times) / 2);
@@ -110,14 +94,15 @@ int main(int argc, char** argv) {
     const train::Corpus corpus = train::Corpus::from_text(text);
     const models::GptConfig gpt2{
         .vocabulary = corpus.vocabulary(), .context = 64, .layers = 4, .heads = 4, .channels = 128};
-    const int64_t parameters = models::parameter_count(gpt2), steps = l.budget(2000, 20), seeds = l.budget(kSeeds, 1);
+    const int64_t parameters = models::parameter_count(gpt2), steps = l.budget(2000, 20),
+                  seeds = l.budget(kSeeds, 1);
     fmt::print("{}: {} characters; {} parameters, {} steps of {} windows of {}, {} seeds\n",
-               bible ? "The King James Bible" : "Stories from the grammar", text.size(), parameters, steps, kBatch,
-               gpt2.context, seeds);
+               bible ? "The King James Bible" : "Stories from the grammar", text.size(), parameters, steps,
+               kBatch, gpt2.context, seeds);
 
     l.heading("One piece at a time");
-    fmt::print("{:<22} {:>10} {:>8}   {:<24} {:>9} {:>8}\n", "", "parameters", "loss", "of each seed", "to GPT-2",
-               "ms/step");
+    fmt::print("{:<22} {:>10} {:>8}   {:<24} {:>9} {:>8}\n", "", "parameters", "loss", "of each seed",
+               "to GPT-2", "ms/step");
     std::vector<double> first;  // GPT-2's losses, by seed
     double largest_change = 0, modern = 0, apart = 0, first_time = 0;
     std::vector<std::vector<std::string>> table = {
@@ -127,12 +112,13 @@ int main(int argc, char** argv) {
       const auto& [name, change, muon] = all_pieces[i];
       models::GptConfig config = gpt2;
       change(config);
-      config = of_size(config, parameters);
+      config = lesson::of_size(config, parameters);
       const int64_t count = models::parameter_count(config);
       largest_change = std::max(largest_change, std::abs(double(count - parameters)) / double(parameters));
       std::vector<double> losses, times, gains;
       for (int64_t s = 0; s < seeds; ++s) {
-        const auto [loss, time] = trained(config, muon, corpus, steps, l.seed() + uint64_t(s), l.budget(200000, 5000));
+        const auto [loss, time] =
+            trained(config, muon, corpus, steps, l.seed() + uint64_t(s), l.budget(200000, 5000));
         losses.push_back(loss), times.push_back(time);
         gains.push_back(loss - (i == 0 ? loss : first[size_t(s)]));
       }
@@ -146,8 +132,8 @@ int main(int argc, char** argv) {
       if (i == 0) first_time = time;
       std::string each;
       for (const double loss : losses) each += fmt::format("{:.4f}  ", loss);
-      fmt::print("{:<22} {:>10} {:>8.4f}   {:<24} {:>+9.4f} {:>8.1f}\n", name, count, mean(losses), each, mean(gains),
-                 time);
+      fmt::print("{:<22} {:>10} {:>8.4f}   {:<24} {:>+9.4f} {:>8.1f}\n", name, count, mean(losses), each,
+                 mean(gains), time);
       table.push_back({name, lesson::grouped(count), fmt::format("{:.4f}", mean(losses)), each,
                        fmt::format("{:+.4f}", mean(gains)), fmt::format("{:.1f}", time)});
       l.page(name + ": gain", fmt::format("{:.{}f}", std::abs(modern), std::abs(modern) < 0.01 ? 3 : 2));

@@ -1,5 +1,4 @@
-// Lesson 15, to be read between 8 and 9: what goes into a block, and what leads past it. Tokens, embeddings, positions,
-// residuals and norms.
+// Lesson 15, to be read between 8 and 9: tokens, embeddings, positions, residuals and norms.
 #include <array>
 #include <cmath>
 #include <functional>
@@ -14,12 +13,6 @@ using namespace deep;
 
 namespace {
 
-std::string as_text(const std::vector<int64_t>& ids) {
-  std::string text;
-  for (const int64_t id : ids) text += fmt::format("{}{}", text.empty() ? "" : " ", id);
-  return text;
-}
-
 /// One sentence as letters, as words, and as the pieces that are frequent in a text.
 void tokens(lesson::Lesson& l, const std::string& text, const std::string& sentence) {
   const Chars letters = Chars::from_text(text);
@@ -27,8 +20,9 @@ void tokens(lesson::Lesson& l, const std::string& text, const std::string& sente
   const Bpe pieces = Bpe::train(text, 600);
   std::vector<std::vector<std::string>> table = {{"cut into", "of so many", "tokens", "their ids"}};
   const auto add = [&](const char* what, int64_t vocabulary, const std::vector<int64_t>& ids) {
-    table.push_back({what, fmt::format("{}", vocabulary), fmt::format("{}", ids.size()), as_text(ids)});
-    fmt::print("  {:<8} {:>4} in all, {:>2} here: {}\n", what, vocabulary, ids.size(), as_text(ids));
+    table.push_back(
+        {what, fmt::format("{}", vocabulary), fmt::format("{}", ids.size()), lesson::spaced(ids)});
+    fmt::print("  {:<8} {:>4} in all, {:>2} here: {}\n", what, vocabulary, ids.size(), lesson::spaced(ids));
   };
   add("letters", letters.size(), letters.encode(sentence));
   add("words", words.size(), words.encode(sentence));
@@ -60,9 +54,9 @@ void positions(lesson::Lesson& l, Rng& rng) {
       causal(params / "c", kWidth, kWidth, kHeads, {.causal = true});
   const nn::Embedding table(params / "e", 10, kWidth);
   const nn::LearnedPosition learned(params / "p", 16, kWidth);
-  const Tensor order =
-      from_vector(std::vector<int64_t>{0, 4, 2, 3, 1}, {5});  // word i of the second sentence in the first
-  const Tensor ids = from_vector(std::vector<int64_t>{0, 1, 2, 0, 3}, {5}), other = index_select(ids, 0, order);
+  const Tensor order = from_vector(std::vector<int64_t>{0, 4, 2, 3, 1}, {5});  // where each word was
+  const Tensor ids = from_vector(std::vector<int64_t>{0, 1, 2, 0, 3}, {5}),
+               other = index_select(ids, 0, order);
   std::vector<std::vector<std::string>> rows = {{"", "the words' vectors differ by at most"}};
   const auto apart = [&](const std::string& what, const nn::MultiHeadAttention& a,
                          const std::function<Tensor(const Tensor&)>& place) {
@@ -72,15 +66,18 @@ void positions(lesson::Lesson& l, Rng& rng) {
     fmt::print("  {:<28} {:.2g}\n", what, d);
     return d;
   };
-  l.expect_equal("no positions: apart", apart("no positions", attention, [](const Tensor& x) { return x; }), 0, 1e-5);
-  l.expect("sinusoidal positions: apart", apart("sinusoidal positions", attention, nn::SinusoidalPosition()), 0.01, 5);
+  l.expect_equal("no positions: apart", apart("no positions", attention, [](const Tensor& x) { return x; }),
+                 0, 1e-5);
+  l.expect("sinusoidal positions: apart", apart("sinusoidal positions", attention, nn::SinusoidalPosition()),
+           0.01, 5);
   l.expect("learned positions: apart", apart("learned positions", attention, learned), 0.05, 5);
   l.expect("no positions, but a causal mask: apart",
            apart("no positions, causal mask", causal, [](const Tensor& x) { return x; }), 0.05, 5);
   l.page("shuffled", rows);
   const Tensor p = nn::sinusoidal_positions(32, kWidth);
   const Tensor alike = matmul(p, p.mT()) / double(kWidth / 2);
-  l.picture("positions", Heatmap{"How alike two positions are", "position", "position", {}, {}, alike, 0, 1}, false);
+  l.picture("positions", Heatmap{"How alike two positions are", "position", "position", {}, {}, alike, 0, 1},
+            false);
   l.expect_equal("of sinusoids, p(t) . p(t + 5) is the same everywhere", diagonal(matmul(p, p.mT()), 5),
                  full({27}, (p[0] * p[5]).sum().item<double>()), 1e-4);
 }
@@ -90,8 +87,9 @@ void residuals_and_norms(lesson::Lesson& l, const std::string& text) {
   const int64_t steps = l.budget(200, 60), seeds = l.budget(3, 1);
   const double gentle = 3e-3, bold = 2e-2;
   fmt::print("Twelve blocks, {} steps of {:g}, or of {:g}; means of {} seeds\n", steps, gentle, bold, seeds);
-  std::vector<std::vector<std::string>> rows = {
-      {"", "gradient, first block to last", fmt::format("loss, steps of {:g}", gentle), fmt::format("of {:g}", bold)}};
+  std::vector<std::vector<std::string>> rows = {{"", "gradient, first block to last",
+                                                 fmt::format("loss, steps of {:g}", gentle),
+                                                 fmt::format("of {:g}", bold)}};
   std::vector<Series> curves;
   std::map<std::string, std::array<double, 3>> seen;  // gradient, loss, loss of bold steps
   for (const auto& [name, norms, residuals] :
@@ -108,11 +106,12 @@ void residuals_and_norms(lesson::Lesson& l, const std::string& text) {
       const Deep fast(corpus, norms, residuals, bold, steps, l.seed() + uint64_t(seed));
       bold_loss += fast.losses.y.back() / double(seeds);
     }
-    std::string of_bold = std::isnan(bold_loss) ? "not a number" : fmt::format("{:.2f}", bold_loss);
-    if (!residuals) of_bold = "";
+    const std::string of_bold = !residuals              ? ""
+                                : std::isnan(bold_loss) ? "not a number"
+                                                        : fmt::format("{:.2f}", bold_loss);
     rows.push_back({name, fmt::format("{:.1g}", gradient), fmt::format("{:.2f}", loss), of_bold});
-    fmt::print("  {:<18} gradient of the first block over the last's {:>8.1g}   loss {:.2f}   {}\n", name, gradient,
-               loss, of_bold);
+    fmt::print("  {:<18} gradient of the first block over the last's {:>8.1g}   loss {:.2f}   {}\n", name,
+               gradient, loss, of_bold);
   }
   l.page("deep", rows);
   l.picture("deep", LineChart{"Twelve blocks learn to guess the next letter", "step", "loss (nats)", curves});
@@ -123,7 +122,7 @@ void residuals_and_norms(lesson::Lesson& l, const std::string& text) {
   l.expect("both: loss", seen["both"][1], 1.6, l.quick() ? 2.8 : 2.1);
   l.expect("without norms, gentle steps: loss", seen["without norms"][1], 1.5, l.quick() ? 2.8 : 2.1);
   if (!l.quick())
-    l.expect_equal("without norms, bold steps: no number any more", std::isnan(seen["without norms"][2]), true);
+    l.expect_equal("without norms, bold steps: no number", std::isnan(seen["without norms"][2]), true);
   l.expect("both, bold steps: loss", seen["both"][2], 1.6, 2.9);
   l.expect("without residuals: loss, beyond that of the letters' frequencies alone",
            seen["without residuals"][1] - frequencies, -0.05, 0.2);

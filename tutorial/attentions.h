@@ -17,7 +17,8 @@ inline void side_by_side(Lesson& l) {
   const auto add = [&](const std::string& name, const nn::Parameters& p, const auto& attend) {
     nn::WatchAttention seen;
     attend();
-    const Tensor all_heads = seen.looks().back().second[0], weights = all_heads.rank() == 3 ? all_heads[0] : all_heads;
+    const Tensor all_heads = seen.looks().back().second[0],
+                 weights = all_heads.rank() == 3 ? all_heads[0] : all_heads;
     const auto pairs = gt(weights, 0).to(i64).sum().item<int64_t>();
     table.push_back({name, fmt::format("{}", pairs), grouped(p.numel())});
     fmt::print("  {:<22} sees {:>2} pairs, {:>6} parameters\n", name, pairs, p.numel());

@@ -39,8 +39,8 @@ struct Block {
   }
 };
 
-/// What twelve blocks make of it: the losses, each the mean of 20 steps, and before training the gradient of the first
-/// block, over that of the last.
+/// What twelve blocks make of it: the losses, each the mean of 20 steps, and before training the gradient of
+/// the first block, over that of the last.
 struct Deep {
   double first_gradient = 0;
   Series losses;
@@ -62,7 +62,9 @@ struct Deep {
       for (const Block& block : blocks) h = block(h);
       const Tensor loss = cross_entropy(output(norms ? ln(h) : h), y);
       loss.backward();
-      const auto size = [](const Block& b) { return std::sqrt(pow(b.up.weight.grad(), 2).sum().item<double>()); };
+      const auto size = [](const Block& b) {
+        return std::sqrt(pow(b.up.weight.grad(), 2).sum().item<double>());
+      };
       if (step == 1) first_gradient = size(blocks.front()) / size(blocks.back());
       clip_grad_norm(params, 1.0);
       optimizer.step();

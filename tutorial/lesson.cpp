@@ -15,7 +15,8 @@ namespace {
 /// The lesson after this one among the programs beside it; empty after the last.
 std::string next_lesson(const std::filesystem::path& program) {
   std::string next;
-  for (const auto& file : std::filesystem::directory_iterator(std::filesystem::absolute(program).parent_path())) {
+  for (const auto& file :
+       std::filesystem::directory_iterator(std::filesystem::absolute(program).parent_path())) {
     const std::string name = file.path().filename().string();
     if (std::isdigit(static_cast<unsigned char>(name[0])) && name > program.filename().string() &&
         (next.empty() || name < next))
@@ -25,7 +26,9 @@ std::string next_lesson(const std::filesystem::path& program) {
 }
 
 std::string number(double value) {
-  return std::isnan(value) ? "nan" : std::isinf(value) ? (value < 0 ? "-inf" : "inf") : fmt::format("{:.4f}", value);
+  return std::isnan(value)   ? "nan"
+         : std::isinf(value) ? (value < 0 ? "-inf" : "inf")
+                             : fmt::format("{:.4f}", value);
 }
 
 /// Nested rows in brackets, numbers `width` wide; rows after the first are indented below it.
@@ -55,10 +58,13 @@ void Lesson::show(const std::string& name, const heed::Tensor& x) {
 void Lesson::page(const std::string& name, const std::string& text) { page_.emplace_back(name, text); }
 
 void Lesson::page(const std::string& name, const std::vector<std::vector<std::string>>& table) {
-  const auto row = [](const std::vector<std::string>& cells) { return "| " + heed::join(cells, " | ") + " |\n"; };
+  const auto row = [](const std::vector<std::string>& cells) {
+    return "| " + heed::join(cells, " | ") + " |\n";
+  };
   std::string text = row(table.at(0)) + "|";
   for (size_t i = 0; i < table[0].size(); ++i) {
-    const bool numbers = table.size() > 1 && table[1][i].find_first_not_of("+-.,%e 0123456789") == std::string::npos;
+    const bool numbers =
+        table.size() > 1 && table[1][i].find_first_not_of("+-.,%e 0123456789") == std::string::npos;
     text += numbers ? "---:|" : "---|";
   }
   text += "\n";
@@ -80,26 +86,29 @@ void Lesson::count(bool passed, const std::string& line) {
 
 void Lesson::expect(const std::string& what, double value, double low, double high) {
   expected_.push_back({what, fmt::format("{:.3g}", value), fmt::format("{:g} to {:g}", low, high)});
-  count(value >= low && value <= high, fmt::format("{}: {:.6g}   (expected {:g} to {:g})", what, value, low, high));
+  count(value >= low && value <= high,
+        fmt::format("{}: {:.6g}   (expected {:g} to {:g})", what, value, low, high));
 }
 
 void Lesson::expect_equal(const std::string& what, double value, double want, double tolerance) {
-  expected_.push_back({what, fmt::format("{:.6g}", value),
-                       tolerance > 0 ? fmt::format("{:g}, to {:g}", want, tolerance) : fmt::format("{:g}", want)});
+  expected_.push_back(
+      {what, fmt::format("{:.6g}", value),
+       tolerance > 0 ? fmt::format("{:g}, to {:g}", want, tolerance) : fmt::format("{:g}", want)});
   count(std::abs(value - want) <= tolerance, fmt::format("{}: {:.6g}   (expected {:g})", what, value, want));
 }
 
-void Lesson::expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want, double tolerance) {
-  expected_.push_back(
-      {what, fmt::format("{} numbers", x.numel()), tolerance > 0 ? fmt::format("equal to {:g}", tolerance) : "equal"});
+void Lesson::expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want,
+                          double tolerance) {
+  expected_.push_back({what, fmt::format("{} numbers", x.numel()),
+                       tolerance > 0 ? fmt::format("equal to {:g}", tolerance) : "equal"});
   if (x.shape() != want.shape())
     return count(false, fmt::format("{}: shape {}   (expected {})", what, x.shape(), want.shape()));
   const std::vector<double> a = x.detach().to_vector<double>(), b = want.detach().to_vector<double>();
   double apart = 0;
   for (size_t i = 0; i < a.size(); ++i)
     if (a[i] != b[i]) apart = std::isfinite(a[i] - b[i]) ? std::max(apart, std::abs(a[i] - b[i])) : INFINITY;
-  count(apart <= tolerance,
-        fmt::format("{}: {} numbers, at most {:.2g} apart   (expected {:g})", what, a.size(), apart, tolerance));
+  count(apart <= tolerance, fmt::format("{}: {} numbers, at most {:.2g} apart   (expected {:g})", what,
+                                        a.size(), apart, tolerance));
 }
 
 void Lesson::picture(const std::string& name, const heed::train::LineChart& chart, bool draw) const {
@@ -137,14 +146,22 @@ std::string grouped(int64_t number) {
   return text;
 }
 
-int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body, uint64_t seed) {
+std::string spaced(const std::vector<int64_t>& numbers) {
+  std::string text;
+  for (const int64_t n : numbers) text += fmt::format("{}{}", text.empty() ? "" : " ", n);
+  return text;
+}
+
+int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body,
+        uint64_t seed) {
   Lesson lesson;
   lesson.seed_ = seed;
   std::string out = "out/tutorial/" + std::filesystem::path(argv[0]).filename().string();
   CLI::App options(title);
   options.add_flag("--quick", lesson.quick_, "spend only seconds: shorter training, wider bands");
   options.add_option("--out", out, "where pictures go")->type_name("DIR")->capture_default_str();
-  options.add_option("--seed", lesson.seed_, "of all random numbers; the expected ones belong to the default")
+  options
+      .add_option("--seed", lesson.seed_, "of all random numbers; the expected ones belong to the default")
       ->capture_default_str();
   try {
     options.parse(argc, argv);
@@ -165,9 +182,12 @@ int run(int argc, char** argv, const std::string& title, const std::function<voi
     ++lesson.failed_;
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  if (lesson.undrawn_ > 0) fmt::print("\n{} more pictures are in {}\n", lesson.undrawn_, lesson.out_.string());
-  if (!lesson.left_.empty()) fmt::print("\nopen {} in a browser: the model of this lesson\n", lesson.left_.string());
-  if (const std::string next = next_lesson(argv[0]); !next.empty()) fmt::print("next: scripts/tutorial.sh {}\n", next);
+  if (lesson.undrawn_ > 0)
+    fmt::print("\n{} more pictures are in {}\n", lesson.undrawn_, lesson.out_.string());
+  if (!lesson.left_.empty())
+    fmt::print("\nopen {} in a browser: the model of this lesson\n", lesson.left_.string());
+  if (const std::string next = next_lesson(argv[0]); !next.empty())
+    fmt::print("next: scripts/tutorial.sh {}\n", next);
   fmt::print("\n{:.1f} seconds, seed {}{}\n{} passed, {} failed\n", seconds.count(), lesson.seed_,
              lesson.quick_ ? ", quick" : "", lesson.passed_, lesson.failed_);
   return lesson.failed_ == 0 ? 0 : 1;

@@ -35,9 +35,11 @@ class Lesson {
 
   /// Prints the number with its band, and counts it as failed outside [low, high].
   void expect(const std::string& what, double value, double low, double high);
-  /// The same for two numbers, or for all elements of two tensors of one shape, that may differ by `tolerance`.
+  /// The same for two numbers, or for all elements of two tensors of one shape, that may differ by
+  /// `tolerance`.
   void expect_equal(const std::string& what, double value, double want, double tolerance = 0);
-  void expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want, double tolerance = 0);
+  void expect_equal(const std::string& what, const heed::Tensor& x, const heed::Tensor& want,
+                    double tolerance = 0);
 
   /// Writes out()/page.html, which the last lines name.
   void leave_page(const std::string& html);
@@ -78,9 +80,13 @@ class Watch {
 
 /// "806,016"
 std::string grouped(int64_t number);
+/// "3 14 15"
+std::string spaced(const std::vector<int64_t>& numbers);
 
-/// main() of a lesson: reads --quick, --out DIR and --seed N, prints the title, runs `body`, and ends with the line
-/// "4 passed, 0 failed". Returns 0 if all expectations held, 1 if not or if an error stopped it, 2 for bad options.
-int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body, uint64_t seed = 123);
+/// main() of a lesson: reads --quick, --out DIR and --seed N, prints the title, runs `body`, and ends with
+/// the line "4 passed, 0 failed". Returns 0 if all expectations held, 1 if not or if an error stopped it, 2
+/// for bad options.
+int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body,
+        uint64_t seed = 123);
 
 }  // namespace lesson

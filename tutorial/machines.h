@@ -9,7 +9,8 @@ namespace machines {
 
 using namespace heed;
 
-/// Hopfield 1982: the patterns (P, N) of 1 and -1 are stored in W; every unit turns to where the others push it.
+/// Hopfield 1982: the patterns (P, N) of 1 and -1 are stored in W; every unit turns to where the others push
+/// it.
 inline Tensor hopfield(const Tensor& patterns, Tensor state) {
   const Tensor W = matmul(patterns.mT(), patterns) * (1 - eye(patterns.size(1)));
   for (int i = 0; i < 20; ++i) state = sign(matmul(W, state));
@@ -21,8 +22,8 @@ inline Tensor elman_step(const nn::RecurrentWeights& w, const Tensor& x, const T
   return tanh(linear(x, w.weight_ih, w.bias_ih) + linear(h, w.weight_hh, w.bias_hh));
 }
 
-/// Elman's first task: of three bits the third is the exclusive or of the other two. The squared error of guessing
-/// the next bit, for each place in the three, after training by backpropagation through time.
+/// Elman's first task: of three bits the third is the exclusive or of the other two. The squared error of
+/// guessing the next bit, for each place in the three, after training by backpropagation through time.
 inline std::vector<double> exclusive_or(Rng& rng, int64_t steps) {
   nn::Parameters params(rng);
   const nn::RNN rnn(params / "rnn", 1, 8, {.batch_first = true});
@@ -36,7 +37,8 @@ inline std::vector<double> exclusive_or(Rng& rng, int64_t steps) {
     const Tensor guess = output(rnn(bits(all, slice(0, 29))).y), next = bits(all, slice(1, 30));
     if (step == steps) {
       const Tensor error = pow(sigmoid(guess) - next, 2).detach().mean({0, 2});  // (29): of bits 1, 2, 3, ...
-      for (int64_t i = 0; i < 3; ++i) errors[size_t(i)] = error(slice((i + 2) % 3 + 3, 29, 3)).mean().item<double>();
+      for (int64_t i = 0; i < 3; ++i)
+        errors[size_t(i)] = error(slice((i + 2) % 3 + 3, 29, 3)).mean().item<double>();
       return errors;
     }
     binary_cross_entropy_with_logits(guess, next).backward();
@@ -46,7 +48,8 @@ inline std::vector<double> exclusive_or(Rng& rng, int64_t steps) {
   return errors;
 }
 
-/// Schmidhuber 1992: each step writes v k^T into a matrix that is there only while it reads, and asks it with q.
+/// Schmidhuber 1992: each step writes v k^T into a matrix that is there only while it reads, and asks it with
+/// q.
 inline Tensor fast_weights(const Tensor& q, const Tensor& k, const Tensor& v) {
   Tensor W = zeros({v.size(1), k.size(1)});
   std::vector<Tensor> y;
@@ -63,8 +66,8 @@ inline Tensor window(const Tensor& alpha, const Tensor& beta, const Tensor& kapp
   return (alpha.unsqueeze(1) * exp(-beta.unsqueeze(1) * distance * distance)).sum(0);
 }
 
-/// Cheng et al. 2016: an LSTM whose step starts from a mixture of all its states, by soft attention. With `last`, from
-/// the last alone. Returns (T, H).
+/// Cheng et al. 2016: an LSTM whose step starts from a mixture of all its states, by soft attention. With
+/// `last`, from the last alone. Returns (T, H).
 inline Tensor lstmn(const nn::LSTMCell& cell, const nn::AdditiveAttention& look, const Tensor& x, bool last) {
   const int64_t H = cell.weights.weight_hh.size(1);
   std::vector<Tensor> h = {zeros({H})}, c = h;
@@ -73,7 +76,8 @@ inline Tensor lstmn(const nn::LSTMCell& cell, const nn::AdditiveAttention& look,
     const Tensor scores = matmul(tanh(look.W(cat({x[t], mixed}, 0)) + look.U(stack(h, 0))), look.v);
     const Tensor shares = last ? one_hot(scalar(t, i64), t + 1).to(f32) : softmax(scores, 0);
     mixed = matmul(shares, stack(h, 0));
-    const auto next = cell(x(slice(t, t + 1)), {mixed.unsqueeze(0), matmul(shares, stack(c, 0)).unsqueeze(0)});
+    const auto next =
+        cell(x(slice(t, t + 1)), {mixed.unsqueeze(0), matmul(shares, stack(c, 0)).unsqueeze(0)});
     h.push_back(next.h[0]), c.push_back(next.c[0]);
   }
   return stack({h.begin() + 1, h.end()}, 0);

@@ -16,7 +16,8 @@ struct Result {
   TranslationScores scores;
 };
 
-/// A GPT that translates by going on: English words, <bos>, French words, <eos>. One table holds both vocabularies.
+/// A GPT that translates by going on: English words, <bos>, French words, <eos>. One table holds both
+/// vocabularies.
 class GptTranslator {
  public:
   GptTranslator(const Words& source, const Words& target, uint64_t seed)
@@ -24,8 +25,11 @@ class GptTranslator {
         target_(target),
         rng_(seed),
         params_(rng_),
-        gpt_(params_,
-             {.vocabulary = source.size() + target.size(), .context = 64, .layers = 4, .heads = 4, .channels = 128}) {}
+        gpt_(params_, {.vocabulary = source.size() + target.size(),
+                       .context = 64,
+                       .layers = 4,
+                       .heads = 4,
+                       .channels = 128}) {}
 
   nn::Parameters& params() { return params_; }
 
@@ -61,8 +65,8 @@ class GptTranslator {
         prompt.push_back(french(Words::kBos));
       }
       const int64_t B = std::ssize(rows), start = int64_t(n) + 1;
-      const Tensor written =
-          models::sample(gpt_, from_vector(prompt, {B, start}), {.tokens = 62 - int64_t(n), .temperature = 0}, rng_);
+      const Tensor written = models::sample(gpt_, from_vector(prompt, {B, start}),
+                                            {.tokens = 62 - int64_t(n), .temperature = 0}, rng_);
       for (int64_t b = 0; b < B; ++b) {
         std::vector<int64_t> ids = written[b].narrow(0, start, written.size(1) - start).to_vector<int64_t>();
         for (int64_t& id : ids) id = std::max<int64_t>(0, id - source_.size());

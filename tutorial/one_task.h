@@ -5,8 +5,8 @@
 
 namespace lesson {
 
-/// An RNN, an LSTM, soft attention, a Transformer and a GPT learn the grammar's sentence pairs, and are judged by
-/// others.
+/// An RNN, an LSTM, soft attention, a Transformer and a GPT learn the grammar's sentence pairs, and are
+/// judged by others.
 void one_task(Lesson& l);
 
 }  // namespace lesson

@@ -21,8 +21,8 @@ Series loss_series(const std::string& name, const std::vector<double>& losses, i
   Series series{name, {}, {}};
   for (size_t first = 0; first < losses.size(); first += static_cast<size_t>(width)) {
     const auto from = losses.begin() + static_cast<std::ptrdiff_t>(first);
-    const auto to =
-        losses.begin() + static_cast<std::ptrdiff_t>(std::min(losses.size(), first + static_cast<size_t>(width)));
+    const auto to = losses.begin() +
+                    static_cast<std::ptrdiff_t>(std::min(losses.size(), first + static_cast<size_t>(width)));
     series.x.push_back(static_cast<double>(first) + static_cast<double>(to - from) / 2);
     series.y.push_back(std::accumulate(from, to, 0.0) / static_cast<double>(to - from));
   }
@@ -47,7 +47,8 @@ Series bleu_series(const std::string& name, const TranslationScores& scores) {
   return series;
 }
 
-LineChart length_chart(const std::string& title, const std::string& y_label, const std::vector<Series>& series) {
+LineChart length_chart(const std::string& title, const std::string& y_label,
+                       const std::vector<Series>& series) {
   return {title, "words in the source", y_label, series};
 }
 
@@ -63,8 +64,9 @@ std::vector<std::vector<std::string>> score_table(
     std::vector<std::string>& row = table.emplace_back();
     row.push_back(i < rows.size() ? fmt::format("{} to {}", rows[i].from, rows[i].to) : "all");
     for (const auto& [name, scores] : columns) {
-      const auto [exact, bleu] = i < rows.size() ? std::pair(scores->rows[i].exact_match, scores->rows[i].bleu)
-                                                 : std::pair(scores->exact_match, scores->bleu);
+      const auto [exact, bleu] = i < rows.size()
+                                     ? std::pair(scores->rows[i].exact_match, scores->rows[i].bleu)
+                                     : std::pair(scores->exact_match, scores->bleu);
       row.push_back(fmt::format("{:.1f}%", 100 * exact));
       row.push_back(fmt::format("{:.1f}", bleu));
     }
@@ -84,7 +86,8 @@ std::vector<std::vector<std::string>> bucket_table(const std::vector<Series>& ro
   return table;
 }
 
-void print_table(const std::string& title, const std::vector<Series>& rows, int64_t width, const std::string& format) {
+void print_table(const std::string& title, const std::vector<Series>& rows, int64_t width,
+                 const std::string& format) {
   fmt::print("\n{:<24}", title);
   for (int64_t i = 0; i < std::ssize(rows.at(0).y); ++i)
     fmt::print("  {:>8}", fmt::format("{} - {}", i * width, (i + 1) * width - 1));
@@ -99,18 +102,21 @@ void leave_page(Lesson& l, const Translator& translator, const std::string& sent
   const auto html = [&](const auto& model) {
     if constexpr (std::is_same_v<std::decay_t<decltype(model)>, models::Seq2Seq>)
       if (!model.config.attention) {
-        const TranslatedSentence t = translated(translator, sentence, translator.translate(std::vector{sentence})[0]);
+        const TranslatedSentence t =
+            translated(translator, sentence, translator.translate(std::vector{sentence})[0]);
         const int64_t T = std::ssize(t.written), S = std::ssize(t.source);
-        const Tensor last = one_hot(full({1, T}, double(S - 1), i64), S).to(f32);  // (1, T, S): all that is read
-        return page_html({.title = "An encoder-decoder at work",
-                          .about = "All that the writer sees of the sentence is the reader's last state.",
-                          .examples = {{.name = sentence,
-                                        .maps = {{.name = "cross",
-                                                  .about = "Each word is written from the state after the last word.",
-                                                  .queries = t.written_words,
-                                                  .keys = t.source_words,
-                                                  .layers = {last}}},
-                                        .lanes = {page_lane(model, t)}}}});
+        const Tensor last =
+            one_hot(full({1, T}, double(S - 1), i64), S).to(f32);  // (1, T, S): all that is read
+        return page_html(
+            {.title = "An encoder-decoder at work",
+             .about = "All that the writer sees of the sentence is the reader's last state.",
+             .examples = {{.name = sentence,
+                           .maps = {{.name = "cross",
+                                     .about = "Each word is written from the state after the last word.",
+                                     .queries = t.written_words,
+                                     .keys = t.source_words,
+                                     .layers = {last}}},
+                           .lanes = {page_lane(model, t)}}}});
       }
     return live_page_html(model, {.title = "A translator whose attention you can move",
                                   .about = fmt::format("{} parameters", grouped(translator.params().numel())),

@@ -1,4 +1,4 @@
-// IEEE 754 half precision: the numbers of 16 bits that files hold.
+// Numbers of 16 bits, as files hold them: IEEE 754's half precision, and bf16, the first half of an f32.
 #pragma once
 
 #include <bit>
@@ -28,5 +28,15 @@ inline float from_f16(uint16_t half) {
   }
   return std::bit_cast<float>(sign | static_cast<uint32_t>(exponent + 112) << 23 | mantissa << 13);
 }
+
+/// Rounded to nearest, ties to even.
+inline uint16_t to_bf16(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  if (std::isnan(x)) return static_cast<uint16_t>(bits >> 16 | 0x40);  // rounding could make it infinity
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+/// Exactly.
+inline float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
 }  // namespace heed

@@ -17,9 +17,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian, and read as they lie");
 
-/// The upper half of a float's bits.
-float from_bf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-
 template <class From, class To, class F>
 void convert(std::span<const std::byte> bytes, To* out, F&& f) {
   const size_t count = bytes.size() / sizeof(From);

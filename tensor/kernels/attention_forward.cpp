@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/simd_targets.h>
 
 #undef HWY_TARGET_INCLUDE
@@ -145,9 +146,85 @@ void finish(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile
   }
 }
 
+// scores = scale q K^T, keys (n, D) `row` apart. Four at a time: sums of several are under way at once.
+template <class Real>
+HWY_INLINE void score_keys(int64_t n, int64_t D, Real scale, const Real* q, const Real* keys, int64_t row,
+                           Real* scores) {
+  int64_t j = 0;
+  for (; j + 4 <= n; j += 4) {
+    auto a = hn::Zero(Tag<Real>()), b = a, c = a, d = a;
+    const Real* k = keys + j * row;
+    for_vectors<Real>(D, [&](auto at) HWY_ATTR {
+      const auto x = at(q);
+      a = hn::MulAdd(x, at(k), a), b = hn::MulAdd(x, at(k + row), b);
+      c = hn::MulAdd(x, at(k + 2 * row), c), d = hn::MulAdd(x, at(k + 3 * row), d);
+    });
+    int64_t i = j;
+    for (const auto& sum : {a, b, c, d}) scores[i++] = scale * hn::GetLane(hn::SumOfLanes(Tag<Real>(), sum));
+  }
+  for (; j < n; ++j) scores[j] = scale * dot(D, q, keys + j * row);
+}
+
+// kVectors vectors of factor times the sum of weighted values (n, ...), `row` apart. What is hidden is not read.
+template <int kVectors, class Real>
+HWY_INLINE void add_values(int64_t n, const Real* weights, const Real* values, int64_t row, int64_t columns,
+                           Real factor, Real* out) {
+  const Tag<Real> d;
+  Vec<Real> total[kVectors];
+#pragma GCC unroll 4
+  for (int c = 0; c < kVectors; ++c) total[c] = hn::Zero(d);
+  for (int64_t j = 0; j < n; ++j) {
+    if (weights[j] == 0) continue;
+    const auto weight = hn::Set(d, weights[j]);
+#pragma GCC unroll 4
+    for (int c = 0; c < kVectors; ++c)
+      total[c] =
+          hn::MulAdd(weight, load_first(values + j * row + c * kLanes<Real>, columns - c * kLanes<Real>), total[c]);
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < kVectors; ++c)
+    store_first<Real>(hn::Mul(hn::Set(d, factor), total[c]), out + c * kLanes<Real>, columns - c * kLanes<Real>);
+}
+
+// One query by itself, keys across the lanes: for text that is being written. `weights` is room for S numbers.
+template <class Real>
+HWY_NOINLINE void attend_query(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t i, Real* weights) {
+  using V = Vec<Real>;
+  const auto& [shape, q, k, v, options, out, lse, bf16] = call;
+  const int64_t first = first_key(options, i), n = std::max<int64_t>(last_key(options, i, shape.S) - first, 0),
+                kv_head = shape.kv_head(h), query = (b * shape.H + h) * shape.T + i;
+  score_keys(n, shape.D, options.scale, q.at(b, h, i), k.at(b, kv_head, first), k.strides[2], weights);
+  if (options.softcap)
+    map(weights, weights, n,
+        [c = constant<V>(options.softcap)](V s) HWY_ATTR { return hn::Mul(c, tanh(hn::Div(s, c))); });
+  for (int64_t j = 0; j < n && options.bias.data; ++j) weights[j] += *options.bias.at(b, h, i, first + j);
+  for (int64_t j = 0; j < n && options.allowed.data; ++j)
+    if (!*options.allowed.at(b, h, i, first + j)) weights[j] = kMinusInfinity<Real>;
+  const Real top = largest(weights, n);
+  map(weights, weights, n, [base = constant<V>(top == kMinusInfinity<Real> ? 0 : top)](V s) HWY_ATTR {
+    return exp_small(hn::Sub(s, base));
+  });
+  const auto total = static_cast<Real>(sum<Real>(n, [weights](auto at) HWY_ATTR { return at(weights); }));
+  if (lse) lse[query] = total == 0 ? kMinusInfinity<Real> : top + std::log(total);
+  for (int64_t j = 0; j < n && options.keep; ++j)
+    weights[j] = options.keep[query * shape.S + first + j] ? weights[j] * options.keep_scale : Real(0);
+  const Real factor = total == 0 ? Real(0) : 1 / total;
+  constexpr int64_t kFour = 4 * kLanes<Real>;
+  const Real* values = v.at(b, kv_head, first);
+  int64_t c = 0;
+  for (; c + kFour <= shape.Dv; c += kFour)
+    add_values<4>(n, weights, values + c, v.strides[2], kFour, factor, out.at(b, h, i) + c);
+  for (; c < shape.Dv; c += kLanes<Real>)
+    add_values<1>(n, weights, values + c, v.strides[2], shape.Dv - c, factor, out.at(b, h, i) + c);
+}
+
 template <class Real>
 void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch) {
   const auto& shape = call.shape;
+  if (shape.T <= kFewRows) {
+    for (int64_t i = begin; i < end; ++i) attend_query(call, b, h, i, scratch);
+    return;
+  }
   Room<Real> room{scratch};
   const int64_t width = padded(shape.Dv), tiles = (end - begin + kTileQueries - 1) / kTileQueries;
   Real* scores = room.take(kTileKeys * kTileQueries);

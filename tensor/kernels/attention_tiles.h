@@ -59,7 +59,8 @@ constexpr int64_t forward_scratch(const AttentionShape& s, int64_t queries) {
   const int64_t rows = (queries + kTileQueries - 1) / kTileQueries * kTileQueries;
   const int64_t packed = bf16_columns_size(rows, s.D) + bf16_rows_size(kTileKeys, s.D) +
                          bf16_columns_size(s.Dv, kTileKeys) + bf16_rows_size(kTileQueries, kTileKeys);
-  return rows * (s.D + padded(s.Dv) + 2) + kTileKeys * (kTileQueries + padded(s.Dv)) + kTileQueries + packed;
+  const int64_t tiles = rows * (s.D + padded(s.Dv) + 2) + kTileKeys * (kTileQueries + padded(s.Dv)) + kTileQueries;
+  return std::max(tiles + packed, s.S);
 }
 
 /// Output and lse of queries [begin, end) of one head.

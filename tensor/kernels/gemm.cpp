@@ -2,18 +2,13 @@
 
 #include <algorithm>
 #include <ctime>
-#include <memory>
-#include <string_view>
-#include <utility>
+#include <optional>
 
-#include <cblas.h>
-#include <dlfcn.h>
-#include <fmt/core.h>
-#include <sys/resource.h>
-
+#include <heed/tensor/kernels/blas.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/gemm_bf16.h>
 #include <heed/tensor/kernels/strided.h>
+#include <heed/tensor/kernels/thin_product.h>
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/precision.h>
 #include <heed/tensor/storage.h>
@@ -35,7 +30,7 @@ constexpr int64_t kManyProducts = 16;
 constexpr int64_t kReadCost = 8;
 
 /// Into how many blocks of rows or columns C is cut, where each reads k elements and meets `width` others. How
-/// OpenBLAS adds depends on the size of what it is given: so the blocks depend on sizes alone, and a product has the
+/// a BLAS adds depends on the size of what it is given: so the blocks depend on sizes alone, and a product has the
 /// same bits on any number of threads.
 int64_t blocks_of(int64_t length, int64_t width, int64_t k) {
   const int64_t work = std::max<int64_t>(1, k * std::max(width, kReadCost));
@@ -44,34 +39,6 @@ int64_t blocks_of(int64_t length, int64_t width, int64_t k) {
   const int64_t count = std::min(worth, most), even = count < 4 ? 2 : 4;
   return std::max<int64_t>(1, count / even * even);
 }
-
-/// A product of OpenBLAS on this thread. OpenBLAS must not start threads of its own inside ours; its OpenMP build keeps
-/// the setting per thread. Throws as Storage::allocate where a buffer is needed and cannot be had.
-class Product {
- public:
-  Product() {
-    [[maybe_unused]] thread_local const bool ready = prepare();
-    lend = buffer != nullptr;
-  }
-  ~Product() { lend = false; }
-  Product(const Product&) = delete;
-  Product& operator=(const Product&) = delete;
-
-  // OpenBLAS takes a buffer of its own for each product that runs at a time, and asks for ever where the system refuses
-  // it. So where addresses are limited, each thread lends it one that it has.
-  static inline thread_local std::shared_ptr<Storage> buffer;
-  static inline thread_local bool lend = false;
-
- private:
-  static bool prepare() {
-    constexpr size_t kBytes = size_t{128} << 20;  // OpenBLAS's BUFFER_SIZE on x86-64 and ARM
-    openblas_set_num_threads(1);
-    rlimit addresses;
-    if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY)
-      buffer = Storage::allocate(kBytes);
-    return true;
-  }
-};
 
 /// How gemm may read the last two axes of a tensor: as they lie, or transposed.
 struct Layout {
@@ -94,42 +61,20 @@ Shape without_matrix(const Shape& shape) {
   return Shape(std::span<const int64_t>(shape.begin(), size_t(shape.rank() - 2)));
 }
 
-/// y = op(A) x + beta * y with op(A) (rows, columns).
-template <class T>
-void matrix_vector(bool trans, int64_t rows, int64_t columns, const T* a, int64_t lda, const T* x, int64_t step_x,
-                   T beta, T* y, int64_t step_y) {
-  const auto flag = trans ? CblasTrans : CblasNoTrans;
-  const auto M = static_cast<blasint>(trans ? columns : rows), N = static_cast<blasint>(trans ? rows : columns);
-  const auto LDA = std::max<blasint>(1, static_cast<blasint>(lda));
-  const auto INCX = static_cast<blasint>(step_x), INCY = static_cast<blasint>(step_y);
-  if (beta == 0)
-    for (int64_t i = 0; i < rows; ++i) y[i * step_y] = 0;
-  if constexpr (std::is_same_v<T, float>) cblas_sgemv(CblasRowMajor, flag, M, N, 1, a, LDA, x, INCX, beta, y, INCY);
-  else cblas_dgemv(CblasRowMajor, flag, M, N, 1, a, LDA, x, INCX, beta, y, INCY);
-}
-
 }  // namespace
 
 template <class T>
 void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
                  int64_t ldb, T beta, T* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
-  const Product product;
   count_flops(2 * m * n * k);
   if (m <= kFewRows && k > 0) {
     for (int64_t i = 0; i < m; ++i)
-      matrix_vector(!trans_b, n, k, b, ldb, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, beta, c + i * ldc, 1);
+      blas::gemv(!trans_b, n, k, b, ldb, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, beta, c + i * ldc, 1);
     return;
   }
-  if (n == 1 && k > 0) return matrix_vector(trans_a, m, k, a, lda, b, trans_b ? 1 : ldb, beta, c, ldc);
-  const auto ta = trans_a ? CblasTrans : CblasNoTrans, tb = trans_b ? CblasTrans : CblasNoTrans;
-  const auto M = static_cast<blasint>(m), N = static_cast<blasint>(n), K = static_cast<blasint>(k);
-  // BLAS wants leading dimensions of at least 1 even where a side is empty.
-  const auto LDA = std::max<blasint>(1, static_cast<blasint>(lda)),
-             LDB = std::max<blasint>(1, static_cast<blasint>(ldb));
-  const auto LDC = std::max<blasint>(1, static_cast<blasint>(ldc));
-  if constexpr (std::is_same_v<T, float>) cblas_sgemm(CblasRowMajor, ta, tb, M, N, K, 1, a, LDA, b, LDB, beta, c, LDC);
-  else cblas_dgemm(CblasRowMajor, ta, tb, M, N, K, 1, a, LDA, b, LDB, beta, c, LDC);
+  if (n == 1 && k > 0) return blas::gemv(trans_a, m, k, a, lda, b, trans_b ? 1 : ldb, beta, c, ldc);
+  blas::gemm(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
 }
 
 template <class T>
@@ -151,6 +96,8 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, c
                     ldc);
       });
     }
+  if (!trans_a && trans_b && m <= kThinRows && m < n && batch == 1)
+    return thin_product(m, n, k, a, lda, b, ldb, beta, c, ldc);
   const bool by_rows = m >= n;
   const int64_t length = by_rows ? m : n;
   const int64_t blocks = batch >= kManyProducts ? 1 : blocks_of(length, by_rows ? n : m, k);
@@ -197,14 +144,6 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
   return y;
 }
 
-std::string blas_report() {
-  const std::string_view config = openblas_get_config();  // "OpenBLAS 0.3.21 ..."
-  const std::string_view version = config.substr(0, config.find(' ', config.find(' ') + 1));
-  const int parallel = openblas_get_parallel();
-  const char* build = parallel == 0 ? "serial" : parallel == 1 ? "pthreads" : "OpenMP";
-  return fmt::format("{} ({} build), kernels for {}", version, build, openblas_get_corename());
-}
-
 namespace {
 
 /// The best of several products by `gemm`, in operations a nanosecond of a clock.
@@ -230,6 +169,8 @@ double best_speed(Gemm gemm, clockid_t clock) {
 
 }  // namespace
 
+std::string blas_report() { return blas::report(); }
+
 double bf16_gflop_per_s() {
   const Precision precision(Products::bf16);
   return best_speed(gemm<float>, CLOCK_MONOTONIC);
@@ -248,19 +189,3 @@ template decltype(gemm_batched<float>) gemm_batched<float>;
 template decltype(gemm_batched<double>) gemm_batched<double>;
 
 }  // namespace heed::kernels
-
-// Three functions of OpenBLAS's own, which its calls find here first. The first says how many threads there are when it
-// is loaded: the caller, for others take buffers too.
-extern "C" __attribute__((weak)) int openblas_num_threads_env() { return 1; }
-
-extern "C" __attribute__((weak)) void* blas_memory_alloc(int place) {
-  static const auto original = reinterpret_cast<void* (*)(int)>(dlsym(RTLD_NEXT, "blas_memory_alloc"));
-  using heed::kernels::Product;
-  return std::exchange(Product::lend, false) ? Product::buffer->data() : original(place);
-}
-
-extern "C" __attribute__((weak)) void blas_memory_free(void* buffer) {
-  static const auto original = reinterpret_cast<void (*)(void*)>(dlsym(RTLD_NEXT, "blas_memory_free"));
-  const auto& lent = heed::kernels::Product::buffer;
-  if (!lent || buffer != lent->data()) original(buffer);
-}

@@ -1,4 +1,4 @@
-// Matrix products. gemm.cpp is the only file that knows OpenBLAS.
+// Matrix products. blas.h has what they ask of OpenBLAS.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,8 @@ namespace heed::kernels {
 /// So few rows read the other operand once each in less time than a product takes to pack it (1536 x 384, f32: 0.10
 /// against 0.24 ms for one row, 0.22 against 0.24 for four).
 constexpr int64_t kFewRows = 4;
+/// And so few are faster where each weight is read along its row, which thin_product does.
+constexpr int64_t kThinRows = 16;
 
 /// The floating-point operations of matrix products, for profiles.
 inline std::atomic<int64_t> flop_counter{0};

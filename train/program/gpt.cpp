@@ -412,8 +412,8 @@ constexpr int64_t kMostOnPage = 96;  // tokens: more cannot be told apart in a m
 
 /// What the heads looked at as the run read its last tokens: at the positions at which it read them, which begin anew
 /// once the context is full. The very last token was written and never read, if the context was full.
-AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& text) {
-  const models::GptConfig& c = saved.gpt.config;
+AttentionPage sample_page(const SavedGpt& saved, const models::Gpt& gpt, const std::vector<int64_t>& text) {
+  const models::GptConfig& c = gpt.config;
   const auto context = static_cast<size_t>(c.context);
   std::span<const int64_t> ids = text;
   if (ids.size() > context) ids = ids.first(ids.size() - 1).last(context);
@@ -422,7 +422,7 @@ AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& tex
     const std::string& name = names.emplace_back(saved.tokenizer.decode({&id, 1}));
     if (find_invalid_utf8(name) != name.npos) names.back() = shown_bytes(name);  // a part of a character
   }
-  AttentionMaps maps = attention_maps(saved.gpt, ids, names);
+  AttentionMaps maps = attention_maps(gpt, ids, names);
   const size_t shown = std::min(ids.size(), static_cast<size_t>(kMostOnPage)), hidden = ids.size() - shown;
   for (std::vector<std::string>* tokens : {&maps.queries, &maps.keys})
     tokens->erase(tokens->begin(), tokens->end() - static_cast<std::ptrdiff_t>(shown));
@@ -440,30 +440,40 @@ AttentionPage sample_page(const SavedGpt& saved, const std::vector<int64_t>& tex
 }  // namespace
 
 int sample_gpt(const GptSampleFlags& flags) {
+  const bool one = flags.samples == 1;
+  if (!one && !flags.page.empty())
+    fail<UsageError>({"gpt sample"}, "--samples {} is given with --page, which shows one text; need one of them",
+                     flags.samples);
   const SavedGpt saved = load_gpt(flags.model);
   const std::vector<int64_t> ids = prompt_ids(saved.tokenizer, flags.prompt);
+  const models::Gpt gpt = saved.gpt.compressed(weights_named(flags.weights));
   std::optional<AtomicFile> page;
   if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said
-  fmt::print("{}", flags.prompt);
+  if (one) fmt::print("{}", flags.prompt);
   const nn::EvalMode eval;
   const NoGrad no_grad;
-  Rng rng(flags.seed);
-  const Tensor text = models::sample(saved.gpt, from_vector(ids, {1, static_cast<int64_t>(ids.size())}),
-                                     {.tokens = flags.tokens,
-                                      .temperature = flags.temperature,
-                                      .top_k = flags.top_k,
-                                      .top_p = flags.top_p,
-                                      .vocabulary = saved.tokenizer.size(),
-                                      .on_token =
-                                          [&](const Tensor& token) {
-                                            const int64_t id = token.item<int64_t>();
-                                            fmt::print("{}", saved.tokenizer.decode({&id, 1}));
-                                            return std::fflush(stdout) == 0;
-                                          }},
-                                     rng);
-  fmt::print("\n");
+  std::vector<Rng> rngs;
+  for (int64_t i = 0; i < flags.samples; ++i) rngs.emplace_back(flags.seed + static_cast<uint64_t>(i));
+  const auto print_token = [&](const Tensor& token) {
+    const int64_t id = token.item<int64_t>();
+    fmt::print("{}", saved.tokenizer.decode({&id, 1}));
+    return std::fflush(stdout) == 0;
+  };
+  models::SampleOptions options{.tokens = flags.tokens,
+                                .temperature = flags.temperature,
+                                .top_k = flags.top_k,
+                                .top_p = flags.top_p,
+                                .vocabulary = saved.tokenizer.size()};
+  if (one) options.on_token = print_token;
+  const Tensor texts = models::sample(gpt, from_vector(ids, {1, std::ssize(ids)}), options, rngs);
+  fmt::print("{}", one ? "\n" : "");
+  for (int64_t i = 0; i < flags.samples && !one; ++i) {
+    const std::vector<int64_t> text = texts[i].to_vector<int64_t>();
+    fmt::print("--- seed {} ---\n{}{}\n", flags.seed + static_cast<uint64_t>(i), flags.prompt,
+               saved.tokenizer.decode(std::span(text).subspan(ids.size())));
+  }
   if (page) {
-    page->write(page_html(sample_page(saved, text[0].to_vector<int64_t>())));
+    page->write(page_html(sample_page(saved, gpt, texts[0].to_vector<int64_t>())));
     page->commit();
   }
   return 0;

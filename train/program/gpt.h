@@ -29,8 +29,8 @@ inline const std::vector<std::string> kOptimizers = {"adamw", "muon"};
 int train_gpt(const GptTrainFlags& flags);
 
 struct GptSampleFlags {
-  std::string model, prompt, page;
-  int64_t tokens = 500;
+  std::string model, prompt, page, weights = "f32";
+  int64_t tokens = 500, samples = 1;
   double temperature = 0.8;
   std::optional<int64_t> top_k;
   std::optional<double> top_p;

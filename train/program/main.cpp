@@ -224,9 +224,14 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   add_option(command, "--top-p", flags->top_p, "P", number(0, false, 1),
              "only the likeliest tokens, of probability P together");
   add_option(command, "--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
+  add_option(command, "--samples", flags->samples, "N", whole_number(1, 1024),
+             "texts to write at once, the i-th as --seed and i - 1 more would alone (default: 1)");
+  add_option(command, "--weights", flags->weights, "f32|bf16|q8", one_of({"f32", "bf16", "q8"}),
+             "how matrices are kept: in a half (bf16) or a quarter (q8) of the bytes, which is faster (default: f32)");
   command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")
       ->type_name("FILE");
   examples(command, {"heed gpt sample --model shakespeare --prompt ROMEO: --top-k 20",
+                     "heed gpt sample --model shakespeare --weights q8 --samples 4",
                      "heed gpt sample --model shakespeare --temperature 0 --page look.html"});
   command->callback([flags, &exit_code] { exit_code = sample_gpt(*flags); });
 }
