@@ -1,4 +1,4 @@
-// Matrix products without a BLAS: packed panels and a tile of sums in registers, as Goto and van de Geijn (2008) have it.
+// Matrix products without a BLAS: packed panels and a tile of sums in registers, as in Goto and van de Geijn (2008).
 // Compiled once for each instruction set: the part before HWY_ONCE.
 #include <heed/tensor/kernels/blas.h>
 
@@ -45,7 +45,7 @@ constexpr int64_t kTileRows = 6, kDepth = 256, kRowsAtOnce = 96, kColumnsAtOnce 
 template <class Real>
 constexpr int64_t kTileColumns = 2 * kLanes<Real>;
 
-// Panels of kTileRows rows of A, and of kTileColumns columns of B, each with its k elements in turn; zeros fill the last.
+// Panels of kTileRows rows of A, and of kTileColumns columns of B, each with its elements in turn. Zeros fill the last.
 template <class Real>
 void pack(const Operand<Real>& x, int64_t width, int64_t panel, int64_t depth, bool columns, Real* out) {
   for (int64_t w0 = 0; w0 < width; w0 += panel)
