@@ -59,6 +59,8 @@ std::string encode_utf8(char32_t c) {
   return {reinterpret_cast<const char*>(bytes), static_cast<size_t>(length)};
 }
 
+std::string valid_utf8(std::string_view text) { return encode_utf8(decode_utf8(text)); }
+
 std::string encode_utf8(std::u32string_view text) {
   std::string bytes;
   bytes.reserve(text.size());

@@ -20,6 +20,9 @@ char32_t next_code_point(std::string_view text, size_t& i);
 /// byte.
 std::u32string decode_utf8(std::string_view text);
 
+/// The text with U+FFFD for each byte that is not part of valid UTF-8.
+std::string valid_utf8(std::string_view text);
+
 std::string encode_utf8(char32_t code_point);
 std::string encode_utf8(std::u32string_view text);
 

@@ -6,6 +6,7 @@
 MAKE_PAGES is the program of make_pages.cpp, HEED the program heed. Prints what fails and "N passed, N failed, N skipped".
 """
 import json
+import shutil
 import subprocess
 import sys
 
@@ -99,6 +100,28 @@ def test_trained_models_translate_and_write_as_heed_does(b, pages):
     no_errors(b)
     wrote = pages.heed("gpt", "sample", "--model", "gpt", "--prompt", "the cat", "--tokens", "40", "--temperature", "0")
     assert b.js("return live.write('the cat', 40)") == wrote[:-1]
+
+
+def test_byte_pairs_are_cut_and_merged_as_heed_does(b, pages):
+    b.open(pages.cli["gpt-pieces"])
+    no_errors(b)
+    compared = 0
+    for text in ("it's the café", " they'll  pay\n\n\n 12€ ", "今日は😀今日 naïvely\tgo", "<|endoftext|>it<|endoftext|> is", "e\u0301\u00a0\u3000x ²½ Ⅷ", "'tis 'S we've 're"):
+        (pages.directory / "odd").write_text(text)
+        ids = [int(x) for x in pages.heed("tokenizer", "encode", "--tokenizer", "gpt-pieces", "odd").split()]
+        assert b.js("return live.ids(arguments[0])", text) == ids, text
+        compared += len(ids)
+    for prompt in ("it's the", "今日"):
+        wrote = pages.heed("gpt", "sample", "--model", "gpt-pieces", "--prompt", prompt, "--tokens", "20", "--temperature", "0")
+        assert b.js("return live.write(arguments[0], 20)", prompt) == wrote[:-1]
+    b.one("#write-one").click()
+    b.open(pages.cli["pieces"])
+    no_errors(b)
+    for sentence in ("the cat , number 7 !", "The cats' number 31", "an unheard-of zèbre"):
+        said = b.js("return live.translate(arguments[0])", sentence)
+        assert said["text"] == pages.heed("seq2seq", "translate", "--model", "pieces", sentence).strip()
+        assert len(said["steps"][0]["shares"]) == len(b.all("#loom .source"))
+    print(f"byte pairs: {compared} ids are the program's")
 
 
 def test_a_dragged_line_is_obeyed(b, pages):
@@ -319,13 +342,14 @@ def test_models_that_cannot_live_in_a_page_are_refused_in_a_sentence(b, pages):
     run = lambda *arguments: subprocess.run([pages.program, *arguments], cwd=pages.directory, capture_output=True, text=True, errors="replace")
     train = ("seq2seq", "train", "--pairs", "pairs", "--steps", "1", "--width", "16")
     run(*train, "--arch", "rnn", "--out", "rnn")
-    run(*train, "--tokens", "bpe", "--vocabulary", "270", "--out", "pieces")
-    run("gpt", "train", "--text", "text", "--preset", "micro", "--steps", "1", "--tokenizer", "bpe", "--vocabulary", "260", "--out", "gpt-pieces")
+    shutil.copytree(pages.directory / "gpt-pieces", pages.directory / "uncut")
+    tokenizer = json.loads((pages.directory / "uncut/tokenizer.json").read_text())
+    tokenizer["pre_tokenizer"]["use_regex"] = False
+    (pages.directory / "uncut/tokenizer.json").write_text(json.dumps(tokenizer))
     for models, said in ((["rnn"], "'rnn' has no attention; need a translator of --arch attention or transformer"),
-                         (["pieces"], "the tokens of 'pieces' are pieces of words; need a translator of --tokens words"),
                          (["translator", "rnn"], "'rnn' has no attention"),
                          (["gpt", "gpt"], "2 models are given, and 'gpt' is a GPT; need one"),
-                         (["gpt-pieces"], "the tokens of 'gpt-pieces' are pieces of words; need a GPT of --tokenizer chars"),
+                         (["uncut"], "the tokenizer cuts a text in another way than GPT-2's"),
                          (["nowhere"], "nowhere")):
         ran = run("page", "--out", "refused.html", *(x for model in models for x in ("--model", model)))
         assert ran.returncode in (1, 2) and said in ran.stderr, (models, ran.stderr)
@@ -355,7 +379,12 @@ class Pages:
         (directory / "pairs").write_text("".join(f"the cat , number {i} !\tle chat , numéro {i} !\n" for i in range(100)))
         self.heed("gpt", "train", "--text", "text", "--preset", "micro", "--steps", "60", "--out", "gpt")
         self.heed("seq2seq", "train", "--pairs", "pairs", "--steps", "60", "--width", "32", "--out", "translator")
-        self.cli = {name: directory / f"cli-{name}.html" for name in ("gpt", "translator")}
+        (directory / "mixed").write_text("it's the naïve café; they'll pay 12 € in 2024 , \t and\n\n  go — 今日は 😀 .\n" * 40)
+        self.heed("gpt", "train", "--text", "mixed", "--preset", "micro", "--steps", "40", "--tokenizer", "bpe", "--vocabulary", "330", "--out", "gpt-pieces")
+        self.heed("seq2seq", "train", "--pairs", "pairs", "--steps", "80", "--width", "32", "--tokens", "bpe", "--vocabulary", "280", "--out", "pieces")
+        self.cli = {name: directory / f"cli-{name}.html" for name in ("gpt", "translator", "gpt-pieces", "pieces")}
+        self.heed("page", "--model", "gpt-pieces", "--out", self.cli["gpt-pieces"])
+        self.heed("page", "--model", "pieces", "--out", self.cli["pieces"])
         self.heed("page", "--model", "gpt", "--out", self.cli["gpt"], "the cat")
         self.heed("page", "--model", "translator", "--out", self.cli["translator"], "the cat , number 7 !")
 

@@ -136,9 +136,6 @@ namespace {
 
 const std::vector<std::string> kSpecialTokens = {"<pad>", "<bos>", "<eos>"};
 
-/// What is no UTF-8 becomes U+FFFD: a model may write half a character.
-std::string valid_utf8(std::string_view text) { return encode_utf8(decode_utf8(text)); }
-
 }  // namespace
 
 SentenceTokens::SentenceTokens(Words words)

@@ -236,14 +236,14 @@ std::vector<int64_t> prompt_ids(const Tokenizer& tokenizer, const std::string& p
   }
 }
 
-/// What the model writes from a line break on, the same of the same weights and seed.
+/// What the model writes from a line break on, the same of the same weights and seed. Half a character is U+FFFD.
 std::string sample_text(const models::Gpt& gpt, const Tokenizer& tokenizer, uint64_t seed) {
   const std::vector<int64_t> ids = prompt_ids(tokenizer, "");
   Rng rng(seed);
   const Tensor text = models::sample(gpt, from_vector(ids, {1, static_cast<int64_t>(ids.size())}),
                                      {.tokens = kShownTokens, .temperature = 0.8, .vocabulary = tokenizer.size()}, rng);
   const std::vector<int64_t> all = text[0].to_vector<int64_t>();
-  return tokenizer.decode(std::span(all).subspan(ids.size()));
+  return valid_utf8(tokenizer.decode(std::span(all).subspan(ids.size())));
 }
 
 /// What all heads look at in the first held-out tokens, a row of pictures for each layer.

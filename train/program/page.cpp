@@ -40,12 +40,6 @@ void check_size(const Op& op, int64_t numbers) {
                      format_count(double(kMostNumbers)));
 }
 
-void check_words(const Op& op, const std::string& directory, const SentenceTokens& tokens) {
-  const Tokenizer kind = Tokenizer::from_json(tokens.to_json());
-  if (!std::holds_alternative<Words>(kind.kind()))
-    fail<UsageError>(op, "the tokens of '{}' are pieces of words; need a translator of --tokens words", directory);
-}
-
 /// What must be equal in all snapshots of one training, as a text.
 std::string likeness(const SavedTranslator& translator) {
   std::string shapes;
@@ -68,8 +62,6 @@ std::string translator_page(const Op& op, const PageFlags& flags) {
                        flags.models[0]);
     check_size(op, numbers += model.params().numel());
   }
-  check_words(op, flags.models[0], models[0]->source_tokens());
-  check_words(op, flags.models[0], models[0]->target_tokens());
   std::ranges::stable_sort(models, {}, [](const auto& model) { return model->training().steps; });
   const SavedTranslator& last = *models.back();
   LivePage page{
@@ -90,8 +82,6 @@ std::string gpt_page(const Op& op, const PageFlags& flags) {
   if (flags.models.size() > 1)
     fail<UsageError>(op, "{} models are given, and '{}' is a GPT; need one", flags.models.size(), directory);
   const SavedGpt saved = load_gpt(directory);
-  if (!std::holds_alternative<Chars>(saved.tokenizer.kind()))
-    fail<UsageError>(op, "the tokens of '{}' are pieces of words; need a GPT of --tokenizer chars", directory);
   check_size(op, saved.params.numel());
   const models::GptConfig& c = saved.gpt.config;
   LivePage page{

@@ -6,6 +6,7 @@
 #include <heed/autograd/grad_mode.h>
 #include <heed/tensor/io/half.h>
 #include <heed/tensor/io/json.h>
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/show/page_template.h>
 
 namespace heed::train {
@@ -26,11 +27,9 @@ Json half_json(const Op& op, const std::string& name, const Tensor& tensor) {
 }
 
 Json to_json(const LiveTokens& tokens) {
-  return {{"names", tokens.names},
-          {"pad", tokens.pad},
-          {"begin", tokens.begin},
-          {"end", tokens.end},
-          {"unknown", tokens.unknown}};
+  return {{"names", tokens.names},     {"pad", tokens.pad},
+          {"begin", tokens.begin},     {"end", tokens.end},
+          {"unknown", tokens.unknown}, {"pieces", tokens.pieces.empty() ? Json() : parse_json(tokens.pieces)}};
 }
 
 /// The page of a model whose weights are its parameters and `tables`, which are constants.
@@ -56,16 +55,44 @@ std::string html(const Op& op, const char* kind, const Json& config, const LiveP
 
 }  // namespace
 
-LiveTokens live_tokens(const SentenceTokens& words) {
-  LiveTokens live{.pad = words.pad(), .begin = words.begin(), .end = words.end(), .unknown = Words::kUnk};
-  for (int64_t id = 0; id < words.size(); ++id) live.names.push_back(words.shown(id));
+namespace {
+
+std::string live_pieces(const Op& op, const Bpe& bpe) {
+  Json special = Json::array();
+  bool strips = false;
+  for (const SpecialToken& token : bpe.special()) {
+    special.push_back({token.text, token.id});
+    strips |= token.strip_left || token.strip_right;
+  }
+  if (!bpe.cuts_as_gpt2() || strips)
+    fail<ValueError>(op, "the tokenizer cuts a text in another way than GPT-2's; need one that cuts as that does");
+  const Json model = parse_json(bpe.to_json()).at("model");
+  return dump_json({{"vocab", model.at("vocab")}, {"merges", model.at("merges")}, {"special", special}});
+}
+
+}  // namespace
+
+LiveTokens live_tokens(const SentenceTokens& tokens, Loc loc) {
+  const Op op{"live page", loc};
+  LiveTokens live{.pad = tokens.pad(), .begin = tokens.begin(), .end = tokens.end()};
+  for (int64_t id = 0; id < tokens.size(); ++id) live.names.push_back(tokens.shown(id));
+  const Tokenizer kind = Tokenizer::from_json(tokens.to_json());
+  if (const auto* bpe = std::get_if<Bpe>(&kind.kind())) live.pieces = live_pieces(op, *bpe);
+  else live.unknown = Words::kUnk;
   return live;
 }
 
-LiveTokens live_tokens(const Tokenizer& characters, int64_t vocabulary) {
+LiveTokens live_tokens(const Tokenizer& tokens, int64_t vocabulary, Loc loc) {
+  const Op op{"live page", loc};
+  const auto* bpe = std::get_if<Bpe>(&tokens.kind());
+  if (std::holds_alternative<Words>(tokens.kind()))
+    fail<ValueError>(op, "the tokens are words; need characters or byte pairs, which a GPT writes one after the other");
   LiveTokens live;
-  for (int64_t id = 0; id < vocabulary; ++id)
-    live.names.push_back(id < characters.size() ? characters.decode({&id, 1}) : fmt::format("[PAD{}]", id));
+  if (bpe) live.pieces = live_pieces(op, *bpe);
+  for (int64_t id = 0; id < vocabulary; ++id) {
+    const std::string name = id < tokens.size() ? tokens.decode({&id, 1}) : fmt::format("[PAD{}]", id);
+    live.names.push_back(find_invalid_utf8(name) == name.npos ? name : shown_bytes(name));  // a part of a character
+  }
   return live;
 }
 

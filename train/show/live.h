@@ -18,23 +18,25 @@ namespace heed::train {
 
 /// What the ids of a language are called in the page, and which are special.
 struct LiveTokens {
-  std::vector<std::string> names = {};                   ///< by id
+  std::vector<std::string> names = {};  ///< by id
+  std::string pieces =
+      {};  ///< of byte pairs what the page cuts and merges by, as JSON; empty: the names are the tokens
   int64_t pad = -1, begin = -1, end = -1, unknown = -1;  ///< -1: there is none
 };
 
-/// Of a translator whose tokens are words.
-LiveTokens live_tokens(const SentenceTokens& words);
-/// Of a GPT whose tokens are characters. Its vocabulary may have been rounded up.
-LiveTokens live_tokens(const Tokenizer& characters, int64_t vocabulary);
+/// Of a translator. Throws ValueError for byte pairs that are cut in another way than GPT-2's.
+LiveTokens live_tokens(const SentenceTokens& tokens, Loc loc = Loc::current());
+/// Of a GPT, whose vocabulary may have been rounded up. Throws ValueError too for tokens that are words.
+LiveTokens live_tokens(const Tokenizer& tokens, int64_t vocabulary, Loc loc = Loc::current());
 
 /// What a page shows beside its model.
 struct LivePage {
   std::string title = {};                  ///< at its head
   std::string about = {};                  ///< the model, in a line
   std::vector<std::string> examples = {};  ///< the first is what a reader finds typed
-  LiveTokens source = {};                  ///< of a GPT its characters
+  LiveTokens source = {};                  ///< of a GPT all of them
   LiveTokens target = {};                  ///< of a translator
-  int64_t most = 250;                      ///< words of a sentence that a translator takes
+  int64_t most = 250;                      ///< tokens of a sentence that a translator takes
   /// What training had made of the model after so many steps, in their order: all of the model's shapes.
   std::vector<std::pair<int64_t, const nn::Parameters*>> snapshots = {};
 };

@@ -17,6 +17,15 @@ const loom = {
 };
 const svgOf = id => document.getElementById(id);
 
+/** Reads so many words, or pieces of words, of a sentence: their ids, and what they are called. */
+function readWords(words, most) {
+  const pieces = piecesOf(page.source);
+  const ids = pieces ? words.length ? pieces.encode(" " + words.join(" ")) : [] : sourceIds(words);
+  loom.count = ids.length;
+  loom.ids = ids.slice(0, most);
+  loom.words = pieces ? loom.ids.map(id => page.source.names[id]) : words.slice(0, most);
+}
+
 function sourceIds(words) {
   const known = loom.known ??= new Map(page.source.names.map((name, id) => [name, id]));
   const special = new Set([page.source.begin, page.source.end, page.source.pad]);
@@ -28,6 +37,11 @@ function wordWritten(step) {
   return step.id === page.target.unknown ? loom.words[best(step.shares)] : page.target.names[step.id];
 }
 function textOf(result) {
+  const pieces = piecesOf(page.target), {begin, pad, end} = page.target;
+  if (pieces) {
+    const ids = result.steps.map(step => step.id).filter(id => id !== end && id !== begin && id !== pad);
+    return pieces.decode(ids).split(" ").filter(word => word).join(" ");
+  }
   return result.steps.filter(step => step.id !== page.target.end)
       .map(wordWritten)
       .filter(word => word !== "<pad>" && word !== "<bos>")
@@ -46,13 +60,13 @@ function run(how) { return translated(loom.model, loom.ids, {...page.target, mos
 /** Reads the field, translates, and draws. */
 function readSentence() {
   const all = wordsOf(document.getElementById("sentence").value), said = [];
-  loom.words = all.slice(0, page.most);
-  loom.ids = sourceIds(loom.words);
+  readWords(all, page.most);
   const unknown = [...new Set(loom.words.filter((_, s) => loom.ids[s] === page.source.unknown))];
   if (all.length === 0) said.push("Type at least one word.");
-  if (all.length > page.most)
-    said.push(
-        `The model takes at most ${counted(page.most, "word")}: the first ${page.most} of ${all.length} are read.`);
+  if (loom.count > page.most) {
+    const most = counted(page.most, piecesOf(page.source) ? "piece" : "word");
+    said.push(`The model takes at most ${most}: the first ${page.most} of ${loom.count} are read.`);
+  }
   if (unknown.length) {
     const named =
         unknown.slice(0, 8).map(quoted).join(", ") + (unknown.length > 8 ? ` and ${unknown.length - 8} more` : "");

@@ -13,6 +13,8 @@ const writer = {
 };
 
 function tokensOf(text) {
+  const pieces = piecesOf(page.source);
+  if (pieces) return {ids: pieces.encode(text || "\n"), unknown: []};
   const known = writer.known ??= new Map(page.source.names.map((name, id) => [name, id])), unknown = new Set(),
         ids = [];
   for (const c of text) {
@@ -23,6 +25,9 @@ function tokensOf(text) {
   }
   return {ids: ids.length ? ids : [known.get("\n") ?? 0], unknown: [...unknown]};
 }
+
+/** The text that ids are. */
+function textOfIds(ids) { return piecesOf(page.source)?.decode(ids) ?? ids.map(id => page.source.names[id]).join(""); }
 
 /** Reads the tokens from an empty cache: the logits behind the last, what all heads saw, and the loss. */
 function readAll(ids, off, gpt = writer.gpt) {
@@ -112,13 +117,15 @@ function write(count) {
   const most = page.config.context, ids = writer.tokens.slice();
   const gpt = new Gpt(page.config, weightsOf(page.snapshots.at(-1)));  // others may read meanwhile
   let next = readAll(ids, writer.off, gpt), text = field.value;
+  const begun = text, added = [];
   const one = left => {
     const {temperature, k} = controls(), p = sampled(next.logits, temperature, k);
     let draw = Math.random(), id = 0;
     while (id < p.length - 1 && (draw -= p[id]) >= 0) ++id;
     while (p[id] === 0) --id;  // rounding may go past the last that has a share
     ids.push(id);
-    if (field.value === text) field.value = text += page.source.names[id];
+    added.push(id);
+    if (field.value === text) field.value = text = begun + textOfIds(added);
     else left = 1;
     if (left === 1) {
       buttons.forEach(button => {
@@ -308,15 +315,16 @@ function startWriter() {
       };
     },
     write: (text, count) => {  // the likeliest, as --temperature 0
-      const {ids} = tokensOf(text), most = page.config.context;
+      const {ids} = tokensOf(text), most = page.config.context, added = [];
       let next = readAll(ids.slice(-most), new Set());
       for (let i = 0; i < count; ++i) {
         ids.push(best(next.logits));
-        text += page.source.names[ids.at(-1)];
+        added.push(ids.at(-1));
         next = ids.length <= most ? writer.gpt.read(ids.at(-1)) : readAll(ids.slice(-most), new Set());
       }
-      return text;
+      return text + textOfIds(added);
     },
+    ids: text => tokensOf(text).ids,
     get ms() { return writer.ms; },
   };
 }
