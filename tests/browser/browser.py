@@ -1,10 +1,13 @@
 """Chromium, headless, through Selenium; and the little that tests ask of a page."""
+import functools
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import traceback
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
@@ -21,7 +24,31 @@ def missing():
 
 
 class Skipped(Exception):
-    """Why no page can be made."""
+    """Why no page can be made, or a test not run."""
+
+
+@functools.cache
+def book_environment():
+    """The folder of the Python that makes the book, and has axe-core. Raises Skipped where PyPI cannot be reached."""
+    found = subprocess.run([ROOT / "scripts/python.sh", "tutorial/book/requirements.txt"], capture_output=True, text=True,
+                           stdin=subprocess.DEVNULL)
+    if found.returncode != 0:
+        raise Skipped(found.stderr.strip().splitlines()[-1])
+    return pathlib.Path(found.stdout.strip()).parents[1]
+
+
+def complaints(b, options={}):
+    """What axe-core finds wrong with the page: lists of impact, rule, and where."""
+    b.driver.set_script_timeout(300)  # all lessons on one page take a while on a busy machine
+    if not b.js("return 'axe' in window"):
+        axe = next(book_environment().glob("lib/python3*/site-packages/axe_playwright_python/axe.min.js")).read_text()
+        b.js(axe + "; window.axe = axe; document.head.append(Object.assign(document.createElement('style'),"
+             " {textContent: '* { transition: none !important }'}))")
+    return b.driver.execute_async_script("""
+        const done = arguments[1];
+        axe.run(document, arguments[0]).then(r => done(r.violations.map(v => [v.impact, v.id, v.nodes.length,
+          v.nodes[0].html.slice(0, 200), v.nodes[0].failureSummary])), e => done([["critical", String(e)]]))""",
+                                         {"resultTypes": ["violations"], **options})
 
 
 class Browser:
@@ -98,7 +125,7 @@ def run_tests(names, make_pages, arguments=2):
         print(f"skipped: {lacking}; pages are not tested in a browser\n0 passed, 0 failed, {len(tests)} skipped")
         return 0
     wanted = sys.argv[1 + arguments:]
-    failed = ran = 0
+    failed = skipped = ran = 0
     with tempfile.TemporaryDirectory() as directory:
         try:
             pages = make_pages(pathlib.Path(directory), *sys.argv[1:1 + arguments])
@@ -113,11 +140,14 @@ def run_tests(names, make_pages, arguments=2):
                 ran += 1
                 try:
                     test(browser, pages)
+                except Skipped as why:
+                    skipped += 1
+                    print(f"skipped: {why}: {name[5:].replace('_', ' ')}")
                 except Exception:
                     failed += 1
                     print(f"FAILED: {name[5:].replace('_', ' ')}\n{traceback.format_exc()}")
                     browser.look()
         finally:
             browser.close()
-    print(f"{ran - failed} passed, {failed} failed, 0 skipped")
+    print(f"{ran - failed - skipped} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0

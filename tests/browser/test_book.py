@@ -12,9 +12,8 @@ import subprocess
 import sys
 import time
 
-from browser import Skipped, run_tests
+from browser import ROOT, book_environment, complaints, run_tests
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 COLUMNS = 110  # of code on a page: what a desktop's page has room for
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.S | re.M)
 INLINE = re.compile(r"\$`[^`]+`\$")
@@ -28,12 +27,7 @@ class Pages:
     """The book, in a directory of its own."""
 
     def __init__(self, directory):
-        found = subprocess.run([ROOT / "scripts/python.sh", "tutorial/book/requirements.txt"], capture_output=True, text=True,
-                               stdin=subprocess.DEVNULL)
-        if found.returncode != 0:
-            raise Skipped(f"{found.stderr.strip().splitlines()[-1]}; no book is built")
-        environment = pathlib.Path(found.stdout.strip()).parents[1]
-        self.axe = next(environment.glob("lib/python3*/site-packages/axe_playwright_python/axe.min.js")).read_text()
+        book_environment()
         built = subprocess.run([ROOT / "scripts/book.sh", "--out", directory], capture_output=True, text=True)
         assert built.returncode == 0, f"scripts/book.sh ended with {built.returncode}:\n{built.stdout}{built.stderr}"
         self.book, self.one = directory / "book", directory / "alone" / "book.html"
@@ -59,20 +53,12 @@ def loaded(browser):
     return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
 
 
-def complaints(b, pages, scheme, options={}):
+def serious(b, scheme, options={}):
     """What axe-core finds serious, in words."""
-    b.driver.set_script_timeout(300)  # all lessons on one page take a while on a busy machine
-    if not b.js("return 'axe' in window"):
-        b.js(pages.axe + "; window.axe = axe; document.head.append(Object.assign(document.createElement('style'),"
-             " {textContent: '* { transition: none !important }'}))")
     deadline = time.monotonic() + 10
     while b.js("return document.body.getAttribute('data-md-color-scheme')") != {"light": "default", "dark": "slate"}[scheme]:
         assert time.monotonic() < deadline, f"the page does not become {scheme}"
-    found = b.driver.execute_async_script("""
-        const done = arguments[1];
-        axe.run(document, arguments[0]).then(r => done(r.violations.map(v => [v.impact, v.id, v.nodes.length,
-          v.nodes[0].html.slice(0, 200), v.nodes[0].failureSummary])), e => done([["critical", String(e)]]))""", {"resultTypes": ["violations"], **options})
-    return [f"{scheme}: {violation}" for violation in found if violation[0] in ("serious", "critical")]
+    return [f"{scheme}: {violation}" for violation in complaints(b, options) if violation[0] in ("serious", "critical")]
 
 
 def test_pages_load_nothing_from_a_network_lack_no_picture_and_never_scroll_sideways(b, pages):
@@ -113,12 +99,12 @@ def test_no_serious_finding_of_axe_core(b, pages):
     for name in KINDS:
         b.look()
         b.open(pages.book / name)
-        found += [f"{name}: {text}" for text in complaints(b, pages, "light")]
+        found += [f"{name}: {text}" for text in serious(b, "light")]
         b.look(scheme="dark")
-        found += [f"{name}: {text}" for text in complaints(b, pages, "dark", {"runOnly": ["color-contrast"]})]
+        found += [f"{name}: {text}" for text in serious(b, "dark", {"runOnly": ["color-contrast"]})]
     b.look("phone")
     b.open(pages.one)  # in which all lessons are; their colours are those of the pages above, and comparing them takes a minute
-    found += [f"all lessons: {text}" for text in complaints(b, pages, "light", {"rules": {"color-contrast": {"enabled": False}}})]
+    found += [f"all lessons: {text}" for text in serious(b, "light", {"rules": {"color-contrast": {"enabled": False}}})]
     b.look()
     assert not found, "\n".join(found)
 

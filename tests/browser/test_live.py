@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-from browser import run_tests
+from browser import complaints, run_tests
 
 # The program calculates in f32, the page in f64, with the same weights of f16.
 NEAR = 3e-5
@@ -364,6 +364,16 @@ def test_no_page_asks_the_network(b, pages):
         urls = {m["params"]["request"]["url"].split("#")[0] for m in messages if m["method"] == "Network.requestWillBeSent"}
         assert urls <= {f"file://{path}", "about:blank", "data:,"}, urls
         no_errors(b)
+
+
+def test_axe_core_finds_nothing(b, pages):
+    for path in pages.cli.values():
+        for scheme in ("light", "dark"):
+            b.look(scheme=scheme)
+            b.open(path)
+            found = complaints(b)
+            assert not found, (path.name, scheme, found)
+    b.look()
 
 
 # --- running them --------------------------------------------------------------------------------------------------------
