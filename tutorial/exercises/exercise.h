@@ -10,6 +10,10 @@
 
 #include <heed.h>
 
+// A hole uses nothing that it is given yet.
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 using namespace heed;  // an exercise is read as a lesson is
 
 namespace exercise {
