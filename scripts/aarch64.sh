@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds heed for 64-bit ARM by Debian's cross compiler and runs its tests in qemu: all but those that start programs, which
+# Builds heed for 64-bit ARM by Debian's cross compiler and runs its tests in qemu: all but those that start processes, which
 # qemu does not for the shell, and those that emulation makes too slow or has no hardware for. Ten minutes to build and as
 # many to run on two cores. The last line is "N passed, N failed, N skipped".
 # Usage: scripts/aarch64.sh [openblas|portable]   (whose matrix products; portable unless given)
@@ -26,4 +26,4 @@ cmake --build $build --target heed_tests heed_program
 libraries=$sysroot/usr/lib/aarch64-linux-gnu
 run() { qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH="$libraries:$libraries/openblas-pthread" "$@"; }
 run $build/heed --version
-run $build/tests/heed_tests "~[program]~[mutations]~[torch]~[memory]~[threads]~[slow]"
+run $build/tests/heed_tests "~[program]~[processes]~[mutations]~[torch]~[memory]~[threads]~[gradcheck]"

@@ -136,7 +136,7 @@ TEST_CASE("parallel_for: works while other threads keep every core busy", "[para
 }
 
 #ifndef __SANITIZE_THREAD__  // which refuses new threads after a fork
-TEST_CASE("parallel_for: a forked child starts threads of its own", "[parallel]") {
+TEST_CASE("parallel_for: a forked child starts threads of its own", "[parallel][processes]") {
   Threads guard(2);
   REQUIRE(sum_to(1000) == 499500);
   const pid_t child = fork();

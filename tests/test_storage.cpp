@@ -291,7 +291,7 @@ TEST_CASE("Storage: a request that no system can meet is an Error that says how 
   CHECK(Storage::allocate(100)->bytes() == 100);
 }
 
-TEST_CASE("Storage: after the system refused, freed memory serves again", "[storage]") {
+TEST_CASE("Storage: after the system refused, freed memory serves again", "[storage][processes]") {
   if (!kRssIsOurs) return;     // a sanitizer needs addresses too
   const pid_t child = fork();  // the limit must not stay with this process
   REQUIRE(child >= 0);

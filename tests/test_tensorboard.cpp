@@ -182,7 +182,8 @@ TEST_CASE("png: grey squares, in chunks with their checks and blocks that are st
   CHECK_THROWS_WITH(train::png(zeros({3}), 1), Contains("values of shape (3); need (rows, columns)"));
 }
 
-TEST_CASE("heed train --tensorboard: numbers, a sample and where it looked, beside the same metrics", "[tensorboard]") {
+TEST_CASE("heed train --tensorboard: numbers, a sample and where it looked, beside the same metrics",
+          "[tensorboard][program]") {
   const tests::TemporaryDirectory place;
   std::ofstream text(place / "text"), pairs(place / "pairs");
   for (int i = 0; i < 100; ++i) {
