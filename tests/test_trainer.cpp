@@ -120,7 +120,7 @@ TEST_CASE("trainer: the loss of what it trains falls", "[trainer]") {
   CHECK(task.run().train_loss < first / 2);
 }
 
-TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, unless nohup", "[trainer]") {
+TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, unless nohup", "[trainer][processes]") {
   for (const int signal : {SIGTERM, SIGHUP}) {
     const tests::TemporaryDirectory directory;
     Task task;
@@ -137,7 +137,7 @@ TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, unless no
 }
 
 TEST_CASE("trainer: Ctrl-C saves before it leaves, and resuming ends with the bits of an undisturbed run",
-          "[trainer]") {
+          "[trainer][processes]") {
   const tests::TemporaryDirectory directory;
   Task through;
   through.run();
