@@ -8,6 +8,7 @@ HEED is the program (build/heed). Models go to DIRECTORY (out/pictures) and are 
 about three minutes to train on two cores.
 """
 import base64
+import importlib.util
 import io
 import pathlib
 import subprocess
@@ -22,7 +23,6 @@ SENTENCE = "the black cat that was sitting on the mat did not see the white dog"
 
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 from browser import SIZES, Browser, missing  # noqa: E402
-from PIL import Image  # noqa: E402  (package python3-pil)
 from test_live import drag, type_in  # noqa: E402
 
 
@@ -87,7 +87,8 @@ def photograph(browser, directory, name, shot):
 
 
 def moving(browser, directory):
-    """A picture that moves, of 256 colours; Pillow keeps what changes from one frame to the next."""
+    """A picture that moves, of 64 colours; Pillow keeps what changes from one frame to the next."""
+    from PIL import Image
     frames, times = [], []
     width, height = 760, 590
     browser.look((width, height), "light", calm=True)
@@ -117,7 +118,7 @@ def moving(browser, directory):
 
 
 def main():
-    lacking = missing()
+    lacking = missing() or (None if importlib.util.find_spec("PIL") else f"{sys.executable} cannot import PIL (package python3-pil)")
     if lacking:
         sys.exit(f"screenshots.py: {lacking}")
     heed = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build" / "heed").resolve()
