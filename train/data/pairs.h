@@ -61,6 +61,8 @@ class SentenceTokens {
 
   /// How many tokens there are.
   int64_t size() const;
+  /// The byte pairs; null if the tokens are whole words.
+  const Bpe* bpe() const { return std::get_if<Bpe>(&kind_); }
   /// The ids of "<pad>", "<bos>" and "<eos>".
   int64_t pad() const { return special_[0]; }
   int64_t begin() const { return special_[1]; }

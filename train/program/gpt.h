@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <heed/models/gpt.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/program/run.h>
 
 namespace heed::train::program {
@@ -27,6 +29,9 @@ inline const std::vector<std::string> kOptimizers = {"adamw", "muon"};
 
 /// Returns the exit code.
 int train_gpt(const GptTrainFlags& flags);
+
+/// What the model writes from a line break on, the same of the same weights and seed. Half a character is U+FFFD.
+std::string sample_text(const models::Gpt& gpt, const Tokenizer& tokenizer, uint64_t seed);
 
 struct GptSampleFlags {
   std::string model, prompt, page, weights = "f32";

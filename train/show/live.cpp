@@ -76,8 +76,7 @@ LiveTokens live_tokens(const SentenceTokens& tokens, Loc loc) {
   const Op op{"live page", loc};
   LiveTokens live{.pad = tokens.pad(), .begin = tokens.begin(), .end = tokens.end()};
   for (int64_t id = 0; id < tokens.size(); ++id) live.names.push_back(tokens.shown(id));
-  const Tokenizer kind = Tokenizer::from_json(tokens.to_json());
-  if (const auto* bpe = std::get_if<Bpe>(&kind.kind())) live.pieces = live_pieces(op, *bpe);
+  if (const Bpe* bpe = tokens.bpe()) live.pieces = live_pieces(op, *bpe);
   else live.unknown = Words::kUnk;
   return live;
 }
