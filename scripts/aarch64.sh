@@ -12,10 +12,10 @@ scripts/deps.sh g++-aarch64-linux-gnu qemu-user
 sysroot=$PWD/$build/sysroot apt=$PWD/$build/apt
 if [ ! -d "$sysroot" ]; then
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$sysroot.part"
-  arm() { apt-get -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" "$@"; }
-  arm update >/dev/null
+  arm() { apt-get -qq -o APT::Sandbox::User=root -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" "$@"; }
+  arm update
   (cd "$apt" && arm download libfmt9 libfmt-dev libhwy1 libhwy-dev libutf8proc2 libutf8proc-dev libopenblas0-pthread \
-    libopenblas-pthread-dev libgfortran5 catch2 nlohmann-json3-dev libcli11-dev >/dev/null 2>&1)
+    libopenblas-pthread-dev libgfortran5 catch2 nlohmann-json3-dev libcli11-dev)
   for package in "$apt"/*.deb; do dpkg -x "$package" "$sysroot.part"; done
   mv "$sysroot.part" "$sysroot"
 fi
