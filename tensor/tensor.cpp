@@ -43,10 +43,7 @@ bool Tensor::is_contiguous() const {
 }
 
 Tensor Tensor::fresh(const Shape& shape, DType dtype, Loc loc) {
-  Tensor x(Storage::allocate(static_cast<size_t>(shape.numel()) * size_of(dtype), loc), shape,
-           contiguous_strides(shape), 0, dtype);
-  x.whole_ = true;
-  return x;
+  return {Storage::allocate(static_cast<size_t>(shape.numel()) * size_of(dtype), loc), shape, dtype};
 }
 
 void Tensor::refuse_access(DType asked, Loc loc) const {
