@@ -17,8 +17,8 @@ using NodePtr = std::shared_ptr<Node>;
 /// A node of the walk with the gradient that has arrived so far.
 struct Visit {
   NodePtr node;
-  uint64_t id;
-  Tensor gradient = {};
+  uint64_t id = 0;
+  Tensor gradient;
   int target = -1;      // which of the asked-for nodes it is
   int awaited = 0;      // of a leaf, where there are hooks: uses whose gradients may still come
   bool needed = false;  // it is one, or lies between one and the outputs
@@ -32,7 +32,7 @@ class Walk {
     mark();
   }
 
-  void add(const Node& node, Tensor g) {
+  void add(const Node& node, Tensor&& g) {
     if (Visit* visit = find(node); visit && visit->needed) accumulate(visit->gradient, std::move(g));
   }
 
@@ -69,8 +69,9 @@ class Walk {
       if (!visits_.empty() && visits_.back().node == node) continue;
       if (!stop_ || std::find(targets_.begin(), targets_.end(), node) == targets_.end())
         for (const NodePtr& input : node->inputs) meet(input);
-      const uint64_t id = node->id;
-      visits_.push_back({std::move(node), id});
+      Visit& visit = visits_.emplace_back();
+      visit.id = node->id;
+      visit.node = std::move(node);
     }
   }
 
@@ -121,7 +122,7 @@ class Walk {
     if (node.freed)
       fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one",
                       node.op, to_string(node.where));
-    pass_down(visit, std::move(g));
+    pass_down(visit, g);
     if (!retain) node.release();
     visit.node = nullptr;
   }
@@ -133,10 +134,12 @@ class Walk {
     return false;
   }
 
-  void pass_down(const Visit& visit, Tensor g) {
+  /// g is gone afterwards, and as soon as the formulas have read it.
+  void pass_down(const Visit& visit, Tensor& g) {
     Node& node = *visit.node;
     const Op op(Op::Recorded{node.op, node.module, node.where, node.id});  // what is recorded, or goes wrong, is its
-    const Tensor intact = Observer::any_reads_gradient() ? g : Tensor();   // held, so that no formula writes over it
+    Tensor intact;
+    if (Observer::any_reads_gradient()) intact = g;  // held, so that no formula writes over it
     Gradients down = [&] {
       const Observer::Silence one_op;
       const Precision precision(node.reads);
@@ -172,13 +175,13 @@ class Walk {
   }
 
   /// sum += g, in place where nothing else can see the sum.
-  static void accumulate(Tensor& sum, Tensor g) {
+  static void accumulate(Tensor& sum, Tensor&& g) {
     if (!sum.defined()) sum = std::move(g);
     else if (!grad_enabled() && sum.storage().use_count() == 1 && sum.is_contiguous()) kernels::add_into(g, sum);
     else sum = sum + g;
   }
 
-  static void accumulate_leaf(Leaf& leaf, Tensor g, bool create_graph) {
+  static void accumulate_leaf(Leaf& leaf, Tensor&& g, bool create_graph) {
     if (leaf.grad.defined()) accumulate(leaf.grad, std::move(g));
     else if (create_graph || (g.storage().use_count() == 1 && g.is_contiguous())) leaf.grad = std::move(g);
     else leaf.grad = kernels::copy(g);

@@ -51,7 +51,7 @@ class Shape {
 
  private:
   std::array<int64_t, kMaxRank> sizes_{};
-  int64_t rank_ = 0;  // as wide as the rest, so that a copy need not wait for it to be written
+  int64_t rank_ = 0;  // half as wide, a copy would have to wait for it to be written
 };
 /// Steps from an element to the next along each axis, in elements.
 using Strides = Shape;

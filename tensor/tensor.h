@@ -230,8 +230,7 @@ class Tensor {
   Tensor argmin(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
 
  private:
-  Tensor(std::shared_ptr<Storage> whole, const Shape& shape, DType dtype)
-      : storage_(std::move(whole)), shape_(shape), strides_(contiguous_strides(shape)), dtype_(dtype), whole_(true) {}
+  Tensor(const Shape& shape, DType dtype, Loc loc);
   const std::shared_ptr<autograd::Node>& history() const { return whole_ && !node_ ? storage_->leaf : node_; }
   [[noreturn]] void refuse_access(DType asked, Loc loc) const;
   void check_access(DType asked, Loc loc) const {

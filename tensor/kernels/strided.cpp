@@ -13,6 +13,7 @@ Nest<N>::Nest(const Shape& shape, const std::array<const Strides*, N>& given) {
   if (rank == 0) {
     rank = 1;
     sizes[0] = 1;
+    for (auto& of_operand : strides) of_operand[0] = 0;
   }
 }
 

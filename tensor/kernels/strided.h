@@ -33,8 +33,8 @@ class Run {
 template <int N>
 struct Nest {
   int rank = 0;
-  std::array<int64_t, kMaxRank> sizes{};
-  std::array<std::array<int64_t, kMaxRank>, N> strides{};
+  std::array<int64_t, kMaxRank> sizes;  // like strides, of `rank` axes: zeros for all would take as long as the rest
+  std::array<std::array<int64_t, kMaxRank>, N> strides;
 
   Nest(const Shape& shape, const std::array<const Strides*, N>& given);
   int64_t inner() const { return sizes[size_t(rank - 1)]; }
