@@ -1,6 +1,7 @@
 #include <heed/autograd/engine.h>
 
 #include <algorithm>
+#include <functional>
 
 #include <heed/autograd/observer.h>
 #include <heed/autograd/ops.h>
@@ -17,7 +18,6 @@ using NodePtr = std::shared_ptr<Node>;
 /// A node of the walk with the gradient that has arrived so far.
 struct Visit {
   NodePtr node;
-  uint64_t id = 0;
   Tensor gradient;
   int target = -1;      // which of the asked-for nodes it is
   int awaited = 0;      // of a leaf, where there are hooks: uses whose gradients may still come
@@ -60,7 +60,7 @@ class Walk {
       open.push_back(node);
       std::push_heap(open.begin(), open.end(), older);
     };
-    visits_.reserve(4), open.reserve(8);
+    visits_.reserve(4), ids_.reserve(8), open.reserve(8);
     for (const Tensor& y : outputs) meet(y.node());
     while (!open.empty()) {
       std::pop_heap(open.begin(), open.end(), older);
@@ -69,17 +69,15 @@ class Walk {
       if (!visits_.empty() && visits_.back().node == node) continue;
       if (!stop_ || std::find(targets_.begin(), targets_.end(), node) == targets_.end())
         for (const NodePtr& input : node->inputs) meet(input);
-      Visit& visit = visits_.emplace_back();
-      visit.id = node->id;
-      visit.node = std::move(node);
+      ids_.push_back(node->id);
+      visits_.emplace_back().node = std::move(node);
     }
   }
 
   /// Null if the walk does not come by.
   Visit* find(const Node& node) {
-    const auto visit = std::lower_bound(visits_.begin(), visits_.end(), node.id,
-                                        [](const Visit& v, uint64_t id) { return v.id > id; });
-    return visit != visits_.end() && visit->id == node.id ? &*visit : nullptr;
+    const auto id = std::lower_bound(ids_.begin(), ids_.end(), node.id, std::greater<>());
+    return id != ids_.end() && *id == node.id ? &visits_[size_t(id - ids_.begin())] : nullptr;
   }
 
   void mark() {
@@ -193,6 +191,7 @@ class Walk {
   const bool stop_;
   bool hooked_ = false;  // a leaf that this pass accumulates into has a hook
   std::vector<Visit, Pooled<Visit>> visits_;
+  std::vector<uint64_t, Pooled<uint64_t>> ids_;  // theirs
 };
 
 Tensor seed_for(const Op& op, Inputs outputs, const GradOptions& options, size_t i) {

@@ -1,22 +1,21 @@
 #include <heed/tensor/pool.h>
 
 #include <array>
-#include <cstdint>
 #include <new>
 #include <utility>
 
 namespace heed {
 namespace {
 
-constexpr size_t kStep = 64, kSizes = 16;  // blocks of 64, 128, ... 1024 bytes
-constexpr uint32_t kMostKept = 1024;       // of each size, so that a thread that only frees does not hoard
+constexpr size_t kStep = 16, kSizes = 64;       // blocks of 16, 32, ... 1024 bytes
+constexpr size_t kMostKept = size_t{32} << 20;  // bytes, of some 40,000 nodes: a thread that only frees does not hoard
 
 struct Free {
   Free* next;
 };
 struct Pool {
   std::array<Free*, kSizes> first{};
-  std::array<uint32_t, kSizes> kept{};
+  size_t kept = 0;     // bytes
   bool ended = false;  // the thread runs its last destructors
 };
 constinit thread_local Pool pool;
@@ -32,6 +31,7 @@ struct End {
 };
 
 size_t size_index(size_t bytes) { return bytes == 0 ? 0 : (bytes - 1) / kStep; }
+constexpr size_t size_of(size_t index) { return (index + 1) * kStep; }
 
 }  // namespace
 
@@ -39,18 +39,19 @@ void* take_from_pool(size_t bytes) {
   const size_t i = size_index(bytes);
   if (i >= kSizes) return ::operator new(bytes);
   Free* block = pool.first[i];
-  if (!block) return ::operator new((i + 1) * kStep);
+  if (!block) return ::operator new(size_of(i));
   pool.first[i] = block->next;
-  --pool.kept[i];
+  __builtin_prefetch(block->next);  // a large graph's blocks have left the caches
+  pool.kept -= size_of(i);
   return block;
 }
 
 void give_to_pool(void* memory, size_t bytes) {
   const size_t i = size_index(bytes);
-  if (!kKeepFreed || i >= kSizes || pool.kept[i] == kMostKept || pool.ended) return ::operator delete(memory);
-  if (pool.kept[i] == 0) static thread_local End end;
+  if (!kKeepFreed || i >= kSizes || pool.kept >= kMostKept || pool.ended) return ::operator delete(memory);
+  if (pool.kept == 0) static thread_local End end;
   pool.first[i] = ::new (memory) Free{pool.first[i]};
-  ++pool.kept[i];
+  pool.kept += size_of(i);
 }
 
 }  // namespace heed
