@@ -15,10 +15,17 @@ namespace {
 
 using NodePtr = std::shared_ptr<Node>;
 
-/// A node of the walk with the gradient that has arrived so far.
+/// The gradient that has arrived so far. Few are on their way at once: apart, they let visits be small.
+struct Arrived {
+  Tensor sum;
+  static void* operator new(size_t bytes) { return take_from_pool(bytes); }
+  static void operator delete(void* arrived, size_t bytes) { give_to_pool(arrived, bytes); }
+};
+
+/// A node of the walk.
 struct Visit {
   NodePtr node;
-  Tensor gradient;
+  std::unique_ptr<Arrived> gradient = nullptr;
   int target = -1;      // which of the asked-for nodes it is
   int awaited = 0;      // of a leaf, where there are hooks: uses whose gradients may still come
   bool needed = false;  // it is one, or lies between one and the outputs
@@ -33,7 +40,10 @@ class Walk {
   }
 
   void add(const Node& node, Tensor&& g) {
-    if (Visit* visit = find(node); visit && visit->needed) accumulate(visit->gradient, std::move(g));
+    Visit* visit = find(node);
+    if (!visit || !visit->needed) return;
+    if (!visit->gradient) visit->gradient = std::make_unique<Arrived>();
+    accumulate(visit->gradient->sum, std::move(g));
   }
 
   Gradients run(bool create_graph, bool retain) {
@@ -60,7 +70,7 @@ class Walk {
       open.push_back(node);
       std::push_heap(open.begin(), open.end(), older);
     };
-    visits_.reserve(4), ids_.reserve(8), open.reserve(8);
+    visits_.reserve(8), ids_.reserve(8), open.reserve(8);
     for (const Tensor& y : outputs) meet(y.node());
     while (!open.empty()) {
       std::pop_heap(open.begin(), open.end(), older);
@@ -108,8 +118,9 @@ class Walk {
   }
 
   void differentiate(Visit& visit, Gradients& result, bool create_graph, bool retain) {
-    Tensor g = std::move(visit.gradient);
-    if (!visit.needed || !g.defined()) return;
+    if (!visit.gradient) return;
+    Tensor g = std::move(visit.gradient->sum);
+    visit.gradient = nullptr;
     if (visit.target >= 0) result[size_t(visit.target)] = g;
     Node& node = *visit.node;
     if (node.leaf) {
