@@ -191,8 +191,8 @@ Bf16Rows pack_bf16_rows(const Bf16Source& a, int64_t m, int64_t k, uint32_t* to)
       for (int64_t p = 0; p < pairs; p += kBf16Lanes)
         _mm512_storeu_si512(to + i * pairs + p, pairs_along(a.data + i * a.row + 2 * p, k - 2 * p, factor));
   else
-    for (int64_t i = 0; i < m; i += kBf16Unit)
-      for (int64_t p = 0; 2 * p < k; ++p)
+    for (int64_t p = 0; 2 * p < k; ++p)
+      for (int64_t i = 0; i < m; i += kBf16Unit)
         _mm512_storeu_si512(to + i * pairs + p * kBf16Unit,
                             pairs_across(a.data + 2 * p * a.row + i, a.row, 2 * p + 1 < k, m - i, factor));
   return {to, pairs, a.transposed};
