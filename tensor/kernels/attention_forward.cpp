@@ -93,6 +93,7 @@ struct PackedBlock {
   uint32_t* weights;        // room for those of a tile
 
   HWY_INLINE Bf16Columns tile(int64_t t, int64_t D) const {
+    if (!queries) return {};  // in f32
     return {queries + t * bf16_columns_size(kTileQueries, D), bf16_pairs(D)};
   }
 };
