@@ -3,17 +3,13 @@
 
 #include <cstddef>
 
+#include <heed/tensor/sanitizers.h>
+
 namespace heed {
 
 /// Whether what is freed is kept for the next request. Under AddressSanitizer each block is of the C library's own, so
 /// that reads of freed or foreign bytes are found.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kKeepFreed = false;
-#elif defined(__has_feature)
-constexpr bool kKeepFreed = !__has_feature(address_sanitizer);
-#else
-constexpr bool kKeepFreed = true;
-#endif
+constexpr bool kKeepFreed = !kAddressSanitizer;
 
 /// What this thread freed last of that size, else new memory; and back. Any thread may give what another took. So a
 /// step that repeats asks the C library for nothing, whose own lists of this kind hold seven blocks a size.
