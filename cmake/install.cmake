@@ -42,6 +42,7 @@ install(FILES LICENSE DESTINATION ${documents}/libheed-dev RENAME copyright COMP
 if(HEED_PROGRAM)
   install(TARGETS heed_program COMPONENT program)
   install(FILES LICENSE DESTINATION ${documents}/heed RENAME copyright COMPONENT program)
+  install(FILES out/book.html DESTINATION ${documents}/heed COMPONENT program OPTIONAL)  # if scripts/book.sh wrote it
   if(NOT CMAKE_CROSSCOMPILING OR CMAKE_CROSSCOMPILING_EMULATOR)  # the program writes these itself
     set(texts ${PROJECT_BINARY_DIR}/texts)
     file(MAKE_DIRECTORY ${texts})

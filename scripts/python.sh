@@ -13,8 +13,8 @@ scripts/deps.sh python3-venv || exit 1
 
 if ! cmp -s "$wanted" "$venv/installed"; then
   # shellcheck disable=SC2046
-  if ! { [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"; } >&2 ||
-    ! "$venv/bin/pip" install --quiet --disable-pip-version-check $(sed -n 's/^# pip: //p' "$wanted") -r "$wanted" >&2; then
+  if ! { [ -x "$venv/bin/python" ] || python3 -m venv "$venv"; } >&2 ||
+    ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check $(sed -n 's/^# pip: //p' "$wanted") -r "$wanted" >&2; then
     echo "PyPI cannot be reached, or lacks what $wanted names: NOTHING WAS DONE that needs it" >&2
     exit 1
   fi

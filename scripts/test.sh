@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs every test. The last line is "N passed, N failed, N skipped".
+# Installs what is missing, builds, and runs every test. Ends with what was skipped and why, a line each, and with
+# "N passed, N failed, N skipped".
 # Usage: scripts/test.sh [PRESET]   (of CMakePresets.json; release unless given)
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +18,9 @@ status=${PIPESTATUS[0]}
 awk -v status="$status" '
   { sub(/^[0-9]+: /, "") }
   /^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ { passed += $1; failed += $3; skipped += $5 }
+  /^skipped: / { skips[++lines] = $0 }
   END {
+    for (i = 1; i <= lines; i++) print skips[i]
     if (status != 0 && failed == 0) failed = 1
     printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
   }' "$log"

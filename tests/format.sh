@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$1"
 formatter=$(command -v clang-format-14 || command -v clang-format)
 if [[ $("${formatter:-true}" --version 2>/dev/null) != *"version 14."* ]]; then
-  echo "skipped: no clang-format 14"
+  echo "skipped: format: no clang-format 14"
   echo "0 passed, 0 failed, 1 skipped"
   exit 0
 fi

@@ -58,4 +58,47 @@ double worst_error(const std::vector<T>& actual, const std::vector<double>& expe
   return worst;
 }
 
+/// Largest |a - b| / (1 + |b|) of an array or a vector and its exact twin; NaN is the worst, equal infinities agree.
+class Distance {
+ public:
+  void operator()(double a, double b) {
+    const double error = a == b ? 0 : std::abs(a - b) / (1 + std::abs(b));
+    worst_ = error <= worst_ ? worst_ : error;
+  }
+  double worst() const { return worst_; }
+
+ private:
+  double worst_ = 0;
+};
+
+/// Of arrays that visit their elements: a.each(f) calls f(a(at...), at...).
+template <template <class> class Array, class Real>
+double distance(const Array<Real>& a, const Array<double>& b) {
+  Distance of;
+  a.each([&](Real x, auto... at) { of(double(x), b(at...)); });
+  return of.worst();
+}
+
+template <class Real>
+double distance(const std::vector<Real>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  Distance of;
+  for (size_t i = 0; i < a.size(); ++i) of(double(a[i]), b[i]);
+  return of.worst();
+}
+
+/// d loss() / dx by a central difference in f64, and how far that may be off: step^2 times third derivatives.
+template <class F>
+double central_difference(double& x, F loss) {
+  constexpr double kStep = 1e-5;
+  const double before = x;
+  x = before + kStep;
+  const double up = loss();
+  x = before - kStep;
+  const double down = loss();
+  x = before;
+  return (up - down) / (2 * kStep);
+}
+constexpr double kDifferenceTolerance = 1e-8;
+
 }  // namespace heed

@@ -3,6 +3,7 @@
 #define CATCH_CONFIG_RUNNER
 #endif
 #include <cstdio>
+#include <string>
 
 #include <heed/autograd/node.h>
 #include "catch.h"
@@ -19,6 +20,7 @@ const std::string& name_of(const Catch::TestCaseStats& stats) { return stats.tes
 #endif
 
 int leaking_tests = 0;
+std::string running;  // the name of the test
 bool skipped_this = false;
 Catch::Counts run;     // what Catch2 counted
 uint64_t skipped = 0;  // of those, what passed only because it could not run
@@ -28,6 +30,7 @@ class Counter : public Listener {
   using Listener::Listener;
   void testCaseStarting(const Catch::TestCaseInfo& test) override {
     Listener::testCaseStarting(test);
+    running = test.name;
     skipped_this = false;
     before_ = heed::autograd::Node::live();
   }
@@ -54,7 +57,7 @@ CATCH_REGISTER_LISTENER(Counter)
 }  // namespace
 
 void heed::tests::skip(const std::string& why) {
-  std::printf("skipped: %s\n", why.c_str());
+  std::printf("skipped: %s: %s\n", running.c_str(), why.c_str());
   skipped_this = true;
 }
 

@@ -6,9 +6,8 @@
 #include <vector>
 
 #include <heed/tensor/kernels/additive_attention.h>
-#include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/parallel.h>
-#include "catch.h"
+#include "kernels.h"
 
 using namespace heed;
 using namespace heed::kernels;
@@ -157,28 +156,6 @@ struct Twin {
 template <class Real>
 constexpr double kTolerance = std::is_same_v<Real, double> ? 1e-12 : 2e-5;
 
-double relative(double a, double b) { return std::abs(a - b) / (1 + std::abs(b)); }
-
-template <class Real>
-double distance(const Array<Real>& a, const Array<double>& b) {
-  double worst = 0;
-  a.each([&](Real x, auto... at) {
-    const double error = relative(double(x), b(at...));
-    worst = error <= worst ? worst : error;  // NaN becomes the worst
-  });
-  return worst;
-}
-
-template <class Real>
-double distance(const std::vector<Real>& a, const std::vector<double>& b) {
-  double worst = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    const double error = relative(double(a.at(i)), b[i]);
-    worst = error <= worst ? worst : error;
-  }
-  return worst;
-}
-
 template <class Real>
 void check_against_twin(Problem<Real>& p) {
   const auto& s = p.shape;
@@ -248,28 +225,19 @@ TEST_CASE("additive attention: what lies beyond a length changes nothing, not ev
 }
 
 TEST_CASE("additive attention: gradients equal central differences", "[kernels][attention]") {
-  constexpr double kStep = 1e-5,
-                   kGradTolerance = 1e-8;  // error of the difference: step^2 times third derivatives
   Problem<double> p({2, 2, 5, 4, 3});
   p.limit({5, 3});
   p.forward();
   p.backward();
-  const auto difference = [&](double& x) {
-    const double before = x;
-    x = before + kStep;
-    const double up = p.loss();
-    x = before - kStep;
-    const double down = p.loss();
-    x = before;
-    return (up - down) / (2 * kStep);
-  };
+  const auto difference = [&](double& x) { return central_difference(x, [&] { return p.loss(); }); };
   const auto check = [&](const Array<double>& x, const Array<double>& dx) {
-    x.each([&](double& e, auto... at) { CHECK(std::abs(difference(e) - dx(at...)) < kGradTolerance); });
+    x.each([&](double& e, auto... at) { CHECK(std::abs(difference(e) - dx(at...)) < kDifferenceTolerance); });
   };
   check(p.query, p.dquery);
   check(p.keys, p.dkeys);
   check(p.values, p.dvalues);
-  for (size_t a = 0; a < p.score.size(); ++a) CHECK(std::abs(difference(p.score[a]) - p.dscore[a]) < kGradTolerance);
+  for (size_t a = 0; a < p.score.size(); ++a)
+    CHECK(std::abs(difference(p.score[a]) - p.dscore[a]) < kDifferenceTolerance);
 }
 
 TEST_CASE("additive attention: gradients of keys, values and score add up over steps", "[kernels][attention]") {

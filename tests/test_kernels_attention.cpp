@@ -6,9 +6,8 @@
 #include <vector>
 
 #include <heed/tensor/kernels/attention.h>
-#include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/parallel.h>
-#include "catch.h"
+#include "kernels.h"
 
 using namespace heed;
 using namespace heed::kernels;
@@ -211,27 +210,6 @@ template <class Real>
 constexpr double kTolerance = std::is_same_v<Real, double> ? 1e-12 : 2e-5;
 
 template <class Real>
-double distance(const Array<Real>& a, const Array<double>& b) {
-  double worst = 0;
-  a.each([&](Real x, auto... at) {
-    const double error = std::abs(double(x) - b(at...)) / (1 + std::abs(b(at...)));
-    worst = error <= worst ? worst : error;  // NaN becomes the worst
-  });
-  return worst;
-}
-
-template <class Real>
-double distance(const std::vector<Real>& a, const std::vector<double>& b) {
-  double worst = a.size() == b.size() ? 0 : kInfinity;
-  for (size_t i = 0; i < a.size() && worst < kInfinity; ++i) {
-    if (double(a[i]) == b[i]) continue;  // equal infinities
-    const double error = std::abs(double(a[i]) - b[i]) / (1 + std::abs(b[i]));
-    worst = error <= worst ? worst : error;
-  }
-  return worst;
-}
-
-template <class Real>
 void check_against_twin(Problem<Real>& p, double tolerance = kTolerance<Real>) {
   const auto& s = p.shape;
   CAPTURE(s.B, s.H, s.T, s.S, s.D, s.Dv, s.group, int(p.layout), p.options.causal, p.options.offset, sizeof(Real));
@@ -344,8 +322,6 @@ TEMPLATE_TEST_CASE("attention: dropout, masks and causality together equal the t
 }
 
 TEST_CASE("attention: gradients equal central differences", "[kernels][attention]") {
-  constexpr double kStep = 1e-5,
-                   kGradTolerance = 1e-8;  // error of the difference: step^2 times third derivatives
   Problem<double> p({2, 2, 5, 6, 3, 4}, Layout::packed);
   p.options.causal = true;
   p.options.offset = 1;
@@ -354,23 +330,15 @@ TEST_CASE("attention: gradients equal central differences", "[kernels][attention
   p.dropout(0.2);
   p.forward();
   p.backward();
-  const auto difference = [&](double& x) {
-    const double before = x;
-    x = before + kStep;
-    const double up = p.loss();
-    x = before - kStep;
-    const double down = p.loss();
-    x = before;
-    return (up - down) / (2 * kStep);
-  };
+  const auto difference = [&](double& x) { return central_difference(x, [&] { return p.loss(); }); };
   const auto check = [&](const Array<double>& x, const Array<double>& dx) {
-    x.each([&](double& e, auto... at) { CHECK(std::abs(difference(e) - dx(at...)) < kGradTolerance); });
+    x.each([&](double& e, auto... at) { CHECK(std::abs(difference(e) - dx(at...)) < kDifferenceTolerance); });
   };
   check(p.q, p.dq);
   check(p.k, p.dk);
   check(p.v, p.dv);
   for (size_t i = 0; i < p.bias.size(); ++i)
-    if (p.bias[i] != -kInfinity) CHECK(std::abs(difference(p.bias[i]) - p.dbias[i]) < kGradTolerance);
+    if (p.bias[i] != -kInfinity) CHECK(std::abs(difference(p.bias[i]) - p.dbias[i]) < kDifferenceTolerance);
 }
 
 TEMPLATE_TEST_CASE("attention: a query that sees nothing gives 0, and takes and passes no gradient",

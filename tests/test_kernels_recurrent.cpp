@@ -7,9 +7,8 @@
 #include <vector>
 
 #include <heed/tensor/kernels/recurrent.h>
-#include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/parallel.h>
-#include "catch.h"
+#include "kernels.h"
 
 using namespace heed;
 using namespace heed::kernels;
@@ -239,28 +238,6 @@ double tolerance(int64_t T) {
   return std::is_same_v<Real, double> ? 1e-12 * double(1 + T) : 5e-6 * double(1 + T);
 }
 
-double relative(double a, double b) { return std::abs(a - b) / (1 + std::abs(b)); }
-
-template <class Real>
-double distance(const Sequence<Real>& a, const Sequence<double>& b) {
-  double worst = 0;
-  a.each([&](Real x, auto... at) {
-    const double error = relative(double(x), b(at...));
-    worst = error <= worst ? worst : error;  // NaN becomes the worst
-  });
-  return worst;
-}
-
-template <class Real>
-double distance(const std::vector<Real>& a, const std::vector<double>& b) {
-  double worst = 0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    const double error = relative(double(a.at(i)), b[i]);
-    worst = error <= worst ? worst : error;
-  }
-  return worst;
-}
-
 template <class Real>
 void check_against_twin(Problem<Real>& p) {
   const auto& s = p.shape;
@@ -307,8 +284,6 @@ TEMPLATE_TEST_CASE("recurrent: rows of any length, in both directions, equal the
 }
 
 TEST_CASE("recurrent: gradients equal central differences", "[kernels][recurrent]") {
-  constexpr double kStep = 1e-5,
-                   kGradTolerance = 1e-8;  // error of the difference: step^2 times third derivatives
   for (const Cell cell : kCells)
     for (const bool reverse : {false, true}) {
       CAPTURE(int(cell), reverse);
@@ -318,13 +293,7 @@ TEST_CASE("recurrent: gradients equal central differences", "[kernels][recurrent
       p.forward();
       p.backward();
       const auto check = [&](double& x, double dx) {
-        const double before = x;
-        x = before + kStep;
-        const double up = p.loss();
-        x = before - kStep;
-        const double down = p.loss();
-        x = before;
-        CHECK(std::abs((up - down) / (2 * kStep) - dx) < kGradTolerance);
+        CHECK(std::abs(central_difference(x, [&] { return p.loss(); }) - dx) < kDifferenceTolerance);
       };
       p.gates.each([&](double& x, auto... at) { check(x, p.dgates(at...)); });
       for (size_t i = 0; i < p.h0.size(); ++i) check(p.h0[i], p.dh0[i]);

@@ -16,6 +16,7 @@
 #include "workplace.h"
 
 using namespace heed;
+using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
 using tests::Finished;
 using tests::kKillOnceSaved;
@@ -74,13 +75,30 @@ _heed && echo "${COMPREPLY[*]}")";
   CHECK(place.run("completion fish").exit_code == 2);
 }
 
+TEST_CASE("heed book: where it was installed, else beside the build, else how to get it", "[program]") {
+  const tests::TemporaryDirectory place;
+  const std::filesystem::path build = place.path() / "heed/build";
+  std::filesystem::create_directories(build);
+  std::filesystem::copy_file(HEED_PROGRAM, build / "heed");
+  const auto book = [&] { return tests::run_program(place.path(), "", "exec heed/build/heed book;"); };
+  const Finished none = book();
+  CHECK(none.exit_code == 1);
+  CHECK_THAT(none.err, StartsWith("heed: book: neither '") && Contains("/heed/share/doc/heed/book.html' nor '") &&
+                           Contains("/heed/out/book/index.html' exists; need scripts/book.sh"));
+  for (const char* file : {"heed/out/book/index.html", "heed/share/doc/heed/book.html"}) {
+    std::filesystem::create_directories((place.path() / file).parent_path());
+    std::ofstream(place.path() / file) << "<html>";
+    CHECK_THAT(book().out, EndsWith(std::string(file) + "\n"));
+  }
+}
+
 TEST_CASE("heed manual: every option of every command, and help ends with examples", "[program]") {
   const Workplace place;
   const std::string manual = place.run("manual").out;
   CHECK_THAT(manual, StartsWith(".TH HEED 1"));
   for (const std::string command :
        {"gpt train", "gpt sample", "gpt export", "gpt prepare", "seq2seq train", "seq2seq translate", "tokenizer train",
-        "tokenizer encode", "tokenizer decode", "page", "info", "completion", "manual"}) {
+        "tokenizer encode", "tokenizer decode", "page", "book", "info", "completion", "manual"}) {
     CAPTURE(command);
     CHECK_THAT(manual, Contains(".SS heed " + command + "\n"));
     const std::string help = place.run(command + " --help").out, examples = "\nExamples:\n  ";

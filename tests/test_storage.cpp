@@ -15,8 +15,10 @@
 #include <heed/tensor/error.h>
 #include <heed/tensor/heap.h>
 #include <heed/tensor/parallel.h>
+#include <heed/tensor/sanitizers.h>
 #include <heed/tensor/storage.h>
 #include "catch.h"
+#include "skip.h"
 
 using namespace heed;
 using Blocks = std::vector<std::shared_ptr<Storage>>;
@@ -25,16 +27,9 @@ namespace {
 
 // With AddressSanitizer nothing is kept, so what is claimed about keeping does not hold; and a sanitizer's
 // own memory hides what the process holds.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kKeepFreed = false, kRssIsOurs = false;
-#elif defined(__SANITIZE_THREAD__)
-constexpr bool kKeepFreed = true, kRssIsOurs = false;
-#elif defined(__has_feature)
-constexpr bool kKeepFreed = !__has_feature(address_sanitizer);
-constexpr bool kRssIsOurs = kKeepFreed && !__has_feature(thread_sanitizer);
-#else
-constexpr bool kKeepFreed = true, kRssIsOurs = true;
-#endif
+constexpr bool kKeepFreed = !kAddressSanitizer, kRssIsOurs = !kAddressSanitizer && !kThreadSanitizer;
+constexpr auto kKeepsNothing = "AddressSanitizer has nothing kept that is freed";
+constexpr auto kRssIsMore = "a sanitizer's memory is in what the process holds";
 constexpr int64_t kMiB = 1 << 20;
 
 // Freed after main: the program must end without a crash.
@@ -153,7 +148,7 @@ TEST_CASE("SmallHeap: a size class holds what is asked and wastes at most an eig
 }
 
 TEST_CASE("Storage: a training step after the second asks the system for nothing", "[storage]") {
-  if (!kKeepFreed) return;
+  if (!kKeepFreed) return tests::skip(kKeepsNothing);
   const size_t scale = GENERATE(1000, 30000, 300000);
   CAPTURE(scale);
   Training training(scale);
@@ -165,7 +160,7 @@ TEST_CASE("Storage: a training step after the second asks the system for nothing
 }
 
 TEST_CASE("Storage: resident memory stays within an eighth and 32 MiB of the peak of live bytes", "[storage]") {
-  if (!kRssIsOurs) return;
+  if (!kRssIsOurs) return tests::skip(kRssIsMore);
   release_cached_memory();
   reset_peak_memory();
   const int64_t rss_before = rss_bytes();
@@ -185,7 +180,7 @@ TEST_CASE("Storage: resident memory stays within an eighth and 32 MiB of the pea
 }
 
 TEST_CASE("Storage: turning to tensors of other sizes does not hold the memory of both phases", "[storage]") {
-  if (!kRssIsOurs) return;
+  if (!kRssIsOurs) return tests::skip(kRssIsMore);
   release_cached_memory();
   const int64_t rss_before = rss_bytes();
   Blocks blocks;
@@ -218,7 +213,7 @@ TEST_CASE("release_cached_memory: the pages go back, storages stay, and the memo
 
 TEST_CASE("release_idle_memory: what nothing asked for in a while goes back, and a steady step keeps what it needs",
           "[storage]") {
-  if (!kKeepFreed) return;
+  if (!kKeepFreed) return tests::skip(kKeepsNothing);
   release_cached_memory();
   auto now = std::chrono::steady_clock::now();
   const auto later = [&now] { release_idle_memory(now += std::chrono::seconds(10)); };
@@ -239,7 +234,8 @@ TEST_CASE("release_idle_memory: what nothing asked for in a while goes back, and
 }
 
 TEST_CASE("Storage: a program that does nothing has its memory go back", "[storage]") {
-  if (!kKeepFreed || num_threads() == 1) return;  // without a second thread only calls can look at the time
+  if (!kKeepFreed) return tests::skip(kKeepsNothing);
+  if (num_threads() == 1) return tests::skip("one thread: only calls can look at the time");
   release_cached_memory();
   const int64_t before = memory_stats().live_bytes;
   touched(512 * kMiB).reset();
@@ -292,7 +288,7 @@ TEST_CASE("Storage: a request that no system can meet is an Error that says how 
 }
 
 TEST_CASE("Storage: after the system refused, freed memory serves again", "[storage][processes]") {
-  if (!kRssIsOurs) return;     // a sanitizer needs addresses too
+  if (!kRssIsOurs) return tests::skip("a sanitizer needs more addresses than the limit leaves");
   const pid_t child = fork();  // the limit must not stay with this process
   REQUIRE(child >= 0);
   if (child == 0) {

@@ -5,7 +5,6 @@
 #include <heed/autograd/ops.h>
 #include <heed/models/transformer.h>
 #include <heed/tensor/random.h>
-#include <heed/train/optimizer.h>
 #include "catch.h"
 #include "difference.h"
 #include "watch.h"
@@ -147,76 +146,6 @@ TEST_CASE("transformer: attention weights of every kind are distributions over w
   CHECK(largest(encoder[1].narrow(2, 2, 3)) == 0);
   CHECK(largest(cross[1].narrow(2, 2, 3)) == 0);
   CHECK(largest(triu(seen["decoder.layers.1.self_attn"], 1)) == 0);
-}
-
-TEST_CASE("transformer: writing step by step gives the logits of teacher forcing", "[models][transformer]") {
-  for (const bool pre_norm : {true, false})
-    for (const bool learned : {true, false}) {
-      Rng rng(1);
-      nn::Parameters params(rng, f64);
-      const Transformer model(params, toy(pre_norm, learned));
-      const Tensor source = randint(0, 9, {3, 5}, rng), lengths = tensor({5, 2, 4}), input = randint(0, 7, {3, 4}, rng);
-      const NoGrad no_grad;
-      const Tensor whole = model(source, lengths, input);
-      models::Decoder decoder = model.decoder(source, lengths);
-      for (int64_t t = 0; t < 2; ++t)
-        CHECK(largest_difference(decoder.step(input.select(1, t)), whole.select(1, t)) < kF64Tol);
-      const Tensor cross = tests::seen([&] { model(source, lengths, input); });
-      CHECK(largest_difference(decoder.alignment(), cross.mean(1).select(1, 1)) < kF64Tol);
-      const Tensor rows = tensor({2, 0, 0, 2});
-      decoder.select(rows);
-      for (int64_t t = 2; t < 4; ++t)
-        CHECK(largest_difference(decoder.step(index_select(input.select(1, t), 0, rows)),
-                                 index_select(whole.select(1, t), 0, rows)) < kF64Tol);
-    }
-}
-
-TEST_CASE("transformer: a decoder records nothing and drops nothing, in training too", "[models][transformer]") {
-  Rng rng(1);
-  nn::Parameters params(rng);
-  TransformerConfig config = kToy;
-  config.dropout = 0.5;
-  const Transformer model(params, config);
-  const Tensor source = randint(0, 9, {2, 5}, rng), tokens = tensor({1, 2});
-  const std::vector<int64_t> before = rng.state();
-  const Tensor logits = model.decoder(source, {}).step(tokens);
-  CHECK_FALSE(logits.requires_grad());
-  CHECK(rng.state() == before);
-  const nn::EvalMode eval;
-  CHECK(largest_difference(logits, model.decoder(source, {}).step(tokens)) == 0);
-}
-
-TEST_CASE("transformer: dropout acts in training alone", "[models][transformer]") {
-  Rng rng(1);
-  nn::Parameters params(rng);
-  TransformerConfig config = kToy;
-  config.dropout = 0.5;
-  const Transformer model(params, config);
-  const Tensor source = randint(0, 9, {2, 5}, rng), input = randint(0, 7, {2, 4}, rng);
-  CHECK(largest_difference(model(source, {}, input), model(source, {}, input)) > 0);
-  const nn::EvalMode eval;
-  CHECK(largest_difference(model(source, {}, input), model(source, {}, input)) == 0);
-}
-
-TEST_CASE("transformer: a toy model learns four pairs by heart", "[models][transformer]") {
-  for (const bool pre_norm : {true, false}) {
-    Rng rng(1);
-    nn::Parameters params(rng);
-    TransformerConfig config = toy(pre_norm, false);
-    config.channels = 24;
-    const Transformer model(params, config);
-    const Tensor source = randint(0, 9, {4, 5}, rng), text = randint(0, 7, {4, 6}, rng), lengths = tensor({5, 4, 3, 5});
-    train::Adam adam(params, {.lr = 3e-3});
-    double loss_value = 0;
-    for (int step = 0; step < 200; ++step) {
-      const Tensor loss = cross_entropy(model(source, lengths, text.narrow(1, 0, 5)), text.narrow(1, 1, 5));
-      loss.backward();
-      adam.step();
-      adam.zero_grad();
-      loss_value = loss.item<double>();
-    }
-    CHECK(loss_value < 0.05);
-  }
 }
 
 TEST_CASE("transformer: configs and inputs that make no sense say so", "[models][transformer][errors]") {

@@ -1,11 +1,14 @@
 // config.json: what a model directory says about its model, read with every value checked.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -16,6 +19,7 @@ namespace heed::train {
 
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
+constexpr int64_t kMostCount = int64_t{1} << 53;  ///< of steps, bytes and the like: what JSON's numbers hold exactly
 
 /// What a weights file says of itself: "format" "pt", which transformers ask for, "heed" the version that wrote it, and
 /// the model's "license".
@@ -61,6 +65,45 @@ class ModelConfig {
 
   std::string file_;
   std::shared_ptr<const nlohmann::ordered_json> json_;
+};
+
+/// Reads the members of a struct from a configuration, or writes them: a function `fields(ConfigFields, Struct&)` names
+/// each with its key and its range, once for both directions. Reading throws as ModelConfig does.
+class ConfigFields {
+ public:
+  ConfigFields(const ModelConfig& from) : from_(&from) {}
+  ConfigFields(nlohmann::ordered_json& into) : into_(&into) {}
+
+  using Names = std::vector<std::string>;
+  void operator()(const char* key, int64_t& member, int64_t low, int64_t high);
+  void operator()(const char* key, double& member, double low, double high);
+  void operator()(const char* key, uint64_t& member);  ///< at most kMostCount
+  void operator()(const char* key, bool& member);
+  void operator()(const char* key, std::string& member);
+  void operator()(const char* key, Names& member);
+  void operator()(const char* key, std::string& member, const Names& names);  ///< one of them
+  /// An enumeration, by the names of its values in their order.
+  template <class Choice>
+  requires std::is_enum_v<Choice>
+  void operator()(const char* key, Choice& member, const Names& names) {
+    std::string name = names.at(static_cast<size_t>(member));
+    (*this)(key, name, names);
+    member = static_cast<Choice>(std::ranges::find(names, name) - names.begin());
+  }
+  /// The members of an object within.
+  void object(const char* key, const std::function<void(ConfigFields)>& members);
+  /// Any of these that files of older versions lack, or where null stands for none: then the member stays as it is.
+  template <class... Args>
+  void later(const char* key, Args&&... args) {
+    if (into_ || from_->has(key)) (*this)(key, std::forward<Args>(args)...);
+  }
+
+ private:
+  template <class T, class Read>
+  void field(const char* key, T& member, Read read);
+
+  const ModelConfig* from_ = nullptr;
+  nlohmann::ordered_json* into_ = nullptr;
 };
 
 /// Whether the weights can hold so many numbers, a byte each at the least: asked before a model of that size is made,

@@ -1,7 +1,5 @@
 #include <heed/train/run_rules.h>
 
-#include <nlohmann/json.hpp>
-
 #include <heed/train/model_config.h>
 
 namespace heed::train {
@@ -14,24 +12,13 @@ void RunRules::apply(TrainerOptions& options) const {
   options.products = products;
 }
 
-void RunRules::write(nlohmann::ordered_json& training) const {
-  training["evaluate_every"] = evaluate_every;
-  training["accumulate"] = accumulate;
-  training["patience"] = patience;
-  training["ema"] = ema;
-  training["precision"] = name_of(products);
-  training["license"] = license;
-}
-
-RunRules RunRules::read(const ModelConfig& training, const RunRules& otherwise) {
-  constexpr int64_t kCount = int64_t{1} << 53;
-  return {.evaluate_every = training.integer("evaluate_every", 1, kCount, otherwise.evaluate_every),
-          .accumulate = training.integer("accumulate", 1, kCount, otherwise.accumulate),
-          .patience = training.integer("patience", 0, kCount, otherwise.patience),
-          .ema = training.number("ema", 0, 1, otherwise.ema),
-          .products =
-              training.has("precision") ? Products(training.choice("precision", {"f32", "bf16"})) : otherwise.products,
-          .license = training.has("license") ? training.text("license") : otherwise.license};
+void RunRules::fields(ConfigFields field) {
+  field.later("evaluate_every", evaluate_every, 1, kMostCount);
+  field.later("accumulate", accumulate, 1, kMostCount);
+  field.later("patience", patience, 0, kMostCount);
+  field.later("ema", ema, 0, 1);
+  field.later("precision", products, ConfigFields::Names{"f32", "bf16"});
+  field.later("license", license);
 }
 
 }  // namespace heed::train

@@ -4,13 +4,11 @@
 #include <cstdint>
 #include <string>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <heed/train/trainer.h>
 
 namespace heed::train {
 
-class ModelConfig;
+class ConfigFields;
 
 /// Fields of TrainerOptions, which tells what they mean.
 struct RunRules {
@@ -22,10 +20,8 @@ struct RunRules {
 
   /// Puts them into options.
   void apply(TrainerOptions& options) const;
-  /// Puts them into an object of config.json.
-  void write(nlohmann::ordered_json& training) const;
-  /// What is missing there, as in directories of old versions, is as `otherwise` says. Throws FileError.
-  static RunRules read(const ModelConfig& training, const RunRules& otherwise);
+  /// Names them, in the object of config.json that tells how a model was trained.
+  void fields(ConfigFields field);
 };
 
 }  // namespace heed::train

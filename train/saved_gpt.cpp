@@ -15,21 +15,20 @@ constexpr int64_t kMostAngles = 100'000'000;  // in the table of rotary position
 
 bool is_old(const ModelConfig& config) { return config.has("model"); }
 
-Json to_json(const GptTraining& t) {
-  Json json = {{"text", t.text},
-               {"text_name", t.text_name},
-               {"characters", t.characters},
-               {"text_hash", t.text_hash},
-               {"steps", t.steps},
-               {"batch", t.batch},
-               {"lr", t.lr},
-               {"optimizer", t.optimizer},
-               {"seed", t.seed},
-               {"window", t.window},
-               {"frozen", t.frozen},
-               {"lora", t.lora}};
-  t.rules.write(json);
-  return json;
+void fields(ConfigFields field, GptTraining& t) {
+  field("text", t.text);
+  field("text_name", t.text_name);
+  field("characters", t.characters, 0, kMostCount);
+  field.later("text_hash", t.text_hash);
+  field("steps", t.steps, 0, kMostCount);
+  field("batch", t.batch, 1, kMostSize);
+  field("lr", t.lr, 0, 1e9);
+  field.later("optimizer", t.optimizer, ConfigFields::Names{"adamw", "muon"});
+  field("seed", t.seed);
+  field.later("window", t.window, 0, kMostSize);
+  field.later("frozen", t.frozen);
+  field.later("lora", t.lora, 0, kMostSize);
+  t.rules.fields(field);
 }
 
 void write_json(const std::filesystem::path& file, const Json& json) { write_file(file, dump_json(json, 2) + "\n"); }
@@ -132,7 +131,10 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
   if (tokenizer.end_of_text() >= 0) about.update({{"bos_token", kEndOfText}, {"eos_token", kEndOfText}});
   tokenizer.save(directory / kTokenizerFile);
   write_json(directory / "tokenizer_config.json", about);
-  save(directory, params, model, {{"training", to_json(training)}}, training.rules.license, tokenizer.end_of_text());
+  Json how;
+  GptTraining said = training;
+  fields(how, said);
+  save(directory, params, model, {{"training", how}}, training.rules.license, tokenizer.end_of_text());
 }
 
 models::GptConfig read_gpt_config(const ModelConfig& config) {
@@ -152,21 +154,9 @@ Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConf
 }
 
 GptTraining read_gpt_training(const ModelConfig& config) {
-  const ModelConfig t = (is_old(config) ? config : config.at(kOwnKeys)).at("training");
-  constexpr int64_t kCount = int64_t{1} << 53;
-  return {.text = t.text("text"),
-          .text_name = t.text("text_name"),
-          .characters = t.integer("characters", 0, kCount),
-          .text_hash = t.has("text_hash") ? t.text("text_hash") : "",
-          .steps = t.integer("steps", 0, kCount),
-          .batch = t.integer("batch", 1, kMostSize),
-          .lr = t.number("lr", 0, 1e9),
-          .optimizer = t.has("optimizer") && t.choice("optimizer", {"adamw", "muon"}) == 1 ? "muon" : "adamw",
-          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount)),
-          .window = t.has("window") ? t.integer("window", 0, kMostSize) : 0,
-          .frozen = t.has("frozen") ? t.list("frozen") : std::vector<std::string>{},
-          .lora = t.has("lora") ? t.integer("lora", 0, kMostSize) : 0,
-          .rules = RunRules::read(t, {})};
+  GptTraining training;
+  fields((is_old(config) ? config : config.at(kOwnKeys)).at("training"), training);
+  return training;
 }
 
 void load_weights(const std::filesystem::path& directory, const nn::Parameters& params,

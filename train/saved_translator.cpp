@@ -17,47 +17,65 @@ constexpr const char* kKind = "translator";
 constexpr int64_t kMost = 1'000'000;             // of any size: keeps a lying file from asking for absurd amounts
 constexpr int64_t kMostPositions = 100'000'000;  // numbers in the table of positions, which no weights file holds
 
-Json to_json(const models::Seq2SeqConfig& c) {
-  return {{"embedding", c.embedding},
-          {"hidden", c.hidden},
-          {"cell", name_of_cell(c.cell)},
-          {"attention", c.attention},
-          {"dropout", c.dropout}};
+void fields(ConfigFields field, nn::Cell& cell) {
+  std::string name = name_of_cell(cell);
+  field("cell", name, cell_names());
+  cell = cell_named(name);
 }
 
-Json to_json(const models::TransformerConfig& c) {
-  return {{"context", c.context},
-          {"layers", c.layers},
-          {"heads", c.heads},
-          {"channels", c.channels},
-          {"feedforward", c.feedforward},
-          {"dropout", c.dropout},
-          {"pre_norm", c.pre_norm},
-          {"learned_positions", c.learned_positions},
-          {"tied_output", c.tied_output}};
+void fields(ConfigFields field, models::Seq2SeqConfig& c) {
+  field("embedding", c.embedding, 1, kMost);
+  field("hidden", c.hidden, 1, kMost);
+  fields(field, c.cell);
+  field("attention", c.attention);
+  field("dropout", c.dropout, 0, 1);
 }
 
-TranslatorConfig read_model(const ModelConfig& c, Arch arch, int64_t source_vocabulary, int64_t target_vocabulary) {
-  if (arch != Arch::transformer)
-    return models::Seq2SeqConfig{.source_vocabulary = source_vocabulary,
-                                 .target_vocabulary = target_vocabulary,
-                                 .embedding = c.integer("embedding", 1, kMost),
-                                 .hidden = c.integer("hidden", 1, kMost),
-                                 .cell = cell_at(c.choice("cell", cell_names())),
-                                 .attention = c.flag("attention"),
-                                 .dropout = c.number("dropout", 0, 1)};
-  const int64_t channels = c.integer("channels", 1, kMost);
-  return models::TransformerConfig{.source_vocabulary = source_vocabulary,
-                                   .target_vocabulary = target_vocabulary,
-                                   .context = c.integer("context", 1, kMostPositions / channels),
-                                   .layers = c.integer("layers", 1, 1000),
-                                   .heads = c.integer("heads", 1, kMost),
-                                   .channels = channels,
-                                   .feedforward = c.integer("feedforward", 1, kMost),
-                                   .dropout = c.number("dropout", 0, 1),
-                                   .pre_norm = c.flag("pre_norm"),
-                                   .learned_positions = c.flag("learned_positions"),
-                                   .tied_output = c.flag("tied_output")};
+void fields(ConfigFields field, models::TransformerConfig& c) {
+  field("channels", c.channels, 1, kMost);
+  field("context", c.context, 1, kMostPositions / c.channels);
+  field("layers", c.layers, 1, 1000);
+  field("heads", c.heads, 1, kMost);
+  field("feedforward", c.feedforward, 1, kMost);
+  field("dropout", c.dropout, 0, 1);
+  field("pre_norm", c.pre_norm);
+  field("learned_positions", c.learned_positions);
+  field("tied_output", c.tied_output);
+}
+
+void fields(ConfigFields field, TranslatorTraining& t) {
+  field("pairs", t.pairs);
+  field.later("valid_pairs", t.valid_pairs);
+  field("pair_count", t.pair_count, 1, kMostCount);
+  field.later("pairs_hash", t.pairs_hash);
+  field("arch", t.arch, arch_names());
+  fields(field, t.cell);
+  field("steps", t.steps, 0, kMostCount);
+  field("seed", t.seed);
+  field.later("batch", t.batch, 1, kMost);
+  field.later("lr", t.lr, 0, 1e9);
+  field.later("label_smoothing", t.label_smoothing, 0, 1);
+  field.later("max_length", t.max_length, 1, kMost);
+  field.later("average", t.average, 1, kSnapshots);
+  t.rules.fields(field);
+}
+
+template <class Struct>
+Json to_json(Struct x) {
+  Json json;
+  fields(json, x);
+  return json;
+}
+
+TranslatorConfig read_model(const ModelConfig& config, Arch arch, int64_t source_vocabulary,
+                            int64_t target_vocabulary) {
+  const auto read = [&](auto c) -> TranslatorConfig {
+    c.source_vocabulary = source_vocabulary;
+    c.target_vocabulary = target_vocabulary;
+    fields(config, c);
+    return c;
+  };
+  return arch == Arch::transformer ? read(models::TransformerConfig{}) : read(models::Seq2SeqConfig{});
 }
 
 /// Numbers in the matrices of a model, a lower bound of its parameters.
@@ -73,24 +91,11 @@ int64_t fewest_numbers(const models::TransformerConfig& c) {
 }
 
 TranslatorTraining read_training(const ModelConfig& config) {
-  constexpr int64_t kCount = int64_t{1} << 53;
-  const ModelConfig t = config.at("training");
-  const int64_t steps = t.integer("steps", 0, kCount);
-  const TranslatorTraining old;
-  return {.pairs = t.text("pairs"),
-          .valid_pairs = t.has("valid_pairs") ? t.text("valid_pairs") : "",
-          .pair_count = t.integer("pair_count", 1, kCount),
-          .pairs_hash = t.has("pairs_hash") ? t.text("pairs_hash") : "",
-          .arch = static_cast<Arch>(t.choice("arch", arch_names())),
-          .cell = cell_at(t.choice("cell", cell_names())),
-          .steps = steps,
-          .seed = static_cast<uint64_t>(t.integer("seed", 0, kCount)),
-          .batch = t.integer("batch", 1, kMost, old.batch),
-          .lr = t.number("lr", 0, kCount, old.lr),
-          .label_smoothing = t.number("label_smoothing", 0, 1, old.label_smoothing),
-          .max_length = t.integer("max_length", 1, kMost, old.max_length),
-          .average = t.integer("average", 1, kSnapshots, old.average),
-          .rules = RunRules::read(t, {.evaluate_every = default_evaluate_every(steps)})};
+  TranslatorTraining training;
+  training.rules.evaluate_every = 0;
+  fields(config, training);
+  if (training.rules.evaluate_every == 0) training.rules.evaluate_every = default_evaluate_every(training.steps);
+  return training;
 }
 
 }  // namespace
@@ -104,7 +109,7 @@ std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesys
   config.choice("model", {kKind});
   SentenceTokens source = SentenceTokens::from_json(config.at("source_words").dump()),
                  target = SentenceTokens::from_json(config.at("target_words").dump());
-  const TranslatorTraining training = read_training(config);
+  const TranslatorTraining training = read_training(config.at("training"));
   const TranslatorConfig model = read_model(config.at("config"), training.arch, source.size(), target.size());
   check_weights(directory, std::visit([](const auto& c) { return fewest_numbers(c); }, model));
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), model);
@@ -117,24 +122,10 @@ std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& di
 }
 
 void SavedTranslator::save(const std::filesystem::path& directory) const {
-  Json training = {{"pairs", training_.pairs},
-                   {"valid_pairs", training_.valid_pairs},
-                   {"pair_count", training_.pair_count},
-                   {"pairs_hash", training_.pairs_hash},
-                   {"arch", arch_names()[static_cast<size_t>(training_.arch)]},
-                   {"cell", name_of_cell(training_.cell)},
-                   {"steps", training_.steps},
-                   {"seed", training_.seed},
-                   {"batch", training_.batch},
-                   {"lr", training_.lr},
-                   {"label_smoothing", training_.label_smoothing},
-                   {"max_length", training_.max_length},
-                   {"average", training_.average}};
-  training_.rules.write(training);
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
-                     {"training", training},
+                     {"training", to_json(training_)},
                      {"source_words", parse_json(source_tokens().to_json())},
                      {"target_words", parse_json(target_tokens().to_json())}};
   write_file(directory / kConfigFile, dump_json(json, 2) + "\n");

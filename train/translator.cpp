@@ -108,7 +108,9 @@ const std::vector<std::string>& cell_names() {
   return names;
 }
 
-nn::Cell cell_at(size_t index) { return kCells[index]; }
+nn::Cell cell_named(const std::string& name) {
+  return kCells[std::ranges::find(cell_names(), name) - cell_names().begin()];
+}
 
 const std::string& name_of_cell(nn::Cell cell) {
   return cell_names()[static_cast<size_t>(std::find(std::begin(kCells), std::end(kCells), cell) - std::begin(kCells))];

@@ -25,8 +25,8 @@ namespace heed::train {
 enum class Arch { rnn, attention, transformer };
 const std::vector<std::string>& arch_names();
 const std::vector<std::string>& cell_names();
-/// The cell of a name's index in cell_names(), and the name of one of those cells.
-nn::Cell cell_at(size_t index);
+/// The cell of one of cell_names(), and back.
+nn::Cell cell_named(const std::string& name);
 const std::string& name_of_cell(nn::Cell cell);
 
 /// Any of them.

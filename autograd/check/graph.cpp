@@ -110,8 +110,8 @@ class Drawing {
 
   std::string label(const Node& node) const {
     std::string title = node.op;
-    if (node.leaf && !node.name.empty())
-      title = node.name.substr(!node.module || node.module->empty() ? 0 : node.module->size() + 1);
+    if (node.leaf && !node.leaf->name.empty())
+      title = node.leaf->name.substr(!node.module || node.module->empty() ? 0 : node.module->size() + 1);
     if (const auto it = names_.find(&node); it != names_.end())
       title = node.leaf ? it->second : title + " -> " + it->second;
     return fmt::format("{}\n{} {}, {}{}", title, name_of(node.dtype), node.shape, readable(bytes_of(node)),

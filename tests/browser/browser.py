@@ -120,18 +120,25 @@ def run_tests(names, make_pages, arguments=2):
     """Runs every test_...(browser, pages) of a script: SCRIPT ARGUMENT... [WORD...], where words choose among their names. The
     arguments, MAKE_PAGES and HEED unless they are fewer, are for make_pages, which may raise Skipped."""
     tests = [(name, test) for name, test in names.items() if name.startswith("test_")]
-    lacking = missing()
-    if lacking:
-        print(f"skipped: {lacking}; pages are not tested in a browser\n0 passed, 0 failed, {len(tests)} skipped")
+
+    def skip(name, why):
+        print(f"skipped: {pathlib.Path(sys.argv[0]).stem}: {name[5:].replace('_', ' ')}: {why}")
+
+    def skip_all(why):
+        for name, _ in tests:
+            skip(name, why)
+        print(f"0 passed, 0 failed, {len(tests)} skipped")
         return 0
+
+    if lacking := missing():
+        return skip_all(lacking)
     wanted = sys.argv[1 + arguments:]
     failed = skipped = ran = 0
     with tempfile.TemporaryDirectory() as directory:
         try:
             pages = make_pages(pathlib.Path(directory), *sys.argv[1:1 + arguments])
         except Skipped as why:
-            print(f"skipped: {why}\n0 passed, 0 failed, {len(tests)} skipped")
-            return 0
+            return skip_all(why)
         browser = Browser()
         try:
             for name, test in tests:
@@ -142,7 +149,7 @@ def run_tests(names, make_pages, arguments=2):
                     test(browser, pages)
                 except Skipped as why:
                     skipped += 1
-                    print(f"skipped: {why}: {name[5:].replace('_', ' ')}")
+                    skip(name, why)
                 except Exception:
                     failed += 1
                     print(f"FAILED: {name[5:].replace('_', ' ')}\n{traceback.format_exc()}")

@@ -3,7 +3,7 @@
 //   trained DIR
 // DIR/NAME is the folder, DIR/NAME.TYPE.gguf the same for llama.cpp, and DIR/NAME.safetensors holds "text" and "greedy"
 // (the bytes of a text and of how the model continues its first words), "ids" and "greedy_ids" (the same as tokens),
-// "prompt" (how many of them were given), and "logits" of the first tokens of the text.
+// "prompt" (how many of them were given), and "logits" of the first tokens of the text, and "greedy_logits" of those.
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -70,6 +70,7 @@ void train_one(const fs::path& place, const std::string& text, const train::Toke
                     {"prompt", from_vector(std::vector<int64_t>{kPrompt}, {1})},
                     {"logits", saved.gpt(row({ids.begin(), ids.begin() + kContext}))[0]},
                     {"greedy_ids", greedy},
+                    {"greedy_logits", saved.gpt(greedy.reshape({1, -1}))[0]},
                     {"greedy", bytes_of(tokenizer.decode(greedy.to_vector<int64_t>()))}});
 }
 

@@ -98,7 +98,7 @@ def compare(case, answers, groups):
     return ""
 
 
-def judge(runner, cases, skipped):
+def judge(runner, what, cases, skipped):
     """Runs heed on all cases, contiguous and with gaps, and prints what came of it."""
     tensors, listed, by_name = {}, [], {}
     for case in cases:
@@ -141,9 +141,11 @@ def judge(runner, cases, skipped):
             known[reason] += 1
         else:
             wrong.append(f"{name} {case.args}: {text}")
-    for title, counts in ("refused", reasons), ("known to differ", known), ("out of scope", skipped):
-        for reason, count in counts.most_common(40):
-            print(f"{title:16} {count:5}  {reason}")
+    for reason, count in skipped.most_common(40):
+        print(f"out of scope {count:5}  {reason}")
+    for title, counts in ("refused", reasons), ("known to differ", known):
+        for reason, count in counts.most_common():
+            print(f"skipped: {what}: {count} {title}: {reason}")
     for text in wrong[:60]:
         print("DIFFERS         ", text)
     print(f"compared {equal + len(wrong) + known.total()}: {equal} equal, {len(wrong)} differ, {known.total()} are known to; {reasons.total()} refused")
@@ -696,7 +698,7 @@ def main(runner, what, seed="1", count="5000"):
     skipped = collections.Counter()
     print(f"oracle {what}, PyTorch {torch.__version__}" + (f", seed {seed}" if what == "fuzz" else ""))
     cases = {"opinfo": lambda: opinfo(skipped), "onnx": lambda: onnx_nodes(skipped), "fuzz": lambda: fuzz(skipped, int(seed), int(count))}[what]
-    sys.exit(0 if judge(runner, list(cases()), skipped) else 1)
+    sys.exit(0 if judge(runner, what, list(cases()), skipped) else 1)
 
 
 main(*sys.argv[1:])

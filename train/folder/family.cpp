@@ -11,84 +11,57 @@ const std::vector<std::string> kGelu = {"erf", "tanh"}, kPositions = {"learned",
                                kNorms = {"layer", "rms", "plain"}, kMlps = {"gelu", "relu2", "swiglu"},
                                kQkNorms = {"none", "plain", "weighted"};
 
-template <class Choice>
-const std::string& name_in(const std::vector<std::string>& names, Choice choice) {
-  return names.at(static_cast<size_t>(choice));
-}
-
-template <class Choice>
-Choice choice_in(const ModelConfig& c, const char* key, const std::vector<std::string>& names, Choice otherwise) {
-  return c.has(key) ? static_cast<Choice>(c.choice(key, names)) : otherwise;
+void fields(ConfigFields field, models::GptConfig& c) {
+  field("vocabulary", c.vocabulary, 1, kMostSize);
+  field("context", c.context, 1, kMostSize);
+  field("layers", c.layers, 1, kMostLayers);
+  field("heads", c.heads, 1, kMostSize);
+  field("channels", c.channels, 1, kMostSize);
+  field("dropout", c.dropout, 0, 1);
+  field("bias", c.bias);
+  field("tied", c.tied);
+  field("gelu", c.gelu, kGelu);
+  field.later("positions", c.positions, kPositions);
+  field.object("rope", [&rope = c.rope](ConfigFields turns) {
+    turns.later("base", rope.base, 1, 1e12);
+    turns.later("interleaved", rope.interleaved);
+    turns.later("width", rope.width, 0, kMostSize);
+    turns.later("factor", rope.scaling.factor, 1e-6, 1e6);
+    turns.later("original_context", rope.scaling.original_context, 0, kMostSize);
+    turns.later("low_turns", rope.scaling.low_turns, 0, 1e6);
+    turns.later("high_turns", rope.scaling.high_turns, 0, 1e6);
+  });
+  field.later("norm", c.norm, kNorms);
+  field.later("eps", c.eps, 0, 1);
+  field.later("mlp", c.mlp, kMlps);
+  field.later("hidden", c.hidden, 0, 4 * kMostSize);
+  field.later("kv_heads", c.kv_heads, 0, kMostSize);
+  field.later("head_size", c.head_size, 0, kMostSize);
+  field.later("qk_norm", c.qk_norm, kQkNorms);
+  int64_t window = c.window.value_or(0);
+  field.later("window", window, 0, kMostSize);
+  c.window = window ? std::optional(window) : std::nullopt;
+  field.later("softcap", c.softcap, 0, 1e6);
+  field.later("norm_embedding", c.norm_embedding);
 }
 
 std::vector<nn::Slot> own_slots(const nn::Parameters& params, const models::GptConfig&) { return nn::slots_of(params); }
 
 }  // namespace
 
-Json own_json(const models::GptConfig& c) {
-  return {{"vocabulary", c.vocabulary},
-          {"context", c.context},
-          {"layers", c.layers},
-          {"heads", c.heads},
-          {"channels", c.channels},
-          {"dropout", c.dropout},
-          {"bias", c.bias},
-          {"tied", c.tied},
-          {"gelu", name_in(kGelu, c.gelu)},
-          {"positions", name_in(kPositions, c.positions)},
-          {"rope",
-           {{"base", c.rope.base},
-            {"interleaved", c.rope.interleaved},
-            {"width", c.rope.width},
-            {"factor", c.rope.scaling.factor},
-            {"original_context", c.rope.scaling.original_context},
-            {"low_turns", c.rope.scaling.low_turns},
-            {"high_turns", c.rope.scaling.high_turns}}},
-          {"norm", name_in(kNorms, c.norm)},
-          {"eps", c.eps},
-          {"mlp", name_in(kMlps, c.mlp)},
-          {"hidden", hidden_of(c)},
-          {"kv_heads", kv_heads_of(c)},
-          {"head_size", head_size_of(c)},
-          {"qk_norm", name_in(kQkNorms, c.qk_norm)},
-          {"window", c.window ? Json(*c.window) : Json()},
-          {"softcap", c.softcap},
-          {"norm_embedding", c.norm_embedding}};
+Json own_json(models::GptConfig c) {
+  c.hidden = hidden_of(c);
+  c.kv_heads = kv_heads_of(c);
+  c.head_size = head_size_of(c);
+  Json json;
+  fields(json, c);
+  return json;
 }
 
-models::GptConfig read_own(const ModelConfig& c) {
-  const models::GptConfig usual;
-  const ModelConfig r = c.optional("rope");
-  const RopeOptions turns;
-  models::GptConfig config{
-      .vocabulary = c.integer("vocabulary", 1, kMostSize),
-      .context = c.integer("context", 1, kMostSize),
-      .layers = c.integer("layers", 1, kMostLayers),
-      .heads = c.integer("heads", 1, kMostSize),
-      .channels = c.integer("channels", 1, kMostSize),
-      .dropout = c.number("dropout", 0, 1),
-      .bias = c.flag("bias"),
-      .tied = c.flag("tied"),
-      .gelu = static_cast<Gelu>(c.choice("gelu", kGelu)),
-      .positions = choice_in(c, "positions", kPositions, usual.positions),
-      .rope = {.base = r.number("base", 1, 1e12, turns.base),
-               .interleaved = r.flag("interleaved", turns.interleaved),
-               .width = r.integer("width", 0, kMostSize, turns.width),
-               .scaling = {.factor = r.number("factor", 1e-6, 1e6, 1),
-                           .original_context = r.integer("original_context", 0, kMostSize, 0),
-                           .low_turns = r.number("low_turns", 0, 1e6, turns.scaling.low_turns),
-                           .high_turns = r.number("high_turns", 0, 1e6, turns.scaling.high_turns)}},
-      .norm = choice_in(c, "norm", kNorms, usual.norm),
-      .eps = c.number("eps", 0, 1, usual.eps),
-      .mlp = choice_in(c, "mlp", kMlps, usual.mlp),
-      .hidden = c.integer("hidden", 0, 4 * kMostSize, 0),
-      .kv_heads = c.integer("kv_heads", 0, kMostSize, 0),
-      .head_size = c.integer("head_size", 0, kMostSize, 0),
-      .qk_norm = choice_in(c, "qk_norm", kQkNorms, usual.qk_norm),
-      .softcap = c.number("softcap", 0, 1e6, 0),
-      .norm_embedding = c.flag("norm_embedding", false)};
-  if (c.has("window")) config.window = c.integer("window", 1, kMostSize);
-  return config;
+models::GptConfig read_own(const ModelConfig& config) {
+  models::GptConfig c;
+  fields(config, c);
+  return c;
 }
 
 const Family kOwnFamily = {"heed",

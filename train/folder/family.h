@@ -34,7 +34,7 @@ const Family& family_in(const ModelConfig& config);
 const Family& family_of(const models::GptConfig& config);
 
 /// A configuration in heed's own words, and back; what is not there has the default of GptConfig.
-Json own_json(const models::GptConfig& config);
+Json own_json(models::GptConfig config);
 models::GptConfig read_own(const ModelConfig& config);
 
 constexpr int64_t kMostSize = 1'000'000;  ///< of any size: keeps a lying file from asking for absurd amounts

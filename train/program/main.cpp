@@ -2,7 +2,6 @@
 // to stderr. Exit code 0, 1 for an error, 2 for a command line that cannot be, 130 if Ctrl-C ended training (after
 // saving).
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -15,10 +14,11 @@
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
-#include <heed/tensor/io/utf8.h>
+#include <heed/train/program/book.h>
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/help.h>
 #include <heed/train/program/info.h>
+#include <heed/train/program/options.h>
 #include <heed/train/program/page.h>
 #include <heed/train/program/seq2seq.h>
 #include <heed/train/program/tokenizer.h>
@@ -42,71 +42,12 @@ void require_command(CLI::App& app) {
   });
 }
 
-/// Checks that an option is a whole number in [low, high].
-CLI::Validator whole_number(int64_t low, int64_t high = 1'000'000'000) {
-  return CLI::Validator(
-      [low, high](std::string& text) {
-        int64_t value = 0;
-        if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return std::string();
-        return fmt::format("need a whole number from {} to {}, not '{}'", low, high, text);
-      },
-      "");
-}
-
-/// Checks that an option is a number above `low` (or equal to it, if `closed`) and at most `high`.
-CLI::Validator number(double low, bool closed, double high) {
-  return CLI::Validator(
-      [low, closed, high](std::string& text) {
-        double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value <= high &&
-            (closed ? value >= low : value > low))
-          return std::string();
-        const std::string most = std::isfinite(high) ? fmt::format(" and at most {}", high) : "";
-        return fmt::format("need a number {} {}{}, not '{}'", closed ? "from" : "above", low, most, text);
-      },
-      "");
-}
-
-/// Checks that an option is one of the names.
-CLI::Validator one_of(const std::vector<std::string>& names) {
-  return CLI::Validator(
-      [names](std::string& text) {
-        if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
-        return fmt::format("need one of {}, not '{}'", join(names, ", "), text);
-      },
-      "");
-}
-
-/// Checks that an option is a word or more of printable text.
-CLI::Validator one_line() {
-  return CLI::Validator(
-      [](std::string& text) {
-        const auto control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
-        if (!text.empty() && find_invalid_utf8(text) == text.npos && std::ranges::none_of(text, control))
-          return std::string();
-        return fmt::format("need a line of text, not '{}'", text);
-      },
-      "");
-}
-
 /// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
 void check_resume(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options())
     if (option->count() > 0 && option->get_group() == kRunGroup)
       fail<UsageError>({"--resume"}, "{} is given too; need none, as the interrupted run goes on with its own",
                        option->get_name());
-}
-
-/// An option of a kind (N, X, ...) whose text is checked.
-template <class Value>
-CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value, const std::string& type,
-                        const CLI::Validator& valid, const std::string& help) {
-  return command->add_option(name, value, help)->type_name(type)->check(valid);
-}
-
-/// What `heed ... --help` ends with.
-void examples(CLI::App* command, const std::vector<std::string>& lines) {
-  command->footer("Examples:\n  " + join(lines, "\n  "));
 }
 
 /// The options that every training has after its own, and what runs it.
@@ -414,7 +355,13 @@ void add_page(CLI::App& app, int& exit_code) {
   command->callback([flags, &exit_code] { exit_code = write_page(*flags); });
 }
 
-// --- heed info -----------------------------------------------------------------------------------------------------
+// --- heed book, heed info -------------------------------------------------------------------------------------------
+
+void add_book(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("book", "Print where the book of lessons is, for a browser");
+  examples(command, {"heed book", "xdg-open \"$(heed book)\""});
+  command->callback([&exit_code] { exit_code = print_book(); });
+}
 
 void add_info(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<InfoFlags>();
@@ -472,6 +419,7 @@ int run(int argc, char** argv) {
   add_seq2seq(app, exit_code);
   add_tokenizer(app, exit_code);
   add_page(app, exit_code);
+  add_book(app, exit_code);
   add_info(app, exit_code);
   add_completion(app);
   add_manual(app);

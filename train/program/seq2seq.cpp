@@ -108,7 +108,7 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   training.pair_count = std::ssize(split.train);
   training.pairs_hash = hash_of(split);
   training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
-  training.cell = cell_at(index(cell_names(), flags.cell));
+  training.cell = cell_named(flags.cell);
   training.steps = flags.steps.value_or(kTranslatorSteps);
   training.seed = flags.seed.value_or(training.seed);
   training.rules = rules_of(flags, {.evaluate_every = default_evaluate_every(training.steps)});

@@ -1,0 +1,31 @@
+// How options are added to the command line, and what is checked of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace heed::train::program {
+
+/// A whole number in [low, high].
+CLI::Validator whole_number(int64_t low, int64_t high = 1'000'000'000);
+/// A number above `low` (or equal to it, if `closed`) and at most `high`.
+CLI::Validator number(double low, bool closed, double high);
+/// One of the names.
+CLI::Validator one_of(const std::vector<std::string>& names);
+/// A word or more of printable text.
+CLI::Validator one_line();
+
+/// An option of a kind (N, X, ...) whose text is checked.
+template <class Value>
+CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value, const std::string& type,
+                        const CLI::Validator& valid, const std::string& help) {
+  return command->add_option(name, value, help)->type_name(type)->check(valid);
+}
+
+/// What `heed ... --help` ends with.
+void examples(CLI::App* command, const std::vector<std::string>& lines);
+
+}  // namespace heed::train::program
