@@ -3,26 +3,22 @@
 
 namespace heed {
 
-#ifndef __has_feature
-#define __has_feature(x) 0
-#define HEED_NO_FEATURES
-#endif
-
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+/// AddressSanitizer, which finds reads and writes outside of what was allocated.
+#if defined(__SANITIZE_ADDRESS__)
 inline constexpr bool kAddressSanitizer = true;
+#elif defined(__has_feature)
+inline constexpr bool kAddressSanitizer = __has_feature(address_sanitizer);
 #else
 inline constexpr bool kAddressSanitizer = false;
 #endif
 
-#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+/// ThreadSanitizer, which finds what two threads touch at once.
+#if defined(__SANITIZE_THREAD__)
 inline constexpr bool kThreadSanitizer = true;
+#elif defined(__has_feature)
+inline constexpr bool kThreadSanitizer = __has_feature(thread_sanitizer);
 #else
 inline constexpr bool kThreadSanitizer = false;
-#endif
-
-#ifdef HEED_NO_FEATURES
-#undef HEED_NO_FEATURES
-#undef __has_feature
 #endif
 
 }  // namespace heed
