@@ -11,11 +11,11 @@ namespace heed::nn::init {
 namespace {
 
 // Draws go in row-major order, as the elements of a new tensor lie.
-void fill_uniform(Tensor x, Rng& rng, double low, double high) {
+void fill_uniform(Tensor& x, Rng& rng, double low, double high) {
   dispatch_floating(x.dtype(), [&]<class T>() { rng.uniform(x.mutable_data<T>(), x.numel(), low, high); });
 }
 
-void fill_normal(Tensor x, Rng& rng, double mean, double std) {
+void fill_normal(Tensor& x, Rng& rng, double mean, double std) {
   dispatch_floating(x.dtype(), [&]<class T>() { rng.normal(x.mutable_data<T>(), x.numel(), mean, std); });
 }
 
