@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <type_traits>
 
@@ -12,6 +13,17 @@
 #include <heed/tensor/parallel.h>
 
 namespace heed::kernels {
+namespace {
+
+/// v as an Out. NaN and what an i64 cannot hold give its lowest number, as x86 has it and C++ leaves open.
+template <class Out, class In>
+Out converted(In v) {
+  if constexpr (std::is_floating_point_v<In> && std::is_same_v<Out, int64_t>)
+    if (!(v >= In(-0x1p63) && v < In(0x1p63))) return std::numeric_limits<int64_t>::min();
+  return static_cast<Out>(v);
+}
+
+}  // namespace
 
 Tensor copy(const Tensor& x) {
   Tensor y = empty(x.shape(), x.dtype());
@@ -174,14 +186,14 @@ void add_into(const Tensor& x, Tensor& y) {
 
 Tensor cast(const Tensor& x, DType dtype) {
   return dispatch(x.dtype(), [&]<class In>() {
-    return dispatch(dtype, [&]<class Out>() { return map_as<In, Out>(x, [](In v) { return static_cast<Out>(v); }); });
+    return dispatch(dtype, [&]<class Out>() { return map_as<In, Out>(x, converted<Out, In>); });
   });
 }
 
 void fill(Tensor y, double value) {
   dispatch(y.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
-    const T v = static_cast<T>(value);
+    const T v = converted<T>(value);
     const Nest<1> nest(y.shape(), {&y.strides()});
     const int64_t step = nest.inner_stride(0);
     nest.for_runs([&](const std::array<int64_t, 1>& at, int64_t n) {
