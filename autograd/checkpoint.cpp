@@ -56,7 +56,7 @@ Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, c
       again = fn(inputs);
     }
     if (rng) *rng = *after;
-    return run_backward({"checkpoint"}, {again}, {.seeds = {g}, .create_graph = grad_enabled()}, outside,
+    return run_backward({"checkpoint"}, {&again, 1}, {.seeds = {g}, .create_graph = grad_enabled()}, outside,
                         Through::stop_at_targets);
   });
 }

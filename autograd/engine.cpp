@@ -1,7 +1,6 @@
 #include <heed/autograd/engine.h>
 
 #include <algorithm>
-#include <unordered_map>
 
 #include <heed/autograd/observer.h>
 #include <heed/autograd/ops.h>
@@ -18,6 +17,7 @@ using NodePtr = std::shared_ptr<Node>;
 /// A node of the walk with the gradient that has arrived so far.
 struct Visit {
   NodePtr node;
+  uint64_t id = 0;
   Tensor gradient;
   int target = -1;      // which of the asked-for nodes it is
   int awaited = 0;      // of a leaf, where there are hooks: uses whose gradients may still come
@@ -26,18 +26,14 @@ struct Visit {
 
 class Walk {
  public:
-  Walk(const Op& op, const std::vector<Tensor>& outputs, std::span<const NodePtr> targets, Through through)
+  Walk(const Op& op, Inputs outputs, std::span<const NodePtr> targets, Through through)
       : op_(op), targets_(targets), stop_(through == Through::stop_at_targets) {
     collect(outputs);
-    // Newest first: creation order is a topological order, so every user of a node comes before it.
-    std::sort(visits_.begin(), visits_.end(), [](const Visit& a, const Visit& b) { return a.node->id > b.node->id; });
-    at_.clear();
-    for (size_t i = 0; i < visits_.size(); ++i) at_[visits_[i].node.get()] = i;
     mark();
   }
 
-  void add(const NodePtr& node, const Tensor& g) {
-    if (Visit& visit = visits_[at_.at(node.get())]; visit.needed) accumulate(visit.gradient, g);
+  void add(const Node& node, Tensor&& g) {
+    if (Visit* visit = find(node); visit && visit->needed) accumulate(visit->gradient, std::move(g));
   }
 
   Gradients run(bool create_graph, bool retain) {
@@ -53,37 +49,53 @@ class Walk {
   }
 
  private:
-  void collect(const std::vector<Tensor>& outputs) {
+  /// Newest first: creation order is a topological order, so every user of a node comes before it.
+  void collect(Inputs outputs) {
     uint64_t oldest = targets_.empty() ? 0 : UINT64_MAX;  // nodes made before every target lead to none
     for (const NodePtr& target : targets_) oldest = std::min(oldest, target->id);
-    std::vector<NodePtr> open;
+    std::vector<NodePtr, Pooled<NodePtr>> open;  // a heap, the newest in front, where a node is once for each use
+    const auto older = [](const NodePtr& a, const NodePtr& b) { return a->id < b->id; };
     const auto meet = [&](const NodePtr& node) {
-      if (node && node->id >= oldest && at_.emplace(node.get(), 0).second) open.push_back(node);
+      if (!node || node->id < oldest) return;
+      open.push_back(node);
+      std::push_heap(open.begin(), open.end(), older);
     };
+    visits_.reserve(4), open.reserve(8);
     for (const Tensor& y : outputs) meet(y.node());
     while (!open.empty()) {
+      std::pop_heap(open.begin(), open.end(), older);
       NodePtr node = std::move(open.back());
       open.pop_back();
+      if (!visits_.empty() && visits_.back().node == node) continue;
       if (!stop_ || std::find(targets_.begin(), targets_.end(), node) == targets_.end())
         for (const NodePtr& input : node->inputs) meet(input);
-      visits_.push_back({std::move(node), {}});
+      Visit& visit = visits_.emplace_back();
+      visit.id = node->id;
+      visit.node = std::move(node);
     }
+  }
+
+  /// Null if the walk does not come by.
+  Visit* find(const Node& node) {
+    const auto visit = std::lower_bound(visits_.begin(), visits_.end(), node.id,
+                                        [](const Visit& v, uint64_t id) { return v.id > id; });
+    return visit != visits_.end() && visit->id == node.id ? &*visit : nullptr;
   }
 
   void mark() {
     if (targets_.empty()) {
       for (Visit& visit : visits_) {
         visit.needed = true;
-        hooked_ |= !visit.node->hooks.empty();
+        hooked_ |= visit.node->leaf && !visit.node->leaf->hooks.empty();
       }
       for (const Visit& visit : visits_)
         for (Visit* leaf : leaves_of(visit)) ++leaf->awaited;
       return;
     }
     for (size_t i = 0; i < targets_.size(); ++i)
-      if (const auto it = at_.find(targets_[i].get()); it != at_.end()) {
-        visits_[it->second].target = int(i);
-        visits_[it->second].needed = true;
+      if (Visit* visit = find(*targets_[i])) {
+        visit->target = int(i);
+        visit->needed = true;
       }
     for (auto visit = visits_.rbegin(); visit != visits_.rend(); ++visit) visit->needed |= below_needed(*visit->node);
   }
@@ -93,7 +105,7 @@ class Walk {
     std::vector<Visit*> leaves;
     if (!hooked_ || !visit.node) return leaves;
     for (const NodePtr& input : visit.node->inputs)
-      if (input && input->leaf) leaves.push_back(&visits_[at_.at(input.get())]);
+      if (input && input->leaf) leaves.push_back(find(*input));
     return leaves;
   }
 
@@ -103,33 +115,32 @@ class Walk {
     if (visit.target >= 0) result[size_t(visit.target)] = g;
     Node& node = *visit.node;
     if (node.leaf) {
-      if (targets_.empty()) accumulate_leaf(node, std::move(g), create_graph);
+      if (targets_.empty() && !node.frozen) accumulate_leaf(*node.leaf, std::move(g), create_graph);
       return;
     }
     if (visit.target >= 0 && (stop_ || !below_needed(node))) return;
     if (node.freed)
       fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one",
                       node.op, to_string(node.where));
-    pass_down(visit, std::move(g));
+    pass_down(visit, g);
     if (!retain) node.release();
     visit.node = nullptr;
   }
 
-  bool below_needed(const Node& node) const {
+  bool below_needed(const Node& node) {
     if (targets_.empty()) return true;
-    for (const NodePtr& input : node.inputs) {
-      if (!input) continue;
-      const auto it = at_.find(input.get());
-      if (it != at_.end() && visits_[it->second].needed) return true;
-    }
+    for (const NodePtr& input : node.inputs)
+      if (const Visit* below = input ? find(*input) : nullptr; below && below->needed) return true;
     return false;
   }
 
-  void pass_down(const Visit& visit, Tensor g) {
+  /// g is gone afterwards, and as soon as the formulas have read it.
+  void pass_down(const Visit& visit, Tensor& g) {
     Node& node = *visit.node;
     const Op op(Op::Recorded{node.op, node.module, node.where, node.id});  // what is recorded, or goes wrong, is its
-    const Tensor intact = Observer::any_reads_gradient() ? g : Tensor();   // held, so that no formula writes over it
-    const Gradients down = [&] {
+    Tensor intact;
+    if (Observer::any_reads_gradient()) intact = g;  // held, so that no formula writes over it
+    Gradients down = [&] {
       const Observer::Silence one_op;
       const Precision precision(node.reads);
       return node.backward(g, visit.node);
@@ -142,12 +153,12 @@ class Walk {
                       node.inputs.size());
     for (size_t i = 0; i < down.size(); ++i) {
       const NodePtr& input = node.inputs[i];
-      if (!input || !down[i].defined() || at_.find(input.get()) == at_.end()) continue;
+      if (!input || !down[i].defined()) continue;
       if (!(down[i].shape() == input->shape))
         fail<ShapeError>(op, "gradient {} has shape {}; need {}", i, down[i].shape(), input->shape);
       if (down[i].dtype() != input->dtype)
         fail<DTypeError>(op, "gradient {} is {}; need {}", i, name_of(down[i].dtype()), name_of(input->dtype));
-      add(input, down[i]);
+      add(*input, std::move(down[i]));
     }
   }
 
@@ -164,15 +175,14 @@ class Walk {
   }
 
   /// sum += g, in place where nothing else can see the sum.
-  static void accumulate(Tensor& sum, const Tensor& g) {
-    if (!sum.defined()) sum = g;
+  static void accumulate(Tensor& sum, Tensor&& g) {
+    if (!sum.defined()) sum = std::move(g);
     else if (!grad_enabled() && sum.storage().use_count() == 1 && sum.is_contiguous()) kernels::add_into(g, sum);
     else sum = sum + g;
   }
 
-  static void accumulate_leaf(Node& leaf, Tensor g, bool create_graph) {
-    if (leaf.frozen) return;
-    if (leaf.grad.defined()) accumulate(leaf.grad, g);
+  static void accumulate_leaf(Leaf& leaf, Tensor&& g, bool create_graph) {
+    if (leaf.grad.defined()) accumulate(leaf.grad, std::move(g));
     else if (create_graph || (g.storage().use_count() == 1 && g.is_contiguous())) leaf.grad = std::move(g);
     else leaf.grad = kernels::copy(g);
     for (const auto& hook : std::vector(leaf.hooks)) (*hook)(leaf.grad);  // a copy: a hook may be taken away by one
@@ -182,11 +192,10 @@ class Walk {
   std::span<const NodePtr> targets_;
   const bool stop_;
   bool hooked_ = false;  // a leaf that this pass accumulates into has a hook
-  std::vector<Visit> visits_;
-  std::unordered_map<const Node*, size_t> at_;
+  std::vector<Visit, Pooled<Visit>> visits_;
 };
 
-Tensor seed_for(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options, size_t i) {
+Tensor seed_for(const Op& op, Inputs outputs, const GradOptions& options, size_t i) {
   const Tensor& y = outputs[i];
   if (options.seeds.empty() || !options.seeds[i].defined()) {
     if (y.numel() != 1)
@@ -204,12 +213,11 @@ Tensor seed_for(const Op& op, const std::vector<Tensor>& outputs, const GradOpti
 
 }  // namespace
 
-Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options,
-                       std::span<const NodePtr> targets, Through through) {
+Gradients run_backward(const Op& op, Inputs outputs, const GradOptions& options, std::span<const NodePtr> targets,
+                       Through through) {
   if (!options.seeds.empty() && options.seeds.size() != outputs.size())
     fail<GradError>(op, "{} seeds for {} outputs; need one each, or none for scalars", options.seeds.size(),
                     outputs.size());
-  std::vector<Tensor> seeds;
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].defined() && !is_floating(outputs[i].dtype()))
       fail<GradError>(op,
@@ -222,12 +230,10 @@ Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const G
                       "output {} is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
                       "need a result computed from a tensor with set_requires_grad()",
                       i);
-    seeds.push_back(seed_for(op, outputs, options, i));
   }
   const GradMode mode(options.create_graph);
   Walk walk(op, outputs, targets, through);
-  for (size_t i = 0; i < outputs.size(); ++i) walk.add(outputs[i].node(), seeds[i]);
-  seeds.clear();
+  for (size_t i = 0; i < outputs.size(); ++i) walk.add(*outputs[i].node(), seed_for(op, outputs, options, i));
   return walk.run(options.create_graph, options.retain_graph || options.create_graph);
 }
 
@@ -262,11 +268,11 @@ void backward(const std::vector<Tensor>& outputs, const GradOptions& options, Lo
 
 GradHook::GradHook(std::shared_ptr<autograd::Node> leaf, Hook hook)
     : leaf_(leaf), hook_(std::make_shared<const Hook>(std::move(hook))) {
-  leaf->hooks.push_back(hook_);
+  leaf->leaf->hooks.push_back(hook_);
 }
 
 GradHook::~GradHook() {
-  if (const auto leaf = leaf_.lock(); leaf && hook_) std::erase(leaf->hooks, hook_);
+  if (const auto leaf = leaf_.lock(); leaf && hook_) std::erase(leaf->leaf->hooks, hook_);
 }
 
 GradHook register_post_accumulate_grad_hook(const Tensor& leaf, GradHook::Hook hook, Loc loc) {
@@ -288,7 +294,7 @@ Tensor& Tensor::set_requires_grad(bool on, Loc loc) {
   if (on && !is_floating(dtype_)) fail<DTypeError>(op, "{} has no gradient; need f32 or f64", name_of(dtype_));
   if (on && !own) {
     own = std::make_shared<autograd::Node>(Op{"leaf", loc}, *this);
-    own->leaf = true;
+    own->leaf = std::make_unique<autograd::Leaf>();
   }
   if (own) own->frozen = !on;
   return *this;
@@ -312,7 +318,7 @@ const Tensor& Tensor::grad(Loc loc) const {
   if (!own || !own->leaf)
     fail<GradError>({"grad", loc}, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad()",
                     own ? "the result of an op" : "a constant");
-  return own->grad;
+  return own->leaf->grad;
 }
 
 void Tensor::set_grad(const Tensor& g, Loc loc) const {
@@ -325,15 +331,15 @@ void Tensor::set_grad(const Tensor& g, Loc loc) const {
       fail<DTypeError>(op, "a gradient of {} for a tensor of {}; need equal dtypes", name_of(g.dtype()),
                        name_of(dtype_));
   }
-  history()->grad = g;
+  history()->leaf->grad = g;
 }
 
 void Tensor::zero_grad(Loc loc) const { set_grad({}, loc); }
 
-void Tensor::backward(Loc loc) const { autograd::run_backward({"backward", loc}, {*this}, {}, {}); }
+void Tensor::backward(Loc loc) const { autograd::run_backward({"backward", loc}, {this, 1}, {}, {}); }
 
 void Tensor::backward(const Tensor& seed, bool retain_graph, Loc loc) const {
-  autograd::run_backward({"backward", loc}, {*this}, {.seeds = {seed}, .retain_graph = retain_graph}, {});
+  autograd::run_backward({"backward", loc}, {this, 1}, {.seeds = {seed}, .retain_graph = retain_graph}, {});
 }
 
 }  // namespace heed

@@ -57,7 +57,7 @@ enum class Through { targets, stop_at_targets };
 
 /// grad by nodes: the gradients that arrive at `targets`, undefined where none does. No targets: accumulate into
 /// leaves.
-Gradients run_backward(const Op& op, const std::vector<Tensor>& outputs, const GradOptions& options,
+Gradients run_backward(const Op& op, Inputs outputs, const GradOptions& options,
                        std::span<const std::shared_ptr<Node>> targets, Through through = Through::targets);
 
 }  // namespace autograd

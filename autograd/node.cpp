@@ -14,9 +14,9 @@ std::atomic<int64_t> live_nodes{0};
 // A node may hold the last reference to its inputs, and so on down a chain: what a dying node held is freed from this
 // list instead of from its destructor, so that the depth of the stack does not grow with the length of the chain.
 struct Remains {
-  std::vector<std::shared_ptr<Node>> inputs;
-  std::function<Gradients(const Tensor&, const std::shared_ptr<Node>&)> backward;
-  std::shared_ptr<const Remake> remake;
+  decltype(Node::inputs) inputs;
+  decltype(Node::backward) backward;
+  decltype(Node::remake) remake;
 };
 thread_local std::vector<Remains>* burying = nullptr;
 
@@ -27,9 +27,10 @@ void bury(Remains remains) {
   }
   std::vector<Remains> waiting;
   burying = &waiting;
-  waiting.push_back(std::move(remains));
-  while (!waiting.empty()) {
-    const Remains last = std::move(waiting.back());
+  for (;;) {
+    remains = {};
+    if (waiting.empty()) break;
+    remains = std::move(waiting.back());
     waiting.pop_back();
   }
   burying = nullptr;
@@ -46,6 +47,29 @@ std::vector<Tensor> tensors_of(std::initializer_list<Input> inputs) {
   for (const Input& input : inputs) tensors.push_back(input.tensor);
   return tensors;
 }
+
+/// What record's table of inputs keeps for backward.
+struct Table {
+  std::vector<Formula::Kept, Pooled<Formula::Kept>> formulas;
+  Tensor output;  // if a formula wants it
+
+  Table(std::initializer_list<Input> inputs, const Tensor& y) {
+    formulas.reserve(inputs.size());
+    for (const Input& input : inputs) {
+      if (!input.tensor.node()) continue;
+      formulas.push_back(input.formula.keep());
+      if (input.formula.wants_output()) output = y;
+    }
+  }
+  Gradients operator()(const Tensor& g, const std::shared_ptr<Node>& self) const {
+    Tensor y = output;
+    if (y.defined() && grad_enabled()) y.set_node(self);
+    Gradients result;
+    result.reserve(formulas.size());
+    for (const Formula::Kept& formula : formulas) result.push_back(formula(g, y));
+    return result;
+  }
+};
 
 /// Tells who watches of an op's result.
 template <class Inputs>
@@ -68,7 +92,7 @@ Needs needs_of(const Node& node) {
 }
 
 std::shared_ptr<Node> node_over(const Op& op, const Tensor& y, std::span<const Tensor> inputs) {
-  auto node = std::make_shared<Node>(op, y);
+  auto node = std::allocate_shared<Node>(Pooled<Node>(), op, y);
   node->inputs.reserve(inputs.size());
   for (const Tensor& x : inputs) node->inputs.push_back(x.node());
   return node;
@@ -76,7 +100,7 @@ std::shared_ptr<Node> node_over(const Op& op, const Tensor& y, std::span<const T
 
 /// The twin's gradients as recorded ops. Each input gets a slot of its own, so that one tensor given twice counts
 /// twice, and the walk back from the twin's output ends at the slots.
-Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<Saved>& saved, const Tensor& g,
+Gradients differentiate_twin(const Op& op, const Twin& twin, std::span<const Saved> saved, const Tensor& g,
                              Needs needs) {
   if (!twin)
     fail<GradError>(op,
@@ -102,7 +126,7 @@ Gradients differentiate_twin(const Op& op, const Twin& twin, const std::vector<S
   if (!y.node())
     fail<GradError>(op, "its twin gives a constant; need one of recorded ops, which its second derivatives come from");
   Gradients result(inputs.size());
-  Gradients found = run_backward(op, {y}, {.seeds = {g}, .create_graph = true}, targets);
+  Gradients found = run_backward(op, {&y, 1}, {.seeds = {g}, .create_graph = true}, targets);
   for (size_t i = 0, k = 0; i < inputs.size(); ++i)
     if (needs[i]) result[i] = std::move(found[k++]);
   return result;
@@ -133,7 +157,7 @@ void Node::release() {
 }
 
 void set_name(const Tensor& leaf, std::string name, ModuleName module) {
-  leaf.node()->name = std::move(name);
+  leaf.node()->leaf->name = std::move(name);
   leaf.node()->module = std::move(module);
 }
 
@@ -168,25 +192,11 @@ Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
   for (const Input& input : inputs) wanted |= input.tensor.node() != nullptr;
   if (!wanted || !grad_enabled()) return y;
 
-  auto node = std::make_shared<Node>(op, y);
-  std::vector<Formula> formulas;
-  node->inputs.reserve(inputs.size()), formulas.reserve(inputs.size());
-  bool wants_output = false;
-  for (const Input& input : inputs) {
-    if (!input.tensor.node()) continue;
-    node->inputs.push_back(input.tensor.node());
-    wants_output |= input.formula.wants_output();
-    formulas.push_back(std::move(input.formula));
-  }
-  node->backward = [formulas = std::move(formulas), saved = wants_output ? y : Tensor()](
-                       const Tensor& g, const std::shared_ptr<Node>& self) {
-    Tensor output = saved;
-    if (output.defined() && grad_enabled()) output.set_node(self);
-    Gradients result;
-    result.reserve(formulas.size());
-    for (const Formula& formula : formulas) result.push_back(formula(g, output));
-    return result;
-  };
+  auto node = std::allocate_shared<Node>(Pooled<Node>(), op, y);
+  node->inputs.reserve(inputs.size());
+  for (const Input& input : inputs)
+    if (input.tensor.node()) node->inputs.push_back(input.tensor.node());
+  node->backward.emplace<Table>(inputs, y);
   y.set_node(std::move(node));
   return y;
 }
@@ -210,8 +220,8 @@ Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward b
     fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
   auto node = node_over(op, y, inputs);
   node->backward = [name = op.name, backward = std::move(backward), twin = std::move(twin), needs = needs_of(*node),
-                    saved = std::vector<Saved>(inputs.begin(), inputs.end())](const Tensor& g,
-                                                                              const std::shared_ptr<Node>&) {
+                    saved = std::vector<Saved, Pooled<Saved>>(inputs.begin(), inputs.end())](
+                       const Tensor& g, const std::shared_ptr<Node>&) {
     return grad_enabled() ? differentiate_twin({name}, twin, saved, g, needs) : backward(g, needs);
   };
   if (remake) node->remake = std::make_shared<const Remake>(std::move(remake));

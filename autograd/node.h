@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <heed/autograd/closure.h>
 #include <heed/autograd/grad_mode.h>
 #include <heed/tensor/precision.h>
 #include <heed/tensor/tensor.h>
@@ -28,40 +29,59 @@ class Needs {
 };
 constexpr size_t kMaxFusedInputs = 64;  ///< as many as Needs counts
 
-/// The gradient of one input: from g, the gradient of the output, and if asked for y, the output itself.
+/// The gradient of one input: from g, the gradient of the output, and if asked for y, the output itself. A reference to
+/// the function that gives it, for the call of record alone: where nothing is recorded, nothing is made.
 class Formula {
  public:
+  /// The gradient; y is undefined unless wants_output().
+  using Kept = Closure<Tensor(const Tensor& g, const Tensor& y)>;
   /// A function of g, or of g and y.
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, Formula>) Formula(F f)
-      : wants_output_(std::is_invocable_v<F&, const Tensor&, const Tensor&>) {
-    if constexpr (std::is_invocable_v<F&, const Tensor&, const Tensor&>) call_ = std::move(f);
-    else call_ = [f = std::move(f)](const Tensor& g, const Tensor&) { return f(g); };
-  }
-  /// The gradient; y is undefined unless wants_output().
-  Tensor operator()(const Tensor& g, const Tensor& y) const { return call_(g, y); }
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Formula>) Formula(F&& f)
+      : function_(const_cast<void*>(static_cast<const void*>(&f))),
+        keep_(&keep_as<F>),
+        wants_output_(kTakesOutput<F>) {}
+  /// The function, moved to where it stays; or copied, if it has a name.
+  Kept keep() const { return keep_(function_); }
   bool wants_output() const { return wants_output_; }
 
  private:
-  std::function<Tensor(const Tensor& g, const Tensor& y)> call_;
+  template <class F>
+  static constexpr bool kTakesOutput = std::is_invocable_v<F&, const Tensor&, const Tensor&>;
+  template <class F>
+  static Kept keep_as(void* function) {
+    auto& f = *static_cast<std::remove_reference_t<F>*>(function);
+    if constexpr (kTakesOutput<F>) return Kept(std::forward<F>(f));
+    else return Kept([f = std::forward<F>(f)](const Tensor& g, const Tensor&) { return f(g); });
+  }
+
+  void* function_;
+  Kept (*keep_)(void*);
   bool wants_output_;
 };
 
-/// One row of record's table: an input and the formula of its gradient.
+/// One row of record's table.
 struct Input {
-  const Tensor& tensor;     ///< the input
-  mutable Formula formula;  ///< of its gradient; moved out by record: an initializer_list only lends const elements
+  const Tensor& tensor;  ///< the input
+  Formula formula;       ///< of its gradient
 };
 
 /// Of an op, and one for each of them.
 using Inputs = std::span<const Tensor>;
 using Gradients = std::vector<Tensor>;
 /// One gradient per input; undefined where `needs` does not ask, or where it is zero.
-using JointBackward = std::function<Gradients(const Tensor& g, Needs needs)>;
+using JointBackward = Closure<Gradients(const Tensor& g, Needs needs)>;
 /// The same computation from recorded ops: what a fused op means, and the way to its higher derivatives.
 using Twin = std::function<Tensor(Inputs)>;
 /// An op's output computed once more, bit for bit, from what its backward keeps anyway.
 using Remake = std::function<Tensor()>;
+
+/// What only a leaf has.
+struct Leaf {
+  std::string name;  ///< of a parameter: that of its module, a dot, and its own, "h.0.attn.c_attn.weight"
+  Tensor grad;       ///< accumulated
+  std::vector<std::shared_ptr<const std::function<void(Tensor& grad)>>> hooks;  ///< see GradHook
+};
 
 /// One recorded op. Nodes are made in topological order: an input's id is smaller than its user's.
 struct Node {
@@ -72,16 +92,13 @@ struct Node {
   Shape shape;                  ///< of the output, as of every gradient that arrives
   DType dtype;                  ///< of the same
   Products reads = products();  ///< what its products read, in its backward too
-  bool leaf = false;            ///< a tensor that trains, and not a result
   bool frozen = false;          ///< a leaf that does not train now
   bool freed = false;           ///< its backward has run, and the graph was not kept
-  std::string name;             ///< of a parameter: that of its module, a dot, and its own, "h.0.attn.c_attn.weight"
-  std::vector<std::shared_ptr<Node>> inputs;  ///< null where no gradient is needed
+  std::unique_ptr<Leaf> leaf;   ///< of a tensor that trains; null of a result
+  std::vector<std::shared_ptr<Node>, Pooled<std::shared_ptr<Node>>> inputs;  ///< null where no gradient is needed
   /// One gradient per input. `self` lets the saved output take its place in the graph again when gradients are
   /// recorded.
-  std::function<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
-  Tensor grad;                                                                  ///< accumulated; leaves only
-  std::vector<std::shared_ptr<const std::function<void(Tensor& grad)>>> hooks;  ///< see GradHook; leaves only
+  Closure<Gradients(const Tensor& g, const std::shared_ptr<Node>& self)> backward;
   std::shared_ptr<const Remake> remake;  ///< null where it would cost more than the memory is worth
 
   /// Of `output`, which `op` made, without inputs yet.
@@ -95,6 +112,7 @@ struct Node {
   /// Nodes that exist now, over all threads.
   static int64_t live();
 };
+inline const std::shared_ptr<Node> kNoNode;  ///< null
 
 /// What a backward pass will need: a tensor, or, if it is large and the op that made it can remake it, the way to it.
 /// So the activations between two products need not be kept.
@@ -137,9 +155,8 @@ void set_name(const Tensor& leaf, std::string name, ModuleName module);
 namespace heed {
 
 inline const std::shared_ptr<autograd::Node>& Tensor::node() const {
-  static const std::shared_ptr<autograd::Node> none;
   const std::shared_ptr<autograd::Node>& node = history();
-  return node && node->frozen ? none : node;
+  return node && node->frozen ? autograd::kNoNode : node;
 }
 
 }  // namespace heed

@@ -27,17 +27,33 @@ std::atomic<int64_t> news{0};
 
 namespace {
 
-/// x + y on 8 elements: all overhead. Counts the storages and the objects on the heap that it makes.
-void add_8(benchmark::State& state, bool recorded) {
-  Tensor x = ones({8}), y = ones({8});
-  if (recorded) x.set_requires_grad();
+enum class Pass { constant, recorded, backward };
+
+/// An op on four numbers: all overhead. Counts the storages and the objects on the heap that it makes.
+void tiny(benchmark::State& state, Tensor (*op)(const Tensor& x, const Tensor& y), Pass pass) {
+  Tensor x = ones({2, 2}), y = ones({2, 2});
+  const Tensor seed = ones({2, 2});
+  if (pass != Pass::constant) x.set_requires_grad(), y.set_requires_grad();
+  parallel_for(2, 1, [](int64_t, int64_t) {});  // reference counts of a program with one thread are cheaper
   const int64_t storages = memory_stats().allocations, objects = news;
-  for (auto _ : state) benchmark::DoNotOptimize(x + y);
+  for (auto _ : state) {
+    const Tensor z = op(x, y);
+    if (pass == Pass::backward) z.backward(seed);
+  }
   state.counters["storages"] = double(memory_stats().allocations - storages) / double(state.iterations());
   state.counters["objects"] = double(news - objects) / double(state.iterations());
 }
-BENCHMARK_CAPTURE(add_8, constant, false);
-BENCHMARK_CAPTURE(add_8, recorded, true);
+void add_tiny() {
+  const auto passes = [](const std::string& name, Tensor (*op)(const Tensor& x, const Tensor& y)) {
+    benchmark::RegisterBenchmark((name + "/constant").c_str(), tiny, op, Pass::constant);
+    benchmark::RegisterBenchmark((name + "/recorded").c_str(), tiny, op, Pass::recorded);
+    benchmark::RegisterBenchmark((name + "/backward").c_str(), tiny, op, Pass::backward);
+  };
+  passes("tiny/add", [](const Tensor& x, const Tensor& y) { return x + y; });
+  passes("tiny/mul", [](const Tensor& x, const Tensor& y) { return x * y; });
+  passes("tiny/matmul", [](const Tensor& x, const Tensor& y) { return matmul(x, y); });
+  passes("tiny/linear", [](const Tensor& x, const Tensor& y) { return linear(x, y); });
+}
 
 void gemm(benchmark::State& state) {
   const int64_t m = state.range(0), n = state.range(1), k = state.range(2);
@@ -206,6 +222,7 @@ BENCHMARK(optimizer_step)->UseRealTime();
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  add_tiny();
   add_elements();
   add_both_ways();
   add_attention("both/attention_cpu", {12, 4, 64, 32});

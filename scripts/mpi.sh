@@ -9,7 +9,7 @@ command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 cmake "${configure[@]}" >/dev/null && cmake --build build-mpi --target heed_program world -- --quiet ||
   { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
-heed=$PWD/build-mpi/heed world=$PWD/build-mpi/tests/world
+root=$PWD heed=$PWD/build-mpi/heed world=$PWD/build-mpi/tests/world
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 unset OPENBLAS_CORETYPE
 place=$(mktemp -d)
@@ -21,6 +21,21 @@ check() {  # check WHAT COMMAND...
   shift
   if "$@"; then passed=$((passed + 1)); echo "ok: $what"; else failed=$((failed + 1)); echo "FAILED: $what"; fi
 }
+
+echo "== programs outside the tree, against the installed static library"
+cmake --install "$root/build-mpi" --prefix "$place/prefix" --component dev >log
+with_pkg_config() {  # with_pkg_config [FLAG]
+  # shellcheck disable=SC2046  # its words are flags
+  g++ -O2 "$root/tests/consumer/processes.cpp" -o processes $(PKG_CONFIG_PATH=$place/prefix/lib/pkgconfig pkg-config --cflags --libs "$@" heed) &&
+    mpirun -np 2 ./processes
+}
+check "pkg-config" with_pkg_config
+check "pkg-config --static" with_pkg_config --static
+found() {
+  cmake -S "$root/tests/consumer" -B found -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$place/prefix" >log &&
+    cmake --build found --target processes >log && mpirun -np 2 found/processes
+}
+check "find_package" found
 
 for n in 2 3; do
   echo "== weights, losses and moments of $n processes, step by step"

@@ -17,12 +17,12 @@ class Loc {
   }
   /// As __FILE__ and __LINE__ have it.
   constexpr const char* file_name() const { return file_; }
-  constexpr unsigned line() const { return line_; }
+  constexpr unsigned line() const { return static_cast<unsigned>(line_); }
 
  private:
   constexpr Loc(const char* file, unsigned line) : file_(file), line_(line) {}
   const char* file_;
-  unsigned line_;
+  uint64_t line_;  // half as wide, a copy would have to wait for it to be written
 };
 
 /// The dotted name of a module, "h.0.attn", shared with what it records; null or empty outside of every module.

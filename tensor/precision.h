@@ -35,10 +35,11 @@ std::string why_no_bf16();
 ///
 /// The gradient of an op reads what the op read, whether the guard still lives or not; so PyTorch's autocast has it.
 /// Everything else stays f32, as under PyTorch's set_float32_matmul_precision("medium"): tensors, and so weights and
-/// their gradients, norms, softmax, losses and optimisers. Each factor is off by 2^-8 of itself at most, so an element
-/// of a product of k terms by 2^-7 + 2^-16 + k 2^-23 times the sum of its terms' magnitudes; what is below 1.2e-38
-/// counts as 0. Products of f64, those with 4 rows or columns or fewer, attention of 4 queries or fewer, and recurrent
-/// steps of fewer than 256 rows in all read their operands as they are. Same seed, same bits, at any number of threads.
+/// their gradients, norms, softmax (attention's weights to 2^-18 before they are rounded), losses and optimisers. Each
+/// factor is off by 2^-8 of itself at most, so an element of a product of k terms by 2^-7 + 2^-16 + k 2^-23 times the
+/// sum of its terms' magnitudes; what is below 1.2e-38 counts as 0. Products of f64, those with 4 rows or columns or
+/// fewer, attention of 4 queries or fewer, and recurrent steps of fewer than 256 rows in all read their operands as
+/// they are. Same seed, same bits, at any number of threads.
 class Precision {
  public:
   /// Throws ValueError for bf16 where has_bf16() is false.

@@ -10,16 +10,17 @@ namespace heed {
 Shape::Shape(std::span<const int64_t> sizes, Loc loc) {
   if (sizes.size() > kMaxRank) fail<ShapeError>({"Shape", loc}, "{} axes; need at most {}", sizes.size(), kMaxRank);
   std::copy(sizes.begin(), sizes.end(), sizes_.begin());
-  rank_ = static_cast<int>(sizes.size());
+  rank_ = static_cast<int64_t>(sizes.size());
 }
 
 Shape Shape::filled(int rank, int64_t value) {
   Shape shape;
-  for (int i = 0; i < rank; ++i) shape.push_back(value);
+  std::fill_n(shape.sizes_.begin(), rank, value);
+  shape.rank_ = rank;
   return shape;
 }
 
-void Shape::push_back(int64_t size, Loc loc) { insert(rank_, size, loc); }
+void Shape::push_back(int64_t size, Loc loc) { insert(rank(), size, loc); }
 
 void Shape::insert(int at, int64_t size, Loc loc) {
   if (rank_ == kMaxRank)

@@ -18,7 +18,7 @@ constexpr int kMaxRank = 8;  ///< of any tensor
 /// A short list of int64_t, at most kMaxRank long, that never touches the heap.
 class Shape {
  public:
-  Shape() = default;
+  Shape() {}  // "= default" would have zeros written over all of it first
   /// Throws ShapeError for more than kMaxRank sizes.
   Shape(std::initializer_list<int64_t> sizes, Loc loc = Loc::current())
       : Shape(std::span<const int64_t>(sizes.begin(), sizes.size()), loc) {}
@@ -27,7 +27,7 @@ class Shape {
   static Shape filled(int rank, int64_t value);
 
   /// How many entries.
-  int rank() const { return rank_; }
+  int rank() const { return static_cast<int>(rank_); }
   /// Entry i in [0, rank).
   int64_t operator[](int i) const { return sizes_[static_cast<size_t>(i)]; }
   int64_t& operator[](int i) { return sizes_[static_cast<size_t>(i)]; }
@@ -51,7 +51,7 @@ class Shape {
 
  private:
   std::array<int64_t, kMaxRank> sizes_{};
-  int rank_ = 0;
+  int64_t rank_ = 0;  // half as wide, a copy would have to wait for it to be written
 };
 /// Steps from an element to the next along each axis, in elements.
 using Strides = Shape;

@@ -6,14 +6,10 @@
 
 #include <heed/tensor/error.h>
 #include <heed/tensor/heap.h>
-#include <heed/tensor/sanitizers.h>
+#include <heed/tensor/pool.h>
 
 namespace heed {
 namespace {
-
-// Under AddressSanitizer nothing is kept: each storage is a block of the C library's own, so that reads of
-// freed or foreign bytes are found.
-constexpr bool kKeepFreed = !kAddressSanitizer;
 
 constexpr size_t kAlign = 64;           // a cache line, and the widest vector
 constexpr size_t kMost = SIZE_MAX / 4;  // no machine has more, and rounding up cannot overflow
@@ -155,7 +151,7 @@ Allocator& allocator() {
 }  // namespace
 
 std::shared_ptr<Storage> Storage::allocate(size_t bytes, Loc loc) {
-  return std::make_shared<Storage>(Token{}, bytes, loc);
+  return std::allocate_shared<Storage>(Pooled<Storage>(), Token{}, bytes, loc);
 }
 
 Storage::Storage(Token, size_t bytes, const Loc& loc) : bytes_(bytes) {

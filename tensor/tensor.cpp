@@ -42,12 +42,14 @@ bool Tensor::is_contiguous() const {
   return true;
 }
 
-Tensor Tensor::fresh(const Shape& shape, DType dtype, Loc loc) {
-  Tensor x(Storage::allocate(static_cast<size_t>(shape.numel()) * size_of(dtype), loc), shape,
-           contiguous_strides(shape), 0, dtype);
-  x.whole_ = true;
-  return x;
-}
+Tensor::Tensor(const Shape& shape, DType dtype, Loc loc)
+    : storage_(Storage::allocate(static_cast<size_t>(shape.numel()) * size_of(dtype), loc)),
+      shape_(shape),
+      strides_(contiguous_strides(shape)),
+      dtype_(dtype),
+      whole_(true) {}
+
+Tensor Tensor::fresh(const Shape& shape, DType dtype, Loc loc) { return {shape, dtype, loc}; }
 
 void Tensor::refuse_access(DType asked, Loc loc) const {
   if (!defined())

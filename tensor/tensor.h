@@ -76,7 +76,7 @@ struct Subscript;
 class Tensor {
  public:
   /// Undefined: an absent optional argument. Using it throws.
-  Tensor() = default;
+  Tensor() {}  // "= default" would have zeros written over all of it first
   /// All of a new storage.
   static Tensor fresh(const Shape& shape, DType dtype, Loc loc = Loc::current());
   /// A view into `storage`, without history.
@@ -230,6 +230,7 @@ class Tensor {
   Tensor argmin(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
 
  private:
+  Tensor(const Shape& shape, DType dtype, Loc loc);
   const std::shared_ptr<autograd::Node>& history() const { return whole_ && !node_ ? storage_->leaf : node_; }
   [[noreturn]] void refuse_access(DType asked, Loc loc) const;
   void check_access(DType asked, Loc loc) const {

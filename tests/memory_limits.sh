@@ -2,6 +2,11 @@
 # memory_limits.sh PROGRAM: runs it under 50 limits of memory. It gives its result or an error at each, and never hangs.
 set -u
 program=$1 results=0 errors=0 failed=0
+if ! text=$("$program" 2>&1); then
+  echo "without a limit: $text"
+  echo "0 passed, 1 failed, 0 skipped"
+  exit 1
+fi
 for ((i = 0; i < 50; ++i)); do
   limit=$((40 + 24 * i))
   text=$( (ulimit -v $((limit * 1024)) && exec timeout --signal=KILL 60 "$program") 2>&1)

@@ -294,7 +294,7 @@ TEST_CASE("engine: a pass that throws leaves recording as it was, and a graph th
   const int64_t before = autograd::Node::live();
   {
     const Tensor x = leaf({1., 2.});
-    const autograd::Formula refuse = [](const Tensor&) -> Tensor { throw ValueError("no"); };
+    const auto refuse = [](const Tensor&) -> Tensor { throw ValueError("no"); };
     const Tensor y = autograd::record({"refuses"}, ones({2}, f64), {{x * 2, refuse}});
     CHECK_THROWS_AS(y.sum().backward(), ValueError);
     CHECK(grad_enabled());

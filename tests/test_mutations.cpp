@@ -79,15 +79,15 @@ const Fault kFaults[] = {
 };
 
 /// fn whose formula number `at` has the fault for input `slot`, whenever it is recorded.
-Function broken(const Function& fn, size_t at, size_t slot, const Fault& fault, const Backward& stale) {
+Function broken(const Function& fn, size_t at, size_t slot, const Fault& fault, const NodePtr& stale) {
   return [=](const List& x) {
     const List outputs = fn(x);
     const std::vector<NodePtr> nodes = formulas_of(outputs);
     if (nodes.empty()) return outputs;
-    nodes[at]->backward = [=, right = nodes[at]->backward](const Tensor& g, const NodePtr& self) {
+    nodes[at]->backward = [=, right = std::move(nodes[at]->backward)](const Tensor& g, const NodePtr& self) {
       Gradients d = right(g, self);
       if (!d[slot].defined()) return d;
-      return fault.make(d, Context{right, stale, g, self, slot});
+      return fault.make(d, Context{right, stale->backward, g, self, slot});
     };
     return outputs;
   };
@@ -122,7 +122,7 @@ TEST_CASE("mutations: gradcheck catches every fault in every gradient formula, f
     for (size_t at = 0; at < nodes.size(); ++at)
       for (size_t slot = 0; slot < nodes[at]->inputs.size(); ++slot)
         for (const Fault& fault : kFaults) {
-          const Function mutant = broken(sample.fn, at, slot, fault, stale[at]->backward);
+          const Function mutant = broken(sample.fn, at, slot, fault, stale[at]);
           if (difference(evaluate(mutant, x).gradients, right, kFault) == "") continue;  // zeros have no sign, for one
           without_fault.erase(record.declares);
           Count& count = table[nodes[at]->op][fault.name];

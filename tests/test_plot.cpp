@@ -217,7 +217,6 @@ TEST_CASE("plot: a heatmap in the terminal tells its scale, and which values are
 }
 
 TEST_CASE("plot: what cannot be drawn is refused in one sentence", "[plot]") {
-  using Catch::Matchers::Contains;
   CHECK_THROWS_WITH(svg(LineChart{"Loss", "", "", {}}),
                     Contains("chart 'Loss' has no series; need at least one  [test_plot.cpp"));
   CHECK_THROWS_WITH(text(LineChart{"", "", "", {{"a", {1, 2}, {1}}}}),

@@ -39,8 +39,8 @@ std::string readable(int64_t bytes) {
   return fmt::format("{:.1f} {}iB", size, *units);
 }
 
-/// A string of Graphviz's. A backslash would begin an escape.
-std::string quoted(std::string_view text) {
+/// A string of Graphviz's. A backslash would begin an escape. (`quoted` would find std::quoted for a std::string.)
+std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -71,7 +71,7 @@ class Drawing {
   std::string text() {
     write("digraph heed {{\n");
     write("  graph [fontname=\"Helvetica\", fontsize=11, ranksep=0.3, nodesep=0.2, labelloc=b, label={}];\n",
-          quoted(summary()));
+          in_quotes(summary()));
     write(
         "  node [fontname=\"Helvetica\", fontsize=10, height=0.3, shape=box, style=\"rounded,filled\", "
         "fillcolor=white];\n");
@@ -110,8 +110,8 @@ class Drawing {
 
   std::string label(const Node& node) const {
     std::string title = node.op;
-    if (node.leaf && !node.name.empty())
-      title = node.name.substr(!node.module || node.module->empty() ? 0 : node.module->size() + 1);
+    if (node.leaf && !node.leaf->name.empty())
+      title = node.leaf->name.substr(!node.module || node.module->empty() ? 0 : node.module->size() + 1);
     if (const auto it = names_.find(&node); it != names_.end())
       title = node.leaf ? it->second : title + " -> " + it->second;
     return fmt::format("{}\n{} {}, {}{}", title, name_of(node.dtype), node.shape, readable(bytes_of(node)),
@@ -123,9 +123,9 @@ class Drawing {
     const std::string indent(static_cast<size_t>(depth) * 2, ' ');
     const bool framed = !path.empty() && !(frame.nodes.empty() && frame.inner.size() == 1);
     if (framed) {
-      write("{}subgraph {} {{\n", indent, quoted("cluster " + path));
+      write("{}subgraph {} {{\n", indent, in_quotes("cluster " + path));
       write("{}  label={}; labelloc=t; labeljust=l; style=\"rounded,filled\"; color=\"#aaaaaa\"; fillcolor=\"{}\";\n",
-            indent, quoted(path), depth % 2 ? "#f3f6fb" : "#e3eaf6");
+            indent, in_quotes(path), depth % 2 ? "#f3f6fb" : "#e3eaf6");
     }
     const int inside = depth + framed;
     for (const size_t i : frame.nodes) draw_node(i, std::string(static_cast<size_t>(inside) * 2, ' '));
@@ -138,13 +138,13 @@ class Drawing {
     const char* look = node.leaf                ? ", style=filled, fillcolor=\"#fff3cf\""
                        : i + 1 == nodes_.size() ? ", penwidth=2"
                                                 : "";
-    write("{}n{} [label={}{}];\n", indent, i, quoted(label(node)), look);
+    write("{}n{} [label={}{}];\n", indent, i, in_quotes(label(node)), look);
   }
 
   void draw_edges() {
     if (hidden_ > 0)
       write("  earlier [label={}, shape=note, style=dashed];\n",
-            quoted(fmt::format("{} earlier nodes\nare not drawn (max_nodes)", hidden_)));
+            in_quotes(fmt::format("{} earlier nodes\nare not drawn (max_nodes)", hidden_)));
     for (size_t i = hidden_; i < nodes_.size(); ++i) {
       bool from_earlier = false;
       for (const auto& input : nodes_[i]->inputs) {

@@ -1,5 +1,6 @@
 // Ops that work element by element, each with its gradient beside it.
 #include <cmath>
+#include <optional>
 
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
@@ -17,12 +18,13 @@ using kernels::map2;
 
 namespace {
 
-/// Both operands at their common shape. Expanding is an op of its own; its gradient is sum_to.
-std::pair<Tensor, Tensor> broadcast(const Op& op, const Tensor& a, const Tensor& b) {
+/// Both operands at their common shape, if they are not there already. Expanding is an op of its own; its gradient is
+/// sum_to.
+std::optional<std::pair<Tensor, Tensor>> broadcast(const Op& op, const Tensor& a, const Tensor& b) {
   check_same_dtype(op, a, b);
-  if (a.shape() == b.shape()) return {a, b};
+  if (a.shape() == b.shape()) return {};
   const Shape shape = broadcast_shapes(op, a.shape(), b.shape());
-  return {a.shape() == shape ? a : a.expand(shape), b.shape() == shape ? b : b.expand(shape)};
+  return std::pair{a.shape() == shape ? a : a.expand(shape), b.shape() == shape ? b : b.expand(shape)};
 }
 
 using kernels::Unary;
@@ -74,62 +76,61 @@ int64_t integer_power(int64_t a, int64_t b) {
 }  // namespace
 
 // What is linear in g stays so: differentiated by f, the gradient that arrives takes the part of g.
-Tensor autograd::times(const Tensor& g0, const Tensor& f0) {
+Tensor autograd::times(const Tensor& g, const Tensor& f) {
   const Op op{"mul"};
-  const auto [g, f] = broadcast(op, g0, f0);
+  if (const auto wide = broadcast(op, g, f)) return times(wide->first, wide->second);
   const auto product = [](auto u, auto v) {
     const auto y = u * v;
     return u == 0 ? decltype(u)(0) : y;
   };
-  return record(op, map2(g, f, product),
-                {{g, [f = f](const Tensor& gg) { return times(gg, f); }},
-                 {f, [g = g](const Tensor& gg) { return times(gg, g); }}});
+  return record(
+      op, map2(g, f, product),
+      {{g, [f](const Tensor& gg) { return times(gg, f); }}, {f, [g](const Tensor& gg) { return times(gg, g); }}});
 }
 
-Tensor autograd::over(const Tensor& g0, const Tensor& f0) {
+Tensor autograd::over(const Tensor& g, const Tensor& f) {
   const Op op{"div"};
-  const auto [g, f] = broadcast(op, g0, f0);
+  if (const auto wide = broadcast(op, g, f)) return over(wide->first, wide->second);
   const auto quotient = [](auto u, auto v) {
     const auto y = u / v;
     return u == 0 ? decltype(u)(0) : y;
   };
   return record(op, map2(g, f, quotient),
-                {{g, [f = f](const Tensor& gg) { return over(gg, f); }},
-                 {f, [f = f](const Tensor& gg, const Tensor& y) { return -over(times(gg, y), f); }}});
+                {{g, [f](const Tensor& gg) { return over(gg, f); }},
+                 {f, [f](const Tensor& gg, const Tensor& y) { return -over(times(gg, y), f); }}});
 }
 
 // --- arithmetic -----------------------------------------------------------------------------------------------------
 
-Tensor add(const Tensor& a0, const Tensor& b0, Loc loc) {
+Tensor add(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"add", loc};
-  auto [a, b] = broadcast(op, a0, b0);
+  if (const auto wide = broadcast(op, a, b)) return add(wide->first, wide->second);
   check_number(op, a);
   return record(op, kernels::map2_numbers(a, b, std::plus<>{}),
                 {{a, [](const Tensor& g) { return g; }}, {b, [](const Tensor& g) { return g; }}});
 }
 
-Tensor sub(const Tensor& a0, const Tensor& b0, Loc loc) {
+Tensor sub(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"sub", loc};
-  auto [a, b] = broadcast(op, a0, b0);
+  if (const auto wide = broadcast(op, a, b)) return sub(wide->first, wide->second);
   check_number(op, a);
   return record(op, kernels::map2_numbers(a, b, std::minus<>{}),
                 {{a, [](const Tensor& g) { return g; }}, {b, [](const Tensor& g) { return -g; }}});
 }
 
-Tensor mul(const Tensor& a0, const Tensor& b0, Loc loc) {
+Tensor mul(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"mul", loc};
-  auto [a, b] = broadcast(op, a0, b0);
+  if (const auto wide = broadcast(op, a, b)) return mul(wide->first, wide->second);
   check_number(op, a);
-  return record(
-      op, kernels::map2_numbers(a, b, std::multiplies<>{}),
-      {{a, [b = b](const Tensor& g) { return times(g, b); }}, {b, [a = a](const Tensor& g) { return times(g, a); }}});
+  return record(op, kernels::map2_numbers(a, b, std::multiplies<>{}),
+                {{a, [b](const Tensor& g) { return times(g, b); }}, {b, [a](const Tensor& g) { return times(g, a); }}});
 }
 
 Tensor div(const Tensor& a0, const Tensor& b0, Loc loc) {
   const Op op{"div", loc};
-  auto [a1, b1] = broadcast(op, a0, b0);
-  check_number(op, a1);
-  const Tensor a = as_fraction(a1), b = as_fraction(b1);
+  if (const auto wide = broadcast(op, a0, b0)) return div(wide->first, wide->second);
+  check_number(op, a0);
+  const Tensor a = as_fraction(a0), b = as_fraction(b0);
   return record(op, map2(a, b, std::divides<>{}),
                 {{a, [b](const Tensor& g) { return over(g, b); }},
                  {b, [b](const Tensor& g, const Tensor& y) { return -over(times(g, y), b); }}});
@@ -193,19 +194,18 @@ Tensor pow(Scalar s, const Tensor& x, Loc loc) {
   return pow(constant(s, power), power);
 }
 
-Tensor pow(const Tensor& a0, const Tensor& b0, Loc loc) {
+Tensor pow(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"pow", loc};
-  auto [a, b] = broadcast(op, a0, b0);
+  if (const auto wide = broadcast(op, a, b)) return pow(wide->first, wide->second);
   check_number(op, a);
   if (a.dtype() == i64) return kernels::map2_as<int64_t, int64_t>(a, b, integer_power);
-  return record(
-      op, map2(a, b, [](auto u, auto v) { return std::pow(u, v); }),
-      {{a, [a = a, b = b](const Tensor& g) { return where(eq(b, 0), zeros_like(g), times(g, b * pow(a, b - 1))); }},
-       {b, [a = a, b = b](const Tensor& g, const Tensor& y) {
-          // 0^b is flat in b for b >= 0, where log(0) would say -inf.
-          const Tensor flat = logical_and(eq(a, 0), ge(b, 0));
-          return where(flat, zeros_like(g), times(g, y * log(masked_fill(a, flat, 1))));
-        }}});
+  return record(op, map2(a, b, [](auto u, auto v) { return std::pow(u, v); }),
+                {{a, [a, b](const Tensor& g) { return where(eq(b, 0), zeros_like(g), times(g, b * pow(a, b - 1))); }},
+                 {b, [a, b](const Tensor& g, const Tensor& y) {
+                    // 0^b is flat in b for b >= 0, where log(0) would say -inf.
+                    const Tensor flat = logical_and(eq(a, 0), ge(b, 0));
+                    return where(flat, zeros_like(g), times(g, y * log(masked_fill(a, flat, 1))));
+                  }}});
 }
 
 // --- functions of one variable ---------------------------------------------------------------------------------------
@@ -313,8 +313,8 @@ namespace {
 
 /// The one of two that comes `before` the other. Equal ones share the gradient; beside NaN each takes all of it.
 template <class Before>
-Tensor choice(const Op& op, const Tensor& a0, const Tensor& b0, Before before) {
-  const auto [a, b] = broadcast(op, a0, b0);
+Tensor choice(const Op& op, const Tensor& a, const Tensor& b, Before before) {
+  if (const auto wide = broadcast(op, a, b)) return choice(op, wide->first, wide->second, before);
   check_number(op, a);
   const auto first = [before](auto u, auto v) { return before(u, v) || u != u ? u : v; };
   const auto gradient = [before](const Tensor& own, const Tensor& other) {
@@ -363,12 +363,12 @@ Tensor clamp(const Tensor& x0, Scalar low, Scalar high, Loc loc) {
                                  }}});
 }
 
-Tensor where(const Tensor& condition, const Tensor& a0, const Tensor& b0, Loc loc) {
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"where", loc};
   check_dtype(op, condition, boolean, "the condition");
-  auto [a, b] = broadcast(op, a0, b0);
+  if (const auto wide = broadcast(op, a, b)) return where(condition, wide->first, wide->second);
   const Shape shape = broadcast_shapes(op, condition.shape(), a.shape());
-  if (!(a.shape() == shape)) a = a.expand(shape), b = b.expand(shape);
+  if (!(a.shape() == shape)) return where(condition, a.expand(shape), b.expand(shape));
   const Tensor c = view::expand(op, condition, shape);
   return record(op, kernels::where(c, a, b),
                 {{a, [c](const Tensor& g) { return where(c, g, zeros_like(g)); }},

@@ -86,7 +86,7 @@ struct PackedHead {
   const AttentionShape& shape;
   uint32_t *keys, *values, *key_columns;                // (S, D), (S, Dv) in rows, (S, D) in columns
   uint32_t *q_transposed, *dout_transposed, *q, *dout;  // (D, kTileQueries) and so on, in columns
-  uint32_t *slopes, *slopes_transposed;                 // rows of weights' or scores' gradients
+  uint32_t* slopes;                                     // room for those of a tile
 
   template <class Real>
   PackedHead(const AttentionShape& s, Room<Real>& room)
@@ -98,8 +98,7 @@ struct PackedHead {
         dout_transposed(take_pairs(room, bf16_columns_size(kTileQueries, s.Dv))),
         q(take_pairs(room, bf16_columns_size(s.D, kTileQueries))),
         dout(take_pairs(room, bf16_columns_size(s.Dv, kTileQueries))),
-        slopes(take_pairs(room, bf16_rows_size(kTileKeys, kTileQueries))),
-        slopes_transposed(take_pairs(room, bf16_rows_size(kTileQueries, kTileKeys))) {}
+        slopes(take_pairs(room, bf16_slopes_size(kTileKeys))) {}
 
   int64_t blocks() const { return (shape.S + kTileKeys - 1) / kTileKeys; }
   int64_t block_rows(int64_t block) const { return std::min(kTileKeys, shape.S - block * kTileKeys); }
@@ -116,11 +115,19 @@ struct PackedHead {
       pack_bf16_columns(factors.from(first, 0), shape.D, rows, key_column_block(i));
     }
   }
-  void pack_queries(int64_t queries, const QueryTile<float>& tile) const {
-    pack_bf16_columns({tile.q_transposed, kTileQueries, false}, kTileQueries, shape.D, q_transposed);
-    pack_bf16_columns({tile.dout_transposed, kTileQueries, false}, kTileQueries, shape.Dv, dout_transposed);
+  void pack_queries(int64_t queries, const Bf16Source& scaled, const QueryTile<float>& tile) const {
+    pack_bf16_columns(scaled, queries, shape.D, q_transposed);
+    pack_bf16_columns({tile.dout.data, tile.dout.row, true}, queries, shape.Dv, dout_transposed);
     pack_bf16_columns({tile.q.data, tile.q.row, false}, shape.D, queries, q);
     pack_bf16_columns({tile.dout.data, tile.dout.row, false}, shape.Dv, queries, dout);
+  }
+  Bf16Slopes pack_slopes(int64_t n, int64_t queries, const float* weights, const float* dscores) const {
+    const Bf16Slopes to(n, slopes);
+    const auto room = [](const Bf16Rows& rows) { return const_cast<uint32_t*>(rows.data); };
+    pack_bf16_rows({weights, kTileQueries, false}, n, queries, room(to.weights));
+    pack_bf16_rows({dscores, kTileQueries, false}, n, queries, room(to.scores));
+    pack_bf16_rows({dscores, kTileQueries, true}, queries, n, room(to.scores_across));
+    return to;
   }
 };
 
@@ -134,9 +141,9 @@ HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at
     if (packed) {
       const int64_t block = at.key / kTileKeys;
       const auto rows = [](uint32_t* x, int64_t width) { return Bf16Rows{x, bf16_padded(bf16_pairs(width)), false}; };
-      multiply_bf16(at.keys, kTileQueries, shape.D, rows(packed->key_block(block), shape.D),
+      multiply_bf16(at.keys, at.queries, shape.D, rows(packed->key_block(block), shape.D),
                     {packed->q_transposed, bf16_pairs(shape.D)}, 0, scores, kTileQueries);
-      return multiply_bf16(at.keys, kTileQueries, shape.Dv, rows(packed->value_block(block), shape.Dv),
+      return multiply_bf16(at.keys, at.queries, shape.Dv, rows(packed->value_block(block), shape.Dv),
                            {packed->dout_transposed, bf16_pairs(shape.Dv)}, 0, dweights, kTileQueries);
     }
   const int64_t lanes = columns<Real>(at), head = shape.kv_head(at.h);
@@ -149,23 +156,10 @@ HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at
 // dv += weights dout, dk += dscores q, and dq += dscores^T k, from tiles with keys down.
 template <class Real>
 HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
-                              const PaddedRows<Real>& keys, const PackedHead* packed, const Real* weights,
-                              const Real* dscores, Real* dk, Real* dv) {
+                              const PaddedRows<Real>& keys, const Real* weights, const Real* dscores, Real* dk,
+                              Real* dv) {
   const auto& shape = call.shape;
   const int64_t width = padded(shape.D), value_width = padded(shape.Dv);
-  dk += at.key * width, dv += at.key * value_width;
-  if constexpr (std::is_same_v<Real, float>)
-    if (packed) {
-      const int64_t block = at.key / kTileKeys, pairs = bf16_pairs(at.queries);
-      const Bf16Rows w = pack_bf16_rows({weights, kTileQueries, false}, at.keys, at.queries, packed->slopes);
-      multiply_bf16(at.keys, shape.Dv, at.queries, w, {packed->dout, pairs}, 1, dv, value_width);
-      const Bf16Rows ds = pack_bf16_rows({dscores, kTileQueries, false}, at.keys, at.queries, packed->slopes);
-      multiply_bf16(at.keys, shape.D, at.queries, ds, {packed->q, pairs}, 1, dk, width);
-      const Bf16Rows dst =
-          pack_bf16_rows({dscores, kTileQueries, true}, at.queries, at.keys, packed->slopes_transposed);
-      return multiply_bf16(at.queries, shape.D, at.keys, dst,
-                           {packed->key_column_block(block), bf16_pairs(packed->block_rows(block))}, 1, tile.dq, width);
-    }
   tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.Dv), at.queries, weights, kTileQueries, tile.dout.data,
                               tile.dout.row, true, dv, value_width);
   tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.D), at.queries, dscores, kTileQueries, tile.q.data,
@@ -173,20 +167,39 @@ HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const Place& at, c
   tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.D), at.keys, dscores, kTileQueries,
                                    keys.data + at.key * keys.row, keys.row, true, tile.dq, width);
 }
+inline void add_gradients(const Place& at, const PackedHead& packed, const Bf16Slopes& slopes, float* dq, float* dk,
+                          float* dv) {
+  const auto& shape = packed.shape;
+  const int64_t block = at.key / kTileKeys, pairs = bf16_pairs(at.queries), width = padded(shape.D);
+  multiply_bf16(at.keys, shape.Dv, at.queries, slopes.weights, {packed.dout, pairs}, 1, dv, padded(shape.Dv));
+  multiply_bf16(at.keys, shape.D, at.queries, slopes.scores, {packed.q, pairs}, 1, dk, width);
+  multiply_bf16(at.queries, shape.D, at.keys, slopes.scores_across,
+                {packed.key_column_block(block), bf16_pairs(packed.block_rows(block))}, 1, dq, width);
+}
 
 template <class Real>
 void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
               const PaddedRows<Real>& keys, const PackedHead* packed, Real* scores, Real* dweights, Real* slopes,
               Real* dk, Real* dv) {
   const auto& shape = call.shape;
+  const auto& options = call.options;
+  dk += at.key * padded(shape.D), dv += at.key * padded(shape.Dv);
   multiply_queries(call, at, tile, packed, scores, dweights);
-  mask_scores(call.options, at, scores, slopes);
-  if (call.options.keep) drop(shape, call.options, at, dweights);
+  mask_scores(options, at, scores, slopes);
+  if constexpr (std::is_same_v<Real, float>)
+    if (packed && !options.keep && !call.dbias.data && !options.softcap)
+      return add_gradients(at, *packed,
+                           differentiate_softmax_bf16(at.keys, tile.lse, tile.delta, scores, dweights, packed->slopes),
+                           tile.dq, dk, dv);
+  if (options.keep) drop(shape, options, at, dweights);
   differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
   if (call.dbias.data) with_mask(call.dbias, at, dweights, [](Real ds, Real& sum) { sum += ds; });
-  if (call.options.softcap) multiply<Real>(at.keys * kTileQueries, slopes, dweights);
-  if (call.options.keep) drop(shape, call.options, at, scores);
-  add_gradients(call, at, tile, keys, packed, scores, dweights, dk, dv);
+  if (options.softcap) multiply<Real>(at.keys * kTileQueries, slopes, dweights);
+  if (options.keep) drop(shape, options, at, scores);
+  if constexpr (std::is_same_v<Real, float>)
+    if (packed)
+      return add_gradients(at, *packed, packed->pack_slopes(at.keys, at.queries, scores, dweights), tile.dq, dk, dv);
+  add_gradients(call, at, tile, keys, scores, dweights, dk, dv);
 }
 
 template <class Real>
@@ -200,8 +213,10 @@ QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real
   tile.dout = as_padded(at.queries, shape.Dv, dout, saved.dout.strides[2], room.take(kTileQueries * padded(shape.Dv)));
   tile.q_transposed = room.take(kTileQueries * shape.D);
   tile.dout_transposed = room.take(kTileQueries * shape.Dv);
-  transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.strides[2], tile.q_transposed);
-  transpose_queries(at.queries, shape.Dv, Real(1), dout, saved.dout.strides[2], tile.dout_transposed);
+  if (!call.bf16) {
+    transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.strides[2], tile.q_transposed);
+    transpose_queries(at.queries, shape.Dv, Real(1), dout, saved.dout.strides[2], tile.dout_transposed);
+  }
   tile.dq = room.take(kTileQueries * padded(shape.D));
   std::fill_n(tile.dq, kTileQueries * padded(shape.D), Real(0));
   tile.lse = room.take(kTileQueries);
@@ -242,7 +257,9 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
     Place at{b, h, query, std::min(kTileQueries, shape.T - query), tile_of(first_key(call.options, query)), 0};
     const auto tile = start(call, at, room);
     if constexpr (std::is_same_v<Real, float>)
-      if (packed) packed->pack_queries(at.queries, tile);
+      if (packed)
+        packed->pack_queries(at.queries,
+                             {call.saved.q.at(b, h, query), call.saved.q.strides[2], true, call.options.scale}, tile);
     const int64_t seen = last_key(call.options, query + at.queries - 1, shape.S);
     for (; at.key < seen; at.key += kTileKeys) {
       at.keys = std::min(kTileKeys, seen - at.key);

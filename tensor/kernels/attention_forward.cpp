@@ -93,6 +93,7 @@ struct PackedBlock {
   uint32_t* weights;        // room for those of a tile
 
   HWY_INLINE Bf16Columns tile(int64_t t, int64_t D) const {
+    if (!queries) return {};  // in f32
     return {queries + t * bf16_columns_size(kTileQueries, D), bf16_pairs(D)};
   }
 };
@@ -104,19 +105,23 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
   const auto& [shape, q, k, v, options, out, lse, bf16] = call;
   const int64_t width = padded(shape.Dv);
   if constexpr (std::is_same_v<Real, float>)
-    if (bf16) multiply_bf16(at.keys, kTileQueries, shape.D, packed.keys, packed_queries, 0, tile, kTileQueries);
+    if (bf16) multiply_bf16(at.keys, at.queries, shape.D, packed.keys, packed_queries, 0, tile, kTileQueries);
   if (!bf16)
     tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, k.at(at.b, shape.kv_head(at.h), at.key),
                                 k.strides[2], queries.transposed, kTileQueries, false, tile, kTileQueries);
   mask_scores<Real>(options, at, tile, nullptr);
-  soften(at.keys, columns<Real>(at), tile, queries.top, queries.sum, shrink);
+  Bf16Rows weights{};
+  if constexpr (std::is_same_v<Real, float>)
+    if (bf16 && values.finite && !options.keep)
+      weights = soften_bf16(at.keys, at.queries, tile, queries.top, queries.sum, shrink, packed.weights);
+  if (!weights.data) soften(at.keys, columns<Real>(at), tile, queries.top, queries.sum, shrink);
   if (options.keep) drop(shape, options, at, tile);
   for (int64_t i = 0; i < at.queries; ++i)
     if (shrink[i] != 1) scale_row(width, shrink[i], queries.output + i * width);
   if (!values.finite) return add_seen_values(at, shape.Dv, tile, values.data, values.row, queries.output);
   if constexpr (std::is_same_v<Real, float>)
     if (bf16) {
-      const Bf16Rows weights = pack_bf16_rows({tile, kTileQueries, true}, at.queries, at.keys, packed.weights);
+      if (!weights.data) weights = pack_bf16_rows({tile, kTileQueries, true}, at.queries, at.keys, packed.weights);
       return multiply_bf16(at.queries, shape.Dv, at.keys, weights, packed.values, 1, queries.output, width);
     }
   tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.Dv), at.keys, tile, kTileQueries, values.data,
@@ -124,9 +129,13 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
 }
 
 template <class Real>
-void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile) {
-  transpose_queries(tile.queries, call.shape.D, call.options.scale, call.q.at(b, h, tile.query), call.q.strides[2],
-                    tile.transposed);
+void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile, uint32_t* packed) {
+  const Real* q = call.q.at(b, h, tile.query);
+  if constexpr (std::is_same_v<Real, float>)
+    if (call.bf16)
+      pack_bf16_columns({q, call.q.strides[2], true, call.options.scale}, tile.queries, call.shape.D, packed);
+  if (!call.bf16)
+    transpose_queries(tile.queries, call.shape.D, call.options.scale, q, call.q.strides[2], tile.transposed);
   std::fill_n(tile.top, kTileQueries, kMinusInfinity<Real>);
   std::fill_n(tile.sum, kTileQueries, Real(0));
   std::fill_n(tile.output, kTileQueries * padded(call.shape.Dv), Real(0));
@@ -251,13 +260,7 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
     key_room = take_pairs(room, bf16_rows_size(kTileKeys, shape.D));
     packed_value_room = take_pairs(room, bf16_columns_size(shape.Dv, kTileKeys));
   }
-  for (int64_t t = 0; t < tiles; ++t) {
-    start(call, b, h, tile(t));
-    if constexpr (std::is_same_v<Real, float>)
-      if (call.bf16)
-        pack_bf16_columns({tile(t).transposed, kTileQueries, false}, kTileQueries, shape.D,
-                          const_cast<uint32_t*>(packed.tile(t, shape.D).data));
-  }
+  for (int64_t t = 0; t < tiles; ++t) start(call, b, h, tile(t), const_cast<uint32_t*>(packed.tile(t, shape.D).data));
   const bool direct = shape.Dv % kLanes<Real> == 0;
   const int64_t seen = last_key(call.options, end - 1, shape.S);
   // keys outside, tiles of queries inside: a block of keys and values stays in cache for all tiles

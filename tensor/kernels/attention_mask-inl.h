@@ -64,7 +64,8 @@ HWY_INLINE void hide(int64_t begin, int64_t end, Real* row) {
 // The causal rule: key j hides from queries i < j - offset, and with a window from those i >= j - offset + window.
 template <class Real>
 HWY_INLINE void hide_out_of_sight(const AttentionOptions<Real>& options, const Place& at, Real* tile) {
-  for (int64_t j = 0; j < at.keys; ++j) {
+  const int64_t first = options.window ? 0 : std::max<int64_t>(at.query + options.offset + 1 - at.key, 0);
+  for (int64_t j = first; j < at.keys; ++j) {
     const int64_t own = at.key + j - options.offset - at.query;
     hide<Real>(0, std::min(own, kTileQueries), tile + j * kTileQueries);
     if (options.window)

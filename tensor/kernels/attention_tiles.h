@@ -14,6 +14,7 @@ namespace heed::kernels {
 // of a tile side by side in vector lanes, and neither keys nor values need to be packed.
 constexpr int64_t kTileQueries = 32;  // a pair of AVX-512 vectors
 constexpr int64_t kTileKeys = 128;    // with 32 queries, 16 KiB of scores
+static_assert(kTileQueries == kBf16Queries);
 
 // Widths in working memory are multiples of this, whole vectors on every machine.
 constexpr int64_t kPadding = 16;
@@ -91,7 +92,7 @@ constexpr int64_t backward_scratch(const AttentionShape& s) {
   const int64_t packed = bf16_rows_size(S, s.D) + bf16_rows_size(S, s.Dv) + bf16_columns_size(s.D, S) +
                          bf16_columns_size(kTileQueries, s.D) + bf16_columns_size(kTileQueries, s.Dv) +
                          bf16_columns_size(s.D, kTileQueries) + bf16_columns_size(s.Dv, kTileQueries) +
-                         bf16_rows_size(kTileKeys, kTileQueries) + bf16_rows_size(kTileQueries, kTileKeys);
+                         bf16_slopes_size(kTileKeys);
   return kTileQueries * (s.D + s.Dv + 2 * padded(s.D) + padded(s.Dv) + 2) + 3 * kTileKeys * kTileQueries +
          s.S * padded(s.D) + packed;
 }

@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__)
 
+#include <cmath>
+
 #include <hwy/base.h>
 #include <immintrin.h>
 
@@ -15,21 +17,30 @@ namespace {
 
 __mmask16 first_lanes(int64_t n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : __mmask16((1u << n) - 1); }
 
-// 16 pairs from 32 numbers in a row, of which the first n are there.
-__m512i pairs_along(const float* x, int64_t n) {
-  const __m512 low = _mm512_maskz_loadu_ps(first_lanes(n), x),
-               high = _mm512_maskz_loadu_ps(first_lanes(n - 16), x + 16);
-  return (__m512i)_mm512_cvtne2ps_pbh(high, low);
-}
+// 16 pairs of neighbours: those of `low`, then those of `high`.
+__m512i neighbours(__m512 low, __m512 high) { return (__m512i)_mm512_cvtne2ps_pbh(high, low); }
 
-// 16 pairs from two rows, `row` apart, of which the first n columns are there, and perhaps not the second row.
-__m512i pairs_across(const float* x, int64_t row, bool two, int64_t n) {
+// 16 pairs of what stands at the same place.
+__m512i pairs_of(__m512 first, __m512 second) {
   alignas(64) static constexpr uint16_t kInterleave[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
                                                            21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
                                                            11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  const __m512 low = _mm512_maskz_loadu_ps(first_lanes(n), x);
-  const __m512 high = two ? _mm512_maskz_loadu_ps(first_lanes(n), x + row) : _mm512_setzero_ps();
-  return _mm512_permutexvar_epi16(_mm512_load_si512(kInterleave), (__m512i)_mm512_cvtne2ps_pbh(high, low));
+  return _mm512_permutexvar_epi16(_mm512_load_si512(kInterleave), neighbours(first, second));
+}
+
+// The first n numbers, times factor.
+__m512 first_of(int64_t n, const float* x, __m512 factor) {
+  return _mm512_mul_ps(_mm512_maskz_loadu_ps(first_lanes(n), x), factor);
+}
+
+// 16 pairs from 32 numbers in a row, of which the first n are there.
+__m512i pairs_along(const float* x, int64_t n, __m512 factor) {
+  return neighbours(first_of(n, x, factor), first_of(n - 16, x + 16, factor));
+}
+
+// 16 pairs from two rows, `row` apart, of which the first n columns are there, and perhaps not the second row.
+__m512i pairs_across(const float* x, int64_t row, bool two, int64_t n, __m512 factor) {
+  return pairs_of(first_of(n, x, factor), two ? first_of(n, x + row, factor) : _mm512_setzero_ps());
 }
 
 // x[i][j] and x[j][i] change places.
@@ -124,29 +135,77 @@ void multiply(int64_t m, int64_t n, int64_t k, const Bf16Rows& a, const Bf16Colu
   }
 }
 
+constexpr float kLog2e = 1.44269504f;
+
+// e^(x - base), given -base / ln 2, for x <= base, to within 2^-18 of itself. Where that is below 2^-126 it is 0, and
+// no longer `there`; as where it was not from the start.
+__m512 exp_below(__m512 x, __m512 minus_base, __mmask16& there) {
+  const __m512 power = _mm512_fmadd_ps(x, _mm512_set1_ps(kLog2e), minus_base);
+  there = _mm512_mask_cmp_ps_mask(there, power, _mm512_set1_ps(-126), _CMP_NLT_UQ);  // NaN is there
+  const __m512 shift = _mm512_set1_ps(12582912 + 127);  // rounds, and leaves 2^rounded's exponent in the low bits
+  const __m512 bits = _mm512_add_ps(power, shift), rest = _mm512_sub_ps(power, _mm512_sub_ps(bits, shift));
+  __m512 y = _mm512_fmadd_ps(_mm512_set1_ps(0.0095701f), rest, _mm512_set1_ps(0.05591786f));  // 2^rest: minimax
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.24024745f));
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.69312181f));
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.99999926f));
+  return _mm512_maskz_mul_ps(there, y, _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(bits), 23)));
+}
+__m512 exp_below(__m512 x, __m512 minus_base) {
+  __mmask16 there = 0xffff;
+  return exp_below(x, minus_base, there);
+}
+
+// What softmax's gradient takes of kBf16Queries queries.
+struct Queries {
+  __m512 minus_base[2], mean[2];
+  __mmask16 busy[2];
+
+  Queries(const float* lse, const float* delta) {
+    for (int v = 0; v < 2; ++v) {
+      const __m512 log_sum = _mm512_loadu_ps(lse + v * kBf16Lanes);
+      busy[v] = _mm512_cmp_ps_mask(log_sum, _mm512_set1_ps(INFINITY), _CMP_NEQ_UQ);
+      minus_base[v] = _mm512_mul_ps(log_sum, _mm512_set1_ps(-kLog2e));
+      mean[v] = _mm512_loadu_ps(delta + v * kBf16Lanes);
+    }
+  }
+
+  // Of one key.
+  void differentiate(const float* scores, const float* dweights, __m512 (&weight)[2], __m512 (&slope)[2]) const {
+#pragma GCC unroll 2
+    for (int v = 0; v < 2; ++v) {
+      __mmask16 there = busy[v];
+      weight[v] = exp_below(_mm512_loadu_ps(scores + v * kBf16Lanes), minus_base[v], there);
+      slope[v] =
+          _mm512_maskz_mul_ps(there, weight[v], _mm512_sub_ps(_mm512_loadu_ps(dweights + v * kBf16Lanes), mean[v]));
+    }
+  }
+};
+
 }  // namespace
 
 Bf16Rows pack_bf16_rows(const Bf16Source& a, int64_t m, int64_t k, uint32_t* to) {
   const int64_t pairs = bf16_padded(bf16_pairs(k));
+  const __m512 factor = _mm512_set1_ps(a.factor);
   if (!a.transposed)
     for (int64_t i = 0; i < m; ++i)
       for (int64_t p = 0; p < pairs; p += kBf16Lanes)
-        _mm512_storeu_si512(to + i * pairs + p, pairs_along(a.data + i * a.row + 2 * p, k - 2 * p));
+        _mm512_storeu_si512(to + i * pairs + p, pairs_along(a.data + i * a.row + 2 * p, k - 2 * p, factor));
   else
-    for (int64_t i = 0; i < m; i += kBf16Unit)
-      for (int64_t p = 0; 2 * p < k; ++p)
+    for (int64_t p = 0; 2 * p < k; ++p)
+      for (int64_t i = 0; i < m; i += kBf16Unit)
         _mm512_storeu_si512(to + i * pairs + p * kBf16Unit,
-                            pairs_across(a.data + 2 * p * a.row + i, a.row, 2 * p + 1 < k, m - i));
+                            pairs_across(a.data + 2 * p * a.row + i, a.row, 2 * p + 1 < k, m - i, factor));
   return {to, pairs, a.transposed};
 }
 
 void pack_bf16_panel(const Bf16Source& b, const Bf16Panels& panels, int64_t i, int64_t k, uint32_t* to) {
   const int64_t start = panels.start(i), n = panels.width(i), width = bf16_padded(n), pairs = bf16_pairs(k);
+  const __m512 factor = _mm512_set1_ps(b.factor);
   if (!b.transposed) {
     for (int64_t p = 0; p < pairs; ++p)
       for (int64_t j = 0; j < width; j += kBf16Lanes)
         _mm512_storeu_si512(to + p * width + j,
-                            pairs_across(b.data + 2 * p * b.row + start + j, b.row, 2 * p + 1 < k, n - j));
+                            pairs_across(b.data + 2 * p * b.row + start + j, b.row, 2 * p + 1 < k, n - j, factor));
     return;
   }
   __m512i block[16];
@@ -154,8 +213,8 @@ void pack_bf16_panel(const Bf16Source& b, const Bf16Panels& panels, int64_t i, i
     for (int64_t p = 0; p < pairs; p += kBf16Lanes) {
 #pragma GCC unroll 16
       for (int64_t c = 0; c < 16; ++c)
-        block[c] =
-            j + c < n ? pairs_along(b.data + (start + j + c) * b.row + 2 * p, k - 2 * p) : _mm512_setzero_si512();
+        block[c] = j + c < n ? pairs_along(b.data + (start + j + c) * b.row + 2 * p, k - 2 * p, factor)
+                             : _mm512_setzero_si512();
       transpose_16x16(block);
       for (int64_t r = 0; r < std::min(kBf16Lanes, pairs - p); ++r)
         _mm512_storeu_si512(to + (p + r) * width + j, block[r]);
@@ -171,6 +230,58 @@ Bf16Columns pack_bf16_columns(const Bf16Source& b, int64_t n, int64_t k, uint32_
 void multiply_bf16(int64_t m, int64_t n, int64_t k, const Bf16Rows& a, const Bf16Columns& b, float beta, float* c,
                    int64_t ldc) {
   a.across ? multiply<true>(m, n, k, a, b, beta, c, ldc) : multiply<false>(m, n, k, a, b, beta, c, ldc);
+}
+
+Bf16Rows soften_bf16(int64_t keys, int64_t queries, const float* scores, float* top, float* sum, float* shrink,
+                     uint32_t* to) {
+  const __m512 nothing = _mm512_set1_ps(-INFINITY), zero = _mm512_setzero_ps();
+  const int64_t pairs = bf16_padded(bf16_pairs(keys));
+  for (int64_t i = 0; i < queries; i += kBf16Lanes) {
+    const float* const score = scores + i;
+    const __m512 before = _mm512_loadu_ps(top + i);
+    __m512 now = before, other = before;
+    for (int64_t j = 0; j < keys; j += 2) {
+      now = _mm512_max_ps(now, _mm512_loadu_ps(score + j * kBf16Queries));
+      if (j + 1 < keys) other = _mm512_max_ps(other, _mm512_loadu_ps(score + (j + 1) * kBf16Queries));
+    }
+    now = _mm512_max_ps(now, other);
+    const __m512 base = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(now, nothing, _CMP_NEQ_UQ), now);
+    const __m512 minus_base = _mm512_mul_ps(base, _mm512_set1_ps(-kLog2e));
+    __m512 even = zero, odd = zero;
+    for (int64_t j = 0; j < keys; j += 2) {
+      const __m512 first = exp_below(_mm512_loadu_ps(score + j * kBf16Queries), minus_base);
+      const __m512 second =
+          j + 1 < keys ? exp_below(_mm512_loadu_ps(score + (j + 1) * kBf16Queries), minus_base) : zero;
+      even = _mm512_add_ps(even, first), odd = _mm512_add_ps(odd, second);
+      _mm512_storeu_si512(to + i * pairs + j / 2 * kBf16Unit, pairs_of(first, second));
+    }
+    const __m512 factor = exp_below(before, minus_base);
+    _mm512_storeu_ps(top + i, now);
+    _mm512_storeu_ps(shrink + i, factor);
+    _mm512_storeu_ps(sum + i, _mm512_fmadd_ps(_mm512_loadu_ps(sum + i), factor, _mm512_add_ps(even, odd)));
+  }
+  return {to, pairs, true};
+}
+
+Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* lse, const float* delta, const float* scores,
+                                      const float* dweights, uint32_t* to) {
+  const Queries queries(lse, delta);
+  const Bf16Slopes slopes(keys, to);
+  const auto room = [](const Bf16Rows& rows, int64_t i) { return const_cast<uint32_t*>(rows.data) + i * kBf16Lanes; };
+  for (int64_t j = 0; j < keys; j += 2) {
+    __m512 weight[2], slope[2], next_slope[2] = {};
+    queries.differentiate(scores + j * kBf16Queries, dweights + j * kBf16Queries, weight, slope);
+    _mm512_storeu_si512(room(slopes.weights, j), neighbours(weight[0], weight[1]));
+    _mm512_storeu_si512(room(slopes.scores, j), neighbours(slope[0], slope[1]));
+    if (j + 1 < keys) {
+      queries.differentiate(scores + (j + 1) * kBf16Queries, dweights + (j + 1) * kBf16Queries, weight, next_slope);
+      _mm512_storeu_si512(room(slopes.weights, j + 1), neighbours(weight[0], weight[1]));
+      _mm512_storeu_si512(room(slopes.scores, j + 1), neighbours(next_slope[0], next_slope[1]));
+    }
+    _mm512_storeu_si512(room(slopes.scores_across, j / 2), pairs_of(slope[0], next_slope[0]));
+    _mm512_storeu_si512(room(slopes.scores_across.unit(1), j / 2), pairs_of(slope[1], next_slope[1]));
+  }
+  return slopes;
 }
 
 }  // namespace heed::kernels
@@ -191,6 +302,10 @@ Bf16Rows pack_bf16_rows(const Bf16Source&, int64_t, int64_t, uint32_t*) { return
 void pack_bf16_panel(const Bf16Source&, const Bf16Panels&, int64_t, int64_t, uint32_t*) {}
 Bf16Columns pack_bf16_columns(const Bf16Source&, int64_t, int64_t, uint32_t*) { return {}; }
 void multiply_bf16(int64_t, int64_t, int64_t, const Bf16Rows&, const Bf16Columns&, float, float*, int64_t) {}
+Bf16Rows soften_bf16(int64_t, int64_t, const float*, float*, float*, float*, uint32_t*) { return {}; }
+Bf16Slopes differentiate_softmax_bf16(int64_t, const float*, const float*, const float*, const float*, uint32_t* to) {
+  return {0, to};
+}
 
 }  // namespace heed::kernels
 

@@ -24,9 +24,10 @@ struct Bf16Source {
   const float* data;
   int64_t row;
   bool transposed;
+  float factor = 1;  // of all elements
 
   Bf16Source from(int64_t i, int64_t j) const {
-    return {data + (transposed ? j * row + i : i * row + j), row, transposed};
+    return {data + (transposed ? j * row + i : i * row + j), row, transposed, factor};
   }
 };
 
@@ -68,5 +69,32 @@ void pack_bf16_panel(const Bf16Source& b, const Bf16Panels& panels, int64_t i, i
 /// runs along k, the same in every place.
 void multiply_bf16(int64_t m, int64_t n, int64_t k, const Bf16Rows& a, const Bf16Columns& b, float beta, float* c,
                    int64_t ldc);
+
+// The softmax of attention's scores, in tiles with keys down and kBf16Queries queries across.
+constexpr int64_t kBf16Queries = 2 * kBf16Lanes;
+
+/// Weights exp(score - top) (queries, keys), packed while they are made. `top`, the largest score, goes up to what is
+/// seen here, `sum` of the weights with it, and `shrink` gets what older weights are to be multiplied by: each
+/// (kBf16Queries). NaN anywhere counts as itself, a score of -inf as a weight of 0. Writes
+/// bf16_rows_size(kBf16Queries, keys).
+Bf16Rows soften_bf16(int64_t keys, int64_t queries, const float* scores, float* top, float* sum, float* shrink,
+                     uint32_t* to);
+
+/// Gradients of softmax, packed: weights (keys, kBf16Queries), and the scores' gradients so and transposed.
+struct Bf16Slopes {
+  Bf16Rows weights, scores, scores_across;
+
+  Bf16Slopes(int64_t keys, uint32_t* to)
+      : weights{to, kBf16Lanes, false},
+        scores{to + bf16_padded(keys) * kBf16Lanes, kBf16Lanes, false},
+        scores_across{to + 2 * bf16_padded(keys) * kBf16Lanes, bf16_padded(bf16_pairs(keys)), true} {}
+};
+constexpr int64_t bf16_slopes_size(int64_t keys) {
+  return 2 * bf16_rows_size(keys, kBf16Queries) + bf16_rows_size(kBf16Queries, keys);
+}
+/// weight = exp(score - lse), 0 where lse is +inf, and its score's gradient weight (dweight - delta), 0 where the
+/// weight is. Writes bf16_slopes_size(keys).
+Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* lse, const float* delta, const float* scores,
+                                      const float* dweights, uint32_t* to);
 
 }  // namespace heed::kernels

@@ -33,7 +33,7 @@ template <class T, class F>
 void for_pairs(const Tensor& x, Tensor& y, F f) {
   const T* in = x.data<T>();
   T* out = y.mutable_data<T>();
-  const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
+  const Nest<2> nest(x.shape(), {&y.strides(), &x.strides()});
   nest.for_runs([&, to = nest.inner_stride(0), from = nest.inner_stride(1)](const auto& at, int64_t n) {
     f(out + at[0], in + at[1], n, to, from);
   });
@@ -127,7 +127,7 @@ void copy_crossed(const T* x, T* y, const Nest<2>& nest, int crossed) {
 void copy_into(const Tensor& x, Tensor y) {
   if (x.numel() == 0) return;
   dispatch(x.dtype(), [&]<class T>() {
-    if (const Nest<2> nest(x.shape(), {y.strides(), x.strides()}); const auto crossed = crossed_axis(nest)) {
+    if (const Nest<2> nest(x.shape(), {&y.strides(), &x.strides()}); const auto crossed = crossed_axis(nest)) {
       using B = Bits<sizeof(T)>;
       return copy_crossed(reinterpret_cast<const B*>(x.data<T>()), reinterpret_cast<B*>(y.mutable_data<T>()), nest,
                           *crossed);
@@ -148,7 +148,7 @@ Tensor flip(const Tensor& x, int axis) {
     const T* last = x.data<T>() + (x.shape()[axis] - 1) * backwards[axis];
     backwards[axis] = -backwards[axis];
     T* out = y.mutable_data<T>();
-    const Nest<2> nest(x.shape(), {y.strides(), backwards});
+    const Nest<2> nest(x.shape(), {&y.strides(), &backwards});
     nest.for_runs([&, from = nest.inner_stride(1)](const std::array<int64_t, 2>& at, int64_t n) {
       T* po = out + at[0];
       const T* pi = last + at[1];
@@ -161,7 +161,7 @@ Tensor flip(const Tensor& x, int axis) {
   return y;
 }
 
-void add_into(const Tensor& x, Tensor y) {
+void add_into(const Tensor& x, Tensor& y) {
   dispatch_floating(x.dtype(), [&]<class T>() {
     for_pairs<T>(x, y, [](T* po, const T* pi, int64_t n, int64_t to, int64_t from) {
       if (to == 1 && from == 1)
@@ -182,7 +182,7 @@ void fill(Tensor y, double value) {
   dispatch(y.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
     const T v = static_cast<T>(value);
-    const Nest<1> nest(y.shape(), {y.strides()});
+    const Nest<1> nest(y.shape(), {&y.strides()});
     const int64_t step = nest.inner_stride(0);
     nest.for_runs([&](const std::array<int64_t, 1>& at, int64_t n) {
       for (int64_t i = 0; i < n; ++i) out[at[0] + i * step] = v;
@@ -208,7 +208,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     T* out = y.mutable_data<T>();
     const bool* pc = condition.data<bool>();
     const T *pa = a.data<T>(), *pb = b.data<T>();
-    const Nest<4> nest(a.shape(), {y.strides(), condition.strides(), a.strides(), b.strides()});
+    const Nest<4> nest(a.shape(), {&y.strides(), &condition.strides(), &a.strides(), &b.strides()});
     const int64_t sc = nest.inner_stride(1), sa = nest.inner_stride(2), sb = nest.inner_stride(3);
     nest.for_runs([=](const std::array<int64_t, 4>& at, int64_t n) {
       T* po = out + at[0];

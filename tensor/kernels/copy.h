@@ -12,7 +12,7 @@ Tensor contiguous(const Tensor& x);
 /// Writes x over y; equal shapes and dtypes, any strides.
 void copy_into(const Tensor& x, Tensor y);
 /// y += x, element by element; equal shapes, f32 or f64, any strides. y must not share memory within itself.
-void add_into(const Tensor& x, Tensor y);
+void add_into(const Tensor& x, Tensor& y);
 /// A contiguous copy with the order along an axis reversed.
 Tensor flip(const Tensor& x, int axis);
 /// x as another dtype. f32 to i64 truncates; anything to boolean is != 0.

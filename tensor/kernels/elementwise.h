@@ -11,7 +11,7 @@ Tensor map_as(const Tensor& x, F f) {
   Tensor y = empty(x.shape(), dtype_of<Out>());
   Out* out = y.mutable_data<Out>();
   const In* in = x.data<In>();
-  const Nest<2> nest(x.shape(), {y.strides(), x.strides()});
+  const Nest<2> nest(x.shape(), {&y.strides(), &x.strides()});
   const int64_t step = nest.inner_stride(1);
   nest.for_runs([&](const std::array<int64_t, 2>& at, int64_t n) {
     Out* po = out + at[0];
@@ -30,7 +30,7 @@ Tensor map2_as(const Tensor& a, const Tensor& b, F f) {
   Tensor y = empty(a.shape(), dtype_of<Out>());
   Out* out = y.mutable_data<Out>();
   const In *pa0 = a.data<In>(), *pb0 = b.data<In>();
-  const Nest<3> nest(a.shape(), {y.strides(), a.strides(), b.strides()});
+  const Nest<3> nest(a.shape(), {&y.strides(), &a.strides(), &b.strides()});
   const int64_t sa = nest.inner_stride(1), sb = nest.inner_stride(2);
   nest.for_runs([&](const std::array<int64_t, 3>& at, int64_t n) {
     Out* po = out + at[0];

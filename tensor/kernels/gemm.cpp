@@ -128,7 +128,7 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
   Tensor y = empty(shape, a.dtype());
   const Shape batch = without_matrix(shape);
   if (y.numel() == 0) return y;
-  const Nest<3> nest(batch, {without_matrix(y.strides()), without_matrix(a.strides()), without_matrix(b.strides())});
+  const Nest<3> nest(batch, {&y.strides(), &a.strides(), &b.strides()});
   dispatch_floating(a.dtype(), [&]<class T>() {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* py = y.mutable_data<T>();

@@ -30,7 +30,7 @@ void for_gathered(const Tensor& index, int axis, const Shape& shape, F f) {
   Strides walked = strides;
   walked[axis] = 0;
   const int64_t* pi = index.data<int64_t>();
-  const Nest<2> nest(index.shape(), {index.strides(), walked});
+  const Nest<2> nest(index.shape(), {&index.strides(), &walked});
   if (index.numel() == 0) return;
   int64_t position = 0;
   nest.for_rows(0, nest.rows(),

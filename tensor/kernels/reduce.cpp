@@ -129,8 +129,8 @@ void reduce(const Tensor& x, Out* out, const Shape& axes, Acc initial, Combine c
     for (int64_t i = 0; i < split.kept.numel(); ++i) out[i] = static_cast<Out>(initial);
     return;
   }
-  const Nest<1> kept(split.kept, {split.kept_strides});
-  const Nest<1> reduced(split.reduced, {split.reduced_strides});
+  const Nest<1> kept(split.kept, {&split.kept_strides});
+  const Nest<1> reduced(split.reduced, {&split.reduced_strides});
   const bool columns = kept.inner_stride(0) == 1 && kept.inner() > 1 && reduced.inner_stride(0) != 1;
   if (columns) reduce_columns<Acc>(x.data<T>(), out, kept, reduced, initial, combine);
   else reduce_rows<kLanes, Acc>(x.data<T>(), out, kept, reduced, initial, combine);
@@ -191,7 +191,7 @@ Tensor arg_extreme(const Tensor& x, int axis, bool keepdim, Less less) {
   Tensor y = empty(reduced_shape(x.shape(), {axis}, keepdim), i64);
   const Split split(x, {axis});
   const int64_t n = split.reduced[0], stride = split.reduced_strides[0];
-  const Nest<1> kept(split.kept, {split.kept_strides});
+  const Nest<1> kept(split.kept, {&split.kept_strides});
   dispatch(x.dtype(), [&]<class T>() {
     const T* px = x.data<T>();
     int64_t* out = y.mutable_data<int64_t>();

@@ -7,28 +7,29 @@
 namespace heed::kernels {
 
 template <int N>
-Nest<N>::Nest(const Shape& shape, const std::array<Strides, N>& given) {
+Nest<N>::Nest(const Shape& shape, const std::array<const Strides*, N>& given) {
   for (int axis = 0; axis < shape.rank(); ++axis)
     if (shape[axis] != 1) add(shape[axis], given, axis);
   if (rank == 0) {
     rank = 1;
     sizes[0] = 1;
+    for (auto& of_operand : strides) of_operand[0] = 0;
   }
 }
 
 template <int N>
-void Nest<N>::add(int64_t size, const std::array<Strides, N>& given, int axis) {
+void Nest<N>::add(int64_t size, const std::array<const Strides*, N>& given, int axis) {
   if (rank > 0) {
     bool merges = true;
-    for (size_t k = 0; k < N; ++k) merges &= strides[k][size_t(rank - 1)] == given[k][axis] * size;
+    for (size_t k = 0; k < N; ++k) merges &= strides[k][size_t(rank - 1)] == (*given[k])[axis] * size;
     if (merges) {
       sizes[size_t(rank - 1)] *= size;
-      for (size_t k = 0; k < N; ++k) strides[k][size_t(rank - 1)] = given[k][axis];
+      for (size_t k = 0; k < N; ++k) strides[k][size_t(rank - 1)] = (*given[k])[axis];
       return;
     }
   }
   sizes[size_t(rank)] = size;
-  for (size_t k = 0; k < N; ++k) strides[k][size_t(rank)] = given[k][axis];
+  for (size_t k = 0; k < N; ++k) strides[k][size_t(rank)] = (*given[k])[axis];
   ++rank;
 }
 

@@ -33,10 +33,10 @@ class Run {
 template <int N>
 struct Nest {
   int rank = 0;
-  std::array<int64_t, kMaxRank> sizes{};
-  std::array<std::array<int64_t, kMaxRank>, N> strides{};
+  std::array<int64_t, kMaxRank> sizes;  // like strides, of `rank` axes: zeros for all would take as long as the rest
+  std::array<std::array<int64_t, kMaxRank>, N> strides;
 
-  Nest(const Shape& shape, const std::array<Strides, N>& given);
+  Nest(const Shape& shape, const std::array<const Strides*, N>& given);
   int64_t inner() const { return sizes[size_t(rank - 1)]; }
   int64_t inner_stride(int operand) const { return strides[size_t(operand)][size_t(rank - 1)]; }
   /// The number of innermost rows.
@@ -47,7 +47,7 @@ struct Nest {
   void for_runs(Run<N> f) const;
 
  private:
-  void add(int64_t size, const std::array<Strides, N>& given, int axis);
+  void add(int64_t size, const std::array<const Strides*, N>& given, int axis);
 };
 
 }  // namespace heed::kernels
