@@ -2,10 +2,11 @@
 """Which lines of the library and the program run in the tests, by folder, from what scripts/test.sh sanitize left behind.
 
 Fails where a folder is below its floor in tests/coverage.txt, and names the files that lack most. Floors only rise: one that
-its own history has higher fails too. The last line is "N passed, N failed, N skipped".
+its own history has higher fails too. Kernels are not judged on a processor without bf16 products, whose lines cannot run there. The
+last line is "N passed, N failed, N skipped".
 
 Usage: scripts/coverage.py [--write] [PLACE...]
-  --write   raises the floors to half a point below what is seen: machines and browsers differ by so much
+  --write   raises the floors to a point and a half below what is seen: machines differ by so much
   PLACE     a folder or a file, whose lines that never ran are printed in place of all this
 """
 import collections
@@ -18,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build-sanitize"
 FLOORS = ROOT / "tests/coverage.txt"
 PROGRAMS = ["heed", "tests/heed_tests", *(f"tests/links_{folder}" for folder in ("tensor", "autograd", "nn", "models", "train"))]
-SLACK, RISE = 0.5, 1.0  # in points: below what was seen when written, and above a floor that could rise
+SLACK, RISE = 1.5, 3.0  # in points: below what was seen when written, and above a floor that could rise
 
 
 def llvm(tool, *arguments):
@@ -103,7 +104,10 @@ def main(arguments):
     if "--write" in arguments:
         FLOORS.write_text("\n".join([*comments, *(f"{folder:16} {floor:.1f}" for folder, floor in sorted(floors.items()))]) + "\n")
 
-    failed = 0
+    failed, skipped = 0, []
+    if "avx512_bf16" not in pathlib.Path("/proc/cpuinfo").read_text():
+        skipped = ["tensor/kernels"]
+        print("skipped: tensor/kernels: this processor has no bf16 products, whose lines are some of its floor's")
     print(f"{'folder':16} {'lines':>6} {'ran':>7} {'floor':>7}")
     for folder, its in sorted(folders.items()):
         floor = floors.get(folder)
@@ -118,6 +122,8 @@ def main(arguments):
             problem = f"{FLOORS.relative_to(ROOT)} has no floor for {folder}; scripts/coverage.py --write adds it"
         elif floor < most:
             problem = f"{folder}: the floor is {floor:.1f}%, and was {most:.1f}% in {commit}; floors only rise"
+        elif folder in skipped:
+            continue
         elif share[folder] < floor:
             worst = sorted(folders[folder].items(), key=lambda file: -len(idle(file[1])))[:3]
             problem = (f"{folder}: {share[folder]:.1f}% of the lines run, and the floor is {floor:.1f}%; most are missing in " +
@@ -128,7 +134,7 @@ def main(arguments):
             continue
         failed += 1
         print(f"FAILED: {problem}")
-    print(f"{len({*folders, *floors}) - failed} passed, {failed} failed, 0 skipped")
+    print(f"{len({*folders, *floors}) - failed - len(skipped)} passed, {failed} failed, {len(skipped)} skipped")
     return failed > 0
 
 
