@@ -22,6 +22,9 @@ struct Finished {
   std::string out, err;
 };
 
+/// For `before`: a disk with little room. The counts of which lines ran, which some builds write at the end, need none.
+inline constexpr auto kFullDisk = "export LLVM_PROFILE_FILE=/dev/null; ulimit -f 8; trap '' XFSZ;";
+
 /// `heed ARGUMENTS` in a shell, where `before` ran first ("ulimit -f 1;"). Its working directory is `directory`.
 inline Finished run_program(const std::filesystem::path& directory, const std::string& arguments,
                             const std::string& before = "") {

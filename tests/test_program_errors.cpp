@@ -332,7 +332,7 @@ TEST_CASE("heed: a page that cannot be is refused before anything is said", "[pr
       {"seq2seq translate --model rnn --page out 'cat'", kUsage, "--page asks where an rnn without attention looks"},
       {"seq2seq translate --model rnn --align 'cat'", kUsage, "--align asks where an rnn without attention looks"},
   });
-  const Finished full = place.run(translate + "--page page.html", "ulimit -f 8; trap '' XFSZ;");
+  const Finished full = place.run(translate + "--page page.html", tests::kFullDisk);
   INFO(full.err);
   CHECK(full.exit_code == kError);
   CHECK_THAT(full.err, Contains("cannot write 'page.html'"));
@@ -403,7 +403,7 @@ TEST_CASE("heed: a full disk ends training in one sentence and leaves no file ha
   REQUIRE(place.run("gpt train --text text --preset micro --steps 2 --out model").exit_code == 0);
   const std::string weights = tests::content_of(place / "model/model.safetensors");
   const Finished full =
-      place.run("gpt train --text text --preset micro --steps 3 --overwrite --out model", "ulimit -f 8; trap '' XFSZ;");
+      place.run("gpt train --text text --preset micro --steps 3 --overwrite --out model", tests::kFullDisk);
   INFO(full.err);
   CHECK(full.exit_code == kError);
   CHECK_THAT(full.err, Contains("heed: ") && Contains("cannot write") && Contains("model.safetensors"));
