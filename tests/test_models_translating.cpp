@@ -26,6 +26,9 @@ Seq2Seq model_of(nn::Parameters& params, const Seq2SeqConfig& config) { return S
 bool attends(const Seq2SeqConfig& config) { return config.attention; }
 bool attends(const TransformerConfig&) { return true; }
 
+double rate(const Seq2SeqConfig&) { return 1e-2; }
+double rate(const TransformerConfig&) { return 3e-3; }  // norms behind the sums want no more
+
 /// Calls f(config) for a small model of each kind, from 9 words to 7; RNNs with every cell, with attention and without.
 template <class F>
 void for_each_kind(int64_t width, double dropout, F f) {
@@ -122,7 +125,7 @@ TEST_CASE("translating models: four pairs are learned by heart", "[models][seq2s
     nn::Parameters params(rng);
     const auto model = model_of(params, config);
     const Tensor source = randint(0, 9, {4, 5}, rng), text = randint(0, 7, {4, 6}, rng), lengths = tensor({5, 4, 3, 5});
-    train::Adam adam(params, {.lr = 1e-2});
+    train::Adam adam(params, {.lr = rate(config)});
     double loss_value = 0;
     for (int step = 0; step < 200; ++step) {
       const Tensor loss = cross_entropy(model(source, lengths, text.narrow(1, 0, 5)), text.narrow(1, 1, 5));
