@@ -6,7 +6,7 @@
 #include <typeinfo>
 #include <vector>
 
-#include <heed/tensor/error.h>
+#include <heed/tensor/tensor.h>
 
 namespace heed::tests {
 
@@ -23,7 +23,13 @@ ErrorCase refuses(std::string message, std::function<void()> call, Loc loc = Loc
   return {std::move(message), std::move(call), [](const Error& e) { return typeid(e) == typeid(E); }, loc};
 }
 
+// Arguments of which only shape and dtype matter.
+inline Tensor real(const Shape& shape) { return ones(shape); }
+inline Tensor whole(const Shape& shape) { return zeros(shape, i64); }
+inline Tensor flags(const Shape& shape) { return zeros(shape, boolean); }
+
 std::vector<ErrorCase> op_errors();
+std::vector<ErrorCase> layer_errors();
 std::vector<ErrorCase> tensor_errors();
 std::vector<ErrorCase> engine_errors();
 std::vector<ErrorCase> nn_errors();

@@ -30,7 +30,6 @@ std::function<void()> in_store(F f, Loc loc = Loc::current()) {
   };
 }
 
-Tensor real(const Shape& shape) { return ones(shape); }
 using nn::Scope;
 
 std::vector<ErrorCase> names() {

@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 
 std::vector<ErrorCase> all_errors() {
   std::vector<ErrorCase> all;
-  for (auto part : {op_errors, tensor_errors, engine_errors, nn_errors, model_errors})
+  for (auto part : {op_errors, layer_errors, tensor_errors, engine_errors, nn_errors, model_errors})
     for (ErrorCase& one : part()) all.push_back(std::move(one));
   return all;
 }
