@@ -1,0 +1,120 @@
+// Runs that end before they are done: by a signal, a kill or a limit of time. They go on with the same bits.
+#include <csignal>
+
+#include "catch.h"
+#include "run_program.h"
+#include "temporary_directory.h"
+#include "trainer_task.h"
+
+using namespace heed;
+using tests::metrics_in;
+using tests::Task;
+using train::Trainer;
+using train::TrainingReport;
+
+TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, unless nohup", "[trainer][processes]") {
+  const auto before = std::signal(SIGHUP, SIG_DFL);  // these tests may run under nohup
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    const tests::TemporaryDirectory directory;
+    Task task;
+    task.directory = directory.path();
+    task.signal = signal;
+    CHECK(task.run(false, 16).ended == train::Ended::interrupted);
+    CHECK(task.saved == std::vector<int64_t>{10, 17});
+  }
+  std::signal(SIGHUP, SIG_IGN);  // nohup
+  Task task;
+  task.signal = SIGHUP;
+  CHECK_FALSE(task.run(false, 16).ended == train::Ended::interrupted);
+  CHECK(std::signal(SIGHUP, before) == SIG_IGN);
+}
+
+TEST_CASE("trainer: Ctrl-C saves before it leaves, and resuming ends with the bits of an undisturbed run",
+          "[trainer][processes]") {
+  const tests::TemporaryDirectory directory;
+  Task through;
+  through.run();
+
+  Task interrupted;
+  interrupted.directory = directory.path();
+  const TrainingReport report = interrupted.run(false, 16);
+  CHECK(report.ended == train::Ended::interrupted);
+  CHECK(report.steps == 17);
+  CHECK(interrupted.saved == std::vector<int64_t>{10, 17});
+
+  Task resumed;
+  resumed.directory = directory.path();
+  CHECK(resumed.run(true).steps == 40);
+  CHECK(resumed.values() == through.values());
+  CHECK(resumed.evaluated == std::vector<int64_t>{20, 30, 40});
+  CHECK(metrics_in(directory.path()).size() == 8 + 4);
+}
+
+TEST_CASE("trainer: a run that was killed resumes from its last save, and metrics after it are forgotten",
+          "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  Task through;
+  through.run();
+
+  Task killed;
+  killed.directory = directory.path();
+  Trainer trainer(killed.params, killed.optimizer,
+                  {.steps = 40,
+                   .lr = train::constant(1e-2),
+                   .clip_norm = 1,
+                   .evaluate_every = 10,
+                   .log_every = 5,
+                   .directory = directory.path(),
+                   .quiet = true});
+  struct Killed {};
+  const auto next = [&](int64_t step) {
+    if (step == 26) throw Killed();
+    return killed.batch();
+  };
+  CHECK_THROWS_AS(trainer.run({.next = next, .evaluate = {[](const auto&) -> train::Measurements {
+                                               return {{"val_loss", 0.5}};
+                                             }}}),
+                  Killed);
+  CHECK(metrics_in(directory.path()).back()["step"] == 25);
+
+  Task resumed;
+  resumed.directory = directory.path();
+  resumed.run(true);
+  CHECK(resumed.evaluated == std::vector<int64_t>{30, 40});
+  CHECK(resumed.values() == through.values());
+  std::vector<int64_t> steps;
+  for (const auto& line : metrics_in(directory.path())) steps.push_back(line["step"]);
+  CHECK(steps == std::vector<int64_t>{5, 10, 10, 15, 20, 20, 25, 30, 30, 35, 40, 40});
+}
+
+TEST_CASE("trainer: a time limit saves and returns, and the run goes on with the same bits", "[trainer]") {
+  const tests::TemporaryDirectory whole, cut;
+  const auto go = [&](const std::filesystem::path& into, bool resume, double limit) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 30,
+                     .lr = train::constant(1e-2),
+                     .evaluate_every = 10,
+                     .log_every = 3,
+                     .time_limit = limit,
+                     .directory = into,
+                     .quiet = true});
+    if (resume) trainer.resume();
+    return trainer.run({.next = [&](int64_t) { return task.batch(); },
+                        .evaluate = {[&](const auto&) -> train::Measurements {
+                          return {{"val_loss", task.values()[0]}};
+                        }},
+                        .save = [&](const auto& there) { task.params.save(there / "weights"); }});
+  };
+  go(whole.path(), false, 0);
+  int64_t runs = 1;
+  TrainingReport report = go(cut.path(), false, 1e-9);
+  for (; report.ended == train::Ended::out_of_time && runs < 30; ++runs) {
+    CHECK(report.steps == runs);
+    CHECK_FALSE(report.evaluation.empty());  // it is told, though not written to the metrics
+    report = go(cut.path(), true, 1e-9);
+  }
+  CHECK(report.ended == train::Ended::all_steps);
+  for (const char* file : {"metrics.jsonl", "weights", "best/weights"})
+    CHECK(tests::content_of(cut / file) == tests::content_of(whole / file));
+}
