@@ -7,6 +7,7 @@
 #include <heed/train/data/grammar/grammar.h>
 #include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/bpe.h>
+#include <heed/train/data/tokenizer/gpt2.h>
 #include "catch.h"
 
 using namespace heed;

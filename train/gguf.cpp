@@ -10,6 +10,7 @@
 #include <heed/autograd/ops.h>
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/half.h>
+#include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/folder/family.h>
 
 namespace heed::train {

@@ -1,4 +1,5 @@
 #include <heed/train/data/tokenizer/bpe.h>
+#include <heed/train/data/tokenizer/gpt2.h>
 #include "fuzz.h"
 
 using namespace heed;

@@ -11,6 +11,7 @@
 #include <heed/nn/dropout.h>
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/utf8.h>
+#include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
 #include <heed/train/saved_gpt.h>

@@ -7,6 +7,7 @@
 #include <heed/tensor/io/half.h>
 #include <heed/tensor/io/json.h>
 #include <heed/tensor/io/utf8.h>
+#include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/show/page_template.h>
 
 namespace heed::train {

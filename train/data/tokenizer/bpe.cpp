@@ -8,57 +8,12 @@
 #include <utility>
 
 #include <heed/tensor/io/utf8.h>
+#include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/data/tokenizer/tokenizer_json.h>
 
 namespace heed::train {
 
 namespace {
-
-/// What the pattern tells apart: marks are signs to it.
-CharClass kind_of(char32_t c) {
-  if (c < 0x80) {
-    static const auto kAscii = [] {
-      std::array<CharClass, 0x80> kinds{};
-      for (char32_t a = 0; a < kinds.size(); ++a) kinds[a] = class_of(a);
-      return kinds;
-    }();
-    return kAscii[c];
-  }
-  const CharClass kind = class_of(c);
-  return kind == CharClass::mark ? CharClass::other : kind;
-}
-
-/// Bytes of the contraction at the start of `text`, or 0.
-size_t contraction(std::string_view text) {
-  if (text[0] == '\'')
-    for (std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"})
-      if (text.starts_with(ending)) return ending.size();
-  return 0;
-}
-
-/// Where the run of characters of one class that starts at byte i ends; `last` becomes the start of its last
-/// character.
-size_t run_end(std::string_view text, size_t i, CharClass wanted, size_t& last) {
-  last = i;
-  for (size_t next = i; i < text.size(); i = next) {
-    if (kind_of(next_code_point(text, next)) != wanted) break;
-    last = i;
-  }
-  return i;
-}
-
-/// Where the piece that starts at byte i ends.
-size_t piece_end(std::string_view text, size_t i) {
-  if (const size_t bytes = contraction(text.substr(i))) return i + bytes;
-  size_t last = 0, first = i, peek = i;
-  // A space may lead a word, but not white space.
-  if (text[i] == ' ' && i + 1 < text.size()) peek = first = i + 1;
-  CharClass kind = kind_of(next_code_point(text, peek));
-  if (kind == CharClass::space) first = peek = i, kind = kind_of(next_code_point(text, peek));
-  const size_t end = run_end(text, first, kind, last);
-  // White space leaves its last character to what follows, if it has more than one.
-  return kind == CharClass::space && end < text.size() && last > i ? last : end;
-}
 
 struct HashPair {
   size_t operator()(const Bpe::Pair& pair) const {
@@ -66,58 +21,14 @@ struct HashPair {
   }
 };
 
-/// The characters that show the bytes: those that print in Latin-1 themselves, the others from U+0100 on.
-const std::array<char32_t, 256>& shown_as() {
-  static const auto kShown = [] {
-    std::array<char32_t, 256> shown{};
-    char32_t stand_in = 0x100;
-    for (int b = 0; b < 256; ++b) {
-      const bool prints = (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-      shown[b] = prints ? static_cast<char32_t>(b) : stand_in++;
-    }
-    return shown;
-  }();
-  return kShown;
-}
-
 }  // namespace
-
-std::string shown_bytes(std::string_view token) {
-  std::string text;
-  for (const char c : token) text += encode_utf8(shown_as()[static_cast<unsigned char>(c)]);
-  return text;
-}
-
-std::optional<std::string> bytes_shown(std::string_view text) {
-  static const auto kBytes = [] {
-    std::unordered_map<char32_t, char> bytes;
-    for (int b = 0; b < 256; ++b) bytes.emplace(shown_as()[b], static_cast<char>(b));
-    return bytes;
-  }();
-  std::string token;
-  for (size_t i = 0; i < text.size();) {
-    const auto found = kBytes.find(next_code_point(text, i));
-    if (found == kBytes.end()) return std::nullopt;
-    token += found->second;
-  }
-  return token;
-}
-
-std::vector<std::string_view> gpt2_pieces(std::string_view text) {
-  std::vector<std::string_view> pieces;
-  for (size_t i = 0, end = 0; i < text.size(); i = end) {
-    end = piece_end(text, i);
-    pieces.push_back(text.substr(i, end - i));
-  }
-  return pieces;
-}
 
 Bpe::Bpe() : table_(2), id_of_byte_(256) {
   // The bytes shown as themselves come first, then the others: the order of the characters that show them.
-  std::array<int, 256> order{};
-  for (int b = 0; b < 256; ++b) order[b] = b;
-  std::sort(order.begin(), order.end(), [](int a, int b) { return shown_as()[a] < shown_as()[b]; });
-  for (const int b : order) id_of_byte_[b] = add(std::string(1, static_cast<char>(b)));
+  std::vector<std::string> bytes;
+  for (int b = 0; b < 256; ++b) bytes.emplace_back(1, static_cast<char>(b));
+  std::ranges::sort(bytes, {}, shown_bytes);
+  for (const std::string& byte : bytes) id_of_byte_[static_cast<unsigned char>(byte[0])] = add(byte);
 }
 
 int64_t Bpe::add(const std::string& token) {
@@ -388,7 +299,7 @@ std::vector<int64_t> Bpe::encode(std::string_view text, Loc loc) const {
       continue;
     }
     for (size_t i = 0, end = 0; i < part.text.size(); i = end) {
-      end = pieces_ ? piece_end(part.text, i) : part.text.size();
+      end = pieces_ ? gpt2_piece_end(part.text, i) : part.text.size();
       const std::string_view piece = part.text.substr(i, end - i);
       const size_t start = ids.size();
       const auto [found, fresh] =

@@ -98,12 +98,4 @@ class Bpe {
   bool pieces_ = true;               // false: a text is one piece
 };
 
-/// The pieces that text is cut into before merging; together they are the text. Public for tests.
-std::vector<std::string_view> gpt2_pieces(std::string_view text);
-
-/// The text of a token in a tokenizer's files, where every byte is a printable character, and back; std::nullopt for
-/// what is no such text.
-std::string shown_bytes(std::string_view token);
-std::optional<std::string> bytes_shown(std::string_view text);
-
 }  // namespace heed::train
