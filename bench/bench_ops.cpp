@@ -1,29 +1,14 @@
 // Micro-benchmarks: what one op costs, and how fast the kernels run.
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include <heed/tensor/kernels/gemm.h>
+#include "../tests/limits/news.h"
 #include "heed.h"
 
 using namespace heed;
-
-namespace {
-std::atomic<int64_t> news{0};
-}
-
-// Not inline: g++ would see free() meet a pointer from new, and take it for a mistake.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  news.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
