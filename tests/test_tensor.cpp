@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <heed/autograd/ops.h>
@@ -107,6 +108,16 @@ TEST_CASE("broadcasting follows NumPy's rule", "[tensor]") {
   CHECK(broadcast_shapes(op, {0, 1}, {1, 5}) == Shape{0, 5});
   CHECK_THROWS_WITH(broadcast_shapes(op, {2, 3}, {2, 4}), Contains("(2, 3)") && Contains("(2, 4)"));
   CHECK(values(arange(3).reshape({3, 1}) + arange(2)) == Ints{0, 1, 1, 2, 2, 3});
+}
+
+TEST_CASE("casts: what no i64 holds becomes the lowest one", "[tensor]") {
+  constexpr int64_t kLowest = std::numeric_limits<int64_t>::min();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const Tensor x = tensor({std::nan(""), kInfinity, -kInfinity, 0x1p63, -0x1p64, -0x1p63});
+  CHECK(values(x.to(i64)) == Ints(6, kLowest));
+  CHECK(values(x.to(f32).to(i64)) == Ints(6, kLowest));
+  CHECK(values(tensor({0x1p62, -0x1p62}).to(i64)) == Ints{int64_t{1} << 62, -(int64_t{1} << 62)});
+  CHECK(values(full({2}, -kInfinity, i64)) == Ints(2, kLowest));
 }
 
 TEST_CASE("casts: to i64 truncates, to boolean is != 0", "[tensor]") {

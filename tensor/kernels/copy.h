@@ -15,7 +15,8 @@ void copy_into(const Tensor& x, Tensor y);
 void add_into(const Tensor& x, Tensor& y);
 /// A contiguous copy with the order along an axis reversed.
 Tensor flip(const Tensor& x, int axis);
-/// x as another dtype. f32 to i64 truncates; anything to boolean is != 0.
+/// x as another dtype. To i64 fractions are cut off, and what it cannot hold, or NaN, gives its lowest; anything to
+/// boolean is != 0.
 Tensor cast(const Tensor& x, DType dtype);
 void fill(Tensor y, double value);
 
