@@ -276,7 +276,7 @@ void backward(const std::vector<Tensor>& outputs, const GradOptions& options, Lo
   autograd::run_backward({"backward", loc}, outputs, options, {});
 }
 
-GradHook::GradHook(std::shared_ptr<autograd::Node> leaf, Hook hook)
+GradHook::GradHook(const std::shared_ptr<autograd::Node>& leaf, Hook hook)
     : leaf_(leaf), hook_(std::make_shared<const Hook>(std::move(hook))) {
   leaf->leaf->hooks.push_back(hook_);
 }

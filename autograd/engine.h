@@ -34,7 +34,7 @@ class [[nodiscard]] GradHook {
   /// What is called, with grad().
   using Hook = std::function<void(Tensor& grad)>;
   /// register_post_accumulate_grad_hook's.
-  GradHook(std::shared_ptr<autograd::Node> leaf, Hook hook);
+  GradHook(const std::shared_ptr<autograd::Node>& leaf, Hook hook);
   ~GradHook();
   GradHook(GradHook&&) = default;
   GradHook& operator=(GradHook&&) = delete;

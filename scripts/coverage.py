@@ -12,6 +12,7 @@ Usage: scripts/coverage.py [--write] [PLACE...]
 import collections
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -71,6 +72,8 @@ def read(text):
 
 def highest():
     """The highest floor of each folder in the history of their file, as far as there is one: {folder: (floor, commit)}."""
+    if not shutil.which("git"):
+        return {}
     log = subprocess.run(["git", "-C", ROOT, "log", "-p", "--format=commit %h", "--", FLOORS], capture_output=True, text=True)
     most, commit = {}, ""
     for line in log.stdout.splitlines():
