@@ -15,7 +15,7 @@ constexpr size_t kAlign = 64;           // a cache line, and the widest vector
 constexpr size_t kMost = SIZE_MAX / 4;  // no machine has more, and rounding up cannot overflow
 
 using Time = std::chrono::steady_clock::time_point;
-constexpr std::chrono::steady_clock::duration kWindow = std::chrono::seconds(1), kLongestWindow = std::chrono::hours(1);
+constexpr std::chrono::steady_clock::duration kWindow = std::chrono::seconds(5), kLongestWindow = std::chrono::hours(1);
 
 class Allocator {
  public:
