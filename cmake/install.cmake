@@ -41,7 +41,14 @@ install(FILES LICENSE DESTINATION ${documents}/libheed-dev RENAME copyright COMP
 
 if(HEED_PROGRAM)
   install(TARGETS heed_program COMPONENT program)
-  install(FILES LICENSE DESTINATION ${documents}/heed RENAME copyright COMPONENT program)
+  file(READ LICENSE copyright)
+  string(APPEND copyright "
+book.html has styles and scripts of mkdocs-material, copyright (c) 2016-2025 Martin Donath, under the same licence (MIT), and
+icons: Font Awesome Free's by Fonticons, Inc. (CC BY 4.0, https://fontawesome.com/license/free) and Material Design Icons by
+Pictogrammers (Apache 2.0, /usr/share/common-licenses/Apache-2.0).
+")
+  file(WRITE ${PROJECT_BINARY_DIR}/copyright "${copyright}")
+  install(FILES ${PROJECT_BINARY_DIR}/copyright DESTINATION ${documents}/heed COMPONENT program)
   install(FILES out/book.html DESTINATION ${documents}/heed COMPONENT program OPTIONAL)  # if scripts/book.sh wrote it
   if(NOT CMAKE_CROSSCOMPILING OR CMAKE_CROSSCOMPILING_EMULATOR)  # the program writes these itself
     set(texts ${PROJECT_BINARY_DIR}/texts)
@@ -94,7 +101,13 @@ with them, and draws what their attention looks at. Model folders are those of
 Hugging Face, and GGUF for llama.cpp.")
   set(CPACK_DEBIAN_DEV_PACKAGE_NAME libheed-dev)
   set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
-  set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libfmt-dev, libopenblas-dev, libhwy-dev, libutf8proc-dev, pkg-config")
+  set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libfmt-dev, libhwy-dev, libutf8proc-dev, pkg-config")
+  if(HEED_BLAS STREQUAL openblas)
+    string(APPEND CPACK_DEBIAN_DEV_PACKAGE_DEPENDS ", libopenblas-dev")
+  endif()
+  if(HEED_MPI)
+    string(APPEND CPACK_DEBIAN_DEV_PACKAGE_DEPENDS ", mpi-default-dev")
+  endif()
   set(CPACK_COMPONENT_DEV_DESCRIPTION "tensors with autograd and attention models in C++
 A C++20 library for the CPU: tensors with reverse-mode autograd, modules from
 recurrent networks to today's GPT, optimisers and a training loop, gradient

@@ -283,6 +283,10 @@ def page_of(name, header, compounds):
     return page + entries([found for found in free if found[0] >= last], 2)
 
 
+def first_sentence(text):
+    return re.split(r"(?<!et al)\. ", text)[0].rstrip(".") + "."
+
+
 def write(out):
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.md"):
@@ -300,7 +304,7 @@ def write(out):
             (out / flat).write_text("\n".join(page_of(name, header, compounds)) + "\n")
             if f"## {top}" not in index:
                 index += ["", f"## {top}", "", FOLDERS[top], ""]
-            index.append(f"- [{name}]({flat}): {markdown([' '.join(header.head()).split('. ')[0].rstrip('.') + '.'])}")
+            index.append(f"- [{name}]({flat}): {markdown([first_sentence(' '.join(header.head()))])}")
     (out / "README.md").write_text("\n".join(index) + "\n")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what heed needs on Debian 12 and 13 and Ubuntu 24.04, and says nothing if it is all there.
+# Installs what heed needs on Debian 12 and 13, and says nothing if it is all there.
 # Usage: scripts/deps.sh [--tests] [PACKAGE...]   (--tests: what only tests use, too; PACKAGE: to install beside heed's)
 set -euo pipefail
 
@@ -7,7 +7,7 @@ set -euo pipefail
 optional=(bible-kjv bible-kjv-text)
 if [ "${1:-}" = --tests ]; then
   shift
-  optional+=(python3-torch python3-venv graphviz clang-format doxygen  # to compare with, to read graphs, to check formatting and comments
+  optional+=(python3-torch python3-venv graphviz clang-format doxygen zsh  # to compare with, to read graphs, to check formatting, comments, completion
              chromium chromium-driver python3-selenium)  # to test pages in; without these the tests skip
 fi
 required=(build-essential cmake ninja-build pkg-config

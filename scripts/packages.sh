@@ -80,8 +80,8 @@ conan() {
   local conan=$work/venv/bin/conan
   "$conan" profile detect && printf '%s\n' '[platform_requires]' fmt/9.1.0 openblas/0.3.21 highway/1.0.3 utf8proc/2.8.0 nlohmann_json/3.11.2 \
     >>"$CONAN_HOME/profiles/default" &&
-    "$conan" create cmake/packages/conan -s compiler.cppstd=20 -c tools.cmake.cmaketoolchain:generator=Ninja &&
-    "$conan" list 'heed/*'
+    "$conan" create cmake/packages/conan -s compiler.cppstd=20 -c tools.cmake.cmaketoolchain:generator=Ninja \
+      -c 'tools.build:exelinkflags=["-lfmt", "-lopenblas", "-lhwy", "-lutf8proc"]'  # which ConanCenter's would name themselves
 }
 scripts/deps.sh python3-venv
 if python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'conan==2.*' >"$work/log" 2>&1; then
@@ -90,7 +90,7 @@ else
   skip "Conan" "PyPI cannot be reached"
 fi
 if command -v vcpkg >/dev/null; then
-  check "vcpkg" vcpkg install heed --overlay-ports=cmake/packages
+  check "vcpkg" vcpkg install heed --overlay-ports=cmake/packages/vcpkg --no-binarycaching
 else
   skip "vcpkg" "it is not installed"
 fi

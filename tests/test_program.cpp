@@ -13,6 +13,7 @@
 #include <heed/train/saved_translator.h>
 #include "catch.h"
 #include "page_data.h"
+#include "skip.h"
 #include "workplace.h"
 
 using namespace heed;
@@ -75,6 +76,20 @@ _heed && echo "${COMPREPLY[*]}")";
   CHECK(place.run("completion fish").exit_code == 2);
 }
 
+TEST_CASE("heed completion zsh: by source, or from a directory of fpath", "[program]") {
+  if (std::system("command -v zsh > /dev/null") != 0) return tests::skip("zsh is not there");
+  const Workplace place;
+  std::filesystem::create_directory(place.path() / "functions");
+  std::ofstream(place.path() / "functions/_heed") << place.run("completion zsh").out;
+  for (const std::string bring :
+       {"fpath=($PWD/functions $fpath); compinit -u -d dump", "compinit -u -d other; source functions/_heed"}) {
+    CAPTURE(bring);
+    std::ofstream(place.path() / "try.zsh") << "autoload -U compinit; " + bring + "; print ${_comps[heed]}\n";
+    std::system(("cd '" + place.path().string() + "' && zsh -f try.zsh > found 2>&1").c_str());
+    CHECK(tests::content_of(place.path() / "found") == "_heed\n");
+  }
+}
+
 TEST_CASE("heed book: where it was installed, else beside the build, else how to get it", "[program]") {
   const tests::TemporaryDirectory place;
   const std::filesystem::path build = place.path() / "heed/build";
@@ -95,15 +110,19 @@ TEST_CASE("heed book: where it was installed, else beside the build, else how to
 TEST_CASE("heed manual: every option of every command, and help ends with examples", "[program]") {
   const Workplace place;
   const std::string manual = place.run("manual").out;
+  const auto help_of = [&place](const std::string& command) {
+    const std::string help = place.run(command + " --help").out, examples = "\nExamples:\n  ";
+    REQUIRE_THAT(help, Contains(examples));
+    CHECK_THAT(help.substr(help.find(examples) + examples.size()), Contains("heed ") && Contains("\n  "));
+    return help;
+  };
   CHECK_THAT(manual, StartsWith(".TH HEED 1"));
   for (const std::string command :
        {"gpt train", "gpt sample", "gpt export", "gpt prepare", "seq2seq train", "seq2seq translate", "tokenizer train",
         "tokenizer encode", "tokenizer decode", "page", "book", "info", "completion", "manual"}) {
     CAPTURE(command);
     CHECK_THAT(manual, Contains(".SS heed " + command + "\n"));
-    const std::string help = place.run(command + " --help").out, examples = "\nExamples:\n  ";
-    REQUIRE_THAT(help, Contains(examples));
-    CHECK_THAT(help.substr(help.find(examples) + examples.size()), Contains("heed ") && Contains("\n  "));
+    const std::string help = help_of(command);
     for (size_t at = help.find("\n  --"); at != help.npos; at = help.find("\n  --", at + 1)) {
       std::string option = help.substr(at + 3, help.find_first_of(" \n", at + 5) - at - 3);
       for (size_t dash = option.find('-'); dash != option.npos; dash = option.find('-', dash + 2))
@@ -111,6 +130,7 @@ TEST_CASE("heed manual: every option of every command, and help ends with exampl
       CHECK_THAT(manual, Contains("\\fB" + option + "\\fR"));
     }
   }
+  for (const char* group : {"", "gpt", "seq2seq", "tokenizer"}) help_of(group);
 }
 
 TEST_CASE("heed gpt train: one JSON object on stdout, a folder of Hugging Face's, the rest on stderr", "[program]") {

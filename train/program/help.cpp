@@ -130,7 +130,7 @@ std::string zsh_completion(const CLI::App& app) {
     words += fmt::format("      _arguments{} ;;\n", specs);
   });
   return fmt::format(R"(#compdef heed
-# zsh completion for heed: install it as _heed in a directory of $fpath.
+# zsh completion for heed: source this after compinit, or install it as _heed in a directory of $fpath.
 _heed() {{
   local at= word  # "path" is the shell's own
   local -a commands
@@ -143,7 +143,7 @@ _heed() {{
   case $at in
 {}  esac
 }}
-_heed "$@"
+if [[ ${{funcstack[1]}} = _heed ]]; then _heed "$@"; else compdef _heed heed; fi
 )",
                      paths, words);
 }

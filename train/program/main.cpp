@@ -208,6 +208,8 @@ void add_gpt_prepare(CLI::App& gpt, int& exit_code) {
 void add_gpt(CLI::App& app, int& exit_code) {
   CLI::App* gpt = app.add_subcommand("gpt", "Generative pretrained transformers");
   require_command(*gpt);
+  examples(gpt, {"heed gpt train --text input.txt --preset cpu --out shakespeare",
+                 "heed gpt sample --model shakespeare --prompt ROMEO:"});
   add_gpt_train(*gpt, exit_code);
   add_gpt_prepare(*gpt, exit_code);
   add_gpt_sample(*gpt, exit_code);
@@ -219,6 +221,8 @@ void add_gpt(CLI::App& app, int& exit_code) {
 void add_tokenizer(CLI::App& app, int& exit_code) {
   CLI::App* tokenizer = app.add_subcommand("tokenizer", "Byte-level BPE: text to token ids, and back");
   require_command(*tokenizer);
+  examples(tokenizer, {"heed tokenizer train --tokenizer pieces input.txt",
+                       "heed tokenizer encode --tokenizer pieces input.txt > ids"});
   const auto add = [&](const char* name, const char* about, const char* file, const char* text,
                        int (*run)(const TokenizerFlags&), const std::vector<std::string>& lines) {
     const auto flags = std::make_shared<TokenizerFlags>();
@@ -321,6 +325,8 @@ void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
 void add_seq2seq(CLI::App& app, int& exit_code) {
   CLI::App* seq2seq = app.add_subcommand("seq2seq", "Translators: RNN encoder-decoder, attention, Transformer");
   require_command(*seq2seq);
+  examples(seq2seq, {"heed seq2seq train --arch attention --out translator",
+                     "heed seq2seq translate --model translator 'the cat sleeps'"});
   add_seq2seq_train(*seq2seq, exit_code);
   add_seq2seq_translate(*seq2seq, exit_code);
 }
@@ -414,6 +420,8 @@ int run(int argc, char** argv) {
   CLI::App app("Trains small attention models: GPTs that write, and translators.", "heed");
   app.set_version_flag("--version", "heed " HEED_VERSION);
   require_command(app);
+  examples(&app, {"heed gpt train --text input.txt --preset cpu --out shakespeare",
+                  "heed seq2seq train --arch attention --out translator"});
   int exit_code = 0;
   add_gpt(app, exit_code);
   add_seq2seq(app, exit_code);

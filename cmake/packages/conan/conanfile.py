@@ -1,4 +1,5 @@
-"""Conan 2 recipe: `conan create cmake/packages/conan --build=missing` builds the tree that it stands in."""
+"""Conan 2 recipe: `conan create cmake/packages/conan -s compiler.cppstd=20 --build=missing` builds the tree that it stands in,
+and test_package against it."""
 import os
 import re
 
@@ -21,8 +22,8 @@ class Heed(ConanFile):
     topics = ("deep-learning", "autograd", "transformer")
     package_type = "library"
     settings = "os", "compiler", "build_type", "arch"
-    options = {"shared": [True, False], "fPIC": [True, False]}
-    default_options = {"shared": False, "fPIC": True}
+    options = {"shared": [True, False]}
+    default_options = {"shared": False}
 
     def set_version(self):
         text = load(self, os.path.join(self.recipe_folder, ROOT, "CMakeLists.txt"))

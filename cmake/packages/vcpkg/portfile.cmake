@@ -1,4 +1,5 @@
-# A port for `vcpkg install heed --overlay-ports=cmake/packages`: it builds the tree that it stands in.
+# A port for `vcpkg install heed --overlay-ports=cmake/packages/vcpkg
+# --no-binarycaching`: it builds the tree that it stands in, whose changes a cache would not see.
 get_filename_component(SOURCE_PATH "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 vcpkg_check_features(OUT_FEATURE_OPTIONS options FEATURES program HEED_PROGRAM)
 vcpkg_find_acquire_program(PKGCONFIG)
