@@ -124,7 +124,7 @@ class Walk {
     if (visit.target >= 0) result[size_t(visit.target)] = g;
     Node& node = *visit.node;
     if (node.leaf) {
-      if (targets_.empty() && !node.frozen) accumulate_leaf(*node.leaf, std::move(g), create_graph);
+      if (targets_.empty() && !node.frozen) accumulate_leaf(node, std::move(g), create_graph);
       return;
     }
     if (visit.target >= 0 && (stop_ || !below_needed(node))) return;
@@ -190,11 +190,22 @@ class Walk {
     else sum = sum + g;
   }
 
-  static void accumulate_leaf(Leaf& leaf, Tensor&& g, bool create_graph) {
+  void accumulate_leaf(Node& node, Tensor&& g, bool create_graph) {
+    Leaf& leaf = *node.leaf;
+    const std::lock_guard lock(leaf.adding);
     if (leaf.grad.defined()) accumulate(leaf.grad, std::move(g));
     else if (create_graph || (g.storage().use_count() == 1 && g.is_contiguous())) leaf.grad = std::move(g);
     else leaf.grad = kernels::copy(g);
-    for (const auto& hook : std::vector(leaf.hooks)) (*hook)(leaf.grad);  // a copy: a hook may be taken away by one
+    for (const auto& hook : std::vector(leaf.hooks)) {  // a copy: a hook may be taken away by one
+      const Tensor before = leaf.grad;
+      (*hook)(leaf.grad);
+      if (const Tensor& now = leaf.grad; now.defined() && (!(now.shape() == node.shape) || now.dtype() != node.dtype)) {
+        const Tensor wrong = std::exchange(leaf.grad, before);
+        fail<GradError>(op_, "a hook left a gradient {} {} for a leaf {} {}{}{}; need the leaf's shape and dtype",
+                        name_of(wrong.dtype()), wrong.shape(), name_of(node.dtype), node.shape,
+                        leaf.name.empty() ? "" : ", ", leaf.name);
+      }
+    }
   }
 
   const Op& op_;
@@ -310,7 +321,16 @@ Tensor& Tensor::set_requires_grad(bool on, Loc loc) {
   return *this;
 }
 
-void Tensor::assign(const Tensor& x, Loc loc) const {
+void Tensor::assign(const Tensor& x, Loc loc) const&& {
+  if (defined() && storage_.use_count() == 1)
+    fail<ValueError>({"assign", loc},
+                     "the {} {} to write is a copy that nothing else holds; need a tensor, or a view of one; "
+                     "where, scatter_add and index_add make one that differs at places which indices name",
+                     name_of(dtype_), shape_);
+  assign(x, loc);
+}
+
+void Tensor::assign(const Tensor& x, Loc loc) const& {
   const Op op{"assign", loc};
   if (!defined() || !x.defined())
     fail<Error>(op, "{} is undefined; need a tensor", defined() ? "x" : "the tensor to write");
@@ -319,6 +339,11 @@ void Tensor::assign(const Tensor& x, Loc loc) const {
   if (!(x.shape() == shape_)) fail<ShapeError>(op, "x has shape {}; need that of the tensor, {}", x.shape(), shape_);
   if (x.dtype() != dtype_)
     fail<DTypeError>(op, "x is {}; need {}, as the tensor is", name_of(x.dtype()), name_of(dtype_));
+  for (int i = 0; i < rank(); ++i)
+    if (strides_[i] == 0 && shape_[i] > 1)
+      fail<ValueError>(
+          op, "along axis {} of {} all elements are the same one; need a tensor with a place for each: clone()", i,
+          shape_);
   kernels::copy_into(x.storage() == storage_ ? kernels::copy(x) : x, *this);
   storage_->mark_written();
 }

@@ -12,8 +12,9 @@ namespace heed {
 /// How grad and backward run.
 struct GradOptions {
   std::vector<Tensor> seeds = {};  ///< one per output, of its shape; may be left out for scalars (then 1)
-  bool create_graph = false;       ///< record the backward pass, so that its results can be differentiated again
-  bool retain_graph = false;       ///< keep what backward needs for another pass; implied by create_graph
+  bool create_graph = false;  ///< record the backward pass, so that its results can be differentiated again; a leaf's
+                              ///< grad() then holds the graph, and so the leaf itself, until zero_grad()
+  bool retain_graph = false;  ///< keep what backward needs for another pass; implied by create_graph
 };
 
 /// The gradients of sum_i <seeds_i, outputs_i> with respect to each input, which may be leaves or intermediate results.
@@ -25,7 +26,8 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
 /// The gradient of one output with respect to one input.
 Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {}, Loc loc = Loc::current());
 
-/// grad over every leaf below the outputs, accumulated into their grad().
+/// grad over every leaf below the outputs, accumulated into their grad(). Threads may do so at once, with graphs of
+/// their own that share leaves.
 void backward(const std::vector<Tensor>& outputs, const GradOptions& options = {}, Loc loc = Loc::current());
 
 /// Takes a hook away again when it is destroyed.
@@ -46,7 +48,8 @@ class [[nodiscard]] GradHook {
 
 /// While what it returns lives, every backward() calls the hook as soon as the leaf's gradient is final: all that this
 /// pass brings is in grad(), and the rest of the pass is still to come. The hook gets grad() itself, and may replace it
-/// (PyTorch's hook of this name is called with the tensor). Not called where no gradient arrives, by grad(), and for a
+/// by another of its shape and dtype (PyTorch's hook of this name is called with the tensor); else backward throws
+/// GradError. Not called where no gradient arrives, by grad(), and for a
 /// frozen leaf; more than one are called in the order of registration. Throws GradError if `leaf` is no leaf.
 GradHook register_post_accumulate_grad_hook(const Tensor& leaf, GradHook::Hook hook, Loc loc = Loc::current());
 

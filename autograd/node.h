@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -78,8 +79,9 @@ using Remake = std::function<Tensor()>;
 
 /// What only a leaf has.
 struct Leaf {
-  std::string name;  ///< of a parameter: that of its module, a dot, and its own, "h.0.attn.c_attn.weight"
-  Tensor grad;       ///< accumulated
+  std::string name;             ///< of a parameter: that of its module, a dot, and its own, "h.0.attn.c_attn.weight"
+  Tensor grad;                  ///< accumulated
+  std::recursive_mutex adding;  ///< held while a pass adds to grad: others may run on other threads
   std::vector<std::shared_ptr<const std::function<void(Tensor& grad)>>> hooks;  ///< see GradHook
 };
 

@@ -23,25 +23,6 @@ struct Operand {
   Operand(const Tensor& t, Loc loc = Loc::current()) : tensor(t), where(loc) {}
 };
 
-/// A number beside a tensor. Tensors keep their dtype, but i64 beside a floating number becomes f32.
-struct Scalar {
-  double value;     ///< as a floating number
-  int64_t integer;  ///< a floating value is cut, infinities at the ends of i64
-  bool is_integer;  ///< whether it was given as one
-  Scalar(std::integral auto v) : value(static_cast<double>(v)), integer(static_cast<int64_t>(v)), is_integer(true) {}
-  Scalar(std::floating_point auto v) : value(v), integer(cut(v)), is_integer(false) {}
-  /// The same number with the other sign.
-  Scalar operator-() const { return is_integer ? Scalar(-integer) : Scalar(-value); }
-
- private:
-  static int64_t cut(double v) {
-    constexpr double kEnd = 9223372036854775808.0;  // 2^63
-    if (!(v > -kEnd && v < kEnd))
-      return v > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
-    return static_cast<int64_t>(v);
-  }
-};
-
 // --- arithmetic; also of i64 (which has no gradient), where div gives f32 --------------------------------------------
 Tensor add(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor sub(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
@@ -151,13 +132,14 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Lo
 
 // --- joining, splitting, picking; cat, stack, split, index_select, gather, flip and tril take any dtype --------------
 /// Tensors joined along an axis; all other sizes equal. Throws ValueError for none.
-Tensor cat(const std::vector<Tensor>& tensors, int64_t axis, Loc loc = Loc::current());
+Tensor cat(const std::vector<Tensor>& tensors, int64_t axis = 0, Loc loc = Loc::current());
 /// Tensors of one shape joined along a new axis.
-Tensor stack(const std::vector<Tensor>& tensors, int64_t axis, Loc loc = Loc::current());
+Tensor stack(const std::vector<Tensor>& tensors, int64_t axis = 0, Loc loc = Loc::current());
 /// Views of `size` elements each along an axis; the last may be shorter.
-std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis, Loc loc = Loc::current());
+std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis = 0, Loc loc = Loc::current());
 /// Views of the given sizes, which must add up.
-std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis, Loc loc = Loc::current());
+std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis = 0,
+                          Loc loc = Loc::current());
 /// Views of an axis's parts, `chunks` or fewer: equal sizes, but that the last may be smaller.
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis = 0, Loc loc = Loc::current());
 /// x repeats[i] times along axis i; repeats has x's rank, or more for new axes in front. tile also takes fewer, for the
@@ -271,7 +253,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
 
 // --- layers ----------------------------------------------------------------------------------------------------------
 /// Rows of weight (V, C) by index (...) i64 -> (..., C). Throws IndexError naming the first bad index.
-Tensor embedding(const Tensor& weight, const Tensor& index, Loc loc = Loc::current());
+Tensor embedding(const Tensor& index, const Tensor& weight, Loc loc = Loc::current());
 /// Each element zeroed with probability p, the rest scaled by 1 / (1 - p). p = 0 draws nothing. Throws ValueError
 /// outside [0, 1].
 Tensor dropout(const Tensor& x, double p, Rng& rng, Loc loc = Loc::current());

@@ -162,7 +162,7 @@ void add_both_ways() {
   const Tensor words = randint(0, 4000, {1280}, rng);
   both_ways("both/cross_entropy", {randn({1280, 4000}, rng)},
             [=](const List& in) { return cross_entropy(in[0], words); });
-  both_ways("both/embedding", {randn({4000, 256}, rng)}, [=](const List& in) { return embedding(in[0], words); });
+  both_ways("both/embedding", {randn({4000, 256}, rng)}, [=](const List& in) { return embedding(words, in[0]); });
 }
 
 /// Causal attention of (B, H, T, D).

@@ -123,7 +123,7 @@ CausalAttention::CausalAttention(Scope s, int64_t d_in, int64_t d_out, double p,
       W_key(s / "W_key", d_in, d_out, qkv_bias),
       W_value(s / "W_value", d_in, d_out, qkv_bias),
       dropout(check_probability({"CausalAttention", s.name(), s.where()}, p)),
-      rng(&s.rng()) {}
+      rng(s.shared_rng()) {}
 
 Tensor CausalAttention::operator()(const Tensor& x, Loc loc) const {
   const Op op{"CausalAttention", name, loc};
@@ -143,7 +143,7 @@ MultiHeadAttention::MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int
       heads(checked_heads({"MultiHeadAttention", s.name(), s.where()}, d_out, head_count)),
       causal(options.causal),
       dropout(check_probability({"MultiHeadAttention", s.name(), s.where()}, options.dropout)),
-      rng(&s.rng()) {}
+      rng(s.shared_rng()) {}
 
 Tensor MultiHeadAttention::operator()(const Tensor& x, const AttendTo& what, Loc loc) const {
   const Op op{"MultiHeadAttention", name, loc};
@@ -160,7 +160,7 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttendTo& what, Loc
                                  .causal_offset = before,
                                  .mask = mask_of_heads(op, what.mask),
                                  .dropout = active(dropout),
-                                 .rng = rng};
+                                 .rng = rng.get()};
   const Tensor queries = split_heads(W_query(crosses ? x : read), heads);
   watch(queries, seen.keys, options);
   return out_proj(merge_heads(scaled_dot_product_attention(queries, seen.keys, seen.values, options)));
@@ -177,7 +177,7 @@ CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head
       c_attn(s / "c_attn", channels, (heads + 2 * kv_heads) * head_size, o.bias),
       c_proj(s / "c_proj", heads * head_size, channels, o.bias),
       options(o),
-      rng(&s.rng()) {
+      rng(s.shared_rng()) {
   const Op op{"CausalSelfAttention", s.name(), s.where()};
   check_probability(op, o.dropout);
   if (heads % kv_heads != 0)
@@ -196,7 +196,7 @@ Tensor CausalSelfAttention::operator()(const Tensor& x, KeyValueCache* cache, co
                              .causal_offset = cache ? cache->length() : 0,
                              .window = options.window,
                              .dropout = active(options.dropout),
-                             .rng = rng};
+                             .rng = rng.get()};
   if (!turns && !norms && kv_heads == heads && !cache && !WatchAttention::current())
     return c_proj(packed_self_attention(qkv, heads, how));
   const auto part = [&](int64_t first, int64_t count) {  // (B, T, count, D)

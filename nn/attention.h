@@ -33,7 +33,7 @@ struct CausalAttention {
   ModuleName name;
   Linear W_query, W_key, W_value;  ///< d_in -> d_out
   double dropout;                  ///< of the weights
-  Rng* rng;                        ///< that dropout draws from
+  std::shared_ptr<Rng> rng;        ///< that dropout draws from
 
   CausalAttention(Scope s, int64_t d_in, int64_t d_out, double dropout = 0, bool qkv_bias = false);
   /// (..., T, d_in) -> (..., T, d_out)
@@ -83,7 +83,7 @@ struct MultiHeadAttention {
   int64_t heads;                             ///< H
   bool causal;                               ///< query i sees the keys 0 .. i only
   double dropout;                            ///< of the weights
-  Rng* rng;                                  ///< that dropout draws from
+  std::shared_ptr<Rng> rng;                  ///< that dropout draws from
 
   MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int64_t heads, const MultiHeadOptions& options = {});
   /// x (B, T, d_in) -> (B, T, d_out); seen as (B, H, T, S).
@@ -114,7 +114,7 @@ struct CausalSelfAttention {
   Linear c_attn, c_proj;               ///< C -> H D + 2 K D, and H D -> C
   CausalOptions options;               ///< as given
   Tensor q_norm, k_norm;               ///< (D), or undefined
-  Rng* rng;                            ///< that dropout draws from
+  std::shared_ptr<Rng> rng;            ///< that dropout draws from
 
   CausalSelfAttention(Scope s, int64_t channels, int64_t heads, const CausalOptions& options = {});
   /// (B, T, C) -> (B, T, C); seen as (B, H, T, S). With a cache, x follows the steps in it, and joins them. Queries and

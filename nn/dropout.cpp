@@ -10,7 +10,7 @@ double check_probability(const Op& op, double p) {
 }
 
 Dropout::Dropout(Scope s, double probability)
-    : name(s.name()), p(check_probability({"Dropout", s.name(), s.where()}, probability)), rng(&s.rng()) {}
+    : name(s.name()), p(check_probability({"Dropout", s.name(), s.where()}, probability)), rng(s.shared_rng()) {}
 
 Tensor Dropout::operator()(const Tensor& x, Loc loc) const {
   const Op op{"Dropout", name, loc};

@@ -9,8 +9,8 @@ namespace heed::nn {
 /// Under EvalMode, the identity.
 struct Dropout {
   ModuleName name;
-  double p;  ///< probability of 0
-  Rng* rng;  ///< that it draws from
+  double p;                  ///< probability of 0
+  std::shared_ptr<Rng> rng;  ///< that it draws from
 
   /// Throws ValueError unless 0 <= p <= 1.
   Dropout(Scope s, double p);

@@ -29,7 +29,7 @@ Embedding::Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64
 
 Tensor Embedding::operator()(const Tensor& index, Loc loc) const {
   const Op op{"Embedding", name, loc};
-  const Tensor y = compressed ? compressed->rows(index) : embedding(weight, index);
+  const Tensor y = compressed ? compressed->rows(index) : embedding(index, weight);
   if (!padding_idx) return y;
   // The identity, but for a gradient that skips padding.
   const Tensor is_padding = eq(index, static_cast<double>(*padding_idx)).unsqueeze(-1);

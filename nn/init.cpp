@@ -19,6 +19,15 @@ void fill_normal(Tensor& x, Rng& rng, double mean, double std) {
   dispatch_floating(x.dtype(), [&]<class T>() { rng.normal(x.mutable_data<T>(), x.numel(), mean, std); });
 }
 
+// Counts as a write whoever calls: a recorded op may hold the parameter.
+template <class Fill>
+Init written(Fill fill) {
+  return [fill](Tensor x, Rng& rng) {
+    fill(x, rng);
+    x.storage()->mark_written();
+  };
+}
+
 struct Fans {
   double in, out;
 };
@@ -34,11 +43,11 @@ Fans fans_of(const Op& op, const Tensor& weight) {
 /// Draws whose standard deviation std_of tells from the fans, uniform ones within sqrt(3) of it.
 template <class Std>
 Init by_fans(const char* name, bool uniform, Std std_of, Loc loc) {
-  return [=](Tensor x, Rng& rng) {
+  return written([=](Tensor& x, Rng& rng) {
     const double std = std_of(fans_of({name, loc}, x)), bound = std::sqrt(3.0) * std;
     if (uniform) fill_uniform(x, rng, -bound, bound);
     else fill_normal(x, rng, 0, std);
-  };
+  });
 }
 
 // PyTorch's order of operations, which decides the last bit.
@@ -52,24 +61,24 @@ auto xavier(double gain) {
 }  // namespace
 
 Init constant(double value) {
-  return [value](Tensor x, Rng&) { kernels::fill(std::move(x), value); };
+  return written([value](Tensor& x, Rng&) { kernels::fill(x, value); });
 }
 Init zeros() { return constant(0); }
 Init ones() { return constant(1); }
 
 Init uniform(double low, double high) {
-  return [=](Tensor x, Rng& rng) { fill_uniform(x, rng, low, high); };
+  return written([=](Tensor& x, Rng& rng) { fill_uniform(x, rng, low, high); });
 }
 
 Init normal(double mean, double std) {
-  return [=](Tensor x, Rng& rng) { fill_normal(x, rng, mean, std); };
+  return written([=](Tensor& x, Rng& rng) { fill_normal(x, rng, mean, std); });
 }
 
 Init trunc_normal(double mean, double std, double low, double high) {
-  return [=](Tensor x, Rng& rng) {
+  return written([=](Tensor& x, Rng& rng) {
     dispatch_floating(x.dtype(),
                       [&]<class T>() { rng.trunc_normal(x.mutable_data<T>(), x.numel(), mean, std, low, high); });
-  };
+  });
 }
 
 Init kaiming_uniform(double slope, Loc loc) { return by_fans("kaiming_uniform", true, kaiming(slope), loc); }

@@ -120,9 +120,12 @@ void load_parameters(const std::vector<Slot>& slots, const StoredTensors& stored
   fit.copy(loc);
 }
 
-void Parameters::save(const std::filesystem::path& path, Loc loc) const {
-  save_safetensors(path, NamedTensors(begin(), end()), {{"format", "pt"}},
-                   loc);  // "pt": Python's transformers asks for it
+std::map<std::string, std::string> weights_metadata(const std::string& license) {
+  return {{"format", "pt"}, {"heed", HEED_VERSION}, {"license", license}};
+}
+
+void Parameters::save(const std::filesystem::path& path, const std::string& license, Loc loc) const {
+  save_safetensors(path, NamedTensors(begin(), end()), weights_metadata(license), loc);
 }
 
 void Parameters::load(const std::filesystem::path& path, Loc loc) {

@@ -34,6 +34,10 @@ struct StoredTensors {
   void add(const std::shared_ptr<const SafetensorsFile>& file, Loc loc = Loc::current());
 };
 
+/// What a weights file says of itself: "format" "pt", which transformers ask for, "heed" the version that wrote it, and
+/// the weights' "license".
+std::map<std::string, std::string> weights_metadata(const std::string& license);
+
 /// Every parameter under its own name.
 std::vector<Slot> slots_of(const Parameters& params);
 

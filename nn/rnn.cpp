@@ -83,7 +83,7 @@ RecurrentState RecurrentCell::operator()(const Tensor& x, const RecurrentState& 
 // --- whole sequences ------------------------------------------------------------------------------------------------
 
 Recurrent::Recurrent(Scope s, Cell kind, int64_t in, int64_t size, const RecurrentOptions& chosen)
-    : name(s.name()), cell(kind), hidden(size), options(chosen), rng(&s.rng()) {
+    : name(s.name()), cell(kind), hidden(size), options(chosen), rng(s.shared_rng()) {
   const Op op{name_of(cell), s.name(), s.where()};
   if (options.num_layers < 1) fail<ValueError>(op, "{} layers; need at least 1", options.num_layers);
   check_probability(op, options.dropout);

@@ -86,7 +86,7 @@ struct Recurrent {
   int64_t hidden;                         ///< H
   RecurrentOptions options;               ///< as given
   std::vector<RecurrentWeights> weights;  ///< layer by layer, forward before backward
-  Rng* rng;                               ///< that dropout draws from
+  std::shared_ptr<Rng> rng;               ///< that dropout draws from
 
   Recurrent(Scope s, Cell cell, int64_t in, int64_t hidden, const RecurrentOptions& options = {});
   /// x (T, B, in), or (B, T, in) if batch_first.

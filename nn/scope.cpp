@@ -34,15 +34,14 @@ thread_local bool is_training = true;
 
 }  // namespace
 
-Parameters::Parameters(Rng& rng, DType dtype, Loc loc) : rng_(rng), dtype_(dtype) {
+Parameters::Parameters(std::shared_ptr<Rng> rng, DType dtype, Loc loc) : rng_(std::move(rng)), dtype_(dtype) {
   if (!is_floating(dtype)) fail<DTypeError>({"Parameters", loc}, "dtype is {}; need f32 or f64", name_of(dtype));
 }
 
-Parameters::Parameters(std::unique_ptr<Rng> own, DType dtype, Loc loc) : Parameters(*own, dtype, loc) {
-  own_rng_ = std::move(own);
-}
+Parameters::Parameters(Rng& rng, DType dtype, Loc loc)
+    : Parameters(std::shared_ptr<Rng>(std::shared_ptr<Rng>(), &rng), dtype, loc) {}
 
-Parameters::Parameters(uint64_t seed, DType dtype, Loc loc) : Parameters(std::make_unique<Rng>(seed), dtype, loc) {}
+Parameters::Parameters(uint64_t seed, DType dtype, Loc loc) : Parameters(std::make_shared<Rng>(seed), dtype, loc) {}
 
 Scope Parameters::operator/(const ChildName& child) { return Scope(*this, child.where) / child; }
 
@@ -68,8 +67,10 @@ const Tensor& Parameters::at(std::string_view name, Loc loc) const {
 }
 
 void Parameters::set(std::string_view name, const Tensor& values, Loc loc) {
-  const Op op{"Parameters", loc};
-  at(name).assign(values);
+  const Tensor& to = at(name, loc);
+  const auto named = std::make_shared<const std::string>(name);
+  const Op op{"set", named, loc};
+  to.assign(values);
 }
 
 bool Parameters::fits(const std::string& pattern, std::string_view name) const {
@@ -136,7 +137,7 @@ Tensor Scope::param(std::string_view name, const Shape& shape, const Init& init)
   std::string full = full_name(op, name);
   store_->check_free(op, full);
   Tensor tensor = empty(shape, store_->dtype_);
-  init(tensor, store_->rng_);
+  init(tensor, *store_->rng_);
   tensor.set_requires_grad();
   autograd::set_name(tensor, full, name_);
   store_->entries_.emplace_back(std::move(full), tensor);

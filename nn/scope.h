@@ -18,6 +18,8 @@ namespace heed::nn {
 
 class Scope;
 
+constexpr const char* kUnknownLicense = "unknown";  ///< of weights of which nobody said
+
 /// The name of a child scope, and where it was given.
 struct ChildName {
   std::string text;  ///< the name, without the dot
@@ -49,7 +51,7 @@ class Parameters {
   /// Where a child module is built: `nn::Linear encoder(params / "encoder", 3, 4)`.
   Scope operator/(const ChildName& child);
   /// What modules draw from, and the type of their parameters.
-  Rng& rng() const { return rng_; }
+  Rng& rng() const { return *rng_; }
   DType dtype() const { return dtype_; }
 
   /// Iteration gives (name, tensor); a tied parameter appears once, under its first name.
@@ -81,19 +83,20 @@ class Parameters {
   /// Forgets the gradients of all.
   void zero_grad() const;
 
-  /// Writes all to, and reads all from, a safetensors file.
-  void save(const std::filesystem::path& path, Loc loc = Loc::current()) const;
+  /// Writes all to, and reads all from, a safetensors file, which says which heed wrote it and the weights' licence,
+  /// as SPDX names it.
+  void save(const std::filesystem::path& path, const std::string& license = kUnknownLicense,
+            Loc loc = Loc::current()) const;
   void load(const std::filesystem::path& path, Loc loc = Loc::current());
 
  private:
   friend class Scope;
-  Parameters(std::unique_ptr<Rng> own, DType dtype, Loc loc);
+  Parameters(std::shared_ptr<Rng> rng, DType dtype, Loc loc);
   void check_free(const Op& op, const std::string& name) const;
   std::string closest(std::string_view name) const;
   void set_training(const Op& op, const std::string& pattern, bool on);
 
-  std::unique_ptr<Rng> own_rng_;
-  Rng& rng_;
+  std::shared_ptr<Rng> rng_;  // which modules that draw keep; one that is lent belongs to nobody here
   DType dtype_;
   std::deque<Entry> entries_;  // a deque, so that pointers from find() survive later parameters
   std::vector<std::pair<std::string, std::string>> aliases_;
@@ -118,7 +121,9 @@ class Scope {
   void tie(std::string_view name, const Tensor& parameter) const;
 
   /// What the store draws from, and the type of its parameters.
-  Rng& rng() const { return store_->rng_; }
+  Rng& rng() const { return *store_->rng_; }
+  /// The same, for a module to keep: it may outlive the store.
+  const std::shared_ptr<Rng>& shared_rng() const { return store_->rng_; }
   DType dtype() const { return store_->dtype_; }
   /// "h.0.attn", "" at the root: what a module keeps to say who computes, see Op.
   const ModuleName& name() const { return name_; }

@@ -26,6 +26,15 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x);
 
 }  // namespace heed
 
+/// Its name.
+template <>
+struct fmt::formatter<heed::DType> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(heed::DType dtype, Context& context) const {
+    return fmt::formatter<std::string_view>::format(heed::name_of(dtype), context);
+  }
+};
+
 template <>
 struct fmt::formatter<heed::Tensor> {
   constexpr auto parse(format_parse_context& context) { return context.begin(); }

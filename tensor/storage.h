@@ -72,9 +72,9 @@ struct MemoryStats {
 MemoryStats memory_stats();
 /// Lets peak_bytes start again at the present live_bytes.
 void reset_peak_memory();
-/// Gives large cached blocks back to the system that nothing has asked for in a while, which is five to ten seconds, and
-/// longer for a program that asks for them again later. Called by large requests, and once a second by a thread of the
-/// pool that has nothing to do.
+/// Gives large cached blocks back to the system that nothing has asked for in a while, which is five to ten seconds,
+/// and longer for a program that asks for them again later. Called by large requests, and once a second by a thread of
+/// the pool that has nothing to do.
 void release_idle_memory(std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
 /// Gives the cached bytes back to the system, but for the room in 256 KiB slabs of small blocks that are
 /// partly in use. Storages stay as they are.

@@ -16,10 +16,19 @@ Tensor allocate(const Op& op, const Shape& shape, DType dtype) {
   return Tensor::fresh(shape, dtype);
 }
 
-Tensor filled(const Op& op, const Shape& shape, double value, DType dtype) {
+Tensor filled(const Op& op, const Shape& shape, Scalar value, DType dtype) {
   Tensor y = allocate(op, shape, dtype);
   kernels::fill(y, value);
   return y;
+}
+
+const Tensor& defined(const Op& op, const Tensor& x) {
+  if (!x.defined()) fail<Error>(op, "x is undefined; need one made by a factory or an op");
+  return x;
+}
+
+Tensor filled_like(const Op& op, const Tensor& x, Scalar value) {
+  return filled(op, defined(op, x).shape(), value, x.dtype());
 }
 
 template <class Draw>
@@ -99,9 +108,17 @@ template std::vector<double> Tensor::to_vector(Loc) const;
 template std::vector<int64_t> Tensor::to_vector(Loc) const;
 template std::vector<bool> Tensor::to_vector(Loc) const;
 
-Tensor Tensor::detach() const {
+Tensor Tensor::detach() const& {
   Tensor x = *this;
   x.set_node(nullptr);
+  return x;
+}
+
+Tensor Tensor::detach() && {
+  const bool alone = whole_ && storage_.use_count() == 1 && !storage_->leaf;  // then the new tensor is this one
+  Tensor x = std::move(*this);
+  x.node_ = nullptr;
+  x.whole_ = alone;
   return x;
 }
 
@@ -162,12 +179,20 @@ template Tensor from_vector(const std::vector<int64_t>&, const Shape&, Loc);
 template Tensor from_vector(const std::vector<bool>&, const Shape&, Loc);
 
 Tensor empty(const Shape& shape, DType dtype, Loc loc) { return allocate({"empty", loc}, shape, dtype); }
-Tensor full(const Shape& shape, double value, DType dtype, Loc loc) {
+Tensor full(const Shape& shape, Scalar value, DType dtype, Loc loc) {
   return filled({"full", loc}, shape, value, dtype);
 }
 Tensor zeros(const Shape& shape, DType dtype, Loc loc) { return filled({"zeros", loc}, shape, 0, dtype); }
 Tensor ones(const Shape& shape, DType dtype, Loc loc) { return filled({"ones", loc}, shape, 1, dtype); }
-Tensor scalar(double value, DType dtype, Loc loc) { return filled({"scalar", loc}, {}, value, dtype); }
+Tensor scalar(Scalar value, DType dtype, Loc loc) { return filled({"scalar", loc}, {}, value, dtype); }
+
+Tensor empty_like(const Tensor& x, Loc loc) {
+  const Op op{"empty_like", loc};
+  return allocate(op, defined(op, x).shape(), x.dtype());
+}
+Tensor zeros_like(const Tensor& x, Loc loc) { return filled_like({"zeros_like", loc}, x, 0); }
+Tensor ones_like(const Tensor& x, Loc loc) { return filled_like({"ones_like", loc}, x, 1); }
+Tensor full_like(const Tensor& x, Scalar value, Loc loc) { return filled_like({"full_like", loc}, x, value); }
 
 Tensor arange(int64_t end, DType dtype, Loc loc) { return arange(0.0, static_cast<double>(end), 1.0, dtype, loc); }
 
@@ -175,6 +200,9 @@ Tensor arange(double start, double end, double step, DType dtype, Loc loc) {
   const Op op{"arange", loc};
   if (step == 0 || !std::isfinite(start) || !std::isfinite(end) || !std::isfinite(step))
     fail<ValueError>(op, "start {}, end {}, step {}; need finite numbers and a step other than 0", start, end, step);
+  constexpr double kExact = 9007199254740992;  // 2^53
+  if (dtype == i64 && std::max(std::abs(start), std::abs(end)) >= kExact)
+    fail<ValueError>(op, "start {}, end {}; need i64 below 2^53", start, end);
   const int64_t n = std::max<int64_t>(0, static_cast<int64_t>(std::ceil((end - start) / step)));
   Tensor y = allocate(op, {n}, dtype);
   dispatch(dtype, [&]<class T>() {
@@ -211,6 +239,16 @@ Tensor rand(const Shape& shape, Rng& rng, DType dtype, Loc loc) {
 
 Tensor randn(const Shape& shape, Rng& rng, DType dtype, Loc loc) {
   return drawn({"randn", loc}, shape, dtype, [&](auto* out, int64_t n) { rng.normal(out, n); });
+}
+
+Tensor rand_like(const Tensor& x, Rng& rng, Loc loc) {
+  const Op op{"rand_like", loc};
+  return rand(defined(op, x).shape(), rng, x.dtype());
+}
+
+Tensor randn_like(const Tensor& x, Rng& rng, Loc loc) {
+  const Op op{"randn_like", loc};
+  return randn(defined(op, x).shape(), rng, x.dtype());
 }
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc loc) {

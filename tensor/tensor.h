@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -71,12 +72,36 @@ inline Slice slice(SliceEnd stop) { return {{}, stop.at}; }
 inline Slice slice(SliceEnd start, SliceEnd stop, int64_t step = 1) { return {start.at, stop.at, step}; }
 struct Subscript;
 
+/// A number beside a tensor. Tensors keep their dtype, but i64 beside a floating number becomes f32.
+struct Scalar {
+  double value;     ///< as a floating number
+  int64_t integer;  ///< a floating value is cut, infinities at the ends of i64
+  bool is_integer;  ///< whether it was given as one
+  Scalar(std::integral auto v) : value(static_cast<double>(v)), integer(static_cast<int64_t>(v)), is_integer(true) {}
+  Scalar(std::floating_point auto v) : value(v), integer(cut(v)), is_integer(false) {}
+  /// The same number with the other sign.
+  Scalar operator-() const { return is_integer ? Scalar(-integer) : Scalar(-value); }
+
+ private:
+  static int64_t cut(double v) {
+    constexpr double kEnd = 9223372036854775808.0;  // 2^63
+    if (!(v > -kEnd && v < kEnd))
+      return v > 0 ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
+    return static_cast<int64_t>(v);
+  }
+};
+
 /// Elements of one type under a shape: a value handle, whose copies share the elements. A result remembers how it was
 /// made, if any of its inputs wants a gradient.
 class Tensor {
  public:
   /// Undefined: an absent optional argument. Using it throws.
   Tensor() {}  // "= default" would have zeros written over all of it first
+  Tensor(const Tensor&) = default;
+  Tensor(Tensor&&) = default;
+  /// The handle becomes the other's: elements are written by assign, as in x(0).assign(y), and x(0) = y is an error.
+  Tensor& operator=(const Tensor&) & = default;
+  Tensor& operator=(Tensor&&) & = default;
   /// All of a new storage.
   static Tensor fresh(const Shape& shape, DType dtype, Loc loc = Loc::current());
   /// A view into `storage`, without history.
@@ -107,7 +132,8 @@ class Tensor {
     check_access(dtype_of<T>(), loc);
     return reinterpret_cast<const T*>(storage_->data()) + offset_;
   }
-  /// As data, for kernels to write their fresh outputs. Outside of every op it counts as a write, as assign does.
+  /// As data, for kernels to write their fresh outputs. Outside of every op it counts as a write, as assign does; a
+  /// module that writes in its own op what others may hold takes assign.
   template <class T>
   T* mutable_data(Loc loc = Loc::current()) {
     check_access(dtype_of<T>(), loc);
@@ -130,14 +156,17 @@ class Tensor {
 
   /// Copies x's elements over this tensor's, for all who share them. x has this shape and dtype: else ShapeError or
   /// DTypeError. Throws GradError on a tensor that was computed from others with gradients. A recorded op that saved
-  /// the elements before refuses to run backward.
-  void assign(const Tensor& x, Loc loc = Loc::current()) const;
+  /// the elements before refuses to run backward. Throws ValueError where the write would be lost, in a copy that
+  /// nothing else holds (x(mask), x.to(f64)), or where elements share a place (expand).
+  void assign(const Tensor& x, Loc loc = Loc::current()) const&;
+  void assign(const Tensor& x, Loc loc = Loc::current()) const&&;
 
   // --- its history (autograd/) ------------------------------------------------------------------------------------
   /// Whether gradients flow to it: it is a leaf that asked for them, or was computed from one.
   bool requires_grad() const;
   /// Makes this a leaf whose gradient backward() accumulates; false freezes it, and keeps the gradient that it has. The
-  /// flag belongs to the tensor: all copies share it, detached ones and views are tensors of their own.
+  /// flag belongs to the tensor: all copies share it. Detached tensors and views are tensors of their own, whose copies
+  /// share it if they were made after it was first set.
   /// f32 and f64 only. Returns *this. Throws GradError on a tensor that was computed from others with gradients.
   Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current());
   /// The gradient that backward() accumulated; undefined if none.
@@ -149,8 +178,9 @@ class Tensor {
   void backward(Loc loc = Loc::current()) const;
   /// The same with a seed of this tensor's shape; `retain_graph` allows a second pass.
   void backward(const Tensor& seed, bool retain_graph = false, Loc loc = Loc::current()) const;
-  /// The same values without the history.
-  Tensor detach() const;
+  /// The same values without the history, a tensor of its own that shares the elements; of a temporary, that tensor.
+  Tensor detach() const&;
+  Tensor detach() &&;
   /// What recorded it, or its leaf if that trains; null for a constant. Defined in autograd/node.h.
   const std::shared_ptr<autograd::Node>& node() const;
   /// Null: forgets the history, as detach() does.
@@ -159,7 +189,7 @@ class Tensor {
     node_ = std::move(node);
   }
 
-  // --- differentiable members (autograd/ops_*.cpp); see autograd/ops.h for the rest ----------------------------------
+  // --- differentiable members (autograd/ops/*.cpp); see autograd/ops.h for the rest ----------------------------------
   Tensor to(DType dtype, Loc loc = Loc::current()) const;
   /// Itself if its elements already lie in row-major order, else a copy that does.
   Tensor contiguous(Loc loc = Loc::current()) const;
@@ -183,11 +213,11 @@ class Tensor {
   /// select(0, index).
   Tensor operator[](Index index) const;
   /// x(all, slice(0, -1)): a part by one subscript an axis, of which trailing ones may be left out: an integer,
-  /// slice(start, stop, step), `all`, `none`, `ellipsis`, or a tensor of indices, i64 or boolean. Without tensors it is
-  /// a view. As PyTorch's: i64 indices broadcast together, and their axes take the place of the axes that they index,
-  /// or stand in front if those are apart; a boolean index stands for the places where it is true, and covers as many
-  /// axes as it has. Throws IndexError for too many subscripts and for an index out of range, ShapeError for a boolean
-  /// index of another shape than the axes it covers, ValueError for a step below 1.
+  /// slice(start, stop, step), `all`, `none`, `ellipsis`, or a tensor of indices, i64 or boolean; i64 of rank 0 is an
+  /// integer. Without tensors it is a view. As PyTorch's: i64 indices broadcast together, and their axes take the place
+  /// of the axes that they index, or stand in front if those are apart; a boolean index stands for the places where it
+  /// is true, and covers as many axes as it has. Throws IndexError for too many subscripts and for an index out of
+  /// range, ShapeError for a boolean index of another shape than the axes it covers, ValueError for a step below 1.
   template <class... Rest>
   Tensor operator()(const Subscript& first, const Rest&... rest) const;
   /// The same from a list.
@@ -279,9 +309,10 @@ class NestedList {
  public:
   NestedList(double value) : number_(value), dtype_(f32) {}
   NestedList(float value) : number_(value), dtype_(f32) {}
-  NestedList(int value) : integer_(value), number_(value), dtype_(i64) {}
-  NestedList(int64_t value) : integer_(value), number_(static_cast<double>(value)), dtype_(i64) {}
-  NestedList(bool value) : integer_(value), number_(value), dtype_(boolean) {}
+  NestedList(std::integral auto value)
+      : integer_(static_cast<int64_t>(value)),
+        number_(static_cast<double>(value)),
+        dtype_(std::same_as<decltype(value), bool> ? boolean : i64) {}
   NestedList(std::initializer_list<NestedList> items) : items_(items), is_list_(true) {}
 
  private:
@@ -301,24 +332,31 @@ class NestedList {
 /// tensor({{1., 2.}, {3., 4.}}) has shape (2, 2). Without a dtype: boolean if all are bool, i64 if all are integers,
 /// else f32. Throws ShapeError for ragged lists.
 Tensor tensor(const NestedList& values, std::optional<DType> dtype = {}, Loc loc = Loc::current());
-/// A copy of `values` in row-major order. Throws ShapeError if the count is not shape.numel().
+/// A copy of `values` in row-major order; integers of any width become i64. Throws ShapeError if the count is not
+/// shape.numel().
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, Loc loc = Loc::current());
+template <std::integral T>
+requires(!std::same_as<T, int64_t> && !std::same_as<T, bool>) Tensor
+    from_vector(const std::vector<T>& values, const Shape& shape, Loc loc = Loc::current()) {
+  return from_vector(std::vector<int64_t>(values.begin(), values.end()), shape, loc);
+}
 
 /// Uninitialised elements: for kernels that write every one of them.
 Tensor empty(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
 /// One value everywhere.
 Tensor zeros(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
 Tensor ones(const Shape& shape, DType dtype = f32, Loc loc = Loc::current());
-Tensor full(const Shape& shape, double value, DType dtype = f32, Loc loc = Loc::current());
+Tensor full(const Shape& shape, Scalar value, DType dtype = f32, Loc loc = Loc::current());
 /// A rank-0 tensor.
-Tensor scalar(double value, DType dtype = f32, Loc loc = Loc::current());
+Tensor scalar(Scalar value, DType dtype = f32, Loc loc = Loc::current());
 /// The same of x's shape and dtype.
-inline Tensor empty_like(const Tensor& x) { return empty(x.shape(), x.dtype()); }
-inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
-inline Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
-inline Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, x.dtype()); }
-/// start, start + step, ... below end (above, for a negative step), shape (n): i64 from integers, else f32.
+Tensor empty_like(const Tensor& x, Loc loc = Loc::current());
+Tensor zeros_like(const Tensor& x, Loc loc = Loc::current());
+Tensor ones_like(const Tensor& x, Loc loc = Loc::current());
+Tensor full_like(const Tensor& x, Scalar value, Loc loc = Loc::current());
+/// start, start + step, ... below end (above, for a negative step), shape (n): i64 from integers, else f32. Throws
+/// ValueError for step 0, for what is not finite, and for i64 beyond 2^53.
 Tensor arange(int64_t end, DType dtype = i64, Loc loc = Loc::current());
 Tensor arange(std::floating_point auto end, DType dtype = f32, Loc loc = Loc::current());
 Tensor arange(std::integral auto start, std::integral auto end, Loc loc = Loc::current());
@@ -343,12 +381,8 @@ inline Tensor arange(std::integral auto start, std::integral auto end, std::inte
 /// Draws in row-major order, as PyTorch does from the same seed. f32 or f64.
 Tensor rand(const Shape& shape, Rng& rng, DType dtype = f32, Loc loc = Loc::current());
 Tensor randn(const Shape& shape, Rng& rng, DType dtype = f32, Loc loc = Loc::current());
-inline Tensor rand_like(const Tensor& x, Rng& rng, Loc loc = Loc::current()) {
-  return rand(x.shape(), rng, x.dtype(), loc);
-}
-inline Tensor randn_like(const Tensor& x, Rng& rng, Loc loc = Loc::current()) {
-  return randn(x.shape(), rng, x.dtype(), loc);
-}
+Tensor rand_like(const Tensor& x, Rng& rng, Loc loc = Loc::current());
+Tensor randn_like(const Tensor& x, Rng& rng, Loc loc = Loc::current());
 /// i64 in [low, high).
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc loc = Loc::current());
 /// i64 (n): a permutation of 0 .. n - 1.

@@ -14,13 +14,13 @@ std::vector<ErrorCase> layers() {
   return {
       refuses<IndexError>("embedding: index 4 is out of range; need 0 <= index < 4",
                           [] {
-                            embedding(real({4, 2}), tensor({1, 4}));
+                            embedding(tensor({1, 4}), real({4, 2}));
                           }),
       refuses<ShapeError>("embedding: the weight has shape (4); need (V, C)",
-                          [] { embedding(real({4}), tensor({1})); }),
+                          [] { embedding(tensor({1}), real({4})); }),
       refuses<DTypeError>("embedding: the index is f32; need i64",
                           [] {
-                            embedding(real({4, 2}), real({1}));
+                            embedding(real({1}), real({4, 2}));
                           }),
       refuses<ValueError>("dropout: probability 1.5; need 0 <= p <= 1",
                           [] {
@@ -45,6 +45,12 @@ std::vector<ErrorCase> layers() {
           "scaled_dot_product_attention: k (2, 3) and v (4, 3) differ in length; need k.shape[-2] == v.shape[-2]",
           [] {
             scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({4, 3}));
+          }),
+      refuses<DTypeError>(
+          "scaled_dot_product_attention: the mask is i64; need boolean, as mask != 0 is, or f32 that is added "
+          "to the scores",
+          [] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.mask = ones({2, 2}, i64)});
           }),
       refuses<ShapeError>(
           "scaled_dot_product_attention: the mask (1, 5) does not broadcast to (2, 2); need sizes of 1 or equal, "

@@ -20,8 +20,9 @@ std::vector<ErrorCase> elementwise() {
           [] {
             real({2, 3}) * real({3, 2});
           }),
-      refuses<DTypeError>("sub: dtypes differ: f32 and f64; need equal dtypes: cast the first with .to(f64)",
-                          [] { real({2}) - ones({2}, f64); }),
+      refuses<DTypeError>(
+          "sub: dtypes differ: f32 and f64; need equal dtypes: cast one with .to(f64) or the other with .to(f32)",
+          [] { real({2}) - ones({2}, f64); }),
       refuses<DTypeError>("add: input is boolean; need f32, f64 or i64", [] { add(flags({2}), flags({2})); }),
       refuses<DTypeError>("div: input is boolean; need f32, f64 or i64", [] { div(flags({2}), flags({2})); }),
       refuses<ValueError>("pow: i64 to the power -1; need at least 0, or .to(f32) first", [] { pow(whole({2}), -1); }),
@@ -141,7 +142,8 @@ std::vector<ErrorCase> more_losses() {
                           [] {
                             nll_loss(real({2, 3}), whole({2}), {.weight = real({2})});
                           }),
-      refuses<ShapeError>("cross_entropy: shapes (2, 3) and (3, 2) differ; need equal shapes",
+      refuses<ShapeError>("cross_entropy: targets are f32 (3, 2) and logits (2, 3); need i64 class indices, or "
+                          "probabilities of the logits' shape",
                           [] {
                             cross_entropy(real({2, 3}), real({3, 2}));
                           }),
@@ -155,8 +157,9 @@ std::vector<ErrorCase> more_losses() {
                           [] { huber_loss(real({2}), real({2}), Reduction::mean, 0); }),
       refuses<ValueError>("smooth_l1_loss: beta is -1; need a number of at least 0",
                           [] { smooth_l1_loss(real({2}), real({2}), Reduction::mean, -1); }),
-      refuses<DTypeError>("kl_div: dtypes differ: f32 and f64; need equal dtypes: cast the first with .to(f64)",
-                          [] { kl_div(real({2}), ones({2}, f64)); }),
+      refuses<DTypeError>(
+          "kl_div: dtypes differ: f32 and f64; need equal dtypes: cast one with .to(f64) or the other with .to(f32)",
+          [] { kl_div(real({2}), ones({2}, f64)); }),
       refuses<ValueError>("binary_cross_entropy: a probability outside [0, 1] in x; need probabilities, or "
                           "binary_cross_entropy_with_logits",
                           [] { binary_cross_entropy(real({2}) * 2, real({2})); }),
@@ -396,7 +399,8 @@ std::vector<ErrorCase> products_and_losses() {
                           }),
       refuses<IndexError>("softmax: axis 1 is out of range for rank 1; need -1 <= axis < 1",
                           [] { softmax(real({3}), 1); }),
-      refuses<ShapeError>("cross_entropy: targets have shape (3) and logits (2, 3); need targets of shape (2)",
+      refuses<ShapeError>("cross_entropy: targets have shape (3) and logits (2, 3); need targets of shape (2): classes "
+                          "lie along the last axis",
                           [] {
                             cross_entropy(real({2, 3}), whole({3}));
                           }),
@@ -408,7 +412,8 @@ std::vector<ErrorCase> products_and_losses() {
                           [] {
                             cross_entropy(real({1, 3}), whole({1}), {.label_smoothing = 1});
                           }),
-      refuses<ShapeError>("nll_loss: targets have shape (3) and log_probabilities (2, 3); need targets of shape (2)",
+      refuses<ShapeError>("nll_loss: targets have shape (3) and log_probabilities (2, 3); need targets of shape (2): "
+                          "classes lie along the last axis",
                           [] {
                             nll_loss(real({2, 3}), whole({3}));
                           }),

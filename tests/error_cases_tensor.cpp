@@ -18,6 +18,8 @@
 namespace heed::tests {
 namespace {
 
+void written(const Tensor& to, const Tensor& x, Loc loc = Loc::current()) { to.assign(x, loc); }
+
 std::vector<ErrorCase> factories_and_elements() {
   return {
       refuses<ShapeError>("zeros: size -1 in shape (2, -1) is negative; need sizes of at least 0",
@@ -52,6 +54,9 @@ std::vector<ErrorCase> factories_and_elements() {
                           }),
       refuses<ValueError>("arange: start 0, end 1, step 0; need finite numbers and a step other than 0",
                           [] { arange(0., 1., 0.); }),
+      refuses<ValueError>("arange: start 0, end 9007199254740992; need i64 below 2^53",
+                          [] { arange(int64_t{1} << 53); }),
+      refuses<Error>("zeros_like: x is undefined; need one made by a factory or an op", [] { zeros_like(Tensor()); }),
       refuses<DTypeError>(
           "data: elements read as f64 but the tensor is f32; need data of the same type, or .to(f64) first",
           [] { ones({2}).data<double>(); }),
@@ -224,6 +229,13 @@ std::vector<ErrorCase> engine_errors() {
                            const Tensor x = leaf({});
                            grad({x}, {x}, {.seeds = {x, x}});
                          }),
+      refuses<GradError>("backward: a hook left a gradient f64 (1) for a leaf f64 (2); need the leaf's shape and dtype",
+                         [] {
+                           const Tensor x = leaf({2});
+                           const GradHook hook =
+                               register_post_accumulate_grad_hook(x, [](Tensor& g) { g = ones({1}, f64); });
+                           x.sum().backward();
+                         }),
       refuses<GradError>("register_post_accumulate_grad_hook: the tensor is a constant, or frozen; need a leaf that "
                          "requires a gradient",
                          [] { static_cast<void>(register_post_accumulate_grad_hook(ones({2}), [](Tensor&) {})); }),
@@ -280,12 +292,25 @@ std::vector<ErrorCase> engine_errors() {
                          "graph); need an "
                          "f32 or f64 result",
                          [] { leaf({3}).argmax().backward(); }),
-      refuses<Error>("assign: x is undefined; need a tensor", [] { ones({2}).assign(Tensor()); }),
-      refuses<Error>("assign: the tensor to write is undefined; need a tensor", [] { Tensor().assign(ones({2})); }),
+      refuses<Error>("assign: x is undefined; need a tensor", [] { written(ones({2}), Tensor()); }),
+      refuses<Error>("assign: the tensor to write is undefined; need a tensor", [] { written(Tensor(), ones({2})); }),
       refuses<GradError>("assign: the tensor was computed from others (exp); need a leaf or a constant",
-                         [] { exp(leaf({2})).assign(ones({2}, f64)); }),
-      refuses<ShapeError>("assign: x has shape (3); need that of the tensor, (2)", [] { ones({2}).assign(ones({3})); }),
-      refuses<DTypeError>("assign: x is f64; need f32, as the tensor is", [] { ones({2}).assign(ones({2}, f64)); }),
+                         [] { written(exp(leaf({2})), ones({2}, f64)); }),
+      refuses<ShapeError>("assign: x has shape (3); need that of the tensor, (2)",
+                          [] { written(ones({2}), ones({3})); }),
+      refuses<DTypeError>("assign: x is f64; need f32, as the tensor is", [] { written(ones({2}), ones({2}, f64)); }),
+      refuses<ValueError>(
+          "assign: along axis 0 of (2, 3) all elements are the same one; need a tensor with a place for "
+          "each: clone()",
+          [] {
+            written(ones({3}).expand({2, 3}), ones({2, 3}));
+          }),
+      refuses<ValueError>("assign: the f32 (1) to write is a copy that nothing else holds; need a tensor, or a view of "
+                          "one; where, scatter_add and index_add make one that differs at places which indices name",
+                          [] {
+                            const Tensor x = ones({2});
+                            x(tensor({true, false})).assign(ones({1}));
+                          }),
       refuses<GradError>(
           "mul: its gradient needs a f64 (2) that was written after the op was recorded; need backward() "
           "before the write, or a clone() to write to",

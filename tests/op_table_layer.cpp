@@ -8,14 +8,14 @@ namespace {
 
 std::vector<OpRecord> lookups_and_dropout() {
   std::vector<OpRecord> all;
-  OpRecord e{"embedding(weight, index)"};
+  OpRecord e{"embedding(index, weight)"};
   const auto rows = [&](const std::string& what, const Shape& weight, const Shape& index) {
     e.sample(
         what,
         [=](Draw& d) {
           return List{d.real(weight), d.integers(0, weight[0], index)};
         },
-        [](const List& x) { return embedding(x[0], x[1]); }, "F.embedding(x[1], x[0])");
+        [](const List& x) { return embedding(x[1], x[0]); }, "F.embedding(x[1], x[0])");
   };
   rows("(5, 3) at (4)", {5, 3}, {4});
   rows("(4, 3) at (2, 3), some repeated", {4, 3}, {2, 3});

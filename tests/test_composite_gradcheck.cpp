@@ -113,7 +113,7 @@ TEST_CASE("composite: a tied embedding gets the gradients of both its uses", "[g
   const nn::Linear between(t.s / "between", 4, 4);
   const Tensor x = t.tokens(5, {2, 3}), y = t.tokens(5, {2, 3});
   const auto loss_with = [&](const Tensor& in, const Tensor& out) {
-    return cross_entropy(linear(tanh(between(embedding(in, x))), out), y);
+    return cross_entropy(linear(tanh(between(embedding(x, in))), out), y);
   };
   t.check_all("tied embedding", [&] { return loss_with(table.weight, table.weight); });
 

@@ -191,6 +191,7 @@ TEST_CASE("gguf: llama and qwen3 have their own keys and names, and llama's pair
     save_gguf(place / "m.gguf", llama.params, config, kChars, GgufType::f32, "MIT");
     Gguf file(place / "m.gguf");
     CHECK(file.key<std::string>("general.license") == "MIT");
+    CHECK(file.key<std::string>("heed.version") == HEED_VERSION);
     CHECK(file.key<std::string>("general.architecture") == "llama");
     CHECK(file.key<int64_t>("llama.attention.head_count_kv") == 1);
     CHECK(file.key<int64_t>("llama.rope.dimension_count") == 16);

@@ -5,6 +5,7 @@
 
 #include <heed/autograd/engine.h>
 #include <heed/autograd/ops.h>
+#include <heed/tensor/format.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
 #include "leaf.h"
@@ -55,6 +56,24 @@ TEST_CASE("gradient hooks: get what all passes have accumulated, and may replace
   x.sum().backward();  // they are gone
   CHECK(calls == 2);
   CHECK(numbers(x.grad()) == Numbers{18, 18});
+}
+
+TEST_CASE("gradient hooks: may leave only a gradient that fits the leaf", "[engine][hooks]") {
+  const Tensor x = leaf({1, 2});
+  for (const Tensor& wrong : {ones({1}, f64), ones({2, 1}, f64), ones({2})}) {
+    CAPTURE(to_string(wrong));
+    x.zero_grad();
+    const GradHook replaces = register_post_accumulate_grad_hook(x, [&](Tensor& g) { g = wrong; });
+    CHECK_THROWS_WITH((x * 3).sum().backward(),
+                      Catch::Matchers::StartsWith(
+                          fmt::format("backward: a hook left a gradient {} {} for a leaf f64 (2); need the leaf's "
+                                      "shape and dtype",
+                                      name_of(wrong.dtype()), wrong.shape())));
+    CHECK(numbers(x.grad()) == Numbers{3, 3});  // what it was before
+  }
+  const GradHook forgets = register_post_accumulate_grad_hook(x, [](Tensor& g) { g = {}; });
+  x.sum().backward();
+  CHECK_FALSE(x.grad().defined());
 }
 
 TEST_CASE("gradient hooks: change no bit of a pass, with leaves used many times and through views", "[engine][hooks]") {

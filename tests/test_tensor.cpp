@@ -253,6 +253,42 @@ TEST_CASE("arange: a number with a point anywhere makes it floating", "[tensor]"
   CHECK(arange(0, 3, 1, f64).dtype() == f64);
 }
 
+TEST_CASE("numbers that are given as integers stay whole in i64, as wide as it is", "[tensor]") {
+  constexpr int64_t kOdd = (int64_t{1} << 60) + 1;  // no double
+  CHECK(values(full({2}, kOdd, i64)) == Ints{kOdd, kOdd});
+  CHECK(scalar(-kOdd, i64).item<int64_t>() == -kOdd);
+  CHECK(values(full_like(arange(1), kOdd)) == Ints{kOdd});
+  CHECK(values(tensor({kOdd})) == Ints{kOdd});
+}
+
+TEST_CASE("integers of every width become i64", "[tensor]") {
+  const std::vector<int> ints = {3, -1};
+  const std::vector<uint8_t> bytes = {255, 0};
+  CHECK(values(from_vector(ints, {2})) == Ints{3, -1});
+  CHECK(values(from_vector(bytes, {2})) == Ints{255, 0});
+  CHECK(tensor({1LL, 2LL}).dtype() == i64);
+  CHECK(values(tensor({ints.size(), bytes.size()})) == Ints{2, 2});
+  CHECK(tensor({true, false}).dtype() == boolean);
+}
+
+TEST_CASE("a handle is taken over, elements are written: only what has a name is assigned to with =", "[tensor]") {
+  static_assert(!std::is_assignable_v<Tensor, const Tensor&> && !std::is_assignable_v<Tensor, Tensor>);  // x(0) = y
+  static_assert(std::is_assignable_v<Tensor&, const Tensor&> && std::is_assignable_v<Tensor&, Tensor>);
+  const Tensor x = zeros({4});
+  x(0).assign(scalar(5));
+  x(slice(2, 4)).assign(ones({2}));
+  CHECK(values(x) == Ints{5, 0, 1, 1});
+}
+
+TEST_CASE("index: an i64 tensor of rank 0 is an integer, as in PyTorch", "[tensor]") {
+  const Tensor x = arange(24).reshape({2, 3, 4}), one = scalar(1, i64), two = tensor({0, 2});
+  CHECK(x(one, all, two).shape() == Shape{3, 2});
+  CHECK(values(x(one, all, two)) == values(x(1, all, two)));
+  x(one).assign(zeros({3, 4}, i64));  // a view
+  CHECK(values(x(1).sum()) == Ints{0});
+  CHECK_THROWS_AS(x(scalar(2, i64)), IndexError);
+}
+
 TEST_CASE("multinomial: a row of weights at a time, as PyTorch draws", "[tensor][random]") {
   // torch.manual_seed(5); w = torch.tensor([[1., 2., 3.], [0., 5., 1.]]); torch.multinomial(w, 2), then (w.double(), 6,
   // True)

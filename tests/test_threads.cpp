@@ -86,6 +86,18 @@ TEST_CASE("training: two models in two threads of the program get the bits that 
   CHECK(with_one == two);
 }
 
+TEST_CASE("backward: threads add to the gradients of shared leaves, and lose none", "[threads]") {
+  constexpr int kThreads = 4, kPasses = 2000;
+  const Tensor x = zeros({3}, f64).set_requires_grad();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t)
+    threads.emplace_back([&x] {
+      for (int i = 0; i < kPasses; ++i) x.sum().backward();
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(x.grad().to_vector<double>() == std::vector<double>(3, kThreads * kPasses));
+}
+
 TEST_CASE("training: goes on in a forked child, with threads of its own", "[threads]") {
   const Threads threads(2);
   const std::vector<float> expected = gpt_training(1);

@@ -51,6 +51,16 @@ TEST_CASE("parameters: saved and loaded values are the same, into the memory tha
   CHECK(wide.values() == a.values());
 }
 
+TEST_CASE("parameters: a saved file says which version wrote it, and under what licence it is", "[training_state]") {
+  const tests::TemporaryDirectory directory;
+  Model model(1);
+  const auto said = [&] { return SafetensorsFile(directory / "a.safetensors").metadata(); };
+  model.params.save(directory / "a.safetensors");
+  CHECK(said() == Metadata{{"format", "pt"}, {"heed", HEED_VERSION}, {"license", "unknown"}});
+  model.params.save(directory / "a.safetensors", "MIT");
+  CHECK(said() == Metadata{{"format", "pt"}, {"heed", HEED_VERSION}, {"license", "MIT"}});
+}
+
 TEST_CASE("parameters: what cannot be written or read names the caller's line", "[training_state]") {
   Rng rng(1);
   nn::Parameters params(rng);

@@ -261,6 +261,7 @@ void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, 
   const auto add_size = [&](std::string_view key, int64_t size) { keys.add(key, static_cast<uint32_t>(size)); };
   const auto add_own = [&](std::string_view key, int64_t size) { add_size(name + "." + std::string(key), size); };
   keys.add("general.architecture", std::string_view(name));
+  keys.add("heed.version", std::string_view(HEED_VERSION));
   if (!license.empty()) keys.add("general.license", std::string_view(license));
   add_size("general.file_type", type == GgufType::q8_0 ? 7 : static_cast<int64_t>(type));
   add_size("general.quantization_version", 2);

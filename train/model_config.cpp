@@ -60,10 +60,6 @@ bool ModelConfig::has(const std::string& key) const {
   return found != json_->end() && !found->is_null();
 }
 
-std::map<std::string, std::string> weights_metadata(const std::string& license) {
-  return {{"format", "pt"}, {"heed", HEED_VERSION}, {"license", license}};
-}
-
 int64_t ModelConfig::integer(const std::string& key, int64_t low, int64_t high, int64_t otherwise) const {
   return has(key) ? integer(key, low, high) : otherwise;
 }

@@ -21,10 +21,6 @@ constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
 constexpr int64_t kMostCount = int64_t{1} << 53;  ///< of steps, bytes and the like: what JSON's numbers hold exactly
 
-/// What a weights file says of itself: "format" "pt", which transformers ask for, "heed" the version that wrote it, and
-/// the model's "license".
-std::map<std::string, std::string> weights_metadata(const std::string& license);
-
 /// A JSON object from a file that anybody may have written. All access throws FileError naming the file, the key and
 /// what was expected there.
 class ModelConfig {

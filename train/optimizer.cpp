@@ -210,6 +210,7 @@ std::vector<kernels::Slot<T>> Optimizer::raw(const std::vector<Slot*>& slots, co
   for (size_t i = 0; i < slots.size(); ++i) {
     kernels::Slot<T>& slot = all.emplace_back(
         kernels::Slot<T>{slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), {}, grads[i].numel()});
+    slots[i]->parameter.storage()->mark_written();  // also within a user's op
     for (size_t m = 0; m < slots[i]->moments.size(); ++m)
       slot.moments[m] = slots[i]->moments[m].second.template mutable_data<T>();
   }

@@ -16,7 +16,7 @@ struct RunRules {
   int64_t evaluate_every = 500, accumulate = 1, patience = 0;
   double ema = 0;
   Products products = Products::f32;
-  std::string license = "unknown";  ///< of the saved model, as SPDX names it; its weights carry it
+  std::string license = nn::kUnknownLicense;  ///< of the saved model, as SPDX names it; its weights carry it
 
   /// Puts them into options.
   void apply(TrainerOptions& options) const;

@@ -50,7 +50,7 @@ void save(const std::filesystem::path& directory, const nn::Parameters& params, 
     tensors.emplace_back(slot.name, slot.reorder ? slot.reorder(slot.into) : slot.into);
   write_json(directory / kConfigFile, config);
   write_json(directory / "generation_config.json", {{"bos_token_id", end_of_text}, {"eos_token_id", end_of_text}});
-  save_safetensors(directory / kWeightsFile, tensors, weights_metadata(license));
+  save_safetensors(directory / kWeightsFile, tensors, nn::weights_metadata(license));
 }
 
 /// model.safetensors, or the shards that the index names.
@@ -119,8 +119,9 @@ void fill(const nn::Parameters& params, const models::GptConfig& model, const Mo
 
 }  // namespace
 
-void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model) {
-  save(directory, params, model, Json::object(), RunRules().license);
+void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
+              const std::string& license) {
+  save(directory, params, model, Json::object(), license);
 }
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <heed/nn/parameters_file.h>
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
 #include <heed/tensor/io/safetensors.h>
@@ -130,7 +131,7 @@ void SavedTranslator::save(const std::filesystem::path& directory) const {
                      {"target_words", parse_json(target_tokens().to_json())}};
   write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
   save_safetensors(directory / kWeightsFile, NamedTensors(params().begin(), params().end()),
-                   weights_metadata(training_.rules.license));
+                   nn::weights_metadata(training_.rules.license));
 }
 
 TranslatedSentence translated(const Translator& translator, const std::string& sentence,

@@ -28,7 +28,7 @@ std::vector<double> microgpt(const std::vector<std::string>& names, int64_t step
   const auto gpt = [&](const Tensor& tokens) {  // (T) -> (T, letters)
     const int64_t T = tokens.size(0);
     const auto norm = [](const Tensor& x) { return rms_norm(x, {}, 1e-5); };
-    Tensor x = norm(embedding(wte, tokens) + wpe(slice(0, T)));
+    Tensor x = norm(embedding(tokens, wte) + wpe(slice(0, T)));
     const auto heads = [&](const Tensor& w) {  // (H, T, D)
       return linear(norm(x), w).reshape({T, kHeads, kWidth / kHeads}).transpose(0, 1);
     };

@@ -28,7 +28,10 @@ inline void check_same_dtype(const Op& op, const Tensor& a, const Tensor& b) {
   check_defined(op, a, "the first input");
   check_defined(op, b, "the second input");
   if (a.dtype() == b.dtype()) return;
-  const auto width = [](DType d) { return d == boolean ? 0 : d == i64 ? 1 : d == f32 ? 2 : 3; };
+  if (is_floating(a.dtype()) && is_floating(b.dtype()))
+    fail<DTypeError>(op, "dtypes differ: {} and {}; need equal dtypes: cast one with .to({}) or the other with .to({})",
+                     name_of(a.dtype()), name_of(b.dtype()), name_of(b.dtype()), name_of(a.dtype()));
+  const auto width = [](DType d) { return d == boolean ? 0 : d == i64 ? 1 : 2; };
   const bool first = width(a.dtype()) < width(b.dtype());
   fail<DTypeError>(op, "dtypes differ: {} and {}; need equal dtypes: cast the {} with .to({})", name_of(a.dtype()),
                    name_of(b.dtype()), first ? "first" : "second", name_of((first ? b : a).dtype()));

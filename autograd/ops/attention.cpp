@@ -148,6 +148,9 @@ Checked check(const Op& op, const Tensor& q, const Tensor& k, const Tensor& v, c
   Checked c{expanded(q), expanded(k), expanded(v), options.mask, {}};
   c.weights = with_matrix(leading(c.q.shape(), 2), q.size(-2), k.size(-2));
   if (c.mask.defined()) {
+    if (c.mask.dtype() == i64)
+      fail<DTypeError>(op, "the mask is i64; need boolean, as mask != 0 is, or {} that is added to the scores",
+                       name_of(q.dtype()));
     if (c.mask.dtype() != boolean) check_same_dtype(op, q, c.mask);
     check_mask_fits(op, c.mask, c.weights);
   }

@@ -230,7 +230,7 @@ Tensor flip(const Tensor& x, int64_t axis0, Loc loc) {
   return record(op, kernels::flip(x, axis), {{x, [axis](const Tensor& g) { return flip(g, axis); }}});
 }
 
-Tensor embedding(const Tensor& weight, const Tensor& index, Loc loc) {
+Tensor embedding(const Tensor& index, const Tensor& weight, Loc loc) {
   const Op op{"embedding", loc};
   check_floating(op, weight, "the weight");
   if (weight.rank() != 2) fail<ShapeError>(op, "the weight has shape {}; need (V, C)", weight.shape());

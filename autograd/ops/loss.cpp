@@ -28,8 +28,8 @@ void check_targets(const Op& op, const Tensor& targets, const Tensor& x, const c
   check_dtype(op, targets, i64, "targets");
   const Shape expected = leading(x.shape(), 1);
   if (!(targets.shape() == expected))
-    fail<ShapeError>(op, "targets have shape {} and {} {}; need targets of shape {}", targets.shape(), name, x.shape(),
-                     expected);
+    fail<ShapeError>(op, "targets have shape {} and {} {}; need targets of shape {}: classes lie along the last axis",
+                     targets.shape(), name, x.shape(), expected);
 }
 
 void check_weight(const Op& op, const Tensor& weight, const char* name, const Tensor& x) {
@@ -52,8 +52,11 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
     fail<ValueError>(op, "label_smoothing {}; need 0 <= label_smoothing < 1", options.label_smoothing);
   check_class_weight(op, options.weight, logits);
   if (is_floating(targets.dtype())) {
+    if (!(logits.shape() == targets.shape()))
+      fail<ShapeError>(op,
+                       "targets are {} {} and logits {}; need i64 class indices, or probabilities of the logits' shape",
+                       name_of(targets.dtype()), targets.shape(), logits.shape());
     check_same_dtype(op, logits, targets);
-    check_same_shape(op, logits, targets);
     if (options.ignore_index >= 0)
       fail<ValueError>(op, "ignore_index {} beside probabilities; need class indices, or the default {}",
                        options.ignore_index, kIgnoreIndex);

@@ -113,9 +113,13 @@ int axes_of(const Subscript& s) {
 
 }  // namespace
 
-Tensor Tensor::index(const std::vector<Subscript>& subscripts, Loc loc) const {
+Tensor Tensor::index(const std::vector<Subscript>& given, Loc loc) const {
   const Op op{"index", loc};
   check_defined(op, *this);
+  std::vector<Subscript> subscripts = given;
+  for (Subscript& s : subscripts)
+    if (const Tensor* t = std::get_if<Tensor>(&s.what); t && t->defined() && t->dtype() == i64 && t->rank() == 0)
+      s.what = t->item<int64_t>();
   int covered = 0, ellipses = 0, axes = rank();
   for (const Subscript& s : subscripts) {
     if (const Tensor* t = std::get_if<Tensor>(&s.what)) {

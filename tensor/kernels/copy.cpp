@@ -190,10 +190,11 @@ Tensor cast(const Tensor& x, DType dtype) {
   });
 }
 
-void fill(Tensor y, double value) {
+void fill(Tensor& y, Scalar value) {
   dispatch(y.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
-    const T v = converted<T>(value);
+    const T v =
+        std::is_same_v<T, int64_t> && value.is_integer ? static_cast<T>(value.integer) : converted<T>(value.value);
     const Nest<1> nest(y.shape(), {&y.strides()});
     const int64_t step = nest.inner_stride(0);
     nest.for_runs([&](const std::array<int64_t, 1>& at, int64_t n) {

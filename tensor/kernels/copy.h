@@ -18,6 +18,7 @@ Tensor flip(const Tensor& x, int axis);
 /// x as another dtype. To i64 fractions are cut off, and what it cannot hold, or NaN, gives its lowest; anything to
 /// boolean is != 0.
 Tensor cast(const Tensor& x, DType dtype);
-void fill(Tensor y, double value);
+void fill(Tensor& y, Scalar value);
+inline void fill(Tensor&& view, Scalar value) { fill(view, value); }
 
 }  // namespace heed::kernels

@@ -159,7 +159,7 @@ const std::map<std::string, Run>& ops() {
     m["index_add"] = one([](const Call& a) { return index_add(a.x[0], a.whole("dim", 0), a.c[0], a.x[1]); });
     m["scatter"] = one([](const Call& a) { return scatter(a.x[0], a.whole("dim", 0), a.c[0], a.x[1]); });
     m["scatter_add"] = one([](const Call& a) { return scatter_add(a.x[0], a.whole("dim", 0), a.c[0], a.x[1]); });
-    m["embedding"] = one([](const Call& a) { return embedding(a.x[0], a.c[0]); });
+    m["embedding"] = one([](const Call& a) { return embedding(a.c[0], a.x[0]); });
     m["one_hot"] = one([](const Call& a) { return one_hot(a.x[0], a.whole("classes", -1)); });
     m["sort"] = one([](const Call& a) { return sort(a.x[0], a.whole("dim", -1), a.flag("descending")).first; });
     m["topk"] = one([](const Call& a) {
