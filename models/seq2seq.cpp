@@ -167,7 +167,11 @@ Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc
       if (x->defined()) *x = index_select(*x, 0, rows);
   };
   Decoder decoder{lengths_of(source, source_lengths), step, select};
-  if (attention) decoder.alignment = [now] { return now->weights; };
+  if (attention)
+    decoder.alignment = [this, now, loc] {
+      check_written({"Seq2Seq", name, loc}, now->weights);
+      return now->weights;
+    };
   return decoder;
 }
 
