@@ -101,10 +101,11 @@ TranslatorTraining read_training(const ModelConfig& config) {
 }  // namespace
 
 SavedTranslator::SavedTranslator(const TranslatorTraining& training, SentenceTokens source, SentenceTokens target,
-                                 const TranslatorConfig& config)
-    : Translator(std::move(source), std::move(target), config, training.seed), training_(training) {}
+                                 const TranslatorConfig& config, Loc loc)
+    : Translator(std::move(source), std::move(target), config, training.seed, loc), training_(training) {}
 
-std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory) {
+std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory, Loc loc) {
+  const Op op{"model", loc};
   const ModelConfig config = ModelConfig::read(directory);
   config.choice("model", {kKind});
   SentenceTokens source = SentenceTokens::from_json(config.at("source_words").dump()),
@@ -115,13 +116,15 @@ std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesys
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), model);
 }
 
-std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory) {
+std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory, Loc loc) {
+  const Op op{"model", loc};
   auto translator = SavedTranslator::from_config(directory);
   translator->params().load(directory / kWeightsFile);
   return translator;
 }
 
-void SavedTranslator::save(const std::filesystem::path& directory) const {
+void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) const {
+  const Op op{"model", loc};
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
@@ -158,14 +161,18 @@ std::string describe(const models::TransformerConfig& c) {
 
 }  // namespace
 
-PageLane SavedTranslator::page_lane(const std::string& sentence, const models::Translation& translation) const {
+PageLane SavedTranslator::page_lane(const std::string& sentence, const models::Translation& translation,
+                                    Loc loc) const {
+  const Op op{"page_lane", loc};
   const TranslatedSentence s = translated(*this, sentence, translation);
   PageLane lane = std::visit([&](const auto& model) { return train::page_lane(model, s); }, model());
   lane.about = about();
   return lane;
 }
 
-PageExample SavedTranslator::page_example(const std::string& sentence, const models::Translation& translation) const {
+PageExample SavedTranslator::page_example(const std::string& sentence, const models::Translation& translation,
+                                          Loc loc) const {
+  const Op op{"page_example", loc};
   const TranslatedSentence s = translated(*this, sentence, translation);
   return {.name = sentence,
           .unknown = source_tokens().unknown(sentence),

@@ -40,19 +40,21 @@ class SavedTranslator : public Translator {
  public:
   /// A new model, drawn from training.seed.
   SavedTranslator(const TranslatorTraining& training, SentenceTokens source, SentenceTokens target,
-                  const TranslatorConfig& config);
+                  const TranslatorConfig& config, Loc loc = Loc::current());
   /// A new model as the directory's config.json describes it. Throws FileError if it does not.
-  static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory);
+  static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory, Loc loc = Loc::current());
   /// Writes config.json and model.safetensors. Throws FileError.
-  void save(const std::filesystem::path& directory) const;
+  void save(const std::filesystem::path& directory, Loc loc = Loc::current()) const;
 
   /// How it was trained.
   const TranslatorTraining& training() const { return training_; }
 
   /// Where the model looked as it wrote this translation, and how. Throws ValueError for a model without attention.
-  PageExample page_example(const std::string& sentence, const models::Translation& translation) const;
+  PageExample page_example(const std::string& sentence, const models::Translation& translation,
+                           Loc loc = Loc::current()) const;
   /// How the model wrote this translation.
-  PageLane page_lane(const std::string& sentence, const models::Translation& translation) const;
+  PageLane page_lane(const std::string& sentence, const models::Translation& translation,
+                     Loc loc = Loc::current()) const;
   /// What the model is, in a line.
   std::string about() const;
 
@@ -62,6 +64,6 @@ class SavedTranslator : public Translator {
 
 /// The trained model that `heed seq2seq train` or SavedTranslator::save wrote. Throws FileError if the directory does
 /// not hold a translator, or its files do not fit together.
-std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory);
+std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory, Loc loc = Loc::current());
 
 }  // namespace heed::train

@@ -155,8 +155,8 @@ std::string text(const Heatmap& heatmap, Loc loc) {
 }
 
 std::string draw_alignment(const std::vector<std::string>& source, const std::vector<std::string>& target,
-                           const Tensor& weights) {
-  return target.empty() ? "" : text(Heatmap{"", "", "", source, target, weights, 0, 1});
+                           const Tensor& weights, Loc loc) {
+  return target.empty() ? "" : text(Heatmap{"", "", "", source, target, weights, 0, 1}, loc);
 }
 
 }  // namespace heed::train
