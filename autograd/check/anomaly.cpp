@@ -12,8 +12,6 @@
 namespace heed {
 namespace {
 
-thread_local DetectAnomaly* innermost = nullptr;
-
 /// What a tensor's elements are like. Integers and truth values are always finite.
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -78,11 +76,6 @@ std::string described(std::span<const Tensor> inputs) {
 }
 
 }  // namespace
-
-DetectAnomaly::DetectAnomaly(bool on) : on_(on), before_(std::exchange(innermost, this)) {}
-DetectAnomaly::~DetectAnomaly() { innermost = before_; }
-
-bool DetectAnomaly::watches() const { return on_ && innermost == this; }
 
 void DetectAnomaly::computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs) {
   if (!watches()) return;

@@ -32,15 +32,8 @@ AttentiveInputs from_slots(std::span<const Tensor> x, const Tensor& mask) {
 }
 
 void check(const Op& op, Cell cell, const AttentiveInputs& in) {
-  check_floating(op, in.gates, "gates");
-  const int64_t G = kernels::gates_of(cell);
-  check_dtype(op, in.w_hh, in.gates.dtype(), "w_hh");
-  if (in.w_hh.rank() != 2 || in.w_hh.size(0) != G * in.w_hh.size(1))
-    fail<ShapeError>(op, "w_hh has shape {}; need ({} H, H)", in.w_hh.shape(), G);
-  const int64_t H = in.w_hh.size(1);
-  if (in.gates.rank() != 3 || in.gates.size(2) != G * H)
-    fail<ShapeError>(op, "gates have shape {}; need (T, B, {})", in.gates.shape(), G * H);
-  const int64_t B = in.gates.size(1);
+  const auto [T, B, H] = check_recurrence(op, cell, in.gates, in.w_hh, in.c0);
+  const int64_t GH = in.w_hh.size(0);
   for (const auto& [x, name, shape] :
        {std::tuple(&in.keys, "keys", "(B, S, A)"), {&in.values, "values", "(B, S, D)"}}) {
     check_dtype(op, *x, in.gates.dtype(), name);
@@ -52,13 +45,12 @@ void check(const Op& op, Cell cell, const AttentiveInputs& in) {
   };
   need(in.keys, "keys", {B, S, A});
   need(in.values, "values", {B, S, D});
-  need(in.w_context, "w_context", {G * H, D});
-  need(in.b_hh, "b_hh", {G * H});
+  need(in.w_context, "w_context", {GH, D});
+  need(in.b_hh, "b_hh", {GH});
   need(in.w_query, "w_query", {A, H});
   need(in.score, "score", {A});
   need(in.h0, "h0", {B, H});
   if (cell == Cell::lstm) need(in.c0, "c0", {B, H});
-  else if (in.c0.defined()) fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
   if (in.mask.defined()) check_shape(op, in.mask, {B, S}, boolean, "mask");
 }
 

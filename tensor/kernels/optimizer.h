@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <heed/tensor/parallel.h>
+#include <heed/tensor/kernels/row_blocks.h>
 
 namespace heed::kernels {
 
@@ -22,7 +22,7 @@ struct Slot {
 /// Calls f(part) for parts of all slots, in parallel over the parts of all slots together.
 template <class T, class Function>
 void for_parts(const std::vector<Slot<T>>& slots, Function f) {
-  constexpr int64_t kPart = 4096, kGrain = 16384;  // elements
+  constexpr int64_t kPart = 4096;  // elements
   std::vector<Slot<T>> parts;
   int64_t elements = 0;
   for (Slot<T> slot : slots) {

@@ -5,11 +5,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/tensor.h>
 
 namespace heed::kernels {
-
-constexpr int64_t kGrain = 16384;  // elements below which a second thread costs more than it saves
 
 /// Any callable f(offsets, n), by reference, which must outlive it: the walk is compiled once, not for each kernel.
 template <int N>
