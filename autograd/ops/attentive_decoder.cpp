@@ -20,13 +20,13 @@ using namespace autograd;
 namespace {
 
 /// The order of fused's inputs.
-enum Slot : size_t { kGates, kContext, kHidden, kBias, kQuery, kScore, kKeys, kValues, kH0, kC0 };
+enum Order : size_t { kGates, kContext, kHidden, kBias, kQuery, kScore, kKeys, kValues, kH0, kC0 };
 
-std::vector<Tensor> slots(const AttentiveInputs& in) {
+std::vector<Tensor> inputs_of(const AttentiveInputs& in) {
   return {in.gates, in.w_context, in.w_hh, in.b_hh, in.w_query, in.score, in.keys, in.values, in.h0, in.c0};
 }
 
-AttentiveInputs from_slots(std::span<const Tensor> x, const Tensor& mask) {
+AttentiveInputs from_inputs(std::span<const Tensor> x, const Tensor& mask) {
   return {x[kGates], x[kContext], x[kHidden], x[kBias], x[kQuery], x[kScore],
           x[kKeys],  x[kValues],  x[kH0],     x[kC0],   mask};
 }
@@ -90,11 +90,11 @@ struct Run {
     return x.defined() ? x.mutable_data<Real>() + t * x.strides()[0] : nullptr;
   }
   template <class Real>
-  kernels::RecurrentWeights<Real> cell_weights() const {
+  kernels::CellWeights<Real> cell_weights() const {
     return {w_hh.data<Real>(), b_hh.data<Real>()};
   }
   template <class Real>
-  kernels::RecurrentState<const Real> before(int64_t t) const {
+  kernels::CellState<const Real> before(int64_t t) const {
     return {at<Real>(states, t), at<Real>(cells, t)};
   }
 };
@@ -219,7 +219,7 @@ Tensor attentive_decoder(Cell cell, const AttentiveInputs& in, Loc loc) {
   const Op op{"attentive_decoder", loc};
   check(op, cell, in);
   if (in.gates.size(0) == 0) return reference::attentive_decoder(cell, in);
-  const std::vector<Tensor> inputs = slots(in);
+  const std::vector<Tensor> inputs = inputs_of(in);
   const bool recorded =
       grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
   const Run run = prepare(cell, in, recorded);
@@ -230,7 +230,7 @@ Tensor attentive_decoder(Cell cell, const AttentiveInputs& in, Loc loc) {
         return dispatch_floating(g.dtype(),
                                  [&]<class Real> { return backward<Real>(run, kernels::contiguous(g), needs); });
       },
-      [cell, mask = in.mask](Inputs x) { return reference::attentive_decoder(cell, from_slots(x, mask)); });
+      [cell, mask = in.mask](Inputs x) { return reference::attentive_decoder(cell, from_inputs(x, mask)); });
 }
 
 }  // namespace heed

@@ -39,13 +39,13 @@ struct Run {
   bool reverse;
   Tensor w_hh, b_hh, h0, c0, lengths;
 
-  kernels::RecurrentOptions options() const { return {.reverse = reverse, .lengths = data_or_null<int64_t>(lengths)}; }
+  kernels::StepOrder options() const { return {.reverse = reverse, .lengths = data_or_null<int64_t>(lengths)}; }
   template <class T>
-  kernels::RecurrentWeights<T> weights() const {
+  kernels::CellWeights<T> weights() const {
     return {data_or_null<T>(w_hh), data_or_null<T>(b_hh)};
   }
   template <class T>
-  kernels::RecurrentState<const T> first() const {
+  kernels::CellState<const T> first() const {
     return {data_or_null<T>(h0), data_or_null<T>(c0)};
   }
 };
@@ -67,7 +67,7 @@ Gradients run_backward(const Run& run, bool batch_first, const Readable<2>& out,
   const Tensor dgates = batch_first ? view::transpose(empty({B, T, GH}, dtype), 0, 1) : empty({T, B, GH}, dtype);
   Tensor dw = wanted(1, run.w_hh.shape()), db = wanted(2, {GH}), dh0 = wanted(3, {B, H}), dc0 = wanted(4, {B, H});
   dispatch_floating(dtype, [&]<class Real>() {
-    kernels::RecurrentState<const Real> dlast{part(g, T).data<Real>(), nullptr};
+    kernels::CellState<const Real> dlast{part(g, T).data<Real>(), nullptr};
     if (run.cell == Cell::lstm) dlast.c = part(g, T + 1).data<Real>();
     const kernels::RecurrentGradients<Real> gradients{writable<Real, 2>(dgates),
                                                       {mutable_or_null<Real>(dh0), mutable_or_null<Real>(dc0)},
@@ -94,7 +94,7 @@ Tensor recurrent(Cell cell, const Tensor& gates0, const Tensor& w_hh, const Tens
   const Tensor out = empty({shape.T + (cell == Cell::lstm ? 2 : 1), shape.B, shape.H}, gates.dtype());
   Tensor saved = recorded ? empty({kernels::recurrent_saved_size(cell, shape)}, gates.dtype()) : Tensor();
   dispatch_floating(gates.dtype(), [&]<class Real>() {
-    kernels::RecurrentState<Real> last{part(out, shape.T).mutable_data<Real>(), nullptr};
+    kernels::CellState<Real> last{part(out, shape.T).mutable_data<Real>(), nullptr};
     if (cell == Cell::lstm) last.c = part(out, shape.T + 1).mutable_data<Real>();
     kernels::recurrent<Real>(cell, shape, gates.view<Real>(), run.weights<Real>(), run.first<Real>(), run.options(),
                              writable<Real, 2>(out), last, mutable_or_null<Real>(saved));

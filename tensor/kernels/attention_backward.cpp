@@ -89,7 +89,7 @@ struct PackedHead {
   uint32_t* slopes;                                     // room for those of a tile
 
   template <class Real>
-  PackedHead(const AttentionShape& s, Room<Real>& room)
+  PackedHead(const AttentionShape& s, Workspace<Real>& room)
       : shape(s),
         keys(take_pairs(room, bf16_rows_size(blocks() * kTileKeys, s.D))),
         values(take_pairs(room, bf16_rows_size(blocks() * kTileKeys, s.Dv))),
@@ -203,7 +203,7 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const BackwardTil
 }
 
 template <class Real>
-BackwardTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real> room) {
+BackwardTile<Real> start(const BackwardCall<Real>& call, const Place& at, Workspace<Real> room) {
   const auto& shape = call.shape;
   const auto& saved = call.saved;
   const Real* q = saved.q.at(at.b, at.h, at.query);
@@ -238,7 +238,7 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
                            Real* scratch) {
   const auto& shape = call.shape;
   const auto& k = call.saved.k;
-  Room<Real> room{scratch};
+  Workspace<Real> room{scratch};
   Real* scores = room.take(kTileKeys * kTileQueries);
   Real* dweights = room.take(kTileKeys * kTileQueries);
   Real* slopes = room.take(kTileKeys * kTileQueries);

@@ -1,4 +1,4 @@
-// Loops over operands of one shape and any strides.
+// Loops over operands of one shape and any strides, as nests of runs.
 #pragma once
 
 #include <array>

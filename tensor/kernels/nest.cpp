@@ -1,4 +1,4 @@
-#include <heed/tensor/kernels/strided.h>
+#include <heed/tensor/kernels/nest.h>
 
 #include <algorithm>
 
