@@ -17,6 +17,7 @@
 #include <heed/train/saved_translator.h>
 #include <heed/train/schedule.h>
 #include <heed/train/show/live.h>
+#include <heed/train/show/page_translator.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/show/png.h>
 #include <heed/train/tensorboard.h>
@@ -91,7 +92,15 @@ TEST_CASE("errors of train/: models in folders name the caller's line", "[errors
       {"SavedTranslator",
        [&] { SavedTranslator({}, mute.source_tokens(), mute.target_tokens(), models::Seq2SeqConfig{.hidden = 0}); }},
       {"SavedTranslator.save", [&] { saved.save(kNowhere); }},
-      {"SavedTranslator.page_example", [&] { saved.page_example("i see tom", said); }},
+      {"page_example", [&] { page_example(saved, "i see tom", said); }},
+      {"page_lane",
+       [&] {
+         page_lane(saved, "i see tom", {{99}, 0, 0, true, {}});
+       }},
+      {"translated",
+       [&] {
+         translated(mute, "i see tom", {{99}, 0, 0, true, {}});
+       }},
       {"Gpt, rope",
        [&] { models::Gpt(params / "odd", {.heads = 4, .channels = 12, .positions = models::Positions::rope}); }},
   });

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <limits>
 #include <memory>
 #include <string>
 
 #include <heed/train/run_rules.h>
-#include <heed/train/show/page_models.h>
 #include <heed/train/translator.h>
 
 namespace heed::train {
@@ -31,10 +29,6 @@ struct TranslatorTraining {
   RunRules rules = {};       ///< the rest
 };
 
-/// A translation of `sentence` as the pages show it.
-TranslatedSentence translated(const Translator& translator, const std::string& sentence,
-                              const models::Translation& translation);
-
 /// A translator that knows how it was trained.
 class SavedTranslator : public Translator {
  public:
@@ -48,15 +42,6 @@ class SavedTranslator : public Translator {
 
   /// How it was trained.
   const TranslatorTraining& training() const { return training_; }
-
-  /// Where the model looked as it wrote this translation, and how. Throws ValueError for a model without attention.
-  PageExample page_example(const std::string& sentence, const models::Translation& translation,
-                           Loc loc = Loc::current()) const;
-  /// How the model wrote this translation.
-  PageLane page_lane(const std::string& sentence, const models::Translation& translation,
-                     Loc loc = Loc::current()) const;
-  /// What the model is, in a line.
-  std::string about() const;
 
  private:
   TranslatorTraining training_;

@@ -254,7 +254,7 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
   const auto some = spread(all, std::max<int64_t>(1, kSampledPairs / options.batch));
   bool averaged = false;
   int64_t done = 0;
-  const auto averaging = [&](Evaluation evaluation) {  // the mean is what the last evaluations are of
+  const auto averaging = [&](const Evaluation& evaluation) {  // the mean is what the last evaluations are of
     return Evaluation{[&, measure = evaluation.measure](const Tell& tell) {
                         if (done == options.steps && options.average > 1 && !std::exchange(averaged, true))
                           snapshots.average();

@@ -71,9 +71,10 @@ AttentionMaps attention_maps(const models::Gpt& gpt, std::span<const int64_t> to
   const nn::EvalMode eval;
   nn::WatchAttention seen;
   gpt(row(tokens), loc);
+  std::vector<std::string> read = names;
   return {.name = "self",
           .about = "Each row has read a token and looks back, to guess what comes next. Nothing sees the future.",
-          .queries = names,
+          .queries = std::move(read),
           .keys = std::move(names),
           .layers = layers_of(seen, "h.", ".attn"),
           .causal = true};
