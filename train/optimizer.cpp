@@ -73,7 +73,7 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
                      Moments moments, const ParameterGroups& groups, Loc loc)
     : name_(name), first_lr_(lr), moments_(moments) {
   const Op op{name, loc};
-  set_lr(lr, loc);
+  set_lr(lr);
   for (const ParameterGroup& group : groups) check_numbers(op, group.options, "a group's ");
   std::vector<bool> used(groups.size());
   for (const auto& [key, parameter] : params) {

@@ -84,7 +84,7 @@ std::vector<AttentionMaps> attention_maps(const models::Seq2Seq& model, const Tr
   const Op op{"attention_maps", loc};
   const Look look(op, s);
   if (!model.attention) fail<ValueError>(op, "the model has no attention; need one with config.attention");
-  model(row(s.source), {}, decoder_input(s), loc);
+  model(row(s.source), {}, decoder_input(s));
   return {{.name = "cross",
            .about = kCross,
            .queries = s.written_words,
