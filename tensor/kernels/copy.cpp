@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -195,8 +196,11 @@ void fill(Tensor y, double value) {
     const T v = converted<T>(value);
     const Nest<1> nest(y.shape(), {&y.strides()});
     const int64_t step = nest.inner_stride(0);
+    const bool zeros = step == 1 && value == 0 && !std::signbit(value);
     nest.for_runs([&](const std::array<int64_t, 1>& at, int64_t n) {
-      for (int64_t i = 0; i < n; ++i) out[at[0] + i * step] = v;
+      if (zeros) std::memset(out + at[0], 0, static_cast<size_t>(n) * sizeof(T));
+      else
+        for (int64_t i = 0; i < n; ++i) out[at[0] + i * step] = v;
     });
   });
 }
