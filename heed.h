@@ -50,6 +50,7 @@
 #include <heed/train/show/live.h>
 #include <heed/train/show/page.h>
 #include <heed/train/show/page_models.h>
+#include <heed/train/show/page_translator.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/tensorboard.h>
 #include <heed/train/trainer.h>

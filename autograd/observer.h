@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -55,6 +56,12 @@ class Observer {
 
  protected:
   Observer() : older_(std::exchange(newest_, this)) {}
+  /// Whether none of this thread's newer ones is of the same class.
+  bool is_newest_of_its_kind() const {
+    const Observer* one = newest_;
+    while (typeid(*one) != typeid(*this)) one = one->older_;
+    return one == this;
+  }
 
  private:
   static inline constinit thread_local Observer* newest_ = nullptr;

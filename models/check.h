@@ -15,12 +15,6 @@ inline void check_sizes(const Op& op, std::initializer_list<std::pair<const char
     if (size < 1) fail<ValueError>(op, "{} is {}; need 1 or more", name, size);
 }
 
-/// Throws ValueError unless every head has equally many channels.
-inline void check_heads(const Op& op, int64_t heads, int64_t channels) {
-  if (channels % heads != 0)
-    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", heads, channels);
-}
-
 /// Throws ShapeError unless tokens are (B, T) with at least one token.
 inline void check_tokens(const Op& op, const char* name, const Tensor& tokens) {
   if (tokens.rank() != 2 || tokens.numel() == 0)
@@ -45,6 +39,11 @@ inline void check_decoder_input(const Op& op, const Tensor& source, const Tensor
   if (decoder_input.size(0) != source.size(0))
     fail<ShapeError>(op, "source {} and decoder_input {} differ in their first size, the batch; need equal ones",
                      source.shape(), decoder_input.shape());
+}
+
+/// Throws ValueError unless a decoder has looked: `weights` are those of its last step.
+inline void check_written(const Op& op, const Tensor& weights) {
+  if (!weights.defined()) fail<ValueError>(op, "nothing is written yet, so nothing was looked at; need a step first");
 }
 
 /// The lengths as numbers: those given, or all S.

@@ -17,7 +17,8 @@ struct Decoder {
   std::function<Tensor(const Tensor& tokens)> step;
   /// rows (N) i64: the state of row rows[n] becomes that of row n.
   std::function<void(const Tensor& rows)> select;
-  /// (R, S): where in the source the last step looked. Empty for a model without attention.
+  /// (R, S): where in the source the last step looked. Empty for a model without attention. Throws ValueError before
+  /// the first step.
   std::function<Tensor()> alignment = {};
 };
 

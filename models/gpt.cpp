@@ -16,11 +16,12 @@ GptConfig checked(nn::Scope s, const GptConfig& c) {
                    {"layers", c.layers},
                    {"heads", c.heads},
                    {"channels", c.channels}});
-  if (c.head_size == 0) check_heads(op, c.heads, c.channels);
+  if (c.head_size == 0) nn::check_heads(op, c.channels, c.heads);
   for (const auto& [what, size] : {std::pair("kv_heads", c.kv_heads), {"head_size", c.head_size}, {"hidden", c.hidden}})
     if (size != 0) check_sizes(op, {{what, size}});
   if (!(c.softcap >= 0)) fail<ValueError>(op, "softcap {}; need a number above 0, or 0 for none", c.softcap);
   nn::check_probability(op, c.dropout);
+  nn::check_eps(op, c.eps);
   return c;
 }
 
@@ -102,6 +103,7 @@ Gpt::Gpt(nn::Scope s, const GptConfig& c)
       dropout(s, c.dropout),
       h(blocks(s / "h", c)),
       ln_f(s / "ln_f", c) {
+  const Op op{"Gpt", name, s.where()};
   if (!wpe) {
     const int64_t width = c.rope.width ? c.rope.width : h[0].attn.head_size;
     angles = rope_angles(arange(c.context).unsqueeze(-1), width, c.rope, s.dtype());

@@ -60,11 +60,6 @@ Seq2Seq::Encoded Seq2Seq::encode(const Op& op, const Tensor& source, const Tenso
   return encoded;
 }
 
-Tensor Seq2Seq::embed_target(const Op& op, const Tensor& source, const Tensor& decoder_input) const {
-  check_decoder_input(op, source, decoder_input);
-  return dropout(target_embedding(decoder_input.transpose(0, 1)));
-}
-
 // What the cell reads of embeddings does not depend on its state: one product for all steps.
 AttentiveInputs Seq2Seq::decoder_inputs(const Encoded& source, const Tensor& embedded) const {
   const int64_t E = config.embedding;
@@ -107,29 +102,32 @@ Tensor Seq2Seq::attentive_states(const AttentiveInputs& in) const {
   return steps;
 }
 
+// Steps are the first axis inside the decoder.
+Seq2Seq::Read Seq2Seq::read(const Op& op, const Tensor& source, const Tensor& source_lengths,
+                            const Tensor& decoder_input) const {
+  const Encoded encoded = encode(op, source, source_lengths);
+  check_decoder_input(op, source, decoder_input);
+  const Tensor embedded = dropout(target_embedding(decoder_input.transpose(0, 1)));
+  const AttentiveInputs in = decoder_inputs(encoded, embedded);
+  return {encoded, embedded, attention ? attentive_states(in) : fixed_context_states(encoded.context, in)};
+}
+
 Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                            Loc loc) const {
   const Op op{"Seq2Seq", name, loc};
-  const Encoded encoded = encode(op, source, source_lengths);
-  const Tensor embedded = embed_target(op, source, decoder_input);
-  const AttentiveInputs in = decoder_inputs(encoded, embedded);
-  if (attention) return read_out({attentive_states(in), embedded});
-  return read_out({fixed_context_states(encoded.context, in),
-                   encoded.context.unsqueeze(0).expand({embedded.size(0), -1, -1}), embedded});
+  const auto [encoded, embedded, steps] = read(op, source, source_lengths, decoder_input);
+  if (attention) return read_out({steps, embedded});
+  return read_out({steps, encoded.context.unsqueeze(0).expand({embedded.size(0), -1, -1}), embedded});
 }
 
 Seq2SeqStates Seq2Seq::states(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,
                               Loc loc) const {
   const Op op{"Seq2Seq", name, loc};
-  const Encoded encoded = encode(op, source, source_lengths);
-  const AttentiveInputs in = decoder_inputs(encoded, embed_target(op, source, decoder_input));
-  if (!attention)
-    return {.encoder = encoded.states,
-            .context = encoded.context.unsqueeze(1).expand({-1, decoder_input.size(1), -1}),
-            .decoder = fixed_context_states(encoded.context, in).transpose(0, 1)};
-  const Tensor steps = attentive_states(in).transpose(0, 1);
-  return {.encoder = encoded.states,
-          .context = steps(ellipsis, slice(config.hidden, none)),
+  const Read run = read(op, source, source_lengths, decoder_input);
+  const Tensor steps = run.steps.transpose(0, 1), context = run.source.context;
+  return {.encoder = run.source.states,
+          .context = attention ? steps(ellipsis, slice(config.hidden, none))
+                               : context.unsqueeze(1).expand({-1, decoder_input.size(1), -1}),
           .decoder = steps(ellipsis, slice(config.hidden))};
 }
 
@@ -167,7 +165,11 @@ Decoder Seq2Seq::decoder(const Tensor& source, const Tensor& source_lengths, Loc
       if (x->defined()) *x = index_select(*x, 0, rows);
   };
   Decoder decoder{lengths_of(source, source_lengths), step, select};
-  if (attention) decoder.alignment = [now] { return now->weights; };
+  if (attention)
+    decoder.alignment = [this, now, loc] {
+      check_written({"Seq2Seq", name, loc}, now->weights);
+      return now->weights;
+    };
   return decoder;
 }
 

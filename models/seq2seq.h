@@ -85,9 +85,13 @@ struct Seq2Seq {
     nn::RecurrentState first;  // (B, H)
   };
   Encoded encode(const Op& op, const Tensor& source, const Tensor& source_lengths) const;
-  /// decoder_input (B, T) -> (T, B, E): steps are the first axis inside the decoder.
-  Tensor embed_target(const Op& op, const Tensor& source, const Tensor& decoder_input) const;
   AttentiveInputs decoder_inputs(const Encoded& source, const Tensor& embedded) const;
+  /// All of a teacher-forced pass but the output layer.
+  struct Read {
+    Encoded source;
+    Tensor embedded, steps;  // (T, B, E); attentive_states or fixed_context_states
+  };
+  Read read(const Op& op, const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input) const;
   /// With attention: [h_t; context_t] of all steps, (T, B, H + D).
   Tensor attentive_states(const AttentiveInputs& in) const;
   /// Without attention: h_t of all steps, (T, B, H).

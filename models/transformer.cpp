@@ -22,7 +22,7 @@ TransformerConfig checked(nn::Scope s, const TransformerConfig& c) {
                    {"heads", c.heads},
                    {"channels", c.channels},
                    {"feedforward", c.feedforward}});
-  check_heads(op, c.heads, c.channels);
+  nn::check_heads(op, c.channels, c.heads);
   nn::check_probability(op, c.dropout);
   if (c.shared_embedding && c.source_vocabulary != c.target_vocabulary)
     fail<ValueError>(op, "vocabularies of {} and {} cannot share an embedding; need equal ones", c.source_vocabulary,
@@ -217,11 +217,13 @@ Decoder Transformer::decoder(const Tensor& source, const Tensor& source_lengths,
     const Op writing{"Transformer", name, loc};
     const NoGrad constant;
     const nn::EvalMode trained;
-    const nn::WatchAttention seen;
+    std::optional<nn::WatchAttention> seen;
     Tensor x = embed(writing, target_embedding, target_positions, tokens.unsqueeze(1), state->length++);
-    for (size_t i = 0; i < decoder_layers.size(); ++i)
+    for (size_t i = 0; i < decoder_layers.size(); ++i) {
+      if (i + 1 == decoder_layers.size()) seen.emplace();
       x = decoder_layers[i](x, state->memory, state->mask, &state->layers[i]);
-    state->weights = seen.looks().back().second;  // the last layer's cross attention
+    }
+    state->weights = seen->looks().back().second;  // of its cross attention
     return logits(decoder_norm ? (*decoder_norm)(x) : x).squeeze(1);
   };
   const auto select = [state](const Tensor& rows) {
@@ -230,7 +232,11 @@ Decoder Transformer::decoder(const Tensor& source, const Tensor& source_lengths,
         *cache = {index_select(cache->keys, 0, rows), index_select(cache->values, 0, rows)};
     if (state->mask.defined()) state->mask = index_select(state->mask, 0, rows);
   };
-  const auto alignment = [state] { return state->weights.mean(1).squeeze(1); };
+  const auto alignment = [this, state, loc] {
+    const Op looking{"Transformer", name, loc};
+    check_written(looking, state->weights);
+    return state->weights.mean(1).squeeze(1);
+  };
   return {lengths_of(source, source_lengths), step, select, alignment};
 }
 

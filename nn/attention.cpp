@@ -17,12 +17,6 @@ void check_input(const Op& op, const Tensor& x, int rank, const char* name, cons
   if (x.rank() != rank) fail<ShapeError>(op, "{} has shape {}; need {}", name, x.shape(), shape);
 }
 
-int64_t checked_heads(const Op& op, int64_t width, int64_t heads) {
-  if (heads < 1 || width % heads != 0)
-    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", heads, width);
-  return heads;
-}
-
 // (B, T, H D) -> (B, H, T, D)
 Tensor split_heads(const Tensor& x, int64_t heads) {
   return x.reshape({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
@@ -70,9 +64,25 @@ KeyValueCache extended(KeyValueCache* cache, const Tensor& keys, const Tensor& v
   return *cache;
 }
 
+void check_follows(const Op& op, const Tensor& held, const Tensor& next) {
+  Shape wanted = held.shape();
+  wanted[2] = next.size(2);
+  if (next.shape() != wanted)
+    fail<ShapeError>(op, "next steps {} cannot join those of {} in the cache; need {}", next.shape(), held.shape(),
+                     wanted);
+}
+
 }  // namespace
 
-void KeyValueCache::append(const Tensor& new_keys, const Tensor& new_values) {
+int64_t check_heads(const Op& op, int64_t channels, int64_t heads) {
+  if (heads < 1 || channels % heads != 0)
+    fail<ValueError>(op, "{} heads do not divide {} channels; need channels % heads == 0", heads, channels);
+  return heads;
+}
+
+void KeyValueCache::append(const Tensor& new_keys, const Tensor& new_values, Loc loc) {
+  const Op op{"KeyValueCache", loc};
+  if (length() > 0) check_follows(op, keys, new_keys), check_follows(op, values, new_values);
   const int64_t before = length(), now = before + new_keys.size(2);
   if (before == 0 || grad_enabled()) {
     keys = before ? cat({keys, new_keys}, 2) : new_keys;
@@ -140,7 +150,7 @@ MultiHeadAttention::MultiHeadAttention(Scope s, int64_t d_in, int64_t d_out, int
       W_key(s / "W_key", options.d_context ? options.d_context : d_in, d_out, options.qkv_bias),
       W_value(s / "W_value", options.d_context ? options.d_context : d_in, d_out, options.qkv_bias),
       out_proj(s / "out_proj", d_out, d_out, options.out_bias),
-      heads(checked_heads({"MultiHeadAttention", s.name(), s.where()}, d_out, head_count)),
+      heads(check_heads({"MultiHeadAttention", s.name(), s.where()}, d_out, head_count)),
       causal(options.causal),
       dropout(check_probability({"MultiHeadAttention", s.name(), s.where()}, options.dropout)),
       rng(s.shared_rng()) {}
@@ -151,12 +161,17 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttendTo& what, Loc
   const bool crosses = what.context.has_value();
   if (crosses) check_input(op, *what.context, 3, "context", "(B, S, d_context)");
   const int64_t before = what.cache ? what.cache->length() : 0;
+  if (crosses && causal)
+    fail<ValueError>(op, "a context, but this one was built causal; need a mask, or one without .causal");
   const bool projected = crosses && before > 0;
+  if (projected && what.context->size(1) != before)
+    fail<ShapeError>(op, "context has shape {}, but the cache holds {} steps; need the context that filled it",
+                     what.context->shape(), before);
   const Tensor read = projected ? Tensor() : without_hidden(crosses ? *what.context : x, what.mask);
   const KeyValueCache seen =
       projected ? *what.cache
                 : extended(what.cache, split_heads(W_key(read), heads), split_heads(W_value(read), heads));
-  const AttentionOptions options{.causal = causal && !crosses,
+  const AttentionOptions options{.causal = causal,
                                  .causal_offset = before,
                                  .mask = mask_of_heads(op, what.mask),
                                  .dropout = active(dropout),
@@ -170,8 +185,7 @@ Tensor MultiHeadAttention::operator()(const Tensor& x, const AttendTo& what, Loc
 
 CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head_count, const CausalOptions& o)
     : name(s.name()),
-      heads(o.head_size ? head_count
-                        : checked_heads({"CausalSelfAttention", s.name(), s.where()}, channels, head_count)),
+      heads(o.head_size ? head_count : check_heads({"CausalSelfAttention", s.name(), s.where()}, channels, head_count)),
       kv_heads(o.kv_heads ? o.kv_heads : heads),
       head_size(o.head_size ? o.head_size : channels / heads),
       c_attn(s / "c_attn", channels, (heads + 2 * kv_heads) * head_size, o.bias),

@@ -42,7 +42,7 @@ struct CausalAttention {
 
 /// How a MultiHeadAttention differs from the plain one.
 struct MultiHeadOptions {
-  bool causal = false;    ///< query i sees the keys 0 .. i only
+  bool causal = false;    ///< query i sees the keys 0 .. i only; then it takes no context
   double dropout = 0;     ///< of the weights
   bool qkv_bias = false;  ///< of W_query, W_key and W_value
   bool out_bias = true;   ///< of out_proj
@@ -55,8 +55,9 @@ struct KeyValueCache {
   /// Steps that it holds.
   int64_t length() const { return keys.defined() ? keys.size(-2) : 0; }
   /// Takes in the keys and values of the next steps. Where nothing is recorded they are written behind the others, into
-  /// memory that doubles when it is full; a copy of a cache goes its own way.
-  void append(const Tensor& new_keys, const Tensor& new_values);
+  /// memory that doubles when it is full; a copy of a cache goes its own way. Throws ShapeError unless B, H and D are
+  /// as before.
+  void append(const Tensor& new_keys, const Tensor& new_values, Loc loc = Loc::current());
 
   /// Memory for more steps than there are, shared by copies: one of them may write behind `used`.
   struct Room {
@@ -89,6 +90,9 @@ struct MultiHeadAttention {
   /// x (B, T, d_in) -> (B, T, d_out); seen as (B, H, T, S).
   Tensor operator()(const Tensor& x, const AttendTo& what = {}, Loc loc = Loc::current()) const;
 };
+
+/// Throws ValueError unless `heads` divide the channels; returns heads.
+int64_t check_heads(const Op& op, int64_t channels, int64_t heads);
 
 /// RMSNorm of each head's queries and keys (Dehghani et al. 2023): none, without weights, or with one for each column.
 enum class QkNorm { none, plain, weighted };

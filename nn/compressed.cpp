@@ -41,7 +41,7 @@ Compressed::Compressed(const Tensor& matrix, Weights kept, Loc loc) : kept_(kept
   const Tensor plain = kernels::contiguous(matrix);
   const float* from = plain.data<float>();
   const auto numbers = static_cast<size_t>(out_ * row_);
-  data_ = Storage::allocate(numbers * (kept == Weights::bf16 ? 2 : 1), loc);
+  data_ = Storage::allocate(numbers * (kept == Weights::bf16 ? 2 : 1));
   std::fill_n(data_->data(), data_->bytes(), std::byte{0});
   if (kept == Weights::bf16) {
     auto* to = reinterpret_cast<uint16_t*>(data_->data());

@@ -9,10 +9,14 @@ namespace {
 
 void check(const Op& op, int64_t width, double eps) {
   if (width < 1) fail<ValueError>(op, "width is {}; need at least 1", width);
-  if (!(eps >= 0)) fail<ValueError>(op, "eps is {}; need at least 0", eps);
+  check_eps(op, eps);
 }
 
 }  // namespace
+
+void check_eps(const Op& op, double eps) {
+  if (!(eps >= 0)) fail<ValueError>(op, "eps is {}; need at least 0", eps);
+}
 
 LayerNorm::LayerNorm(Scope s, int64_t width, bool with_bias, double epsilon) : name(s.name()), eps(epsilon) {
   check({"LayerNorm", s.name(), s.where()}, width, eps);

@@ -28,4 +28,7 @@ struct RMSNorm {
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };
 
+/// Throws ValueError unless eps >= 0.
+void check_eps(const Op& op, double eps);
+
 }  // namespace heed::nn

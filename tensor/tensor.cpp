@@ -274,7 +274,7 @@ Tensor multinomial(const Tensor& weights, int64_t samples, Rng& rng, bool replac
   Tensor y = allocate(op, shape, i64);
   dispatch_floating(weights.dtype(), [&]<class T>() {
     for (int64_t at = 0; at < y.numel() / std::max<int64_t>(samples, 1); ++at)
-      rng.multinomial(y.mutable_data<int64_t>() + at * samples, samples, rows.data<T>() + at * n, n, replacement, loc);
+      rng.multinomial(y.mutable_data<int64_t>() + at * samples, samples, rows.data<T>() + at * n, n, replacement);
   });
   return y;
 }

@@ -211,8 +211,8 @@ std::vector<ErrorCase> recurrent_and_additive() {
                             run({2, 1, 5}, {6, 2}, {}, {});
                           }),
       refuses<ShapeError>("recurrent: c0 has shape (3, 2); need (1, 2)",
-                          [=] {
-                            run({2, 1, 6}, {6, 2}, real({3, 2}), {});
+                          [] {
+                            recurrent(Cell::lstm, real({2, 1, 8}), real({8, 2}), {}, {}, real({3, 2}));
                           }),
       refuses<ValueError>("recurrent: c0 is given; need none, as only an LSTM has a cell state",
                           [=] {

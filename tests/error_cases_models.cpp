@@ -66,6 +66,8 @@ std::vector<ErrorCase> sizes() {
       refuses<ValueError>("Gpt: 3 heads do not divide 4 channels; need channels % heads == 0",
                           root([=](nn::Scope s) { Gpt(s, many_heads); })),
       refuses<ValueError>("Gpt: kv_heads is -1; need 1 or more", root([](nn::Scope s) { Gpt(s, {.kv_heads = -1}); })),
+      refuses<ValueError>("Gpt: eps is -1; need at least 0", root([](nn::Scope s) { Gpt(s, {.eps = -1}); })),
+      refuses<ValueError>("Gpt: eps is nan; need at least 0", root([](nn::Scope s) { Gpt(s, {.eps = NAN}); })),
       refuses<ValueError>("Gpt: softcap -2; need a number above 0, or 0 for none",
                           root([](nn::Scope s) { Gpt(s, {.softcap = -2}); })),
       refuses<ValueError>("Transformer: 3 heads do not divide 4 channels; need channels % heads == 0",
@@ -89,6 +91,10 @@ std::vector<ErrorCase> inputs() {
       refuses<ShapeError>("Transformer: 5 tokens exceed the context; need at most 4",
                           transformer([](const Transformer& m) {
                             m(tokens({1, 5}), {}, tokens({1, 2}));
+                          })),
+      refuses<ValueError>("Transformer: nothing is written yet, so nothing was looked at; need a step first",
+                          transformer([](const Transformer& m) {
+                            m.decoder(tokens({1, 2}), {}).alignment();
                           })),
       refuses<DTypeError>("Seq2Seq: source_lengths are f32; need i64", seq2seq([](const Seq2Seq& m) {
                             m(tokens({1, 2}), ones({1}), tokens({1, 2}));

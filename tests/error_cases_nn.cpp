@@ -151,6 +151,27 @@ std::vector<ErrorCase> inputs() {
       refuses<ShapeError>("MultiHeadAttention: x has shape (2, 4); need (B, T, d_in)", in_store([](Scope s) {
                             nn::MultiHeadAttention(s, 4, 4, 2)(real({2, 4}));
                           })),
+      refuses<ValueError>(
+          "MultiHeadAttention: a context, but this one was built causal; need a mask, or one without .causal",
+          in_store([](Scope s) {
+            nn::MultiHeadAttention(s, 4, 4, 2, {.causal = true})(real({1, 2, 4}), {.context = real({1, 3, 4})});
+          })),
+      refuses<ShapeError>("MultiHeadAttention: context has shape (1, 5, 4), but the cache holds 3 steps; need the "
+                          "context that filled it",
+                          in_store([](Scope s) {
+                            nn::KeyValueCache cache;
+                            const nn::MultiHeadAttention m(s, 4, 4, 2);
+                            for (const int64_t steps : {3, 5})
+                              m(real({1, 2, 4}), {.context = real({1, steps, 4}), .cache = &cache});
+                          })),
+      refuses<ShapeError>(
+          "KeyValueCache: next steps (2, 2, 1, 2) cannot join those of (1, 2, 3, 2) in the cache; need (1, 2, 1, 2)",
+          in_store([](Scope s) {
+            nn::KeyValueCache cache;
+            const nn::MultiHeadAttention m(s, 4, 4, 2, {.causal = true});
+            m(real({1, 3, 4}), {.cache = &cache});
+            m(real({2, 1, 4}), {.cache = &cache});
+          })),
       refuses<ValueError>("freeze: no parameter or module \"b\"; need a name of this store: the closest of 1 names: a",
                           [] {
                             nn::Parameters params(1);

@@ -104,6 +104,14 @@ std::vector<ErrorCase> named_products() {
                           [] {
                             bmm(real({2, 3}), real({3, 2}));
                           }),
+      refuses<ShapeError>("bmm: shapes (2, 1) and (3); need (B, m, k) and (B, k, n)",
+                          [] {
+                            bmm(real({2, 1}), real({3}));
+                          }),
+      refuses<ShapeError>("bmm: inner dimensions differ: (2, 3, 4) x (2, 3, 5); need a.shape[-1] == b.shape[-2]",
+                          [] {
+                            bmm(real({2, 3, 4}), real({2, 3, 5}));
+                          }),
       refuses<ShapeError>("outer: shapes (2, 3) and (3); need two vectors",
                           [] {
                             outer(real({2, 3}), real({3}));

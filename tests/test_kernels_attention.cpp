@@ -61,7 +61,7 @@ struct Problem {
   Array<Real> q, k, v, out, dout, dq, dk, dv;
   std::vector<Real> lse, bias, dbias;
   std::unique_ptr<bool[]> allowed, keep;
-  AttentionOptions<Real> options;
+  ScoreOptions<Real> options;
   Strided<Real, 4> dbias_view;
   std::mt19937 random{7};
 

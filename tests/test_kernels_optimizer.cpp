@@ -6,7 +6,7 @@
 
 using namespace heed;
 using kernels::AdamStep;
-using kernels::Slot;
+using kernels::ParameterPart;
 
 namespace {
 
@@ -61,7 +61,7 @@ TEMPLATE_TEST_CASE("adam kernel: several steps on several parameters equal the f
         twins.emplace_back(p.back().begin(), p.back().end());
       }
       for (int step = 1; step <= 5; ++step) {
-        std::vector<Slot<T>> slots;
+        std::vector<ParameterPart<T>> slots;
         const AdamStep options{.lr = 0.01,
                                .beta1 = 0.9,
                                .beta2 = 0.95,
@@ -89,7 +89,7 @@ TEMPLATE_TEST_CASE("adam kernel: several steps on several parameters equal the f
 
 TEST_CASE("adam kernel: a zero gradient moves nothing and makes no NaN", "[kernels][optimizer]") {
   std::vector<float> p(40, 3), g(40, 0), m(40, 0), v(40, 0);
-  const std::vector<Slot<float>> slots = {{p.data(), g.data(), {m.data(), v.data()}, 40}};
+  const std::vector<ParameterPart<float>> slots = {{p.data(), g.data(), {m.data(), v.data()}, 40}};
   kernels::adam<float>(slots, {});
   CHECK(p == std::vector<float>(40, 3));
 }

@@ -56,7 +56,7 @@ struct Problem {
   Sequence<Real> gates, out, dout, dgates;
   std::vector<Real> w, bias, h0, c0, hn, cn, dhn, dcn, dh0, dc0, dw, db, saved;
   std::vector<int64_t> lengths;
-  RecurrentOptions options;
+  StepOrder options;
   std::mt19937 random{5};
 
   Problem(Cell c, const RecurrentShape& s, Layout layout = Layout::time_major)
@@ -95,8 +95,8 @@ struct Problem {
     if (shape.B > 1) n[0] = std::min<int64_t>(1, shape.T), n[1] = shape.T;
     limit(n);
   }
-  RecurrentState<const Real> first() const { return {h0.data(), cell == Cell::lstm ? c0.data() : nullptr}; }
-  RecurrentState<const Real> dlast() const { return {dhn.data(), cell == Cell::lstm ? dcn.data() : nullptr}; }
+  CellState<const Real> first() const { return {h0.data(), cell == Cell::lstm ? c0.data() : nullptr}; }
+  CellState<const Real> dlast() const { return {dhn.data(), cell == Cell::lstm ? dcn.data() : nullptr}; }
   void forward() {
     recurrent<Real>(cell, shape, gates.read(), {w.data(), bias.data()}, first(), options, out.view,
                     {hn.data(), cell == Cell::lstm ? cn.data() : nullptr}, saved.data());

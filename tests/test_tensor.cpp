@@ -37,6 +37,7 @@ TEST_CASE("factories: shapes, dtypes and elements", "[tensor]") {
   CHECK(values(tril(ones({3, 3}, i64))) == Ints{1, 0, 0, 1, 1, 0, 1, 1, 1});
   CHECK(values(triu(ones({3, 3}, i64), 1)) == Ints{0, 1, 1, 0, 0, 1, 0, 0, 0});
   CHECK(full({2}, 7, f64).to_vector<double>() == std::vector<double>{7, 7});
+  CHECK(std::signbit(full({3}, -0.0).at<float>({2})));
   CHECK(scalar(3).rank() == 0);
   CHECK(zeros({0, 3}).numel() == 0);
 }

@@ -19,17 +19,23 @@ double grad_norm(const nn::Parameters& params) {
   return std::sqrt(squares);
 }
 
-double clip_scale(double norm, double max_norm, Loc loc) {
-  if (!(max_norm > 0)) fail<ValueError>({"clip_scale", loc}, "max_norm is {}; need a number above 0", max_norm);
+namespace {
+
+double scale_to(const Op& op, double norm, double max_norm) {
+  if (!(max_norm > 0)) fail<ValueError>(op, "max_norm is {}; need a number above 0", max_norm);
   constexpr double kNeverZero = 1e-6;  // as PyTorch's clip_grad_norm_
   const double scale = max_norm / (norm + kNeverZero);
   return scale < 1 && std::isfinite(norm) ? scale : 1;
 }
 
+}  // namespace
+
+double clip_scale(double norm, double max_norm, Loc loc) { return scale_to({"clip_scale", loc}, norm, max_norm); }
+
 double clip_grad_norm(const nn::Parameters& params, double max_norm, Loc loc) {
   const NoGrad no_grad;
   const double norm = grad_norm(params);
-  const double scale = clip_scale(norm, max_norm, loc);
+  const double scale = scale_to({"clip_grad_norm", loc}, norm, max_norm);
   if (scale < 1)
     for (const auto& [name, parameter] : params)
       if (parameter.grad().defined() && parameter.requires_grad()) parameter.set_grad(mul(parameter.grad(), scale));

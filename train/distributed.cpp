@@ -224,7 +224,10 @@ void Distributed::share(const nn::Parameters& params, Optimizer* sharded) {
   if (sharded) exchange_->drop_moments();
 }
 
-double Distributed::wait(double loss) { return exchange_ ? exchange_->wait(loss) : loss; }
+double Distributed::wait(double loss, Loc loc) {
+  const Op op{"Distributed", loc};
+  return exchange_ ? exchange_->wait(loss) : loss;
+}
 
 double Distributed::grad_norm() const {
   const double norm = train::grad_norm(*params_);
@@ -234,8 +237,8 @@ double Distributed::grad_norm() const {
   return std::sqrt(squares);
 }
 
-void Distributed::step(Optimizer& optimizer, double grad_scale) {
-  optimizer.step(grad_scale);
+void Distributed::step(Optimizer& optimizer, double grad_scale, Loc loc) {
+  optimizer.step(grad_scale, loc);
   if (exchange_ && exchange_->sharded) exchange_->broadcast([](const Exchange::Place& place) { return place.owner; });
 }
 

@@ -47,11 +47,11 @@ class Distributed {
 
   /// Ends the exchange of the gradients of one backward(); returns the mean of the processes' losses. A gradient that
   /// no process has stays undefined, as do those of other processes' shares.
-  double wait(double loss = 0);
+  double wait(double loss = 0, Loc loc = Loc::current());
   /// The norm of all gradients, as grad_norm(params) where every process has them.
   double grad_norm() const;
   /// optimizer.step(grad_scale); if it is sharded, of this process's share, and then all get the others'.
-  void step(Optimizer& optimizer, double grad_scale = 1);
+  void step(Optimizer& optimizer, double grad_scale = 1, Loc loc = Loc::current());
 
   /// Whether any process says so: they stop together.
   bool any(bool mine) const;

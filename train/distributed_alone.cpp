@@ -22,9 +22,9 @@ int Distributed::rank() const { return 0; }
 int Distributed::size() const { return 1; }
 Tensor Distributed::part(const Tensor& batch, Loc) const { return batch; }
 void Distributed::share(const nn::Parameters& params, Optimizer*) { params_ = &params; }
-double Distributed::wait(double loss) { return loss; }
+double Distributed::wait(double loss, Loc) { return loss; }
 double Distributed::grad_norm() const { return train::grad_norm(*params_); }
-void Distributed::step(Optimizer& optimizer, double grad_scale) { optimizer.step(grad_scale); }
+void Distributed::step(Optimizer& optimizer, double grad_scale, Loc loc) { optimizer.step(grad_scale, loc); }
 bool Distributed::any(bool mine) const { return mine; }
 bool Distributed::agree(const nn::Parameters&) const { return true; }
 void Distributed::save(const std::function<void()>& save) { save(); }

@@ -73,7 +73,7 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
                      Moments moments, const ParameterGroups& groups, Loc loc)
     : name_(name), first_lr_(lr), moments_(moments) {
   const Op op{name, loc};
-  set_lr(lr, loc);
+  set_lr(lr);
   for (const ParameterGroup& group : groups) check_numbers(op, group.options, "a group's ");
   std::vector<bool> used(groups.size());
   for (const auto& [key, parameter] : params) {
@@ -205,11 +205,12 @@ void Optimizer::load_state(const NamedTensors& state, Loc loc) {
 
 /// Slots and their gradients as kernels see them.
 template <class T>
-std::vector<kernels::Slot<T>> Optimizer::raw(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads) {
-  std::vector<kernels::Slot<T>> all;
+std::vector<kernels::ParameterPart<T>> Optimizer::raw(const std::vector<Slot*>& slots,
+                                                      const std::vector<Tensor>& grads) {
+  std::vector<kernels::ParameterPart<T>> all;
   for (size_t i = 0; i < slots.size(); ++i) {
-    kernels::Slot<T>& slot = all.emplace_back(
-        kernels::Slot<T>{slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), {}, grads[i].numel()});
+    kernels::ParameterPart<T>& slot = all.emplace_back(
+        kernels::ParameterPart<T>{slots[i]->parameter.mutable_data<T>(), grads[i].data<T>(), {}, grads[i].numel()});
     slots[i]->parameter.storage()->mark_written();  // also within a user's op
     for (size_t m = 0; m < slots[i]->moments.size(); ++m)
       slot.moments[m] = slots[i]->moments[m].second.template mutable_data<T>();
@@ -220,7 +221,7 @@ std::vector<kernels::Slot<T>> Optimizer::raw(const std::vector<Slot*>& slots, co
 template <class F>
 void Optimizer::each_part(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, F f) {
   dispatch_floating(grads[0].dtype(), [&]<class T>() {
-    kernels::for_parts(raw<T>(slots, grads), [&](const kernels::Slot<T>& part) { f(part); });
+    kernels::for_parts(raw<T>(slots, grads), [&](const kernels::ParameterPart<T>& part) { f(part); });
   });
 }
 
@@ -255,7 +256,7 @@ SGD::SGD(const nn::Parameters& params, const SGDOptions& options, const Paramete
 void SGD::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
   const bool first = s.number == 1;  // the buffer takes the gradient as it is: dampening starts with the second step
   const bool nesterov = *s.options.nesterov;
-  each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
+  each_part(slots, grads, [&]<class T>(const kernels::ParameterPart<T>& a) {
     const T lr = T(s.lr), momentum = T(*s.options.momentum), decay = T(*s.options.weight_decay),
             scale = T(s.grad_scale);
     const T share = first ? T(1) : T(1 - *s.options.dampening), kept = first ? T(0) : momentum;
@@ -328,7 +329,7 @@ RMSprop::RMSprop(const nn::Parameters& params, const RMSpropOptions& options, co
 
 void RMSprop::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
   const GroupOptions& o = s.options;
-  each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
+  each_part(slots, grads, [&]<class T>(const kernels::ParameterPart<T>& a) {
     const T lr = T(s.lr), alpha = T(*o.alpha), rest = T(1 - *o.alpha), eps = T(*o.eps), decay = T(*o.weight_decay),
             momentum = T(*o.momentum), scale = T(s.grad_scale);
     T* const square = a.moments[0];
@@ -362,7 +363,7 @@ Adagrad::Adagrad(const nn::Parameters& params, const AdagradOptions& options, co
 
 void Adagrad::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& s) const {
   const GroupOptions& o = s.options;
-  each_part(slots, grads, [&]<class T>(const kernels::Slot<T>& a) {
+  each_part(slots, grads, [&]<class T>(const kernels::ParameterPart<T>& a) {
     const T lr = T(s.lr / (1 + static_cast<double>(s.number - 1) * *o.lr_decay)), eps = T(*o.eps),
             decay = T(*o.weight_decay), scale = T(s.grad_scale);
     T* const sum = a.moments[0];

@@ -14,7 +14,7 @@
 
 namespace heed::kernels {
 template <class T>
-struct Slot;
+struct ParameterPart;
 }  // namespace heed::kernels
 
 namespace heed::train {
@@ -108,7 +108,7 @@ class Optimizer {
   virtual void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const = 0;
 
   template <class T>
-  static std::vector<kernels::Slot<T>> raw(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads);
+  static std::vector<kernels::ParameterPart<T>> raw(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads);
   /// AdamW's step, or with decay into the gradient Adam's.
   static void adam(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step,
                    bool decoupled_decay);

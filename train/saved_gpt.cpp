@@ -120,12 +120,14 @@ void fill(const nn::Parameters& params, const models::GptConfig& model, const Mo
 }  // namespace
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-              const std::string& license) {
+              const std::string& license, Loc loc) {
+  const Op op{"save_gpt", loc};
   save(directory, params, model, Json::object(), license);
 }
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-              const Tokenizer& tokenizer, const GptTraining& training) {
+              const Tokenizer& tokenizer, const GptTraining& training, Loc loc) {
+  const Op op{"save_gpt", loc};
   Json about = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                 {"model_max_length", model.context},
                 {"clean_up_tokenization_spaces", false}};
@@ -138,44 +140,55 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
   save(directory, params, model, {{"training", how}}, training.rules.license, tokenizer.end_of_text());
 }
 
-models::GptConfig read_gpt_config(const ModelConfig& config) {
+models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {
+  const Op op{"model", loc};
   if (is_old(config)) config.choice("model", {kOldKind});
   const models::GptConfig c = is_old(config) ? read_own(config.at("config")) : family_in(config).read(config);
   const int64_t D = head_size_of(c);
   if (c.heads * D > kMostSize || kv_heads_of(c) * D > kMostSize ||
       (c.positions == models::Positions::rope && c.context > kMostAngles / std::max<int64_t>(D, 1)))
-    fail<FileError>({"model"}, "'{}' has {} heads of {} for a context of {}; need fewer or smaller ones", config.file(),
+    fail<FileError>(op, "'{}' has {} heads of {} for a context of {}; need fewer or smaller ones", config.file(),
                     std::max(c.heads, kv_heads_of(c)), D, c.context);
   return c;
 }
 
-Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config) {
+Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config, Loc loc) {
+  const Op op{"model", loc};
   if (config.has("tokenizer")) return Chars::from_json(config.at("tokenizer").dump());  // of heed 0.1
   return Tokenizer::load(directory);
 }
 
-GptTraining read_gpt_training(const ModelConfig& config) {
+GptTraining read_gpt_training(const ModelConfig& config, Loc loc) {
+  const Op op{"model", loc};
   GptTraining training;
   fields((is_old(config) ? config : config.at(kOwnKeys)).at("training"), training);
   return training;
 }
 
-void load_weights(const std::filesystem::path& directory, const nn::Parameters& params,
-                  const models::GptConfig& model) {
+void load_weights(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
+                  Loc loc) {
+  const Op op{"model", loc};
   fill(params, model, ModelConfig::read(directory), open_weights(directory));
 }
 
-SavedModel::SavedModel(const std::filesystem::path& directory) : SavedModel(directory, ModelConfig::read(directory)) {}
+// The Op of a constructor that delegates lives until all is built.
+SavedModel::SavedModel(const std::filesystem::path& directory, Loc loc) : SavedModel(Op{"model", loc}, directory) {}
+
+SavedModel::SavedModel(const Op&, const std::filesystem::path& directory)
+    : SavedModel(directory, ModelConfig::read(directory)) {}
 
 SavedModel::SavedModel(const std::filesystem::path& directory, const ModelConfig& config)
     : SavedModel(config, open_weights(directory)) {}
 
 SavedModel::SavedModel(const ModelConfig& config, const nn::StoredTensors& weights)
-    : params(rng, dtype_of(weights)), gpt(params, checked_config(config, weights)) {
+    : params(0, dtype_of(weights)), gpt(params, checked_config(config, weights)) {
   fill(params, gpt.config, config, weights);
 }
 
-SavedGpt::SavedGpt(const std::filesystem::path& directory) : SavedGpt(directory, ModelConfig::read(directory)) {}
+SavedGpt::SavedGpt(const std::filesystem::path& directory, Loc loc) : SavedGpt(Op{"model", loc}, directory) {}
+
+SavedGpt::SavedGpt(const Op&, const std::filesystem::path& directory)
+    : SavedGpt(directory, ModelConfig::read(directory)) {}
 
 SavedGpt::SavedGpt(const std::filesystem::path& directory, const ModelConfig& config)
     : SavedModel(directory, config), tokenizer(read_tokenizer(directory, config)) {

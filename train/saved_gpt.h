@@ -9,7 +9,6 @@
 
 #include <heed/models/gpt.h>
 #include <heed/nn/parameters_file.h>
-#include <heed/tensor/random.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/run_rules.h>
 
@@ -37,34 +36,35 @@ struct GptTraining {
 /// that the configuration belongs to (gpt2, llama, qwen3, nanochat; else heed's own names). A GPT-2 without biases gets
 /// biases of 0.
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-              const std::string& license = nn::kUnknownLicense);
+              const std::string& license = nn::kUnknownLicense, Loc loc = Loc::current());
 /// And tokenizer.json, tokenizer_config.json, and how it was trained, among heed's own keys.
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-              const Tokenizer& tokenizer, const GptTraining& training);
+              const Tokenizer& tokenizer, const GptTraining& training, Loc loc = Loc::current());
 
 /// What config.json says. Throws FileError if it is not a GPT's, makes no sense, or asks for what heed has not.
-models::GptConfig read_gpt_config(const ModelConfig& config);
-Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config);
-GptTraining read_gpt_training(const ModelConfig& config);
+models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc = Loc::current());
+Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config, Loc loc = Loc::current());
+GptTraining read_gpt_training(const ModelConfig& config, Loc loc = Loc::current());
 
 /// Puts the weights of a folder into a GPT of its configuration, read_gpt_config's. Changes nothing unless all fit.
 /// Throws FileError.
-void load_weights(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model);
+void load_weights(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
+                  Loc loc = Loc::current());
 
-/// A GPT of a folder, with the parameters and the generator that its modules hold on to: of heed, also of its old
-/// versions, or as transformers write gpt2, llama, qwen3 and nanochat, in one file or in shards. f64 if the files are.
+/// A GPT of a folder, with the parameters that its modules hold on to: of heed, also of its old versions, or as
+/// transformers write gpt2, llama, qwen3 and nanochat, in one file or in shards. f64 if the files are.
 struct SavedModel {
-  Rng rng;                ///< of dropout
   nn::Parameters params;  ///< the weights by name
   models::Gpt gpt;        ///< the model
 
   /// Throws FileError if the directory holds no GPT, or its files do not fit together.
-  explicit SavedModel(const std::filesystem::path& directory);
+  explicit SavedModel(const std::filesystem::path& directory, Loc loc = Loc::current());
 
  protected:
   SavedModel(const std::filesystem::path& directory, const ModelConfig& config);
 
  private:
+  SavedModel(const Op&, const std::filesystem::path& directory);
   SavedModel(const ModelConfig& config, const nn::StoredTensors& weights);
 };
 
@@ -73,7 +73,7 @@ struct SavedGpt : SavedModel {
   Tokenizer tokenizer;  ///< may have fewer tokens than the model, as published vocabularies are rounded up
 
   /// Throws FileError as SavedModel does, or if there is no tokenizer.
-  explicit SavedGpt(const std::filesystem::path& directory);
+  explicit SavedGpt(const std::filesystem::path& directory, Loc loc = Loc::current());
 
   /// What `auto [gpt, tokenizer] = load_gpt(directory)` names; the whole lives as long as they.
   template <size_t I>
@@ -83,11 +83,14 @@ struct SavedGpt : SavedModel {
   }
 
  private:
+  SavedGpt(const Op&, const std::filesystem::path& directory);
   SavedGpt(const std::filesystem::path& directory, const ModelConfig& config);
 };
 
 /// What `heed gpt train` or save_gpt wrote: the same as SavedGpt's constructor.
-inline SavedGpt load_gpt(const std::filesystem::path& directory) { return SavedGpt(directory); }
+inline SavedGpt load_gpt(const std::filesystem::path& directory, Loc loc = Loc::current()) {
+  return SavedGpt(directory, loc);
+}
 
 }  // namespace heed::train
 

@@ -1,15 +1,10 @@
 #include <heed/train/saved_translator.h>
 
-#include <cmath>
-
 #include <heed/nn/parameters_file.h>
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
 #include <heed/tensor/io/safetensors.h>
 #include <heed/train/model_config.h>
-#include <heed/train/show/page_models.h>
-#include <heed/train/show/plot.h>
-#include <heed/train/show/progress.h>
 
 namespace heed::train {
 namespace {
@@ -102,10 +97,11 @@ TranslatorTraining read_training(const ModelConfig& config) {
 }  // namespace
 
 SavedTranslator::SavedTranslator(const TranslatorTraining& training, SentenceTokens source, SentenceTokens target,
-                                 const TranslatorConfig& config)
-    : Translator(std::move(source), std::move(target), config, training.seed), training_(training) {}
+                                 const TranslatorConfig& config, Loc loc)
+    : Translator(std::move(source), std::move(target), config, training.seed, loc), training_(training) {}
 
-std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory) {
+std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory, Loc loc) {
+  const Op op{"model", loc};
   const ModelConfig config = ModelConfig::read(directory);
   config.choice("model", {kKind});
   SentenceTokens source = SentenceTokens::from_json(config.at("source_words").dump()),
@@ -116,13 +112,15 @@ std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesys
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), model);
 }
 
-std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory) {
+std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory, Loc loc) {
+  const Op op{"model", loc};
   auto translator = SavedTranslator::from_config(directory);
   translator->params().load(directory / kWeightsFile);
   return translator;
 }
 
-void SavedTranslator::save(const std::filesystem::path& directory) const {
+void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) const {
+  const Op op{"model", loc};
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
@@ -132,52 +130,6 @@ void SavedTranslator::save(const std::filesystem::path& directory) const {
   write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
   save_safetensors(directory / kWeightsFile, NamedTensors(params().begin(), params().end()),
                    nn::weights_metadata(training_.rules.license));
-}
-
-TranslatedSentence translated(const Translator& translator, const std::string& sentence,
-                              const models::Translation& translation) {
-  const SentenceTokens &source = translator.source_tokens(), &target = translator.target_tokens();
-  TranslatedSentence s{.source = source.encode(sentence),
-                       .written = translation.tokens,
-                       .source_words = source.shown(sentence),
-                       .begin = target.begin(),
-                       .begin_word = target.shown(target.begin())};
-  if (translation.finished) s.written.push_back(target.end());
-  for (const int64_t id : s.written) s.written_words.push_back(target.shown(id));
-  return s;
-}
-
-namespace {
-
-std::string describe(const models::Seq2SeqConfig& c) {
-  return c.cell == nn::Cell::lstm ? "LSTM" : c.cell == nn::Cell::gru ? "GRU" : "RNN";
-}
-
-std::string describe(const models::TransformerConfig& c) {
-  return fmt::format("Transformer of {} layers and {} heads", c.layers, c.heads);
-}
-
-}  // namespace
-
-PageLane SavedTranslator::page_lane(const std::string& sentence, const models::Translation& translation) const {
-  const TranslatedSentence s = translated(*this, sentence, translation);
-  PageLane lane = std::visit([&](const auto& model) { return train::page_lane(model, s); }, model());
-  lane.about = about();
-  return lane;
-}
-
-PageExample SavedTranslator::page_example(const std::string& sentence, const models::Translation& translation) const {
-  const TranslatedSentence s = translated(*this, sentence, translation);
-  return {.name = sentence,
-          .unknown = source_tokens().unknown(sentence),
-          .maps = std::visit([&](const auto& model) { return attention_maps(model, s); }, model()),
-          .lanes = {page_lane(sentence, translation)}};
-}
-
-std::string SavedTranslator::about() const {
-  return fmt::format("{}, {} parameters, {} steps",
-                     std::visit([](const auto& model) { return describe(model.config); }, model()),
-                     format_count(static_cast<double>(params().numel())), training_.steps);
 }
 
 }  // namespace heed::train

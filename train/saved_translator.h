@@ -2,12 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <limits>
 #include <memory>
 #include <string>
 
 #include <heed/train/run_rules.h>
-#include <heed/train/show/page_models.h>
 #include <heed/train/translator.h>
 
 namespace heed::train {
@@ -31,30 +29,19 @@ struct TranslatorTraining {
   RunRules rules = {};       ///< the rest
 };
 
-/// A translation of `sentence` as the pages show it.
-TranslatedSentence translated(const Translator& translator, const std::string& sentence,
-                              const models::Translation& translation);
-
 /// A translator that knows how it was trained.
 class SavedTranslator : public Translator {
  public:
   /// A new model, drawn from training.seed.
   SavedTranslator(const TranslatorTraining& training, SentenceTokens source, SentenceTokens target,
-                  const TranslatorConfig& config);
+                  const TranslatorConfig& config, Loc loc = Loc::current());
   /// A new model as the directory's config.json describes it. Throws FileError if it does not.
-  static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory);
+  static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory, Loc loc = Loc::current());
   /// Writes config.json and model.safetensors. Throws FileError.
-  void save(const std::filesystem::path& directory) const;
+  void save(const std::filesystem::path& directory, Loc loc = Loc::current()) const;
 
   /// How it was trained.
   const TranslatorTraining& training() const { return training_; }
-
-  /// Where the model looked as it wrote this translation, and how. Throws ValueError for a model without attention.
-  PageExample page_example(const std::string& sentence, const models::Translation& translation) const;
-  /// How the model wrote this translation.
-  PageLane page_lane(const std::string& sentence, const models::Translation& translation) const;
-  /// What the model is, in a line.
-  std::string about() const;
 
  private:
   TranslatorTraining training_;
@@ -62,6 +49,6 @@ class SavedTranslator : public Translator {
 
 /// The trained model that `heed seq2seq train` or SavedTranslator::save wrote. Throws FileError if the directory does
 /// not hold a translator, or its files do not fit together.
-std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory);
+std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory, Loc loc = Loc::current());
 
 }  // namespace heed::train

@@ -89,8 +89,9 @@ std::string record(const std::string& data) {
 }  // namespace
 
 EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc loc) {
+  std::error_code absent;  // then the file cannot be opened, which says more
   if (done == 0)
-    for (const auto& entry : std::filesystem::directory_iterator(directory))
+    for (const auto& entry : std::filesystem::directory_iterator(directory, absent))
       if (entry.path().filename().string().starts_with(kName)) std::filesystem::remove(entry.path());
   // Files are read in the order of their names.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -115,7 +116,9 @@ void EventFile::text(int64_t step, const std::string& tag, const std::string& te
   file_->append(record(event_of(step, summary_of(tag, field(value::metadata, plugin) + field(value::tensor, tensor)))));
 }
 
-void EventFile::image(int64_t step, const std::string& tag, const Tensor& values) {
+void EventFile::image(int64_t step, const std::string& tag, const Tensor& values, Loc loc) {
+  if (values.rank() != 2)
+    fail<ShapeError>({"EventFile", loc}, "the image has shape {}; need (rows, columns)", values.shape());
   constexpr int64_t kSide = 256, kMost = 16;
   const int64_t pixels = std::clamp<int64_t>(kSide / std::max({values.size(0), values.size(1), int64_t{1}}), 1, kMost);
   const std::string picture = field(image::height, pixels * values.size(0)) +

@@ -23,8 +23,8 @@ class EventFile {
   /// Numbers, or a text, of a step.
   void scalars(int64_t step, const Measurements& numbers);
   void text(int64_t step, const std::string& tag, const std::string& text);
-  /// values (rows, columns) in [0, 1], the darker the larger.
-  void image(int64_t step, const std::string& tag, const Tensor& values);
+  /// values (rows, columns) in [0, 1], the darker the larger. Throws ShapeError.
+  void image(int64_t step, const std::string& tag, const Tensor& values, Loc loc = Loc::current());
 
  private:
   std::unique_ptr<AppendFile> file_;

@@ -87,9 +87,9 @@ std::string loss_curve(const std::filesystem::path& metrics, int columns) {
 struct Trainer::Session {
   Session(Trainer& trainer, const Work& given) : t(trainer), now(trainer.now_), options(trainer.options_), work(given) {
     if (t.is_first() && !options.directory.empty()) {
-      log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first);
-      times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first);
-      if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first);
+      log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
+      times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
+      if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first, t.where_);
       peak = product_peak(t.params_.dtype());
     }
     if (t.is_first() && !options.quiet) progress = std::make_unique<Progress>(options.steps);
@@ -109,7 +109,7 @@ struct Trainer::Session {
     std::vector<Step> batches;
     for (int64_t i = 0; i < options.accumulate; ++i) batches.push_back(work.next(now.step * options.accumulate + i));
     now.lr = options.lr(now.step);
-    for (size_t i = 0; i < t.optimizers_.size(); ++i) t.optimizers_[i].get().set_lr(now.lr * t.shares_[i]);
+    for (size_t i = 0; i < t.optimizers_.size(); ++i) t.optimizers_[i].get().set_lr(now.lr * t.shares_[i], t.where_);
     now.loss = t.update(batches);
     if (t.ema_) t.ema_->update();
     ++now.step;
@@ -169,7 +169,7 @@ struct Trainer::Session {
     if (!events) return;
     events->text(now.step, "sample", text);
     const Tensor picture = work.picture ? work.picture() : Tensor();
-    if (picture.defined()) events->image(now.step, "attention", picture);
+    if (picture.defined()) events->image(now.step, "attention", picture, t.where_);
   }
 
   /// The model and what resume() needs.
@@ -397,18 +397,18 @@ double Trainer::update(const std::vector<Step>& batches) {
     const double share = tokens > 0 ? static_cast<double>(batch.tokens) / static_cast<double>(tokens)
                                     : 1 / static_cast<double>(batches.size());
     const Tensor loss = batch.loss();
-    const double value = loss.item<double>();
+    const double value = loss.item<double>(where_);
     check("loss", value);
-    (batches.size() == 1 ? loss : loss * share).backward();
+    (batches.size() == 1 ? loss : loss * share).backward(where_);
     mean += share * value;
   }
-  if (world) mean = world->wait(mean);
+  if (world) mean = world->wait(mean, where_);
   now_.grad_norm = world ? world->grad_norm() : grad_norm(params_);
   check("gradient norm", now_.grad_norm);
   const double scale = options_.clip_norm > 0 ? clip_scale(now_.grad_norm, options_.clip_norm) : 1;
   for (Optimizer& optimizer : optimizers_) {
-    if (world) world->step(optimizer, scale);
-    else optimizer.step(scale);
+    if (world) world->step(optimizer, scale, where_);
+    else optimizer.step(scale, where_);
   }
   zero_grad();
   return mean;
@@ -427,7 +427,7 @@ void Trainer::explain(const std::vector<Step>& batches, const std::vector<int64_
   if (options_.world) alone.emplace(*options_.world);
   try {
     const DetectAnomaly detect;
-    for (const Step& batch : batches) batch.loss().backward();
+    for (const Step& batch : batches) batch.loss().backward(where_);
   } catch (const AnomalyError& error) {
     culprit = error.what();
   }

@@ -36,7 +36,7 @@ void save_training(const std::filesystem::path& path, const nn::Parameters& para
 int64_t load_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,
                       Rng& rng, const std::function<void(const NamedTensors&)>& take, Loc loc) {
   const Op op{"load_training", loc};
-  const auto file = std::make_shared<const SafetensorsFile>(path, loc);
+  const auto file = std::make_shared<const SafetensorsFile>(path);
   const auto kind = file->metadata().find(kKind);
   if (kind == file->metadata().end() || kind->second != kTrainingState)
     fail<FileError>(op, "'{}' is not a training state; need the file of a run that was interrupted", path.string());
@@ -49,13 +49,13 @@ int64_t load_training(const std::filesystem::path& path, const nn::Parameters& p
     const std::string_view name = entry.name;
     const auto without = [&](std::string_view prefix) { return std::string(name.substr(prefix.size())); };
     if (name.starts_with(kModelPrefix)) model.places[without(kModelPrefix)] = {file, &entry};
-    else if (name.starts_with(kOwnPrefix)) own.emplace_back(without(kOwnPrefix), file->read(entry, loc));
+    else if (name.starts_with(kOwnPrefix)) own.emplace_back(without(kOwnPrefix), file->read(entry));
     else if (name.starts_with(kOptimizerPrefix)) {
       size_t i = optimizers.size() - 1;
       while (i > 0 && !name.starts_with(prefix_of(i))) --i;
-      moments[i].emplace_back(without(prefix_of(i)), file->read(entry, loc));
-    } else if (name == kRng) rng_state = file->read(entry, loc);
-    else if (name == kStep) step = file->read(entry, loc);
+      moments[i].emplace_back(without(prefix_of(i)), file->read(entry));
+    } else if (name == kRng) rng_state = file->read(entry);
+    else if (name == kStep) step = file->read(entry);
   }
   if (!rng_state.defined() || rng_state.dtype() != i64 || !step.defined() || step.dtype() != i64 || step.numel() != 1 ||
       step.item<int64_t>() < 0)
@@ -63,13 +63,13 @@ int64_t load_training(const std::filesystem::path& path, const nn::Parameters& p
                     path.string());
   // Everything that can be refused is, before anything changes.
   Rng saved_rng;
-  saved_rng.set_state(rng_state.to_vector<int64_t>(), loc);
+  saved_rng.set_state(rng_state.to_vector<int64_t>());
   const std::vector<nn::Slot> slots = nn::slots_of(params);
-  nn::check_parameters(slots, model, loc);
-  for (size_t i = 0; i < optimizers.size(); ++i) optimizers[i].get().check_state(moments[i], loc);
+  nn::check_parameters(slots, model);
+  for (size_t i = 0; i < optimizers.size(); ++i) optimizers[i].get().check_state(moments[i]);
   take(own);
-  for (size_t i = 0; i < optimizers.size(); ++i) optimizers[i].get().load_state(moments[i], loc);
-  nn::load_parameters(slots, model, loc);
+  for (size_t i = 0; i < optimizers.size(); ++i) optimizers[i].get().load_state(moments[i]);
+  nn::load_parameters(slots, model);
   rng = saved_rng;
   return step.item<int64_t>();
 }

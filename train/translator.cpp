@@ -26,15 +26,15 @@ constexpr int64_t kShown = 3;           // translations in a sample
 
 /// The mean loss of all tokens of batches of the set.
 Evaluation mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const PairSet& set,
-                     const std::vector<std::vector<int64_t>>& batches) {
+                     const std::vector<std::vector<int64_t>>& batches, Loc loc) {
   int64_t tokens = 0;
   for (const auto& rows : batches) tokens += set.batch(rows).target_tokens();
-  const auto measure = [&loss, &set, batches](const Tell& tell) {
+  const auto measure = [&loss, &set, batches, loc](const Tell& tell) {
     double sum = 0, count = 0, done = 0;
     for (const auto& rows : batches) {
       const PairBatch batch = set.batch(rows);
       const double count_here = static_cast<double>(batch.target_tokens());
-      sum += loss(batch).item<double>() * count_here;
+      sum += loss(batch).item<double>(loc) * count_here;
       count += count_here;
       tell(++done / static_cast<double>(batches.size()));
     }
@@ -46,13 +46,13 @@ Evaluation mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const 
 /// The weights of the last steps, in files, so that an interrupted run finds them again.
 class Snapshots {
  public:
-  Snapshots(nn::Parameters& params, const PairTraining& options)
+  Snapshots(const Op& op, nn::Parameters& params, const PairTraining& options)
       : params_(params),
         steps_(options.steps),
         count_(options.average),
         every_(std::max<int64_t>(1, steps_ / kSnapshots)),
-        directory_(options.trainer.directory / "snapshots") {
-    const Op op{"learn_pairs"};
+        directory_(options.trainer.directory / "snapshots"),
+        where_(op.where) {
     if (count_ < 1 || count_ > kSnapshots) fail<ValueError>(op, "average is {}; need 1 to {}", count_, kSnapshots);
     if (count_ > 1 && options.trainer.directory.empty())
       fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
@@ -65,7 +65,7 @@ class Snapshots {
   void keep(int64_t step) const {
     if (step <= steps_ - count_ * every_ || (steps_ - step) % every_ != 0) return;
     std::filesystem::create_directories(directory_);
-    params_.save(file(step));
+    params_.save(file(step), nn::kUnknownLicense, where_);
   }
 
   /// Makes the weights, which are those of the last step, the mean of all that were kept and these.
@@ -75,7 +75,7 @@ class Snapshots {
     double count = 1;
     for (int64_t step = steps_ - every_; step > steps_ - count_ * every_; step -= every_) {
       if (!std::filesystem::exists(file(step))) continue;  // before the first step
-      params_.load(file(step));
+      params_.load(file(step), where_);
       size_t i = 0;
       for (const auto& [name, x] : params_) sum[i] = sum[i] + x.detach().to(f64), ++i;
       ++count;
@@ -94,6 +94,7 @@ class Snapshots {
   nn::Parameters& params_;
   int64_t steps_, count_, every_;
   std::filesystem::path directory_;
+  Loc where_;
 };
 
 }  // namespace
@@ -108,8 +109,11 @@ const std::vector<std::string>& cell_names() {
   return names;
 }
 
-nn::Cell cell_named(const std::string& name) {
-  return kCells[std::ranges::find(cell_names(), name) - cell_names().begin()];
+nn::Cell cell_named(const std::string& name, Loc loc) {
+  const auto found = std::ranges::find(cell_names(), name);
+  if (found == cell_names().end())
+    fail<ValueError>({"cell_named", loc}, "there is no cell '{}'; need one of {}", name, join(cell_names(), ", "));
+  return kCells[found - cell_names().begin()];
 }
 
 const std::string& name_of_cell(nn::Cell cell) {
@@ -137,28 +141,30 @@ TranslatorConfig translator_config(Arch arch, nn::Cell cell, int64_t source_voca
                                    .pre_norm = true};
 }
 
-Translator::Translator(SentenceTokens source, SentenceTokens target, const TranslatorConfig& config, uint64_t seed)
+Translator::Translator(SentenceTokens source, SentenceTokens target, const TranslatorConfig& config, uint64_t seed,
+                       Loc loc)
     : source_tokens_(std::move(source)),
       target_tokens_(std::move(target)),
-      rng_(seed),
-      params_(rng_),
-      model_(new_model(params_, config)) {}
+      params_(seed),
+      model_(new_model({params_, loc}, config)) {}
 
 Translator::Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed,
-                       int64_t min_frequency)
-    : source_tokens_(Words::from_sentences(side(pairs, &SentencePair::source), min_frequency)),
-      target_tokens_(Words::from_sentences(side(pairs, &SentencePair::target), min_frequency)),
-      rng_(seed),
-      params_(rng_),
-      model_(new_model(params_, translator_config(arch, cell, source_tokens_.size(), target_tokens_.size()))) {}
+                       int64_t min_frequency, Loc loc)
+    : source_tokens_(Words::from_sentences(side(pairs, &SentencePair::source), min_frequency, loc)),
+      target_tokens_(Words::from_sentences(side(pairs, &SentencePair::target), min_frequency, loc)),
+      params_(seed),
+      model_(new_model({params_, loc}, translator_config(arch, cell, source_tokens_.size(), target_tokens_.size()))) {}
 
-Tensor Translator::loss(const PairBatch& batch, double label_smoothing) const {
+Tensor Translator::loss(const PairBatch& batch, double label_smoothing, Loc loc) const {
+  const Op op{"Translator", loc};
   const Tensor logits = std::visit(
       [&](const auto& model) { return model(batch.source, batch.source_length, batch.decoder_input); }, model_);
   return cross_entropy(logits, batch.targets, {.label_smoothing = label_smoothing});
 }
 
-std::vector<models::Translation> Translator::translate(std::span<const std::string> sentences, int64_t beam) const {
+std::vector<models::Translation> Translator::translate(std::span<const std::string> sentences, int64_t beam,
+                                                       Loc loc) const {
+  const Op op{"Translator", loc};
   constexpr int64_t kAtOnce = 64;
   const auto* transformer = std::get_if<models::Transformer>(&model_);
   const int64_t longest = transformer ? transformer->config.context : kLongest;
@@ -191,7 +197,8 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
   return translations;
 }
 
-std::string Translator::text(const models::Translation& translation, const std::string& sentence) const {
+std::string Translator::text(const models::Translation& translation, const std::string& sentence, Loc loc) const {
+  const Op op{"Translator", loc};
   const auto& ids = translation.tokens;
   const auto is_unknown = [this](int64_t id) { return target_tokens_.is_unknown(id); };
   if (!translation.alignment.defined() || std::none_of(ids.begin(), ids.end(), is_unknown))
@@ -207,13 +214,15 @@ std::string Translator::text(const models::Translation& translation, const std::
   return text;
 }
 
-std::string Translator::draw(const std::string& sentence, const models::Translation& translation) const {
+std::string Translator::draw(const std::string& sentence, const models::Translation& translation, Loc loc) const {
+  const Op op{"Translator", loc};
   std::vector<std::string> written;
   for (const int64_t id : translation.tokens) written.push_back(target_tokens_.shown(id));
   return draw_alignment(source_tokens_.shown(sentence), written, translation.alignment);
 }
 
-TranslationScores Translator::score(std::span<const SentencePair> pairs, int64_t beam) const {
+TranslationScores Translator::score(std::span<const SentencePair> pairs, int64_t beam, Loc loc) const {
+  const Op op{"Translator", loc};
   const std::vector<std::string> sources = side(pairs, &SentencePair::source);
   const std::vector<models::Translation> translations = translate(sources, beam);
   std::vector<std::string> candidates;
@@ -224,26 +233,28 @@ TranslationScores Translator::score(std::span<const SentencePair> pairs, int64_t
 TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
                            const PairSet& train, const PairSet& held_out, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save,
-                           const std::function<std::string()>& sample, const std::function<Tensor()>& picture) {
-  Adam optimizer(params, {.lr = options.lr, .beta2 = 0.98});
+                           const std::function<std::string()>& sample, const std::function<Tensor()>& picture,
+                           Loc loc) {
+  Adam optimizer(params, {.lr = options.lr, .beta2 = 0.98}, {}, loc);
   TrainerOptions o = options.trainer;
   o.steps = options.steps;
   o.lr = warmup_cosine({.lr = options.lr,
                         .min_lr = options.lr / 50,
                         .warmup = std::min<int64_t>(200, options.steps / 10),
-                        .decay_steps = options.steps});
+                        .decay_steps = options.steps},
+                       loc);
   o.clip_norm = 1;
   o.quiet = options.quiet;
   if (o.evaluate_every == 0) o.evaluate_every = default_evaluate_every(options.steps);
-  const Snapshots snapshots(params, options);
-  Trainer trainer(params, optimizer, o);
+  const Snapshots snapshots({"learn_pairs", loc}, params, options);
+  Trainer trainer(params, optimizer, o, loc);
   if (options.resume) trainer.resume();
-  PairBatches batches(train, options.batch, options.seed);
-  const auto all = held_out.in_order(options.batch);
+  PairBatches batches(train, options.batch, options.seed, loc);
+  const auto all = held_out.in_order(options.batch, loc);
   const auto some = spread(all, std::max<int64_t>(1, kSampledPairs / options.batch));
   bool averaged = false;
   int64_t done = 0;
-  const auto averaging = [&](Evaluation evaluation) {  // the mean is what the last evaluations are of
+  const auto averaging = [&](const Evaluation& evaluation) {  // the mean is what the last evaluations are of
     return Evaluation{[&, measure = evaluation.measure](const Tell& tell) {
                         if (done == options.steps && options.average > 1 && !std::exchange(averaged, true))
                           snapshots.average();
@@ -259,8 +270,8 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                          const PairBatch batch = batches.at(index);
                          return Step{[&loss, batch] { return loss(batch); }, batch.target_tokens()};
                        },
-                   .evaluate = averaging(mean_loss(loss, held_out, some)),
-                   .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all) : Evaluation{},
+                   .evaluate = averaging(mean_loss(loss, held_out, some, loc)),
+                   .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all, loc) : Evaluation{},
                    .save = save,
                    .sample = o.quiet && !o.tensorboard ? nullptr : sample,
                    .picture = picture,
@@ -270,27 +281,28 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
 }
 
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
-                           const std::function<void(const std::filesystem::path&)>& save) {
-  const PairSet train(split.train, translator.source_tokens(), translator.target_tokens());
-  const PairSet held_out(split.held_out, translator.source_tokens(), translator.target_tokens());
+                           const std::function<void(const std::filesystem::path&)>& save, Loc loc) {
+  const PairSet train(split.train, translator.source_tokens(), translator.target_tokens(), loc);
+  const PairSet held_out(split.held_out, translator.source_tokens(), translator.target_tokens(), loc);
   const auto shown = std::span(split.held_out).first(std::min<size_t>(kShown, split.held_out.size()));
   const auto sample = [&] {
     const std::vector<std::string> sources = side(shown, &SentencePair::source);
-    const auto translations = translator.translate(sources);
+    const auto translations = translator.translate(sources, 1, loc);
     std::string text;
     for (size_t i = 0; i < shown.size(); ++i)
-      text += fmt::format("{}{} -> {}", i > 0 ? "\n" : "", sources[i], translator.text(translations[i], sources[i]));
-    if (translations[0].alignment.defined()) text += "\n" + translator.draw(sources[0], translations[0]);
+      text +=
+          fmt::format("{}{} -> {}", i > 0 ? "\n" : "", sources[i], translator.text(translations[i], sources[i], loc));
+    if (translations[0].alignment.defined()) text += "\n" + translator.draw(sources[0], translations[0], loc);
     return text;
   };
   const auto picture = [&] {  // where the words of the first translation looked
-    const Tensor alignment = translator.translate(std::vector{shown[0].source})[0].alignment;
+    const Tensor alignment = translator.translate(std::vector{shown[0].source}, 1, loc)[0].alignment;
     return alignment.defined() && alignment.numel() > 0 ? alignment : Tensor();
   };
   const auto loss = [&](const PairBatch& batch) {
-    return translator.loss(batch, nn::training() ? options.label_smoothing : 0);
+    return translator.loss(batch, nn::training() ? options.label_smoothing : 0, loc);
   };
-  return learn_pairs(translator.params(), loss, train, held_out, options, save, sample, picture);
+  return learn_pairs(translator.params(), loss, train, held_out, options, save, sample, picture, loc);
 }
 
 }  // namespace heed::train

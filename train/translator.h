@@ -14,7 +14,6 @@
 #include <heed/models/generate.h>
 #include <heed/models/seq2seq.h>
 #include <heed/models/transformer.h>
-#include <heed/tensor/random.h>
 #include <heed/train/data/metrics.h>
 #include <heed/train/data/pairs.h>
 #include <heed/train/trainer.h>
@@ -25,8 +24,8 @@ namespace heed::train {
 enum class Arch { rnn, attention, transformer };
 const std::vector<std::string>& arch_names();
 const std::vector<std::string>& cell_names();
-/// The cell of one of cell_names(), and back.
-nn::Cell cell_named(const std::string& name);
+/// The cell of one of cell_names(), or ValueError; and back.
+nn::Cell cell_named(const std::string& name, Loc loc = Loc::current());
 const std::string& name_of_cell(nn::Cell cell);
 
 /// Any of them.
@@ -49,10 +48,12 @@ TranslatorConfig translator_config(Arch arch, nn::Cell cell, int64_t source_voca
 class Translator {
  public:
   /// A new model, drawn from `seed`.
-  Translator(SentenceTokens source, SentenceTokens target, const TranslatorConfig& config, uint64_t seed);
+  Translator(SentenceTokens source, SentenceTokens target, const TranslatorConfig& config, uint64_t seed,
+             Loc loc = Loc::current());
   /// The same of the default sizes, and with the words that occur in `pairs`, on each side at least `min_frequency`
   /// times.
-  Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed, int64_t min_frequency = 1);
+  Translator(Arch arch, nn::Cell cell, std::span<const SentencePair> pairs, uint64_t seed, int64_t min_frequency = 1,
+             Loc loc = Loc::current());
   Translator(const Translator&) = delete;
   Translator& operator=(const Translator&) = delete;
 
@@ -64,20 +65,20 @@ class Translator {
   const TranslatorModel& model() const { return model_; }
 
   /// Mean cross-entropy of the batch's targets, in nats a token.
-  Tensor loss(const PairBatch& batch, double label_smoothing = 0) const;
+  Tensor loss(const PairBatch& batch, double label_smoothing = 0, Loc loc = Loc::current()) const;
   /// Translations of sentences of at least one word each, in the same order; a beam of 1 is greedy.
-  std::vector<models::Translation> translate(std::span<const std::string> sentences, int64_t beam = 1) const;
+  std::vector<models::Translation> translate(std::span<const std::string> sentences, int64_t beam = 1,
+                                             Loc loc = Loc::current()) const;
   /// The words of a translation of `sentence`. One that the model has no token for is the word that it looked at most,
   /// if it has attention.
-  std::string text(const models::Translation& translation, const std::string& sentence) const;
+  std::string text(const models::Translation& translation, const std::string& sentence, Loc loc = Loc::current()) const;
   /// A drawing of where each token of a translation looked, for a terminal. Throws ValueError without attention.
-  std::string draw(const std::string& sentence, const models::Translation& translation) const;
+  std::string draw(const std::string& sentence, const models::Translation& translation, Loc loc = Loc::current()) const;
   /// How well the sources of `pairs` are translated; a beam of 1 is greedy.
-  TranslationScores score(std::span<const SentencePair> pairs, int64_t beam = 1) const;
+  TranslationScores score(std::span<const SentencePair> pairs, int64_t beam = 1, Loc loc = Loc::current()) const;
 
  private:
   SentenceTokens source_tokens_, target_tokens_;
-  Rng rng_;
   nn::Parameters params_;
   TranslatorModel model_;
 };
@@ -107,11 +108,12 @@ constexpr int64_t kSnapshots = 50;  ///< of a run
 TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(const PairBatch&)>& loss,
                            const PairSet& train, const PairSet& held_out, const PairTraining& options,
                            const std::function<void(const std::filesystem::path&)>& save = {},
-                           const std::function<std::string()>& sample = {},
-                           const std::function<Tensor()>& picture = {});
+                           const std::function<std::string()>& sample = {}, const std::function<Tensor()>& picture = {},
+                           Loc loc = Loc::current());
 /// A translator learns split.train; samples are translations of the first sentences held out, and where the words of
 /// the first looked.
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,
-                           const std::function<void(const std::filesystem::path&)>& save = {});
+                           const std::function<void(const std::filesystem::path&)>& save = {},
+                           Loc loc = Loc::current());
 
 }  // namespace heed::train

@@ -5,14 +5,11 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <heed/tensor/kernels/copy.h>
 
 namespace heed {
 namespace {
-
-thread_local DetectAnomaly* innermost = nullptr;
 
 /// What a tensor's elements are like. Integers and truth values are always finite.
 struct Range {
@@ -78,11 +75,6 @@ std::string described(std::span<const Tensor> inputs) {
 }
 
 }  // namespace
-
-DetectAnomaly::DetectAnomaly(bool on) : on_(on), before_(std::exchange(innermost, this)) {}
-DetectAnomaly::~DetectAnomaly() { innermost = before_; }
-
-bool DetectAnomaly::watches() const { return on_ && innermost == this; }
 
 void DetectAnomaly::computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs) {
   if (!watches()) return;

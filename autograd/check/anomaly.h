@@ -17,18 +17,16 @@ class AnomalyError : public Error {
 /// one off.
 class DetectAnomaly : public autograd::Observer {
  public:
-  explicit DetectAnomaly(bool on = true);
-  ~DetectAnomaly() override;
+  explicit DetectAnomaly(bool on = true) : on_(on) {}
 
   void computed(const Op& op, const Tensor& y, std::span<const Tensor> inputs) override;
   void differentiated(const Op& op, std::span<const Tensor> gradients, const Tensor& g) override;
   bool reads_gradient() const override { return watches(); }
 
  private:
-  bool watches() const;
+  bool watches() const { return on_ && is_newest_of_its_kind(); }
 
   bool on_;
-  DetectAnomaly* before_;
 };
 
 }  // namespace heed

@@ -11,23 +11,17 @@
 
 namespace heed {
 
-namespace {
-thread_local Profile* profile_here = nullptr;
-}
-
-Profile::Profile() : last_(std::chrono::steady_clock::now()), before_(std::exchange(profile_here, this)) {
+Profile::Profile() : last_(std::chrono::steady_clock::now()) {
   last_bytes_ = memory_stats().allocated_bytes;
   last_flops_ = kernels::flops();
 }
 
-Profile::~Profile() { profile_here = before_; }
-
 void Profile::computed(const Op& op, const Tensor&, std::span<const Tensor>) {
-  if (profile_here == this) mark(op.name);
+  if (is_newest_of_its_kind()) mark(op.name);
 }
 
 void Profile::differentiated(const Op& op, std::span<const Tensor>, const Tensor&) {
-  if (profile_here == this) mark(std::string(op.name) + " backward");
+  if (is_newest_of_its_kind()) mark(std::string(op.name) + " backward");
 }
 
 void Profile::mark(const std::string& name) {

@@ -23,7 +23,6 @@ class Profile : public autograd::Observer {
   };
 
   Profile();
-  ~Profile() override;
 
   /// By name: "linear", "linear backward", ... and whatever mark() was given.
   const std::map<std::string, Row>& rows() const { return rows_; }
@@ -39,7 +38,6 @@ class Profile : public autograd::Observer {
   std::map<std::string, Row> rows_;
   std::chrono::steady_clock::time_point last_;
   int64_t last_bytes_ = 0, last_flops_ = 0;
-  Profile* before_;
 };
 
 }  // namespace heed

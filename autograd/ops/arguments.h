@@ -1,6 +1,7 @@
 // What ops share: checks, each of which refuses one kind of wrong input in one sentence, and an input as rows.
 #pragma once
 
+#include <heed/tensor/kernels/recurrent.h>
 #include <heed/tensor/tensor.h>
 
 namespace heed::autograd {
@@ -56,6 +57,22 @@ inline void check_new_axis(const Op& op, const Tensor& x) {
 inline void check_rank_at_least(const Op& op, const Tensor& x, int rank, const char* name = "input") {
   check_defined(op, x, name);
   if (x.rank() < rank) fail<ShapeError>(op, "{} has shape {}; need rank {} or more", name, x.shape(), rank);
+}
+
+/// What every recurrence reads: gates (T, B, G H) and w_hh (G H, H); returns the sizes.
+inline kernels::RecurrentShape check_recurrence(const Op& op, kernels::Cell cell, const Tensor& gates,
+                                                const Tensor& w_hh, const Tensor& c0) {
+  check_floating(op, gates, "gates");
+  check_dtype(op, w_hh, gates.dtype(), "w_hh");
+  const int64_t G = kernels::gates_of(cell);
+  if (w_hh.rank() != 2 || w_hh.size(0) != G * w_hh.size(1))
+    fail<ShapeError>(op, "w_hh has shape {}; need ({} H, H)", w_hh.shape(), G);
+  const int64_t H = w_hh.size(1);
+  if (gates.rank() != 3 || gates.size(2) != G * H)
+    fail<ShapeError>(op, "gates have shape {}; need (T, B, {})", gates.shape(), G * H);
+  if (c0.defined() && cell != kernels::Cell::lstm)
+    fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
+  return {gates.size(0), gates.size(1), H};
 }
 
 /// Weights of the classes, the last axis of x; undefined is none.

@@ -53,8 +53,8 @@ struct Attention {
   }
 
   template <class T>
-  kernels::AttentionOptions<T> options() const {
-    kernels::AttentionOptions<T> o;
+  kernels::ScoreOptions<T> options() const {
+    kernels::ScoreOptions<T> o;
     o.scale = static_cast<T>(scale);
     o.causal = causal;
     o.offset = offset;

@@ -20,27 +20,20 @@ using namespace autograd;
 namespace {
 
 /// The order of fused's inputs.
-enum Slot : size_t { kGates, kContext, kHidden, kBias, kQuery, kScore, kKeys, kValues, kH0, kC0 };
+enum Order : size_t { kGates, kContext, kHidden, kBias, kQuery, kScore, kKeys, kValues, kH0, kC0 };
 
-std::vector<Tensor> slots(const AttentiveInputs& in) {
+std::vector<Tensor> inputs_of(const AttentiveInputs& in) {
   return {in.gates, in.w_context, in.w_hh, in.b_hh, in.w_query, in.score, in.keys, in.values, in.h0, in.c0};
 }
 
-AttentiveInputs from_slots(std::span<const Tensor> x, const Tensor& mask) {
+AttentiveInputs from_inputs(std::span<const Tensor> x, const Tensor& mask) {
   return {x[kGates], x[kContext], x[kHidden], x[kBias], x[kQuery], x[kScore],
           x[kKeys],  x[kValues],  x[kH0],     x[kC0],   mask};
 }
 
 void check(const Op& op, Cell cell, const AttentiveInputs& in) {
-  check_floating(op, in.gates, "gates");
-  const int64_t G = kernels::gates_of(cell);
-  check_dtype(op, in.w_hh, in.gates.dtype(), "w_hh");
-  if (in.w_hh.rank() != 2 || in.w_hh.size(0) != G * in.w_hh.size(1))
-    fail<ShapeError>(op, "w_hh has shape {}; need ({} H, H)", in.w_hh.shape(), G);
-  const int64_t H = in.w_hh.size(1);
-  if (in.gates.rank() != 3 || in.gates.size(2) != G * H)
-    fail<ShapeError>(op, "gates have shape {}; need (T, B, {})", in.gates.shape(), G * H);
-  const int64_t B = in.gates.size(1);
+  const auto [T, B, H] = check_recurrence(op, cell, in.gates, in.w_hh, in.c0);
+  const int64_t GH = in.w_hh.size(0);
   for (const auto& [x, name, shape] :
        {std::tuple(&in.keys, "keys", "(B, S, A)"), {&in.values, "values", "(B, S, D)"}}) {
     check_dtype(op, *x, in.gates.dtype(), name);
@@ -52,13 +45,12 @@ void check(const Op& op, Cell cell, const AttentiveInputs& in) {
   };
   need(in.keys, "keys", {B, S, A});
   need(in.values, "values", {B, S, D});
-  need(in.w_context, "w_context", {G * H, D});
-  need(in.b_hh, "b_hh", {G * H});
+  need(in.w_context, "w_context", {GH, D});
+  need(in.b_hh, "b_hh", {GH});
   need(in.w_query, "w_query", {A, H});
   need(in.score, "score", {A});
   need(in.h0, "h0", {B, H});
   if (cell == Cell::lstm) need(in.c0, "c0", {B, H});
-  else if (in.c0.defined()) fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
   if (in.mask.defined()) check_shape(op, in.mask, {B, S}, boolean, "mask");
 }
 
@@ -98,11 +90,11 @@ struct Run {
     return x.defined() ? x.mutable_data<Real>() + t * x.strides()[0] : nullptr;
   }
   template <class Real>
-  kernels::RecurrentWeights<Real> cell_weights() const {
+  kernels::CellWeights<Real> cell_weights() const {
     return {w_hh.data<Real>(), b_hh.data<Real>()};
   }
   template <class Real>
-  kernels::RecurrentState<const Real> before(int64_t t) const {
+  kernels::CellState<const Real> before(int64_t t) const {
     return {at<Real>(states, t), at<Real>(cells, t)};
   }
 };
@@ -227,7 +219,7 @@ Tensor attentive_decoder(Cell cell, const AttentiveInputs& in, Loc loc) {
   const Op op{"attentive_decoder", loc};
   check(op, cell, in);
   if (in.gates.size(0) == 0) return reference::attentive_decoder(cell, in);
-  const std::vector<Tensor> inputs = slots(in);
+  const std::vector<Tensor> inputs = inputs_of(in);
   const bool recorded =
       grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
   const Run run = prepare(cell, in, recorded);
@@ -238,7 +230,7 @@ Tensor attentive_decoder(Cell cell, const AttentiveInputs& in, Loc loc) {
         return dispatch_floating(g.dtype(),
                                  [&]<class Real> { return backward<Real>(run, kernels::contiguous(g), needs); });
       },
-      [cell, mask = in.mask](Inputs x) { return reference::attentive_decoder(cell, from_slots(x, mask)); });
+      [cell, mask = in.mask](Inputs x) { return reference::attentive_decoder(cell, from_inputs(x, mask)); });
 }
 
 }  // namespace heed

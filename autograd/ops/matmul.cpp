@@ -51,9 +51,10 @@ Tensor matmul(const Tensor& a, const Tensor& b, Loc loc) {
 
 Tensor bmm(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"bmm", loc};
-  check_inner(op, a, b);
+  check_same_dtype(op, a, b);
   if (a.rank() != 3 || b.rank() != 3 || a.size(0) != b.size(0))
     fail<ShapeError>(op, "shapes {} and {}; need (B, m, k) and (B, k, n)", a.shape(), b.shape());
+  check_inner(op, a, b);
   return matmul(a, b);
 }
 

@@ -20,20 +20,10 @@ using kernels::writable;
 
 RecurrentShape check(const Op& op, Cell cell, const Tensor& gates, const Tensor& w_hh, const Tensor& b_hh,
                      const Tensor& h0, const Tensor& c0, const RecurrentSteps& steps) {
-  check_floating(op, gates, "gates");
-  check_dtype(op, w_hh, gates.dtype(), "w_hh");
-  const int64_t G = kernels::gates_of(cell);
-  if (w_hh.rank() != 2 || w_hh.size(0) != G * w_hh.size(1))
-    fail<ShapeError>(op, "w_hh has shape {}; need ({} H, H)", w_hh.shape(), G);
-  const int64_t H = w_hh.size(1);
-  if (gates.rank() != 3 || gates.size(2) != G * H)
-    fail<ShapeError>(op, "gates have shape {}; need (T, B, {})", gates.shape(), G * H);
-  const int64_t T = gates.size(0), B = gates.size(1);
-  if (b_hh.defined()) check_shape(op, b_hh, {G * H}, gates.dtype(), "b_hh");
+  const auto [T, B, H] = check_recurrence(op, cell, gates, w_hh, c0);
+  if (b_hh.defined()) check_shape(op, b_hh, {w_hh.size(0)}, gates.dtype(), "b_hh");
   if (h0.defined()) check_shape(op, h0, {B, H}, gates.dtype(), "h0");
   if (c0.defined()) check_shape(op, c0, {B, H}, gates.dtype(), "c0");
-  if (c0.defined() && cell != Cell::lstm)
-    fail<ValueError>(op, "c0 is given; need none, as only an LSTM has a cell state");
   if (steps.lengths.defined()) {
     check_shape(op, steps.lengths, {B}, i64, "lengths");
     for (const int64_t length : steps.lengths.to_vector<int64_t>())
@@ -49,21 +39,21 @@ struct Run {
   bool reverse;
   Tensor w_hh, b_hh, h0, c0, lengths;
 
-  kernels::RecurrentOptions options() const { return {.reverse = reverse, .lengths = data_or_null<int64_t>(lengths)}; }
+  kernels::StepOrder options() const { return {.reverse = reverse, .lengths = data_or_null<int64_t>(lengths)}; }
   template <class T>
-  kernels::RecurrentWeights<T> weights() const {
+  kernels::CellWeights<T> weights() const {
     return {data_or_null<T>(w_hh), data_or_null<T>(b_hh)};
   }
   template <class T>
-  kernels::RecurrentState<const T> first() const {
+  kernels::CellState<const T> first() const {
     return {data_or_null<T>(h0), data_or_null<T>(c0)};
   }
 };
 
 Tensor dense(const Tensor& x) { return x.defined() ? kernels::contiguous(x.detach()) : x; }
 
-/// One slice of the packed result or of its gradient: all h, then the last h, then the last c.
-Tensor slice(const Tensor& packed, int64_t index) { return view::select({"recurrent"}, packed, 0, index); }
+/// A part of the packed result or of its gradient: all h, then the last h, then the last c.
+Tensor part(const Tensor& packed, int64_t index) { return view::select({"recurrent"}, packed, 0, index); }
 
 /// Batch first: so lie the gradients of gates that lie so, and the product behind them needs no copy.
 Gradients run_backward(const Run& run, bool batch_first, const Readable<2>& out, const Tensor& saved, const Tensor& g0,
@@ -77,8 +67,8 @@ Gradients run_backward(const Run& run, bool batch_first, const Readable<2>& out,
   const Tensor dgates = batch_first ? view::transpose(empty({B, T, GH}, dtype), 0, 1) : empty({T, B, GH}, dtype);
   Tensor dw = wanted(1, run.w_hh.shape()), db = wanted(2, {GH}), dh0 = wanted(3, {B, H}), dc0 = wanted(4, {B, H});
   dispatch_floating(dtype, [&]<class Real>() {
-    kernels::RecurrentState<const Real> dlast{slice(g, T).data<Real>(), nullptr};
-    if (run.cell == Cell::lstm) dlast.c = slice(g, T + 1).data<Real>();
+    kernels::CellState<const Real> dlast{part(g, T).data<Real>(), nullptr};
+    if (run.cell == Cell::lstm) dlast.c = part(g, T + 1).data<Real>();
     const kernels::RecurrentGradients<Real> gradients{writable<Real, 2>(dgates),
                                                       {mutable_or_null<Real>(dh0), mutable_or_null<Real>(dc0)},
                                                       mutable_or_null<Real>(dw),
@@ -104,8 +94,8 @@ Tensor recurrent(Cell cell, const Tensor& gates0, const Tensor& w_hh, const Tens
   const Tensor out = empty({shape.T + (cell == Cell::lstm ? 2 : 1), shape.B, shape.H}, gates.dtype());
   Tensor saved = recorded ? empty({kernels::recurrent_saved_size(cell, shape)}, gates.dtype()) : Tensor();
   dispatch_floating(gates.dtype(), [&]<class Real>() {
-    kernels::RecurrentState<Real> last{slice(out, shape.T).mutable_data<Real>(), nullptr};
-    if (cell == Cell::lstm) last.c = slice(out, shape.T + 1).mutable_data<Real>();
+    kernels::CellState<Real> last{part(out, shape.T).mutable_data<Real>(), nullptr};
+    if (cell == Cell::lstm) last.c = part(out, shape.T + 1).mutable_data<Real>();
     kernels::recurrent<Real>(cell, shape, gates.view<Real>(), run.weights<Real>(), run.first<Real>(), run.options(),
                              writable<Real, 2>(out), last, mutable_or_null<Real>(saved));
   });

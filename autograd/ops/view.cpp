@@ -14,8 +14,8 @@ using namespace autograd;
 namespace {
 
 /// x at start .. of `axis` among zeros of `shape`: narrow's gradient, as narrow is its own.
-Tensor pad_slice(const Tensor& x, int axis, int64_t start, const Shape& shape, Loc loc) {
-  return record({"pad_slice", loc}, kernels::pad_slice(x, axis, start, shape),
+Tensor pad_slice(const Tensor& x, int axis, int64_t start, const Shape& shape) {
+  return record({"pad_slice"}, kernels::pad_slice(x, axis, start, shape),
                 {{x, [axis, start, n = x.shape()[axis]](const Tensor& g) { return g.narrow(axis, start, n); }}});
 }
 
@@ -99,9 +99,8 @@ Tensor Tensor::narrow(int64_t axis0, int64_t start0, int64_t length, Loc loc) co
   check_defined(op, *this);
   const int axis = normalize_axis(op, axis0, rank());
   const int64_t start = start0 < 0 ? start0 + shape_[axis] : start0;
-  return record(
-      op, view::narrow(op, *this, axis, start, length),
-      {{*this, [axis, start, shape = shape_, loc](const Tensor& g) { return pad_slice(g, axis, start, shape, loc); }}});
+  return record(op, view::narrow(op, *this, axis, start, length),
+                {{*this, [axis, start, shape = shape_](const Tensor& g) { return pad_slice(g, axis, start, shape); }}});
 }
 
 Tensor Tensor::select(int64_t axis0, int64_t index, Loc loc) const {
@@ -110,8 +109,8 @@ Tensor Tensor::select(int64_t axis0, int64_t index, Loc loc) const {
   const int axis = normalize_axis(op, axis0, rank());
   Tensor y = view::select(op, *this, axis, index);
   const int64_t start = index < 0 ? index + shape_[axis] : index;
-  return record(op, y, {{*this, [axis, start, shape = shape_, loc](const Tensor& g) {
-                           return pad_slice(g.unsqueeze(axis), axis, start, shape, loc);
+  return record(op, y, {{*this, [axis, start, shape = shape_](const Tensor& g) {
+                           return pad_slice(g.unsqueeze(axis), axis, start, shape);
                          }}});
 }
 

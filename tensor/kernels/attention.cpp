@@ -24,7 +24,7 @@ int64_t grain(int64_t work_per_item) {
 
 // At most, by a query.
 template <class Real>
-int64_t keys_seen(const AttentionShape& shape, const AttentionOptions<Real>& options) {
+int64_t keys_seen(const AttentionShape& shape, const ScoreOptions<Real>& options) {
   return options.window ? std::min(options.window, shape.S) : shape.S;
 }
 
@@ -94,7 +94,7 @@ struct BiasSums {
 
 template <class Real>
 void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<const Real, 3> k,
-               Strided<const Real, 3> v, const AttentionOptions<Real>& options, Strided<Real, 3> out, Real* lse) {
+               Strided<const Real, 3> v, const ScoreOptions<Real>& options, Strided<Real, 3> out, Real* lse) {
   if (shape.T == 0) return;
   const ForwardCall<Real> call{shape, q, k, v, options, out, lse, reads_bf16<Real>(shape)};
   const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
@@ -113,7 +113,7 @@ void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<co
 
 template <class Real>
 void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>& saved,
-                        const AttentionOptions<Real>& options, Strided<Real, 3> dq, Strided<Real, 3> dk,
+                        const ScoreOptions<Real>& options, Strided<Real, 3> dq, Strided<Real, 3> dk,
                         Strided<Real, 3> dv, Strided<Real, 4> dbias) {
   const bool bf16 = reads_bf16<Real>(shape);
   const int64_t kv_heads = shape.H / shape.group, heads = shape.B * kv_heads, parts = parts_of(shape),

@@ -16,7 +16,7 @@ struct AttentionShape {
 
 /// What the scores pass through on their way to weights. Masks combine: a key must be seen through each.
 template <class Real>
-struct AttentionOptions {
+struct ScoreOptions {
   Real scale = 1;                  // of q k^T
   bool causal = false;             // query i sees the keys j <= i + offset only
   int64_t offset = 0;              // of causal: the keys that came before query 0, as with a cache
@@ -33,7 +33,7 @@ struct AttentionOptions {
 /// A query that sees no key has output 0 and lse -inf. out must not overlap the inputs.
 template <class Real>
 void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<const Real, 3> k,
-               Strided<const Real, 3> v, const AttentionOptions<Real>& options, Strided<Real, 3> out, Real* lse);
+               Strided<const Real, 3> v, const ScoreOptions<Real>& options, Strided<Real, 3> out, Real* lse);
 
 /// What attention's backward pass reads: the forward's inputs, options and results, and the output's
 /// gradient.
@@ -49,7 +49,7 @@ struct AttentionSaved {
 /// same bits.
 template <class Real>
 void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>& saved,
-                        const AttentionOptions<Real>& options, Strided<Real, 3> dq, Strided<Real, 3> dk,
+                        const ScoreOptions<Real>& options, Strided<Real, 3> dq, Strided<Real, 3> dk,
                         Strided<Real, 3> dv, Strided<Real, 4> dbias = {});
 
 }  // namespace heed::kernels

@@ -46,7 +46,7 @@ HWY_INLINE PaddedRows<Real> as_factor(int64_t rows, int64_t width, const Real* x
 
 // One tile of queries with all that its keys ask for.
 template <class Real>
-struct QueryTile {
+struct BackwardTile {
   PaddedRows<Real> q, dout;
   Real* q_transposed;     // (D, kTileQueries), scaled
   Real* dout_transposed;  // (Dv, kTileQueries)
@@ -89,7 +89,7 @@ struct PackedHead {
   uint32_t* slopes;                                     // room for those of a tile
 
   template <class Real>
-  PackedHead(const AttentionShape& s, Room<Real>& room)
+  PackedHead(const AttentionShape& s, Workspace<Real>& room)
       : shape(s),
         keys(take_pairs(room, bf16_rows_size(blocks() * kTileKeys, s.D))),
         values(take_pairs(room, bf16_rows_size(blocks() * kTileKeys, s.Dv))),
@@ -115,7 +115,7 @@ struct PackedHead {
       pack_bf16_columns(factors.from(first, 0), shape.D, rows, key_column_block(i));
     }
   }
-  void pack_queries(int64_t queries, const Bf16Source& scaled, const QueryTile<float>& tile) const {
+  void pack_queries(int64_t queries, const Bf16Source& scaled, const BackwardTile<float>& tile) const {
     pack_bf16_columns(scaled, queries, shape.D, q_transposed);
     pack_bf16_columns({tile.dout.data, tile.dout.row, true}, queries, shape.Dv, dout_transposed);
     pack_bf16_columns({tile.q.data, tile.q.row, false}, shape.D, queries, q);
@@ -133,7 +133,7 @@ struct PackedHead {
 
 // scores = k q^T and dweights = v dout^T, keys down.
 template <class Real>
-HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
+HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at, const BackwardTile<Real>& tile,
                                  const PackedHead* packed, Real* scores, Real* dweights) {
   const auto& shape = call.shape;
   const auto &k = call.saved.k, &v = call.saved.v;
@@ -155,7 +155,7 @@ HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at
 
 // dv += weights dout, dk += dscores q, and dq += dscores^T k, from tiles with keys down.
 template <class Real>
-HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
+HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const Place& at, const BackwardTile<Real>& tile,
                               const PaddedRows<Real>& keys, const Real* weights, const Real* dscores, Real* dk,
                               Real* dv) {
   const auto& shape = call.shape;
@@ -178,7 +178,7 @@ inline void add_gradients(const Place& at, const PackedHead& packed, const Bf16S
 }
 
 template <class Real>
-void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<Real>& tile,
+void see_keys(const BackwardCall<Real>& call, const Place& at, const BackwardTile<Real>& tile,
               const PaddedRows<Real>& keys, const PackedHead* packed, Real* scores, Real* dweights, Real* slopes,
               Real* dk, Real* dv) {
   const auto& shape = call.shape;
@@ -203,12 +203,12 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const QueryTile<R
 }
 
 template <class Real>
-QueryTile<Real> start(const BackwardCall<Real>& call, const Place& at, Room<Real> room) {
+BackwardTile<Real> start(const BackwardCall<Real>& call, const Place& at, Workspace<Real> room) {
   const auto& shape = call.shape;
   const auto& saved = call.saved;
   const Real* q = saved.q.at(at.b, at.h, at.query);
   const Real* dout = saved.dout.at(at.b, at.h, at.query);
-  QueryTile<Real> tile;
+  BackwardTile<Real> tile;
   tile.q = as_factor(at.queries, shape.D, q, saved.q.strides[2], room.take(kTileQueries * padded(shape.D)));
   tile.dout = as_padded(at.queries, shape.Dv, dout, saved.dout.strides[2], room.take(kTileQueries * padded(shape.Dv)));
   tile.q_transposed = room.take(kTileQueries * shape.D);
@@ -238,7 +238,7 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
                            Real* scratch) {
   const auto& shape = call.shape;
   const auto& k = call.saved.k;
-  Room<Real> room{scratch};
+  Workspace<Real> room{scratch};
   Real* scores = room.take(kTileKeys * kTileQueries);
   Real* dweights = room.take(kTileKeys * kTileQueries);
   Real* slopes = room.take(kTileKeys * kTileQueries);

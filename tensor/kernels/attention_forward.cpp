@@ -234,7 +234,7 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
     for (int64_t i = begin; i < end; ++i) attend_query(call, b, h, i, scratch);
     return;
   }
-  Room<Real> room{scratch};
+  Workspace<Real> room{scratch};
   const int64_t width = padded(shape.Dv), tiles = (end - begin + kTileQueries - 1) / kTileQueries;
   Real* scores = room.take(kTileKeys * kTileQueries);
   Real* outputs = room.take(tiles * kTileQueries * width);

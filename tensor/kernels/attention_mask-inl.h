@@ -39,7 +39,7 @@ HWY_INLINE void transpose_queries(int64_t queries, int64_t width, Real factor, c
 
 // Whether the boolean mask hides the whole tile, so that it can be skipped.
 template <class Real>
-bool all_hidden(const AttentionOptions<Real>& options, const Place& at) {
+bool all_hidden(const ScoreOptions<Real>& options, const Place& at) {
   const auto& allowed = options.allowed;
   if (!allowed.data) return false;
   const bool* first = allowed.at(at.b, at.h, at.query, at.key);
@@ -63,7 +63,7 @@ HWY_INLINE void hide(int64_t begin, int64_t end, Real* row) {
 
 // The causal rule: key j hides from queries i < j - offset, and with a window from those i >= j - offset + window.
 template <class Real>
-HWY_INLINE void hide_out_of_sight(const AttentionOptions<Real>& options, const Place& at, Real* tile) {
+HWY_INLINE void hide_out_of_sight(const ScoreOptions<Real>& options, const Place& at, Real* tile) {
   const int64_t first = options.window ? 0 : std::max<int64_t>(at.query + options.offset + 1 - at.key, 0);
   for (int64_t j = first; j < at.keys; ++j) {
     const int64_t own = at.key + j - options.offset - at.query;
@@ -98,7 +98,7 @@ HWY_INLINE void with_mask(const Strided<Element, 4>& mask, const Place& at, Real
 
 // Everything that comes between q k^T and softmax; slopes, if given and scores are capped, get the caps' derivatives.
 template <class Real>
-HWY_INLINE void mask_scores(const AttentionOptions<Real>& options, const Place& at, Real* tile, Real* slopes) {
+HWY_INLINE void mask_scores(const ScoreOptions<Real>& options, const Place& at, Real* tile, Real* slopes) {
   if (options.softcap) cap_scores(options.softcap, at, tile, slopes);
   if (options.causal) hide_out_of_sight(options, at, tile);
   if (options.bias.data) with_mask(options.bias, at, tile, [](Real& s, Real bias) { s += bias; });
@@ -108,7 +108,7 @@ HWY_INLINE void mask_scores(const AttentionOptions<Real>& options, const Place& 
 
 // Dropout of weights, and of their gradients.
 template <class Real>
-HWY_INLINE void drop(const AttentionShape& shape, const AttentionOptions<Real>& options, const Place& at, Real* tile) {
+HWY_INLINE void drop(const AttentionShape& shape, const ScoreOptions<Real>& options, const Place& at, Real* tile) {
   const int64_t head = shape.T * shape.S;
   const Strided<const bool, 4> keep{options.keep, {shape.H * head, head, shape.S, 1}};
   const Real scale = options.keep_scale;

@@ -22,24 +22,24 @@ constexpr int64_t padded(int64_t width) { return (width + kPadding - 1) / kPaddi
 
 /// Cuts working memory into arrays.
 template <class Real>
-struct Room {
+struct Workspace {
   Real* free;
   Real* take(int64_t n) { return std::exchange(free, free + n); }
 };
 
 /// Room for n packed pairs, where Real is float.
 template <class Real>
-uint32_t* take_pairs(Room<Real>& room, int64_t n) {
+uint32_t* take_pairs(Workspace<Real>& room, int64_t n) {
   return reinterpret_cast<uint32_t*>(room.take(n));
 }
 
 /// The keys [first, last) that query i can see at most: the causal rule hides those after, its window those before.
 template <class Real>
-int64_t last_key(const AttentionOptions<Real>& options, int64_t i, int64_t S) {
+int64_t last_key(const ScoreOptions<Real>& options, int64_t i, int64_t S) {
   return options.causal ? std::clamp<int64_t>(i + options.offset + 1, 0, S) : S;
 }
 template <class Real>
-int64_t first_key(const AttentionOptions<Real>& options, int64_t i) {
+int64_t first_key(const ScoreOptions<Real>& options, int64_t i) {
   return options.window ? std::max<int64_t>(i + options.offset + 1 - options.window, 0) : 0;
 }
 /// Keys are taken in tiles that begin at multiples of kTileKeys.
@@ -49,7 +49,7 @@ template <class Real>
 struct ForwardCall {
   AttentionShape shape;
   Strided<const Real, 3> q, k, v;
-  AttentionOptions<Real> options;
+  ScoreOptions<Real> options;
   Strided<Real, 3> out;
   Real* lse;
   bool bf16;  // products read bf16 (Real is float)
@@ -72,7 +72,7 @@ template <class Real>
 struct BackwardCall {
   AttentionShape shape;
   AttentionSaved<Real> saved;
-  AttentionOptions<Real> options;
+  ScoreOptions<Real> options;
   Strided<Real, 3> dq;
   Strided<Real, 4> dbias;  // this share's own to add to
   int64_t parts;           // shares of a head: each takes some tiles of queries

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -123,15 +124,14 @@ void copy_crossed(const T* x, T* y, const Nest<2>& nest, int crossed) {
   Nest<2> others = nest;  // the matrices: both axes of a matrix are walked inside
   others.sizes[size_t(crossed)] = 1;
   const int64_t strips = (columns + kStrip - 1) / kStrip;
-  parallel_for(others.rows() * strips, std::max<int64_t>(1, kGrain / (rows * std::min(columns, kStrip))),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i)
-                   others.for_rows(i / strips, i / strips + 1, [&](const std::array<int64_t, 2>& at, int64_t) {
-                     const int64_t first = i % strips * kStrip;
-                     transpose(x + at[1] + first, x_step, y + at[0] + first * y_step, y_step, rows,
-                               std::min(kStrip, columns - first));
-                   });
-               });
+  parallel_for(others.rows() * strips, row_grain(rows * std::min(columns, kStrip)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      others.for_rows(i / strips, i / strips + 1, [&](const std::array<int64_t, 2>& at, int64_t) {
+        const int64_t first = i % strips * kStrip;
+        transpose(x + at[1] + first, x_step, y + at[0] + first * y_step, y_step, rows,
+                  std::min(kStrip, columns - first));
+      });
+  });
 }
 
 }  // namespace
@@ -197,8 +197,11 @@ void fill(Tensor& y, Scalar value) {
         std::is_same_v<T, int64_t> && value.is_integer ? static_cast<T>(value.integer) : converted<T>(value.value);
     const Nest<1> nest(y.shape(), {&y.strides()});
     const int64_t step = nest.inner_stride(0);
+    const bool zeros = step == 1 && value.value == 0 && !std::signbit(value.value);
     nest.for_runs([&](const std::array<int64_t, 1>& at, int64_t n) {
-      for (int64_t i = 0; i < n; ++i) out[at[0] + i * step] = v;
+      if (zeros) std::memset(out + at[0], 0, static_cast<size_t>(n) * sizeof(T));
+      else
+        for (int64_t i = 0; i < n; ++i) out[at[0] + i * step] = v;
     });
   });
 }

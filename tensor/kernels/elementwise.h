@@ -1,7 +1,7 @@
 // Maps over one, two or three tensors, any strides in, contiguous out.
 #pragma once
 
-#include <heed/tensor/kernels/strided.h>
+#include <heed/tensor/kernels/nest.h>
 
 namespace heed::kernels {
 

@@ -7,7 +7,7 @@
 #include <heed/tensor/kernels/blas.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/gemm_bf16.h>
-#include <heed/tensor/kernels/strided.h>
+#include <heed/tensor/kernels/nest.h>
 #include <heed/tensor/kernels/thin_product.h>
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/precision.h>

@@ -95,12 +95,11 @@ Tensor index_select(const Tensor& x0, int axis, const Tensor& index0) {
   const size_t bytes = size_of(x.dtype()) * static_cast<size_t>(in.inner);
   const std::byte* px = x.storage()->data() + static_cast<size_t>(x.offset()) * size_of(x.dtype());
   std::byte* py = y.storage()->data();
-  parallel_for(in.outer * m, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, in.inner)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i)
-                   std::memcpy(py + static_cast<size_t>(i) * bytes,
-                               px + static_cast<size_t>((i / m) * in.n + pi[i % m]) * bytes, bytes);
-               });
+  parallel_for(in.outer * m, row_grain(in.inner), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      std::memcpy(py + static_cast<size_t>(i) * bytes, px + static_cast<size_t>((i / m) * in.n + pi[i % m]) * bytes,
+                  bytes);
+  });
   return y;
 }
 

@@ -44,7 +44,7 @@ HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
 template <class Real>
-void adam_part(const AdamNumbers<Real>& s, const Slot<Real>& a) {
+void adam_part(const AdamNumbers<Real>& s, const ParameterPart<Real>& a) {
   using V = Vec<Real>;
   const V beta1 = constant<V>(s.beta1), beta2 = constant<V>(s.beta2);
   const V rest1 = constant<V>(s.rest1), rest2 = constant<V>(s.rest2);
@@ -77,14 +77,14 @@ namespace heed::kernels {
 HWY_EXPORT(adam_parts);
 
 template <class T>
-void adam(const std::vector<Slot<T>>& slots, const AdamStep& step) {
+void adam(const std::vector<ParameterPart<T>>& slots, const AdamStep& step) {
   const AdamNumbers<T> numbers(step);
   const auto part = HWY_DYNAMIC_DISPATCH(adam_parts)().template get<T>();
-  for_parts(slots, [&](const Slot<T>& a) { part(numbers, a); });
+  for_parts(slots, [&](const ParameterPart<T>& a) { part(numbers, a); });
 }
 
-template void adam(const std::vector<Slot<float>>&, const AdamStep&);
-template void adam(const std::vector<Slot<double>>&, const AdamStep&);
+template void adam(const std::vector<ParameterPart<float>>&, const AdamStep&);
+template void adam(const std::vector<ParameterPart<double>>&, const AdamStep&);
 
 }  // namespace heed::kernels
 #endif

@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <vector>
 
-#include <heed/tensor/parallel.h>
+#include <heed/tensor/kernels/row_blocks.h>
 
 namespace heed::kernels {
 
 /// n elements of a parameter, its gradient and its running moments, zero before the first step; null where there is
 /// none.
 template <class T>
-struct Slot {
+struct ParameterPart {
   T* p;
   const T* g;
   T* moments[3];
@@ -21,11 +21,11 @@ struct Slot {
 
 /// Calls f(part) for parts of all slots, in parallel over the parts of all slots together.
 template <class T, class Function>
-void for_parts(const std::vector<Slot<T>>& slots, Function f) {
-  constexpr int64_t kPart = 4096, kGrain = 16384;  // elements
-  std::vector<Slot<T>> parts;
+void for_parts(const std::vector<ParameterPart<T>>& slots, Function f) {
+  constexpr int64_t kPart = 4096;  // elements
+  std::vector<ParameterPart<T>> parts;
   int64_t elements = 0;
-  for (Slot<T> slot : slots) {
+  for (ParameterPart<T> slot : slots) {
     elements += slot.n;
     for (int64_t left = slot.n; left > 0; left -= kPart) {
       slot.n = std::min(kPart, left);
@@ -50,6 +50,6 @@ struct AdamStep {
 
 /// Loshchilov and Hutter 2019, algorithm 2; moments m, v, and with AMSGrad the largest v so far.
 template <class T>
-void adam(const std::vector<Slot<T>>& slots, const AdamStep& step);
+void adam(const std::vector<ParameterPart<T>>& slots, const AdamStep& step);
 
 }  // namespace heed::kernels

@@ -20,7 +20,7 @@ struct Shares {
   std::vector<int64_t> rows, lengths;
   int64_t lanes, grain;
 
-  Shares(Cell cell, const RecurrentShape& s, const RecurrentOptions& options) : rows(s.B), lengths(s.B, s.T) {
+  Shares(Cell cell, const RecurrentShape& s, const StepOrder& options) : rows(s.B), lengths(s.B, s.T) {
     std::iota(rows.begin(), rows.end(), int64_t{0});
     if (options.lengths) {
       std::stable_sort(rows.begin(), rows.end(),
@@ -88,9 +88,9 @@ bool reads_bf16(const RecurrentShape& s) {
 }  // namespace
 
 template <class Real>
-void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> gates,
-               const RecurrentWeights<Real>& weights, RecurrentState<const Real> first, const RecurrentOptions& options,
-               Strided<Real, 2> out, RecurrentState<Real> last, Real* saved) {
+void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> gates, const CellWeights<Real>& weights,
+               CellState<const Real> first, const StepOrder& options, Strided<Real, 2> out, CellState<Real> last,
+               Real* saved) {
   const Shares shares(cell, shape, options);
   RecurrentForward<Real> call{cell, shape, gates, weights, first, options.reverse, out, last, saved};
   const int64_t H = shape.H, G = gates_of(cell) * H, joined = cell == Cell::gru ? 2 * H : G;
@@ -110,9 +110,9 @@ void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> ga
 }
 
 template <class Real>
-void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentWeights<Real>& weights,
-                        RecurrentState<const Real> first, const RecurrentOptions& options, Strided<const Real, 2> out,
-                        const Real* saved, Strided<const Real, 2> dout, RecurrentState<const Real> dlast,
+void recurrent_backward(Cell cell, const RecurrentShape& shape, const CellWeights<Real>& weights,
+                        CellState<const Real> first, const StepOrder& options, Strided<const Real, 2> out,
+                        const Real* saved, Strided<const Real, 2> dout, CellState<const Real> dlast,
                         const RecurrentGradients<Real>& gradients) {
   const auto& [dgates, dfirst, dw_hh, db_hh, accumulate] = gradients;
   const int64_t H = shape.H, G = gates_of(cell) * H, all = shape.T * shape.B * H;

@@ -24,7 +24,7 @@ struct RecurrentShape {
 
 /// The recurrent half of a cell's parameters: w_hh (G H, H), b_hh (G H) or null.
 template <class Real>
-struct RecurrentWeights {
+struct CellWeights {
   const Real* w_hh;  ///< (G H, H)
   const Real* b_hh;  ///< (G H), or null
 };
@@ -32,13 +32,13 @@ struct RecurrentWeights {
 /// State before the first step or after the last: h (B, H) and, of an LSTM, c (B, H), contiguous. As an
 /// input, null is 0; as an output, null is not wanted.
 template <class Real>
-struct RecurrentState {
+struct CellState {
   Real* h = nullptr;  ///< (B, H)
   Real* c = nullptr;  ///< (B, H)
 };
 
 /// Which steps, and in which order.
-struct RecurrentOptions {
+struct StepOrder {
   bool reverse = false;              ///< run from each row's last step to its first
   const int64_t* lengths = nullptr;  ///< (B) in [0, T]: from there on a row rests and its outputs are 0; null: all T
 };
@@ -54,26 +54,26 @@ constexpr int64_t recurrent_saved_size(Cell cell, const RecurrentShape& shape) {
 /// last step. saved as recurrent_saved_size says, or null when no backward will follow. Each thread takes
 /// some rows of the batch through all steps, so steps need no barrier, and a row's padding touches nothing.
 template <class Real>
-void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> gates,
-               const RecurrentWeights<Real>& weights, RecurrentState<const Real> first, const RecurrentOptions& options,
-               Strided<Real, 2> out, RecurrentState<Real> last, Real* saved);
+void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> gates, const CellWeights<Real>& weights,
+               CellState<const Real> first, const StepOrder& options, Strided<Real, 2> out, CellState<Real> last,
+               Real* saved);
 
 /// What backward writes. Null data: not wanted, but for dgates, which must be there.
 template <class Real>
 struct RecurrentGradients {
-  Strided<Real, 2> dgates{};      ///< (T, B, G H), overwritten; 0 past a row's length
-  RecurrentState<Real> dfirst{};  ///< overwritten
-  Real* dw_hh = nullptr;          ///< (G H, H)
-  Real* db_hh = nullptr;          ///< (G H)
-  bool accumulate = false;        ///< add to dw_hh and db_hh, as when decoder steps share them
+  Strided<Real, 2> dgates{};  ///< (T, B, G H), overwritten; 0 past a row's length
+  CellState<Real> dfirst{};   ///< overwritten
+  Real* dw_hh = nullptr;      ///< (G H, H)
+  Real* db_hh = nullptr;      ///< (G H)
+  bool accumulate = false;    ///< add to dw_hh and db_hh, as when decoder steps share them
 };
 
 /// The gradients of recurrent, given dout (T, B, H), null data for none, and those of the last state, null
 /// for none. Steps past a row's length are never read. dw_hh is one product over all steps.
 template <class Real>
-void recurrent_backward(Cell cell, const RecurrentShape& shape, const RecurrentWeights<Real>& weights,
-                        RecurrentState<const Real> first, const RecurrentOptions& options, Strided<const Real, 2> out,
-                        const Real* saved, Strided<const Real, 2> dout, RecurrentState<const Real> dlast,
+void recurrent_backward(Cell cell, const RecurrentShape& shape, const CellWeights<Real>& weights,
+                        CellState<const Real> first, const StepOrder& options, Strided<const Real, 2> out,
+                        const Real* saved, Strided<const Real, 2> dout, CellState<const Real> dlast,
                         const RecurrentGradients<Real>& gradients);
 
 }  // namespace heed::kernels

@@ -17,7 +17,7 @@ namespace HWY_NAMESPACE {
 // One unit in one vector of lanes, of which the first n run. dh and dc come as the gradients of the new state
 // and leave as the part of the old state's that does not pass W_hh; du is the gradient of the gates' sums.
 template <class Real>
-struct Unit {
+struct BackwardUnit {
   const Real* saved;  // column k at k * saved_column
   int64_t saved_column;
   const Real* dout;
@@ -51,7 +51,7 @@ HWY_INLINE V2 through_tanh(V2 g, V2 y) {
 }
 
 template <Cell cell, class Real>
-HWY_INLINE void step_backward(const Unit<Real>& unit) {
+HWY_INLINE void step_backward(const BackwardUnit<Real>& unit) {
   const Tag<Real> d;
   const auto zero = hn::Zero(d), dh = hn::Add(hn::LoadU(d, unit.dh), hn::LoadU(d, unit.dout));
   if constexpr (cell == Cell::rnn_tanh) {
@@ -82,7 +82,7 @@ HWY_INLINE void step_backward(const Unit<Real>& unit) {
 
 // Arrays of one share in working memory, (units, ld).
 template <class Real>
-struct Lanes {
+struct BackwardLanes {
   Real *dh, *dc, *dout, *state, *c_before, *c_first, *dx_new, *du, *zeros;
   uint32_t* packed;
 };
@@ -95,7 +95,7 @@ struct Moment {
 // What the step started from, for each lane that runs: the step before's result, or the first state.
 template <class Real>
 HWY_INLINE void load_old_state(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
-                               const Lanes<Real>& a) {
+                               const BackwardLanes<Real>& a) {
   const int64_t H = call.shape.H, B = call.shape.B, ld = share.ld;
   const auto old_h = [&](int64_t i) -> const Real* {
     if (i < now.going_on) return call.out.at(now.before, share.rows[i]);
@@ -113,7 +113,7 @@ HWY_INLINE void load_old_state(const RecurrentBackward<Real>& call, const LaneRo
 // dh += W_hh^T du, in slices of W_hh that keep du in the first cache.
 template <class Real>
 HWY_INLINE void project_back(const RecurrentBackward<Real>& call, const LaneRows& share, int64_t lanes,
-                             const Lanes<Real>& a) {
+                             const BackwardLanes<Real>& a) {
   constexpr int64_t kSlice = 128;
   const int64_t H = call.shape.H, G = gates_of(call.cell) * H, ld = share.ld;
   if constexpr (std::is_same_v<Real, float>)
@@ -129,7 +129,7 @@ HWY_INLINE void project_back(const RecurrentBackward<Real>& call, const LaneRows
 
 template <class Real>
 HWY_INLINE void write_gradients(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
-                                const Lanes<Real>& a) {
+                                const BackwardLanes<Real>& a) {
   const int64_t H = call.shape.H, G = gates_of(call.cell) * H, joined = call.cell == Cell::gru ? 2 * H : G;
   const auto dgates = [&](int64_t i) { return call.dgates.at(now.t, share.rows[i]); };
   to_rows(share, now.lanes, joined, a.du, dgates);
@@ -143,16 +143,16 @@ HWY_INLINE void write_gradients(const RecurrentBackward<Real>& call, const LaneR
 // All units of the share, one after the other.
 template <Cell cell, class Real>
 HWY_NOINLINE void step_units_backward(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
-                                      const Lanes<Real>& a) {
+                                      const BackwardLanes<Real>& a) {
   constexpr bool kSaves = saved_columns(cell) > 0;
   const int64_t H = call.shape.H, B = call.shape.B, ld = share.ld;
   const Real* saved = kSaves ? call.saved + now.t * saved_columns(cell) * H * B + share.first : nullptr;
   for (int64_t j = 0; j < H; ++j)
     for (int64_t i = 0; i < now.lanes; i += kLanes<Real>) {
       const int64_t place = j * ld + i;
-      step_backward<cell>(Unit<Real>{kSaves ? saved + j * B + i : nullptr, H * B, a.dout + place, a.state + place,
-                                     a.c_before + place, a.dh + place, a.dc + place, a.du + place, H * ld,
-                                     a.dx_new + place, now.lanes - i});
+      step_backward<cell>(BackwardUnit<Real>{kSaves ? saved + j * B + i : nullptr, H * B, a.dout + place,
+                                             a.state + place, a.c_before + place, a.dh + place, a.dc + place,
+                                             a.du + place, H * ld, a.dx_new + place, now.lanes - i});
     }
 }
 
@@ -173,7 +173,7 @@ HWY_INLINE void add_bias_gradient(const RecurrentBackward<Real>& call, const Lan
 
 template <class Real>
 void run_step_backward(const RecurrentBackward<Real>& call, const LaneRows& share, const Moment& now,
-                       const Lanes<Real>& a, Real* db) {
+                       const BackwardLanes<Real>& a, Real* db) {
   const int64_t H = call.shape.H;
   load_old_state(call, share, now, a);
   if (call.cell == Cell::rnn_tanh || call.cell == Cell::rnn_relu)
@@ -208,7 +208,7 @@ HWY_INLINE void write_zeros(const RecurrentBackward<Real>& call, const LaneRows&
 template <class Real>
 void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
   const int64_t H = call.shape.H, size = H * share.ld, G = gates_of(call.cell), steps = steps_of(share);
-  Lanes<Real> a;
+  BackwardLanes<Real> a;
   Real** const units[] = {&a.dh, &a.dc, &a.dout, &a.state, &a.c_before, &a.c_first, &a.dx_new};
   for (Real** x : units) *x = scratch, scratch += size;
   a.du = scratch, a.zeros = scratch + G * size;

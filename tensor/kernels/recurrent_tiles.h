@@ -33,11 +33,11 @@ struct RecurrentForward {
   Cell cell;
   RecurrentShape shape;
   Strided<const Real, 2> gates;
-  RecurrentWeights<Real> weights;
-  RecurrentState<const Real> first;
+  CellWeights<Real> weights;
+  CellState<const Real> first;
   bool reverse;
   Strided<Real, 2> out;
-  RecurrentState<Real> last;
+  CellState<Real> last;
   Real* saved;
   // Where products read bf16, W_hh's rows: those whose product is added to x, and a gru's others. Else data is null.
   Bf16Rows packed = {}, packed_new = {};
@@ -56,15 +56,15 @@ template <class Real>
 struct RecurrentBackward {
   Cell cell;
   RecurrentShape shape;
-  RecurrentWeights<Real> weights;
-  RecurrentState<const Real> first;
+  CellWeights<Real> weights;
+  CellState<const Real> first;
   bool reverse;
   Strided<const Real, 2> out;
   const Real* saved;
   Strided<const Real, 2> dout;
-  RecurrentState<const Real> dlast;
+  CellState<const Real> dlast;
   Strided<Real, 2> dgates;
-  RecurrentState<Real> dfirst;
+  CellState<Real> dfirst;
   Strided<Real, 2> before;  // (T, B, H): gets the h that each step started from, 0 where a row rests; null data:
                             // not wanted
   Strided<Real, 2> du_new;  // (T, B, H), of a gru: gets the gradient of u_n, which is not that of x_n

@@ -78,7 +78,7 @@ void reduce_rows(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduc
     out[0] = static_cast<Out>(acc);
     return;
   }
-  parallel_for(kept.rows() * inner, std::max<int64_t>(1, kGrain / (reduced_rows * n)), [&](int64_t begin, int64_t end) {
+  parallel_for(kept.rows() * inner, row_grain(reduced_rows * n), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end;) {
       const int64_t first = i % inner, last = std::min(inner, first + end - i);
       Out* po = out + i - first;
@@ -104,21 +104,19 @@ void reduce_columns(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& re
   constexpr int64_t kBlock = 128;
   const int64_t inner = kept.inner(), blocks = (inner + kBlock - 1) / kBlock;
   const int64_t n = reduced.inner(), stride = reduced.inner_stride(0), reduced_rows = reduced.rows();
-  parallel_for(kept.rows() * blocks, std::max<int64_t>(1, kGrain / (kBlock * reduced_rows * n)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   const int64_t row = i / blocks, first = (i % blocks) * kBlock,
-                                 width = std::min(kBlock, inner - first);
-                   Acc acc[kBlock];
-                   for (int64_t j = 0; j < width; ++j) acc[j] = initial;
-                   kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& base, int64_t) {
-                     reduced.for_rows(0, reduced_rows, [=, &base, &acc](const std::array<int64_t, 1>& at, int64_t) {
-                       reduce_block(x + base[0] + first + at[0], n, stride, acc, width, combine);
-                     });
-                   });
-                   for (int64_t j = 0; j < width; ++j) out[row * inner + first + j] = static_cast<Out>(acc[j]);
-                 }
-               });
+  parallel_for(kept.rows() * blocks, row_grain(kBlock * reduced_rows * n), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / blocks, first = (i % blocks) * kBlock, width = std::min(kBlock, inner - first);
+      Acc acc[kBlock];
+      for (int64_t j = 0; j < width; ++j) acc[j] = initial;
+      kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& base, int64_t) {
+        reduced.for_rows(0, reduced_rows, [=, &base, &acc](const std::array<int64_t, 1>& at, int64_t) {
+          reduce_block(x + base[0] + first + at[0], n, stride, acc, width, combine);
+        });
+      });
+      for (int64_t j = 0; j < width; ++j) out[row * inner + first + j] = static_cast<Out>(acc[j]);
+    }
+  });
 }
 
 template <int kLanes, class Acc, class T, class Out, class Combine>
@@ -197,7 +195,7 @@ Tensor arg_extreme(const Tensor& x, int axis, bool keepdim, Less less) {
     int64_t* out = y.mutable_data<int64_t>();
     const int64_t inner = kept.inner(), step = kept.inner_stride(0);
     if (y.numel() == 0) return;
-    parallel_for(kept.rows(), std::max<int64_t>(1, kGrain / (inner * n)), [&](int64_t begin, int64_t end) {
+    parallel_for(kept.rows(), row_grain(inner * n), [&](int64_t begin, int64_t end) {
       kept.for_rows(begin, end, [&, row = begin](const std::array<int64_t, 1>& at, int64_t m) mutable {
         int64_t* places = out + row++ * inner;
         if (stride != 1 || n == 1) {

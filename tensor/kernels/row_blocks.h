@@ -19,8 +19,9 @@ struct Scratch {
   Real* data() const { return reinterpret_cast<Real*>(storage->data()); }
 };
 
-/// Rows of n elements that are worth a thread's while, about 5 us.
-constexpr int64_t row_grain(int64_t n) { return std::max<int64_t>(1, 16384 / std::max<int64_t>(1, n)); }
+/// Elements below which a second thread costs more than it saves, about 5 us of work; and rows of n elements.
+constexpr int64_t kGrain = 16384;
+constexpr int64_t row_grain(int64_t n) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n)); }
 
 /// Calls f(row) for every row of n elements, in parallel when there are elements enough.
 template <class Function>

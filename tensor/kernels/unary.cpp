@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
-#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "heed/tensor/kernels/unary.cpp"
@@ -100,7 +100,6 @@ HWY_EXPORT(unary_backward_parts);
 HWY_EXPORT(add_parts);
 HWY_EXPORT(dropout_parts);
 
-constexpr int64_t kGrain = 16384;       // elements, about 5 us of work
 constexpr int64_t kCheapGrain = 32768;  // elements of arithmetic as cheap as a sum, some 4 us
 
 template <class T>

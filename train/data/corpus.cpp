@@ -141,7 +141,7 @@ TokenBatch Corpus::batch(int64_t batch, int64_t context, Rng& rng, Part part, Lo
     fail<ValueError>(op, "the {} split has {} tokens; a context of {} needs at least {}", name_of(part), all.size(),
                      context, context + 1);
   std::vector<int64_t> offsets(batch);
-  rng.randint(offsets.data(), batch, 0, static_cast<int64_t>(all.size()) - context, loc);
+  rng.randint(offsets.data(), batch, 0, static_cast<int64_t>(all.size()) - context);
   return rows(all, offsets, context);
 }
 

@@ -236,14 +236,15 @@ std::vector<LengthRow> by_length(std::span<const std::string> sources, std::span
     rows.push_back({.from = bucket * width + 1,
                     .to = (bucket + 1) * width,
                     .count = std::ssize(said),
-                    .exact_match = exact_match(said, wanted, loc),
-                    .bleu = bleu(said, wanted, loc).bleu});
+                    .exact_match = exact_match(said, wanted),
+                    .bleu = bleu(said, wanted).bleu});
   }
   return rows;
 }
 
 TranslationScores score_translations(std::span<const SentencePair> pairs, std::span<const std::string> candidates,
                                      int64_t width, Loc loc) {
+  const Op op{"score_translations", loc};
   std::vector<std::string> sources, said, targets;
   References references;
   std::map<std::string_view, size_t> place;
@@ -258,13 +259,13 @@ TranslationScores score_translations(std::span<const SentencePair> pairs, std::s
     references[found->second].push_back(pairs[i].target);
   }
   const References alone = one_each(targets);
-  return {.exact_match = exact_match(said, references, loc),
-          .bleu = bleu(said, references, loc).bleu,
-          .chrf = chrf(said, references, loc),
-          .rows = by_length(sources, said, references, width, loc),
+  return {.exact_match = exact_match(said, references),
+          .bleu = bleu(said, references).bleu,
+          .chrf = chrf(said, references),
+          .rows = by_length(sources, said, references, width),
           .pairs = std::ssize(pairs),
-          .exact_match_of_one = exact_match(candidates, alone, loc),
-          .bleu_of_one = bleu(candidates, alone, loc).bleu,
+          .exact_match_of_one = exact_match(candidates, alone),
+          .bleu_of_one = bleu(candidates, alone).bleu,
           .signature = bleu_signature(references)};
 }
 

@@ -49,8 +49,8 @@ Json write(const GptConfig& c) {
 
 std::vector<nn::Slot> slots(const nn::Parameters& params, const GptConfig& c) {
   std::vector<nn::Slot> all;
-  const auto add = [&](const std::string& name, int64_t width = 0) {
-    const Tensor* found = params.find(name);
+  const auto add = [&](const std::string& name, int64_t width = 0) {  // a bias of that width may not be there
+    const Tensor* found = width ? params.find(name) : &params.at(name);
     const Tensor x = found ? found->detach() : zeros({width}, params.dtype());
     const bool turned = x.rank() == 2 && name.starts_with("h.");
     all.push_back({.name = "transformer." + name, .into = turned ? x.mT() : x, .zeros = !found});

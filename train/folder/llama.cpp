@@ -121,36 +121,40 @@ Tensor swap_halves(const Tensor& x, int64_t head_size) {
 std::vector<nn::Slot> slots(const nn::Parameters& params, const GptConfig& c) {
   std::vector<nn::Slot> all;
   const auto add = [&](const std::string& name, const std::string& parameter) {
-    if (const Tensor* x = params.find(parameter)) all.push_back({.name = "model." + name, .into = x->detach()});
+    all.push_back({.name = "model." + name, .into = params.at(parameter).detach()});
   };
   // Rows first .. first + count - 1 of a linear layer.
   const auto add_rows = [&](const std::string& name, const std::string& layer, int64_t first, int64_t count) {
-    for (const char* part : {".weight", ".bias"})
-      if (const Tensor* x = params.find(layer + part))
-        all.push_back({.name = "model." + name + part, .into = x->detach().narrow(0, first, count)});
+    const auto part = [&](const std::string& which, const Tensor& x) {
+      all.push_back({.name = "model." + name + which, .into = x.detach().narrow(0, first, count)});
+    };
+    part(".weight", params.at(layer + ".weight"));
+    if (const Tensor* bias = params.find(layer + ".bias")) part(".bias", *bias);
   };
   const int64_t D = head_size_of(c), H = c.heads, K = kv_heads_of(c), hidden = hidden_of(c);
   add("embed_tokens.weight", "wte.weight");
   if (c.tied) all.back().also = {"lm_head.weight"};
   for (int64_t i = 0; i < c.layers; ++i) {
     const std::string layer = fmt::format("layers.{}.", i), attn = layer + "self_attn.", h = fmt::format("h.{}.", i);
-    add(layer + "input_layernorm.weight", h + "ln_1.weight");
+    if (c.norm == Norm::rms) add(layer + "input_layernorm.weight", h + "ln_1.weight");
     add_rows(attn + "q_proj", h + "attn.c_attn", 0, H * D);
     add_rows(attn + "k_proj", h + "attn.c_attn", H * D, K * D);
     if (c.norm == Norm::plain)
       for (size_t back : {1, 2}) all[all.size() - back].reorder = [D](const Tensor& x) { return swap_halves(x, D); };
     add_rows(attn + "v_proj", h + "attn.c_attn", (H + K) * D, K * D);
     add_rows(attn + "o_proj", h + "attn.c_proj", 0, c.channels);
-    add(attn + "q_norm.weight", h + "attn.q_norm.weight");
-    add(attn + "k_norm.weight", h + "attn.k_norm.weight");
-    add(layer + "post_attention_layernorm.weight", h + "ln_2.weight");
+    if (c.qk_norm == nn::QkNorm::weighted) {
+      add(attn + "q_norm.weight", h + "attn.q_norm.weight");
+      add(attn + "k_norm.weight", h + "attn.k_norm.weight");
+    }
+    if (c.norm == Norm::rms) add(layer + "post_attention_layernorm.weight", h + "ln_2.weight");
     if (c.mlp == Mlp::swiglu) {
       add_rows(layer + "mlp.gate_proj", h + "mlp.c_fc", 0, hidden);
       add_rows(layer + "mlp.up_proj", h + "mlp.c_fc", hidden, hidden);
     } else add_rows(layer + "mlp.fc1", h + "mlp.c_fc", 0, hidden);
     add_rows(layer + (c.mlp == Mlp::swiglu ? "mlp.down_proj" : "mlp.fc2"), h + "mlp.c_proj", 0, c.channels);
   }
-  add("norm.weight", "ln_f.weight");
+  if (c.norm == Norm::rms) add("norm.weight", "ln_f.weight");
   if (!c.tied) all.push_back({.name = "lm_head.weight", .into = params.at("lm_head.weight").detach()});
   return all;
 }

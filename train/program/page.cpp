@@ -21,6 +21,7 @@
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/live.h>
 #include <heed/train/show/page.h>
+#include <heed/train/show/page_translator.h>
 #include <heed/train/show/progress.h>
 
 namespace heed::train::program {
@@ -66,7 +67,7 @@ std::string translator_page(const Op& op, const PageFlags& flags) {
   const SavedTranslator& last = *models.back();
   LivePage page{
       .title = "A translator whose attention you can move",
-      .about = (last.training().arch == Arch::attention ? "Encoder-decoder with attention: " : "") + last.about(),
+      .about = (last.training().arch == Arch::attention ? "Encoder-decoder with attention: " : "") + about(last),
       .examples = flags.texts,
       .source = live_tokens(last.source_tokens()),
       .target = live_tokens(last.target_tokens()),

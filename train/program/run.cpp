@@ -21,7 +21,7 @@ double peak_mib() {
 
 }  // namespace
 
-RunRules rules_of(const TrainFlags& flags, RunRules otherwise) {
+RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise) {
   const Products products = flags.precision.empty() ? otherwise.products : products_named(flags.precision);
   if (products == Products::bf16 && !has_bf16())
     fail<UsageError>({"--precision"}, "bf16 is asked for, and {}; need f32, or auto", why_no_bf16());
@@ -63,17 +63,19 @@ void say_end(const char* command, const TrainingReport& report, const TrainFlags
 
 int exit_code_of(const TrainingReport& report) { return report.ended == Ended::interrupted ? 130 : 0; }
 
-void print_report(const TrainingReport& report, int64_t parameters) {
-  const Json json = {{"parameters", parameters},
-                     {"steps", report.steps},
-                     {"train_loss", report.train_loss},
-                     {"val_loss", report.evaluation[0].second},
-                     {"bits_per_byte", report.evaluation[1].second},
-                     {"seconds", report.seconds},
-                     {"tokens_per_s", report.tokens_per_second},
-                     {"peak_mib", peak_mib()}};
+namespace {
+
+void print_json(const TrainingReport& report, int64_t parameters, const Json& more = Json::object()) {
+  Json json = {{"parameters", parameters}, {"steps", report.steps}, {"train_loss", report.train_loss}};
+  for (const auto& [name, number] : report.evaluation) json[name] = number;
+  json.update({{"seconds", report.seconds}, {"tokens_per_s", report.tokens_per_second}, {"peak_mib", peak_mib()}});
+  json.update(more);
   fmt::print("{}\n", dump_json(json));
 }
+
+}  // namespace
+
+void print_report(const TrainingReport& report, int64_t parameters) { print_json(report, parameters); }
 
 void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch,
                   const TranslationScores& scores) {
@@ -84,22 +86,15 @@ void print_report(const TrainingReport& report, int64_t parameters, const std::s
                     {"count", row.count},
                     {"exact_match", row.exact_match},
                     {"bleu", row.bleu}});
-  const Json json = {{"arch", arch},
-                     {"parameters", parameters},
-                     {"steps", report.steps},
-                     {"train_loss", report.train_loss},
-                     {"val_loss", report.evaluation[0].second},
-                     {"seconds", report.seconds},
-                     {"tokens_per_s", report.tokens_per_second},
-                     {"peak_mib", peak_mib()},
-                     {"exact_match", scores.exact_match},
-                     {"bleu", scores.bleu},
-                     {"chrf", scores.chrf},
-                     {"signature", scores.signature},
-                     {"exact_match_of_one", scores.exact_match_of_one},
-                     {"bleu_of_one", scores.bleu_of_one},
-                     {"by_length", rows}};
-  fmt::print("{}\n", dump_json(json));
+  print_json(report, parameters,
+             {{"arch", arch},
+              {"exact_match", scores.exact_match},
+              {"bleu", scores.bleu},
+              {"chrf", scores.chrf},
+              {"signature", scores.signature},
+              {"exact_match_of_one", scores.exact_match_of_one},
+              {"bleu_of_one", scores.bleu_of_one},
+              {"by_length", rows}});
 }
 
 }  // namespace heed::train::program

@@ -36,7 +36,7 @@ struct TrainFlags {
 };
 
 /// What the command line says of a run's rules, and `otherwise` where it says nothing.
-RunRules rules_of(const TrainFlags& flags, RunRules otherwise);
+RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise);
 
 /// The options of a run of so many steps that both trainings take from their flags.
 TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps);
@@ -48,7 +48,7 @@ int exit_code_of(const TrainingReport& report);
 
 // One JSON object on stdout, for --json.
 
-/// Of a GPT; its evaluation is val_loss, in nats a token, and bits_per_byte.
+/// With the last evaluation by its names.
 void print_report(const TrainingReport& report, int64_t parameters);
 
 /// Of a translator, with the scores of its translations of sentences held out.

@@ -16,7 +16,7 @@
 #include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
 #include <heed/train/saved_translator.h>
-#include <heed/train/show/page_models.h>
+#include <heed/train/show/page_translator.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
 
@@ -271,11 +271,11 @@ AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslato
                                const SavedTranslator* beside, std::span<const std::string> sentences,
                                std::span<const models::Translation> translations) {
   const char* kind = translator.training().arch == Arch::attention ? "Encoder-decoder with attention: " : "";
-  AttentionPage page{.title = "What a translator looks at", .about = kind + translator.about(), .examples = {}};
+  AttentionPage page{.title = "What a translator looks at", .about = kind + about(translator), .examples = {}};
   for (size_t i = 0; i < sentences.size(); ++i) {
-    PageExample& example = page.examples.emplace_back(translator.page_example(sentences[i], translations[i]));
+    PageExample& example = page.examples.emplace_back(page_example(translator, sentences[i], translations[i]));
     example.lanes.push_back(
-        beside ? beside->page_lane(sentences[i], beside->translate(sentences.subspan(i, 1), flags.beam)[0])
+        beside ? page_lane(*beside, sentences[i], beside->translate(sentences.subspan(i, 1), flags.beam)[0])
                : scheme_lane(example.lanes.front()));
   }
   return page;

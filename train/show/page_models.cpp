@@ -71,9 +71,10 @@ AttentionMaps attention_maps(const models::Gpt& gpt, std::span<const int64_t> to
   const nn::EvalMode eval;
   nn::WatchAttention seen;
   gpt(row(tokens), loc);
+  std::vector<std::string> read = names;
   return {.name = "self",
           .about = "Each row has read a token and looks back, to guess what comes next. Nothing sees the future.",
-          .queries = names,
+          .queries = std::move(read),
           .keys = std::move(names),
           .layers = layers_of(seen, "h.", ".attn"),
           .causal = true};
@@ -83,7 +84,7 @@ std::vector<AttentionMaps> attention_maps(const models::Seq2Seq& model, const Tr
   const Op op{"attention_maps", loc};
   const Look look(op, s);
   if (!model.attention) fail<ValueError>(op, "the model has no attention; need one with config.attention");
-  model(row(s.source), {}, decoder_input(s), loc);
+  model(row(s.source), {}, decoder_input(s));
   return {{.name = "cross",
            .about = kCross,
            .queries = s.written_words,

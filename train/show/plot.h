@@ -52,7 +52,7 @@ std::string text(const Heatmap& heatmap, Loc loc = Loc::current());
 /// An alignment: one row for each target word, one column for each source word, the darker the more it was looked at:
 /// weights (target words, source words) in [0, 1]. No target words: an empty string.
 std::string draw_alignment(const std::vector<std::string>& source, const std::vector<std::string>& target,
-                           const Tensor& weights);
+                           const Tensor& weights, Loc loc = Loc::current());
 
 /// The file `path`, whole or not at all. Throws FileError too.
 void save_svg(const std::filesystem::path& path, const LineChart& chart, Loc loc = Loc::current());

@@ -113,7 +113,7 @@ Axis make_axis(double low, double high, bool log, int count, bool rounded) {
   return log ? log_axis(low, high, count, rounded) : linear_axis(low, high, count, rounded);
 }
 
-Axes chart_axes(const LineChart& chart, int x_count, int y_count, Loc loc) {
+ChartAxes chart_axes(const LineChart& chart, int x_count, int y_count, Loc loc) {
   const Op op{"plot", loc};
   if (chart.series.empty()) fail<ValueError>(op, "chart '{}' has no series; need at least one", chart.title);
   double x_low = INFINITY, x_high = -INFINITY, y_low = INFINITY, y_high = -INFINITY;

@@ -23,10 +23,10 @@ struct Axis {
 Axis make_axis(double low, double high, bool log, int count, bool rounded);
 
 /// The axes of all series of a chart. Throws as svg does.
-struct Axes {
+struct ChartAxes {
   Axis x, y;
 };
-Axes chart_axes(const LineChart& chart, int x_count, int y_count, Loc loc);
+ChartAxes chart_axes(const LineChart& chart, int x_count, int y_count, Loc loc);
 
 /// The ends of a heatmap's colours.
 struct Scale {

@@ -9,8 +9,8 @@
 namespace heed::train {
 namespace {
 
-using plot::Axes;
 using plot::Axis;
+using plot::ChartAxes;
 using plot::Svg;
 
 constexpr double kWidth = 720, kPlotHeight = 300, kLegendRow = 20;
@@ -39,7 +39,7 @@ std::vector<Entry> legend(const LineChart& chart, double left) {
   return entries;
 }
 
-void draw_axes(Svg& out, const LineChart& chart, const Axes& axes, const Frame& f) {
+void draw_axes(Svg& out, const LineChart& chart, const ChartAxes& axes, const Frame& f) {
   for (size_t i = 0; i < axes.y.ticks.size(); ++i) {
     const double y = f.y(axes.y, axes.y.ticks[i]);
     out.add(R"(<line class="grid" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>)", f.left, y, f.right, y);
@@ -61,7 +61,7 @@ void draw_axes(Svg& out, const LineChart& chart, const Axes& axes, const Frame& 
 
 std::string dashes(size_t i) { return i < plot::kLineColours ? "" : R"( stroke-dasharray="6 5")"; }
 
-void draw_series(Svg& out, const Series& series, size_t i, const Axes& axes, const Frame& f) {
+void draw_series(Svg& out, const Series& series, size_t i, const ChartAxes& axes, const Frame& f) {
   const size_t colour = i % plot::kLineColours;
   std::string path;
   for (size_t p = 0; p < series.x.size(); ++p)
@@ -77,7 +77,7 @@ void draw_series(Svg& out, const Series& series, size_t i, const Axes& axes, con
 }  // namespace
 
 std::string svg(const LineChart& chart, Loc loc) {
-  const Axes axes = plot::chart_axes(chart, 8, 5, loc);
+  const ChartAxes axes = plot::chart_axes(chart, 8, 5, loc);
   double label_width = 0;
   for (const std::string& label : axes.y.labels) label_width = std::max(label_width, plot::text_width(label));
   const double left = label_width + (chart.y_label.empty() ? 18 : 40);

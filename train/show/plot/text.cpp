@@ -8,8 +8,8 @@
 namespace heed::train {
 namespace {
 
-using plot::Axes;
 using plot::Axis;
+using plot::ChartAxes;
 
 std::string spaces(int64_t n) { return std::string(static_cast<size_t>(std::max<int64_t>(n, 0)), ' '); }
 
@@ -25,7 +25,7 @@ class Canvas {
         dots_x_(columns * across_ - 1),
         dots_y_(rows * down_ - 1) {}
 
-  void curve(const Series& series, const Axes& axes, char32_t mark) {
+  void curve(const Series& series, const ChartAxes& axes, char32_t mark) {
     for (size_t i = 0; i < series.x.size(); ++i) {
       const auto [x, y] = place(axes, series.x[i], series.y[i]);
       const auto [x0, y0] = i == 0 ? std::pair(x, y) : place(axes, series.x[i - 1], series.y[i - 1]);
@@ -38,7 +38,7 @@ class Canvas {
   std::u32string row(int r) const { return {cells_.begin() + r * columns_, cells_.begin() + (r + 1) * columns_}; }
 
  private:
-  std::pair<int64_t, int64_t> place(const Axes& axes, double x, double y) const {
+  std::pair<int64_t, int64_t> place(const ChartAxes& axes, double x, double y) const {
     return {std::lround(axes.x.at(x) * dots_x_), std::lround((1 - axes.y.at(y)) * dots_y_)};
   }
   void set(int64_t x, int64_t y, char32_t mark) {
@@ -95,7 +95,7 @@ std::string centred(const std::string& line, int64_t margin, int64_t columns) {
 std::string text(const LineChart& chart, int width, int height, Loc loc) {
   if (width < 24 || height < 4)
     fail<ValueError>({"plot", loc}, "{} columns and {} lines are too few; need 24 and 4", width, height);
-  const Axes axes = plot::chart_axes(chart, std::max(2, width / 12), std::max(2, height / 3), loc);
+  const ChartAxes axes = plot::chart_axes(chart, std::max(2, width / 12), std::max(2, height / 3), loc);
   int64_t margin = 0;
   for (const std::string& label : axes.y.labels) margin = std::max(margin, plot::length(label));
   const int columns = std::max(8, width - static_cast<int>(margin) - 2);
@@ -155,8 +155,8 @@ std::string text(const Heatmap& heatmap, Loc loc) {
 }
 
 std::string draw_alignment(const std::vector<std::string>& source, const std::vector<std::string>& target,
-                           const Tensor& weights) {
-  return target.empty() ? "" : text(Heatmap{"", "", "", source, target, weights, 0, 1});
+                           const Tensor& weights, Loc loc) {
+  return target.empty() ? "" : text(Heatmap{"", "", "", source, target, weights, 0, 1}, loc);
 }
 
 }  // namespace heed::train

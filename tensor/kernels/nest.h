@@ -1,15 +1,14 @@
-// Loops over operands of one shape and any strides.
+// Loops over operands of one shape and any strides, as nests of runs.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <type_traits>
 
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/tensor.h>
 
 namespace heed::kernels {
-
-constexpr int64_t kGrain = 16384;  // elements below which a second thread costs more than it saves
 
 /// Any callable f(offsets, n), by reference, which must outlive it: the walk is compiled once, not for each kernel.
 template <int N>

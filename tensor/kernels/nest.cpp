@@ -1,4 +1,4 @@
-#include <heed/tensor/kernels/strided.h>
+#include <heed/tensor/kernels/nest.h>
 
 #include <algorithm>
 
@@ -66,8 +66,7 @@ void Nest<N>::for_runs(Run<N> f) const {
   const int64_t n_rows = rows(), n_inner = inner();
   if (n_rows == 0 || n_inner == 0) return;
   if (n_rows > 1) {
-    parallel_for(n_rows, std::max<int64_t>(1, kGrain / n_inner),
-                 [&](int64_t begin, int64_t end) { for_rows(begin, end, f); });
+    parallel_for(n_rows, row_grain(n_inner), [&](int64_t begin, int64_t end) { for_rows(begin, end, f); });
     return;
   }
   parallel_for(n_inner, kGrain, [&](int64_t begin, int64_t end) {
