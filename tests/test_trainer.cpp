@@ -176,8 +176,7 @@ TEST_CASE("trainer: the README's run of two optimisers stops at the loss that it
                         {.vocabulary = corpus.vocabulary(), .context = 16, .layers = 1, .heads = 2, .channels = 16});
   train::Muon matrices(params, {.lr = 0.02}, {{"wte*", {.skip = true}}, {"wpe*", {.skip = true}}});
   train::AdamW tables(params, {.lr = 1e-3}, {{"h.*", {.skip = true}}, {"ln_f*", {.skip = true}}});
-  Trainer trainer(params, {matrices, tables},
-                  {.steps = 2000, .lr = train::constant(0.02), .directory = directory.path(), .quiet = true});
+  Trainer trainer(params, {matrices, tables}, {.steps = 2000, .directory = directory.path(), .quiet = true});
   const TrainingReport report =
       trainer.run({.next =
                        [&](int64_t) {
@@ -191,6 +190,26 @@ TEST_CASE("trainer: the README's run of two optimisers stops at the loss that it
   CHECK(std::filesystem::exists(directory / "gpt.safetensors"));
 }
 
+TEST_CASE("trainer: without a schedule each optimiser and group keeps its own rate", "[trainer]") {
+  struct Own : Task {
+    train::SGD weights{params, {.lr = 0.1}, {{"*.bias", {.skip = true}}}};
+    train::SGD biases{params, {.lr = 3}, {{"*.weight", {.skip = true}}, {"*.bias", {.lr = 0.05}}}};
+  } by_hand, trained;
+  for (int i = 0; i < 5; ++i) {
+    by_hand.batch().loss().backward();
+    by_hand.weights.step();
+    by_hand.biases.step();
+    by_hand.params.zero_grad();
+  }
+  std::vector<double> rates;
+  Trainer trainer(trained.params, {trained.weights, trained.biases}, {.steps = 5, .quiet = true});
+  trainer.run({.next = [&](int64_t) { return trained.batch(); },
+               .on_step = [&](train::Moment& now) { rates.push_back(now.lr); }});
+  CHECK(trained.values() == by_hand.values());
+  CHECK(rates == std::vector<double>(5, 0.1));
+  CHECK(trained.biases.lr() == 3);
+}
+
 TEST_CASE("trainer: a parameter belongs to one optimiser", "[trainer]") {
   Task task;
   train::SGD biases(task.params, {.lr = 1}, {{"*.weight", {.skip = true}}});
@@ -199,7 +218,7 @@ TEST_CASE("trainer: a parameter belongs to one optimiser", "[trainer]") {
   CHECK_THROWS_WITH(Trainer(task.params, biases, {}), Contains("'linear.weight' is updated by no optimiser"));
   CHECK_THROWS_WITH(train::SGD(task.params, {}, {{"*", {.skip = true}}}), Contains("skip all 2 parameters"));
   train::AdamW still(task.params, {.lr = 0}, {{"*.bias", {.skip = true}}});
-  CHECK_THROWS_WITH(Trainer(task.params, {still, biases}, {}), Contains("lr is 0"));
+  CHECK_THROWS_WITH(Trainer(task.params, {still, biases}, {.lr = train::constant(1)}), Contains("lr is 0"));
 }
 
 TEST_CASE("ema: the average follows its formula, is what is evaluated and saved, and resumes", "[trainer][ema]") {

@@ -108,8 +108,9 @@ struct Trainer::Session {
     const int64_t flops_before = kernels::flops();
     std::vector<Step> batches;
     for (int64_t i = 0; i < options.accumulate; ++i) batches.push_back(work.next(now.step * options.accumulate + i));
-    now.lr = options.lr(now.step);
-    for (size_t i = 0; i < t.optimizers_.size(); ++i) t.optimizers_[i].get().set_lr(now.lr * t.shares_[i]);
+    now.lr = options.lr ? options.lr(now.step) : t.optimizers_[0].get().lr();
+    for (size_t i = 0; options.lr && i < t.optimizers_.size(); ++i)
+      t.optimizers_[i].get().set_lr(now.lr * t.shares_[i]);
     now.loss = t.update(batches);
     if (t.ema_) t.ema_->update();
     ++now.step;
@@ -326,7 +327,7 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
   std::map<std::string, size_t> updated_by;
   for (size_t i = 0; i < optimizers_.size(); ++i) {
     shares_.push_back(i == 0 ? 1 : optimizers_[i].get().lr() / optimizers_[0].get().lr());
-    if (!std::isfinite(shares_[i]))
+    if (o.lr && !std::isfinite(shares_[i]))
       fail<ValueError>(op, "the first optimiser's lr is 0, to which others keep their proportion; need one above 0");
     for (const std::string& name : optimizers_[i].get().names())
       if (const auto [other, fresh] = updated_by.try_emplace(name, i); !fresh)

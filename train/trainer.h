@@ -22,9 +22,9 @@ class Distributed;
 
 /// How long a run is, what is measured on the way, and what is kept.
 struct TrainerOptions {
-  int64_t steps = 2000;          ///< updates in all
-  Schedule lr = constant(1e-3);  ///< by step, from 0; of the first optimiser: others keep their proportion to it
-  double clip_norm = 0;          ///< of all gradients together; 0: no clipping
+  int64_t steps = 2000;  ///< updates in all
+  Schedule lr = {};  ///< by step, of the first optimiser: others keep their proportion to it; none: all keep their own
+  double clip_norm = 0;                   ///< of all gradients together; 0: no clipping
   std::optional<Products> products = {};  ///< what matrix products read in run(); none: as the guard around it says
   int64_t accumulate = 1;                 ///< batches whose gradients make one step
   double ema = 0;                         ///< decay of the weights' average, which is evaluated and saved; 0: none
