@@ -390,6 +390,8 @@ void add_manual(CLI::App& app) {
 
 // --- errors --------------------------------------------------------------------------------------------------------
 
+constexpr const char* kOutputLost = "the output could not all be written; need a place for it, with room";
+
 /// An error's sentence without the place in our source that ends it.
 std::string sentence(const std::exception& error) {
   std::string text = error.what();
@@ -434,9 +436,17 @@ int run(int argc, char** argv) {
     return usage_error(app, error);
   } catch (const std::exception& error) {
     const char* const rank = std::getenv("OMPI_COMM_WORLD_RANK");  // mpirun ends the others, and says which it was
-    fmt::print(stderr, "heed{}: {}\n", rank ? fmt::format(" (rank {})", rank) : "", sentence(error));
+    fmt::print(stderr, "heed{}: {}\n", rank ? fmt::format(" (rank {})", rank) : "",
+               std::ferror(stdout) ? kOutputLost : sentence(error));
     return 1;
   }
+}
+
+/// The exit code of a command that ended with `exit_code`, once stdout has taken all that it printed.
+int end_output(int exit_code) {
+  if ((std::fflush(stdout) == 0 && !std::ferror(stdout)) || exit_code != 0) return exit_code;
+  fmt::print(stderr, "heed: {}\n", kOutputLost);
+  return 1;
 }
 
 }  // namespace
@@ -444,5 +454,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error with a sentence
-  return heed::train::program::run(argc, argv);
+  return heed::train::program::end_output(heed::train::program::run(argc, argv));
 }

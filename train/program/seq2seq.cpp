@@ -322,7 +322,7 @@ std::vector<models::Translation> answer(const TranslateFlags& flags, const Saved
 int answer_lines(const TranslateFlags& flags, const SavedTranslator& translator) {
   int exit_code = 0;
   std::string line;
-  for (int64_t number = 1; std::getline(std::cin, line); ++number) {
+  for (int64_t number = 1; !std::ferror(stdout) && std::getline(std::cin, line); ++number) {
     std::vector<std::vector<std::string>> sentence(1);
     try {
       sentence[0] = parts_of(words_of(line), translator);

@@ -1,0 +1,40 @@
+// What the program prints arrives, or it says that it did not.
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "catch.h"
+#include "workplace.h"
+
+using namespace heed;
+using tests::Finished;
+using tests::kTinyGpt;
+using tests::kTinyTranslator;
+using tests::Workplace;
+
+TEST_CASE("heed: output that a full disk did not take is an error in one sentence, of every command", "[program]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyGpt + "--tokenizer bpe --vocabulary 270 --out gpt").exit_code == 0);
+  REQUIRE(place.run(kTinyTranslator + "--out translator").exit_code == 0);
+  std::ofstream(place / "ids") << "72 101";
+  for (const std::string& command : std::vector<std::string>{
+           "info", "info --json", "--help", "gpt --help", "--version", "manual", "completion bash",
+           "gpt sample --model gpt --tokens 5", "gpt sample --model gpt --tokens 5 --samples 2",
+           kTinyGpt + "--json --overwrite --out other", kTinyTranslator + "--json --overwrite --out other",
+           "seq2seq translate --model translator 'cat number 7'", "seq2seq translate --model translator < pairs",
+           "tokenizer encode --tokenizer gpt text", "tokenizer decode --tokenizer gpt ids"}) {
+    REQUIRE(place.run(command).exit_code == 0);
+    const Finished full = place.run(command + " > /dev/full");
+    INFO("heed " << command << "\n" << full.err);
+    CHECK(full.exit_code == 1);
+    const std::string last = full.err.substr(full.err.rfind("heed: "));
+    CHECK(last == "heed: the output could not all be written; need a place for it, with room\n");
+  }
+}
+
+TEST_CASE("heed: a reader of the output that has read enough is no error", "[program]") {
+  const Workplace place;
+  const Finished cut = place.run("manual | head -c 1");
+  CHECK(cut.out == ".");
+  CHECK(cut.err.empty());
+}
