@@ -364,6 +364,85 @@ TEST_CASE("trainer: stops when evaluations no longer fall, and best/ keeps the m
   CHECK(tests::content_of(cut / "weights") != tests::content_of(cut / "best/weights"));
 }
 
+TEST_CASE("trainer: the directory is made, and one that cannot be is said with the user's line", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  Task task;
+  task.directory = directory / "new" / "run";
+  task.run();
+  CHECK(metrics_in(task.directory).size() == 8 + 4);
+  std::ofstream(directory / "file") << "no directory";
+  const Work work{.next = [&](int64_t) { return task.batch(); }};
+  for (const bool tensorboard : {false, true})
+    for (const char* name : {"file", "file/run"}) {
+      const train::TrainerOptions options{.directory = directory / name, .tensorboard = tensorboard, .quiet = true};
+      Trainer trainer(task.params, task.optimizer, options);
+      CHECK_THROWS_WITH(trainer.run(work), Contains("cannot make the directory") &&
+                                               Contains(fmt::format("[test_trainer.cpp:{}]", __LINE__ - 2)));
+    }
+  std::filesystem::create_directories(directory / "taken" / "metrics.jsonl");
+  Trainer trainer(task.params, task.optimizer, {.directory = directory / "taken", .quiet = true});
+  CHECK_THROWS_WITH(trainer.run(work), Contains("metrics.jsonl' exists and is not a regular file") &&
+                                           Contains(fmt::format("[test_trainer.cpp:{}]", __LINE__ - 2)));
+}
+
+TEST_CASE("trainer: work that lacks a part is refused in a sentence", "[trainer]") {
+  Task task;
+  const auto refuses = [&](const train::TrainerOptions& options, const Work& work, const std::string& why) {
+    Trainer trainer(task.params, task.optimizer, options);
+    CHECK_THROWS_AS(trainer.run(work), ValueError);
+    CHECK_THROWS_WITH(trainer.run(work), Contains(why) && Contains("[test_trainer.cpp:"));
+  };
+  refuses({.quiet = true}, {}, "Work has no next; need a function");
+  refuses({.quiet = true}, {.next = [](int64_t) { return Step{}; }}, "next() gave batch 0 without a loss");
+  refuses({.patience = 3, .quiet = true}, {.next = [&](int64_t) { return task.batch(); }},
+          "patience is 3 and Work has no evaluate");
+}
+
+TEST_CASE("trainer: run() goes on after a time limit, and refuses to once the run has ended", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  Task through;
+  through.steps = 10;
+  through.run();
+  Task task;
+  Trainer trainer(task.params, task.optimizer,
+                  {.steps = 10,
+                   .lr = train::constant(1e-2),
+                   .clip_norm = 1,
+                   .log_every = 1,
+                   .time_limit = 1e-9,
+                   .directory = directory.path(),
+                   .quiet = true});
+  const Work work{.next = [&](int64_t) { return task.batch(); }};
+  for (int64_t step = 1; step < 10; ++step) CHECK(trainer.run(work).ended == train::Ended::out_of_time);
+  CHECK(trainer.run(work).ended == train::Ended::all_steps);
+  CHECK(task.values() == through.values());
+  CHECK(metrics_in(directory.path()).size() == 10);
+  CHECK_THROWS_WITH(trainer.run(work), Contains("the run has ended after 10 steps; need another Trainer"));
+  CHECK(metrics_in(directory.path()).size() == 10);
+}
+
+TEST_CASE("trainer: an interrupted run is not lost to another in its directory", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  const auto train = [&](bool overwrite) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 3, .log_every = 1, .directory = directory.path(), .overwrite = overwrite, .quiet = true});
+    trainer.run({.next = [&](int64_t) { return task.batch(); }});
+  };
+  Task cut;
+  cut.directory = directory.path();
+  CHECK(cut.run(false, 16).ended == train::Ended::interrupted);
+  const std::string state = tests::content_of(directory / "training.safetensors"),
+                    metrics = tests::content_of(directory / "metrics.jsonl");
+  CHECK_THROWS_WITH(train(false), Contains("holds an interrupted run; need resume() to go on, .overwrite, or another"));
+  CHECK(tests::content_of(directory / "training.safetensors") == state);
+  CHECK(tests::content_of(directory / "metrics.jsonl") == metrics);
+  train(true);
+  CHECK(metrics_in(directory.path()).size() == 3);
+  train(false);  // of an ended run nothing could be resumed: its metrics begin anew
+  CHECK(metrics_in(directory.path()).size() == 3);
+}
+
 TEST_CASE("trainer: options that make no sense, and resuming nothing, are refused", "[trainer]") {
   const tests::TemporaryDirectory directory;
   Task task;

@@ -16,6 +16,7 @@
 #include <heed/train/clip.h>
 #include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>
+#include <heed/train/model_config.h>
 #include <heed/train/run_directory.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
@@ -86,10 +87,12 @@ std::string loss_curve(const std::filesystem::path& metrics, int columns) {
 /// What one call of run() works with.
 struct Trainer::Session {
   Session(Trainer& trainer, const Work& given) : t(trainer), now(trainer.now_), options(trainer.options_), work(given) {
+    const Op op{"Trainer", t.where_};
     if (t.is_first() && !options.directory.empty()) {
-      log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first);
-      times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first);
-      if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first);
+      make_directory(options.directory);
+      log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
+      times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
+      if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first, t.where_);
       peak = product_peak(t.params_.dtype());
     }
     if (t.is_first() && !options.quiet) progress = std::make_unique<Progress>(options.steps);
@@ -107,7 +110,12 @@ struct Trainer::Session {
     const auto began = Clock::now();
     const int64_t flops_before = kernels::flops();
     std::vector<Step> batches;
-    for (int64_t i = 0; i < options.accumulate; ++i) batches.push_back(work.next(now.step * options.accumulate + i));
+    for (int64_t i = 0; i < options.accumulate; ++i) {
+      batches.push_back(work.next(now.step * options.accumulate + i));
+      if (!batches.back().loss)
+        fail<ValueError>({"Trainer", t.where_}, "next() gave batch {} without a loss; need Step{{.loss = a function}}",
+                         now.step * options.accumulate + i);
+    }
     now.lr = options.lr ? options.lr(now.step) : t.optimizers_[0].get().lr();
     for (size_t i = 0; options.lr && i < t.optimizers_.size(); ++i)
       t.optimizers_[i].get().set_lr(now.lr * t.shares_[i]);
@@ -364,9 +372,26 @@ void Trainer::resume() {
   };
   now_.step = load_training(file, params_, optimizers_, params_.rng(), take, where_);
   now_.mean_loss = mean_loss(kAveraged);
+  begun_ = true;
+}
+
+/// Refuses a run that cannot be, or that would lose what another one left.
+void Trainer::check(const Work& work) const {
+  const Op op{"Trainer", where_};
+  if (!work.next) fail<ValueError>(op, "Work has no next; need a function that draws a batch");
+  if (options_.patience > 0 && !work.evaluate.measure)
+    fail<ValueError>(op, "patience is {} and Work has no evaluate; need one, as it counts evaluations",
+                     options_.patience);
+  if (ended_) fail<ValueError>(op, "the run has ended after {} steps; need another Trainer to train on", now_.step);
+  if (!begun_ && !options_.overwrite && is_first() && !options_.directory.empty() &&
+      std::filesystem::exists(options_.directory / kStateFile))
+    fail<FileError>(op, "'{}' holds an interrupted run; need resume() to go on, .overwrite, or another directory",
+                    options_.directory.string());
 }
 
 TrainingReport Trainer::run(const Work& work) {
+  check(work);
+  begun_ = true;
   const Precision precision(options_.products.value_or(products()), where_);
   const InterruptGuard interrupt;
   Session session(*this, work);
@@ -379,6 +404,7 @@ TrainingReport Trainer::run(const Work& work) {
     if (session.due(options_.save_every) || (evaluates && !session.over())) session.save();
     stop = is_told(session.out_of_time() || interrupt.requested());
   }
+  ended_ = session.over();
   return session.end(is_told(interrupt.requested()));
 }
 

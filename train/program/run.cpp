@@ -39,6 +39,7 @@ TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, i
                          .save_every = flags.save_every,
                          .time_limit = flags.time_limit,
                          .directory = flags.out,
+                         .overwrite = true,  // RunDirectory has asked
                          .tensorboard = flags.tensorboard};
   rules.apply(options);
   return options;
