@@ -303,9 +303,9 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
       {"gpt train --text text --init good --freeze h.9 --out out", kError, "no parameter or module \"h.9\""},
       {"gpt train --text text --init good --freeze '*' --out out", kUsage, "--freeze leaves no parameter to train"},
       {"gpt train --text text --out good", kError,
-       "'good' holds a model; need --overwrite to replace it, --resume to go on, or another directory"},
+       "'good' holds a model; need --overwrite to replace it, or another directory"},
       {"seq2seq train --pairs pairs --out translator", kError, "'translator' holds a model; need --overwrite"},
-      {"gpt train --resume --out good", kError, "training.safetensors' does not exist"},
+      {"gpt train --resume --out good", kError, "--resume: the run in 'good' has ended, or was never saved whole"},
   });
 }
 

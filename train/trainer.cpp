@@ -29,7 +29,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kAveraged = 100;  // steps whose mean loss is the training loss
-constexpr const char* kStateFile = "training.safetensors";
 constexpr const char* kMetricsFile = "metrics.jsonl";
 constexpr const char* kTimesFile = "times.jsonl";
 constexpr const char* kLosses = "losses";    // in the state: of the last steps
@@ -350,6 +349,9 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
 
 void Trainer::resume() {
   const auto file = options_.directory / kStateFile;
+  if (!std::filesystem::exists(file))
+    fail<FileError>({"Trainer", where_},
+                    "'{}' does not exist: the run has ended, or was never saved; need one to resume", file.string());
   const auto take = [&](const NamedTensors& own) {
     NamedTensors averages;
     for (const auto& [name, x] : own)

@@ -15,6 +15,7 @@
 #include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
 #include <heed/train/muon.h>
+#include <heed/train/program/options.h>
 #include <heed/train/program/tokenizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
@@ -294,7 +295,10 @@ int train_gpt(const GptTrainFlags& flags) {
   if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::optional<ModelConfig> config;
-  if (flags.resume) config = ModelConfig::read(directory);
+  if (flags.resume) {
+    check_interrupted(flags, fmt::format("--init {} and another --out to train on, ", shell_word(flags.out)));
+    config = ModelConfig::read(directory);
+  }
   Run run = config ? resumed_run(*config) : new_run(flags);
   const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(directory, *config)) : new_corpus(run, flags);
   const TokenIds& held_out = corpus.tokens(Part::validation);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include <heed/tensor/format.h>
 #include <heed/tensor/io/utf8.h>
@@ -49,6 +50,14 @@ CLI::Validator one_line() {
         return fmt::format("need a line of text, not '{}'", text);
       },
       "");
+}
+
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=@%+,-";
+  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
 }
 
 void examples(CLI::App* command, const std::vector<std::string>& lines) {

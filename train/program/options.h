@@ -25,6 +25,9 @@ CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value
   return command->add_option(name, value, help)->type_name(type)->check(valid);
 }
 
+/// A word of a command line as a shell takes it: in quotes if it has to be.
+std::string shell_word(const std::string& word);
+
 /// What `heed ... --help` ends with.
 void examples(CLI::App* command, const std::vector<std::string>& lines);
 

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include <heed/tensor/io/json.h>
+#include <heed/train/model_config.h>
 
 namespace heed::train::program {
 namespace {
@@ -20,6 +21,13 @@ double peak_mib() {
 }
 
 }  // namespace
+
+void check_interrupted(const TrainFlags& flags, const std::string& otherwise) {
+  const std::filesystem::path directory = flags.out;
+  if (std::filesystem::exists(directory / kStateFile) || !std::filesystem::exists(directory / kConfigFile)) return;
+  fail<FileError>({"--resume"}, "the run in '{}' has ended, or was never saved whole; need {}--overwrite to begin anew",
+                  flags.out, otherwise);
+}
 
 RunRules rules_of(const TrainFlags& flags, RunRules otherwise) {
   const Products products = flags.precision.empty() ? otherwise.products : products_named(flags.precision);

@@ -35,6 +35,10 @@ struct TrainFlags {
   }
 };
 
+/// For --resume. Throws FileError if the directory holds a model and no interrupted run; `otherwise` is what more one
+/// can do then, as "--init MODEL to train on, ".
+void check_interrupted(const TrainFlags& flags, const std::string& otherwise = "");
+
 /// What the command line says of a run's rules, and `otherwise` where it says nothing.
 RunRules rules_of(const TrainFlags& flags, RunRules otherwise);
 

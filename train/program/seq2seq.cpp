@@ -158,7 +158,10 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::unique_ptr<SavedTranslator> translator;
-  if (flags.resume) translator = SavedTranslator::from_config(directory);
+  if (flags.resume) {
+    check_interrupted(flags);
+    translator = SavedTranslator::from_config(directory);
+  }
   const TranslatorSizes sizes = checked_sizes(flags);
   PairSplit split = translator ? load_pairs(translator->training().pairs, translator->training().valid_pairs)
                                : load_pairs(flags.training.pairs, flags.training.valid_pairs);
