@@ -32,6 +32,30 @@ TEST_CASE("heed: output that a full disk did not take is an error in one sentenc
   }
 }
 
+TEST_CASE("heed train: the next command is quoted so that a shell takes it", "[program]") {
+  const Workplace place;
+  std::ofstream pairs(place / "pairs of 'it'");
+  for (int i = 0; i < 40; ++i) pairs << "it 's number " << i << "\tc' est numéro " << i << "\n";
+  pairs.close();
+  const auto next = [&](const std::string& command, const std::string& before) {
+    const Finished trained = place.run(command);
+    REQUIRE(trained.exit_code == 0);
+    const size_t at = trained.err.rfind(before + "heed ") + before.size() + 5;
+    const Finished then = place.run(trained.err.substr(at, trained.err.find('\n', at) - at));
+    INFO(trained.err << then.err);
+    CHECK(then.exit_code == 0);
+    return then.out;
+  };
+  for (const char* directory : {"'a run'", "'a run, isn'\\''t it'", "'$HOME & co'"}) {
+    const std::string out = std::string("--overwrite --out ") + directory;
+    CHECK_FALSE(next(kTinyGpt + out, "Next: ").empty());
+    next(kTinyGpt + "--time-limit 0.000001 " + out, "To go on: ");
+    const std::string train = "seq2seq train --pairs \"pairs of 'it'\" --steps 6 --threads 1 " + out;
+    CHECK_FALSE(next(train, "Next: ").empty());
+    next(train + " --time-limit 0.000001", "To go on: ");
+  }
+}
+
 TEST_CASE("heed: a reader of the output that has read enough is no error", "[program]") {
   const Workplace place;
   const Finished cut = place.run("manual | head -c 1");

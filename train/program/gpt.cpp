@@ -366,7 +366,7 @@ int train_gpt(const GptTrainFlags& flags) {
        .picture = [&] { return attention_picture(gpt, held_out); }});
 
   if (!first) return exit_code_of(report);
-  const std::string use = fmt::format("heed gpt sample --model {}", flags.out);
+  const std::string use = fmt::format("heed gpt sample --model {}", shell_word(flags.out));
   if (report.ended != Ended::interrupted)
     fmt::print(stderr, "val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n",
                report.evaluation[0].second, report.evaluation[1].second, report.steps, format_duration(report.seconds),

@@ -9,6 +9,7 @@
 
 #include <heed/tensor/io/json.h>
 #include <heed/train/model_config.h>
+#include <heed/train/program/options.h>
 
 namespace heed::train::program {
 namespace {
@@ -54,7 +55,7 @@ TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, i
 }
 
 void say_end(const char* command, const TrainingReport& report, const TrainFlags& flags, const std::string& use) {
-  const std::string go_on = fmt::format("To go on: heed {} train --resume --out {}", command, flags.out);
+  const std::string go_on = fmt::format("To go on: heed {} train --resume --out {}", command, shell_word(flags.out));
   switch (report.ended) {
     case Ended::interrupted: fmt::print(stderr, "Interrupted after step {}; saved. {}\n", report.steps, go_on); return;
     case Ended::out_of_time:

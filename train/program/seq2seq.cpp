@@ -15,6 +15,7 @@
 #include <heed/train/data/text.h>
 #include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
+#include <heed/train/program/options.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/plot.h>
@@ -192,7 +193,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .trainer = trainer_options(flags, training.rules, training.steps)},
                                             [&](const std::filesystem::path& into) { translator->save(into); });
 
-  const std::string use = fmt::format("heed seq2seq translate --model {} '{}'", flags.out, split.held_out[0].source);
+  const std::string use =
+      fmt::format("heed seq2seq translate --model {} {}", shell_word(flags.out), shell_word(split.held_out[0].source));
   if (report.ended == Ended::interrupted) {
     say_end("seq2seq", report, flags, use);
     return exit_code_of(report);
