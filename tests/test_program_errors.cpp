@@ -192,6 +192,31 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
   });
 }
 
+TEST_CASE("heed: an empty name, as of a variable that a shell did not have, is refused, not taken for none",
+          "[program][errors]") {
+  const Workplace place;
+  std::vector<BadInput> inputs;
+  for (const auto& [command, options] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"gpt train", {"--text", "--tokenizer", "--init", "--out"}},
+           {"gpt prepare --text text --tokenizer t --out out", {"--text", "--tokenizer", "--out"}},
+           {"gpt sample --model m", {"--model", "--page"}},
+           {"gpt export --model m --gguf g", {"--model", "--gguf"}},
+           {"seq2seq train", {"--pairs", "--valid-pairs", "--out"}},
+           {"seq2seq translate cat --model m", {"--model", "--page", "--beside"}},
+           {"tokenizer encode --tokenizer t", {"--tokenizer"}},
+           {"page", {"--model", "--attention", "--tokens", "--out"}}})
+    for (const std::string& option : options)
+      for (const char* empty : {" ''", "=", "= --seed 3"}) {
+        std::string before = command;  // without the option's good value, which may come once only
+        if (const size_t at = before.find(" " + option + " "); at != before.npos)
+          before.erase(at, before.find(' ', at + option.size() + 2) - at);
+        inputs.push_back({before + " " + option + empty, kUsage, "heed: " + option + ": need a name for "});
+      }
+  for (const char* positional : {"tokenizer encode --tokenizer t ''", "tokenizer train --tokenizer t ''"})
+    inputs.push_back({positional, kUsage, "heed: text: need a name for FILE, not ''"});
+  place.refuses(inputs);
+}
+
 TEST_CASE("heed: files that are missing, empty or not what they should be are named", "[program][errors]") {
   const Workplace place;
   place.refuses({

@@ -412,6 +412,23 @@ int usage_error(const CLI::App& app, const std::exception& error) {
   return 2;
 }
 
+/// The words of the command line, last first, as CLI11 takes them; "--text=" as "--text" and an empty word, since it
+/// would take the next one for the text.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words;
+  bool options = true;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    options = options && word != "--";
+    const bool empty = options && word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (empty) word.pop_back();
+    words.push_back(word);
+    if (empty) words.emplace_back();
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Trains small attention models: GPTs that write, and translators.", "heed");
   app.set_version_flag("--version", "heed " HEED_VERSION);
@@ -425,8 +442,9 @@ int run(int argc, char** argv) {
   add_info(app, exit_code);
   add_completion(app);
   add_manual(app);
+  refuse_empty_paths(app);
   try {
-    app.parse(argc, argv);
+    app.parse(words_of(argc, argv));
     return exit_code;
   } catch (const CLI::Success& help) {  // --help or --version
     return app.exit(help);

@@ -52,6 +52,15 @@ CLI::Validator one_line() {
       "");
 }
 
+void refuse_empty_paths(CLI::App& app) {
+  for (CLI::Option* option : app.get_options())
+    if (const std::string type = option->get_type_name(); type.ends_with("FILE") || type.ends_with("DIR"))
+      option->check(CLI::Validator(
+          [type](std::string& text) { return text.empty() ? fmt::format("need a name for {}, not ''", type) : ""; },
+          ""));
+  for (CLI::App* command : app.get_subcommands({})) refuse_empty_paths(*command);
+}
+
 std::string shell_word(const std::string& word) {
   constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=@%+,-";
   if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;

@@ -25,6 +25,9 @@ CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value
   return command->add_option(name, value, help)->type_name(type)->check(valid);
 }
 
+/// Refuses "" wherever the program and its commands take a file or a directory: a variable that a shell did not have.
+void refuse_empty_paths(CLI::App& app);
+
 /// A word of a command line as a shell takes it: in quotes if it has to be.
 std::string shell_word(const std::string& word);
 
