@@ -57,7 +57,7 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
   const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
   run("--accumulate", flags->accumulate, "N", whole_number(1, 1'000'000),
       "batches whose gradients make one step (default: 1)");
-  run("--ema", flags->ema, "DECAY", number(0, false, 0.999999),
+  run("--ema", flags->ema, "DECAY", number(0, false, 1, true),
       "evaluate and save a running average of the weights, such as 0.999 (default: the weights)");
   run("--precision", flags->precision, "f32|bf16|auto", one_of({"f32", "bf16", "auto"}),
       "what matrix products read; bf16 takes half their time where heed info has it, auto takes it there (default: "
@@ -142,7 +142,7 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--layers", flags->layers, "N", whole_number(1, 1000), "blocks");
   run("--heads", flags->heads, "N", whole_number(1, kMost), "attention heads of each block; must divide the channels");
   run("--channels", flags->channels, "N", whole_number(1, kMost), "width");
-  run("--dropout", flags->dropout, "X", number(0, true, 1), "share of activations zeroed in training");
+  run("--dropout", flags->dropout, "X", number(0, true, 1, true), "share of activations zeroed in training");
   run("--lr", flags->lr, "X", number(0, false, INFINITY),
       "learning rate after warm-up; falls to a tenth (default: 0.001; with --init but not --lora 0.0001)");
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
@@ -279,13 +279,13 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
   run("--layers", flags->layers, "N", whole_number(1, 1000), "of a Transformer's encoder, and decoder (default: 2)");
   run("--heads", flags->heads, "N", whole_number(1, kMost),
       "attention heads of each layer; must divide the width (default: 4)");
-  run("--dropout", flags->sizes.dropout, "X", number(0, true, 1),
+  run("--dropout", flags->sizes.dropout, "X", number(0, true, 1, true),
       "share of activations zeroed in training (default: 0)");
   run("--steps", flags->steps, "N", whole_number(0), fmt::format("updates (default: {})", kTranslatorSteps));
   run("--batch", flags->training.batch, "N", whole_number(1, kMost), "pairs in each step (default: 64)");
   run("--lr", flags->training.lr, "X", number(0, false, INFINITY),
       "learning rate after warm-up; falls to a fiftieth (default: 0.002)");
-  run("--label-smoothing", flags->training.label_smoothing, "X", number(0, true, 1),
+  run("--label-smoothing", flags->training.label_smoothing, "X", number(0, true, 1, true),
       "share of each target's probability that all others get (default: 0)");
   run("--average", flags->training.average, "N", whole_number(1, kSnapshots),
       fmt::format("the model is the mean of the last N of {} snapshots (default: 1)", kSnapshots));

@@ -19,14 +19,15 @@ CLI::Validator whole_number(int64_t low, int64_t high) {
       "");
 }
 
-CLI::Validator number(double low, bool closed, double high) {
+CLI::Validator number(double low, bool closed, double high, bool below) {
   return CLI::Validator(
-      [low, closed, high](std::string& text) {
+      [low, closed, high, below](std::string& text) {
         double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value <= high &&
+        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && (below ? value < high : value <= high) &&
             (closed ? value >= low : value > low))
           return std::string();
-        const std::string most = std::isfinite(high) ? fmt::format(" and at most {}", high) : "";
+        const std::string most =
+            std::isfinite(high) ? fmt::format(" and {} {}", below ? "below" : "at most", high) : "";
         return fmt::format("need a number {} {}{}, not '{}'", closed ? "from" : "above", low, most, text);
       },
       "");

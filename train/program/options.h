@@ -11,8 +11,8 @@ namespace heed::train::program {
 
 /// A whole number in [low, high].
 CLI::Validator whole_number(int64_t low, int64_t high = 1'000'000'000);
-/// A number above `low` (or equal to it, if `closed`) and at most `high`.
-CLI::Validator number(double low, bool closed, double high);
+/// A number above `low` (or equal to it, if `closed`) and at most `high` (or below it).
+CLI::Validator number(double low, bool closed, double high, bool below = false);
 /// One of the names.
 CLI::Validator one_of(const std::vector<std::string>& names);
 /// A word or more of printable text.
