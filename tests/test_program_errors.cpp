@@ -330,8 +330,8 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
                                                {"tied_output", true}};
                               }),
        kError, "\"context\" of 'long-transformer/config.json' is 1000000; need a whole number from 1 to 100000"},
-      {"gpt sample --model translator", kError, "\"model\""},
-      {"seq2seq translate --model good 'a cat'", kError, "\"model\""},
+      {"gpt sample --model translator", kError, "'translator/config.json' is of a translator; need a GPT"},
+      {"seq2seq translate --model good 'a cat'", kError, "'good/config.json' is of a gpt2; need a translator"},
       {"gpt train --text text --init good --context 33 --out out", kUsage,
        "--context 33 is more than the model of --init has positions for; need at most 32"},
       {"gpt train --text pairs --init good --out out", kError, "the vocabulary has these 12"},

@@ -218,7 +218,12 @@ TEST_CASE("heed gpt train --resume: another text is refused, and a directory tha
   std::ofstream(place / "text") << other;
   const Finished refused = place.run("gpt train --resume --out cut");
   CHECK(refused.exit_code == 1);
-  CHECK_THAT(refused.err, Contains("text has changed"));
+  CHECK_THAT(refused.err, Contains("text has changed: its bytes are others, as many as the interrupted run's"));
+  std::ofstream(place / "text") << text << "more";
+  CHECK_THAT(place.run("gpt train --resume --out cut").err,
+             Contains(fmt::format("text has changed: it has {} bytes where the interrupted run had {}; need the same",
+                                  text.size() + 4, text.size())));
+  std::ofstream(place / "text") << other;
 
   auto config = nlohmann::ordered_json::parse(tests::content_of(place / "cut/config.json"));
   config["heed"]["training"].erase("text_hash");

@@ -170,10 +170,13 @@ Run resumed_run(const ModelConfig& config) {
   run.text = load_text(run.training);
   if (run.training.text_hash.empty() || hash_of(run.text) == run.training.text_hash) return run;  // --keep-cr
   run.text = unix_text(std::move(run.text));
-  if (hash_of(run.text) != run.training.text_hash)
+  if (std::ssize(run.text) != run.training.characters)
     fail<FileError>({"gpt train"},
-                    "{} has changed: it has {} bytes, or others, where the interrupted run had {}; need the same text",
+                    "{} has changed: it has {} bytes where the interrupted run had {}; need the same text",
                     run.training.text_name, run.text.size(), run.training.characters);
+  if (hash_of(run.text) != run.training.text_hash)
+    fail<FileError>({"gpt train"}, "{} has changed: its bytes are others, as many as the interrupted run's; need those",
+                    run.training.text_name);
   return run;
 }
 
