@@ -451,7 +451,7 @@ void Trainer::explain(const std::vector<Step>& batches, const std::vector<int64_
                       double value) {
   zero_grad();
   params_.rng().set_state(rng_before);
-  std::string culprit = "no op made it twice";
+  std::string culprit = "no op made it twice  " + to_string(where_);
   std::optional<Distributed::Local> alone;
   if (options_.world) alone.emplace(*options_.world);
   try {
@@ -461,8 +461,8 @@ void Trainer::explain(const std::vector<Step>& batches, const std::vector<int64_
     culprit = error.what();
   }
   zero_grad();
-  fail<AnomalyError>({"train", where_}, "the {} of step {} is {}; first made by {}", what, now_.step + 1, value,
-                     culprit);
+  throw AnomalyError(fmt::format("train: the {} of step {} is {}; first made by {}", what, now_.step + 1,
+                                 std::isnan(value) ? std::abs(value) : value, culprit));  // NaN has no sign
 }
 
 void Trainer::zero_grad() {
