@@ -445,6 +445,12 @@ TEST_CASE("heed: a full disk ends training in one sentence and leaves no file ha
   CHECK(tests::content_of(place / "model/model.safetensors") == weights);
   for (const auto& entry : std::filesystem::directory_iterator(place / "model"))
     CHECK(entry.path().extension() != ".tmp");
+
+  REQUIRE(place.run("gpt train --text text --preset micro --steps 3 --time-limit 0.000001 --out cut").exit_code == 0);
+  const Finished resumed = place.run("gpt train --resume --out cut", tests::kFullDisk);
+  CHECK(resumed.exit_code == kError);
+  CHECK_THAT(resumed.err, Contains("; the save of step 1 is whole: once this is mended, resume goes on from it\n"));
+  CHECK(place.run("gpt train --resume --out cut").exit_code == 0);
 }
 
 TEST_CASE("heed: a loss that is not finite stops with the step and the op that made it", "[program][errors]") {

@@ -190,6 +190,7 @@ struct Trainer::Session {
         std::filesystem::remove_all(options.directory / kBestDirectory);  // of a run that was overwritten
       write_model(options.directory);
       t.save_state();
+      t.kept_ = now.step;
     };
     if (options.world) options.world->save(write);
     else write();
@@ -375,6 +376,7 @@ void Trainer::resume() {
   now_.step = load_training(file, params_, optimizers_, params_.rng(), take, where_);
   now_.mean_loss = mean_loss(kAveraged);
   begun_ = true;
+  kept_ = now_.step;
 }
 
 /// Refuses a run that cannot be, or that would lose what another one left.
@@ -394,6 +396,19 @@ void Trainer::check(const Work& work) const {
 TrainingReport Trainer::run(const Work& work) {
   check(work);
   begun_ = true;
+  try {
+    return run_checked(work);
+  } catch (const FileError& error) {  // a full disk, say
+    if (kept_ < 0) throw;
+    const std::string text = error.what();
+    const size_t place = std::min(text.rfind("  ["), text.size());
+    throw FileError(fmt::format("{}; the save of step {} is whole: once this is mended, resume goes on from it{}",
+                                text.substr(0, place), kept_, text.substr(place)),
+                    error.check());
+  }
+}
+
+TrainingReport Trainer::run_checked(const Work& work) {
   const Precision precision(options_.products.value_or(products()), where_);
   const InterruptGuard interrupt;
   Session session(*this, work);

@@ -143,6 +143,7 @@ class Trainer {
  private:
   struct Session;
   void check(const Work& work) const;
+  TrainingReport run_checked(const Work& work);
   double update(const std::vector<Step>& batches);
   [[noreturn]] void explain(const std::vector<Step>& batches, const std::vector<int64_t>& rng_before, const char* what,
                             double value);
@@ -162,6 +163,7 @@ class Trainer {
   int64_t worse_ = 0;           // evaluations since the best one
   bool begun_ = false;          // or resumed: what the directory holds is this run's
   bool ended_ = false;
+  int64_t kept_ = -1;  // the step of the directory's training.safetensors
   std::optional<Ema> ema_;
 };
 
