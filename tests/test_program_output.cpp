@@ -1,7 +1,10 @@
-// What the program prints arrives, or it says that it did not.
+// What the program prints arrives, or it says that it did not; what it says to type next works; and how many threads
+// print it.
 #include <fstream>
 #include <string>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "catch.h"
 #include "workplace.h"
@@ -53,6 +56,34 @@ TEST_CASE("heed train: the next command is quoted so that a shell takes it", "[p
     const std::string train = "seq2seq train --pairs \"pairs of 'it'\" --steps 6 --threads 1 " + out;
     CHECK_FALSE(next(train, "Next: ").empty());
     next(train + " --time-limit 0.000001", "To go on: ");
+  }
+}
+
+TEST_CASE("heed --threads: every command that computes has so many threads", "[program]") {
+  const Workplace place;
+  const Finished gpt = place.run("gpt train --text text --layers 1 --heads 2 --channels 512 --steps 0 --out gpt");
+  REQUIRE(gpt.exit_code == 0);  // wide enough to be shared
+  REQUIRE(place.run(kTinyTranslator + "--out translator").exit_code == 0);
+  struct Endless {
+    std::string command, before, once;  // what it reads, and the file that is there once it computes
+  };
+  for (const auto& [command, before, once] :
+       {Endless{"gpt train --text text --preset micro --steps 1000000 --out run", "", "run/metrics.jsonl"},
+        Endless{"seq2seq train --pairs pairs --steps 1000000 --out run", "", "run/metrics.jsonl"},
+        Endless{"gpt sample --model gpt --tokens 100000000", "", "said"},
+        Endless{"seq2seq translate --model translator", "yes cat |", "said"}}) {
+    const auto threads = [&, command = command, before = before, once = once](int count) {
+      std::filesystem::remove_all(place / "run");
+      const Finished counted = place.run(
+          fmt::format(
+              "{} --threads {} > said 2> /dev/null & pid=$!; while [ -e /proc/$pid/exe ] && [ ! -s {} ]; do :; done; "
+              "ls /proc/$pid/task | wc -l; kill -KILL $pid; wait $pid 2> /dev/null; rm said",
+              command, count, once),
+          before);
+      return std::stoi(counted.out);
+    };
+    INFO(command);
+    CHECK(threads(3) == threads(1) + 2);
   }
 }
 

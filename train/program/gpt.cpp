@@ -7,7 +7,6 @@
 #include <heed/autograd/grad_mode.h>
 #include <heed/models/generate.h>
 #include <heed/nn/lora.h>
-#include <heed/tensor/parallel.h>
 #include <heed/train/clip.h>
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
@@ -295,7 +294,6 @@ std::vector<std::string> preset_names() {
 int train_gpt(const GptTrainFlags& flags) {
   Distributed world;
   const bool first = world.rank() == 0;
-  if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::optional<ModelConfig> config;
   if (flags.resume) {

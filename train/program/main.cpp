@@ -15,6 +15,7 @@
 #include <CLI/CLI.hpp>
 
 #include <heed/nn/scope.h>
+#include <heed/tensor/parallel.h>
 #include <heed/train/program/book.h>
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/help.h>
@@ -41,6 +42,16 @@ void require_command(CLI::App& app) {
     for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
     throw UsageError(fmt::format("need a command: {}", join(names, ", ")));
   });
+}
+
+/// Of every command that computes.
+void add_threads(CLI::App* command) {
+  command
+      ->add_option_function<int>(
+          "--threads", [](int count) { set_num_threads(count); },
+          "at most so many at once (default: what heed info says)")
+      ->type_name("N")
+      ->check(whole_number(1, 1024));
 }
 
 /// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
@@ -71,8 +82,7 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
              "steps between samples of what the model writes (default: one at the end)");
   add_option(command, "--time-limit", flags->time_limit, "SECONDS", number(0, false, 1e9),
              "save and stop after so long; --resume goes on");
-  add_option(command, "--threads", flags->threads, "N", whole_number(1, 1024),
-             "at most so many at once (default: what heed info says)");
+  add_threads(command);
   command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))
       ->type_name("DIR");
   add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
@@ -170,6 +180,7 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
              "texts to write at once, the i-th as --seed and i - 1 more would alone (default: 1)");
   add_option(command, "--weights", flags->weights, "f32|bf16|q8", one_of({"f32", "bf16", "q8"}),
              "how matrices are kept: in a half (bf16) or a quarter (q8) of the bytes, which is faster (default: f32)");
+  add_threads(command);
   command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")
       ->type_name("FILE");
   examples(command, {"heed gpt sample --model shakespeare --prompt ROMEO: --top-k 20",
@@ -303,6 +314,7 @@ void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000),
              "translations kept while searching (default: 1, greedy)");
+  add_threads(command);
   command->add_flag("--align", flags->align, "draw where each word of the translation looked");
   command->add_option("--page", flags->page, "write an HTML page that shows how, word by word, and all weights")
       ->type_name("FILE");

@@ -19,7 +19,7 @@ class UsageError : public Error {
 
 struct TrainFlags {
   std::string out;
-  std::optional<int64_t> steps = {}, threads = {};
+  std::optional<int64_t> steps = {};
   std::optional<uint64_t> seed = {};
   std::optional<int64_t> evaluate_every = {}, accumulate = {}, patience = {}, sample_every = {};
   std::optional<double> ema = {};

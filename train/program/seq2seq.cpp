@@ -11,7 +11,6 @@
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/utf8.h>
-#include <heed/tensor/parallel.h>
 #include <heed/train/data/text.h>
 #include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
@@ -156,7 +155,6 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (world.size() > 1)
     fail<UsageError>({"seq2seq train"}, "mpirun started {} processes; need one, as only gpt train shares its work",
                      world.size());
-  if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::unique_ptr<SavedTranslator> translator;
   if (flags.resume) {
