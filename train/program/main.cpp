@@ -14,7 +14,6 @@
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
-#include <heed/nn/scope.h>
 #include <heed/tensor/parallel.h>
 #include <heed/train/program/book.h>
 #include <heed/train/program/gpt.h>
@@ -420,58 +419,9 @@ std::string command_of(const CLI::App& app) {
   return command;
 }
 
-/// "; did you mean --steps?" for an option or a command that is nearly one of the app's; else "".
-std::string meant(const CLI::App& app, const std::string& word) {
-  std::vector<std::pair<std::string, std::string>> known;  // what is compared, and what is typed
-  if (word.starts_with('-')) {
-    for (const CLI::Option* option : app.get_options())
-      for (const std::string& name : option->get_lnames()) known.emplace_back("--" + name, "--" + name);
-  } else {
-    const auto every = [](const CLI::App*) { return true; };
-    for (const CLI::App* command : app.get_subcommands(every)) {
-      known.emplace_back(command->get_name(), command->get_name());
-      for (const CLI::App* within : command->get_subcommands(every))
-        known.emplace_back(within->get_name(), command->get_name() + " " + within->get_name());
-    }
-  }
-  const size_t letters = word.size() - std::min(word.find_first_not_of('-'), word.size());
-  size_t least = std::min(letters, std::max<size_t>(3, letters / 3 + 1));  // two letters that changed places are two
-  std::string best;
-  for (const auto& [name, typed] : known) {
-    const bool begun = letters >= 3 && name.starts_with(word);
-    if (const size_t distance = begun ? 0 : nn::edit_distance(word, name); distance < least)
-      least = distance, best = typed;
-  }
-  return best.empty() ? "" : fmt::format("; did you mean {}?", best);
-}
-
-/// The first word that the command being parsed has no place for, or "" if there is none.
-std::string unexpected(const CLI::App& app) {
-  for (const std::string& word : app.remaining())
-    if (word != "--") return fmt::format("not expected: {}{}", word, meant(app, word));
-  return app.get_subcommands().empty() ? "" : unexpected(*app.get_subcommands().front());
-}
-
 int usage_error(const CLI::App& app, const std::exception& error) {
   fmt::print(stderr, "heed: {}\nTry '{} --help'.\n", sentence(error), command_of(app));
   return 2;
-}
-
-/// The words of the command line, last first, as CLI11 takes them; "--text=" as "--text" and an empty word, since it
-/// would take the next one for the text.
-std::vector<std::string> words_of(int argc, char** argv) {
-  std::vector<std::string> words;
-  bool options = true;
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    options = options && word != "--";
-    const bool empty = options && word.starts_with("--") && word.find('=') == word.size() - 1;
-    if (empty) word.pop_back();
-    words.push_back(word);
-    if (empty) words.emplace_back();
-  }
-  std::reverse(words.begin(), words.end());
-  return words;
 }
 
 int run(int argc, char** argv) {
@@ -489,7 +439,7 @@ int run(int argc, char** argv) {
   add_manual(app);
   refuse_empty_paths(app);
   try {
-    app.parse(words_of(argc, argv));
+    app.parse(split_line(argc, argv));
     return exit_code;
   } catch (const CLI::Success& help) {  // --help or --version
     return app.exit(help);

@@ -1,4 +1,4 @@
-// How options are added to the command line, and what is checked of them.
+// How options are added to the command line, how its words are read, and what is checked of them.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,14 @@ CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value
 
 /// Refuses "" wherever the program and its commands take a file or a directory: a variable that a shell did not have.
 void refuse_empty_paths(CLI::App& app);
+
+/// The words of the command line, last first, as CLI11 takes them; "--text=" as "--text" and an empty word, since it
+/// would take the next one for the text.
+std::vector<std::string> split_line(int argc, char** argv);
+
+/// "not expected: --stepz; did you mean --steps?" of the first word that the command being parsed has no place for, or
+/// "" if there is none.
+std::string unexpected(const CLI::App& app);
 
 /// A word of a command line as a shell takes it: in quotes if it has to be.
 std::string shell_word(const std::string& word);
