@@ -113,12 +113,17 @@ TEST_CASE("trainer: what cannot be written is said with the step of the save tha
   resumed.directory = directory.path();
   resumed.run(true);
   CHECK(resumed.values() == through.values());
-  Task never;
-  Trainer first(never.params, never.optimizer,
-                {.steps = 40, .save_every = 1, .directory = directory / "new", .quiet = true});
-  saves = 2;
-  const auto run = [&] { first.run({.next = [&](int64_t) { return never.batch(); }, .save = save}); };
-  CHECK_THROWS_WITH(run(), Contains("cannot create") && !Contains("is whole"));
+  for (const bool ever : {false, true}) {  // never saved, or saved and taken away since
+    Task lost;
+    Trainer other(lost.params, lost.optimizer, {.save_every = 1, .directory = directory / "new", .quiet = true});
+    saves = ever ? 0 : 2;
+    const auto without = [&](const std::filesystem::path& into) {
+      if (saves == 2) std::filesystem::remove_all(into / "training.safetensors");
+      save(into);
+    };
+    const train::Work losing{.next = [&](int64_t) { return lost.batch(); }, .save = without};
+    CHECK_THROWS_WITH(other.run(losing), Contains("cannot create") && !Contains("is whole"));
+  }
 }
 
 TEST_CASE("trainer: a time limit saves and returns, and the run goes on with the same bits", "[trainer]") {

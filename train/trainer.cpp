@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <system_error>
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/grad_mode.h>
@@ -399,7 +400,8 @@ TrainingReport Trainer::run(const Work& work) {
   try {
     return run_checked(work);
   } catch (const FileError& error) {  // a full disk, say
-    if (kept_ < 0) throw;
+    std::error_code absent;           // the directory too may be gone
+    if (kept_ < 0 || !std::filesystem::exists(options_.directory / kStateFile, absent)) throw;
     const std::string text = error.what();
     const size_t place = std::min(text.rfind("  ["), text.size());
     throw FileError(fmt::format("{}; the save of step {} is whole: once this is mended, resume goes on from it{}",
