@@ -1,6 +1,7 @@
 // Runs the built `heed` program, as a shell would.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -22,8 +23,12 @@ struct Finished {
   std::string out, err;
 };
 
-/// For `before`: a disk with little room. The counts of which lines ran, which some builds write at the end, need none.
-inline constexpr auto kFullDisk = "export LLVM_PROFILE_FILE=/dev/null; ulimit -f 8; trap '' XFSZ;";
+/// For `before`: a disk with room for so many blocks of 512 bytes in a file. The counts of which lines ran, which some
+/// builds write at the end, need none.
+inline std::string full_disk(uintmax_t blocks) {
+  return "export LLVM_PROFILE_FILE=/dev/null; ulimit -f " + std::to_string(blocks) + "; trap '' XFSZ;";
+}
+inline const std::string kFullDisk = full_disk(8);
 
 /// `heed ARGUMENTS` in a shell, where `before` ran first ("ulimit -f 1;"). Its working directory is `directory`.
 inline Finished run_program(const std::filesystem::path& directory, const std::string& arguments,

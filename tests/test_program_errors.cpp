@@ -112,6 +112,15 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"page --attention a --tokens t cat", kUsage, "no model runs in a page of --attention; need no text"},
       {"page --model none", kError, "none"},
       {"fly", kUsage, "not expected: fly"},
+      {"train", kUsage, "heed: not expected: train; did you mean gpt train?"},
+      {"gtp train", kUsage, "heed: not expected: gtp; did you mean gpt?"},
+      {"--verison", kUsage, "heed: not expected: --verison; did you mean --version?"},
+      {"gpt trian --text text", kUsage, "heed: not expected: trian; did you mean train?"},
+      {"gpt train --stepz 5 --bogus 3", kUsage, "heed: not expected: --stepz; did you mean --steps?"},
+      {"gpt train -steps 5", kUsage, "heed: not expected: -steps; did you mean --steps?"},
+      {"gpt sample --model none --temp 1", kUsage, "heed: not expected: --temp; did you mean --temperature?"},
+      {"gpt sample --modle none", kUsage, "heed: not expected: --modle; did you mean --model?"},
+      {"seq2seq translate --model none --bogus cat", kUsage, "heed: not expected: --bogus\n"},
       {"gpt", kUsage, "need a command: train, prepare, sample, export"},
       {"gpt fly", kUsage, "not expected: fly"},
       {"gpt train --bogus", kUsage, "not expected: --bogus"},
@@ -138,7 +147,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt train --lora 4", kUsage, "--lora 4 adds to a trained model; need --init, too"},
       {"gpt train --lora 0 --init good", kUsage, "--lora: need a whole number from 1"},
       {"gpt train --lora 4 --init good --freeze h.0", kUsage, "--freeze is given with --lora"},
-      {"gpt train --dropout 1.5", kUsage, "--dropout: need a number from 0 and at most 1, not '1.5'"},
+      {"gpt train --dropout 1", kUsage, "--dropout: need a number from 0 and below 1, not '1'"},
       {"gpt train --lr 0", kUsage, "--lr: need a number above 0, not '0'"},
       {"gpt train --lr nan", kUsage, "--lr"},
       {"gpt train --preset huge", kUsage, "--preset: need one of micro, cpu, modern, baby, not 'huge'"},
@@ -149,7 +158,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt train --sample-every 0", kUsage, "--sample-every: need a whole number from 1"},
       {"gpt train --patience 0", kUsage, "--patience: need a whole number from 1"},
       {"gpt train --time-limit 0", kUsage, "--time-limit: need a number above 0"},
-      {"gpt train --ema 1", kUsage, "--ema: need a number above 0 and at most 0.999999, not '1'"},
+      {"gpt train --ema 1", kUsage, "--ema: need a number above 0 and below 1, not '1'"},
       {"gpt train --resume --accumulate 2", kUsage, "--accumulate is given too"},
       {"seq2seq train --resume --ema 0.9", kUsage, "--ema is given too"},
       {"seq2seq train --accumulate 0", kUsage, "--accumulate: need a whole number from 1"},
@@ -176,8 +185,9 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"seq2seq train --arch rnn --heads 3", kUsage, "--heads is given without --arch transformer"},
       {"seq2seq train --arch transformer --heads 3", kUsage, "--heads 3 does not divide --width 128"},
       {"seq2seq train --width 0", kUsage, "--width: need a whole number from 1"},
-      {"seq2seq train --dropout 1.1", kUsage, "--dropout: need a number from 0 and at most 1, not '1.1'"},
+      {"seq2seq train --dropout 1", kUsage, "--dropout: need a number from 0 and below 1, not '1'"},
       {"seq2seq train --label-smoothing -0.1", kUsage, "--label-smoothing: need a number from 0"},
+      {"seq2seq train --label-smoothing 1", kUsage, "--label-smoothing: need a number from 0 and below 1, not '1'"},
       {"seq2seq train --lr 0", kUsage, "--lr: need a number above 0"},
       {"seq2seq train --batch 0", kUsage, "--batch"},
       {"seq2seq train --max-length 10001", kUsage, "--max-length: need a whole number from 1 to 10000"},
@@ -190,6 +200,31 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"seq2seq translate --model x ' '", kUsage, "sentence ' ' has no words"},
       {"seq2seq translate --model x \"$(printf 'caf\\351')\"", kUsage, "UTF-8"},
   });
+}
+
+TEST_CASE("heed: an empty name, as of a variable that a shell did not have, is refused, not taken for none",
+          "[program][errors]") {
+  const Workplace place;
+  std::vector<BadInput> inputs;
+  for (const auto& [command, options] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"gpt train", {"--text", "--tokenizer", "--init", "--out"}},
+           {"gpt prepare --text text --tokenizer t --out out", {"--text", "--tokenizer", "--out"}},
+           {"gpt sample --model m", {"--model", "--page"}},
+           {"gpt export --model m --gguf g", {"--model", "--gguf"}},
+           {"seq2seq train", {"--pairs", "--valid-pairs", "--out"}},
+           {"seq2seq translate cat --model m", {"--model", "--page", "--beside"}},
+           {"tokenizer encode --tokenizer t", {"--tokenizer"}},
+           {"page", {"--model", "--attention", "--tokens", "--out"}}})
+    for (const std::string& option : options)
+      for (const char* empty : {" ''", "=", "= --seed 3"}) {
+        std::string before = command;  // without the option's good value, which may come once only
+        if (const size_t at = before.find(" " + option + " "); at != before.npos)
+          before.erase(at, before.find(' ', at + option.size() + 2) - at);
+        inputs.push_back({before + " " + option + empty, kUsage, "heed: " + option + ": need a name for "});
+      }
+  for (const char* positional : {"tokenizer encode --tokenizer t ''", "tokenizer train --tokenizer t ''"})
+    inputs.push_back({positional, kUsage, "heed: text: need a name for FILE, not ''"});
+  place.refuses(inputs);
 }
 
 TEST_CASE("heed: files that are missing, empty or not what they should be are named", "[program][errors]") {
@@ -295,17 +330,17 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
                                                {"tied_output", true}};
                               }),
        kError, "\"context\" of 'long-transformer/config.json' is 1000000; need a whole number from 1 to 100000"},
-      {"gpt sample --model translator", kError, "\"model\""},
-      {"seq2seq translate --model good 'a cat'", kError, "\"model\""},
+      {"gpt sample --model translator", kError, "'translator/config.json' is of a translator; need a GPT"},
+      {"seq2seq translate --model good 'a cat'", kError, "'good/config.json' is of a gpt2; need a translator"},
       {"gpt train --text text --init good --context 33 --out out", kUsage,
        "--context 33 is more than the model of --init has positions for; need at most 32"},
       {"gpt train --text pairs --init good --out out", kError, "the vocabulary has these 12"},
       {"gpt train --text text --init good --freeze h.9 --out out", kError, "no parameter or module \"h.9\""},
       {"gpt train --text text --init good --freeze '*' --out out", kUsage, "--freeze leaves no parameter to train"},
       {"gpt train --text text --out good", kError,
-       "'good' holds a model; need --overwrite to replace it, --resume to go on, or another directory"},
+       "'good' holds a model; need --overwrite to replace it, or another directory"},
       {"seq2seq train --pairs pairs --out translator", kError, "'translator' holds a model; need --overwrite"},
-      {"gpt train --resume --out good", kError, "training.safetensors' does not exist"},
+      {"gpt train --resume --out good", kError, "--resume: the run in 'good' has ended, or was never saved whole"},
   });
 }
 
@@ -410,6 +445,12 @@ TEST_CASE("heed: a full disk ends training in one sentence and leaves no file ha
   CHECK(tests::content_of(place / "model/model.safetensors") == weights);
   for (const auto& entry : std::filesystem::directory_iterator(place / "model"))
     CHECK(entry.path().extension() != ".tmp");
+
+  REQUIRE(place.run("gpt train --text text --preset micro --steps 3 --time-limit 0.000001 --out cut").exit_code == 0);
+  const Finished resumed = place.run("gpt train --resume --out cut", tests::kFullDisk);
+  CHECK(resumed.exit_code == kError);
+  CHECK_THAT(resumed.err, Contains("; the save of step 1 is whole: once this is mended, resume goes on from it\n"));
+  CHECK(place.run("gpt train --resume --out cut").exit_code == 0);
 }
 
 TEST_CASE("heed: a loss that is not finite stops with the step and the op that made it", "[program][errors]") {

@@ -111,6 +111,46 @@ TEST_CASE("heed gpt train: a run ends with its curve, a sample and the next comm
              Contains(" -> ") && Contains("Next: heed seq2seq translate --model translator 'cat number"));
 }
 
+TEST_CASE("heed: --resume is offered where it can go on, and else what is offered works", "[program]") {
+  const Workplace place;
+  const auto says = [&](const std::string& command, const std::string& sentence) {
+    const Finished refused = place.run(command);
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err == "heed: " + sentence + "\n");
+  };
+  const auto works = [&](const std::string& command) {
+    const Finished finished = place.run(command);
+    INFO(command << "\n" << finished.err);
+    CHECK(finished.exit_code == 0);
+  };
+  for (const auto& [kind, train, init] :
+       {std::tuple("gpt", kTinyGpt, "--init 'my run' and another --out to train on, "),
+        std::tuple("seq2seq", kTinyTranslator, "")}) {
+    const std::string holds = "train: 'my run' holds a model; need --overwrite to replace it, ",
+                      over = fmt::format(
+                          "--resume: the run in 'my run' has ended, or was never saved whole; need "
+                          "{}--overwrite to begin anew",
+                          init),
+                      into = "--out 'my run'", resume = fmt::format("{} train --resume {}", kind, into);
+    works(train + "--time-limit 0.000001 " + into);
+    says(train + into, holds + "--resume to go on, or another directory");
+    works(resume);
+    says(train + into, holds + "or another directory");
+    says(resume, over);
+    works(train + "--overwrite " + into);
+    if (*init) works(train + "--init 'my run' --out " + kind);
+    // Room for the weights alone: their file is named, and the state after it is not written.
+    const auto weights = std::filesystem::file_size(place / "my run/model.safetensors");
+    std::filesystem::remove_all(place / "my run");
+    const Finished full = place.run(train + "--save-every 5 " + into, tests::full_disk(weights / 512 + 2));
+    CHECK(full.exit_code == 1);
+    CHECK_THAT(full.err, Contains("cannot write 'my run/training.safetensors'"));
+    says(resume, over);
+    works(train + "--overwrite " + into);
+    std::filesystem::remove_all(place / "my run");
+  }
+}
+
 TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no longer", "[program]") {
   const Workplace place;
   {
@@ -178,7 +218,12 @@ TEST_CASE("heed gpt train --resume: another text is refused, and a directory tha
   std::ofstream(place / "text") << other;
   const Finished refused = place.run("gpt train --resume --out cut");
   CHECK(refused.exit_code == 1);
-  CHECK_THAT(refused.err, Contains("text has changed"));
+  CHECK_THAT(refused.err, Contains("text has changed: its bytes are others, as many as the interrupted run's"));
+  std::ofstream(place / "text") << text << "more";
+  CHECK_THAT(place.run("gpt train --resume --out cut").err,
+             Contains(fmt::format("text has changed: it has {} bytes where the interrupted run had {}; need the same",
+                                  text.size() + 4, text.size())));
+  std::ofstream(place / "text") << other;
 
   auto config = nlohmann::ordered_json::parse(tests::content_of(place / "cut/config.json"));
   config["heed"]["training"].erase("text_hash");

@@ -72,10 +72,16 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the op tha
       return step == 3 ? log(y - 100).mean() : y.mean();
     }};
   };
-  CHECK_THROWS_WITH(trainer.run({.next = next}), Contains("the loss of step 4 is nan") &&
-                                                     Contains("log: the result (8, 1) has 8 NaN") &&
-                                                     Contains("test_trainer.cpp"));
-  CHECK(task.values() == before);  // the step was not taken
+  std::string said;
+  try {
+    trainer.run({.next = next});
+  } catch (const AnomalyError& error) {
+    said = error.what();
+  }
+  CHECK_THAT(said, Contains("train: the loss of step 4 is nan; first made by log: the result (8, 1) has 8 NaN"));
+  CHECK_THAT(said, Catch::Matchers::EndsWith(fmt::format("  [test_trainer.cpp:{}]", __LINE__ - 10)));
+  CHECK(said.find("  [") == said.rfind("  ["));  // one place, of the op
+  CHECK(task.values() == before);                // the step was not taken
 }
 
 TEST_CASE("trainer: the module that made the first infinity is named", "[trainer]") {
@@ -97,7 +103,7 @@ TEST_CASE("trainer: a gradient that is not finite stops with the op whose backwa
     return Step{[&] { return sqrt(task.linear(zeros({1, 4})) - task.linear(zeros({1, 4}))).sum(); }};
   };
   CHECK_THROWS_WITH(trainer.run({.next = next}),
-                    Contains("the gradient norm of step 1 is") && Contains("sqrt: its gradient 0"));
+                    Contains("the gradient norm of step 1 is nan; first made by sqrt: its gradient 0"));
 }
 
 TEST_CASE("trainer: four small batches make the step of one large one", "[trainer]") {
@@ -176,8 +182,7 @@ TEST_CASE("trainer: the README's run of two optimisers stops at the loss that it
                         {.vocabulary = corpus.vocabulary(), .context = 16, .layers = 1, .heads = 2, .channels = 16});
   train::Muon matrices(params, {.lr = 0.02}, {{"wte*", {.skip = true}}, {"wpe*", {.skip = true}}});
   train::AdamW tables(params, {.lr = 1e-3}, {{"h.*", {.skip = true}}, {"ln_f*", {.skip = true}}});
-  Trainer trainer(params, {matrices, tables},
-                  {.steps = 2000, .lr = train::constant(0.02), .directory = directory.path(), .quiet = true});
+  Trainer trainer(params, {matrices, tables}, {.steps = 2000, .directory = directory.path(), .quiet = true});
   const TrainingReport report =
       trainer.run({.next =
                        [&](int64_t) {
@@ -191,6 +196,26 @@ TEST_CASE("trainer: the README's run of two optimisers stops at the loss that it
   CHECK(std::filesystem::exists(directory / "gpt.safetensors"));
 }
 
+TEST_CASE("trainer: without a schedule each optimiser and group keeps its own rate", "[trainer]") {
+  struct Own : Task {
+    train::SGD weights{params, {.lr = 0.1}, {{"*.bias", {.skip = true}}}};
+    train::SGD biases{params, {.lr = 3}, {{"*.weight", {.skip = true}}, {"*.bias", {.lr = 0.05}}}};
+  } by_hand, trained;
+  for (int i = 0; i < 5; ++i) {
+    by_hand.batch().loss().backward();
+    by_hand.weights.step();
+    by_hand.biases.step();
+    by_hand.params.zero_grad();
+  }
+  std::vector<double> rates;
+  Trainer trainer(trained.params, {trained.weights, trained.biases}, {.steps = 5, .quiet = true});
+  trainer.run({.next = [&](int64_t) { return trained.batch(); },
+               .on_step = [&](train::Moment& now) { rates.push_back(now.lr); }});
+  CHECK(trained.values() == by_hand.values());
+  CHECK(rates == std::vector<double>(5, 0.1));
+  CHECK(trained.biases.lr() == 3);
+}
+
 TEST_CASE("trainer: a parameter belongs to one optimiser", "[trainer]") {
   Task task;
   train::SGD biases(task.params, {.lr = 1}, {{"*.weight", {.skip = true}}});
@@ -199,7 +224,7 @@ TEST_CASE("trainer: a parameter belongs to one optimiser", "[trainer]") {
   CHECK_THROWS_WITH(Trainer(task.params, biases, {}), Contains("'linear.weight' is updated by no optimiser"));
   CHECK_THROWS_WITH(train::SGD(task.params, {}, {{"*", {.skip = true}}}), Contains("skip all 2 parameters"));
   train::AdamW still(task.params, {.lr = 0}, {{"*.bias", {.skip = true}}});
-  CHECK_THROWS_WITH(Trainer(task.params, {still, biases}, {}), Contains("lr is 0"));
+  CHECK_THROWS_WITH(Trainer(task.params, {still, biases}, {.lr = train::constant(1)}), Contains("lr is 0"));
 }
 
 TEST_CASE("ema: the average follows its formula, is what is evaluated and saved, and resumes", "[trainer][ema]") {
@@ -345,6 +370,85 @@ TEST_CASE("trainer: stops when evaluations no longer fall, and best/ keeps the m
   CHECK(tests::content_of(cut / "weights") != tests::content_of(cut / "best/weights"));
 }
 
+TEST_CASE("trainer: the directory is made, and one that cannot be is said with the user's line", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  Task task;
+  task.directory = directory / "new" / "run";
+  task.run();
+  CHECK(metrics_in(task.directory).size() == 8 + 4);
+  std::ofstream(directory / "file") << "no directory";
+  const Work work{.next = [&](int64_t) { return task.batch(); }};
+  for (const bool tensorboard : {false, true})
+    for (const char* name : {"file", "file/run"}) {
+      const train::TrainerOptions options{.directory = directory / name, .tensorboard = tensorboard, .quiet = true};
+      Trainer trainer(task.params, task.optimizer, options);
+      CHECK_THROWS_WITH(trainer.run(work), Contains("cannot make the directory") &&
+                                               Contains(fmt::format("[test_trainer.cpp:{}]", __LINE__ - 2)));
+    }
+  std::filesystem::create_directories(directory / "taken" / "metrics.jsonl");
+  Trainer trainer(task.params, task.optimizer, {.directory = directory / "taken", .quiet = true});
+  CHECK_THROWS_WITH(trainer.run(work), Contains("metrics.jsonl' exists and is not a regular file") &&
+                                           Contains(fmt::format("[test_trainer.cpp:{}]", __LINE__ - 2)));
+}
+
+TEST_CASE("trainer: work that lacks a part is refused in a sentence", "[trainer]") {
+  Task task;
+  const auto refuses = [&](const train::TrainerOptions& options, const Work& work, const std::string& why) {
+    Trainer trainer(task.params, task.optimizer, options);
+    CHECK_THROWS_AS(trainer.run(work), ValueError);
+    CHECK_THROWS_WITH(trainer.run(work), Contains(why) && Contains("[test_trainer.cpp:"));
+  };
+  refuses({.quiet = true}, {}, "Work has no next; need a function");
+  refuses({.quiet = true}, {.next = [](int64_t) { return Step{}; }}, "next() gave batch 0 without a loss");
+  refuses({.patience = 3, .quiet = true}, {.next = [&](int64_t) { return task.batch(); }},
+          "patience is 3 and Work has no evaluate");
+}
+
+TEST_CASE("trainer: run() goes on after a time limit, and refuses to once the run has ended", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  Task through;
+  through.steps = 10;
+  through.run();
+  Task task;
+  Trainer trainer(task.params, task.optimizer,
+                  {.steps = 10,
+                   .lr = train::constant(1e-2),
+                   .clip_norm = 1,
+                   .log_every = 1,
+                   .time_limit = 1e-9,
+                   .directory = directory.path(),
+                   .quiet = true});
+  const Work work{.next = [&](int64_t) { return task.batch(); }};
+  for (int64_t step = 1; step < 10; ++step) CHECK(trainer.run(work).ended == train::Ended::out_of_time);
+  CHECK(trainer.run(work).ended == train::Ended::all_steps);
+  CHECK(task.values() == through.values());
+  CHECK(metrics_in(directory.path()).size() == 10);
+  CHECK_THROWS_WITH(trainer.run(work), Contains("the run has ended after 10 steps; need another Trainer"));
+  CHECK(metrics_in(directory.path()).size() == 10);
+}
+
+TEST_CASE("trainer: an interrupted run is not lost to another in its directory", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  const auto train = [&](bool overwrite) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 3, .log_every = 1, .directory = directory.path(), .overwrite = overwrite, .quiet = true});
+    trainer.run({.next = [&](int64_t) { return task.batch(); }});
+  };
+  Task cut;
+  cut.directory = directory.path();
+  CHECK(cut.run(false, 16).ended == train::Ended::interrupted);
+  const std::string state = tests::content_of(directory / "training.safetensors"),
+                    metrics = tests::content_of(directory / "metrics.jsonl");
+  CHECK_THROWS_WITH(train(false), Contains("holds an interrupted run; need resume() to go on, .overwrite, or another"));
+  CHECK(tests::content_of(directory / "training.safetensors") == state);
+  CHECK(tests::content_of(directory / "metrics.jsonl") == metrics);
+  train(true);
+  CHECK(metrics_in(directory.path()).size() == 3);
+  train(false);  // of an ended run nothing could be resumed: its metrics begin anew
+  CHECK(metrics_in(directory.path()).size() == 3);
+}
+
 TEST_CASE("trainer: options that make no sense, and resuming nothing, are refused", "[trainer]") {
   const tests::TemporaryDirectory directory;
   Task task;
@@ -360,5 +464,5 @@ TEST_CASE("trainer: options that make no sense, and resuming nothing, are refuse
   CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.time_limit = NAN}), Contains("time_limit is nan"));
   CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.ema = 1}), Contains("decay is 1; need a number above 0"));
   task.directory = directory.path();
-  CHECK_THROWS_WITH(task.run(true), Contains("training.safetensors") && Contains("does not exist"));
+  CHECK_THROWS_WITH(task.run(true), Contains("training.safetensors' does not exist: the run has ended, or"));
 }

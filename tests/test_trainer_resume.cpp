@@ -1,6 +1,7 @@
 // Runs that end before they are done: by a signal, a kill or a limit of time. They go on with the same bits.
 #include <csignal>
 
+#include <heed/tensor/io/atomic_file.h>
 #include "catch.h"
 #include "run_program.h"
 #include "temporary_directory.h"
@@ -85,6 +86,44 @@ TEST_CASE("trainer: a run that was killed resumes from its last save, and metric
   std::vector<int64_t> steps;
   for (const auto& line : metrics_in(directory.path())) steps.push_back(line["step"]);
   CHECK(steps == std::vector<int64_t>{5, 10, 10, 15, 20, 20, 25, 30, 30, 35, 40, 40});
+}
+
+TEST_CASE("trainer: what cannot be written is said with the step of the save that a resumed run goes on from",
+          "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  Task through;
+  through.run();
+  Task full;
+  Trainer trainer(full.params, full.optimizer,
+                  {.steps = 40,
+                   .lr = train::constant(1e-2),
+                   .clip_norm = 1,
+                   .save_every = 10,
+                   .directory = directory.path(),
+                   .quiet = true});
+  int64_t saves = 0;
+  const auto save = [&](const std::filesystem::path& into) {
+    if (++saves % 3 == 0) write_file(into / "no room" / "model", "");
+  };
+  const train::Work work{.next = [&](int64_t) { return full.batch(); }, .save = save};
+  CHECK_THROWS_WITH(trainer.run(work), Contains("cannot create") &&
+                                           Contains("; the save of step 20 is whole: once this "
+                                                    "is mended, resume goes on from it  [test_trainer_resume.cpp:"));
+  Task resumed;
+  resumed.directory = directory.path();
+  resumed.run(true);
+  CHECK(resumed.values() == through.values());
+  for (const bool ever : {false, true}) {  // never saved, or saved and taken away since
+    Task lost;
+    Trainer other(lost.params, lost.optimizer, {.save_every = 1, .directory = directory / "new", .quiet = true});
+    saves = ever ? 0 : 2;
+    const auto without = [&](const std::filesystem::path& into) {
+      if (saves == 2) std::filesystem::remove_all(into / "training.safetensors");
+      save(into);
+    };
+    const train::Work losing{.next = [&](int64_t) { return lost.batch(); }, .save = without};
+    CHECK_THROWS_WITH(other.run(losing), Contains("cannot create") && !Contains("is whole"));
+  }
 }
 
 TEST_CASE("trainer: a time limit saves and returns, and the run goes on with the same bits", "[trainer]") {

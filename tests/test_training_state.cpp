@@ -1,6 +1,8 @@
 #include <heed/train/training_state.h>
 
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include <heed/autograd/ops.h>
 #include <heed/nn/init.h>
@@ -167,6 +169,47 @@ TEST_CASE("training state: one of another optimiser, model or generator is refus
   CHECK(model.values() == values);
   CHECK(moments() == before);
   CHECK(model.rng.state() == generator);
+}
+
+TEST_CASE("training state: a bit that has turned is noticed wherever it is, and a state without a hash is read",
+          "[training_state]") {
+  const tests::TemporaryDirectory directory;
+  Model saved(1);
+  train::AdamW adam(saved.params);
+  saved.step(adam);
+  train::save_training(directory / "state", saved.params, adam, saved.rng, {.step = 1, .own = {{"losses", ones({3})}}});
+  const auto loads = [&](const std::filesystem::path& path) {
+    Model model(2);
+    train::AdamW mine(model.params);
+    const auto before = model.values();
+    std::string refused;
+    try {
+      train::load_training(path, model.params, mine, model.rng);
+    } catch (const FileError& error) {
+      refused = error.what();
+    }
+    CHECK(model.values() == (refused.empty() ? saved.values() : before));
+    return refused;
+  };
+  CHECK(loads(directory / "state").empty());
+  std::ifstream in(directory / "state", std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  uint64_t header = 0;
+  std::memcpy(&header, whole.data(), sizeof header);
+  for (size_t i = sizeof header + header; i < whole.size(); ++i) {
+    std::string turned = whole;
+    turned[i] = static_cast<char>(turned[i] ^ (1 << (i % 8)));
+    std::ofstream(directory / "turned", std::ios::binary) << turned;
+    CHECK_THAT(loads(directory / "turned"), Contains("turned' is damaged"));
+  }
+  for (size_t i = 0; i < sizeof header + header; ++i) {  // here it may be refused for what it then says
+    std::string turned = whole;
+    turned[i] = static_cast<char>(turned[i] ^ 1);
+    std::ofstream(directory / "turned", std::ios::binary) << turned;
+    loads(directory / "turned");
+  }
+  save_safetensors(directory / "old", load_safetensors(directory / "state").tensors, {{"heed", "training state"}});
+  CHECK(loads(directory / "old").empty());
 }
 
 TEST_CASE("training state: a file of something else is refused", "[training_state]") {

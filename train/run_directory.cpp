@@ -51,8 +51,9 @@ RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : p
   }
   std::filesystem::remove(file);
   ::close(descriptor_);
-  fail<FileError>(op, "'{}' holds a model; need --overwrite to replace it, --resume to go on, or another directory",
-                  path_.string());
+  const bool interrupted = std::filesystem::exists(path_ / kStateFile);
+  fail<FileError>(op, "'{}' holds a model; need --overwrite to replace it, {}or another directory", path_.string(),
+                  interrupted ? "--resume to go on, " : "");
 }
 
 RunDirectory::~RunDirectory() {

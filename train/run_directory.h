@@ -7,7 +7,9 @@
 
 namespace heed::train {
 
-constexpr const char* kBestDirectory = "best";  ///< within a run's: the model with the lowest evaluation
+// Within a run's directory:
+constexpr const char* kBestDirectory = "best";              ///< the model with the lowest evaluation
+constexpr const char* kStateFile = "training.safetensors";  ///< what an interrupted run goes on from
 
 /// While it lives, no other process can hold the directory. The hold is the system's: it ends with the process, however
 /// that ends.

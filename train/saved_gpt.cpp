@@ -142,7 +142,8 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
 
 models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {
   const Op op{"model", loc};
-  if (is_old(config)) config.choice("model", {kOldKind});
+  if (is_old(config) && config.text("model") != kOldKind)
+    fail<FileError>(op, "'{}' is of a {}; need a GPT, as gpt train writes them", config.file(), config.text("model"));
   const models::GptConfig c = is_old(config) ? read_own(config.at("config")) : family_in(config).read(config);
   const int64_t D = head_size_of(c);
   if (c.heads * D > kMostSize || kv_heads_of(c) * D > kMostSize ||

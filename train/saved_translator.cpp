@@ -103,6 +103,9 @@ SavedTranslator::SavedTranslator(const TranslatorTraining& training, SentenceTok
 std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory, Loc loc) {
   const Op op{"model", loc};
   const ModelConfig config = ModelConfig::read(directory);
+  if (config.has("model_type"))
+    fail<FileError>({"model"}, "'{}' is of a {}; need a translator, as seq2seq train writes them", config.file(),
+                    config.text("model_type"));
   config.choice("model", {kKind});
   SentenceTokens source = SentenceTokens::from_json(config.at("source_words").dump()),
                  target = SentenceTokens::from_json(config.at("target_words").dump());

@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <system_error>
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/grad_mode.h>
@@ -16,6 +17,7 @@
 #include <heed/train/clip.h>
 #include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>
+#include <heed/train/model_config.h>
 #include <heed/train/run_directory.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
@@ -28,7 +30,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kAveraged = 100;  // steps whose mean loss is the training loss
-constexpr const char* kStateFile = "training.safetensors";
 constexpr const char* kMetricsFile = "metrics.jsonl";
 constexpr const char* kTimesFile = "times.jsonl";
 constexpr const char* kLosses = "losses";    // in the state: of the last steps
@@ -86,7 +87,9 @@ std::string loss_curve(const std::filesystem::path& metrics, int columns) {
 /// What one call of run() works with.
 struct Trainer::Session {
   Session(Trainer& trainer, const Work& given) : t(trainer), now(trainer.now_), options(trainer.options_), work(given) {
+    const Op op{"Trainer", t.where_};
     if (t.is_first() && !options.directory.empty()) {
+      make_directory(options.directory);
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
       if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first, t.where_);
@@ -107,9 +110,15 @@ struct Trainer::Session {
     const auto began = Clock::now();
     const int64_t flops_before = kernels::flops();
     std::vector<Step> batches;
-    for (int64_t i = 0; i < options.accumulate; ++i) batches.push_back(work.next(now.step * options.accumulate + i));
-    now.lr = options.lr(now.step);
-    for (size_t i = 0; i < t.optimizers_.size(); ++i) t.optimizers_[i].get().set_lr(now.lr * t.shares_[i], t.where_);
+    for (int64_t i = 0; i < options.accumulate; ++i) {
+      batches.push_back(work.next(now.step * options.accumulate + i));
+      if (!batches.back().loss)
+        fail<ValueError>({"Trainer", t.where_}, "next() gave batch {} without a loss; need Step{{.loss = a function}}",
+                         now.step * options.accumulate + i);
+    }
+    now.lr = options.lr ? options.lr(now.step) : t.optimizers_[0].get().lr();
+    for (size_t i = 0; options.lr && i < t.optimizers_.size(); ++i)
+      t.optimizers_[i].get().set_lr(now.lr * t.shares_[i], t.where_);
     now.loss = t.update(batches);
     if (t.ema_) t.ema_->update();
     ++now.step;
@@ -182,6 +191,7 @@ struct Trainer::Session {
         std::filesystem::remove_all(options.directory / kBestDirectory);  // of a run that was overwritten
       write_model(options.directory);
       t.save_state();
+      t.kept_ = now.step;
     };
     if (options.world) options.world->save(write);
     else write();
@@ -326,7 +336,7 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
   std::map<std::string, size_t> updated_by;
   for (size_t i = 0; i < optimizers_.size(); ++i) {
     shares_.push_back(i == 0 ? 1 : optimizers_[i].get().lr() / optimizers_[0].get().lr());
-    if (!std::isfinite(shares_[i]))
+    if (o.lr && !std::isfinite(shares_[i]))
       fail<ValueError>(op, "the first optimiser's lr is 0, to which others keep their proportion; need one above 0");
     for (const std::string& name : optimizers_[i].get().names())
       if (const auto [other, fresh] = updated_by.try_emplace(name, i); !fresh)
@@ -341,6 +351,9 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
 
 void Trainer::resume() {
   const auto file = options_.directory / kStateFile;
+  if (!std::filesystem::exists(file))
+    fail<FileError>({"Trainer", where_},
+                    "'{}' does not exist: the run has ended, or was never saved; need one to resume", file.string());
   const auto take = [&](const NamedTensors& own) {
     NamedTensors averages;
     for (const auto& [name, x] : own)
@@ -363,9 +376,41 @@ void Trainer::resume() {
   };
   now_.step = load_training(file, params_, optimizers_, params_.rng(), take, where_);
   now_.mean_loss = mean_loss(kAveraged);
+  begun_ = true;
+  kept_ = now_.step;
+}
+
+/// Refuses a run that cannot be, or that would lose what another one left.
+void Trainer::check(const Work& work) const {
+  const Op op{"Trainer", where_};
+  if (!work.next) fail<ValueError>(op, "Work has no next; need a function that draws a batch");
+  if (options_.patience > 0 && !work.evaluate.measure)
+    fail<ValueError>(op, "patience is {} and Work has no evaluate; need one, as it counts evaluations",
+                     options_.patience);
+  if (ended_) fail<ValueError>(op, "the run has ended after {} steps; need another Trainer to train on", now_.step);
+  if (!begun_ && !options_.overwrite && is_first() && !options_.directory.empty() &&
+      std::filesystem::exists(options_.directory / kStateFile))
+    fail<FileError>(op, "'{}' holds an interrupted run; need resume() to go on, .overwrite, or another directory",
+                    options_.directory.string());
 }
 
 TrainingReport Trainer::run(const Work& work) {
+  check(work);
+  begun_ = true;
+  try {
+    return run_checked(work);
+  } catch (const FileError& error) {  // a full disk, say
+    std::error_code absent;           // the directory too may be gone
+    if (kept_ < 0 || !std::filesystem::exists(options_.directory / kStateFile, absent)) throw;
+    const std::string text = error.what();
+    const size_t place = std::min(text.rfind("  ["), text.size());
+    throw FileError(fmt::format("{}; the save of step {} is whole: once this is mended, resume goes on from it{}",
+                                text.substr(0, place), kept_, text.substr(place)),
+                    error.check());
+  }
+}
+
+TrainingReport Trainer::run_checked(const Work& work) {
   const Precision precision(options_.products.value_or(products()), where_);
   const InterruptGuard interrupt;
   Session session(*this, work);
@@ -378,6 +423,7 @@ TrainingReport Trainer::run(const Work& work) {
     if (session.due(options_.save_every) || (evaluates && !session.over())) session.save();
     stop = is_told(session.out_of_time() || interrupt.requested());
   }
+  ended_ = session.over();
   return session.end(is_told(interrupt.requested()));
 }
 
@@ -422,7 +468,7 @@ void Trainer::explain(const std::vector<Step>& batches, const std::vector<int64_
                       double value) {
   zero_grad();
   params_.rng().set_state(rng_before);
-  std::string culprit = "no op made it twice";
+  std::string culprit = "no op made it twice  " + to_string(where_);
   std::optional<Distributed::Local> alone;
   if (options_.world) alone.emplace(*options_.world);
   try {
@@ -432,8 +478,8 @@ void Trainer::explain(const std::vector<Step>& batches, const std::vector<int64_
     culprit = error.what();
   }
   zero_grad();
-  fail<AnomalyError>({"train", where_}, "the {} of step {} is {}; first made by {}", what, now_.step + 1, value,
-                     culprit);
+  throw AnomalyError(fmt::format("train: the {} of step {} is {}; first made by {}", what, now_.step + 1,
+                                 std::isnan(value) ? std::abs(value) : value, culprit));  // NaN has no sign
 }
 
 void Trainer::zero_grad() {

@@ -22,9 +22,9 @@ class Distributed;
 
 /// How long a run is, what is measured on the way, and what is kept.
 struct TrainerOptions {
-  int64_t steps = 2000;          ///< updates in all
-  Schedule lr = constant(1e-3);  ///< by step, from 0; of the first optimiser: others keep their proportion to it
-  double clip_norm = 0;          ///< of all gradients together; 0: no clipping
+  int64_t steps = 2000;  ///< updates in all
+  Schedule lr = {};  ///< by step, of the first optimiser: others keep their proportion to it; none: all keep their own
+  double clip_norm = 0;                   ///< of all gradients together; 0: no clipping
   std::optional<Products> products = {};  ///< what matrix products read in run(); none: as the guard around it says
   int64_t accumulate = 1;                 ///< batches whose gradients make one step
   double ema = 0;                         ///< decay of the weights' average, which is evaluated and saved; 0: none
@@ -35,6 +35,7 @@ struct TrainerOptions {
   int64_t patience = 0;                   ///< evaluations in a row without a better one that end the run; 0: any number
   double time_limit = 0;                  ///< seconds after which run() saves and returns; 0: none
   std::filesystem::path directory = {};   ///< for metrics, training.safetensors and best/; empty: nothing is kept
+  bool overwrite = false;                 ///< begin anew even where an interrupted run could be resumed
   bool tensorboard = false;               ///< an event file too, which TensorBoard shows
   bool quiet = false;                     ///< no progress line
   Distributed* world = nullptr;           ///< the processes that train together; rank 0 alone writes and shows
@@ -89,7 +90,7 @@ struct Moment {
   double tokens_per_second() const { return seconds > 0 ? tokens / seconds : 0; }
 };
 
-/// What a run is made of. Only `next` has to be there.
+/// What a run is made of. Only `next` has to be there, and with patience `evaluate`.
 struct Work {
   std::function<Step(int64_t batch)> next;  ///< draws the batch of that number, from 0; each step takes `accumulate`
   Evaluation evaluate{};                    ///< every evaluate_every steps and at the end; may be of a fixed sample
@@ -119,9 +120,10 @@ struct TrainingReport {
 /// Randomness is to come from params.rng() alone: then a run that was interrupted or killed and goes on with resume()
 /// ends with the same bits as one that was not, in the weights and in metrics.jsonl.
 ///
-/// The directory gets: metrics.jsonl, numbers that a run of the same seed repeats; times.jsonl, how long steps took and
-/// what share of the machine's peak they reached; training.safetensors, what resume() goes on from, removed at the end;
-/// best/, the model with the lowest evaluation.
+/// The directory is made, and gets: metrics.jsonl, numbers that a run of the same seed repeats; times.jsonl, how long
+/// steps took and what share of the machine's peak they reached; training.safetensors, what resume() goes on from,
+/// removed at the end; best/, the model with the lowest evaluation. A resumed run goes on with the files that are
+/// there, another begins them anew; over an interrupted run it does so only with `overwrite`.
 class Trainer {
  public:
   /// Throws ValueError for an option that makes no sense, and for a parameter that two optimisers update. All
@@ -133,12 +135,15 @@ class Trainer {
   /// Goes on from the directory's training.safetensors. Throws FileError if it is not there or does not fit.
   void resume();
 
-  /// Throws AnomalyError with the step and the first op that made it when a loss or gradient is not finite, and
-  /// FileError when something cannot be written.
+  /// Once more after Ctrl-C or the time limit, it goes on. Throws AnomalyError with the step and the first op that made
+  /// it when a loss or gradient is not finite, FileError when something cannot be written or would be lost, and
+  /// ValueError if the run has ended before or lacks a part of its work.
   TrainingReport run(const Work& work);
 
  private:
   struct Session;
+  void check(const Work& work) const;
+  TrainingReport run_checked(const Work& work);
   double update(const std::vector<Step>& batches);
   [[noreturn]] void explain(const std::vector<Step>& batches, const std::vector<int64_t>& rng_before, const char* what,
                             double value);
@@ -156,6 +161,9 @@ class Trainer {
   Moment now_;
   std::vector<double> losses_;  // of each step, those of before a resume as far as they are still asked for
   int64_t worse_ = 0;           // evaluations since the best one
+  bool begun_ = false;          // or resumed: what the directory holds is this run's
+  bool ended_ = false;
+  int64_t kept_ = -1;  // the step of the directory's training.safetensors
   std::optional<Ema> ema_;
 };
 

@@ -1,8 +1,12 @@
 #include <heed/train/training_state.h>
 
+#include <bit>
+#include <cstring>
+
 #include <heed/autograd/ops.h>
 #include <heed/nn/parameters_file.h>
 #include <heed/tensor/random.h>
+#include <heed/train/data/text.h>
 
 namespace heed::train {
 namespace {
@@ -14,9 +18,49 @@ constexpr const char* kRng = "rng";
 constexpr const char* kStep = "step";
 constexpr const char* kKind = "heed";  // the metadata that tells a training state from other files
 constexpr const char* kTrainingState = "training state";
+constexpr const char* kHash = "hash";  // of names and elements, in the metadata; older versions wrote none
 
 /// Of the tensors of the i-th optimiser; moments' names begin with no digit.
 std::string prefix_of(size_t i) { return i == 0 ? kOptimizerPrefix : fmt::format("{}{}.", kOptimizerPrefix, i); }
+
+/// What names and elements come to, one tensor after another: FNV-1a by words, which keeps up with memory, each turned
+/// by half so that its upper bits count as the others do. A changed word always changes it.
+class Hash {
+ public:
+  void add(std::string_view name, std::string_view elements) {
+    hash_ = fnv1a(name, hash_);
+    for (; elements.size() >= sizeof(uint64_t); elements.remove_prefix(sizeof(uint64_t))) {
+      uint64_t word = 0;
+      std::memcpy(&word, elements.data(), sizeof word);
+      hash_ = std::rotl((hash_ ^ word) * 0x100000001b3, 32);
+    }
+    hash_ = fnv1a(elements, hash_);
+  }
+  std::string text() const { return fmt::format("{:016x}", hash_); }
+
+ private:
+  uint64_t hash_ = kNothingHashed;
+};
+
+std::string hash_of(const NamedTensors& tensors) {
+  Hash hash;
+  for (const auto& [name, any] : tensors) {
+    const Tensor x = any.contiguous();
+    const auto size = static_cast<int64_t>(size_of(x.dtype()));
+    const std::byte* bytes = x.storage()->data() + x.offset() * size;
+    hash.add(name, {reinterpret_cast<const char*>(bytes), static_cast<size_t>(x.numel() * size)});
+  }
+  return hash.text();
+}
+
+std::string hash_of(const SafetensorsFile& file) {
+  Hash hash;
+  for (const StoredTensor& entry : file.tensors()) {
+    const std::span<const std::byte> bytes = file.bytes(entry);
+    hash.add(entry.name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+  return hash.text();
+}
 
 }  // namespace
 
@@ -30,7 +74,7 @@ void save_training(const std::filesystem::path& path, const nn::Parameters& para
   const std::vector<int64_t> state = rng.state();
   tensors.emplace_back(kRng, from_vector(state, {static_cast<int64_t>(state.size())}));
   tensors.emplace_back(kStep, from_vector(std::vector<int64_t>{training.step}, {}));
-  save_safetensors(path, tensors, {{kKind, kTrainingState}}, loc);
+  save_safetensors(path, tensors, {{kKind, kTrainingState}, {kHash, hash_of(tensors)}}, loc);
 }
 
 int64_t load_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,
@@ -40,6 +84,10 @@ int64_t load_training(const std::filesystem::path& path, const nn::Parameters& p
   const auto kind = file->metadata().find(kKind);
   if (kind == file->metadata().end() || kind->second != kTrainingState)
     fail<FileError>(op, "'{}' is not a training state; need the file of a run that was interrupted", path.string());
+  if (const auto hash = file->metadata().find(kHash); hash != file->metadata().end() && hash->second != hash_of(*file))
+    fail<FileError>(op,
+                    "'{}' is damaged: it does not hold what was written; need a copy of it from before, or a new run",
+                    path.string());
 
   nn::StoredTensors model{path, {}};
   std::vector<NamedTensors> moments(optimizers.size());

@@ -25,8 +25,8 @@ struct TrainingState {
 void save_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,
                    const Rng& rng, const TrainingState& state, Loc loc = Loc::current());
 /// Puts all of that back; the loop's own state goes to take(), which may throw. Returns the updates done. Throws
-/// FileError if the file is not such a state or holds another model, ValueError or ShapeError if it holds other
-/// optimisers, and what take() does; then nothing has changed.
+/// FileError if the file is not such a state, is no longer what was written, or holds another model, ValueError or
+/// ShapeError if it holds other optimisers, and what take() does; then nothing has changed.
 int64_t load_training(
     const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers, Rng& rng,
     const std::function<void(const NamedTensors& own)>& take = [](const NamedTensors&) {}, Loc loc = Loc::current());

@@ -7,7 +7,6 @@
 #include <heed/autograd/grad_mode.h>
 #include <heed/models/generate.h>
 #include <heed/nn/lora.h>
-#include <heed/tensor/parallel.h>
 #include <heed/train/clip.h>
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
@@ -15,6 +14,7 @@
 #include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
 #include <heed/train/muon.h>
+#include <heed/train/program/options.h>
 #include <heed/train/program/tokenizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
@@ -169,10 +169,13 @@ Run resumed_run(const ModelConfig& config) {
   run.text = load_text(run.training);
   if (run.training.text_hash.empty() || hash_of(run.text) == run.training.text_hash) return run;  // --keep-cr
   run.text = unix_text(std::move(run.text));
-  if (hash_of(run.text) != run.training.text_hash)
+  if (std::ssize(run.text) != run.training.characters)
     fail<FileError>({"gpt train"},
-                    "{} has changed: it has {} bytes, or others, where the interrupted run had {}; need the same text",
+                    "{} has changed: it has {} bytes where the interrupted run had {}; need the same text",
                     run.training.text_name, run.text.size(), run.training.characters);
+  if (hash_of(run.text) != run.training.text_hash)
+    fail<FileError>({"gpt train"}, "{} has changed: its bytes are others, as many as the interrupted run's; need those",
+                    run.training.text_name);
   return run;
 }
 
@@ -291,10 +294,12 @@ std::vector<std::string> preset_names() {
 int train_gpt(const GptTrainFlags& flags) {
   Distributed world;
   const bool first = world.rank() == 0;
-  if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::optional<ModelConfig> config;
-  if (flags.resume) config = ModelConfig::read(directory);
+  if (flags.resume) {
+    check_interrupted(flags, fmt::format("--init {} and another --out to train on, ", shell_word(flags.out)));
+    config = ModelConfig::read(directory);
+  }
   Run run = config ? resumed_run(*config) : new_run(flags);
   const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(directory, *config)) : new_corpus(run, flags);
   const TokenIds& held_out = corpus.tokens(Part::validation);
@@ -362,7 +367,7 @@ int train_gpt(const GptTrainFlags& flags) {
        .picture = [&] { return attention_picture(gpt, held_out); }});
 
   if (!first) return exit_code_of(report);
-  const std::string use = fmt::format("heed gpt sample --model {}", flags.out);
+  const std::string use = fmt::format("heed gpt sample --model {}", shell_word(flags.out));
   if (report.ended != Ended::interrupted)
     fmt::print(stderr, "val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n",
                report.evaluation[0].second, report.evaluation[1].second, report.steps, format_duration(report.seconds),

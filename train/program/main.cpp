@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
+#include <heed/tensor/parallel.h>
 #include <heed/train/program/book.h>
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/help.h>
@@ -42,6 +43,16 @@ void require_command(CLI::App& app) {
   });
 }
 
+/// Of every command that computes.
+void add_threads(CLI::App* command) {
+  command
+      ->add_option_function<int>(
+          "--threads", [](int count) { set_num_threads(count); },
+          "at most so many at once (default: what heed info says)")
+      ->type_name("N")
+      ->check(whole_number(1, 1024));
+}
+
 /// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
 void check_resume(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options())
@@ -56,7 +67,7 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
   const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
   run("--accumulate", flags->accumulate, "N", whole_number(1, 1'000'000),
       "batches whose gradients make one step (default: 1)");
-  run("--ema", flags->ema, "DECAY", number(0, false, 0.999999),
+  run("--ema", flags->ema, "DECAY", number(0, false, 1, true),
       "evaluate and save a running average of the weights, such as 0.999 (default: the weights)");
   run("--precision", flags->precision, "f32|bf16|auto", one_of({"f32", "bf16", "auto"}),
       "what matrix products read; bf16 takes half their time where heed info has it, auto takes it there (default: "
@@ -70,8 +81,7 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
              "steps between samples of what the model writes (default: one at the end)");
   add_option(command, "--time-limit", flags->time_limit, "SECONDS", number(0, false, 1e9),
              "save and stop after so long; --resume goes on");
-  add_option(command, "--threads", flags->threads, "N", whole_number(1, 1024),
-             "at most so many at once (default: what heed info says)");
+  add_threads(command);
   command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))
       ->type_name("DIR");
   add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
@@ -141,7 +151,7 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--layers", flags->layers, "N", whole_number(1, 1000), "blocks");
   run("--heads", flags->heads, "N", whole_number(1, kMost), "attention heads of each block; must divide the channels");
   run("--channels", flags->channels, "N", whole_number(1, kMost), "width");
-  run("--dropout", flags->dropout, "X", number(0, true, 1), "share of activations zeroed in training");
+  run("--dropout", flags->dropout, "X", number(0, true, 1, true), "share of activations zeroed in training");
   run("--lr", flags->lr, "X", number(0, false, INFINITY),
       "learning rate after warm-up; falls to a tenth (default: 0.001; with --init but not --lora 0.0001)");
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
@@ -169,6 +179,7 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
              "texts to write at once, the i-th as --seed and i - 1 more would alone (default: 1)");
   add_option(command, "--weights", flags->weights, "f32|bf16|q8", one_of({"f32", "bf16", "q8"}),
              "how matrices are kept: in a half (bf16) or a quarter (q8) of the bytes, which is faster (default: f32)");
+  add_threads(command);
   command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")
       ->type_name("FILE");
   examples(command, {"heed gpt sample --model shakespeare --prompt ROMEO: --top-k 20",
@@ -282,13 +293,13 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
   run("--layers", flags->layers, "N", whole_number(1, 1000), "of a Transformer's encoder, and decoder (default: 2)");
   run("--heads", flags->heads, "N", whole_number(1, kMost),
       "attention heads of each layer; must divide the width (default: 4)");
-  run("--dropout", flags->sizes.dropout, "X", number(0, true, 1),
+  run("--dropout", flags->sizes.dropout, "X", number(0, true, 1, true),
       "share of activations zeroed in training (default: 0)");
   run("--steps", flags->steps, "N", whole_number(0), fmt::format("updates (default: {})", kTranslatorSteps));
   run("--batch", flags->training.batch, "N", whole_number(1, kMost), "pairs in each step (default: 64)");
   run("--lr", flags->training.lr, "X", number(0, false, INFINITY),
       "learning rate after warm-up; falls to a fiftieth (default: 0.002)");
-  run("--label-smoothing", flags->training.label_smoothing, "X", number(0, true, 1),
+  run("--label-smoothing", flags->training.label_smoothing, "X", number(0, true, 1, true),
       "share of each target's probability that all others get (default: 0)");
   run("--average", flags->training.average, "N", whole_number(1, kSnapshots),
       fmt::format("the model is the mean of the last N of {} snapshots (default: 1)", kSnapshots));
@@ -306,6 +317,7 @@ void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000),
              "translations kept while searching (default: 1, greedy)");
+  add_threads(command);
   command->add_flag("--align", flags->align, "draw where each word of the translation looked");
   command->add_option("--page", flags->page, "write an HTML page that shows how, word by word, and all weights")
       ->type_name("FILE");
@@ -396,6 +408,8 @@ void add_manual(CLI::App& app) {
 
 // --- errors --------------------------------------------------------------------------------------------------------
 
+constexpr const char* kOutputLost = "the output could not all be written; need a place for it, with room";
+
 /// An error's sentence without the place in our source that ends it.
 std::string sentence(const std::exception& error) {
   std::string text = error.what();
@@ -431,20 +445,34 @@ int run(int argc, char** argv) {
   add_info(app, exit_code);
   add_completion(app);
   add_manual(app);
+  refuse_empty_paths(app);
   try {
-    app.parse(argc, argv);
+    app.parse(split_line(argc, argv));
     return exit_code;
   } catch (const CLI::Success& help) {  // --help or --version
     return app.exit(help);
+  } catch (const CLI::ExtrasError&) {
+    return usage_error(app, UsageError(unexpected(app)));
+  } catch (const CLI::RequiredError& error) {
+    const std::string other = unexpected(app);  // perhaps what is required, misspelt
+    return usage_error(app, UsageError(other.empty() ? error.what() : other));
   } catch (const CLI::ParseError& error) {
     return usage_error(app, error);
   } catch (const UsageError& error) {
     return usage_error(app, error);
   } catch (const std::exception& error) {
     const char* const rank = std::getenv("OMPI_COMM_WORLD_RANK");  // mpirun ends the others, and says which it was
-    fmt::print(stderr, "heed{}: {}\n", rank ? fmt::format(" (rank {})", rank) : "", sentence(error));
+    fmt::print(stderr, "heed{}: {}\n", rank ? fmt::format(" (rank {})", rank) : "",
+               std::ferror(stdout) ? kOutputLost : sentence(error));
     return 1;
   }
+}
+
+/// The exit code of a command that ended with `exit_code`, once stdout has taken all that it printed.
+int end_output(int exit_code) {
+  if ((std::fflush(stdout) == 0 && !std::ferror(stdout)) || exit_code != 0) return exit_code;
+  fmt::print(stderr, "heed: {}\n", kOutputLost);
+  return 1;
 }
 
 }  // namespace
@@ -452,5 +480,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error with a sentence
-  return heed::train::program::run(argc, argv);
+  return heed::train::program::end_output(heed::train::program::run(argc, argv));
 }

@@ -2,11 +2,41 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
+#include <heed/nn/scope.h>
 #include <heed/tensor/format.h>
 #include <heed/tensor/io/utf8.h>
 
 namespace heed::train::program {
+namespace {
+
+/// "; did you mean --steps?" for an option or a command that is nearly one of the app's; else "".
+std::string meant(const CLI::App& app, const std::string& word) {
+  std::vector<std::pair<std::string, std::string>> known;  // what is compared, and what is typed
+  if (word.starts_with('-')) {
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& name : option->get_lnames()) known.emplace_back("--" + name, "--" + name);
+  } else {
+    const auto every = [](const CLI::App*) { return true; };
+    for (const CLI::App* command : app.get_subcommands(every)) {
+      known.emplace_back(command->get_name(), command->get_name());
+      for (const CLI::App* within : command->get_subcommands(every))
+        known.emplace_back(within->get_name(), command->get_name() + " " + within->get_name());
+    }
+  }
+  const size_t letters = word.size() - std::min(word.find_first_not_of('-'), word.size());
+  size_t least = std::min(letters, std::max<size_t>(3, letters / 3 + 1));  // two letters that changed places are two
+  std::string best;
+  for (const auto& [name, typed] : known) {
+    const bool begun = letters >= 3 && name.starts_with(word);
+    if (const size_t distance = begun ? 0 : nn::edit_distance(word, name); distance < least)
+      least = distance, best = typed;
+  }
+  return best.empty() ? "" : fmt::format("; did you mean {}?", best);
+}
+
+}  // namespace
 
 CLI::Validator whole_number(int64_t low, int64_t high) {
   return CLI::Validator(
@@ -18,14 +48,15 @@ CLI::Validator whole_number(int64_t low, int64_t high) {
       "");
 }
 
-CLI::Validator number(double low, bool closed, double high) {
+CLI::Validator number(double low, bool closed, double high, bool below) {
   return CLI::Validator(
-      [low, closed, high](std::string& text) {
+      [low, closed, high, below](std::string& text) {
         double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value <= high &&
+        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && (below ? value < high : value <= high) &&
             (closed ? value >= low : value > low))
           return std::string();
-        const std::string most = std::isfinite(high) ? fmt::format(" and at most {}", high) : "";
+        const std::string most =
+            std::isfinite(high) ? fmt::format(" and {} {}", below ? "below" : "at most", high) : "";
         return fmt::format("need a number {} {}{}, not '{}'", closed ? "from" : "above", low, most, text);
       },
       "");
@@ -49,6 +80,44 @@ CLI::Validator one_line() {
         return fmt::format("need a line of text, not '{}'", text);
       },
       "");
+}
+
+void refuse_empty_paths(CLI::App& app) {
+  for (CLI::Option* option : app.get_options())
+    if (const std::string type = option->get_type_name(); type.ends_with("FILE") || type.ends_with("DIR"))
+      option->check(CLI::Validator(
+          [type](std::string& text) { return text.empty() ? fmt::format("need a name for {}, not ''", type) : ""; },
+          ""));
+  for (CLI::App* command : app.get_subcommands({})) refuse_empty_paths(*command);
+}
+
+std::vector<std::string> split_line(int argc, char** argv) {
+  std::vector<std::string> words;
+  bool options = true;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    options = options && word != "--";
+    const bool empty = options && word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (empty) word.pop_back();
+    words.push_back(word);
+    if (empty) words.emplace_back();
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
+std::string unexpected(const CLI::App& app) {
+  for (const std::string& word : app.remaining())
+    if (word != "--") return fmt::format("not expected: {}{}", word, meant(app, word));
+  return app.get_subcommands().empty() ? "" : unexpected(*app.get_subcommands().front());
+}
+
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=@%+,-";
+  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
 }
 
 void examples(CLI::App* command, const std::vector<std::string>& lines) {

@@ -1,4 +1,4 @@
-// How options are added to the command line, and what is checked of them.
+// How options are added to the command line, how its words are read, and what is checked of them.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace heed::train::program {
 
 /// A whole number in [low, high].
 CLI::Validator whole_number(int64_t low, int64_t high = 1'000'000'000);
-/// A number above `low` (or equal to it, if `closed`) and at most `high`.
-CLI::Validator number(double low, bool closed, double high);
+/// A number above `low` (or equal to it, if `closed`) and at most `high` (or below it).
+CLI::Validator number(double low, bool closed, double high, bool below = false);
 /// One of the names.
 CLI::Validator one_of(const std::vector<std::string>& names);
 /// A word or more of printable text.
@@ -24,6 +24,20 @@ CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value
                         const CLI::Validator& valid, const std::string& help) {
   return command->add_option(name, value, help)->type_name(type)->check(valid);
 }
+
+/// Refuses "" wherever the program and its commands take a file or a directory: a variable that a shell did not have.
+void refuse_empty_paths(CLI::App& app);
+
+/// The words of the command line, last first, as CLI11 takes them; "--text=" as "--text" and an empty word, since it
+/// would take the next one for the text.
+std::vector<std::string> split_line(int argc, char** argv);
+
+/// "not expected: --stepz; did you mean --steps?" of the first word that the command being parsed has no place for, or
+/// "" if there is none.
+std::string unexpected(const CLI::App& app);
+
+/// A word of a command line as a shell takes it: in quotes if it has to be.
+std::string shell_word(const std::string& word);
 
 /// What `heed ... --help` ends with.
 void examples(CLI::App* command, const std::vector<std::string>& lines);

@@ -8,6 +8,8 @@
 #include <fmt/core.h>
 
 #include <heed/tensor/io/json.h>
+#include <heed/train/model_config.h>
+#include <heed/train/program/options.h>
 
 namespace heed::train::program {
 namespace {
@@ -20,6 +22,13 @@ double peak_mib() {
 }
 
 }  // namespace
+
+void check_interrupted(const TrainFlags& flags, const std::string& otherwise) {
+  const std::filesystem::path directory = flags.out;
+  if (std::filesystem::exists(directory / kStateFile) || !std::filesystem::exists(directory / kConfigFile)) return;
+  fail<FileError>({"--resume"}, "the run in '{}' has ended, or was never saved whole; need {}--overwrite to begin anew",
+                  flags.out, otherwise);
+}
 
 RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise) {
   const Products products = flags.precision.empty() ? otherwise.products : products_named(flags.precision);
@@ -39,13 +48,14 @@ TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, i
                          .save_every = flags.save_every,
                          .time_limit = flags.time_limit,
                          .directory = flags.out,
+                         .overwrite = true,  // RunDirectory has asked
                          .tensorboard = flags.tensorboard};
   rules.apply(options);
   return options;
 }
 
 void say_end(const char* command, const TrainingReport& report, const TrainFlags& flags, const std::string& use) {
-  const std::string go_on = fmt::format("To go on: heed {} train --resume --out {}", command, flags.out);
+  const std::string go_on = fmt::format("To go on: heed {} train --resume --out {}", command, shell_word(flags.out));
   switch (report.ended) {
     case Ended::interrupted: fmt::print(stderr, "Interrupted after step {}; saved. {}\n", report.steps, go_on); return;
     case Ended::out_of_time:

@@ -19,7 +19,7 @@ class UsageError : public Error {
 
 struct TrainFlags {
   std::string out;
-  std::optional<int64_t> steps = {}, threads = {};
+  std::optional<int64_t> steps = {};
   std::optional<uint64_t> seed = {};
   std::optional<int64_t> evaluate_every = {}, accumulate = {}, patience = {}, sample_every = {};
   std::optional<double> ema = {};
@@ -34,6 +34,10 @@ struct TrainFlags {
     return resume ? Model::resume : overwrite ? Model::overwrite : Model::refuse;
   }
 };
+
+/// For --resume. Throws FileError if the directory holds a model and no interrupted run; `otherwise` is what more one
+/// can do then, as "--init MODEL to train on, ".
+void check_interrupted(const TrainFlags& flags, const std::string& otherwise = "");
 
 /// What the command line says of a run's rules, and `otherwise` where it says nothing.
 RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise);

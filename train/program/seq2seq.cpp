@@ -11,10 +11,10 @@
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/utf8.h>
-#include <heed/tensor/parallel.h>
 #include <heed/train/data/text.h>
 #include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
+#include <heed/train/program/options.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/page_translator.h>
 #include <heed/train/show/plot.h>
@@ -155,10 +155,12 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (world.size() > 1)
     fail<UsageError>({"seq2seq train"}, "mpirun started {} processes; need one, as only gpt train shares its work",
                      world.size());
-  if (flags.threads) set_num_threads(static_cast<int>(*flags.threads));
   const std::filesystem::path directory = flags.out;
   std::unique_ptr<SavedTranslator> translator;
-  if (flags.resume) translator = SavedTranslator::from_config(directory);
+  if (flags.resume) {
+    check_interrupted(flags);
+    translator = SavedTranslator::from_config(directory);
+  }
   const TranslatorSizes sizes = checked_sizes(flags);
   PairSplit split = translator ? load_pairs(translator->training().pairs, translator->training().valid_pairs)
                                : load_pairs(flags.training.pairs, flags.training.valid_pairs);
@@ -189,7 +191,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .trainer = trainer_options(flags, training.rules, training.steps)},
                                             [&](const std::filesystem::path& into) { translator->save(into); });
 
-  const std::string use = fmt::format("heed seq2seq translate --model {} '{}'", flags.out, split.held_out[0].source);
+  const std::string use =
+      fmt::format("heed seq2seq translate --model {} {}", shell_word(flags.out), shell_word(split.held_out[0].source));
   if (report.ended == Ended::interrupted) {
     say_end("seq2seq", report, flags, use);
     return exit_code_of(report);
@@ -322,7 +325,7 @@ std::vector<models::Translation> answer(const TranslateFlags& flags, const Saved
 int answer_lines(const TranslateFlags& flags, const SavedTranslator& translator) {
   int exit_code = 0;
   std::string line;
-  for (int64_t number = 1; std::getline(std::cin, line); ++number) {
+  for (int64_t number = 1; !std::ferror(stdout) && std::getline(std::cin, line); ++number) {
     std::vector<std::vector<std::string>> sentence(1);
     try {
       sentence[0] = parts_of(words_of(line), translator);
