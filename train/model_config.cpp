@@ -180,4 +180,12 @@ void make_directory(const std::filesystem::path& directory) {
   AtomicFile probe(directory / "probe");  // leaves nothing
 }
 
+void remove_if_there(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error)
+    fail<FileError>({"out"}, "cannot remove '{}': {}; need a directory that can be written", path.string(),
+                    error.message());
+}
+
 }  // namespace heed::train

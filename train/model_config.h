@@ -109,5 +109,7 @@ void check_weights(const std::filesystem::path& directory, int64_t numbers, uint
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory);
+/// Removes a file, or a directory with what is in it, if it is there. Throws FileError.
+void remove_if_there(const std::filesystem::path& path);
 
 }  // namespace heed::train

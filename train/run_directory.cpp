@@ -49,7 +49,7 @@ RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : p
     for (const std::filesystem::path& folder : {path_, path_ / kBestDirectory}) remove_abandoned(folder);
     return;
   }
-  std::filesystem::remove(file);
+  remove_if_there(file);
   ::close(descriptor_);
   const bool interrupted = std::filesystem::exists(path_ / kStateFile);
   fail<FileError>(op, "'{}' holds a model; need --overwrite to replace it, {}or another directory", path_.string(),

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <heed/tensor/io/crc.h>
+#include <heed/train/model_config.h>
 #include <heed/train/show/png.h>
 
 namespace heed::train {
@@ -92,7 +93,7 @@ EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc l
   std::error_code absent;  // then the file cannot be opened, which says more
   if (done == 0)
     for (const auto& entry : std::filesystem::directory_iterator(directory, absent))
-      if (entry.path().filename().string().starts_with(kName)) std::filesystem::remove(entry.path());
+      if (entry.path().filename().string().starts_with(kName)) remove_if_there(entry.path());
   // Files are read in the order of their names.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(now).count();

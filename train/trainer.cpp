@@ -159,7 +159,7 @@ struct Trainer::Session {
       now.best_step = now.step;
       t.worse_ = 0;
       if (t.is_first() && !options.directory.empty() && work.save) {
-        std::filesystem::create_directories(options.directory / kBestDirectory);
+        make_directory(options.directory / kBestDirectory);
         write_model(options.directory / kBestDirectory);
       }
     }
@@ -188,7 +188,7 @@ struct Trainer::Session {
     const Timed timed(saving);
     const auto write = [&] {
       if (now.best_step == 0 && !options.directory.empty())
-        std::filesystem::remove_all(options.directory / kBestDirectory);  // of a run that was overwritten
+        remove_if_there(options.directory / kBestDirectory);  // of a run that was overwritten
       write_model(options.directory);
       t.save_state();
       t.kept_ = now.step;
@@ -221,8 +221,7 @@ struct Trainer::Session {
     }
     if (over() && t.is_first()) {
       write_model(options.directory);
-      if (!options.directory.empty())
-        std::filesystem::remove(options.directory / kStateFile);  // nothing is left to resume
+      if (!options.directory.empty()) remove_if_there(options.directory / kStateFile);  // nothing is left to resume
     }
     report.seconds = now.seconds;
     report.tokens_per_second = now.tokens_per_second();

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <heed/autograd/grad_mode.h>
+#include <heed/train/model_config.h>
 #include <heed/train/show/plot.h>
 
 namespace heed::train {
@@ -58,13 +59,13 @@ class Snapshots {
       fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
     if (count_ > 1 && options.trainer.ema != 0)
       fail<ValueError>(op, "average is {} and ema {}; need one of them", count_, options.trainer.ema);
-    if (!options.trainer.directory.empty() && !options.resume) std::filesystem::remove_all(directory_);
+    if (!options.trainer.directory.empty() && !options.resume) remove_if_there(directory_);
   }
 
   /// Keeps the weights after so many steps, if they are to be averaged.
   void keep(int64_t step) const {
     if (step <= steps_ - count_ * every_ || (steps_ - step) % every_ != 0) return;
-    std::filesystem::create_directories(directory_);
+    make_directory(directory_);
     params_.save(file(step), nn::kUnknownLicense, where_);
   }
 
@@ -85,7 +86,7 @@ class Snapshots {
   }
 
   void remove() const {
-    if (count_ > 1) std::filesystem::remove_all(directory_);
+    if (count_ > 1) remove_if_there(directory_);
   }
 
  private:
