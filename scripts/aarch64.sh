@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds heed for 64-bit ARM by Debian's cross compiler and runs its tests in qemu: all but those that start processes, which
-# qemu does not for the shell, and those that emulation makes too slow or has no hardware for. Ten minutes to build and as
-# many to run on two cores. The last line is "N passed, N failed, N skipped".
+# qemu does not for the shell, and those that emulation makes too slow or has no hardware for. Ten minutes to build and half
+# an hour to run on two cores. The last line is "N passed, N failed, N skipped".
 # Usage: scripts/aarch64.sh [openblas|portable]   (whose matrix products; portable unless given)
 set -euo pipefail
 cd "$(dirname "$0")/.."
