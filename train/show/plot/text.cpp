@@ -156,7 +156,10 @@ std::string text(const Heatmap& heatmap, Loc loc) {
 
 std::string draw_alignment(const std::vector<std::string>& source, const std::vector<std::string>& target,
                            const Tensor& weights, Loc loc) {
-  return target.empty() ? "" : text(Heatmap{"", "", "", source, target, weights, 0, 1}, loc);
+  if (target.empty()) return "";
+  const Heatmap heatmap{"",     "",      "", source,
+                        target, weights, 0,  1};  // clang 14 destroys one in a ?: twice when it throws
+  return text(heatmap, loc);
 }
 
 }  // namespace heed::train
