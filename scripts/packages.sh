@@ -81,7 +81,7 @@ conan() {
   "$conan" profile detect && printf '%s\n' '[platform_requires]' fmt/9.1.0 openblas/0.3.21 highway/1.0.3 utf8proc/2.8.0 nlohmann_json/3.11.2 \
     >>"$CONAN_HOME/profiles/default" &&
     "$conan" create cmake/packages/conan -s compiler.cppstd=20 -c tools.cmake.cmaketoolchain:generator=Ninja \
-      -c 'tools.build:exelinkflags=["-lfmt", "-lopenblas", "-lhwy", "-lutf8proc"]'  # which ConanCenter's would name themselves
+      -c 'tools.cmake.cmaketoolchain:extra_variables={"CMAKE_CXX_STANDARD_LIBRARIES": "-lfmt -lopenblas -lhwy -lutf8proc"}'  # ConanCenter's name themselves
 }
 scripts/deps.sh python3-venv
 if python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'conan==2.*' >"$work/log" 2>&1; then
