@@ -3,7 +3,6 @@
 #include <cmath>
 #include <system_error>
 
-#include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
 #include <heed/train/data/text.h>
 
@@ -169,23 +168,6 @@ void check_weights(const std::filesystem::path& directory, int64_t numbers, uint
                     "'{}' describes a model of at least {} numbers, but its weights have {} bytes; need files that "
                     "belong together",
                     (directory / kConfigFile).string(), numbers, bytes);
-}
-
-void make_directory(const std::filesystem::path& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error)
-    fail<FileError>({"out"}, "cannot make the directory '{}': {}; need one that can be written", directory.string(),
-                    error.message());
-  AtomicFile probe(directory / "probe");  // leaves nothing
-}
-
-void remove_if_there(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
-  if (error)
-    fail<FileError>({"out"}, "cannot remove '{}': {}; need a directory that can be written", path.string(),
-                    error.message());
 }
 
 }  // namespace heed::train

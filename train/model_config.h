@@ -107,9 +107,4 @@ class ConfigFields {
 void check_weights(const std::filesystem::path& directory, int64_t numbers);
 void check_weights(const std::filesystem::path& directory, int64_t numbers, uint64_t bytes);
 
-/// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
-void make_directory(const std::filesystem::path& directory);
-/// Removes a file, or a directory with what is in it, if it is there. Throws FileError.
-void remove_if_there(const std::filesystem::path& path);
-
 }  // namespace heed::train

@@ -21,7 +21,26 @@ bool is_named(int descriptor) {
   return fstat(descriptor, &file) == 0 && file.st_nlink > 0;
 }
 
+void require(const std::error_code& error, const char* what, const std::filesystem::path& path) {
+  if (error)
+    fail<FileError>({"out"}, "cannot {} '{}': {}; need a directory that can be written", what, path.string(),
+                    error.message());
+}
+
 }  // namespace
+
+void make_directory(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  require(error, "make the directory", directory);
+  AtomicFile probe(directory / "probe");  // leaves nothing
+}
+
+void remove_if_there(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  require(error, "remove", path);
+}
 
 RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : path_(std::move(path)) {
   const Op op{"train", loc};

@@ -11,6 +11,11 @@ namespace heed::train {
 constexpr const char* kBestDirectory = "best";              ///< the model with the lowest evaluation
 constexpr const char* kStateFile = "training.safetensors";  ///< what an interrupted run goes on from
 
+/// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
+void make_directory(const std::filesystem::path& directory);
+/// Removes a file, or a directory with what is in it, if it is there. Throws FileError.
+void remove_if_there(const std::filesystem::path& path);
+
 /// While it lives, no other process can hold the directory. The hold is the system's: it ends with the process, however
 /// that ends.
 class RunDirectory {

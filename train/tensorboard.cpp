@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <heed/tensor/io/crc.h>
-#include <heed/train/model_config.h>
+#include <heed/train/run_directory.h>
 #include <heed/train/show/png.h>
 
 namespace heed::train {

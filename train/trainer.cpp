@@ -17,7 +17,6 @@
 #include <heed/train/clip.h>
 #include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>
-#include <heed/train/model_config.h>
 #include <heed/train/run_directory.h>
 #include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include <heed/autograd/grad_mode.h>
-#include <heed/train/model_config.h>
+#include <heed/train/run_directory.h>
 #include <heed/train/show/plot.h>
 
 namespace heed::train {

@@ -10,7 +10,7 @@
 
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/text.h>
-#include <heed/train/model_config.h>
+#include <heed/train/run_directory.h>
 
 namespace heed::train::program {
 namespace {
