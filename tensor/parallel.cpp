@@ -22,7 +22,6 @@
 
 #include <heed/tensor/cores.h>
 #include <heed/tensor/error.h>
-#include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/storage.h>
 
@@ -310,9 +309,7 @@ std::string num_threads_reason() {
   return s.why;
 }
 
-std::string cpu_report() {
-  return fmt::format("{} threads, {}, {}", num_threads(), kernels::simd_target(), kernels::blas_report());
-}
+std::string cpu_report() { return fmt::format("{} threads, {}", num_threads(), kernels::simd_target()); }
 
 void parallel_detail::run(int64_t n, int64_t grain, Body body, void* context) {
   if (n <= 0) return;

@@ -17,8 +17,7 @@ std::string num_threads_reason();
 /// Sets it; throws ValueError below 1. Takes effect at the next kernel. Not to be called from inside parallel_for.
 void set_num_threads(int threads, Loc loc = Loc::current());
 
-/// What the numbers are computed on: threads, instruction set, BLAS. "2 threads, AVX3, OpenBLAS 0.3.21 (pthreads
-/// build), ..."
+/// What the numbers are computed on: "2 threads, AVX3".
 std::string cpu_report();
 
 namespace parallel_detail {

@@ -1,12 +1,15 @@
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
-#include <heed/tensor/kernels/blas.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/parallel.h>
 #include "catch.h"
+#include "kernels.h"
 
 using namespace heed;
 
@@ -31,28 +34,36 @@ double dot_at(const std::vector<T>& a, bool trans_a, int64_t lda, const std::vec
   return sum;
 }
 
-template <class T, class Gemm>
-void check_gemm(Gemm gemm, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T beta) {
-  CAPTURE(trans_a, trans_b, m, n, k, beta);
-  const int64_t lda = (trans_a ? m : k) + 3, ldb = (trans_b ? k : n) + 2, ldc = n + 1;
+struct Product {
+  bool trans_a, trans_b;
+  int64_t m, n, k;
+};
+
+/// C is `apart` longer than its rows.
+template <class T>
+void check_gemm(const Product& p, T beta, int64_t apart) {
+  const auto& [trans_a, trans_b, m, n, k] = p;
+  CAPTURE(trans_a, trans_b, m, n, k, beta, apart);
+  const int64_t lda = (trans_a ? m : k) + 3, ldb = (trans_b ? k : n) + 2, ldc = n + apart;
   const auto a = uniform<T>((trans_a ? k : m) * lda, 1), b = uniform<T>((trans_b ? n : k) * ldb, 2);
   const auto before = uniform<T>(m * ldc, 3);
   auto c = before;
   if (beta == 0)
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = std::numeric_limits<T>::quiet_NaN();
-  gemm(trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
+  kernels::gemm(trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
   // Rounding of a k-term sum of values below 1, in units of the last place, with room for any order.
   const double tolerance = 4 * double(k + 1) * std::numeric_limits<T>::epsilon();
   double worst = 0;
   bool padding_kept = true;
+  const int64_t step = m * n * k < 4'000'000 ? 1 : 61;  // of a large product some elements, in every row and column
   for (int64_t i = 0; i < m; ++i) {
-    for (int64_t j = 0; j < n; ++j) {
+    for (int64_t j = i % step; j < n; j += step) {
       double expected = dot_at(a, trans_a, lda, b, trans_b, ldb, k, i, j);
       if (beta != 0) expected += double(beta) * before[i * ldc + j];
       worst = std::max(worst, std::isnan(c[i * ldc + j]) ? 1e9 : std::abs(expected - c[i * ldc + j]));
     }
-    padding_kept &= c[i * ldc + n] == before[i * ldc + n];
+    padding_kept &= apart == 0 || c[i * ldc + n] == before[i * ldc + n];
   }
   CHECK(worst <= tolerance);
   CHECK(padding_kept);
@@ -60,26 +71,38 @@ void check_gemm(Gemm gemm, bool trans_a, bool trans_b, int64_t m, int64_t n, int
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("gemm, and that without a BLAS: equal the definition for every transpose, size and beta", "[gemm]",
-                   float, double) {
+TEMPLATE_TEST_CASE("gemm: equals the definition for every transpose, size, beta and instruction set", "[gemm]", float,
+                   double) {
+  on_every_simd_target([] {
+    for (const bool trans_a : {false, true})
+      for (const bool trans_b : {false, true})
+        for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
+                                      {3, 5, 4},
+                                      {4, 5, 6},
+                                      {1, 300, 70},
+                                      {4, 131, 9},
+                                      {300, 1, 70},
+                                      {17, 33, 0},
+                                      {33, 17, 9},
+                                      {23, 100, 31},
+                                      {200, 130, 65},
+                                      {65, 384, 128}})
+          for (const TestType beta : {0, 1, -2})
+            for (const int64_t apart : {0, 1}) check_gemm<TestType>({trans_a, trans_b, m, n, k}, beta, apart);
+  });
+}
+
+TEMPLATE_TEST_CASE("gemm: equals the definition in pieces, more than are packed at once of rows, columns and depth",
+                   "[gemm]", float, double) {
   for (const bool trans_a : {false, true})
     for (const bool trans_b : {false, true})
-      for (const auto& [m, n, k] : {std::array<int64_t, 3>{1, 1, 1},
-                                    {3, 5, 4},
-                                    {4, 5, 6},
-                                    {1, 300, 70},
-                                    {300, 1, 70},
-                                    {17, 33, 0},
-                                    {33, 17, 9},
-                                    {200, 130, 65},
-                                    {65, 384, 128},
-                                    {768, 65, 40}})
-        for (const TestType beta : {0, 1, -2}) {
-          check_gemm<TestType>(kernels::gemm<TestType>, trans_a, trans_b, m, n, k, beta);
-          check_gemm<TestType>(kernels::portable::gemm<TestType>, trans_a, trans_b, m, n, k, beta);
-        }
-  // More than its panels hold: 96 rows, 512 columns, 256 elements.
-  check_gemm<TestType>(kernels::portable::gemm<TestType>, false, true, 203, 1041, 519, 1);
+      for (const auto& [m, n, k] : {std::array<int64_t, 3>{50, 40, 1700},
+                                    {40, 50, 1700},
+                                    {310, 300, 5000},
+                                    {300, 310, 5000},
+                                    {2150, 2100, 5},
+                                    {2100, 2150, 5}})
+        check_gemm<TestType>({trans_a, trans_b, m, n, k}, TestType(-2), 1);
 }
 
 TEST_CASE("gemm: empty sides write nothing", "[gemm]") {
@@ -113,9 +136,30 @@ TEMPLATE_TEST_CASE("gemm: the same bits in every run and at any number of thread
   set_num_threads(before);
 }
 
+TEMPLATE_TEST_CASE("gemm: an element has the same bits wherever it stands", "[gemm]", float, double) {
+  using T = TestType;
+  const int64_t m = 150, n = 170, k = 800, part_m = 37, part_n = 41;
+  for (const bool trans_a : {false, true})
+    for (const bool trans_b : {false, true}) {
+      CAPTURE(trans_a, trans_b);
+      const auto a = uniform<T>(m * k, 1), b = uniform<T>(k * n, 2);
+      const int64_t lda = trans_a ? m : k, ldb = trans_b ? k : n;
+      std::vector<T> whole(size_t(m * n)), part(size_t(part_m * part_n));
+      kernels::gemm<T>(trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, 0, whole.data(), n);
+      for (const auto& [i, j] : {std::pair<int64_t, int64_t>{0, 0}, {5, 9}, {113, 129}}) {
+        kernels::gemm<T>(trans_a, trans_b, part_m, part_n, k, a.data() + i * (trans_a ? 1 : lda), lda,
+                         b.data() + j * (trans_b ? ldb : 1), ldb, 0, part.data(), part_n);
+        bool same = true;
+        for (int64_t r = 0; r < part_m; ++r)
+          same &= std::equal(&part[r * part_n], &part[r * part_n] + part_n, &whole[(i + r) * n + j]);
+        CHECK(same);
+      }
+    }
+}
+
 TEMPLATE_TEST_CASE("gemm_batched: equals one gemm per product, shared operands included", "[gemm]", float, double) {
   using T = TestType;
-  for (const int64_t batch : {0, 1, 2, 7})
+  for (const int64_t batch : {0, 1, 2, 7, 20})
     for (const int64_t stride_b : {int64_t{0}, int64_t{6 * 5}}) {
       const int64_t m = 4, n = 5, k = 6;
       const auto a = uniform<T>(batch * m * k + 1, 6), b = uniform<T>(batch * k * n + k * n, 7);
@@ -123,8 +167,8 @@ TEMPLATE_TEST_CASE("gemm_batched: equals one gemm per product, shared operands i
       kernels::gemm_batched<T>(false, false, m, n, k, a.data(), k, m * k, b.data(), n, stride_b, 0, c.data(), n, m * n,
                                batch);
       for (int64_t i = 0; i < batch; ++i)
-        kernels::gemm_serial<T>(false, false, m, n, k, a.data() + i * m * k, k, b.data() + i * stride_b, n, 0,
-                                expected.data() + i * m * n, n);
+        kernels::gemm<T>(false, false, m, n, k, a.data() + i * m * k, k, b.data() + i * stride_b, n, 0,
+                         expected.data() + i * m * n, n);
       CHECK(c == expected);
     }
 }

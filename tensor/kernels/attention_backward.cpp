@@ -84,49 +84,49 @@ HWY_INLINE void multiply(int64_t n, const Real* factors, Real* x) {
 // What products in bf16 read: all of a head's keys and values, block by block, and one tile of queries.
 struct PackedHead {
   const AttentionShape& shape;
-  uint32_t *keys, *values, *key_columns;                // (S, D), (S, Dv) in rows, (S, D) in columns
-  uint32_t *q_transposed, *dout_transposed, *q, *dout;  // (D, kTileQueries) and so on, in columns
-  uint32_t* slopes;                                     // room for those of a tile
+  Bf16Pair *keys, *values, *key_columns;                // (S, D), (S, Dv) in rows, (S, D) in columns
+  Bf16Pair *q_transposed, *dout_transposed, *q, *dout;  // (D, kTileQueries) and so on, in columns
+  Bf16Pair* slopes;                                     // room for those of a tile
 
   template <class Real>
   PackedHead(const AttentionShape& s, Workspace<Real>& room)
       : shape(s),
-        keys(take_pairs(room, bf16_rows_size(blocks() * kTileKeys, s.D))),
-        values(take_pairs(room, bf16_rows_size(blocks() * kTileKeys, s.Dv))),
-        key_columns(take_pairs(room, bf16_columns_size(s.D, blocks() * kTileKeys))),
-        q_transposed(take_pairs(room, bf16_columns_size(kTileQueries, s.D))),
-        dout_transposed(take_pairs(room, bf16_columns_size(kTileQueries, s.Dv))),
-        q(take_pairs(room, bf16_columns_size(s.D, kTileQueries))),
-        dout(take_pairs(room, bf16_columns_size(s.Dv, kTileQueries))),
+        keys(take_pairs(room, rows_size<Bf16Pair>(blocks() * kTileKeys, s.D))),
+        values(take_pairs(room, rows_size<Bf16Pair>(blocks() * kTileKeys, s.Dv))),
+        key_columns(take_pairs(room, columns_size<Bf16Pair>(s.D, blocks() * kTileKeys))),
+        q_transposed(take_pairs(room, columns_size<Bf16Pair>(kTileQueries, s.D))),
+        dout_transposed(take_pairs(room, columns_size<Bf16Pair>(kTileQueries, s.Dv))),
+        q(take_pairs(room, columns_size<Bf16Pair>(s.D, kTileQueries))),
+        dout(take_pairs(room, columns_size<Bf16Pair>(s.Dv, kTileQueries))),
         slopes(take_pairs(room, bf16_slopes_size(kTileKeys))) {}
 
   int64_t blocks() const { return (shape.S + kTileKeys - 1) / kTileKeys; }
   int64_t block_rows(int64_t block) const { return std::min(kTileKeys, shape.S - block * kTileKeys); }
-  uint32_t* key_block(int64_t i) const { return keys + i * bf16_rows_size(kTileKeys, shape.D); }
-  uint32_t* value_block(int64_t i) const { return values + i * bf16_rows_size(kTileKeys, shape.Dv); }
-  uint32_t* key_column_block(int64_t i) const { return key_columns + i * bf16_columns_size(shape.D, kTileKeys); }
+  Bf16Pair* key_block(int64_t i) const { return keys + i * rows_size<Bf16Pair>(kTileKeys, shape.D); }
+  Bf16Pair* value_block(int64_t i) const { return values + i * rows_size<Bf16Pair>(kTileKeys, shape.Dv); }
+  Bf16Pair* key_column_block(int64_t i) const { return key_columns + i * columns_size<Bf16Pair>(shape.D, kTileKeys); }
 
   // Keys and values that `saved` and `factors` point to.
-  void pack_head(const Bf16Source& k, const Bf16Source& v, const Bf16Source& factors) const {
+  void pack_head(const Source<float>& k, const Source<float>& v, const Source<float>& factors) const {
     for (int64_t i = 0; i < blocks(); ++i) {
       const int64_t first = i * kTileKeys, rows = block_rows(i);
-      pack_bf16_rows(k.from(first, 0), rows, shape.D, key_block(i));
-      pack_bf16_rows(v.from(first, 0), rows, shape.Dv, value_block(i));
-      pack_bf16_columns(factors.from(first, 0), shape.D, rows, key_column_block(i));
+      pack_rows(k.from(first, 0), rows, shape.D, key_block(i));
+      pack_rows(v.from(first, 0), rows, shape.Dv, value_block(i));
+      pack_columns(factors.from(first, 0), shape.D, rows, key_column_block(i));
     }
   }
-  void pack_queries(int64_t queries, const Bf16Source& scaled, const BackwardTile<float>& tile) const {
-    pack_bf16_columns(scaled, queries, shape.D, q_transposed);
-    pack_bf16_columns({tile.dout.data, tile.dout.row, true}, queries, shape.Dv, dout_transposed);
-    pack_bf16_columns({tile.q.data, tile.q.row, false}, shape.D, queries, q);
-    pack_bf16_columns({tile.dout.data, tile.dout.row, false}, shape.Dv, queries, dout);
+  void pack_queries(int64_t queries, const Source<float>& scaled, const BackwardTile<float>& tile) const {
+    pack_columns(scaled, queries, shape.D, q_transposed);
+    pack_columns({tile.dout.data, tile.dout.row, true}, queries, shape.Dv, dout_transposed);
+    pack_columns({tile.q.data, tile.q.row, false}, shape.D, queries, q);
+    pack_columns({tile.dout.data, tile.dout.row, false}, shape.Dv, queries, dout);
   }
   Bf16Slopes pack_slopes(int64_t n, int64_t queries, const float* weights, const float* dscores) const {
     const Bf16Slopes to(n, slopes);
-    const auto room = [](const Bf16Rows& rows) { return const_cast<uint32_t*>(rows.data); };
-    pack_bf16_rows({weights, kTileQueries, false}, n, queries, room(to.weights));
-    pack_bf16_rows({dscores, kTileQueries, false}, n, queries, room(to.scores));
-    pack_bf16_rows({dscores, kTileQueries, true}, queries, n, room(to.scores_across));
+    const auto room = [](const Rows<Bf16Pair>& rows) { return const_cast<Bf16Pair*>(rows.data); };
+    pack_rows({weights, kTileQueries, false}, n, queries, room(to.weights));
+    pack_rows({dscores, kTileQueries, false}, n, queries, room(to.scores));
+    pack_rows({dscores, kTileQueries, true}, queries, n, room(to.scores_across));
     return to;
   }
 };
@@ -140,17 +140,19 @@ HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at
   if constexpr (std::is_same_v<Real, float>)
     if (packed) {
       const int64_t block = at.key / kTileKeys;
-      const auto rows = [](uint32_t* x, int64_t width) { return Bf16Rows{x, bf16_padded(bf16_pairs(width)), false}; };
-      multiply_bf16(at.keys, at.queries, shape.D, rows(packed->key_block(block), shape.D),
-                    {packed->q_transposed, bf16_pairs(shape.D)}, 0, scores, kTileQueries);
-      return multiply_bf16(at.keys, at.queries, shape.Dv, rows(packed->value_block(block), shape.Dv),
-                           {packed->dout_transposed, bf16_pairs(shape.Dv)}, 0, dweights, kTileQueries);
+      const auto rows = [](Bf16Pair* x, int64_t width) {
+        return Rows<Bf16Pair>::along(x, whole_lines<Bf16Pair>(steps<Bf16Pair>(width)));
+      };
+      multiply(at.keys, at.queries, shape.D, rows(packed->key_block(block), shape.D),
+               {packed->q_transposed, steps<Bf16Pair>(shape.D)}, 0, scores, kTileQueries);
+      return multiply(at.keys, at.queries, shape.Dv, rows(packed->value_block(block), shape.Dv),
+                      {packed->dout_transposed, steps<Bf16Pair>(shape.Dv)}, 0, dweights, kTileQueries);
     }
   const int64_t lanes = columns<Real>(at), head = shape.kv_head(at.h);
-  tile_product<Stored::plain>(at.keys, lanes, shape.D, k.at(at.b, head, at.key), k.strides[2], tile.q_transposed,
-                              kTileQueries, false, scores, kTileQueries);
-  tile_product<Stored::plain>(at.keys, lanes, shape.Dv, v.at(at.b, head, at.key), v.strides[2], tile.dout_transposed,
-                              kTileQueries, false, dweights, kTileQueries);
+  tile_product(at.keys, lanes, shape.D, Rows<Real>::along(k.at(at.b, head, at.key), k.strides[2]), tile.q_transposed,
+               kTileQueries, Real(0), scores, kTileQueries);
+  tile_product(at.keys, lanes, shape.Dv, Rows<Real>::along(v.at(at.b, head, at.key), v.strides[2]),
+               tile.dout_transposed, kTileQueries, Real(0), dweights, kTileQueries);
 }
 
 // dv += weights dout, dk += dscores q, and dq += dscores^T k, from tiles with keys down.
@@ -160,21 +162,21 @@ HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const Place& at, c
                               Real* dv) {
   const auto& shape = call.shape;
   const int64_t width = padded(shape.D), value_width = padded(shape.Dv);
-  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.Dv), at.queries, weights, kTileQueries, tile.dout.data,
-                              tile.dout.row, true, dv, value_width);
-  tile_product<Stored::plain>(at.keys, whole_vectors<Real>(shape.D), at.queries, dscores, kTileQueries, tile.q.data,
-                              tile.q.row, true, dk, width);
-  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.D), at.keys, dscores, kTileQueries,
-                                   keys.data + at.key * keys.row, keys.row, true, tile.dq, width);
+  tile_product(at.keys, whole_vectors<Real>(shape.Dv), at.queries, Rows<Real>::along(weights, kTileQueries),
+               tile.dout.data, tile.dout.row, Real(1), dv, value_width);
+  tile_product(at.keys, whole_vectors<Real>(shape.D), at.queries, Rows<Real>::along(dscores, kTileQueries), tile.q.data,
+               tile.q.row, Real(1), dk, width);
+  tile_product(at.queries, whole_vectors<Real>(shape.D), at.keys, Rows<Real>::across(dscores, kTileQueries),
+               keys.data + at.key * keys.row, keys.row, Real(1), tile.dq, width);
 }
 inline void add_gradients(const Place& at, const PackedHead& packed, const Bf16Slopes& slopes, float* dq, float* dk,
                           float* dv) {
   const auto& shape = packed.shape;
-  const int64_t block = at.key / kTileKeys, pairs = bf16_pairs(at.queries), width = padded(shape.D);
-  multiply_bf16(at.keys, shape.Dv, at.queries, slopes.weights, {packed.dout, pairs}, 1, dv, padded(shape.Dv));
-  multiply_bf16(at.keys, shape.D, at.queries, slopes.scores, {packed.q, pairs}, 1, dk, width);
-  multiply_bf16(at.queries, shape.D, at.keys, slopes.scores_across,
-                {packed.key_column_block(block), bf16_pairs(packed.block_rows(block))}, 1, dq, width);
+  const int64_t block = at.key / kTileKeys, pairs = steps<Bf16Pair>(at.queries), width = padded(shape.D);
+  multiply(at.keys, shape.Dv, at.queries, slopes.weights, {packed.dout, pairs}, 1, dv, padded(shape.Dv));
+  multiply(at.keys, shape.D, at.queries, slopes.scores, {packed.q, pairs}, 1, dk, width);
+  multiply(at.queries, shape.D, at.keys, slopes.scores_across,
+           {packed.key_column_block(block), steps<Bf16Pair>(packed.block_rows(block))}, 1, dq, width);
 }
 
 template <class Real>

@@ -87,30 +87,31 @@ struct Values {
 
 // What products in bf16 read.
 struct PackedBlock {
-  Bf16Rows keys;
-  Bf16Columns values;
-  const uint32_t* queries;  // (D, kTileQueries) of each tile
-  uint32_t* weights;        // room for those of a tile
+  Rows<Bf16Pair> keys;
+  Columns<Bf16Pair> values;
+  const Bf16Pair* queries;  // (D, kTileQueries) of each tile
+  Bf16Pair* weights;        // room for those of a tile
 
-  HWY_INLINE Bf16Columns tile(int64_t t, int64_t D) const {
+  HWY_INLINE Columns<Bf16Pair> tile(int64_t t, int64_t D) const {
     if (!queries) return {};  // in f32
-    return {queries + t * bf16_columns_size(kTileQueries, D), bf16_pairs(D)};
+    return {queries + t * columns_size<Bf16Pair>(kTileQueries, D), steps<Bf16Pair>(D)};
   }
 };
 
 template <class Real>
 void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Real>& queries,
-              const Values<Real>& values, const PackedBlock& packed, const Bf16Columns& packed_queries, Real* tile,
-              Real* shrink) {
+              const Values<Real>& values, const PackedBlock& packed, const Columns<Bf16Pair>& packed_queries,
+              Real* tile, Real* shrink) {
   const auto& [shape, q, k, v, options, out, lse, bf16] = call;
   const int64_t width = padded(shape.Dv);
   if constexpr (std::is_same_v<Real, float>)
-    if (bf16) multiply_bf16(at.keys, at.queries, shape.D, packed.keys, packed_queries, 0, tile, kTileQueries);
+    if (bf16) multiply(at.keys, at.queries, shape.D, packed.keys, packed_queries, 0, tile, kTileQueries);
   if (!bf16)
-    tile_product<Stored::plain>(at.keys, columns<Real>(at), shape.D, k.at(at.b, shape.kv_head(at.h), at.key),
-                                k.strides[2], queries.transposed, kTileQueries, false, tile, kTileQueries);
+    tile_product(at.keys, columns<Real>(at), shape.D,
+                 Rows<Real>::along(k.at(at.b, shape.kv_head(at.h), at.key), k.strides[2]), queries.transposed,
+                 kTileQueries, Real(0), tile, kTileQueries);
   mask_scores<Real>(options, at, tile, nullptr);
-  Bf16Rows weights{};
+  Rows<Bf16Pair> weights{};
   if constexpr (std::is_same_v<Real, float>)
     if (bf16 && values.finite && !options.keep)
       weights = soften_bf16(at.keys, at.queries, tile, queries.top, queries.sum, shrink, packed.weights);
@@ -121,19 +122,18 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
   if (!values.finite) return add_seen_values(at, shape.Dv, tile, values.data, values.row, queries.output);
   if constexpr (std::is_same_v<Real, float>)
     if (bf16) {
-      if (!weights.data) weights = pack_bf16_rows({tile, kTileQueries, true}, at.queries, at.keys, packed.weights);
-      return multiply_bf16(at.queries, shape.Dv, at.keys, weights, packed.values, 1, queries.output, width);
+      if (!weights.data) weights = pack_rows({tile, kTileQueries, true}, at.queries, at.keys, packed.weights);
+      return multiply(at.queries, shape.Dv, at.keys, weights, packed.values, 1, queries.output, width);
     }
-  tile_product<Stored::transposed>(at.queries, whole_vectors<Real>(shape.Dv), at.keys, tile, kTileQueries, values.data,
-                                   values.row, true, queries.output, width);
+  tile_product(at.queries, whole_vectors<Real>(shape.Dv), at.keys, Rows<Real>::across(tile, kTileQueries), values.data,
+               values.row, Real(1), queries.output, width);
 }
 
 template <class Real>
-void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile, uint32_t* packed) {
+void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile, Bf16Pair* packed) {
   const Real* q = call.q.at(b, h, tile.query);
   if constexpr (std::is_same_v<Real, float>)
-    if (call.bf16)
-      pack_bf16_columns({q, call.q.strides[2], true, call.options.scale}, tile.queries, call.shape.D, packed);
+    if (call.bf16) pack_columns({q, call.q.strides[2], true, call.options.scale}, tile.queries, call.shape.D, packed);
   if (!call.bf16)
     transpose_queries(tile.queries, call.shape.D, call.options.scale, q, call.q.strides[2], tile.transposed);
   std::fill_n(tile.top, kTileQueries, kMinusInfinity<Real>);
@@ -253,14 +253,14 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
                            outputs + first * width};
   };
   PackedBlock packed{};
-  uint32_t *key_room = nullptr, *packed_value_room = nullptr;
+  Bf16Pair *key_room = nullptr, *packed_value_room = nullptr;
   if (call.bf16) {
-    packed.queries = take_pairs(room, bf16_columns_size(tiles * kTileQueries, shape.D));
-    packed.weights = take_pairs(room, bf16_rows_size(kTileQueries, kTileKeys));
-    key_room = take_pairs(room, bf16_rows_size(kTileKeys, shape.D));
-    packed_value_room = take_pairs(room, bf16_columns_size(shape.Dv, kTileKeys));
+    packed.queries = take_pairs(room, columns_size<Bf16Pair>(tiles * kTileQueries, shape.D));
+    packed.weights = take_pairs(room, rows_size<Bf16Pair>(kTileQueries, kTileKeys));
+    key_room = take_pairs(room, rows_size<Bf16Pair>(kTileKeys, shape.D));
+    packed_value_room = take_pairs(room, columns_size<Bf16Pair>(shape.Dv, kTileKeys));
   }
-  for (int64_t t = 0; t < tiles; ++t) start(call, b, h, tile(t), const_cast<uint32_t*>(packed.tile(t, shape.D).data));
+  for (int64_t t = 0; t < tiles; ++t) start(call, b, h, tile(t), const_cast<Bf16Pair*>(packed.tile(t, shape.D).data));
   const bool direct = shape.Dv % kLanes<Real> == 0;
   const int64_t seen = last_key(call.options, end - 1, shape.S);
   // keys outside, tiles of queries inside: a block of keys and values stays in cache for all tiles
@@ -271,8 +271,8 @@ void attend_queries(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t
     if constexpr (std::is_same_v<Real, float>)
       if (call.bf16) {
         packed.keys =
-            pack_bf16_rows({call.k.at(b, shape.kv_head(h), key), call.k.strides[2], false}, rows, shape.D, key_room);
-        packed.values = pack_bf16_columns({values.data, values.row, false}, shape.Dv, rows, packed_value_room);
+            pack_rows({call.k.at(b, shape.kv_head(h), key), call.k.strides[2], false}, rows, shape.D, key_room);
+        packed.values = pack_columns({values.data, values.row, false}, shape.Dv, rows, packed_value_room);
       }
     if (!direct && !call.bf16) {
       pad_rows(rows, shape.Dv, values.data, values.row, value_room, width);

@@ -29,8 +29,8 @@ struct Workspace {
 
 /// Room for n packed pairs, where Real is float.
 template <class Real>
-uint32_t* take_pairs(Workspace<Real>& room, int64_t n) {
-  return reinterpret_cast<uint32_t*>(room.take(n));
+Bf16Pair* take_pairs(Workspace<Real>& room, int64_t n) {
+  return reinterpret_cast<Bf16Pair*>(room.take(n));
 }
 
 /// The keys [first, last) that query i can see at most: the causal rule hides those after, its window those before.
@@ -58,8 +58,8 @@ struct ForwardCall {
 /// Elements of working memory that attend needs for up to `queries` queries.
 constexpr int64_t forward_scratch(const AttentionShape& s, int64_t queries) {
   const int64_t rows = (queries + kTileQueries - 1) / kTileQueries * kTileQueries;
-  const int64_t packed = bf16_columns_size(rows, s.D) + bf16_rows_size(kTileKeys, s.D) +
-                         bf16_columns_size(s.Dv, kTileKeys) + bf16_rows_size(kTileQueries, kTileKeys);
+  const int64_t packed = columns_size<Bf16Pair>(rows, s.D) + rows_size<Bf16Pair>(kTileKeys, s.D) +
+                         columns_size<Bf16Pair>(s.Dv, kTileKeys) + rows_size<Bf16Pair>(kTileQueries, kTileKeys);
   const int64_t tiles = rows * (s.D + padded(s.Dv) + 2) + kTileKeys * (kTileQueries + padded(s.Dv)) + kTileQueries;
   return std::max(tiles + packed, s.S);
 }
@@ -89,9 +89,9 @@ constexpr bool takes_tile(int64_t part, int64_t parts, int64_t tile) {
 /// Elements of working memory that attend_backward needs.
 constexpr int64_t backward_scratch(const AttentionShape& s) {
   const int64_t S = (s.S + kTileKeys - 1) / kTileKeys * kTileKeys;
-  const int64_t packed = bf16_rows_size(S, s.D) + bf16_rows_size(S, s.Dv) + bf16_columns_size(s.D, S) +
-                         bf16_columns_size(kTileQueries, s.D) + bf16_columns_size(kTileQueries, s.Dv) +
-                         bf16_columns_size(s.D, kTileQueries) + bf16_columns_size(s.Dv, kTileQueries) +
+  const int64_t packed = rows_size<Bf16Pair>(S, s.D) + rows_size<Bf16Pair>(S, s.Dv) + columns_size<Bf16Pair>(s.D, S) +
+                         columns_size<Bf16Pair>(kTileQueries, s.D) + columns_size<Bf16Pair>(kTileQueries, s.Dv) +
+                         columns_size<Bf16Pair>(s.D, kTileQueries) + columns_size<Bf16Pair>(s.Dv, kTileQueries) +
                          bf16_slopes_size(kTileKeys);
   return kTileQueries * (s.D + s.Dv + 2 * padded(s.D) + padded(s.Dv) + 2) + 3 * kTileKeys * kTileQueries +
          s.S * padded(s.D) + packed;

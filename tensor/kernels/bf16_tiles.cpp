@@ -70,7 +70,7 @@ void transpose_16x16(__m512i (&x)[16]) {
 
 // kRows rows and kVectors vectors of C, the last masked, over all pairs.
 template <int kRows, int kVectors, bool kAcross>
-void multiply_in_registers(int64_t pairs, const uint32_t* a, int64_t row, const uint32_t* b, float beta, float* c,
+void multiply_in_registers(int64_t pairs, const Bf16Pair* a, int64_t row, const Bf16Pair* b, float beta, float* c,
                            int64_t ldc, __mmask16 last) {
   __m512 sum[kRows][kVectors];
 #pragma GCC unroll 16
@@ -83,7 +83,7 @@ void multiply_in_registers(int64_t pairs, const uint32_t* a, int64_t row, const 
     for (int j = 0; j < kVectors; ++j) columns[j] = (__m512bh)_mm512_loadu_si512(b + (p * kVectors + j) * kBf16Lanes);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const auto pair = (__m512bh)_mm512_set1_epi32(int(kAcross ? a[p * kBf16Unit + i] : a[i * row + p]));
+      const auto pair = (__m512bh)_mm512_set1_epi32(int(kAcross ? a[p * row + i] : a[i * row + p]));
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) sum[i][j] = _mm512_dpbf16_ps(sum[i][j], pair, columns[j]);
     }
@@ -101,33 +101,33 @@ void multiply_in_registers(int64_t pairs, const uint32_t* a, int64_t row, const 
 }
 
 template <int kVectors, bool kAcross>
-void multiply_panel(int64_t m, int64_t pairs, const Bf16Rows& a, const uint32_t* b, float beta, float* c, int64_t ldc,
-                    __mmask16 last) {
-  const int64_t step = kAcross ? 1 : a.pairs;
-  for (int64_t first = 0; first < m; first += kBf16Unit) {
-    const uint32_t* const unit = a.unit(first / kBf16Unit).data;
-    const int64_t rows = std::min(kBf16Unit, m - first);
+void multiply_panel(int64_t m, int64_t pairs, const Rows<Bf16Pair>& a, const Bf16Pair* b, float beta, float* c,
+                    int64_t ldc, __mmask16 last) {
+  const int64_t step = kAcross ? 1 : a.step;
+  for (int64_t first = 0; first < m; first += kUnit) {
+    const Bf16Pair* const unit = a.from_unit(first / kUnit).data;
+    const int64_t rows = std::min(kUnit, m - first);
     float* const to = c + first * ldc;
     int64_t i = 0;
     for (; i + 8 <= rows; i += 8)
-      multiply_in_registers<8, kVectors, kAcross>(pairs, unit + i * step, a.pairs, b, beta, to + i * ldc, ldc, last);
+      multiply_in_registers<8, kVectors, kAcross>(pairs, unit + i * step, a.step, b, beta, to + i * ldc, ldc, last);
     for (; i + 4 <= rows; i += 4)
-      multiply_in_registers<4, kVectors, kAcross>(pairs, unit + i * step, a.pairs, b, beta, to + i * ldc, ldc, last);
+      multiply_in_registers<4, kVectors, kAcross>(pairs, unit + i * step, a.step, b, beta, to + i * ldc, ldc, last);
     for (; i < rows; ++i)
-      multiply_in_registers<1, kVectors, kAcross>(pairs, unit + i * step, a.pairs, b, beta, to + i * ldc, ldc, last);
+      multiply_in_registers<1, kVectors, kAcross>(pairs, unit + i * step, a.step, b, beta, to + i * ldc, ldc, last);
   }
 }
 
 template <bool kAcross>
-void multiply(int64_t m, int64_t n, int64_t k, const Bf16Rows& a, const Bf16Columns& b, float beta, float* c,
-              int64_t ldc) {
-  const Bf16Panels panels(n);
-  const int64_t pairs = bf16_pairs(k);
+void multiply_panels(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, const Columns<Bf16Pair>& b, float beta,
+                     float* c, int64_t ldc) {
+  const Panels<Bf16Pair> panels(n);
+  const int64_t pairs = steps<Bf16Pair>(k);
   for (int64_t i = 0; i < panels.count; ++i) {
     const int64_t start = panels.start(i), width = panels.width(i);
     const __mmask16 last = first_lanes((width - 1) % kBf16Lanes + 1);
-    const uint32_t* const panel = b.data + start * b.pairs;
-    switch (bf16_padded(width) / kBf16Lanes) {
+    const Bf16Pair* const panel = b.data + start * b.steps;
+    switch (whole_lines<Bf16Pair>(width) / kBf16Lanes) {
       case 1: multiply_panel<1, kAcross>(m, pairs, a, panel, beta, c + start, ldc, last); break;
       case 2: multiply_panel<2, kAcross>(m, pairs, a, panel, beta, c + start, ldc, last); break;
       default: multiply_panel<3, kAcross>(m, pairs, a, panel, beta, c + start, ldc, last); break;
@@ -183,8 +183,8 @@ struct Queries {
 
 }  // namespace
 
-Bf16Rows pack_bf16_rows(const Bf16Source& a, int64_t m, int64_t k, uint32_t* to) {
-  const int64_t pairs = bf16_padded(bf16_pairs(k));
+Rows<Bf16Pair> pack_rows(const Source<float>& a, int64_t m, int64_t k, Bf16Pair* to) {
+  const int64_t pairs = whole_lines<Bf16Pair>(steps<Bf16Pair>(k));
   const __m512 factor = _mm512_set1_ps(a.factor);
   if (!a.transposed)
     for (int64_t i = 0; i < m; ++i)
@@ -192,14 +192,15 @@ Bf16Rows pack_bf16_rows(const Bf16Source& a, int64_t m, int64_t k, uint32_t* to)
         _mm512_storeu_si512(to + i * pairs + p, pairs_along(a.data + i * a.row + 2 * p, k - 2 * p, factor));
   else
     for (int64_t p = 0; 2 * p < k; ++p)
-      for (int64_t i = 0; i < m; i += kBf16Unit)
-        _mm512_storeu_si512(to + i * pairs + p * kBf16Unit,
+      for (int64_t i = 0; i < m; i += kUnit)
+        _mm512_storeu_si512(to + i * pairs + p * kUnit,
                             pairs_across(a.data + 2 * p * a.row + i, a.row, 2 * p + 1 < k, m - i, factor));
-  return {to, pairs, a.transposed};
+  return a.transposed ? Rows<Bf16Pair>::units(to, pairs) : Rows<Bf16Pair>::along(to, pairs);
 }
 
-void pack_bf16_panel(const Bf16Source& b, const Bf16Panels& panels, int64_t i, int64_t k, uint32_t* to) {
-  const int64_t start = panels.start(i), n = panels.width(i), width = bf16_padded(n), pairs = bf16_pairs(k);
+void pack_panel(const Source<float>& b, const Panels<Bf16Pair>& panels, int64_t i, int64_t k, Bf16Pair* to) {
+  const int64_t start = panels.start(i), n = panels.width(i), width = whole_lines<Bf16Pair>(n),
+                pairs = steps<Bf16Pair>(k);
   const __m512 factor = _mm512_set1_ps(b.factor);
   if (!b.transposed) {
     for (int64_t p = 0; p < pairs; ++p)
@@ -221,21 +222,22 @@ void pack_bf16_panel(const Bf16Source& b, const Bf16Panels& panels, int64_t i, i
     }
 }
 
-Bf16Columns pack_bf16_columns(const Bf16Source& b, int64_t n, int64_t k, uint32_t* to) {
-  const Bf16Panels panels(n);
-  for (int64_t i = 0; i < panels.count; ++i) pack_bf16_panel(b, panels, i, k, to + panels.start(i) * bf16_pairs(k));
-  return {to, bf16_pairs(k)};
+Columns<Bf16Pair> pack_columns(const Source<float>& b, int64_t n, int64_t k, Bf16Pair* to) {
+  const Panels<Bf16Pair> panels(n);
+  for (int64_t i = 0; i < panels.count; ++i) pack_panel(b, panels, i, k, to + panels.start(i) * steps<Bf16Pair>(k));
+  return {to, steps<Bf16Pair>(k)};
 }
 
-void multiply_bf16(int64_t m, int64_t n, int64_t k, const Bf16Rows& a, const Bf16Columns& b, float beta, float* c,
-                   int64_t ldc) {
-  a.across ? multiply<true>(m, n, k, a, b, beta, c, ldc) : multiply<false>(m, n, k, a, b, beta, c, ldc);
+void multiply(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, const Columns<Bf16Pair>& b, float beta,
+              float* c, int64_t ldc) {
+  a.is_across ? multiply_panels<true>(m, n, k, a, b, beta, c, ldc)
+              : multiply_panels<false>(m, n, k, a, b, beta, c, ldc);
 }
 
-Bf16Rows soften_bf16(int64_t keys, int64_t queries, const float* scores, float* top, float* sum, float* shrink,
-                     uint32_t* to) {
+Rows<Bf16Pair> soften_bf16(int64_t keys, int64_t queries, const float* scores, float* top, float* sum, float* shrink,
+                           Bf16Pair* to) {
   const __m512 nothing = _mm512_set1_ps(-INFINITY), zero = _mm512_setzero_ps();
-  const int64_t pairs = bf16_padded(bf16_pairs(keys));
+  const int64_t pairs = whole_lines<Bf16Pair>(steps<Bf16Pair>(keys));
   for (int64_t i = 0; i < queries; i += kBf16Lanes) {
     const float* const score = scores + i;
     const __m512 before = _mm512_loadu_ps(top + i);
@@ -253,21 +255,23 @@ Bf16Rows soften_bf16(int64_t keys, int64_t queries, const float* scores, float* 
       const __m512 second =
           j + 1 < keys ? exp_below(_mm512_loadu_ps(score + (j + 1) * kBf16Queries), minus_base) : zero;
       even = _mm512_add_ps(even, first), odd = _mm512_add_ps(odd, second);
-      _mm512_storeu_si512(to + i * pairs + j / 2 * kBf16Unit, pairs_of(first, second));
+      _mm512_storeu_si512(to + i * pairs + j / 2 * kUnit, pairs_of(first, second));
     }
     const __m512 factor = exp_below(before, minus_base);
     _mm512_storeu_ps(top + i, now);
     _mm512_storeu_ps(shrink + i, factor);
     _mm512_storeu_ps(sum + i, _mm512_fmadd_ps(_mm512_loadu_ps(sum + i), factor, _mm512_add_ps(even, odd)));
   }
-  return {to, pairs, true};
+  return Rows<Bf16Pair>::units(to, pairs);
 }
 
 Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* lse, const float* delta, const float* scores,
-                                      const float* dweights, uint32_t* to) {
+                                      const float* dweights, Bf16Pair* to) {
   const Queries queries(lse, delta);
   const Bf16Slopes slopes(keys, to);
-  const auto room = [](const Bf16Rows& rows, int64_t i) { return const_cast<uint32_t*>(rows.data) + i * kBf16Lanes; };
+  const auto room = [](const Rows<Bf16Pair>& rows, int64_t i) {
+    return const_cast<Bf16Pair*>(rows.data) + i * kBf16Lanes;
+  };
   for (int64_t j = 0; j < keys; j += 2) {
     __m512 weight[2], slope[2], next_slope[2] = {};
     queries.differentiate(scores + j * kBf16Queries, dweights + j * kBf16Queries, weight, slope);
@@ -279,7 +283,7 @@ Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* lse, const floa
       _mm512_storeu_si512(room(slopes.scores, j + 1), neighbours(next_slope[0], next_slope[1]));
     }
     _mm512_storeu_si512(room(slopes.scores_across, j / 2), pairs_of(slope[0], next_slope[0]));
-    _mm512_storeu_si512(room(slopes.scores_across.unit(1), j / 2), pairs_of(slope[1], next_slope[1]));
+    _mm512_storeu_si512(room(slopes.scores_across.from_unit(1), j / 2), pairs_of(slope[1], next_slope[1]));
   }
   return slopes;
 }
@@ -298,12 +302,12 @@ bool heed::kernels::cpu_has_bf16() {
 namespace heed::kernels {
 
 bool cpu_has_bf16() { return false; }
-Bf16Rows pack_bf16_rows(const Bf16Source&, int64_t, int64_t, uint32_t*) { return {}; }
-void pack_bf16_panel(const Bf16Source&, const Bf16Panels&, int64_t, int64_t, uint32_t*) {}
-Bf16Columns pack_bf16_columns(const Bf16Source&, int64_t, int64_t, uint32_t*) { return {}; }
-void multiply_bf16(int64_t, int64_t, int64_t, const Bf16Rows&, const Bf16Columns&, float, float*, int64_t) {}
-Bf16Rows soften_bf16(int64_t, int64_t, const float*, float*, float*, float*, uint32_t*) { return {}; }
-Bf16Slopes differentiate_softmax_bf16(int64_t, const float*, const float*, const float*, const float*, uint32_t* to) {
+Rows<Bf16Pair> pack_rows(const Source<float>&, int64_t, int64_t, Bf16Pair*) { return {}; }
+void pack_panel(const Source<float>&, const Panels<Bf16Pair>&, int64_t, int64_t, Bf16Pair*) {}
+Columns<Bf16Pair> pack_columns(const Source<float>&, int64_t, int64_t, Bf16Pair*) { return {}; }
+void multiply(int64_t, int64_t, int64_t, const Rows<Bf16Pair>&, const Columns<Bf16Pair>&, float, float*, int64_t) {}
+Rows<Bf16Pair> soften_bf16(int64_t, int64_t, const float*, float*, float*, float*, Bf16Pair*) { return {}; }
+Bf16Slopes differentiate_softmax_bf16(int64_t, const float*, const float*, const float*, const float*, Bf16Pair* to) {
   return {0, to};
 }
 

@@ -4,11 +4,11 @@
 #include <ctime>
 #include <optional>
 
-#include <heed/tensor/kernels/blas.h>
 #include <heed/tensor/kernels/copy.h>
-#include <heed/tensor/kernels/gemm_bf16.h>
 #include <heed/tensor/kernels/nest.h>
+#include <heed/tensor/kernels/packed_gemm.h>
 #include <heed/tensor/kernels/thin_product.h>
+#include <heed/tensor/kernels/tile.h>
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/precision.h>
 #include <heed/tensor/storage.h>
@@ -17,28 +17,11 @@ namespace heed::kernels {
 namespace {
 
 // Multiply-adds that are worth a thread's while.
-constexpr int64_t kWorkPerBlock = 1 << 19;
-// Every block packs the other operand anew, which costs as much as some 12 rows of product: long blocks give away 3 %.
-constexpr int64_t kLongBlock = 384;
-// Four blocks are for two or four threads; shorter ones than this cost more than that is worth (the step of
-// bench_step's `cpu` 1 % for two instead of four below it, measured in processor time).
-constexpr int64_t kShortBlock = 192;
-constexpr int64_t kMostBlocks = 64;
-// So many products of a batch give every thread some: they stay whole.
-constexpr int64_t kManyProducts = 16;
-// Reading an element of a matrix takes as long as this many multiply-adds: thin products wait for memory.
-constexpr int64_t kReadCost = 8;
-
-/// Into how many blocks of rows or columns C is cut, where each reads k elements and meets `width` others. How
-/// a BLAS adds depends on the size of what it is given: so the blocks depend on sizes alone, and a product has the
-/// same bits on any number of threads.
-int64_t blocks_of(int64_t length, int64_t width, int64_t k) {
-  const int64_t work = std::max<int64_t>(1, k * std::max(width, kReadCost));
-  const int64_t worth = length / std::max<int64_t>(1, kWorkPerBlock / work);
-  const int64_t most = length < 4 * kShortBlock ? 2 : std::clamp<int64_t>(length / kLongBlock, 4, kMostBlocks);
-  const int64_t count = std::min(worth, most), even = count < 4 ? 2 : 4;
-  return std::max<int64_t>(1, count / even * even);
-}
+constexpr int64_t kWorkPerRange = 1 << 19;
+// Products of a batch are shared out whole where they are smaller, or so many.
+constexpr int64_t kSmallProduct = 1 << 21, kManyProducts = 16;
+// Lines of a few rows' other operand that are worth a thread's while.
+constexpr int64_t kReadPerRange = 1 << 11;
 
 /// How gemm may read the last two axes of a tensor: as they lie, or transposed.
 struct Layout {
@@ -64,59 +47,40 @@ Shape without_matrix(const Shape& shape) {
 }  // namespace
 
 template <class T>
-void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
-                 int64_t ldb, T beta, T* c, int64_t ldc) {
-  if (m == 0 || n == 0) return;
-  count_flops(2 * m * n * k);
-  if (m <= kFewRows && k > 0) {
-    for (int64_t i = 0; i < m; ++i)
-      blas::gemv(!trans_b, n, k, b, ldb, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, beta, c + i * ldc, 1);
-    return;
-  }
-  if (n == 1 && k > 0) return blas::gemv(trans_a, m, k, a, lda, b, trans_b ? 1 : ldb, beta, c, ldc);
-  blas::gemm(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
-}
-
-template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
           T beta, T* c, int64_t ldc) {
-  gemm_batched(trans_a, trans_b, m, n, k, a, lda, 0, b, ldb, 0, beta, c, ldc, 0, 1);
+  if (m == 0 || n == 0) return;
+  if (n == 1 && m > 1 && ldc == 1) return gemm(!trans_b, !trans_a, n, m, k, b, ldb, a, lda, beta, c, m);
+  if constexpr (std::is_same_v<T, float>)
+    if (products() == Products::bf16 && std::min(m, n) > kFewRows && k > 0) {
+      count_flops(2 * m * n * k);
+      return packed_gemm<Bf16Pair>(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
+    }
+  if (m == 1 && lda == 1 && trans_a) trans_a = false, lda = k;
+  if (!trans_a && trans_b && m <= kThinRows && m < n) return thin_product(m, n, k, a, lda, b, ldb, beta, c, ldc);
+  count_flops(2 * m * n * k);
+  if (k > 0 && (m > kFewRows || trans_b))
+    return packed_gemm<T>(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
+  const int64_t lines = (n + kLine<T> - 1) / kLine<T>;
+  parallel_for(lines, std::max<int64_t>(1, kReadPerRange / std::max<int64_t>(1, k)), [&](int64_t first, int64_t last) {
+    const int64_t begin = first * kLine<T>, end = std::min(n, last * kLine<T>);
+    for (int64_t i = 0; i < m; ++i) {
+      T* const row = c + i * ldc;
+      for (int64_t j = begin; j < end; ++j) row[j] = beta == 0 ? T(0) : beta * row[j];
+      add_rows(end - begin, k, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, b + begin, ldb, row + begin);
+    }
+  });
 }
 
 template <class T>
 void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
                   int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
                   int64_t stride_c, int64_t batch) {
-  if constexpr (std::is_same_v<T, float>)
-    if (products() == Products::bf16 && std::min(m, n) > kFewRows && k > 0) {
-      count_flops(2 * m * n * k * batch);
-      return parallel_for(batch, batch >= kManyProducts ? 1 : batch, [&](int64_t first, int64_t last) {
-        for (int64_t i = first; i < last; ++i)
-          gemm_bf16(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c,
-                    ldc);
-      });
-    }
-  if (!trans_a && trans_b && m <= kThinRows && m < n && batch == 1)
-    return thin_product(m, n, k, a, lda, b, ldb, beta, c, ldc);
-  const bool by_rows = m >= n;
-  const int64_t length = by_rows ? m : n;
-  const int64_t blocks = batch >= kManyProducts ? 1 : blocks_of(length, by_rows ? n : m, k);
-  const int64_t work = m * n * k / blocks;
-  parallel_for(batch * blocks, std::max<int64_t>(1, kWorkPerBlock / std::max<int64_t>(1, work)),
-               [&](int64_t first, int64_t last) {
-                 for (int64_t i = first; i < last; ++i) {
-                   const int64_t product = i / blocks, block = i % blocks;
-                   const int64_t begin = length * block / blocks, end = length * (block + 1) / blocks;
-                   const T *pa = a + product * stride_a, *pb = b + product * stride_b;
-                   T* pc = c + product * stride_c;
-                   if (by_rows)
-                     gemm_serial(trans_a, trans_b, end - begin, n, k, pa + begin * (trans_a ? 1 : lda), lda, pb, ldb,
-                                 beta, pc + begin * ldc, ldc);
-                   else
-                     gemm_serial(trans_a, trans_b, m, end - begin, k, pa, lda, pb + begin * (trans_b ? ldb : 1), ldb,
-                                 beta, pc + begin, ldc);
-                 }
-               });
+  const int64_t work = std::max<int64_t>(1, m * n * k), grain = std::max<int64_t>(1, kWorkPerRange / work);
+  parallel_for(batch, work < kSmallProduct || batch >= kManyProducts ? grain : batch, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i)
+      gemm(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c, ldc);
+  });
 }
 
 Tensor matmul(const Tensor& a0, const Tensor& b0) {
@@ -169,8 +133,6 @@ double best_speed(Gemm gemm, clockid_t clock) {
 
 }  // namespace
 
-std::string blas_report() { return blas::report(); }
-
 double bf16_gflop_per_s() {
   const Precision precision(Products::bf16);
   return best_speed(gemm<float>, CLOCK_MONOTONIC);
@@ -179,10 +141,15 @@ double sgemm_gflop_per_s() {
   const Precision precision(Products::f32);
   return best_speed(gemm<float>, CLOCK_MONOTONIC);
 }
-double sgemm_gflop_per_cpu_second() { return best_speed(gemm_serial<float>, CLOCK_THREAD_CPUTIME_ID); }
+double sgemm_gflop_per_cpu_second() {
+  const Precision precision(Products::f32);
+  double speed = 0;
+  parallel_for(2, 1, [&](int64_t first, int64_t) {  // within it products run on the calling thread alone
+    if (first == 0) speed = best_speed(gemm<float>, CLOCK_THREAD_CPUTIME_ID);
+  });
+  return speed;
+}
 
-template decltype(gemm_serial<float>) gemm_serial<float>;
-template decltype(gemm_serial<double>) gemm_serial<double>;
 template decltype(gemm<float>) gemm<float>;
 template decltype(gemm<double>) gemm<double>;
 template decltype(gemm_batched<float>) gemm_batched<float>;

@@ -1,4 +1,4 @@
-// Matrix products. blas.h has what they ask of OpenBLAS.
+// Matrix products.
 #pragma once
 
 #include <atomic>
@@ -25,20 +25,14 @@ inline int64_t flops() { return flop_counter.load(std::memory_order_relaxed); }
 
 /// C = op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), raw arrays, all row-major with leading
 /// dimensions lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
-/// Split over the thread pool in blocks of rows or columns of C that depend on the sizes alone: the same bits at any
-/// number of threads. Inside a parallel_for it runs on the calling thread. Reads floats as tensor/precision.h says.
-/// T: float, double.
+/// Split over the thread pool; an element's sum is the same in every place, at any number of threads. Inside a
+/// parallel_for it runs on the calling thread. Reads floats as tensor/precision.h says. T: float, double.
 template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
           T beta, T* c, int64_t ldc);
 
-/// The same on the calling thread alone, and always as they are.
-template <class T>
-void gemm_serial(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
-                 int64_t ldb, T beta, T* c, int64_t ldc);
-
 /// `batch` products of one size: the i-th reads a + i * stride_a and b + i * stride_b and writes c + i * stride_c.
-/// Strides of a and b may be 0. Many products are shared out whole among the threads, few in blocks.
+/// Strides of a and b may be 0. Many products, and small ones, are shared out whole among the threads.
 template <class T>
 void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
                   int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
@@ -46,10 +40,6 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, c
 
 /// a (..., m, k) x b (..., k, n) -> (..., m, n), with equal leading axes (stride 0 allowed). f32 or f64.
 Tensor matmul(const Tensor& a, const Tensor& b);
-
-/// The BLAS library and the kernels it chose for this machine: "OpenBLAS 0.3.21 (pthreads build), kernels for
-/// SkylakeX".
-std::string blas_report();
 
 /// What the threads make of one large f32 product, the best of a few: the peak that whole steps are measured against.
 /// Takes about a fifth of a second.

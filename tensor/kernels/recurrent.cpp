@@ -95,12 +95,12 @@ void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> ga
   RecurrentForward<Real> call{cell, shape, gates, weights, first, options.reverse, out, last, saved};
   const int64_t H = shape.H, G = gates_of(cell) * H, joined = cell == Cell::gru ? 2 * H : G;
   const bool bf16 = reads_bf16<Real>(shape);
-  const Scratch<uint32_t> packed(bf16 ? bf16_rows_size(joined, H) + bf16_rows_size(G - joined, H) : 0);
+  const Scratch<Bf16Pair> packed(bf16 ? rows_size<Bf16Pair>(joined, H) + rows_size<Bf16Pair>(G - joined, H) : 0);
   if constexpr (std::is_same_v<Real, float>)
     if (bf16) {
-      call.packed = pack_bf16_rows({weights.w_hh, H, false}, joined, H, packed.data());
-      call.packed_new = pack_bf16_rows({weights.w_hh + joined * H, H, false}, G - joined, H,
-                                       packed.data() + bf16_rows_size(joined, H));
+      call.packed = pack_rows({weights.w_hh, H, false}, joined, H, packed.data());
+      call.packed_new = pack_rows({weights.w_hh + joined * H, H, false}, G - joined, H,
+                                  packed.data() + rows_size<Bf16Pair>(joined, H));
     }
   count_hidden_flops(cell, shape.H, shares);
   parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
@@ -125,9 +125,9 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const CellWeight
   if (dw_hh && is_gru) call.du_new = flat.view(room.data() + all, H);
 
   const bool bf16 = reads_bf16<Real>(shape);
-  const Scratch<uint32_t> packed(bf16 ? bf16_rows_size(H, G) : 0);
+  const Scratch<Bf16Pair> packed(bf16 ? rows_size<Bf16Pair>(H, G) : 0);
   if constexpr (std::is_same_v<Real, float>)
-    if (bf16) call.packed = pack_bf16_rows({weights.w_hh, H, true}, H, G, packed.data());
+    if (bf16) call.packed = pack_rows({weights.w_hh, H, true}, H, G, packed.data());
   const Shares shares(cell, shape, options);
   count_hidden_flops(cell, H, shares);
   const int64_t parts = (shape.B + kLaneMultiple - 1) / kLaneMultiple;  // whatever the shares: the same bits

@@ -84,7 +84,7 @@ HWY_INLINE void step_backward(const BackwardUnit<Real>& unit) {
 template <class Real>
 struct BackwardLanes {
   Real *dh, *dc, *dout, *state, *c_before, *c_first, *dx_new, *du, *zeros;
-  uint32_t* packed;
+  Bf16Pair* packed;
 };
 
 // One step of one share: at time t its first `lanes` rows run, of which `going_on` ran the step before.
@@ -119,12 +119,12 @@ HWY_INLINE void project_back(const RecurrentBackward<Real>& call, const LaneRows
   if constexpr (std::is_same_v<Real, float>)
     if (call.packed.data) {
       const int64_t used = whole_vectors<Real>(lanes);
-      const Bf16Columns du = pack_bf16_columns({a.du, ld, false}, used, G, a.packed);
-      return multiply_bf16(H, used, G, call.packed, du, 1, a.dh, ld);
+      const Columns<Bf16Pair> du = pack_columns({a.du, ld, false}, used, G, a.packed);
+      return multiply(H, used, G, call.packed, du, 1, a.dh, ld);
     }
   for (int64_t k = 0; k < G; k += kSlice)
-    tile_product<Stored::transposed>(H, whole_vectors<Real>(lanes), std::min(kSlice, G - k), call.weights.w_hh + k * H,
-                                     H, a.du + k * ld, ld, true, a.dh, ld);
+    tile_product(H, whole_vectors<Real>(lanes), std::min(kSlice, G - k),
+                 Rows<Real>::across(call.weights.w_hh + k * H, H), a.du + k * ld, ld, Real(1), a.dh, ld);
 }
 
 template <class Real>
@@ -212,7 +212,7 @@ void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& sha
   Real** const units[] = {&a.dh, &a.dc, &a.dout, &a.state, &a.c_before, &a.c_first, &a.dx_new};
   for (Real** x : units) *x = scratch, scratch += size;
   a.du = scratch, a.zeros = scratch + G * size;
-  a.packed = reinterpret_cast<uint32_t*>(a.zeros + H);
+  a.packed = reinterpret_cast<Bf16Pair*>(a.zeros + H);
   std::fill_n(a.zeros, H, Real(0));
   if (!call.dout.data) std::fill_n(a.dout, size, Real(0));
   if (db) std::fill_n(db, (share.count + kLaneMultiple - 1) / kLaneMultiple * G * H, Real(0));

@@ -65,7 +65,7 @@ HWY_INLINE void step(const Unit<Real>& unit) {
 template <class Real>
 struct Lanes {
   Real *h, *c, *u, *x_new;
-  uint32_t* packed;
+  Bf16Pair* packed;
 };
 
 // u = x + W_hh h over the lanes in use.
@@ -78,16 +78,18 @@ HWY_INLINE void project(const RecurrentForward<Real>& call, const LaneRows& shar
   to_lanes(share, lanes, joined, x, a.u);
   if constexpr (std::is_same_v<Real, float>)
     if (call.packed.data) {
-      const Bf16Columns h = pack_bf16_columns({a.h, ld, false}, used, H, a.packed);
-      multiply_bf16(joined, used, H, call.packed, h, 1, a.u, ld);
-      if (joined < G) multiply_bf16(H, used, H, call.packed_new, h, 0, a.u + joined * ld, ld);
+      const Columns<Bf16Pair> h = pack_columns({a.h, ld, false}, used, H, a.packed);
+      multiply(joined, used, H, call.packed, h, 1, a.u, ld);
+      if (joined < G) multiply(H, used, H, call.packed_new, h, 0, a.u + joined * ld, ld);
     }
-  if (!call.packed.data) tile_product<Stored::plain>(joined, used, H, call.weights.w_hh, H, a.h, ld, true, a.u, ld);
+  if (!call.packed.data)
+    tile_product(joined, used, H, Rows<Real>::along(call.weights.w_hh, H), a.h, ld, Real(1), a.u, ld);
   if (joined == G) return;
   to_lanes(
       share, lanes, H, [&](int64_t i) { return x(i) + joined; }, a.x_new);
   if (!call.packed.data)
-    tile_product<Stored::plain>(H, used, H, call.weights.w_hh + joined * H, H, a.h, ld, false, a.u + joined * ld, ld);
+    tile_product(H, used, H, Rows<Real>::along(call.weights.w_hh + joined * H, H), a.h, ld, Real(0), a.u + joined * ld,
+                 ld);
 }
 
 // All units of the share, one after the other.
@@ -121,7 +123,7 @@ template <class Real>
 void run_share(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch) {
   const int64_t H = call.shape.H, size = H * share.ld, steps = steps_of(share), gates = gates_of(call.cell);
   const Lanes<Real> a{scratch, scratch + size, scratch + 2 * size, scratch + (2 + gates) * size,
-                      reinterpret_cast<uint32_t*>(scratch + (3 + gates) * size)};
+                      reinterpret_cast<Bf16Pair*>(scratch + (3 + gates) * size)};
   load_state(share, H, call.first.h, a.h);
   load_state(share, H, call.first.c, a.c);
   std::fill_n(a.u, (gates + 1) * size, Real(0));  // idle lanes too go through the arithmetic

@@ -40,12 +40,12 @@ struct RecurrentForward {
   CellState<Real> last;
   Real* saved;
   // Where products read bf16, W_hh's rows: those whose product is added to x, and a gru's others. Else data is null.
-  Bf16Rows packed = {}, packed_new = {};
+  Rows<Bf16Pair> packed = {}, packed_new = {};
 };
 
 /// Elements of working memory that run needs.
 constexpr int64_t forward_scratch(Cell cell, int64_t H) {
-  return (gates_of(cell) + 3) * H * kLargestShare + bf16_columns_size(kLargestShare, H);
+  return (gates_of(cell) + 3) * H * kLargestShare + columns_size<Bf16Pair>(kLargestShare, H);
 }
 
 /// All steps of one share.
@@ -65,14 +65,14 @@ struct RecurrentBackward {
   CellState<const Real> dlast;
   Strided<Real, 2> dgates;
   CellState<Real> dfirst;
-  Strided<Real, 2> before;  // (T, B, H): gets the h that each step started from, 0 where a row rests; null data:
-                            // not wanted
-  Strided<Real, 2> du_new;  // (T, B, H), of a gru: gets the gradient of u_n, which is not that of x_n
-  Bf16Rows packed = {};     // where products read bf16, W_hh's transpose
+  Strided<Real, 2> before;     // (T, B, H): gets the h that each step started from, 0 where a row rests; null data:
+                               // not wanted
+  Strided<Real, 2> du_new;     // (T, B, H), of a gru: gets the gradient of u_n, which is not that of x_n
+  Rows<Bf16Pair> packed = {};  // where products read bf16, W_hh's transpose
 };
 
 constexpr int64_t backward_scratch(Cell cell, int64_t H) {
-  return (2 * gates_of(cell) + 7) * H * kLargestShare + H + bf16_columns_size(kLargestShare, gates_of(cell) * H);
+  return (2 * gates_of(cell) + 7) * H * kLargestShare + H + columns_size<Bf16Pair>(kLargestShare, gates_of(cell) * H);
 }
 
 /// All steps of one share, last to first. Unless null, db (n, G H) gets the sums of the gradients of W_hh h + b_hh, a

@@ -1,6 +1,5 @@
-// Products of small matrices that stay in cache, compiled in tile.cpp, and what goes with them: padding and
-// transposing. For Highway files only, once per target. No packing: the caller lays operands out so that rows of B and
-// C are whole vectors.
+// Products of matrices that stay in cache, compiled in tile.cpp, and what goes with them: padding and transposing. For
+// Highway files only, once per target. No packing: the caller lays operands out so that rows of B are whole vectors.
 #if defined(HEED_KERNELS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef HEED_KERNELS_TILE_INL_H_
 #undef HEED_KERNELS_TILE_INL_H_
@@ -15,17 +14,15 @@
 #include <hwy/highway.h>
 
 #include <heed/tensor/kernels/functions-inl.h>
+#include <heed/tensor/kernels/pack.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
-/// A (m, k) of a tile product: row-major, or stored as its transpose.
-enum class Stored { plain, transposed };
-
-/// C (m, n) = A B, or C += A B if add. n is a multiple of the lanes; leading dimensions are free.
-template <Stored kA, class Real>
-void tile_product(int64_t m, int64_t n, int64_t k, const Real* a, int64_t lda, const Real* b, int64_t ldb, bool add,
-                  Real* c, int64_t ldc);
+/// C (m, n) = A B + beta C; beta = 0 never reads C. Leading dimensions are free. B is readable up to whole vectors.
+template <class Real>
+void tile_product(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Real* b, int64_t ldb, Real beta, Real* c,
+                  int64_t ldc);
 
 /// to (n, ld) = the rows of from (n, width) with zeros up to ld.
 template <class Real>

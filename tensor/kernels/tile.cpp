@@ -1,8 +1,11 @@
-// Products of small matrices that stay in cache, for the kernels that include tile-inl.h.
+// Matrix products on the machine's vectors. Compiled once for each instruction set: the part before HWY_ONCE.
+#include <heed/tensor/kernels/tile.h>
+
 #include <heed/tensor/kernels/simd_targets.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "heed/tensor/kernels/tile.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -11,62 +14,239 @@
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
-// Rows of C that are held in registers at once, with two vectors of each: AVX-512 and NEON have 32 registers.
-constexpr int kTileRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 8 : 4;
+// Rows and vectors of C that are held in registers at once: AVX-512 and NEON have 32 registers, the others 16.
+constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;
+constexpr int kTileRows = kManyRegisters ? 8 : 6, kTileVectors = kManyRegisters ? 3 : 2;
 
-// kRows rows and kVectors vectors of C, over all of k. 2 FMAs a cycle need 8 or more sums under way.
-template <int kRows, int kVectors, Stored kA, class Real>
-HWY_INLINE void product_in_registers(int64_t k, const Real* HWY_RESTRICT a, int64_t lda, const Real* HWY_RESTRICT b,
-                                     int64_t ldb, bool add, Real* HWY_RESTRICT c, int64_t ldc) {
+// kRows rows and kVectors vectors of C, of which the last has `last` lanes, over all of k. 2 FMAs a cycle need 8 sums
+// under way or more. A call of its own, so that nothing else takes registers.
+template <int kRows, int kVectors, bool kAcross, class Real>
+HWY_NOINLINE void product_in_registers(int64_t k, const Real* HWY_RESTRICT a, int64_t step, const Real* HWY_RESTRICT b,
+                                       int64_t ldb, Real beta, Real* HWY_RESTRICT c, int64_t ldc, int64_t last) {
+  constexpr int64_t kL = kLanes<Real>;
   const Tag<Real> d;
+  for (int i = 0; beta != 0 && i < kRows; ++i)
+    for (int j = 0; j < kVectors; ++j) hwy::Prefetch(c + i * ldc + j * kL);
   Vec<Real> sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < kVectors; ++j) sum[i][j] = add ? hn::LoadU(d, c + i * ldc + j * kLanes<Real>) : hn::Zero(d);
+    for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::Zero(d);
   for (int64_t p = 0; p < k; ++p) {
     Vec<Real> row[kVectors];
 #pragma GCC unroll 16
-    for (int j = 0; j < kVectors; ++j) row[j] = hn::LoadU(d, b + p * ldb + j * kLanes<Real>);
+    for (int j = 0; j < kVectors; ++j) row[j] = hn::LoadU(d, b + p * ldb + j * kL);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const auto scalar = hn::Set(d, kA == Stored::plain ? a[i * lda + p] : a[p * lda + i]);
+      const auto scalar = hn::Set(d, kAcross ? a[p * step + i] : a[i * step + p]);
 #pragma GCC unroll 16
       for (int j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(scalar, row[j], sum[i][j]);
     }
   }
+  const auto lanes = [last](int j) HWY_ATTR { return j == kVectors - 1 ? last : kL; };
+  if (beta != 0) {
 #pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i)
+    for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < kVectors; ++j) hn::StoreU(sum[i][j], d, c + i * ldc + j * kLanes<Real>);
+      for (int j = 0; j < kVectors; ++j)
+        sum[i][j] = hn::MulAdd(hn::Set(d, beta), load_first(c + i * ldc + j * kL, lanes(j)), sum[i][j]);
+  }
+  if (last == kL) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j < kVectors; ++j) hn::StoreU(sum[i][j], d, c + i * ldc + j * kL);
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j < kVectors; ++j) store_first<Real>(sum[i][j], c + i * ldc + j * kL, lanes(j));
+  }
 }
 
-template <int kVectors, Stored kA, class Real>
-HWY_INLINE void product_of_columns(int64_t m, int64_t k, const Real* a, int64_t lda, const Real* b, int64_t ldb,
-                                   bool add, Real* c, int64_t ldc) {
-  const int64_t step = kA == Stored::plain ? lda : 1;
-  int64_t i = 0;
-  for (; i + kTileRows <= m; i += kTileRows)
-    product_in_registers<kTileRows, kVectors, kA>(k, a + i * step, lda, b, ldb, add, c + i * ldc, ldc);
-  if constexpr (kTileRows > 4)
-    for (; i + 4 <= m; i += 4)
-      product_in_registers<4, kVectors, kA>(k, a + i * step, lda, b, ldb, add, c + i * ldc, ldc);
-  for (; i < m; ++i) product_in_registers<1, kVectors, kA>(k, a + i * step, lda, b, ldb, add, c + i * ldc, ldc);
+template <int kVectors, bool kAcross, class Real>
+void product_of_columns(int64_t m, int64_t k, const Rows<Real>& a, const Real* b, int64_t ldb, Real beta, Real* c,
+                        int64_t ldc, int64_t last) {
+  const int64_t next = kAcross ? 1 : a.step;
+  for (int64_t first = 0; first < m; first += kUnit, c += kUnit * ldc) {
+    const int64_t rows = std::min(kUnit, m - first);
+    const Real* const unit = a.data + first / kUnit * a.unit;
+    int64_t i = 0;
+    for (; i + kTileRows <= rows; i += kTileRows)
+      product_in_registers<kTileRows, kVectors, kAcross>(k, unit + i * next, a.step, b, ldb, beta, c + i * ldc, ldc,
+                                                         last);
+    for (; i + 4 <= rows; i += 4)
+      product_in_registers<4, kVectors, kAcross>(k, unit + i * next, a.step, b, ldb, beta, c + i * ldc, ldc, last);
+    for (; i < rows; ++i)
+      product_in_registers<1, kVectors, kAcross>(k, unit + i * next, a.step, b, ldb, beta, c + i * ldc, ldc, last);
+  }
 }
 
-template <Stored kA, class Real>
-void tile_product(int64_t m, int64_t n, int64_t k, const Real* a, int64_t lda, const Real* b, int64_t ldb, bool add,
-                  Real* c, int64_t ldc) {
-  constexpr int64_t kPair = 2 * kLanes<Real>;
-  int64_t j = 0;
-  for (; j + kPair <= n; j += kPair) product_of_columns<2, kA>(m, k, a, lda, b + j, ldb, add, c + j, ldc);
-  if (j < n) product_of_columns<1, kA>(m, k, a, lda, b + j, ldb, add, c + j, ldc);
+template <bool kAcross, class Real>
+void product_of_tile(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Real* b, int64_t ldb, Real beta,
+                     Real* c, int64_t ldc) {
+  constexpr int64_t kL = kLanes<Real>;
+  for (int64_t j = 0; j < n;) {
+    const int64_t vectors = (n - j + kL - 1) / kL, used = std::min<int64_t>(vectors, kTileVectors);
+    const int64_t last = std::min(kL, n - j - (used - 1) * kL);
+    if (used == 1) product_of_columns<1, kAcross>(m, k, a, b + j, ldb, beta, c + j, ldc, last);
+    else if (used == 2) product_of_columns<2, kAcross>(m, k, a, b + j, ldb, beta, c + j, ldc, last);
+    else product_of_columns<kTileVectors, kAcross>(m, k, a, b + j, ldb, beta, c + j, ldc, last);
+    j += used * kL;
+  }
 }
 
-template decltype(tile_product<Stored::plain, float>) tile_product<Stored::plain, float>;
-template decltype(tile_product<Stored::transposed, float>) tile_product<Stored::transposed, float>;
-template decltype(tile_product<Stored::plain, double>) tile_product<Stored::plain, double>;
-template decltype(tile_product<Stored::transposed, double>) tile_product<Stored::transposed, double>;
+template <class Real>
+void tile_product(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Real* b, int64_t ldb, Real beta, Real* c,
+                  int64_t ldc) {
+  a.is_across ? product_of_tile<true>(m, n, k, a, b, ldb, beta, c, ldc)
+              : product_of_tile<false>(m, n, k, a, b, ldb, beta, c, ldc);
+}
+
+template decltype(tile_product<float>) tile_product<float>;
+template decltype(tile_product<double>) tile_product<double>;
+
+template <class Real>
+void multiply_panels(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Columns<Real>& b, Real beta, Real* c,
+                     int64_t ldc) {
+  const Panels<Real> panels(n);
+  for (int64_t i = 0; i < panels.count; ++i) {
+    const int64_t start = panels.start(i), width = panels.width(i);
+    tile_product(m, width, k, a, b.data + start * b.steps, whole_lines<Real>(width), beta, c + start, ldc);
+  }
+}
+
+// Units of rows across: they lie so where A is transposed.
+template <class Real>
+void pack_units(const Source<Real>& a, int64_t m, int64_t k, Real* to) {
+  const int64_t unit = kUnit * whole_lines<Real>(k);
+  for (int64_t p = 0; p < k; ++p) {
+    const Real* const from = a.data + p * a.row;
+    for (int64_t i = 0; i < m; i += kUnit)
+      for_vectors<Real>(std::min(kUnit, m - i), [&, at = to + i / kUnit * unit + p * kUnit](auto lanes)
+                                                    HWY_ATTR { lanes.store(lanes(from + i), at); });
+  }
+}
+
+#if HWY_TARGET != HWY_SCALAR
+// A vector of the first 16 bytes of rows that lie `row` apart.
+template <class D, class Real = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const Real* x, int64_t row) {
+  if constexpr (constexpr int64_t kBlocks = hn::MaxLanes(D()) * sizeof(Real) / 16; kBlocks > 1) {
+    const hn::Half<D> half;
+    return hn::Combine(d, load_blocks(half, x + kBlocks / 2 * row, row), load_blocks(half, x, row));
+  } else return hn::LoadU(d, x);
+}
+
+// to[p * width + j] = b[j * row + p] for all lanes j and a block of p, by squares of 16 bytes by 16.
+HWY_INLINE void transpose_blocks(const float* b, int64_t row, float* to, int64_t width) {
+  const Tag<float> d;
+  const hn::Repartition<double, Tag<float>> twos;
+  const auto x0 = load_blocks(d, b, 4 * row), x1 = load_blocks(d, b + row, 4 * row);
+  const auto x2 = load_blocks(d, b + 2 * row, 4 * row), x3 = load_blocks(d, b + 3 * row, 4 * row);
+  const auto low01 = hn::BitCast(twos, hn::InterleaveLower(d, x0, x1));
+  const auto low23 = hn::BitCast(twos, hn::InterleaveLower(d, x2, x3));
+  const auto high01 = hn::BitCast(twos, hn::InterleaveUpper(d, x0, x1));
+  const auto high23 = hn::BitCast(twos, hn::InterleaveUpper(d, x2, x3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(twos, low01, low23)), d, to);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(twos, low01, low23)), d, to + width);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(twos, high01, high23)), d, to + 2 * width);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(twos, high01, high23)), d, to + 3 * width);
+}
+HWY_INLINE void transpose_blocks(const double* b, int64_t row, double* to, int64_t width) {
+  const Tag<double> d;
+  const auto x0 = load_blocks(d, b, 2 * row), x1 = load_blocks(d, b + row, 2 * row);
+  hn::StoreU(hn::InterleaveLower(d, x0, x1), d, to);
+  hn::StoreU(hn::InterleaveUpper(d, x0, x1), d, to + width);
+}
+#endif
+
+template <class Real>
+void pack_one_panel(const Source<Real>& b, const Panels<Real>& panels, int64_t i, int64_t k, Real* to) {
+  constexpr int64_t kL = kLanes<Real>;
+  [[maybe_unused]] constexpr int64_t kBlock = 16 / int64_t{sizeof(Real)};
+  const int64_t n = panels.width(i), width = whole_lines<Real>(n);
+  const Real* const from = b.from(0, panels.start(i)).data;
+  if (!b.transposed) {
+    for (int64_t p = 0; p < k; ++p)
+      for (int64_t j = 0; j < width; j += kL)
+        hn::StoreU(load_first(from + p * b.row + j, std::max<int64_t>(0, n - j)), Tag<Real>(), to + p * width + j);
+    return;
+  }
+  int64_t whole = 0, steps = 0;
+#if HWY_TARGET != HWY_SCALAR
+  whole = n / kL * kL, steps = k / kBlock * kBlock;
+  for (int64_t j = 0; j < whole; j += kL)
+    for (int64_t p = 0; p < steps; p += kBlock)
+      transpose_blocks(from + j * b.row + p, b.row, to + p * width + j, width);
+#endif
+  for (int64_t p = 0; p < k; ++p)
+    for (int64_t j = p < steps ? whole : 0; j < width; ++j) to[p * width + j] = j < n ? from[j * b.row + p] : 0;
+}
+
+template <class Real>
+void add_all_rows(int64_t n, int64_t k, const Real* a, int64_t step, const Real* b, int64_t ldb, Real* c) {
+  int64_t p = 0;
+  for (; p + 4 <= k; p += 4) {
+    const Real* const row = b + p * ldb;
+    const auto factor = [&](int64_t i) HWY_ATTR { return hn::Set(Tag<Real>(), a[(p + i) * step]); };
+    for_vectors<Real>(n, [&, f0 = factor(0), f1 = factor(1), f2 = factor(2), f3 = factor(3)](auto at) HWY_ATTR {
+      auto sum = hn::MulAdd(f0, at(row), at(c));
+      sum = hn::MulAdd(f1, at(row + ldb), sum), sum = hn::MulAdd(f2, at(row + 2 * ldb), sum);
+      at.store(hn::MulAdd(f3, at(row + 3 * ldb), sum), c);
+    });
+  }
+  for (; p < k; ++p)
+    for_vectors<Real>(n, [&, f = hn::Set(Tag<Real>(), a[p * step]), row = b + p * ldb](auto at)
+                             HWY_ATTR { at.store(hn::MulAdd(f, at(row), at(c)), c); });
+}
+
+auto multiply_both() { return Both{multiply_panels<float>, multiply_panels<double>}; }
+auto pack_units_both() { return Both{pack_units<float>, pack_units<double>}; }
+auto pack_panel_both() { return Both{pack_one_panel<float>, pack_one_panel<double>}; }
+auto add_rows_both() { return Both{add_all_rows<float>, add_all_rows<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace heed::kernels {
+
+HWY_EXPORT(multiply_both);
+HWY_EXPORT(pack_units_both);
+HWY_EXPORT(pack_panel_both);
+HWY_EXPORT(add_rows_both);
+
+template <class Real>
+Rows<Real> pack_rows(const Source<Real>& a, int64_t m, int64_t k, Real* to) {
+  HWY_DYNAMIC_DISPATCH(pack_units_both)().template get<Real>()(a, m, k, to);
+  return Rows<Real>::units(to, whole_lines<Real>(k));
+}
+
+template <class Real>
+void pack_panel(const Source<Real>& b, const Panels<Real>& panels, int64_t i, int64_t k, Real* to) {
+  HWY_DYNAMIC_DISPATCH(pack_panel_both)().template get<Real>()(b, panels, i, k, to);
+}
+
+template <class Real>
+void multiply(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Columns<Real>& b, Real beta, Real* c,
+              int64_t ldc) {
+  HWY_DYNAMIC_DISPATCH(multiply_both)().template get<Real>()(m, n, k, a, b, beta, c, ldc);
+}
+
+template <class Real>
+void add_rows(int64_t n, int64_t k, const Real* a, int64_t step, const Real* b, int64_t ldb, Real* c) {
+  HWY_DYNAMIC_DISPATCH(add_rows_both)().template get<Real>()(n, k, a, step, b, ldb, c);
+}
+
+#define HEED_INSTANTIATE(Real)                          \
+  template decltype(pack_rows<Real>) pack_rows<Real>;   \
+  template decltype(pack_panel<Real>) pack_panel<Real>; \
+  template decltype(multiply<Real>) multiply<Real>;     \
+  template decltype(add_rows<Real>) add_rows<Real>;
+HEED_INSTANTIATE(float)
+HEED_INSTANTIATE(double)
+#undef HEED_INSTANTIATE
+
+}  // namespace heed::kernels
+#endif

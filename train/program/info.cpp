@@ -1,8 +1,5 @@
 #include <heed/train/program/info.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -19,9 +16,6 @@ namespace heed::train::program {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr const char* kCoreType = "OPENBLAS_CORETYPE";
-constexpr double kMuchSlower = 1.3;  // beyond what chance and neighbours in the caches make
 
 std::string compiler() {
 #ifdef __clang__
@@ -58,37 +52,6 @@ std::string mpi() {
 #endif
 }
 
-std::string in_quotes(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
-/// What `heed info --json` says where OpenBLAS chooses its kernels itself; null if that cannot be had.
-Json info_unforced() {
-  std::error_code error;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return {};
-  const std::string command = fmt::format("env -u {} {} info --json", kCoreType, in_quotes(program.string()));
-  FILE* const pipe = popen(command.c_str(), "r");
-  if (!pipe) return {};
-  std::string text;
-  for (int c; (c = std::fgetc(pipe)) != EOF;) text += static_cast<char>(c);
-  pclose(pipe);
-  return Json::parse(text, nullptr, false);
-}
-
-/// What a forced choice of OpenBLAS's kernels costs, if it is much.
-std::string warning(double speed) {
-  const char* const forced = std::getenv(kCoreType);
-  if (!forced) return "";
-  const Json free = info_unforced();
-  const double possible = free.is_object() ? free.value("gflop_per_s_of_a_thread", 0.0) : 0;
-  if (possible < kMuchSlower * speed) return "";
-  return fmt::format("{}={} gives a thread {:.0f} GFLOP/s where {:.0f} are to be had without it ({}); unset it",
-                     kCoreType, forced, speed, possible, free.value("blas", ""));
-}
-
 }  // namespace
 
 int info(const InfoFlags& flags) {
@@ -96,7 +59,6 @@ int info(const InfoFlags& flags) {
   Json facts = {{"version", HEED_VERSION},
                 {"compiler", compiler()},
                 {"simd", kernels::simd_target()},
-                {"blas", kernels::blas_report()},
                 {"gflop_per_s_of_a_thread", speed},
                 {"gflop_per_s", all},
                 {"bf16", has_bf16() ? Json("AVX512-BF16") : Json()},
@@ -105,20 +67,16 @@ int info(const InfoFlags& flags) {
                 {"threads_why", num_threads_reason()},
                 {"memory", memory()},
                 {"mpi", mpi()}};
-  const std::string slow = warning(speed);
-  if (!slow.empty()) facts["warning"] = slow;
   if (flags.json) {
     fmt::print("{}\n", facts.dump());
     return 0;
   }
-  fmt::print("heed {}\ncompiler: {}\nSIMD: {}\nBLAS: {}\n", HEED_VERSION, compiler(), kernels::simd_target(),
-             kernels::blas_report());
+  fmt::print("heed {}\ncompiler: {}\nSIMD: {}\n", HEED_VERSION, compiler(), kernels::simd_target());
   fmt::print("sgemm: {:.0f} GFLOP/s a thread, {:.0f} on all of them now\nbf16: {}\n", speed, all,
              has_bf16() ? fmt::format("AVX512-BF16, {:.0f} GFLOP/s on all threads now (--precision bf16)",
                                       facts["bf16_gflop_per_s"].get<double>())
                         : "no: " + why_no_bf16());
   fmt::print("threads: {} ({})\nmemory: {}\nMPI: {}\n", num_threads(), num_threads_reason(), memory(), mpi());
-  if (!slow.empty()) fmt::print(stderr, "heed: {}\n", slow);
   return 0;
 }
 

@@ -7,8 +7,8 @@ struct InfoFlags {
   bool json = false;
 };
 
-/// What heed is, what it runs on, and how fast products are here: for reports, and to see what slows it down. Warns of
-/// an OPENBLAS_CORETYPE that costs much of the speed, which it measures. Returns the exit code.
+/// What heed is, what it runs on, and how fast products are here: for reports, and to see what slows it down. Returns
+/// the exit code.
 int info(const InfoFlags& flags);
 
 }  // namespace heed::train::program

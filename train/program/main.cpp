@@ -383,7 +383,8 @@ void add_book(CLI::App& app, int& exit_code) {
 
 void add_info(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<InfoFlags>();
-  CLI::App* command = app.add_subcommand("info", "What heed runs on here: threads, SIMD, BLAS and its speed, memory");
+  CLI::App* command =
+      app.add_subcommand("info", "What heed runs on here: threads, SIMD, the speed of products, memory");
   command->add_flag("--json", flags->json, "print one JSON object");
   examples(command, {"heed info", "heed info --json"});
   command->callback([flags, &exit_code] { exit_code = info(*flags); });

@@ -1,0 +1,169 @@
+// One operand, the one of the shorter side of C, is packed first, by all threads; then each thread packs its share of
+// the other, piece by piece, and multiplies it while it is in cache (Goto and van de Geijn 2008).
+#include <heed/tensor/kernels/packed_gemm.h>
+
+#include <algorithm>
+#include <type_traits>
+
+#include <heed/tensor/kernels/bf16_tiles.h>
+#include <heed/tensor/kernels/row_blocks.h>
+#include <heed/tensor/kernels/tile.h>
+
+namespace heed::kernels {
+namespace {
+
+// At a time: a panel and a unit of rows stay in the second cache.
+template <class Element>
+constexpr int64_t kMostSteps = std::is_floating_point_v<Element> ? 768 : 512;
+constexpr int64_t kRoom = int64_t{1} << 22;   // bytes packed at first: they stay in the last cache
+constexpr int64_t kMostRows = 128 * kUnit;    // of that operand
+constexpr int64_t kRowsPerPiece = 4 * kUnit;  // they stay in the second cache
+template <class Element>
+constexpr int64_t kMostColumns = 42 * kPanel<Element>;
+// What is worth a thread's while: multiply-adds, and elements to pack.
+template <class Element>
+constexpr int64_t kWorkPerRange = (std::is_floating_point_v<Element> ? int64_t{1} << 21 : int64_t{1} << 22) /
+                                  sizeof(Element);
+constexpr int64_t kPackedPerRange = int64_t{1} << 15;
+// So few panels read A as it lies, across too, in less time than it takes to pack it.
+constexpr int64_t kFewPanels = 2;
+
+// Of k cut into even blocks, of whole lines: a short last one would read and write C for little work.
+template <class Element>
+int64_t depth_of(int64_t k) {
+  constexpr int64_t kElement = std::is_floating_point_v<Element> ? 1 : 2, kMostDepth = kMostSteps<Element> * kElement;
+  const int64_t blocks = (k + kMostDepth - 1) / kMostDepth, line = kLine<Element> * kElement;
+  return (k + blocks * line - 1) / (blocks * line) * line;
+}
+
+int64_t grain(int64_t worth, int64_t work_per_item) {
+  return std::max<int64_t>(1, worth / std::max<int64_t>(1, work_per_item));
+}
+
+/// C (m, n) = A B + beta C.
+template <class Element, class Real>
+struct Part {
+  Source<Real> a, b;
+  int64_t m, n, k, most_depth;
+  Real beta;
+  Real* c;
+  int64_t ldc;
+
+  int64_t units() const { return (m + kUnit - 1) / kUnit; }
+  int64_t blocks() const { return (k + most_depth - 1) / most_depth; }
+  int64_t depth(int64_t block) const { return std::min(most_depth, k - block * most_depth); }
+  Real factor(int64_t block) const { return block == 0 ? beta : 1; }
+
+  /// Whether A is read as it lies.
+  bool in_place() const {
+    return std::is_floating_point_v<Element> && (!a.transposed || Panels<Element>(n).count <= kFewPanels);
+  }
+  /// A's rows from i, of one block.
+  Rows<Element> rows_in_place(int64_t i, int64_t block) const {
+    if constexpr (std::is_same_v<Element, Real>) {
+      const Source<Real> from = a.from(i, block * most_depth);
+      return from.transposed ? Rows<Real>::across(from.data, from.row) : Rows<Real>::along(from.data, from.row);
+    } else return {};
+  }
+};
+
+/// Threads share the rows of C; B is packed first.
+template <class Element, class Real>
+void share_rows(const Part<Element, Real>& part, Element* room) {
+  const Panels<Element> panels(part.n);
+  const bool in_place = part.in_place();
+  const auto packed = [&](int64_t block) { return room + block * columns_size<Element>(part.n, part.most_depth); };
+  const int64_t pieces = part.blocks() * panels.count;
+  parallel_for(pieces, grain(kPackedPerRange, part.k * part.n / pieces), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t block = i / panels.count, panel = i % panels.count, depth = part.depth(block);
+      pack_panel(part.b.from(block * part.most_depth, 0), panels, panel, depth,
+                 packed(block) + panels.start(panel) * steps<Element>(depth));
+    }
+  });
+  parallel_for(part.units(), grain(kWorkPerRange<Element>, kUnit * part.n * part.k), [&](int64_t first, int64_t last) {
+    const Scratch<Element> rows(in_place ? 0 : rows_size<Element>(kRowsPerPiece, part.depth(0)));
+    const int64_t end = std::min(part.m, last * kUnit);
+    for (int64_t i = first * kUnit; i < end; i += kRowsPerPiece)
+      for (int64_t block = 0; block < part.blocks(); ++block) {
+        const int64_t count = std::min(kRowsPerPiece, end - i), depth = part.depth(block);
+        const auto a = in_place ? part.rows_in_place(i, block)
+                                : pack_rows(part.a.from(i, block * part.most_depth), count, depth, rows.data());
+        multiply(count, part.n, depth, a, {packed(block), steps<Element>(depth)}, part.factor(block),
+                 part.c + i * part.ldc, part.ldc);
+      }
+  });
+}
+
+/// Threads share the columns of C; A is packed first.
+template <class Element, class Real>
+void share_columns(const Part<Element, Real>& part, Element* room) {
+  const Panels<Element> panels(part.n);
+  const int64_t units = part.units();
+  const bool in_place = part.in_place();
+  const auto unit = [&](int64_t block, int64_t i) {
+    return room + block * rows_size<Element>(part.m, part.most_depth) +
+           i * rows_size<Element>(kUnit, part.depth(block));
+  };
+  const auto rows = [&](int64_t block) {
+    const int64_t length = whole_lines<Element>(steps<Element>(part.depth(block)));
+    if (in_place) return part.rows_in_place(0, block);
+    return part.a.transposed ? Rows<Element>::units(unit(block, 0), length)
+                             : Rows<Element>::along(unit(block, 0), length);
+  };
+  if (!in_place)
+    parallel_for(part.blocks() * units, grain(kPackedPerRange, kUnit * part.depth(0)),
+                 [&](int64_t first, int64_t last) {
+                   for (int64_t i = first; i < last; ++i) {
+                     const int64_t block = i / units, row = i % units * kUnit;
+                     pack_rows(part.a.from(row, block * part.most_depth), std::min(kUnit, part.m - row),
+                               part.depth(block), unit(block, i % units));
+                   }
+                 });
+  parallel_for(
+      panels.count, grain(kWorkPerRange<Element>, kPanel<Element> * part.m * part.k), [&](int64_t first, int64_t last) {
+        const Scratch<Element> columns(columns_size<Element>(kPanel<Element>, part.depth(0)));
+        for (int64_t panel = first; panel < last; ++panel)
+          for (int64_t block = 0; block < part.blocks(); ++block) {
+            pack_panel(part.b.from(block * part.most_depth, 0), panels, panel, part.depth(block), columns.data());
+            multiply(part.m, panels.width(panel), part.depth(block), rows(block),
+                     {columns.data(), steps<Element>(part.depth(block))}, part.factor(block),
+                     part.c + panels.start(panel), part.ldc);
+          }
+      });
+}
+
+}  // namespace
+
+template <class Element, class Real>
+void packed_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const Real* a, int64_t lda, const Real* b,
+                 int64_t ldb, Real beta, Real* c, int64_t ldc) {
+  const Source<Real> A{a, lda, trans_a}, B{b, ldb, trans_b};
+  const bool by_rows = m >= n;
+  const int64_t rows = by_rows ? m : std::min(m, kMostRows), columns = by_rows ? std::min(n, kMostColumns<Element>) : n;
+  const int64_t block = depth_of<Element>(k);
+  const int64_t packed = by_rows ? columns_size<Element>(columns, block) : rows_size<Element>(rows, block);
+  const int64_t room_for = std::max<int64_t>(1, kRoom / int64_t{sizeof(Element)} / packed);  // blocks of k
+  const int64_t depth = std::min(k, room_for * block);
+  const Scratch<Element> room((depth + block - 1) / block * packed);
+  for (int64_t i = 0; i < m; i += rows)
+    for (int64_t j = 0; j < n; j += columns)
+      for (int64_t p = 0; p < k; p += depth) {
+        const Part<Element, Real> part{A.from(i, p),
+                                       B.from(p, j),
+                                       std::min(rows, m - i),
+                                       std::min(columns, n - j),
+                                       std::min(depth, k - p),
+                                       block,
+                                       p == 0 ? beta : 1,
+                                       c + i * ldc + j,
+                                       ldc};
+        by_rows ? share_rows(part, room.data()) : share_columns(part, room.data());
+      }
+}
+
+template decltype(packed_gemm<float, float>) packed_gemm<float, float>;
+template decltype(packed_gemm<double, double>) packed_gemm<double, double>;
+template decltype(packed_gemm<Bf16Pair, float>) packed_gemm<Bf16Pair, float>;
+
+}  // namespace heed::kernels

@@ -1,0 +1,26 @@
+// Products of f32 and of f64: what one thread does at a time, on the machine's vectors.
+#pragma once
+
+#include <heed/tensor/kernels/pack.h>
+
+namespace heed::kernels {
+
+/// Writes rows_size(m, k) elements, in units across. Real: float, double.
+template <class Real>
+Rows<Real> pack_rows(const Source<Real>& a, int64_t m, int64_t k, Real* to);
+
+/// Panel i of B, whole_lines(width) * k elements.
+template <class Real>
+void pack_panel(const Source<Real>& b, const Panels<Real>& panels, int64_t i, int64_t k, Real* to);
+
+/// C (m, n) = A B + beta C of packed operands, or of an A as it lies, over the first k of theirs; beta = 0 never reads
+/// C. An element's sum runs along k, the same in every place.
+template <class Real>
+void multiply(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Columns<Real>& b, Real beta, Real* c,
+              int64_t ldc);
+
+/// c (n) += the sum over k of a[p * step] b[p * ldb + j], for j < n.
+template <class Real>
+void add_rows(int64_t n, int64_t k, const Real* a, int64_t step, const Real* b, int64_t ldb, Real* c);
+
+}  // namespace heed::kernels
