@@ -50,7 +50,6 @@ if [ $jax = 1 ]; then
 fi
 precisions=(f32)
 if [ $peer = venv ] && grep -qw avx512_bf16 /proc/cpuinfo; then precisions+=(bf16); fi
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE  # an old setting would slow our products
 
 # run WHAT COMMAND...: its last line, the JSON; if it fails, its status and all that it said.
 run() {

@@ -8,7 +8,6 @@ build=${1:-build-bench}
 scripts/deps.sh libbenchmark-dev
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
 ninja -C "$build" --quiet bench_step
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE  # an old setting would slow our products
 
 row() {  # row LABEL OPTIONS...: one line of a table
   local label=$1

@@ -17,7 +17,6 @@ done
 scripts/deps.sh libbenchmark-dev
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_BENCH=ON -DHEED_TESTS=OFF > /dev/null
 ninja -C $build --quiet bench_step
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
 steps_of() { case $1 in micro) echo 1000 ;; cpu) echo 100 ;; baby|gpt2|long) echo 3 ;; *) echo 20 ;; esac; }
 median_ms() {

@@ -11,7 +11,7 @@ if [ "${1:-}" = --tests ]; then
              chromium chromium-driver python3-selenium)  # to test pages in; without these the tests skip
 fi
 required=(build-essential cmake ninja-build pkg-config
-          libopenblas-dev libfmt-dev libhwy-dev libcli11-dev libutf8proc-dev nlohmann-json3-dev catch2 "$@")
+          libfmt-dev libhwy-dev libcli11-dev libutf8proc-dev nlohmann-json3-dev catch2 "$@")
 
 missing() {
   local package

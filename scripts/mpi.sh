@@ -11,7 +11,6 @@ cmake "${configure[@]}" >/dev/null && cmake --build build-mpi --target heed_prog
 
 root=$PWD heed=$PWD/build-mpi/heed world=$PWD/build-mpi/tests/world
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-unset OPENBLAS_CORETYPE
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 cd "$place"

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 if [ "${1:-}" = --inside ]; then  # in that root: the sources are /heed, which is not written to
   scripts/deps.sh ccache
   (. /etc/os-release && echo "$PRETTY_NAME with:")
-  dpkg-query --show g++ cmake catch2 libfmt-dev libhwy-dev libopenblas-dev libcli11-dev nlohmann-json3-dev
+  dpkg-query --show g++ cmake catch2 libfmt-dev libhwy-dev libcli11-dev nlohmann-json3-dev
   cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_TUTORIAL=OFF -DCMAKE_CXX_COMPILER_LAUNCHER=ccache >/dev/null
   cmake --build /build --target heed_program heed_tests -- -k 0
   /build/heed --version

@@ -35,7 +35,6 @@ class Heed(ConanFile):
 
     def requirements(self):
         self.requires("fmt/[>=9 <12]", transitive_headers=True)
-        self.requires("openblas/[>=0.3.20]")
         self.requires("highway/[>=1.0.3]")
         self.requires("utf8proc/[>=2.8]")
         self.requires("nlohmann_json/[>=3.11]")
