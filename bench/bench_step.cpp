@@ -201,7 +201,11 @@ int main(int argc, char** argv) {
     step(work, params, &profile);
     fmt::print(stderr, "{}\n", profile.table());
 
-    const double sgemm = kernels::sgemm_gflop_per_s(), peak_speed = bf16 ? kernels::bf16_gflop_per_s() : sgemm;
+    const auto speed = [](Products products) {
+      const Precision of_it(products);
+      return kernels::gemm_gflop_per_s();
+    };
+    const double sgemm = speed(Products::f32), peak_speed = bf16 ? speed(Products::bf16) : sgemm;
     const double ideal = work.flops / (peak_speed * 1e6);
     const nlohmann::ordered_json result = {{"model", model},
                                            {"config", config},

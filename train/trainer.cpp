@@ -44,21 +44,6 @@ std::string described(const Measurements& numbers) {
   return text;
 }
 
-/// What one product alone reaches: the most FLOP a second of four of two square matrices, large enough for all threads
-/// (2 GFLOP each; together a fortieth of a second on two cores).
-double product_peak(DType dtype) {
-  constexpr int64_t kSize = 1024;
-  const NoGrad no_grad;
-  const Tensor a = ones({kSize, kSize}, dtype), b = ones({kSize, kSize}, dtype);
-  double best = 0;
-  for (int i = 0; i < 4; ++i) {
-    const auto start = Clock::now();
-    kernels::matmul(a, b);
-    best = std::max(best, 2.0 * kSize * kSize * kSize / seconds_since(start));
-  }
-  return best;
-}
-
 /// How long something that comes again takes.
 struct Cost {
   double seconds = 0, guess = 0;  // of all so far; of one that has never been
@@ -92,7 +77,7 @@ struct Trainer::Session {
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
       if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first, t.where_);
-      peak = product_peak(t.params_.dtype());
+      peak = 1e9 * kernels::gemm_gflop_per_s(t.params_.dtype());
     }
     if (t.is_first() && !options.quiet) progress = std::make_unique<Progress>(options.steps);
   }

@@ -110,42 +110,33 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
 
 namespace {
 
-/// The best of several products by `gemm`, in operations a nanosecond of a clock.
-template <class Gemm>
-double best_speed(Gemm gemm, clockid_t clock) {
-  constexpr int64_t n = 1536;
+/// The best of several products, in operations a nanosecond of a clock.
+double best_speed(DType dtype, clockid_t clock) {
+  constexpr int64_t kSize = 1024;
   const auto now = [clock] {
     timespec time{};
     clock_gettime(clock, &time);
     return double(time.tv_sec) * 1e9 + double(time.tv_nsec);
   };
-  const Tensor a = full({n, n}, 1), b = full({n, n}, 1);
-  Tensor c = empty({n, n});
+  const Tensor a = full({kSize, kSize}, 1, dtype);
   double best = 0;
   const double first = now();
-  for (int i = 0; i < 3 || (i < 12 && now() - first < 2e8); ++i) {
+  for (int i = 0; i < 4 || (i < 40 && now() - first < 1e8); ++i) {
     const double start = now();
-    gemm(false, true, n, n, n, a.data<float>(), n, b.data<float>(), n, 0, c.mutable_data<float>(), n);
-    best = std::max(best, double(2 * n * n * n) / (now() - start));
+    matmul(a, a);
+    best = std::max(best, double(2 * kSize * kSize * kSize) / (now() - start));
   }
   return best;
 }
 
 }  // namespace
 
-double bf16_gflop_per_s() {
-  const Precision precision(Products::bf16);
-  return best_speed(gemm<float>, CLOCK_MONOTONIC);
-}
-double sgemm_gflop_per_s() {
-  const Precision precision(Products::f32);
-  return best_speed(gemm<float>, CLOCK_MONOTONIC);
-}
-double sgemm_gflop_per_cpu_second() {
-  const Precision precision(Products::f32);
+double gemm_gflop_per_s(DType dtype) { return best_speed(dtype, CLOCK_MONOTONIC); }
+
+double gemm_gflop_per_cpu_second(DType dtype) {
   double speed = 0;
   parallel_for(2, 1, [&](int64_t first, int64_t) {  // within it products run on the calling thread alone
-    if (first == 0) speed = best_speed(gemm<float>, CLOCK_THREAD_CPUTIME_ID);
+    if (first == 0) speed = best_speed(dtype, CLOCK_THREAD_CPUTIME_ID);
   });
   return speed;
 }

@@ -41,12 +41,10 @@ void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, c
 /// a (..., m, k) x b (..., k, n) -> (..., m, n), with equal leading axes (stride 0 allowed). f32 or f64.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
-/// What the threads make of one large f32 product, the best of a few: the peak that whole steps are measured against.
-/// Takes about a fifth of a second.
-double sgemm_gflop_per_s();
-/// The same with operands in bf16; for machines where has_bf16().
-double bf16_gflop_per_s();
+/// What the threads make of one large product, the best of a few, read as tensor/precision.h says: the peak that whole
+/// steps are measured against. Takes about a tenth of a second.
+double gemm_gflop_per_s(DType dtype = f32);
 /// What one thread makes of it, by its own time on a core: the same beside busy neighbours.
-double sgemm_gflop_per_cpu_second();
+double gemm_gflop_per_cpu_second(DType dtype = f32);
 
 }  // namespace heed::kernels

@@ -25,8 +25,9 @@ template <class Element>
 constexpr int64_t kWorkPerRange = (std::is_floating_point_v<Element> ? int64_t{1} << 21 : int64_t{1} << 22) /
                                   sizeof(Element);
 constexpr int64_t kPackedPerRange = int64_t{1} << 15;
-// So few panels read A as it lies, across too, in less time than it takes to pack it.
-constexpr int64_t kFewPanels = 2;
+// Bytes of an A that is read as it lies, across too: in a larger one rows a power of two apart would share few lines of
+// the caches.
+constexpr int64_t kSmall = int64_t{1} << 16;
 
 // Of k cut into even blocks, of whole lines: a short last one would read and write C for little work.
 template <class Element>
@@ -56,7 +57,7 @@ struct Part {
 
   /// Whether A is read as it lies.
   bool in_place() const {
-    return std::is_floating_point_v<Element> && (!a.transposed || Panels<Element>(n).count <= kFewPanels);
+    return std::is_floating_point_v<Element> && (!a.transposed || m * k * int64_t{sizeof(Real)} <= kSmall);
   }
   /// A's rows from i, of one block.
   Rows<Element> rows_in_place(int64_t i, int64_t block) const {

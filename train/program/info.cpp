@@ -52,17 +52,22 @@ std::string mpi() {
 #endif
 }
 
+double bf16_gflop_per_s() {
+  const Precision precision(Products::bf16);
+  return kernels::gemm_gflop_per_s();
+}
+
 }  // namespace
 
 int info(const InfoFlags& flags) {
-  const double speed = kernels::sgemm_gflop_per_cpu_second(), all = kernels::sgemm_gflop_per_s();
+  const double speed = kernels::gemm_gflop_per_cpu_second(), all = kernels::gemm_gflop_per_s();
   Json facts = {{"version", HEED_VERSION},
                 {"compiler", compiler()},
                 {"simd", kernels::simd_target()},
                 {"gflop_per_s_of_a_thread", speed},
                 {"gflop_per_s", all},
                 {"bf16", has_bf16() ? Json("AVX512-BF16") : Json()},
-                {"bf16_gflop_per_s", has_bf16() ? Json(kernels::bf16_gflop_per_s()) : Json()},
+                {"bf16_gflop_per_s", has_bf16() ? Json(bf16_gflop_per_s()) : Json()},
                 {"threads", num_threads()},
                 {"threads_why", num_threads_reason()},
                 {"memory", memory()},
