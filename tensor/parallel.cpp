@@ -323,7 +323,7 @@ void parallel_detail::run(int64_t n, int64_t grain, Body body, void* context) {
       return s.pool->run(ranges, body, context);
     }
   }
-  for (int64_t i = 0; i < ranges.count; ++i) body(context, ranges.start(i), ranges.start(i + 1));
+  body(context, 0, n);
 }
 
 }  // namespace heed

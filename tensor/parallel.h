@@ -27,7 +27,8 @@ void run(int64_t n, int64_t grain, Body body, void* context);
 
 /// Calls f(begin, end) over disjoint ranges that cover [0, n), on up to num_threads() threads, and returns when all are
 /// done. A range has at least `grain` elements (but for the last), so small work stays on the calling thread.
-/// Ranges depend only on n, grain and num_threads(), never on timing. Nested calls run serially.
+/// Nested calls run serially, in one range, as do those of other threads of the program while one has the pool: so no
+/// result may depend on the ranges.
 /// The first exception thrown by f is rethrown here.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, F&& f) {

@@ -39,12 +39,12 @@ struct Product {
   int64_t m, n, k;
 };
 
-/// C is `apart` longer than its rows.
+/// Where `apart` is 1 rows lie apart; else they end where memory does.
 template <class T>
 void check_gemm(const Product& p, T beta, int64_t apart) {
   const auto& [trans_a, trans_b, m, n, k] = p;
   CAPTURE(trans_a, trans_b, m, n, k, beta, apart);
-  const int64_t lda = (trans_a ? m : k) + 3, ldb = (trans_b ? k : n) + 2, ldc = n + apart;
+  const int64_t lda = (trans_a ? m : k) + 3 * apart, ldb = (trans_b ? k : n) + 2 * apart, ldc = n + apart;
   const auto a = uniform<T>((trans_a ? k : m) * lda, 1), b = uniform<T>((trans_b ? n : k) * ldb, 2);
   const auto before = uniform<T>(m * ldc, 3);
   auto c = before;
@@ -81,12 +81,15 @@ TEMPLATE_TEST_CASE("gemm: equals the definition for every transpose, size, beta 
                                       {4, 5, 6},
                                       {1, 300, 70},
                                       {4, 131, 9},
+                                      {2, 2, 70},
+                                      {16, 48, 7},
                                       {300, 1, 70},
                                       {17, 33, 0},
                                       {33, 17, 9},
                                       {23, 100, 31},
                                       {200, 130, 65},
-                                      {65, 384, 128}})
+                                      {65, 384, 128},
+                                      {50, 40, 1700}})
           for (const TestType beta : {0, 1, -2})
             for (const int64_t apart : {0, 1}) check_gemm<TestType>({trans_a, trans_b, m, n, k}, beta, apart);
   });
@@ -96,8 +99,8 @@ TEMPLATE_TEST_CASE("gemm: equals the definition in pieces, more than are packed 
                    "[gemm]", float, double) {
   for (const bool trans_a : {false, true})
     for (const bool trans_b : {false, true})
-      for (const auto& [m, n, k] : {std::array<int64_t, 3>{50, 40, 1700},
-                                    {40, 50, 1700},
+      for (const auto& [m, n, k] : {std::array<int64_t, 3>{40, 50, 1700},
+                                    {4, 3000, 400},
                                     {310, 300, 5000},
                                     {300, 310, 5000},
                                     {2150, 2100, 5},
@@ -119,7 +122,8 @@ TEMPLATE_TEST_CASE("gemm: the same bits in every run and at any number of thread
   const std::vector<int64_t> lengths = {1, 3, 17, 64, 100, 192, 333, 768, 1600};
   for (int i = 0; i < 60; ++i) {
     const auto any = [&] { return lengths[sizes() % lengths.size()]; };
-    const int64_t m = any(), n = any(), k = std::min<int64_t>(any(), 400), batch = i % 6 == 0 ? 5 : 1;
+    const int64_t m = any(), n = any(), k = i % 9 == 0 ? 1700 : std::min<int64_t>(any(), 400),
+                  batch = i % 6 == 0 ? 5 : 1;
     const bool trans_a = i % 2, trans_b = i / 2 % 2;
     CAPTURE(m, n, k, batch, trans_a, trans_b);
     const auto a = uniform<T>(batch * m * k, uint32_t(i)), b = uniform<T>(k * n, uint32_t(i + 1));
@@ -138,30 +142,66 @@ TEMPLATE_TEST_CASE("gemm: the same bits in every run and at any number of thread
 
 TEMPLATE_TEST_CASE("gemm: an element has the same bits wherever it stands", "[gemm]", float, double) {
   using T = TestType;
-  const int64_t m = 150, n = 170, k = 800, part_m = 37, part_n = 41;
-  for (const bool trans_a : {false, true})
-    for (const bool trans_b : {false, true}) {
-      CAPTURE(trans_a, trans_b);
-      const auto a = uniform<T>(m * k, 1), b = uniform<T>(k * n, 2);
-      const int64_t lda = trans_a ? m : k, ldb = trans_b ? k : n;
-      std::vector<T> whole(size_t(m * n)), part(size_t(part_m * part_n));
-      kernels::gemm<T>(trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, 0, whole.data(), n);
-      for (const auto& [i, j] : {std::pair<int64_t, int64_t>{0, 0}, {5, 9}, {113, 129}}) {
-        kernels::gemm<T>(trans_a, trans_b, part_m, part_n, k, a.data() + i * (trans_a ? 1 : lda), lda,
-                         b.data() + j * (trans_b ? ldb : 1), ldb, 0, part.data(), part_n);
-        bool same = true;
-        for (int64_t r = 0; r < part_m; ++r)
-          same &= std::equal(&part[r * part_n], &part[r * part_n] + part_n, &whole[(i + r) * n + j]);
-        CHECK(same);
+  for (const auto& [m, n, k, part_m, part_n] : {std::array<int64_t, 5>{150, 170, 800, 37, 41},
+                                                {170, 150, 800, 37, 41},
+                                                {150, 170, 800, 41, 37},
+                                                {310, 300, 5000, 40, 50}})
+    for (const bool trans_a : {false, true})
+      for (const bool trans_b : {false, true}) {
+        CAPTURE(m, n, k, part_m, part_n, trans_a, trans_b);
+        const auto a = uniform<T>(m * k, 1), b = uniform<T>(k * n, 2);
+        const int64_t lda = trans_a ? m : k, ldb = trans_b ? k : n;
+        std::vector<T> whole(size_t(m * n)), part(size_t(part_m * part_n));
+        kernels::gemm<T>(trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, 0, whole.data(), n);
+        for (const auto& [i, j] : {std::pair<int64_t, int64_t>{0, 0}, {5, 9}, {m - part_m, n - part_n}}) {
+          kernels::gemm<T>(trans_a, trans_b, part_m, part_n, k, a.data() + i * (trans_a ? 1 : lda), lda,
+                           b.data() + j * (trans_b ? ldb : 1), ldb, 0, part.data(), part_n);
+          bool same = true;
+          for (int64_t r = 0; r < part_m; ++r)
+            same &= std::equal(&part[r * part_n], &part[r * part_n] + part_n, &whole[(i + r) * n + j]);
+          CHECK(same);
+        }
       }
-    }
+}
+
+TEMPLATE_TEST_CASE("gemm: infinity and NaN stay in their row and column", "[gemm][nan]", float, double) {
+  using T = TestType;
+  const int64_t m = 23, n = 100, k = 31, row = 5, column = 90;
+  on_every_simd_target([&] {
+    for (const bool trans_a : {false, true})
+      for (const bool trans_b : {false, true}) {
+        CAPTURE(trans_a, trans_b);
+        auto a = uniform<T>(m * k, 1), b = uniform<T>(k * n, 2);
+        std::vector<T> finite(size_t(m * n)), c(finite.size());
+        const auto product = [&](std::vector<T>& to) {
+          kernels::gemm<T>(trans_a, trans_b, m, n, k, a.data(), trans_a ? m : k, b.data(), trans_b ? k : n, 0,
+                           to.data(), n);
+        };
+        product(finite);
+        a[trans_a ? 3 * m + row : row * k + 3] = std::numeric_limits<T>::infinity();
+        b[trans_b ? column * k + 7 : 7 * n + column] = std::numeric_limits<T>::quiet_NaN();
+        product(c);
+        bool as_it_should = true;
+        for (int64_t i = 0; i < m; ++i)
+          for (int64_t j = 0; j < n; ++j) {
+            const T y = c[i * n + j];
+            as_it_should &= j == column ? std::isnan(y) : i == row ? std::isinf(y) : y == finite[i * n + j];
+          }
+        CHECK(as_it_should);
+      }
+  });
 }
 
 TEMPLATE_TEST_CASE("gemm_batched: equals one gemm per product, shared operands included", "[gemm]", float, double) {
   using T = TestType;
-  for (const int64_t batch : {0, 1, 2, 7, 20})
-    for (const int64_t stride_b : {int64_t{0}, int64_t{6 * 5}}) {
-      const int64_t m = 4, n = 5, k = 6;
+  for (const auto& [batch, m, n, k] : {std::array<int64_t, 4>{0, 4, 5, 6},
+                                       {1, 4, 5, 6},
+                                       {7, 4, 5, 6},
+                                       {20, 64, 64, 64},
+                                       {3, 130, 130, 130},
+                                       {17, 130, 130, 130}})
+    for (const int64_t stride_b : {int64_t{0}, k * n}) {
+      CAPTURE(batch, m, n, k, stride_b);
       const auto a = uniform<T>(batch * m * k + 1, 6), b = uniform<T>(batch * k * n + k * n, 7);
       std::vector<T> c(batch * m * n), expected(batch * m * n);
       kernels::gemm_batched<T>(false, false, m, n, k, a.data(), k, m * k, b.data(), n, stride_b, 0, c.data(), n, m * n,

@@ -159,9 +159,7 @@ namespace {
 // Work that is worth a thread's while, in elements of tanh or multiply-adds.
 constexpr int64_t kWorkPerRange = 1 << 14;
 
-int64_t grain(const AdditiveShape& s, int64_t queries) {
-  return std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, queries * s.S * (s.A + s.D)));
-}
+int64_t grain(const AdditiveShape& s, int64_t queries) { return grain_for(kWorkPerRange, queries * s.S * (s.A + s.D)); }
 
 }  // namespace
 

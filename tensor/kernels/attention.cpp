@@ -18,10 +18,6 @@ constexpr int64_t kWorkPerRange = 1 << 19;
 // cache.
 constexpr int64_t kQueriesPerShare = 128;
 
-int64_t grain(int64_t work_per_item) {
-  return std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, work_per_item));
-}
-
 // At most, by a query.
 template <class Real>
 int64_t keys_seen(const AttentionShape& shape, const ScoreOptions<Real>& options) {
@@ -99,7 +95,7 @@ void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<co
   const ForwardCall<Real> call{shape, q, k, v, options, out, lse, reads_bf16<Real>(shape)};
   const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
   const int64_t work = queries * keys_seen(shape, options) * (shape.D + shape.Dv);
-  parallel_for(shape.B * shape.H * shares, grain(work), [&](int64_t begin, int64_t end) {
+  parallel_for(shape.B * shape.H * shares, grain_for(kWorkPerRange, work), [&](int64_t begin, int64_t end) {
     const Scratch<Real> scratch(forward_scratch(shape, queries));
     for (int64_t i = begin; i < end; ++i) {
       const int64_t head = i / shares, turn = i % shares;
@@ -148,13 +144,13 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
     bias_sums.add_to_target();
   } else {
     const int64_t work = shape.group * shape.T * keys_seen(shape, options) * (3 * shape.D + 2 * shape.Dv) / parts;
-    parallel_for(shares, grain(work), [&](int64_t begin, int64_t end) {
+    parallel_for(shares, grain_for(kWorkPerRange, work), [&](int64_t begin, int64_t end) {
       const Scratch<Real> scratch(scratch_size);
       for (int64_t i = begin; i < end; ++i) run(i, dbias, scratch.data());
     });
   }
   if (parts == 1) return;
-  parallel_for(heads, grain(sums * parts), [&](int64_t begin, int64_t end) {
+  parallel_for(heads, grain_for(kWorkPerRange, sums * parts), [&](int64_t begin, int64_t end) {
     for (int64_t head = begin; head < end; ++head) {
       Real* first = partial.data() + head * parts * sums;
       for (int64_t part = 1; part < parts; ++part)

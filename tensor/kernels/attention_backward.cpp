@@ -75,7 +75,7 @@ HWY_INLINE void differentiate_softmax(const Place& at, const Real* lse, const Re
 }
 
 template <class Real>
-HWY_INLINE void multiply(int64_t n, const Real* factors, Real* x) {
+HWY_INLINE void scale_by(int64_t n, const Real* factors, Real* x) {
   const Tag<Real> d;
   for (int64_t i = 0; i < n; i += kLanes<Real>)
     hn::StoreU(times(hn::LoadU(d, x + i), hn::LoadU(d, factors + i)), d, x + i);
@@ -141,7 +141,7 @@ HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at
     if (packed) {
       const int64_t block = at.key / kTileKeys;
       const auto rows = [](Bf16Pair* x, int64_t width) {
-        return Rows<Bf16Pair>::along(x, whole_lines<Bf16Pair>(steps<Bf16Pair>(width)));
+        return Rows<Bf16Pair>::along(x, row_length<Bf16Pair>(width));
       };
       multiply(at.keys, at.queries, shape.D, rows(packed->key_block(block), shape.D),
                {packed->q_transposed, steps<Bf16Pair>(shape.D)}, 0, scores, kTileQueries);
@@ -196,7 +196,7 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const BackwardTil
   if (options.keep) drop(shape, options, at, dweights);
   differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
   if (call.dbias.data) with_mask(call.dbias, at, dweights, [](Real ds, Real& sum) { sum += ds; });
-  if (options.softcap) multiply<Real>(at.keys * kTileQueries, slopes, dweights);
+  if (options.softcap) scale_by<Real>(at.keys * kTileQueries, slopes, dweights);
   if (options.keep) drop(shape, options, at, scores);
   if constexpr (std::is_same_v<Real, float>)
     if (packed)

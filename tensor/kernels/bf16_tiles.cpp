@@ -103,19 +103,9 @@ void multiply_in_registers(int64_t pairs, const Bf16Pair* a, int64_t row, const 
 template <int kVectors, bool kAcross>
 void multiply_panel(int64_t m, int64_t pairs, const Rows<Bf16Pair>& a, const Bf16Pair* b, float beta, float* c,
                     int64_t ldc, __mmask16 last) {
-  const int64_t step = kAcross ? 1 : a.step;
-  for (int64_t first = 0; first < m; first += kUnit) {
-    const Bf16Pair* const unit = a.from_unit(first / kUnit).data;
-    const int64_t rows = std::min(kUnit, m - first);
-    float* const to = c + first * ldc;
-    int64_t i = 0;
-    for (; i + 8 <= rows; i += 8)
-      multiply_in_registers<8, kVectors, kAcross>(pairs, unit + i * step, a.step, b, beta, to + i * ldc, ldc, last);
-    for (; i + 4 <= rows; i += 4)
-      multiply_in_registers<4, kVectors, kAcross>(pairs, unit + i * step, a.step, b, beta, to + i * ldc, ldc, last);
-    for (; i < rows; ++i)
-      multiply_in_registers<1, kVectors, kAcross>(pairs, unit + i * step, a.step, b, beta, to + i * ldc, ldc, last);
-  }
+  a.for_groups<8>(m, [&](auto rows, const Bf16Pair* from, int64_t i) {
+    multiply_in_registers<rows(), kVectors, kAcross>(pairs, from, a.step, b, beta, c + i * ldc, ldc, last);
+  });
 }
 
 template <bool kAcross>
@@ -184,7 +174,7 @@ struct Queries {
 }  // namespace
 
 Rows<Bf16Pair> pack_rows(const Source<float>& a, int64_t m, int64_t k, Bf16Pair* to) {
-  const int64_t pairs = whole_lines<Bf16Pair>(steps<Bf16Pair>(k));
+  const int64_t pairs = row_length<Bf16Pair>(k);
   const __m512 factor = _mm512_set1_ps(a.factor);
   if (!a.transposed)
     for (int64_t i = 0; i < m; ++i)
@@ -237,7 +227,7 @@ void multiply(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, const Co
 Rows<Bf16Pair> soften_bf16(int64_t keys, int64_t queries, const float* scores, float* top, float* sum, float* shrink,
                            Bf16Pair* to) {
   const __m512 nothing = _mm512_set1_ps(-INFINITY), zero = _mm512_setzero_ps();
-  const int64_t pairs = whole_lines<Bf16Pair>(steps<Bf16Pair>(keys));
+  const int64_t pairs = row_length<Bf16Pair>(keys);
   for (int64_t i = 0; i < queries; i += kBf16Lanes) {
     const float* const score = scores + i;
     const __m512 before = _mm512_loadu_ps(top + i);

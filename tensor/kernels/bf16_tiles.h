@@ -43,8 +43,8 @@ struct Bf16Slopes {
   Bf16Slopes(int64_t keys, Bf16Pair* to)
       : weights(Rows<Bf16Pair>::along(to, kBf16Lanes)),
         scores(Rows<Bf16Pair>::along(to + whole_lines<Bf16Pair>(keys) * kBf16Lanes, kBf16Lanes)),
-        scores_across(Rows<Bf16Pair>::units(to + 2 * whole_lines<Bf16Pair>(keys) * kBf16Lanes,
-                                            whole_lines<Bf16Pair>(steps<Bf16Pair>(keys)))) {}
+        scores_across(
+            Rows<Bf16Pair>::units(to + 2 * whole_lines<Bf16Pair>(keys) * kBf16Lanes, row_length<Bf16Pair>(keys))) {}
 };
 constexpr int64_t bf16_slopes_size(int64_t keys) {
   return 2 * rows_size<Bf16Pair>(keys, kBf16Queries) + rows_size<Bf16Pair>(kBf16Queries, keys);

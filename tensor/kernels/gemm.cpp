@@ -7,6 +7,7 @@
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/nest.h>
 #include <heed/tensor/kernels/packed_gemm.h>
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/thin_product.h>
 #include <heed/tensor/kernels/tile.h>
 #include <heed/tensor/parallel.h>
@@ -19,7 +20,7 @@ namespace {
 // Multiply-adds that are worth a thread's while.
 constexpr int64_t kWorkPerRange = 1 << 19;
 // Products of a batch are shared out whole where they are smaller, or so many.
-constexpr int64_t kSmallProduct = 1 << 21, kManyProducts = 16;
+constexpr int64_t kSmallProduct = 1 << 21, kProductsPerThread = 4;
 // Lines of a few rows' other operand that are worth a thread's while.
 constexpr int64_t kReadPerRange = 1 << 11;
 
@@ -56,13 +57,17 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* 
       count_flops(2 * m * n * k);
       return packed_gemm<Bf16Pair>(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
     }
-  if (m == 1 && lda == 1 && trans_a) trans_a = false, lda = k;
-  if (!trans_a && trans_b && m <= kThinRows && m < n) return thin_product(m, n, k, a, lda, b, ldb, beta, c, ldc);
+  if (trans_b && m <= kThinRows && m <= n) {  // both along k
+    const Scratch<T> rows(trans_a ? m * k : 0);
+    for (int64_t i = 0; trans_a && i < m; ++i)
+      for (int64_t p = 0; p < k; ++p) rows.data()[i * k + p] = a[p * lda + i];
+    return thin_product(m, n, k, trans_a ? rows.data() : a, trans_a ? k : lda, b, ldb, beta, c, ldc);
+  }
   count_flops(2 * m * n * k);
   if (k > 0 && (m > kFewRows || trans_b))
     return packed_gemm<T>(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
   const int64_t lines = (n + kLine<T> - 1) / kLine<T>;
-  parallel_for(lines, std::max<int64_t>(1, kReadPerRange / std::max<int64_t>(1, k)), [&](int64_t first, int64_t last) {
+  parallel_for(lines, grain_for(kReadPerRange, k), [&](int64_t first, int64_t last) {
     const int64_t begin = first * kLine<T>, end = std::min(n, last * kLine<T>);
     for (int64_t i = 0; i < m; ++i) {
       T* const row = c + i * ldc;
@@ -76,8 +81,9 @@ template <class T>
 void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
                   int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
                   int64_t stride_c, int64_t batch) {
-  const int64_t work = std::max<int64_t>(1, m * n * k), grain = std::max<int64_t>(1, kWorkPerRange / work);
-  parallel_for(batch, work < kSmallProduct || batch >= kManyProducts ? grain : batch, [&](int64_t first, int64_t last) {
+  const int64_t work = m * n * k;
+  const bool whole = work < kSmallProduct || batch >= kProductsPerThread * num_threads();
+  parallel_for(batch, whole ? grain_for(kWorkPerRange, work) : batch, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i)
       gemm(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c, ldc);
   });

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string>
 
 #include <heed/tensor/tensor.h>
 
@@ -25,8 +24,9 @@ inline int64_t flops() { return flop_counter.load(std::memory_order_relaxed); }
 
 /// C = op(A) op(B) + beta * C, with op(A) (m, k), op(B) (k, n), C (m, n), raw arrays, all row-major with leading
 /// dimensions lda, ldb, ldc; op transposes where the flag says so. beta = 0 never reads C. k = 0 scales C by beta.
-/// Split over the thread pool; an element's sum is the same in every place, at any number of threads. Inside a
-/// parallel_for it runs on the calling thread. Reads floats as tensor/precision.h says. T: float, double.
+/// Split over the thread pool; the order of a product's sums depends on its sizes alone: the same bits at any number of
+/// threads. Inside a parallel_for it runs on the calling thread. Reads floats as tensor/precision.h says. T: float,
+/// double.
 template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
           T beta, T* c, int64_t ldc);

@@ -27,6 +27,11 @@ template <class Element>
 constexpr int64_t whole_lines(int64_t n) {
   return (n + kLine<Element> - 1) / kLine<Element> * kLine<Element>;
 }
+/// Elements from one packed row of length k to the next.
+template <class Element>
+constexpr int64_t row_length(int64_t k) {
+  return whole_lines<Element>(steps<Element>(k));
+}
 
 /// A matrix to pack: element (i, j) lies at data[i * row + j], or transposed at data[j * row + i].
 template <class Real>
@@ -57,10 +62,25 @@ struct Rows {
   static Rows units(const Element* data, int64_t length) { return {data, kUnit, kUnit * length, true}; }
 
   Rows from_unit(int64_t i) const { return {data + i * unit, step, unit, is_across}; }
+
+  /// f(n, data, i) for groups of n rows from row i, n a constant: kMost as long as there are so many in a unit, then 4,
+  /// then 1.
+  template <int kMost, class F>
+  void for_groups(int64_t m, F f) const {
+    const int64_t next = is_across ? 1 : step;
+    for (int64_t first = 0; first < m; first += kUnit) {
+      const Element* const from = data + first / kUnit * unit;
+      const int64_t rows = std::min(kUnit, m - first);
+      int64_t i = 0;
+      for (; i + kMost <= rows; i += kMost) f(std::integral_constant<int, kMost>(), from + i * next, first + i);
+      for (; i + 4 <= rows; i += 4) f(std::integral_constant<int, 4>(), from + i * next, first + i);
+      for (; i < rows; ++i) f(std::integral_constant<int, 1>(), from + i * next, first + i);
+    }
+  }
 };
 template <class Element>
 constexpr int64_t rows_size(int64_t m, int64_t k) {
-  return (m + kUnit - 1) / kUnit * kUnit * whole_lines<Element>(steps<Element>(k));
+  return (m + kUnit - 1) / kUnit * kUnit * row_length<Element>(k);
 }
 
 /// n columns cut into panels of nearly equal width, in whole lines but for the last.

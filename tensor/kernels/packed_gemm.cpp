@@ -1,5 +1,6 @@
 // One operand, the one of the shorter side of C, is packed first, by all threads; then each thread packs its share of
-// the other, piece by piece, and multiplies it while it is in cache (Goto and van de Geijn 2008).
+// the other, piece by piece, and multiplies it while it is in cache (Goto and van de Geijn 2008). An A in f32 or f64 is
+// read as it lies where that is as fast.
 #include <heed/tensor/kernels/packed_gemm.h>
 
 #include <algorithm>
@@ -15,9 +16,9 @@ namespace {
 // At a time: a panel and a unit of rows stay in the second cache.
 template <class Element>
 constexpr int64_t kMostSteps = std::is_floating_point_v<Element> ? 768 : 512;
-constexpr int64_t kRoom = int64_t{1} << 22;   // bytes packed at first: they stay in the last cache
-constexpr int64_t kMostRows = 128 * kUnit;    // of that operand
-constexpr int64_t kRowsPerPiece = 4 * kUnit;  // they stay in the second cache
+constexpr int64_t kRoom = int64_t{1} << 22;  // bytes packed at first, or one block of k: they stay in the last cache
+constexpr int64_t kMostRows = 128 * kUnit;   // of that operand
+constexpr int64_t kUnitsPerPiece = 4;        // they stay in the second cache
 template <class Element>
 constexpr int64_t kMostColumns = 42 * kPanel<Element>;
 // What is worth a thread's while: multiply-adds, and elements to pack.
@@ -35,10 +36,6 @@ int64_t depth_of(int64_t k) {
   constexpr int64_t kElement = std::is_floating_point_v<Element> ? 1 : 2, kMostDepth = kMostSteps<Element> * kElement;
   const int64_t blocks = (k + kMostDepth - 1) / kMostDepth, line = kLine<Element> * kElement;
   return (k + blocks * line - 1) / (blocks * line) * line;
-}
-
-int64_t grain(int64_t worth, int64_t work_per_item) {
-  return std::max<int64_t>(1, worth / std::max<int64_t>(1, work_per_item));
 }
 
 /// C (m, n) = A B + beta C.
@@ -68,70 +65,93 @@ struct Part {
   }
 };
 
-/// Threads share the rows of C; B is packed first.
-template <class Element, class Real>
-void share_rows(const Part<Element, Real>& part, Element* room) {
-  const Panels<Element> panels(part.n);
-  const bool in_place = part.in_place();
-  const auto packed = [&](int64_t block) { return room + block * columns_size<Element>(part.n, part.most_depth); };
-  const int64_t pieces = part.blocks() * panels.count;
-  parallel_for(pieces, grain(kPackedPerRange, part.k * part.n / pieces), [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      const int64_t block = i / panels.count, panel = i % panels.count, depth = part.depth(block);
-      pack_panel(part.b.from(block * part.most_depth, 0), panels, panel, depth,
-                 packed(block) + panels.start(panel) * steps<Element>(depth));
-    }
-  });
-  parallel_for(part.units(), grain(kWorkPerRange<Element>, kUnit * part.n * part.k), [&](int64_t first, int64_t last) {
-    const Scratch<Element> rows(in_place ? 0 : rows_size<Element>(kRowsPerPiece, part.depth(0)));
-    const int64_t end = std::min(part.m, last * kUnit);
-    for (int64_t i = first * kUnit; i < end; i += kRowsPerPiece)
-      for (int64_t block = 0; block < part.blocks(); ++block) {
-        const int64_t count = std::min(kRowsPerPiece, end - i), depth = part.depth(block);
-        const auto a = in_place ? part.rows_in_place(i, block)
-                                : pack_rows(part.a.from(i, block * part.most_depth), count, depth, rows.data());
-        multiply(count, part.n, depth, a, {packed(block), steps<Element>(depth)}, part.factor(block),
-                 part.c + i * part.ldc, part.ldc);
-      }
-  });
+/// Calls f(first, last, begin, end) in parallel for parts of a grid of `along` by `across` cells, each of so many
+/// multiply-adds: whole rows of it, first to last, but where those are few for the threads. No bits depend on it.
+template <class Element, class F>
+void share_grid(int64_t along, int64_t across, int64_t work, F f) {
+  const int64_t threads = num_threads(), worth = along * across * work / kWorkPerRange<Element>;
+  const int64_t cuts = std::clamp<int64_t>(std::min((4 * threads + along - 1) / along, worth), 1, across);
+  const int64_t least = std::clamp<int64_t>(along * cuts / threads, 1, kUnitsPerPiece);
+  parallel_for(along * cuts, std::max(least, grain_for(kWorkPerRange<Element>, across / cuts * work)),
+               [&](int64_t first, int64_t last) {
+                 while (first < last) {
+                   const int64_t cut = first / along, end = std::min(last, (cut + 1) * along);
+                   f(first - cut * along, end - cut * along, across * cut / cuts, across * (cut + 1) / cuts);
+                   first = end;
+                 }
+               });
 }
 
-/// Threads share the columns of C; A is packed first.
+/// B is packed first, and then A by each thread, by pieces of rows.
 template <class Element, class Real>
-void share_columns(const Part<Element, Real>& part, Element* room) {
+void multiply_rows(const Part<Element, Real>& part, Element* room) {
+  const Panels<Element> panels(part.n);
+  const bool in_place = part.in_place();
+  const auto packed = [&](int64_t block, int64_t panel) {
+    return room + block * columns_size<Element>(part.n, part.most_depth) +
+           panels.start(panel) * steps<Element>(part.depth(block));
+  };
+  const int64_t pieces = part.blocks() * panels.count;
+  parallel_for(pieces, grain_for(kPackedPerRange, part.k * part.n / pieces), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t block = i / panels.count, panel = i % panels.count;
+      pack_panel(part.b.from(block * part.most_depth, 0), panels, panel, part.depth(block), packed(block, panel));
+    }
+  });
+  share_grid<Element>(
+      part.units(), panels.count, kUnit * kPanel<Element> * part.k,
+      [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
+        const Scratch<Element> rows(in_place ? 0 : rows_size<Element>(kUnitsPerPiece * kUnit, part.depth(0)));
+        for (int64_t unit = first; unit < last; unit += kUnitsPerPiece)
+          for (int64_t block = 0; block < part.blocks(); ++block) {
+            const int64_t i = unit * kUnit, depth = part.depth(block);
+            const int64_t count = std::min(part.m, std::min(last, unit + kUnitsPerPiece) * kUnit) - i;
+            const auto a = in_place ? part.rows_in_place(i, block)
+                                    : pack_rows(part.a.from(i, block * part.most_depth), count, depth, rows.data());
+            for (int64_t panel = begin; panel < end; ++panel)
+              multiply(count, panels.width(panel), depth, a, {packed(block, panel), steps<Element>(depth)},
+                       part.factor(block), part.c + i * part.ldc + panels.start(panel), part.ldc);
+          }
+      });
+}
+
+/// A is packed first, and then B by each thread, by panels.
+template <class Element, class Real>
+void multiply_columns(const Part<Element, Real>& part, Element* room) {
   const Panels<Element> panels(part.n);
   const int64_t units = part.units();
   const bool in_place = part.in_place();
-  const auto unit = [&](int64_t block, int64_t i) {
+  const auto packed = [&](int64_t block, int64_t unit) {
     return room + block * rows_size<Element>(part.m, part.most_depth) +
-           i * rows_size<Element>(kUnit, part.depth(block));
+           unit * rows_size<Element>(kUnit, part.depth(block));
   };
-  const auto rows = [&](int64_t block) {
-    const int64_t length = whole_lines<Element>(steps<Element>(part.depth(block)));
-    if (in_place) return part.rows_in_place(0, block);
-    return part.a.transposed ? Rows<Element>::units(unit(block, 0), length)
-                             : Rows<Element>::along(unit(block, 0), length);
+  const auto rows = [&](int64_t block, int64_t unit) {
+    if (in_place) return part.rows_in_place(unit * kUnit, block);
+    const int64_t length = row_length<Element>(part.depth(block));
+    return part.a.transposed ? Rows<Element>::units(packed(block, unit), length)
+                             : Rows<Element>::along(packed(block, unit), length);
   };
   if (!in_place)
-    parallel_for(part.blocks() * units, grain(kPackedPerRange, kUnit * part.depth(0)),
+    parallel_for(part.blocks() * units, grain_for(kPackedPerRange, kUnit * part.depth(0)),
                  [&](int64_t first, int64_t last) {
                    for (int64_t i = first; i < last; ++i) {
-                     const int64_t block = i / units, row = i % units * kUnit;
-                     pack_rows(part.a.from(row, block * part.most_depth), std::min(kUnit, part.m - row),
-                               part.depth(block), unit(block, i % units));
+                     const int64_t block = i / units, unit = i % units;
+                     pack_rows(part.a.from(unit * kUnit, block * part.most_depth),
+                               std::min(kUnit, part.m - unit * kUnit), part.depth(block), packed(block, unit));
                    }
                  });
-  parallel_for(
-      panels.count, grain(kWorkPerRange<Element>, kPanel<Element> * part.m * part.k), [&](int64_t first, int64_t last) {
-        const Scratch<Element> columns(columns_size<Element>(kPanel<Element>, part.depth(0)));
-        for (int64_t panel = first; panel < last; ++panel)
-          for (int64_t block = 0; block < part.blocks(); ++block) {
-            pack_panel(part.b.from(block * part.most_depth, 0), panels, panel, part.depth(block), columns.data());
-            multiply(part.m, panels.width(panel), part.depth(block), rows(block),
-                     {columns.data(), steps<Element>(part.depth(block))}, part.factor(block),
-                     part.c + panels.start(panel), part.ldc);
-          }
-      });
+  share_grid<Element>(panels.count, units, kUnit * kPanel<Element> * part.k,
+                      [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
+                        const Scratch<Element> columns(columns_size<Element>(kPanel<Element>, part.depth(0)));
+                        for (int64_t panel = first; panel < last; ++panel)
+                          for (int64_t block = 0; block < part.blocks(); ++block) {
+                            const int64_t depth = part.depth(block);
+                            pack_panel(part.b.from(block * part.most_depth, 0), panels, panel, depth, columns.data());
+                            multiply(std::min(part.m, end * kUnit) - begin * kUnit, panels.width(panel), depth,
+                                     rows(block, begin), {columns.data(), steps<Element>(depth)}, part.factor(block),
+                                     part.c + begin * kUnit * part.ldc + panels.start(panel), part.ldc);
+                          }
+                      });
 }
 
 }  // namespace
@@ -146,7 +166,8 @@ void packed_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, co
   const int64_t packed = by_rows ? columns_size<Element>(columns, block) : rows_size<Element>(rows, block);
   const int64_t room_for = std::max<int64_t>(1, kRoom / int64_t{sizeof(Element)} / packed);  // blocks of k
   const int64_t depth = std::min(k, room_for * block);
-  const Scratch<Element> room((depth + block - 1) / block * packed);
+  const bool packs = by_rows || trans_a || !std::is_floating_point_v<Element>;
+  const Scratch<Element> room(packs ? (depth + block - 1) / block * packed : 0);
   for (int64_t i = 0; i < m; i += rows)
     for (int64_t j = 0; j < n; j += columns)
       for (int64_t p = 0; p < k; p += depth) {
@@ -159,7 +180,7 @@ void packed_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, co
                                        p == 0 ? beta : 1,
                                        c + i * ldc + j,
                                        ldc};
-        by_rows ? share_rows(part, room.data()) : share_columns(part, room.data());
+        by_rows ? multiply_rows(part, room.data()) : multiply_columns(part, room.data());
       }
 }
 

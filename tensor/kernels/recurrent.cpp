@@ -32,7 +32,7 @@ struct Shares {
     const bool halve = 6 * rounds(kLargestShare / 2) < 10 * rounds(kLargestShare);
     lanes = halve ? kLargestShare / 2 : kLargestShare;
     const int64_t work = s.T * lanes * gates_of(cell) * s.H * (s.H + 10);
-    grain = std::max<int64_t>(1, kWorkPerRange / std::max<int64_t>(1, work));
+    grain = grain_for(kWorkPerRange, work);
   }
 
   int64_t count() const { return (static_cast<int64_t>(rows.size()) + lanes - 1) / lanes; }

@@ -15,13 +15,20 @@ namespace heed::kernels {
 template <class Real>
 struct Scratch {
   std::shared_ptr<Storage> storage;
-  explicit Scratch(int64_t elements) : storage(Storage::allocate(static_cast<size_t>(elements) * sizeof(Real))) {}
-  Real* data() const { return reinterpret_cast<Real*>(storage->data()); }
+  explicit Scratch(int64_t elements) {
+    if (elements > 0) storage = Storage::allocate(static_cast<size_t>(elements) * sizeof(Real));
+  }
+  Real* data() const { return storage ? reinterpret_cast<Real*>(storage->data()) : nullptr; }
 };
+
+/// The grain of a loop of which `worth` in all is worth a thread's while, and an item has `each`.
+constexpr int64_t grain_for(int64_t worth, int64_t each) {
+  return std::max<int64_t>(1, worth / std::max<int64_t>(1, each));
+}
 
 /// Elements below which a second thread costs more than it saves, about 5 us of work; and rows of n elements.
 constexpr int64_t kGrain = 16384;
-constexpr int64_t row_grain(int64_t n) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(1, n)); }
+constexpr int64_t row_grain(int64_t n) { return grain_for(kGrain, n); }
 
 /// Calls f(row) for every row of n elements, in parallel when there are elements enough.
 template <class Function>

@@ -92,7 +92,7 @@ HWY_INLINE void product_in_registers(const ThinProduct<Real, W>& p, int64_t i, i
 }
 
 // Sums under way at once: 8 keep the pipelines full, and 16 are for machines of 32 registers.
-constexpr int kMostRows = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 4 : 2;
+constexpr int kMostRows = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64 ? 4 : 2;
 
 template <int kColumns, class Real, class W>
 HWY_INLINE void product_of_columns(const ThinProduct<Real, W>& p, int64_t j) {
@@ -127,16 +127,16 @@ namespace {
 
 // Bytes to read, and multiply-adds, that are worth a thread's while.
 constexpr int64_t kReadPerRange = 1 << 16, kWorkPerRange = 1 << 18;
-constexpr int64_t kUnit = 16;  // columns that a thread takes at least: two threads never write one cache line
+constexpr int64_t kColumns = 16;  // columns that a thread takes at least: two threads never write one cache line
 
 template <class Real, class W, class Range>
 void share(const ThinProduct<Real, W>& p, Range range) {
   count_flops(2 * p.rows * p.out * p.in);
-  const int64_t bytes = kUnit * p.in * static_cast<int64_t>(sizeof(W)), work = kUnit * p.in * p.rows;
+  const int64_t bytes = kColumns * p.in * static_cast<int64_t>(sizeof(W)), work = kColumns * p.in * p.rows;
   const int64_t grain =
       std::min(kReadPerRange / std::max<int64_t>(1, bytes), kWorkPerRange / std::max<int64_t>(1, work));
-  parallel_for((p.out + kUnit - 1) / kUnit, std::max<int64_t>(1, grain),
-               [&](int64_t first, int64_t last) { range(p, first * kUnit, std::min(p.out, last * kUnit)); });
+  parallel_for((p.out + kColumns - 1) / kColumns, std::max<int64_t>(1, grain),
+               [&](int64_t first, int64_t last) { range(p, first * kColumns, std::min(p.out, last * kColumns)); });
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
 // Rows and vectors of C that are held in registers at once: AVX-512 and NEON have 32 registers, the others 16.
-constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;
+constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64;
 constexpr int kTileRows = kManyRegisters ? 8 : 6, kTileVectors = kManyRegisters ? 3 : 2;
 
 // kRows rows and kVectors vectors of C, of which the last has `last` lanes, over all of k. 2 FMAs a cycle need 8 sums
@@ -67,19 +67,9 @@ HWY_NOINLINE void product_in_registers(int64_t k, const Real* HWY_RESTRICT a, in
 template <int kVectors, bool kAcross, class Real>
 void product_of_columns(int64_t m, int64_t k, const Rows<Real>& a, const Real* b, int64_t ldb, Real beta, Real* c,
                         int64_t ldc, int64_t last) {
-  const int64_t next = kAcross ? 1 : a.step;
-  for (int64_t first = 0; first < m; first += kUnit, c += kUnit * ldc) {
-    const int64_t rows = std::min(kUnit, m - first);
-    const Real* const unit = a.data + first / kUnit * a.unit;
-    int64_t i = 0;
-    for (; i + kTileRows <= rows; i += kTileRows)
-      product_in_registers<kTileRows, kVectors, kAcross>(k, unit + i * next, a.step, b, ldb, beta, c + i * ldc, ldc,
-                                                         last);
-    for (; i + 4 <= rows; i += 4)
-      product_in_registers<4, kVectors, kAcross>(k, unit + i * next, a.step, b, ldb, beta, c + i * ldc, ldc, last);
-    for (; i < rows; ++i)
-      product_in_registers<1, kVectors, kAcross>(k, unit + i * next, a.step, b, ldb, beta, c + i * ldc, ldc, last);
-  }
+  a.template for_groups<kTileRows>(m, [&](auto rows, const Real* from, int64_t i) HWY_ATTR {
+    product_in_registers<rows(), kVectors, kAcross>(k, from, a.step, b, ldb, beta, c + i * ldc, ldc, last);
+  });
 }
 
 template <bool kAcross, class Real>
@@ -107,13 +97,9 @@ template decltype(tile_product<float>) tile_product<float>;
 template decltype(tile_product<double>) tile_product<double>;
 
 template <class Real>
-void multiply_panels(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Columns<Real>& b, Real beta, Real* c,
-                     int64_t ldc) {
-  const Panels<Real> panels(n);
-  for (int64_t i = 0; i < panels.count; ++i) {
-    const int64_t start = panels.start(i), width = panels.width(i);
-    tile_product(m, width, k, a, b.data + start * b.steps, whole_lines<Real>(width), beta, c + start, ldc);
-  }
+void multiply_panel(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Real* b, Real beta, Real* c,
+                    int64_t ldc) {
+  tile_product(m, n, k, a, b, whole_lines<Real>(n), beta, c, ldc);
 }
 
 // Units of rows across: they lie so where A is transposed.
@@ -128,43 +114,9 @@ void pack_units(const Source<Real>& a, int64_t m, int64_t k, Real* to) {
   }
 }
 
-#if HWY_TARGET != HWY_SCALAR
-// A vector of the first 16 bytes of rows that lie `row` apart.
-template <class D, class Real = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_blocks(D d, const Real* x, int64_t row) {
-  if constexpr (constexpr int64_t kBlocks = hn::MaxLanes(D()) * sizeof(Real) / 16; kBlocks > 1) {
-    const hn::Half<D> half;
-    return hn::Combine(d, load_blocks(half, x + kBlocks / 2 * row, row), load_blocks(half, x, row));
-  } else return hn::LoadU(d, x);
-}
-
-// to[p * width + j] = b[j * row + p] for all lanes j and a block of p, by squares of 16 bytes by 16.
-HWY_INLINE void transpose_blocks(const float* b, int64_t row, float* to, int64_t width) {
-  const Tag<float> d;
-  const hn::Repartition<double, Tag<float>> twos;
-  const auto x0 = load_blocks(d, b, 4 * row), x1 = load_blocks(d, b + row, 4 * row);
-  const auto x2 = load_blocks(d, b + 2 * row, 4 * row), x3 = load_blocks(d, b + 3 * row, 4 * row);
-  const auto low01 = hn::BitCast(twos, hn::InterleaveLower(d, x0, x1));
-  const auto low23 = hn::BitCast(twos, hn::InterleaveLower(d, x2, x3));
-  const auto high01 = hn::BitCast(twos, hn::InterleaveUpper(d, x0, x1));
-  const auto high23 = hn::BitCast(twos, hn::InterleaveUpper(d, x2, x3));
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(twos, low01, low23)), d, to);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(twos, low01, low23)), d, to + width);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(twos, high01, high23)), d, to + 2 * width);
-  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(twos, high01, high23)), d, to + 3 * width);
-}
-HWY_INLINE void transpose_blocks(const double* b, int64_t row, double* to, int64_t width) {
-  const Tag<double> d;
-  const auto x0 = load_blocks(d, b, 2 * row), x1 = load_blocks(d, b + row, 2 * row);
-  hn::StoreU(hn::InterleaveLower(d, x0, x1), d, to);
-  hn::StoreU(hn::InterleaveUpper(d, x0, x1), d, to + width);
-}
-#endif
-
 template <class Real>
 void pack_one_panel(const Source<Real>& b, const Panels<Real>& panels, int64_t i, int64_t k, Real* to) {
   constexpr int64_t kL = kLanes<Real>;
-  [[maybe_unused]] constexpr int64_t kBlock = 16 / int64_t{sizeof(Real)};
   const int64_t n = panels.width(i), width = whole_lines<Real>(n);
   const Real* const from = b.from(0, panels.start(i)).data;
   if (!b.transposed) {
@@ -175,10 +127,12 @@ void pack_one_panel(const Source<Real>& b, const Panels<Real>& panels, int64_t i
   }
   int64_t whole = 0, steps = 0;
 #if HWY_TARGET != HWY_SCALAR
-  whole = n / kL * kL, steps = k / kBlock * kBlock;
+  whole = n / kL * kL, steps = k / kBlock<Real> * kBlock<Real>;
   for (int64_t j = 0; j < whole; j += kL)
-    for (int64_t p = 0; p < steps; p += kBlock)
-      transpose_blocks(from + j * b.row + p, b.row, to + p * width + j, width);
+    for (int64_t p = 0; p < steps; p += kBlock<Real>)
+      transpose_blocks(
+          Tag<Real>(), [&](int64_t i) HWY_ATTR { return from + (j + i) * b.row + p; },
+          [&](int64_t i) HWY_ATTR { return to + (p + i) * width + j; });
 #endif
   for (int64_t p = 0; p < k; ++p)
     for (int64_t j = p < steps ? whole : 0; j < width; ++j) to[p * width + j] = j < n ? from[j * b.row + p] : 0;
@@ -201,7 +155,7 @@ void add_all_rows(int64_t n, int64_t k, const Real* a, int64_t step, const Real*
                              HWY_ATTR { at.store(hn::MulAdd(f, at(row), at(c)), c); });
 }
 
-auto multiply_both() { return Both{multiply_panels<float>, multiply_panels<double>}; }
+auto multiply_both() { return Both{multiply_panel<float>, multiply_panel<double>}; }
 auto pack_units_both() { return Both{pack_units<float>, pack_units<double>}; }
 auto pack_panel_both() { return Both{pack_one_panel<float>, pack_one_panel<double>}; }
 auto add_rows_both() { return Both{add_all_rows<float>, add_all_rows<double>}; }
@@ -231,7 +185,7 @@ void pack_panel(const Source<Real>& b, const Panels<Real>& panels, int64_t i, in
 template <class Real>
 void multiply(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Columns<Real>& b, Real beta, Real* c,
               int64_t ldc) {
-  HWY_DYNAMIC_DISPATCH(multiply_both)().template get<Real>()(m, n, k, a, b, beta, c, ldc);
+  HWY_DYNAMIC_DISPATCH(multiply_both)().template get<Real>()(m, n, k, a, b.data, beta, c, ldc);
 }
 
 template <class Real>

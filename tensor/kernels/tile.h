@@ -5,7 +5,7 @@
 
 namespace heed::kernels {
 
-/// Writes rows_size(m, k) elements, in units across. Real: float, double.
+/// Packs a transposed A in units across, into room for rows_size(m, k) elements. Real: float, double.
 template <class Real>
 Rows<Real> pack_rows(const Source<Real>& a, int64_t m, int64_t k, Real* to);
 
@@ -13,8 +13,8 @@ Rows<Real> pack_rows(const Source<Real>& a, int64_t m, int64_t k, Real* to);
 template <class Real>
 void pack_panel(const Source<Real>& b, const Panels<Real>& panels, int64_t i, int64_t k, Real* to);
 
-/// C (m, n) = A B + beta C of packed operands, or of an A as it lies, over the first k of theirs; beta = 0 never reads
-/// C. An element's sum runs along k, the same in every place.
+/// C (m, n) = A B + beta C of a packed A, or one as it lies, and of one panel of B; beta = 0 never reads C. An
+/// element's sum runs along k, the same in every place.
 template <class Real>
 void multiply(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Columns<Real>& b, Real beta, Real* c,
               int64_t ldc);

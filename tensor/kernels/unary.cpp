@@ -117,7 +117,7 @@ void unary_backward(Unary f, const T* g, const T* x, T* dx, int64_t n) {
 template <class T>
 void add_bias(T* x, const T* bias, int64_t rows, int64_t n) {
   const auto add = HWY_DYNAMIC_DISPATCH(add_parts)().template get<T>();
-  parallel_for(rows, std::max<int64_t>(1, kCheapGrain / std::max<int64_t>(1, n)), [=](int64_t begin, int64_t end) {
+  parallel_for(rows, grain_for(kCheapGrain, n), [=](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) add(x + r * n, bias, x + r * n, n);
   });
 }
