@@ -131,8 +131,8 @@ void pack_one_panel(const Source<Real>& b, const Panels<Real>& panels, int64_t i
   for (int64_t j = 0; j < whole; j += kL)
     for (int64_t p = 0; p < steps; p += kBlock<Real>)
       transpose_blocks(
-          Tag<Real>(), [&](int64_t i) HWY_ATTR { return from + (j + i) * b.row + p; },
-          [&](int64_t i) HWY_ATTR { return to + (p + i) * width + j; });
+          Tag<Real>(), [&](int64_t r) HWY_ATTR { return from + (j + r) * b.row + p; },
+          [&](int64_t r) HWY_ATTR { return to + (p + r) * width + j; });
 #endif
   for (int64_t p = 0; p < k; ++p)
     for (int64_t j = p < steps ? whole : 0; j < width; ++j) to[p * width + j] = j < n ? from[j * b.row + p] : 0;
