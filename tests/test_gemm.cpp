@@ -115,6 +115,17 @@ TEST_CASE("gemm: empty sides write nothing", "[gemm]") {
   CHECK(c == 7);
 }
 
+TEST_CASE("gemm: an empty sum scales C, and reads no operand", "[gemm]") {
+  for (const bool trans_a : {false, true})
+    for (const bool trans_b : {false, true})
+      for (const auto& [m, n] : {std::pair<int64_t, int64_t>{3, 5}, {5, 3}, {3, 1}, {20, 30}}) {
+        std::vector<double> c(size_t(m * n), 7);
+        kernels::gemm<double>(trans_a, trans_b, m, n, 0, nullptr, trans_a ? m : 1, nullptr, trans_b ? 1 : n, -2,
+                              c.data(), n);
+        CHECK(c == std::vector<double>(c.size(), -14));
+      }
+}
+
 TEMPLATE_TEST_CASE("gemm: the same bits in every run and at any number of threads", "[gemm]", float, double) {
   using T = TestType;
   const int before = num_threads();

@@ -45,15 +45,23 @@ Shape without_matrix(const Shape& shape) {
   return Shape(std::span<const int64_t>(shape.begin(), size_t(shape.rank() - 2)));
 }
 
+/// C (m, n) times beta; beta = 0 never reads C.
+template <class T>
+void scale(int64_t m, int64_t n, T beta, T* c, int64_t ldc) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == 0 ? T(0) : beta * c[i * ldc + j];
+}
+
 }  // namespace
 
 template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
           T beta, T* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
+  if (k == 0) return scale(m, n, beta, c, ldc);
   if (n == 1 && m > 1 && ldc == 1) return gemm(!trans_b, !trans_a, n, m, k, b, ldb, a, lda, beta, c, m);
   if constexpr (std::is_same_v<T, float>)
-    if (products() == Products::bf16 && std::min(m, n) > kFewRows && k > 0) {
+    if (products() == Products::bf16 && std::min(m, n) > kFewRows) {
       count_flops(2 * m * n * k);
       return packed_gemm<Bf16Pair>(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
     }
@@ -64,14 +72,13 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* 
     return thin_product(m, n, k, trans_a ? rows.data() : a, trans_a ? k : lda, b, ldb, beta, c, ldc);
   }
   count_flops(2 * m * n * k);
-  if (k > 0 && (m > kFewRows || trans_b))
-    return packed_gemm<T>(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
+  if (m > kFewRows || trans_b) return packed_gemm<T>(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
   const int64_t lines = (n + kLine<T> - 1) / kLine<T>;
   parallel_for(lines, grain_for(kReadPerRange, k), [&](int64_t first, int64_t last) {
     const int64_t begin = first * kLine<T>, end = std::min(n, last * kLine<T>);
     for (int64_t i = 0; i < m; ++i) {
       T* const row = c + i * ldc;
-      for (int64_t j = begin; j < end; ++j) row[j] = beta == 0 ? T(0) : beta * row[j];
+      scale(1, end - begin, beta, row + begin, ldc);
       add_rows(end - begin, k, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, b + begin, ldb, row + begin);
     }
   });
