@@ -56,7 +56,9 @@ void check_gemm(const Product& p, T beta, int64_t apart) {
   const double tolerance = 4 * double(k + 1) * std::numeric_limits<T>::epsilon();
   double worst = 0;
   bool padding_kept = true;
-  const int64_t step = m * n * k < 4'000'000 ? 1 : 61;  // of a large product some elements, in every row and column
+  const int64_t work = m * n * k, step = work < 300'000     ? 1
+                                         : work < 5'000'000 ? 7
+                                                            : 61;  // of a large one some elements
   for (int64_t i = 0; i < m; ++i) {
     for (int64_t j = i % step; j < n; j += step) {
       double expected = dot_at(a, trans_a, lda, b, trans_b, ldb, k, i, j);
