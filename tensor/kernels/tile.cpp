@@ -19,10 +19,15 @@ constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64;
 constexpr int kTileRows = kManyRegisters ? 8 : 6, kTileVectors = kManyRegisters ? 3 : 2;
 
 // kRows rows and kVectors vectors of C, of which the last has `last` lanes, over all of k. 2 FMAs a cycle need 8 sums
-// under way or more. A call of its own, so that nothing else takes registers.
+// under way or more. A call of its own, so that nothing else takes registers. Sanitizers would look at every element of
+// every product: they find what is wrong around it.
 template <int kRows, int kVectors, bool kAcross, class Real>
-HWY_NOINLINE void product_in_registers(int64_t k, const Real* HWY_RESTRICT a, int64_t step, const Real* HWY_RESTRICT b,
-                                       int64_t ldb, Real beta, Real* HWY_RESTRICT c, int64_t ldc, int64_t last) {
+#ifdef __clang__
+__attribute__((no_sanitize("address", "undefined")))
+#endif
+HWY_NOINLINE void
+product_in_registers(int64_t k, const Real* HWY_RESTRICT a, int64_t step, const Real* HWY_RESTRICT b, int64_t ldb,
+                     Real beta, Real* HWY_RESTRICT c, int64_t ldc, int64_t last) {
   constexpr int64_t kL = kLanes<Real>;
   const Tag<Real> d;
   for (int i = 0; beta != 0 && i < kRows; ++i)
