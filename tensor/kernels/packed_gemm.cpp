@@ -18,7 +18,10 @@ template <class Element>
 constexpr int64_t kMostSteps = std::is_floating_point_v<Element> ? 768 : 512;
 constexpr int64_t kRoom = int64_t{1} << 22;  // bytes packed at first, or one block of k: they stay in the last cache
 constexpr int64_t kMostRows = 128 * kUnit;   // of that operand
-constexpr int64_t kUnitsPerPiece = 4;        // they stay in the second cache
+// Of rows that are packed or read at a time: few stay in the second cache; of a large A transposed, whose rows lie
+// across, many are read from memory in longer lines.
+constexpr int64_t kFewUnits = 4, kManyUnits = 16;
+constexpr int64_t kLarge = int64_t{1} << 21;  // bytes
 template <class Element>
 constexpr int64_t kMostColumns = 42 * kPanel<Element>;
 // What is worth a thread's while: multiply-adds, and elements to pack.
@@ -51,6 +54,10 @@ struct Part {
   int64_t blocks() const { return (k + most_depth - 1) / most_depth; }
   int64_t depth(int64_t block) const { return std::min(most_depth, k - block * most_depth); }
   Real factor(int64_t block) const { return block == 0 ? beta : 1; }
+  int64_t units_per_piece() const {
+    const bool large = m * k * int64_t{sizeof(Real)} > kLarge;
+    return std::is_floating_point_v<Element> && a.transposed && large ? kManyUnits : kFewUnits;
+  }
 
   /// Whether A is read as it lies.
   bool in_place() const {
@@ -68,10 +75,10 @@ struct Part {
 /// Calls f(first, last, begin, end) in parallel for parts of a grid of `along` by `across` cells, each of so many
 /// multiply-adds: whole rows of it, first to last, but where those are few for the threads. No bits depend on it.
 template <class Element, class F>
-void share_grid(int64_t along, int64_t across, int64_t work, F f) {
+void share_grid(int64_t along, int64_t across, int64_t work, int64_t most, F f) {
   const int64_t threads = num_threads(), worth = along * across * work / kWorkPerRange<Element>;
   const int64_t cuts = std::clamp<int64_t>(std::min((4 * threads + along - 1) / along, worth), 1, across);
-  const int64_t least = std::clamp<int64_t>(along * cuts / threads, 1, kUnitsPerPiece);
+  const int64_t least = std::clamp<int64_t>(along * cuts / threads, 1, most);
   parallel_for(along * cuts, std::max(least, grain_for(kWorkPerRange<Element>, across / cuts * work)),
                [&](int64_t first, int64_t last) {
                  while (first < last) {
@@ -87,6 +94,7 @@ template <class Element, class Real>
 void multiply_rows(const Part<Element, Real>& part, Element* room) {
   const Panels<Element> panels(part.n);
   const bool in_place = part.in_place();
+  const int64_t piece = part.units_per_piece();
   const auto packed = [&](int64_t block, int64_t panel) {
     return room + block * columns_size<Element>(part.n, part.most_depth) +
            panels.start(panel) * steps<Element>(part.depth(block));
@@ -99,13 +107,13 @@ void multiply_rows(const Part<Element, Real>& part, Element* room) {
     }
   });
   share_grid<Element>(
-      part.units(), panels.count, kUnit * kPanel<Element> * part.k,
+      part.units(), panels.count, kUnit * kPanel<Element> * part.k, piece,
       [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
-        const Scratch<Element> rows(in_place ? 0 : rows_size<Element>(kUnitsPerPiece * kUnit, part.depth(0)));
-        for (int64_t unit = first; unit < last; unit += kUnitsPerPiece)
+        const Scratch<Element> rows(in_place ? 0 : rows_size<Element>(piece * kUnit, part.depth(0)));
+        for (int64_t unit = first; unit < last; unit += piece)
           for (int64_t block = 0; block < part.blocks(); ++block) {
             const int64_t i = unit * kUnit, depth = part.depth(block);
-            const int64_t count = std::min(part.m, std::min(last, unit + kUnitsPerPiece) * kUnit) - i;
+            const int64_t count = std::min(part.m, std::min(last, unit + piece) * kUnit) - i;
             const auto a = in_place ? part.rows_in_place(i, block)
                                     : pack_rows(part.a.from(i, block * part.most_depth), count, depth, rows.data());
             for (int64_t panel = begin; panel < end; ++panel)
@@ -140,7 +148,7 @@ void multiply_columns(const Part<Element, Real>& part, Element* room) {
                                std::min(kUnit, part.m - unit * kUnit), part.depth(block), packed(block, unit));
                    }
                  });
-  share_grid<Element>(panels.count, units, kUnit * kPanel<Element> * part.k,
+  share_grid<Element>(panels.count, units, kUnit * kPanel<Element> * part.k, kFewUnits,
                       [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
                         const Scratch<Element> columns(columns_size<Element>(kPanel<Element>, part.depth(0)));
                         for (int64_t panel = first; panel < last; ++panel)

@@ -14,9 +14,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
-// Rows and vectors of C that are held in registers at once: AVX-512 and NEON have 32 registers, the others 16.
+// Vectors of C that are held in registers at once, at most, and rows of so many: AVX-512 and NEON have 32 registers,
+// the others 16.
 constexpr bool kManyRegisters = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64;
-constexpr int kTileRows = kManyRegisters ? 8 : 6, kTileVectors = kManyRegisters ? 3 : 2;
+constexpr int kTileVectors = 3;
+constexpr int tile_rows(int vectors) { return kManyRegisters || vectors == 1 ? 8 : vectors == 2 ? 6 : 4; }
 
 // kRows rows and kVectors vectors of C, of which the last has `last` lanes, over all of k. 2 FMAs a cycle need 8 sums
 // under way or more. A call of its own, so that nothing else takes registers. Sanitizers would look at every element of
@@ -72,7 +74,7 @@ product_in_registers(int64_t k, const Real* HWY_RESTRICT a, int64_t step, const 
 template <int kVectors, bool kAcross, class Real>
 void product_of_columns(int64_t m, int64_t k, const Rows<Real>& a, const Real* b, int64_t ldb, Real beta, Real* c,
                         int64_t ldc, int64_t last) {
-  a.template for_groups<kTileRows>(m, [&](auto rows, const Real* from, int64_t i) HWY_ATTR {
+  a.template for_groups<tile_rows(kVectors)>(m, [&](auto rows, const Real* from, int64_t i) HWY_ATTR {
     product_in_registers<rows(), kVectors, kAcross>(k, from, a.step, b, ldb, beta, c + i * ldc, ldc, last);
   });
 }
@@ -82,7 +84,8 @@ void product_of_tile(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const
                      Real* c, int64_t ldc) {
   constexpr int64_t kL = kLanes<Real>;
   for (int64_t j = 0; j < n;) {
-    const int64_t vectors = (n - j + kL - 1) / kL, used = std::min<int64_t>(vectors, kTileVectors);
+    const int64_t vectors = (n - j + kL - 1) / kL, turns = (vectors + kTileVectors - 1) / kTileVectors;
+    const int64_t used = (vectors + turns - 1) / turns;  // as even as can be: one vector alone makes too few sums
     const int64_t last = std::min(kL, n - j - (used - 1) * kL);
     if (used == 1) product_of_columns<1, kAcross>(m, k, a, b + j, ldb, beta, c + j, ldc, last);
     else if (used == 2) product_of_columns<2, kAcross>(m, k, a, b + j, ldb, beta, c + j, ldc, last);
