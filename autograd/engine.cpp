@@ -1,7 +1,6 @@
 #include <heed/autograd/engine.h>
 
 #include <algorithm>
-#include <functional>
 
 #include <heed/autograd/observer.h>
 #include <heed/autograd/ops.h>

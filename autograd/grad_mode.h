@@ -1,6 +1,8 @@
 // Whether ops are recorded, by thread.
 #pragma once
 
+#include <heed/tensor/scoped.h>
+
 namespace heed {
 
 namespace autograd {
@@ -12,15 +14,9 @@ inline constinit thread_local bool recorded_here = true;
 inline bool grad_enabled() { return autograd::recorded_here; }
 
 /// While it lives, this thread records (or does not). Guards nest.
-class GradMode {
+class GradMode : Scoped<bool> {
  public:
-  explicit GradMode(bool enabled) : before_(autograd::recorded_here) { autograd::recorded_here = enabled; }
-  ~GradMode() { autograd::recorded_here = before_; }
-  GradMode(const GradMode&) = delete;
-  GradMode& operator=(const GradMode&) = delete;
-
- private:
-  bool before_;
+  explicit GradMode(bool enabled) : Scoped(autograd::recorded_here, enabled) {}
 };
 
 /// While it lives, ops of this thread are not recorded: for evaluation and for optimisers.

@@ -20,10 +20,9 @@ namespace heed::autograd {
 /// Which inputs of a node want a gradient: the others' may be left undefined.
 class Needs {
  public:
-  /// Whether that input wants one; says that it does; whether any does.
+  /// Whether that input wants one; says that it does.
   bool operator[](size_t input) const { return (bits_ >> input) & 1; }
   void set(size_t input) { bits_ |= uint64_t{1} << input; }
-  bool any() const { return bits_ != 0; }
 
  private:
   uint64_t bits_ = 0;

@@ -4,7 +4,6 @@
 #include <span>
 #include <typeinfo>
 #include <utility>
-#include <vector>
 
 #include <heed/tensor/tensor.h>
 
@@ -43,15 +42,9 @@ class Observer {
   }
 
   /// While it lives, this thread has none.
-  class Silence {
+  class Silence : Scoped<Observer*> {
    public:
-    Silence() : before_(std::exchange(newest_, nullptr)) {}
-    ~Silence() { newest_ = before_; }
-    Silence(const Silence&) = delete;
-    Silence& operator=(const Silence&) = delete;
-
-   private:
-    Observer* before_;
+    Silence() : Scoped(newest_, nullptr) {}
   };
 
  protected:

@@ -5,8 +5,6 @@
 // transpose, narrow, ...) and reductions (sum, mean, ...) are members of Tensor.
 #pragma once
 
-#include <concepts>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>

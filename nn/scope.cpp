@@ -158,7 +158,6 @@ void Scope::tie(std::string_view name, const Tensor& parameter) const {
 
 bool training() { return is_training; }
 
-EvalMode::EvalMode() : before_(std::exchange(is_training, false)) {}
-EvalMode::~EvalMode() { is_training = before_; }
+EvalMode::EvalMode() : Scoped(is_training, false) {}
 
 }  // namespace heed::nn

@@ -148,15 +148,9 @@ size_t edit_distance(std::string_view a, std::string_view b);
 bool training();
 
 /// While it lives, this thread's modules evaluate: dropout does nothing and draws nothing. Guards nest.
-class EvalMode {
+class EvalMode : Scoped<bool> {
  public:
   EvalMode();
-  ~EvalMode();
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-
- private:
-  bool before_;
 };
 
 }  // namespace heed::nn

@@ -55,9 +55,7 @@ double cgroup_quota(const std::filesystem::path& root) {
 
 CpuShare cpu_share() {
   CpuShare share{.cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency())), .quota = cgroup_quota()};
-#ifdef __linux__
   if (cpu_set_t mask; sched_getaffinity(0, sizeof mask, &mask) == 0) share.cores = std::max(1, CPU_COUNT(&mask));
-#endif
   return share;
 }
 
@@ -78,8 +76,6 @@ ThreadChoice choose_threads(const CpuShare& share, const char* heed_num_threads,
         complaints};
   return {share.cores, "the cores that this process may use", complaints};
 }
-
-#ifdef __linux__
 
 Cores::Cores() {
   if (sched_getaffinity(0, sizeof allowed_, &allowed_) != 0) CPU_ZERO(&allowed_);
@@ -106,15 +102,5 @@ std::chrono::nanoseconds Cores::cpu_time(pthread_t thread) {
   if (pthread_getcpuclockid(thread, &clock) == 0) clock_gettime(clock, &time);
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
-
-#else
-
-Cores::Cores() = default;
-int Cores::current() { return -1; }
-bool Cores::keep_off(int, pthread_t) const { return false; }
-void Cores::move_to(int, pthread_t) {}
-std::chrono::nanoseconds Cores::cpu_time(pthread_t) { return {}; }
-
-#endif
 
 }  // namespace heed

@@ -1,5 +1,4 @@
 // Where threads run: what the pool asks of the system's scheduler, and how many threads a process may keep busy.
-// Elsewhere than on Linux little is known and nothing done.
 #pragma once
 
 #include <chrono>
@@ -8,9 +7,7 @@
 #include <string>
 
 #include <pthread.h>
-#ifdef __linux__
 #include <sched.h>
-#endif
 
 namespace heed {
 
@@ -28,9 +25,7 @@ class Cores {
   static std::chrono::nanoseconds cpu_time(pthread_t thread);
 
  private:
-#ifdef __linux__
   cpu_set_t allowed_;
-#endif
 };
 
 /// What a process may use of the machine.

@@ -12,17 +12,6 @@ namespace heed {
 enum class DType : uint8_t { f32, f64, i64, boolean };
 using enum DType;
 
-/// Bytes of an element.
-constexpr size_t size_of(DType dtype) {
-  switch (dtype) {
-    case f32: return 4;
-    case f64: return 8;
-    case i64: return 8;
-    case boolean: return 1;
-  }
-  return 0;
-}
-
 /// "f32", "f64", "i64" or "boolean".
 constexpr const char* name_of(DType dtype) {
   switch (dtype) {
@@ -51,13 +40,18 @@ constexpr DType dtype_of() {
 
 /// Calls `f.template operator()<T>()` with the C++ type of `dtype`.
 template <class F>
-decltype(auto) dispatch(DType dtype, F&& f) {
+constexpr decltype(auto) dispatch(DType dtype, F&& f) {
   switch (dtype) {
     case f32: return std::forward<F>(f).template operator()<float>();
     case f64: return std::forward<F>(f).template operator()<double>();
     case i64: return std::forward<F>(f).template operator()<int64_t>();
     default: return std::forward<F>(f).template operator()<bool>();
   }
+}
+
+/// Bytes of an element.
+constexpr size_t size_of(DType dtype) {
+  return dispatch(dtype, []<class T>() { return sizeof(T); });
 }
 
 /// As dispatch, over float and double only; every other dtype must have been refused before.

@@ -1,7 +1,6 @@
 // Printing tensors as NumPy prints arrays, through fmt and through streams.
 #pragma once
 
-#include <algorithm>
 #include <iosfwd>
 #include <string>
 
@@ -36,10 +35,8 @@ struct fmt::formatter<heed::DType> : fmt::formatter<std::string_view> {
 };
 
 template <>
-struct fmt::formatter<heed::Tensor> {
-  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+struct fmt::formatter<heed::Tensor> : fmt::formatter<std::string_view> {
   appender format(const heed::Tensor& x, format_context& context) const {
-    const std::string text = heed::to_string(x);
-    return std::copy(text.begin(), text.end(), context.out());
+    return fmt::formatter<std::string_view>::format(heed::to_string(x), context);
   }
 };

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include <heed/tensor/scoped.h>
+
 namespace heed {
 
 /// The caller's place in the source; public functions take one as a defaulted last argument.
@@ -85,15 +87,9 @@ class Op {
 
   /// While it lives, this thread runs in the call `op`, or with null in none: a worker in its caller's, a user's
   /// function that heed calls in its own.
-  class Within {
+  class Within : Scoped<const Op*> {
    public:
-    explicit Within(const Op* op) : before_(current_) { current_ = op; }
-    ~Within() { current_ = before_; }
-    Within(const Within&) = delete;
-    Within& operator=(const Within&) = delete;
-
-   private:
-    const Op* before_;
+    explicit Within(const Op* op) : Scoped(current_, op) {}
   };
 
  private:

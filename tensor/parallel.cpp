@@ -21,14 +21,12 @@
 #endif
 
 #include <heed/tensor/cores.h>
-#include <heed/tensor/error.h>
-#include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/storage.h>
 
 namespace heed {
 namespace {
 
-using parallel_detail::Body;
+using Body = Callable<int64_t, int64_t>;
 
 // More ranges than threads, so that a thread that loses its core for a while leaves its share to the others.
 constexpr int64_t kRangesPerThread = 4;
@@ -42,11 +40,6 @@ constexpr auto kWatch = std::chrono::microseconds(25), kSleep = std::chrono::mic
 constexpr int64_t kBorder = 64;
 
 thread_local bool inside_parallel_for = false;
-
-struct InsideGuard {
-  InsideGuard() { inside_parallel_for = true; }
-  ~InsideGuard() { inside_parallel_for = false; }
-};
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -113,10 +106,9 @@ class Pool {
   }
 
   /// One caller at a time.
-  void run(const Ranges& ranges, Body body, void* context) {
+  void run(const Ranges& ranges, const Body& body) {
     ranges_ = ranges;
-    body_ = body;
-    context_ = context;
+    body_ = &body;
     op_ = Op::current();
     error_ = nullptr;
     caller_core_.store(Cores::current(), std::memory_order_relaxed);
@@ -128,7 +120,7 @@ class Pool {
       for (sleepers = std::min(sleepers, ranges.count - 1); sleepers > 0; --sleepers) wake_.notify_one();
     }
     {
-      InsideGuard guard;
+      const Scoped inside(inside_parallel_for, true);
       while (work_on_one(kFront)) {}
     }
     wait_for_workers();
@@ -196,7 +188,7 @@ class Pool {
     const int64_t i = end == kFront ? front : back - 1;
     if (!failed_.load(std::memory_order_relaxed)) try {
         const Op::Within callers(op_);
-        body_(context_, ranges_.start(i), ranges_.start(i + 1));
+        (*body_)(ranges_.start(i), ranges_.start(i + 1));
       } catch (...) {
         if (!failed_.exchange(true)) error_ = std::current_exception();
       }
@@ -244,8 +236,7 @@ class Pool {
 
   const Cores cores_;
   Ranges ranges_{0, 1, 1};
-  Body body_ = nullptr;
-  void* context_ = nullptr;
+  const Body* body_ = nullptr;
   const Op* op_ = nullptr;  // the caller's
   std::exception_ptr error_;
   std::atomic<bool> failed_ = false;
@@ -309,21 +300,19 @@ std::string num_threads_reason() {
   return s.why;
 }
 
-std::string cpu_report() { return fmt::format("{} threads, {}", num_threads(), kernels::simd_target()); }
-
-void parallel_detail::run(int64_t n, int64_t grain, Body body, void* context) {
+void parallel_for(int64_t n, int64_t grain, Body f) {
   if (n <= 0) return;
-  if (n < 2 * grain) return body(context, 0, n);
+  if (n < 2 * grain) return f(0, n);
   State& s = state();
   const Ranges ranges(n, grain, s.threads.load(std::memory_order_relaxed));
   if (ranges.count > 1 && !inside_parallel_for) {
     // While another of the program's threads has the pool, this one does its work alone.
     if (std::unique_lock lock(s.mutex, std::try_to_lock); lock) {
       if (!s.pool) s.pool = new Pool(s.threads);
-      return s.pool->run(ranges, body, context);
+      return s.pool->run(ranges, f);
     }
   }
-  body(context, 0, n);
+  f(0, n);
 }
 
 }  // namespace heed

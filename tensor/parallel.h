@@ -17,27 +17,26 @@ std::string num_threads_reason();
 /// Sets it; throws ValueError below 1. Takes effect at the next kernel. Not to be called from inside parallel_for.
 void set_num_threads(int threads, Loc loc = Loc::current());
 
-/// What the numbers are computed on: "2 threads, AVX3".
-std::string cpu_report();
+/// Any function object, by reference, which must outlive it: what takes one is compiled once, not for each.
+template <class... Args>
+class Callable {
+ public:
+  template <class F>
+  requires(!std::is_same_v<std::remove_cvref_t<F>, Callable>) Callable(F&& f)
+      : f_(const_cast<void*>(static_cast<const void*>(&f))),
+        call_([](void* g, Args... args) { (*static_cast<std::remove_reference_t<F>*>(g))(args...); }) {}
+  void operator()(Args... args) const { call_(f_, args...); }
 
-namespace parallel_detail {
-using Body = void (*)(void* context, int64_t begin, int64_t end);
-void run(int64_t n, int64_t grain, Body body, void* context);
-}  // namespace parallel_detail
+ private:
+  void* f_;
+  void (*call_)(void*, Args...);
+};
 
 /// Calls f(begin, end) over disjoint ranges that cover [0, n), on up to num_threads() threads, and returns when all are
 /// done. A range has at least `grain` elements (but for the last), so small work stays on the calling thread.
 /// Nested calls run serially, in one range, as do those of other threads of the program while one has the pool: so no
 /// result may depend on the ranges.
 /// The first exception thrown by f is rethrown here.
-template <class F>
-void parallel_for(int64_t n, int64_t grain, F&& f) {
-  parallel_detail::run(
-      n, grain,
-      [](void* context, int64_t begin, int64_t end) {
-        (*static_cast<std::remove_reference_t<F>*>(context))(begin, end);
-      },
-      const_cast<void*>(static_cast<const void*>(&f)));
-}
+void parallel_for(int64_t n, int64_t grain, Callable<int64_t, int64_t> f);
 
 }  // namespace heed

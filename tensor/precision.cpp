@@ -13,10 +13,9 @@ std::string why_no_bf16() {
   return "SIMD is set to " + kernels::simd_target();
 }
 
-Precision::Precision(Products reads, Loc loc) : before_(products()) {
+Precision::Precision(Products reads, Loc loc) : Scoped(precision_detail::here, reads) {
   if (reads == Products::bf16 && !has_bf16())
     fail<ValueError>({"Precision", loc}, "bf16 is asked for, and {}; need Products::f32", why_no_bf16());
-  precision_detail::here = reads;
 }
 
 Products products_named(const std::string& name, Loc loc) {

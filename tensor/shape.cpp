@@ -1,9 +1,8 @@
 #include <heed/tensor/shape.h>
 
 #include <limits>
-#include <string>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace heed {
 
@@ -92,8 +91,5 @@ void check_sizes(const Op& op, const Shape& shape) {
 }  // namespace heed
 
 fmt::appender fmt::formatter<heed::Shape>::format(const heed::Shape& shape, format_context& context) const {
-  std::string text = "(";
-  for (const int64_t& size : shape) (text += &size == shape.begin() ? "" : ", ") += std::to_string(size);
-  text += ")";
-  return std::copy(text.begin(), text.end(), context.out());
+  return formatter<std::string_view>::format(fmt::format("({})", fmt::join(shape.begin(), shape.end(), ", ")), context);
 }

@@ -75,7 +75,6 @@ void check_sizes(const Op& op, const Shape& shape);
 
 /// "(2, 3)", as NumPy writes shapes; "(3,)" is written "(3)".
 template <>
-struct fmt::formatter<heed::Shape> {
-  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+struct fmt::formatter<heed::Shape> : fmt::formatter<std::string_view> {
   appender format(const heed::Shape& shape, format_context& context) const;
 };

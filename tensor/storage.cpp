@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <mutex>
 
-#include <heed/tensor/error.h>
 #include <heed/tensor/heap.h>
 #include <heed/tensor/pool.h>
 

@@ -13,7 +13,7 @@ namespace {
 
 Tensor allocate(const Op& op, const Shape& shape, DType dtype) {
   check_sizes(op, shape);
-  return Tensor::fresh(shape, dtype);
+  return Tensor(shape, dtype);
 }
 
 Tensor filled(const Op& op, const Shape& shape, Scalar value, DType dtype) {
@@ -57,8 +57,6 @@ Tensor::Tensor(const Shape& shape, DType dtype, Loc loc)
       strides_(contiguous_strides(shape)),
       dtype_(dtype),
       whole_(true) {}
-
-Tensor Tensor::fresh(const Shape& shape, DType dtype, Loc loc) { return {shape, dtype, loc}; }
 
 void Tensor::refuse_access(DType asked, Loc loc) const {
   if (!defined())

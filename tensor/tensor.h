@@ -103,7 +103,7 @@ class Tensor {
   Tensor& operator=(const Tensor&) & = default;
   Tensor& operator=(Tensor&&) & = default;
   /// All of a new storage.
-  static Tensor fresh(const Shape& shape, DType dtype, Loc loc = Loc::current());
+  Tensor(const Shape& shape, DType dtype, Loc loc = Loc::current());
   /// A view into `storage`, without history.
   Tensor(std::shared_ptr<Storage> storage, const Shape& shape, const Strides& strides, int64_t offset, DType dtype)
       : storage_(std::move(storage)), shape_(shape), strides_(strides), offset_(offset), dtype_(dtype) {}
@@ -247,20 +247,14 @@ class Tensor {
   /// boolean: whether any, or every, element is true or not 0. Of no element: false, and true. Any dtype.
   Tensor any(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
   Tensor all(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
-  /// The largest and the smallest, over all elements or along an axis; NaN counts as both. Equals share the gradient
-  /// evenly, as in amax and amin.
-  Tensor max(Loc loc = Loc::current()) const;
-  Tensor max(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
-  Tensor min(Loc loc = Loc::current()) const;
-  Tensor min(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
-  /// i64; the first of equals. Over all elements it is the index in row-major order. Not differentiable.
-  Tensor argmax(Loc loc = Loc::current()) const;
-  Tensor argmax(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
-  Tensor argmin(Loc loc = Loc::current()) const;
-  Tensor argmin(int64_t axis, bool keepdim = false, Loc loc = Loc::current()) const;
+  /// The largest and the smallest; NaN counts as both. Equals share the gradient evenly, as in amax and amin.
+  Tensor max(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor min(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  /// i64; the first of equals, along an axis, or of all elements: the index in row-major order. Not differentiable.
+  Tensor argmax(std::optional<int64_t> axis = {}, bool keepdim = false, Loc loc = Loc::current()) const;
+  Tensor argmin(std::optional<int64_t> axis = {}, bool keepdim = false, Loc loc = Loc::current()) const;
 
  private:
-  Tensor(const Shape& shape, DType dtype, Loc loc);
   const std::shared_ptr<autograd::Node>& history() const { return whole_ && !node_ ? storage_->leaf : node_; }
   [[noreturn]] void refuse_access(DType asked, Loc loc) const;
   void check_access(DType asked, Loc loc) const {

@@ -123,14 +123,6 @@ Tensor expand(const Op& op, const Tensor& x, const Shape& shape) {
   return of(x, sizes, strides, x.offset());
 }
 
-Tensor squeeze(const Tensor& x, int axis) {
-  Shape shape = x.shape();
-  Strides strides = x.strides();
-  shape.erase(axis);
-  strides.erase(axis);
-  return of(x, shape, strides, x.offset());
-}
-
 Tensor unsqueeze(const Tensor& x, int axis) {
   Shape shape = x.shape();
   Strides strides = x.strides();

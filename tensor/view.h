@@ -14,7 +14,6 @@ Tensor permute(const Tensor& x, const Shape& axes);
 Tensor narrow(const Op& op, const Tensor& x, int axis, int64_t start, int64_t length);
 Tensor select(const Op& op, const Tensor& x, int axis, int64_t index);
 Tensor expand(const Op& op, const Tensor& x, const Shape& shape);
-Tensor squeeze(const Tensor& x, int axis);
 Tensor unsqueeze(const Tensor& x, int axis);
 
 }  // namespace heed::view

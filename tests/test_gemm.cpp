@@ -139,6 +139,7 @@ TEMPLATE_TEST_CASE("gemm: the same bits in every run and at any number of thread
   using T = TestType;
   const int before = num_threads();
   std::mt19937 sizes(4);
+  int drawn = 0;
   const std::vector<int64_t> lengths = {1, 3, 17, 64, 100, 192, 333, 768, 1600};
   for (int i = 0; i < 60; ++i) {
     const auto any = [&] { return lengths[sizes() % lengths.size()]; };
@@ -146,13 +147,14 @@ TEMPLATE_TEST_CASE("gemm: the same bits in every run and at any number of thread
                   batch = i % 6 == 0 ? 5 : 1;
     const bool trans_a = i % 2, trans_b = i / 2 % 2;
     CAPTURE(m, n, k, batch, trans_a, trans_b);
-    const auto a = uniform<T>(batch * m * k, uint32_t(i)), b = uniform<T>(k * n, uint32_t(i + 1));
-    std::vector<T> first(size_t(batch * m * n)), again(first.size());
+    const auto random = [&](const Shape& shape) { return from_vector(uniform<T>(shape.numel(), uint32_t(++drawn)), shape); };
+    const Tensor a = trans_a ? random({batch, k, m}).mT() : random({batch, m, k});
+    const Tensor b = (trans_b ? random({1, n, k}).mT() : random({1, k, n})).expand({batch, k, n});
+    std::vector<T> first;
     for (const int threads : {1, 2, 3, 5, 2}) {
       CAPTURE(threads);
       set_num_threads(threads);
-      kernels::gemm_batched<T>(trans_a, trans_b, m, n, k, a.data(), trans_a ? m : k, m * k, b.data(), trans_b ? k : n,
-                               0, T(0), again.data(), n, m * n, batch);
+      const std::vector<T> again = kernels::matmul(a, b).to_vector<T>();
       if (threads == 1) first = again;
       REQUIRE(again == first);
     }
@@ -212,7 +214,7 @@ TEMPLATE_TEST_CASE("gemm: infinity and NaN stay in their row and column", "[gemm
   });
 }
 
-TEMPLATE_TEST_CASE("gemm_batched: equals one gemm per product, shared operands included", "[gemm]", float, double) {
+TEMPLATE_TEST_CASE("matmul kernel: equals one gemm per product, shared operands included", "[gemm]", float, double) {
   using T = TestType;
   for (const auto& [batch, m, n, k] : {std::array<int64_t, 4>{0, 4, 5, 6},
                                        {1, 4, 5, 6},
@@ -223,13 +225,13 @@ TEMPLATE_TEST_CASE("gemm_batched: equals one gemm per product, shared operands i
                                        {17, 130, 130, 130}})
     for (const int64_t stride_b : {int64_t{0}, k * n}) {
       CAPTURE(batch, m, n, k, stride_b);
-      const auto a = uniform<T>(batch * m * k + 1, 6), b = uniform<T>(batch * k * n + k * n, 7);
-      std::vector<T> c(batch * m * n), expected(batch * m * n);
-      kernels::gemm_batched<T>(false, false, m, n, k, a.data(), k, m * k, b.data(), n, stride_b, 0, c.data(), n, m * n,
-                               batch);
+      const auto a = uniform<T>(batch * m * k, 6), b = uniform<T>(stride_b ? batch * k * n : k * n, 7);
+      std::vector<T> expected(batch * m * n);
+      const Tensor c = kernels::matmul(from_vector(a, {batch, m, k}),
+                                       from_vector(b, {stride_b ? batch : 1, k, n}).expand({batch, k, n}));
       for (int64_t i = 0; i < batch; ++i)
         kernels::gemm<T>(false, false, m, n, k, a.data() + i * m * k, k, b.data() + i * stride_b, n, 0,
                          expected.data() + i * m * n, n);
-      CHECK(c == expected);
+      CHECK(c.template to_vector<T>() == expected);
     }
 }

@@ -247,8 +247,3 @@ TEST_CASE("heed info: what it runs on, and as many threads as the process may us
   CHECK(json.at("threads") == 1);
   CHECK(json.at("gflop_per_s_of_a_thread") > 0);
 }
-
-TEST_CASE("cpu_report: names the threads and the instruction set", "[parallel]") {
-  Threads guard(3);
-  CHECK(cpu_report() == "3 threads, " + kernels::simd_target());
-}

@@ -61,16 +61,9 @@ class Distributed {
   void save(const std::function<void()>& save);
 
   /// While it lives, gradients stay here and add up: for all but the last backward of an accumulated step.
-  class Local {
+  class Local : Scoped<bool> {
    public:
-    explicit Local(Distributed& world) : world_(world), before_(std::exchange(world.local_, true)) {}
-    ~Local() { world_.local_ = before_; }
-    Local(const Local&) = delete;
-    Local& operator=(const Local&) = delete;
-
-   private:
-    Distributed& world_;
-    bool before_;
+    explicit Local(Distributed& world) : Scoped(world.local_, true) {}
   };
 
  private:

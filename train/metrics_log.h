@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <heed/tensor/io/append_file.h>
+#include <heed/tensor/io/atomic_file.h>
 
 namespace heed::train {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include <heed/tensor/io/append_file.h>
+#include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/tensor.h>
 #include <heed/train/metrics_log.h>
 

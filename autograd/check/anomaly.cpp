@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <heed/autograd/check/gradcheck_problem.h>
 #include <heed/tensor/kernels/copy.h>
 
 namespace heed {
@@ -49,16 +50,6 @@ std::string describe(const Tensor& x) {
   return text;
 }
 
-/// "(1, 2)": the index of an element in row-major order.
-std::string index_text(const Shape& shape, int64_t element) {
-  Shape index = shape;
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    index[axis] = element % shape[axis];
-    element /= shape[axis];
-  }
-  return fmt::format("{}", index);
-}
-
 bool asks_for_infinity(std::string_view op) { return op == "masked_fill" || op == "where"; }
 
 bool all_finite(std::span<const Tensor> inputs) {
@@ -82,7 +73,7 @@ void DetectAnomaly::computed(const Op& op, const Tensor& y, std::span<const Tens
   if (range.first_bad < 0) return;
   if (range.nan == 0 && (asks_for_infinity(op.name) || !all_finite(inputs))) return;
   fail<AnomalyError>(op, "the result {} has {} NaN and {} infinities, first at {}; the inputs are {}", y.shape(),
-                     range.nan, range.infinite, index_text(y.shape(), range.first_bad), described(inputs));
+                     range.nan, range.infinite, autograd::index_of(range.first_bad, y.shape()), described(inputs));
 }
 
 void DetectAnomaly::differentiated(const Op& op, std::span<const Tensor> gradients, const Tensor& g) {
@@ -93,7 +84,7 @@ void DetectAnomaly::differentiated(const Op& op, std::span<const Tensor> gradien
     if (range.first_bad < 0) continue;
     fail<AnomalyError>(op, "its gradient {}, {}, has {} NaN and {} infinities, first at {}; made from {}", i,
                        gradients[i].shape(), range.nan, range.infinite,
-                       index_text(gradients[i].shape(), range.first_bad), describe(g));
+                       autograd::index_of(range.first_bad, gradients[i].shape()), describe(g));
   }
 }
 

@@ -209,10 +209,8 @@ GradcheckReport gradgradcheck(const P& params, F loss_fn, const GradcheckOptions
 }  // namespace heed
 
 template <>
-struct fmt::formatter<heed::GradcheckReport> {
-  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+struct fmt::formatter<heed::GradcheckReport> : fmt::formatter<std::string_view> {
   appender format(const heed::GradcheckReport& report, format_context& context) const {
-    const std::string text = to_string(report);
-    return std::copy(text.begin(), text.end(), context.out());
+    return fmt::formatter<std::string_view>::format(to_string(report), context);
   }
 };

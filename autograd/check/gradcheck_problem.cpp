@@ -25,12 +25,9 @@ using List = std::vector<double>;
 
 /// The address of a leaf's element, counted in row-major order.
 double& element(Tensor leaf, int64_t i) {
-  int64_t at = 0;
-  for (int axis = leaf.rank() - 1; axis >= 0; --axis) {
-    at += i % leaf.shape()[axis] * leaf.strides()[axis];
-    i /= leaf.shape()[axis];
-  }
-  return leaf.mutable_data<double>()[at];
+  const Shape index = index_of(i, leaf.shape());
+  return leaf
+      .mutable_data<double>()[std::inner_product(index.begin(), index.end(), leaf.strides().begin(), int64_t{0})];
 }
 
 double root_mean_square(const List& x) {

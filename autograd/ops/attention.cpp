@@ -25,13 +25,9 @@ using Mask = kernels::Readable<4, kernels::Tail::element>;  // (B, H, T, S)
 struct Attention {
   Rows q, k, v;
   Tensor out, lse;
-  double scale;
-  bool causal;
-  int64_t offset, window;
-  double softcap;
+  AttentionOptions given;
   Mask allowed, bias;
   Tensor keep;  // (B, H, T, S), contiguous
-  double keep_scale;
 
   Attention(const Rows& q_, const Rows& k_, const Rows& v_, const Tensor& out_, const AttentionOptions& options,
             const Tensor& kept)
@@ -40,13 +36,8 @@ struct Attention {
         v(v_),
         out(out_),
         lse(empty({q.size(0), q.size(1), q.size(2)}, q.dtype())),
-        scale(options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3))))),
-        causal(options.causal),
-        offset(options.causal_offset),
-        window(options.window.value_or(0)),
-        softcap(options.softcap),
-        keep(kept),
-        keep_scale(1 / (1 - options.dropout)) {}
+        given(options),
+        keep(kept) {}
 
   kernels::AttentionShape shape() const {
     return {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3), k.size(1) ? q.size(1) / k.size(1) : 1};
@@ -55,22 +46,22 @@ struct Attention {
   template <class T>
   kernels::ScoreOptions<T> options() const {
     kernels::ScoreOptions<T> o;
-    o.scale = static_cast<T>(scale);
-    o.causal = causal;
-    o.offset = offset;
-    o.window = window;
-    o.softcap = static_cast<T>(softcap);
+    o.scale = static_cast<T>(given.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3)))));
+    o.causal = given.causal;
+    o.offset = given.causal_offset;
+    o.window = given.window.value_or(0);
+    o.softcap = static_cast<T>(given.softcap);
     o.allowed = allowed.view<bool>();
     o.bias = bias.view<T>();
     if (keep.defined()) o.keep = keep.data<bool>();
-    o.keep_scale = static_cast<T>(keep_scale);
+    o.keep_scale = static_cast<T>(1 / (1 - given.dropout));
     return o;
   }
 
   /// Of a product over all heads that is `width` wide, half of it where the mask is causal, or what its window leaves.
   void count(int64_t width) const {
-    const int64_t S = k.size(2), keys = window ? std::min(2 * window, S) : S;
-    kernels::count_flops(q.size(0) * q.size(1) * q.size(2) * keys * width * (causal ? 1 : 2));
+    const int64_t S = k.size(2), keys = given.window ? std::min(2 * *given.window, S) : S;
+    kernels::count_flops(q.size(0) * q.size(1) * q.size(2) * keys * width * (given.causal ? 1 : 2));
   }
 
   void forward() {

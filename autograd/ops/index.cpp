@@ -60,6 +60,13 @@ Tensor source_of(const Op& op, const Tensor& src, const Tensor& index) {
   return part;
 }
 
+Tensor triangle(const Op& op, const Tensor& x, int64_t diagonal, bool lower) {
+  check_rank_at_least(op, x, 2);
+  return record(
+      op, kernels::triangle(x, diagonal, lower),
+      {{x, [name = op.name, diagonal, lower](const Tensor& g) { return triangle({name}, g, diagonal, lower); }}});
+}
+
 }  // namespace
 
 Tensor cat(const std::vector<Tensor>& tensors, int64_t axis0, Loc loc) {
@@ -207,21 +214,8 @@ std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t axis0, bool l
   return {gather(x, axis, order), order};
 }
 
-Tensor tril(const Tensor& x, int64_t diagonal, Loc loc) {
-  const Op op{"tril", loc};
-  check_defined(op, x);
-  check_rank_at_least(op, x, 2);
-  return record(op, kernels::triangle(x, diagonal, true),
-                {{x, [diagonal](const Tensor& g) { return tril(g, diagonal); }}});
-}
-
-Tensor triu(const Tensor& x, int64_t diagonal, Loc loc) {
-  const Op op{"triu", loc};
-  check_defined(op, x);
-  check_rank_at_least(op, x, 2);
-  return record(op, kernels::triangle(x, diagonal, false),
-                {{x, [diagonal](const Tensor& g) { return triu(g, diagonal); }}});
-}
+Tensor tril(const Tensor& x, int64_t diagonal, Loc loc) { return triangle({"tril", loc}, x, diagonal, true); }
+Tensor triu(const Tensor& x, int64_t diagonal, Loc loc) { return triangle({"triu", loc}, x, diagonal, false); }
 
 Tensor flip(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"flip", loc};

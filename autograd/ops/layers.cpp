@@ -129,18 +129,17 @@ Tensor check_scale(const Op& op, const Tensor& x, const Tensor& p, const char* n
   return contiguous(p);
 }
 
-}  // namespace
-
-Tensor layer_norm(const Tensor& x0, const Tensor& weight, const Tensor& bias, double eps, Loc loc) {
-  const Op op{"layer_norm", loc};
+/// A layer norm or, not centered, an RMS norm.
+Tensor norm(const Op& op, const Tensor& x0, const Tensor& weight, const Tensor& bias, double eps, bool centered,
+            Twin twin) {
   check_floating(op, x0);
   check_rank_at_least(op, x0, 1);
   const Tensor x = contiguous(x0), w = check_scale(op, x0, weight, "weight"), b = check_scale(op, x0, bias, "bias");
   const Rows rows(x);
-  Tensor y = empty_like(x), mean = empty({rows.count}, x.dtype()), rstd = empty({rows.count}, x.dtype());
+  Tensor y = empty_like(x), rstd = empty({rows.count}, x.dtype()), mean = centered ? empty_like(rstd) : Tensor();
   dispatch_floating(x.dtype(), [&]<class T>() {
-    kernels::layer_norm(x.data<T>(), data_or_null<T>(w), data_or_null<T>(b), eps, y.mutable_data<T>(),
-                        mean.mutable_data<T>(), rstd.mutable_data<T>(), rows.count, rows.size);
+    kernels::norm(x.data<T>(), data_or_null<T>(w), data_or_null<T>(b), eps, y.mutable_data<T>(),
+                  mutable_or_null<T>(mean), rstd.mutable_data<T>(), rows.count, rows.size);
   });
   return fused(
       op, y, {x0, weight, bias},
@@ -150,38 +149,25 @@ Tensor layer_norm(const Tensor& x0, const Tensor& weight, const Tensor& bias, do
         Tensor dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor(),
                db = needs[2] ? empty({rows.size}, x.dtype()) : Tensor();
         dispatch_floating(x.dtype(), [&]<class T>() {
-          kernels::norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), mean.data<T>(), rstd.data<T>(),
+          kernels::norm_backward(g.data<T>(), x.data<T>(), data_or_null<T>(w), data_or_null<T>(mean), rstd.data<T>(),
                                  dx.mutable_data<T>(), mutable_or_null<T>(dw), mutable_or_null<T>(db), rows.count,
                                  rows.size);
         });
         return {dx, dw, db};
       },
-      [eps](Inputs in) { return reference::layer_norm(in[0], in[1], in[2], eps); });
+      std::move(twin));
 }
 
-Tensor rms_norm(const Tensor& x0, const Tensor& weight, double eps, Loc loc) {
-  const Op op{"rms_norm", loc};
-  check_floating(op, x0);
-  check_rank_at_least(op, x0, 1);
-  const Tensor x = contiguous(x0), w = check_scale(op, x0, weight, "weight");
-  const Rows rows(x);
-  Tensor y = empty_like(x), rrms = empty({rows.count}, x.dtype());
-  dispatch_floating(x.dtype(), [&]<class T>() {
-    kernels::rms_norm(x.data<T>(), data_or_null<T>(w), eps, y.mutable_data<T>(), rrms.mutable_data<T>(), rows.count,
-                      rows.size);
-  });
-  return fused(
-      op, y, {x0, weight},
-      [x, w, rrms, rows](const Tensor& g0, Needs needs) -> Gradients {
-        const Tensor g = contiguous(g0);
-        Tensor dx = room_for_gradient(g0), dw = needs[1] ? empty({rows.size}, x.dtype()) : Tensor();
-        dispatch_floating(x.dtype(), [&]<class T>() {
-          kernels::norm_backward<T>(g.data<T>(), x.data<T>(), data_or_null<T>(w), nullptr, rrms.data<T>(),
-                                    dx.mutable_data<T>(), mutable_or_null<T>(dw), nullptr, rows.count, rows.size);
-        });
-        return {dx, dw};
-      },
-      [eps](Inputs in) { return reference::rms_norm(in[0], in[1], eps); });
+}  // namespace
+
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, Loc loc) {
+  return norm({"layer_norm", loc}, x, weight, bias, eps, true,
+              [eps](Inputs in) { return reference::layer_norm(in[0], in[1], in[2], eps); });
+}
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps, Loc loc) {
+  return norm({"rms_norm", loc}, x, weight, {}, eps, false,
+              [eps](Inputs in) { return reference::rms_norm(in[0], in[1], eps); });
 }
 
 }  // namespace heed

@@ -73,16 +73,13 @@ Shape some_axes(const Op& op, std::span<const int64_t> axes, const Tensor& x) {
                                                                               : normalize_axes(op, axes, x.rank());
 }
 
-Tensor index_of(const Op& op, const Tensor& x, int64_t axis0, bool keepdim, IndexKernel kernel) {
-  const int axis = axis_of(op, axis0, x);
-  if (x.rank() == 0) return zeros({}, i64);
-  check_not_empty(op, x, {axis});
-  return kernel(x.detach(), axis, keepdim);
-}
-
-Tensor index_of_all(const Op& op, const Tensor& x, IndexKernel kernel) {
-  check_not_empty(op, x, some_axes(op, {}, x));
-  return kernel(x.detach().reshape({-1}), 0, false);
+/// Along an axis, or of all elements in row-major order.
+Tensor index_of(const Op& op, const Tensor& x, std::optional<int64_t> axis, bool keepdim, IndexKernel kernel) {
+  const Shape axes = axis ? some_axes(op, {&*axis, 1}, x) : some_axes(op, {}, x);
+  check_not_empty(op, x, axes);
+  if (axis && x.rank() > 0) return kernel(x.detach(), int(axes[0]), keepdim);
+  const Tensor y = kernel(x.detach().reshape({-1}), 0, false);
+  return keepdim ? keep(y, x.shape(), axes) : y;
 }
 
 /// Products of halves until one element of the last axis is left: exact beside zeros, as are the derivatives.
@@ -174,28 +171,18 @@ Tensor Tensor::all(const Axes& axes, bool keepdim, Loc loc) const {
   return kernels::amin(dtype() == boolean ? *this : ne(*this, 0), reduced, keepdim);
 }
 
-Tensor Tensor::max(Loc loc) const {
+Tensor Tensor::max(const Axes& axes, bool keepdim, Loc loc) const {
   const Op op{"max", loc};
-  return extreme(op, *this, some_axes(op, {}, *this), false, kernels::amax);
+  return extreme(op, *this, some_axes(op, axes, *this), keepdim, kernels::amax);
 }
-Tensor Tensor::min(Loc loc) const {
+Tensor Tensor::min(const Axes& axes, bool keepdim, Loc loc) const {
   const Op op{"min", loc};
-  return extreme(op, *this, some_axes(op, {}, *this), false, kernels::amin);
+  return extreme(op, *this, some_axes(op, axes, *this), keepdim, kernels::amin);
 }
-Tensor Tensor::max(int64_t axis, bool keepdim, Loc loc) const {
-  const Op op{"max", loc};
-  return extreme(op, *this, some_axes(op, {&axis, 1}, *this), keepdim, kernels::amax);
-}
-Tensor Tensor::min(int64_t axis, bool keepdim, Loc loc) const {
-  const Op op{"min", loc};
-  return extreme(op, *this, some_axes(op, {&axis, 1}, *this), keepdim, kernels::amin);
-}
-Tensor Tensor::argmax(Loc loc) const { return index_of_all({"argmax", loc}, *this, kernels::argmax); }
-Tensor Tensor::argmin(Loc loc) const { return index_of_all({"argmin", loc}, *this, kernels::argmin); }
-Tensor Tensor::argmax(int64_t axis, bool keepdim, Loc loc) const {
+Tensor Tensor::argmax(std::optional<int64_t> axis, bool keepdim, Loc loc) const {
   return index_of({"argmax", loc}, *this, axis, keepdim, kernels::argmax);
 }
-Tensor Tensor::argmin(int64_t axis, bool keepdim, Loc loc) const {
+Tensor Tensor::argmin(std::optional<int64_t> axis, bool keepdim, Loc loc) const {
   return index_of({"argmin", loc}, *this, axis, keepdim, kernels::argmin);
 }
 

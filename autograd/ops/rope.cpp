@@ -7,8 +7,8 @@
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
 #include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/views.h>
-#include <heed/tensor/parallel.h>
 #include <heed/tensor/view.h>
 
 namespace heed {
@@ -45,16 +45,12 @@ void turn_row(const T* x, const T* c, const T* s, T sign, int64_t half, int64_t 
 template <class T>
 void turn_rows(const Shape& shape, Strided<const T, 3> x, Strided<const T, 3> c, Strided<const T, 3> s, int64_t half,
                bool interleaved, bool back, Strided<T, 3> y) {
-  constexpr int64_t kNumbersPerRange = 1 << 14;
   const int64_t H = shape[1], R = shape[2], width = shape[3];
   const auto row = interleaved ? turn_row<true, T> : turn_row<false, T>;
-  parallel_for(shape[0] * H * R, std::max<int64_t>(1, kNumbersPerRange / std::max<int64_t>(width, 1)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   const int64_t b = i / (H * R), h = i / R % H, r = i % R;
-                   row(x.at(b, h, r), c.at(b, h, r), s.at(b, h, r), T(back ? -1 : 1), half, width, y.at(b, h, r));
-                 }
-               });
+  kernels::for_rows(shape[0] * H * R, width, [&](int64_t i) {
+    const int64_t b = i / (H * R), h = i / R % H, r = i % R;
+    row(x.at(b, h, r), c.at(b, h, r), s.at(b, h, r), T(back ? -1 : 1), half, width, y.at(b, h, r));
+  });
 }
 
 /// x with its pairs turned, or turned back, which is the gradient.

@@ -128,7 +128,7 @@ Tensor Tensor::squeeze(int64_t axis0, Loc loc) const {
   check_defined(op, *this);
   const int axis = normalize_axis(op, axis0, std::max(rank(), 1));  // a scalar has axis 0 here, as in PyTorch
   if (rank() == 0 || shape_[axis] != 1) return *this;
-  return record(op, view::squeeze(*this, axis), {{*this, [axis](const Tensor& g) { return g.unsqueeze(axis); }}});
+  return record(op, view::select(op, *this, axis, 0), {{*this, [axis](const Tensor& g) { return g.unsqueeze(axis); }}});
 }
 
 Tensor Tensor::squeeze(Loc loc) const {

@@ -13,6 +13,12 @@ namespace heed {
 
 namespace {
 
+[[noreturn]] void fail_with(const char* what, int error, const std::filesystem::path& path, Loc where,
+                            const char* room = "with room for the file") {
+  fail<FileError>({"write", where}, "{} '{}': {}; need a directory that can be written, {}", what, path.string(),
+                  std::generic_category().message(error), room);
+}
+
 /// The folder that holds `path`.
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -60,7 +66,7 @@ AtomicFile::AtomicFile(std::filesystem::path path, Loc loc) : path_(std::move(pa
       if (is_named(descriptor_)) break;
       ::close(std::exchange(descriptor_, -1));  // taken for abandoned before it was marked
     } else if (errno != EEXIST || attempt == 100) {
-      fail_with("cannot create", errno);
+      fail_with("cannot create", errno, path_, where_);
     }
   }
 }
@@ -75,22 +81,39 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail_with("cannot write", errno);
+    if (written <= 0) fail_with("cannot write", errno, path_, where_);
     bytes = bytes.subspan(static_cast<size_t>(written));
   }
 }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0 && errno != EINVAL) fail_with("cannot write", errno);  // EINVAL: nothing to sync here
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot name", errno);
+  if (::fsync(descriptor_) != 0 && errno != EINVAL)
+    fail_with("cannot write", errno, path_, where_);  // EINVAL: nothing to sync here
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot name", errno, path_, where_);
   ::close(descriptor_);
   descriptor_ = -1;
   sync_folder(folder_of(path_));
 }
 
-void AtomicFile::fail_with(const char* what, int error) const {
-  fail<FileError>({"write", where_}, "{} '{}': {}; need a directory that can be written, with room for the file", what,
-                  path_.string(), std::generic_category().message(error));
+constexpr const char* kRoom = "with room on the disk";
+
+AppendFile::AppendFile(std::filesystem::path path, Loc loc) : path_(std::move(path)), where_(loc) {
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail_with("cannot open", errno, path_, where_, kRoom);
+}
+
+AppendFile::~AppendFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void AppendFile::append(std::string_view record) {
+  const off_t before = ::lseek(descriptor_, 0, SEEK_END);
+  const ssize_t written = ::write(descriptor_, record.data(), record.size());
+  if (written == static_cast<ssize_t>(record.size())) return;
+  const int error = written < 0 ? errno : ENOSPC;
+  if (written > 0 && ::ftruncate(descriptor_, before) != 0) {  // then part of it stays: the error below tells
+  }
+  fail_with("cannot write", error, path_, where_, kRoom);
 }
 
 void remove_abandoned(const std::filesystem::path& folder) {

@@ -1,4 +1,5 @@
-// A file that appears under its name complete, or not at all.
+// Files that are whole at any time: one that appears under its name complete, or not at all, and one that grows by
+// records.
 #pragma once
 
 #include <filesystem>
@@ -26,9 +27,25 @@ class AtomicFile {
   void commit();
 
  private:
-  [[noreturn]] void fail_with(const char* what, int error) const;
-
   std::filesystem::path path_, temporary_;
+  Loc where_;
+  int descriptor_ = -1;
+};
+
+/// A file that grows by records, each whole or not at all.
+class AppendFile {
+ public:
+  /// Opens the file, or makes an empty one. Throws FileError.
+  explicit AppendFile(std::filesystem::path path, Loc loc = Loc::current());
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  /// Throws FileError, for example when the disk is full.
+  void append(std::string_view record);
+
+ private:
+  std::filesystem::path path_;
   Loc where_;
   int descriptor_ = -1;
 };

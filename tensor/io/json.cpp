@@ -1,7 +1,6 @@
 #include <heed/tensor/io/json.h>
 
 #include <set>
-#include <string>
 #include <vector>
 
 namespace heed {

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <system_error>
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -4,6 +4,8 @@
 #include <limits>
 #include <set>
 
+#include <fmt/format.h>
+
 #include <heed/tensor/io/json.h>
 
 namespace heed {
@@ -14,12 +16,6 @@ constexpr StoredType kStoredTypes[] = {
     {"I32", 4, i64}, {"I16", 2, i64}, {"I8", 1, i64},  {"U32", 4, i64},      {"U16", 2, i64}, {"U8", 1, i64},
 };
 constexpr const char* kMetadataKey = "__metadata__";
-
-std::string joined(const std::vector<uint64_t>& sizes) {
-  std::vector<std::string> texts;
-  for (const uint64_t size : sizes) texts.push_back(std::to_string(size));
-  return join(texts, ", ");
-}
 
 /// Builds a Header from the parser's events. Only the one structure that the format knows is accepted, so nothing
 /// nests deeper than it should, and a key that comes twice is seen.
@@ -124,7 +120,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     Shape shape;
     for (const uint64_t size : sizes_) {
       if (size > std::numeric_limits<int64_t>::max() || __builtin_mul_overflow(count, size, &count))
-        return refuse("tensor '{}' of shape ({}) has more elements than can be counted", name_, joined(sizes_));
+        return refuse("tensor '{}' of shape ({}) has more elements than can be counted", name_,
+                      fmt::join(sizes_, ", "));
       shape.push_back(static_cast<int64_t>(size));
     }
     uint64_t bytes = 0;

@@ -69,29 +69,18 @@ std::string encode_utf8(std::u32string_view text) {
 }
 
 CharClass class_of(char32_t c) {
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: return CharClass::letter;
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME: return CharClass::mark;
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO: return CharClass::number;
-    case UTF8PROC_CATEGORY_ZS:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP: return CharClass::space;
-    case UTF8PROC_CATEGORY_CC: return (c >= 9 && c <= 13) || c == 0x85 ? CharClass::space : CharClass::other;
-    case UTF8PROC_CATEGORY_CN: {
-      const auto range = std::lower_bound(std::begin(kNewer), std::end(kNewer), c,
-                                          [](const Range& r, char32_t point) { return r.last < point; });
-      return range != std::end(kNewer) && c >= range->first ? range->kind : CharClass::other;
-    }
-    default: return CharClass::other;
+  const char* const category = utf8proc_category_string(static_cast<utf8proc_int32_t>(c));  // "Lu"
+  switch (category[0]) {
+    case 'L': return CharClass::letter;
+    case 'M': return CharClass::mark;
+    case 'N': return CharClass::number;
+    case 'Z': return CharClass::space;
   }
+  if ((c >= 9 && c <= 13) || c == 0x85) return CharClass::space;
+  if (category[1] != 'n') return CharClass::other;  // Cn: not assigned
+  const auto range = std::lower_bound(std::begin(kNewer), std::end(kNewer), c,
+                                      [](const Range& r, char32_t point) { return r.last < point; });
+  return range != std::end(kNewer) && c >= range->first ? range->kind : CharClass::other;
 }
 
 char32_t lower_case(char32_t c) { return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))); }

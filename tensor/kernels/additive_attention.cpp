@@ -2,6 +2,7 @@
 #include <heed/tensor/kernels/additive_attention.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
@@ -14,66 +15,23 @@
 #include <heed/tensor/kernels/functions-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace heed::kernels {
-namespace HWY_NAMESPACE {
+namespace heed::kernels::HWY_NAMESPACE {
 
 // score . tanh(query + key) of one position.
 template <class Real>
 HWY_INLINE Real additive_score(int64_t A, const Real* query, const Real* key, const Real* score) {
-  const Tag<Real> d;
-  auto sum = hn::Zero(d);
-  for (int64_t a = 0; a < A; a += kLanes<Real>) {
-    const int64_t left = A - a;
-    const auto hidden = tanh(hn::Add(load_first(query + a, left), load_first(key + a, left)));
-    sum = hn::MulAdd(load_first(score + a, left), hidden, sum);
-  }
-  return hn::GetLane(hn::SumOfLanes(d, sum));
+  auto sum = hn::Zero(Tag<Real>());
+  for_vectors<Real>(A, [&](auto at) HWY_ATTR { sum = hn::MulAdd(at(score), tanh(hn::Add(at(query), at(key))), sum); });
+  return hn::GetLane(hn::SumOfLanes(Tag<Real>(), sum));
 }
 
 // Scores to weights; the last one is seen.
 template <class Real>
 HWY_INLINE void softmax(int64_t S, Real* x) {
-  const Tag<Real> d;
-  Real top = kMinusInfinity<Real>;
-  for (int64_t s = 0; s < S; ++s) top = std::max(top, x[s]);
-  const auto base = hn::Set(d, top);
-  Real total = 0;
-  for (int64_t s = 0; s < S; s += kLanes<Real>)
-    store_first<Real>(exp_small(hn::Sub(load_first(x + s, S - s), base)), x + s, S - s);
-  for (int64_t s = 0; s < S; ++s) total += x[s];
-  const Real factor = 1 / total;
-  for (int64_t s = 0; s < S; ++s) x[s] *= factor;
-}
-
-// y (D) = sum_s w_s row_s; a weight of 0 does not read its row. Four vectors of y at a time stay in registers.
-template <class Real>
-HWY_INLINE void weighted_sum(int64_t S, int64_t D, const Real* w, const Real* rows, int64_t row, Real* y) {
-  const Tag<Real> d;
-  int64_t i = 0;
-  for (; i + 4 * kLanes<Real> <= D; i += 4 * kLanes<Real>) {
-    Vec<Real> sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-    for (int64_t s = 0; s < S; ++s) {
-      if (w[s] == 0) continue;
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; ++j)
-        sum[j] = hn::MulAdd(hn::Set(d, w[s]), hn::LoadU(d, rows + s * row + i + j * kLanes<Real>), sum[j]);
-    }
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) hn::StoreU(sum[j], d, y + i + j * kLanes<Real>);
-  }
-  for (; i < D; i += kLanes<Real>) {
-    auto sum = hn::Zero(d);
-    for (int64_t s = 0; s < S; ++s)
-      if (w[s] != 0) sum = hn::MulAdd(hn::Set(d, w[s]), load_first(rows + s * row + i, D - i), sum);
-    store_first<Real>(sum, y + i, D - i);
-  }
-}
-
-template <class Real>
-HWY_INLINE void add_scaled(int64_t n, Real factor, const Real* x, Real* y) {
-  const Tag<Real> d;
-  for (int64_t i = 0; i < n; i += kLanes<Real>)
-    store_first<Real>(hn::MulAdd(hn::Set(d, factor), load_first(x + i, n - i), load_first(y + i, n - i)), y + i, n - i);
+  using V = Vec<Real>;
+  map(x, x, S, [top = constant<V>(largest(x, S))](V v) HWY_ATTR { return exp_small(hn::Sub(v, top)); });
+  const V factor = constant<V>(1 / std::accumulate(x, x + S, Real(0)));
+  map(x, x, S, [=](V v) HWY_ATTR { return hn::Mul(v, factor); });
 }
 
 template <class Real>
@@ -88,7 +46,7 @@ void attend(const AdditiveForward<Real>& call, int64_t b, int64_t t) {
                                         : additive_score(shape.A, call.query.at(b, t), call.keys.at(b, s), call.score);
   softmax(seen, weights);
   std::fill(weights + seen, weights + shape.S, Real(0));
-  weighted_sum(seen, shape.D, weights, call.values.at(b), call.values.strides[1], call.context.at(b, t));
+  weighted_sum(seen, weights, call.values.at(b), call.values.strides[1], shape.D, Real(1), call.context.at(b, t));
 }
 
 // dscores (S) from those of the weights: ds = w (dw - sum w dw). The values' gradients on the way. What has weight 0 is
@@ -105,7 +63,10 @@ HWY_INLINE void differentiate_weights(const AdditiveBackward<Real>& call, int64_
     if (w[s] == 0) continue;
     ds[s] = dot(shape.D, dcontext, call.values.at(b, s));
     mean += w[s] * ds[s];
-    if (call.to.dvalues.data) add_scaled(shape.D, w[s], dcontext, call.to.dvalues.at(b, s));
+    if (!call.to.dvalues.data) continue;
+    Real* dvalue = call.to.dvalues.at(b, s);
+    map(dcontext, dvalue, dvalue, shape.D,
+        [f = constant<Vec<Real>>(w[s])](auto g, auto sum) HWY_ATTR { return hn::MulAdd(f, g, sum); });
   }
   for (int64_t s = 0; s < shape.S; ++s)
     if (w[s] != 0) ds[s] = w[s] * (ds[s] - mean);
@@ -144,8 +105,7 @@ void attend_backward(const AdditiveBackward<Real>& call, int64_t b, int64_t t, R
 auto additive_attend_both() { return Both{attend<float>, attend<double>}; }
 auto additive_backward_both() { return Both{attend_backward<float>, attend_backward<double>}; }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace heed::kernels
+}  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
@@ -154,22 +114,12 @@ namespace heed::kernels {
 HWY_EXPORT(additive_attend_both);
 HWY_EXPORT(additive_backward_both);
 
-namespace {
-
-// Work that is worth a thread's while, in elements of tanh or multiply-adds.
-constexpr int64_t kWorkPerRange = 1 << 14;
-
-int64_t grain(const AdditiveShape& s, int64_t queries) { return grain_for(kWorkPerRange, queries * s.S * (s.A + s.D)); }
-
-}  // namespace
-
 template <class Real>
 void additive_attention(const AdditiveForward<Real>& call) {
   const auto& shape = call.shape;
   const auto attend = HWY_DYNAMIC_DISPATCH(additive_attend_both)().template get<Real>();
-  parallel_for(shape.B * shape.T, grain(shape, 1), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) attend(call, i / shape.T, i % shape.T);
-  });
+  for_rows(shape.B * shape.T, shape.S * (shape.A + shape.D),
+           [&](int64_t i) { attend(call, i / shape.T, i % shape.T); });
 }
 
 template <class Real>
@@ -179,17 +129,15 @@ void additive_attention_backward(const AdditiveBackward<Real>& call) {
   Real *const dscores = room.data(), *const ds = dscores + B * A;
   std::fill_n(dscores, B * A, Real(0));
   const auto attend_backward = HWY_DYNAMIC_DISPATCH(additive_backward_both)().template get<Real>();
-  parallel_for(B, grain(call.shape, T), [&, T = T, S = S, A = A](int64_t begin, int64_t end) {
+  parallel_for(B, row_grain(T * S * (A + D)), [&, T = T, S = S, A = A](int64_t begin, int64_t end) {
     for (int64_t i = begin * T; i < end * T; ++i)
       attend_backward(call, i / T, i % T, ds + i / T * S, dscores + i / T * A);
   });
   for (int64_t i = 0; call.to.dscore && i < B * A; ++i) call.to.dscore[i % A] += dscores[i];
 }
 
-template decltype(additive_attention<float>) additive_attention<float>;
-template decltype(additive_attention<double>) additive_attention<double>;
-template decltype(additive_attention_backward<float>) additive_attention_backward<float>;
-template decltype(additive_attention_backward<double>) additive_attention_backward<double>;
+HEED_FOR_BOTH(additive_attention)
+HEED_FOR_BOTH(additive_attention_backward)
 
 }  // namespace heed::kernels
 #endif

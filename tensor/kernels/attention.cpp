@@ -1,12 +1,12 @@
 #include <heed/tensor/kernels/attention.h>
 
 #include <algorithm>
-#include <memory>
 #include <vector>
 
 #include <heed/tensor/kernels/attention_tiles.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/row_blocks.h>
+#include <heed/tensor/kernels/simd_targets.h>
 #include <heed/tensor/precision.h>
 
 namespace heed::kernels {
@@ -160,9 +160,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
   });
 }
 
-template decltype(attention<float>) attention<float>;
-template decltype(attention<double>) attention<double>;
-template decltype(attention_backward<float>) attention_backward<float>;
-template decltype(attention_backward<double>) attention_backward<double>;
+HEED_FOR_BOTH(attention)
+HEED_FOR_BOTH(attention_backward)
 
 }  // namespace heed::kernels

@@ -74,13 +74,6 @@ HWY_INLINE void differentiate_softmax(const Place& at, const Real* lse, const Re
   }
 }
 
-template <class Real>
-HWY_INLINE void scale_by(int64_t n, const Real* factors, Real* x) {
-  const Tag<Real> d;
-  for (int64_t i = 0; i < n; i += kLanes<Real>)
-    hn::StoreU(times(hn::LoadU(d, x + i), hn::LoadU(d, factors + i)), d, x + i);
-}
-
 // What products in bf16 read: all of a head's keys and values, block by block, and one tile of queries.
 struct PackedHead {
   const AttentionShape& shape;
@@ -196,7 +189,8 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const BackwardTil
   if (options.keep) drop(shape, options, at, dweights);
   differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
   if (call.dbias.data) with_mask(call.dbias, at, dweights, [](Real ds, Real& sum) { sum += ds; });
-  if (options.softcap) scale_by<Real>(at.keys * kTileQueries, slopes, dweights);
+  if (options.softcap)
+    map(dweights, slopes, dweights, at.keys * kTileQueries, [](auto g, auto f) HWY_ATTR { return times(g, f); });
   if (options.keep) drop(shape, options, at, scores);
   if constexpr (std::is_same_v<Real, float>)
     if (packed)
@@ -289,8 +283,7 @@ void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64
                      Real* scratch) {
   HWY_DYNAMIC_DISPATCH(attend_backward_both)().template get<Real>()(call, b, h, part, dk, dv, scratch);
 }
-template decltype(attend_backward<float>) attend_backward<float>;
-template decltype(attend_backward<double>) attend_backward<double>;
+HEED_FOR_BOTH(attend_backward)
 
 }  // namespace heed::kernels
 #endif

@@ -59,13 +59,6 @@ HWY_INLINE void soften(int64_t keys, int64_t queries, Real* tile, Real* top, Rea
   }
 }
 
-template <class Real>
-HWY_INLINE void scale_row(int64_t width, Real factor, Real* row) {
-  const Tag<Real> d;
-  for (int64_t i = 0; i < width; i += kLanes<Real>)
-    hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, row + i)), d, row + i);
-}
-
 // Adds the weighted values to the output where some are not finite: behind a weight of 0 they are not read.
 template <class Real>
 HWY_NOINLINE void add_seen_values(const Place& at, int64_t Dv, const Real* weights, const Real* values,
@@ -118,7 +111,9 @@ void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Re
   if (!weights.data) soften(at.keys, columns<Real>(at), tile, queries.top, queries.sum, shrink);
   if (options.keep) drop(shape, options, at, tile);
   for (int64_t i = 0; i < at.queries; ++i)
-    if (shrink[i] != 1) scale_row(width, shrink[i], queries.output + i * width);
+    if (shrink[i] != 1)
+      map(queries.output + i * width, queries.output + i * width, width,
+          [f = constant<Vec<Real>>(shrink[i])](auto x) HWY_ATTR { return hn::Mul(f, x); });
   if (!values.finite) return add_seen_values(at, shape.Dv, tile, values.data, values.row, queries.output);
   if constexpr (std::is_same_v<Real, float>)
     if (bf16) {
@@ -174,27 +169,6 @@ HWY_INLINE void score_keys(int64_t n, int64_t D, Real scale, const Real* q, cons
   for (; j < n; ++j) scores[j] = scale * dot(D, q, keys + j * row);
 }
 
-// kVectors vectors of factor times the sum of weighted values (n, ...), `row` apart. What is hidden is not read.
-template <int kVectors, class Real>
-HWY_INLINE void add_values(int64_t n, const Real* weights, const Real* values, int64_t row, int64_t columns,
-                           Real factor, Real* out) {
-  const Tag<Real> d;
-  Vec<Real> total[kVectors];
-#pragma GCC unroll 4
-  for (int c = 0; c < kVectors; ++c) total[c] = hn::Zero(d);
-  for (int64_t j = 0; j < n; ++j) {
-    if (weights[j] == 0) continue;
-    const auto weight = hn::Set(d, weights[j]);
-#pragma GCC unroll 4
-    for (int c = 0; c < kVectors; ++c)
-      total[c] =
-          hn::MulAdd(weight, load_first(values + j * row + c * kLanes<Real>, columns - c * kLanes<Real>), total[c]);
-  }
-#pragma GCC unroll 4
-  for (int c = 0; c < kVectors; ++c)
-    store_first<Real>(hn::Mul(hn::Set(d, factor), total[c]), out + c * kLanes<Real>, columns - c * kLanes<Real>);
-}
-
 // One query by itself, keys across the lanes: for text that is being written. `weights` is room for S numbers.
 template <class Real>
 HWY_NOINLINE void attend_query(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t i, Real* weights) {
@@ -218,13 +192,7 @@ HWY_NOINLINE void attend_query(const ForwardCall<Real>& call, int64_t b, int64_t
   for (int64_t j = 0; j < n && options.keep; ++j)
     weights[j] = options.keep[query * shape.S + first + j] ? weights[j] * options.keep_scale : Real(0);
   const Real factor = total == 0 ? Real(0) : 1 / total;
-  constexpr int64_t kFour = 4 * kLanes<Real>;
-  const Real* values = v.at(b, kv_head, first);
-  int64_t c = 0;
-  for (; c + kFour <= shape.Dv; c += kFour)
-    add_values<4>(n, weights, values + c, v.strides[2], kFour, factor, out.at(b, h, i) + c);
-  for (; c < shape.Dv; c += kLanes<Real>)
-    add_values<1>(n, weights, values + c, v.strides[2], shape.Dv - c, factor, out.at(b, h, i) + c);
+  weighted_sum(n, weights, v.at(b, kv_head, first), v.strides[2], shape.Dv, factor, out.at(b, h, i));
 }
 
 template <class Real>
@@ -303,8 +271,7 @@ template <class Real>
 void attend(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch) {
   HWY_DYNAMIC_DISPATCH(attend_queries_both)().template get<Real>()(call, b, h, begin, end, scratch);
 }
-template decltype(attend<float>) attend<float>;
-template decltype(attend<double>) attend<double>;
+HEED_FOR_BOTH(attend)
 
 }  // namespace heed::kernels
 #endif

@@ -124,13 +124,11 @@ void copy_crossed(const T* x, T* y, const Nest<2>& nest, int crossed) {
   Nest<2> others = nest;  // the matrices: both axes of a matrix are walked inside
   others.sizes[size_t(crossed)] = 1;
   const int64_t strips = (columns + kStrip - 1) / kStrip;
-  parallel_for(others.rows() * strips, row_grain(rows * std::min(columns, kStrip)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      others.for_rows(i / strips, i / strips + 1, [&](const std::array<int64_t, 2>& at, int64_t) {
-        const int64_t first = i % strips * kStrip;
-        transpose(x + at[1] + first, x_step, y + at[0] + first * y_step, y_step, rows,
-                  std::min(kStrip, columns - first));
-      });
+  for_rows(others.rows() * strips, rows * std::min(columns, kStrip), [&](int64_t i) {
+    others.for_rows(i / strips, i / strips + 1, [&](const std::array<int64_t, 2>& at, int64_t) {
+      const int64_t first = i % strips * kStrip;
+      transpose(x + at[1] + first, x_step, y + at[0] + first * y_step, y_step, rows, std::min(kStrip, columns - first));
+    });
   });
 }
 
@@ -146,6 +144,7 @@ void copy_into(const Tensor& x, Tensor y) {
     }
     for_pairs<T>(x, y, [](T* po, const T* pi, int64_t n, int64_t to, int64_t from) {
       if (to == 1 && from == 1) std::memcpy(po, pi, static_cast<size_t>(n) * sizeof(T));
+      else if (to == 1 && from == -1) std::reverse_copy(pi - (n - 1), pi + 1, po);
       else
         for (int64_t i = 0; i < n; ++i) po[i * to] = pi[i * from];
     });
@@ -153,24 +152,10 @@ void copy_into(const Tensor& x, Tensor y) {
 }
 
 Tensor flip(const Tensor& x, int axis) {
-  Tensor y = empty(x.shape(), x.dtype());
-  if (y.numel() == 0) return y;
-  dispatch(x.dtype(), [&]<class T>() {
-    Strides backwards = x.strides();
-    const T* last = x.data<T>() + (x.shape()[axis] - 1) * backwards[axis];
-    backwards[axis] = -backwards[axis];
-    T* out = y.mutable_data<T>();
-    const Nest<2> nest(x.shape(), {&y.strides(), &backwards});
-    nest.for_runs([&, from = nest.inner_stride(1)](const std::array<int64_t, 2>& at, int64_t n) {
-      T* po = out + at[0];
-      const T* pi = last + at[1];
-      if (from == 1) std::memcpy(po, pi, static_cast<size_t>(n) * sizeof(T));
-      else if (from == -1) std::reverse_copy(pi - (n - 1), pi + 1, po);
-      else
-        for (int64_t i = 0; i < n; ++i) po[i] = pi[i * from];
-    });
-  });
-  return y;
+  Strides backwards = x.strides();
+  const int64_t last = std::max<int64_t>(x.shape()[axis] - 1, 0) * backwards[axis];
+  backwards[axis] = -backwards[axis];
+  return copy(Tensor(x.storage(), x.shape(), backwards, x.offset() + last, x.dtype()));
 }
 
 void add_into(const Tensor& x, Tensor& y) {

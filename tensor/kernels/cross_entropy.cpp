@@ -90,10 +90,8 @@ void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const in
   });
 }
 
-template decltype(cross_entropy<float>) cross_entropy<float>;
-template decltype(cross_entropy<double>) cross_entropy<double>;
-template decltype(cross_entropy_backward<float>) cross_entropy_backward<float>;
-template decltype(cross_entropy_backward<double>) cross_entropy_backward<double>;
+HEED_FOR_BOTH(cross_entropy)
+HEED_FOR_BOTH(cross_entropy_backward)
 
 }  // namespace heed::kernels
 #endif

@@ -8,6 +8,7 @@
 #include <heed/tensor/kernels/nest.h>
 #include <heed/tensor/kernels/packed_gemm.h>
 #include <heed/tensor/kernels/row_blocks.h>
+#include <heed/tensor/kernels/simd_targets.h>
 #include <heed/tensor/kernels/thin_product.h>
 #include <heed/tensor/kernels/tile.h>
 #include <heed/tensor/parallel.h>
@@ -84,18 +85,6 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* 
   });
 }
 
-template <class T>
-void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
-                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
-                  int64_t stride_c, int64_t batch) {
-  const int64_t work = m * n * k;
-  const bool whole = work < kSmallProduct || batch >= kProductsPerThread * num_threads();
-  parallel_for(batch, whole ? grain_for(kWorkPerRange, work) : batch, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i)
-      gemm(trans_a, trans_b, m, n, k, a + i * stride_a, lda, b + i * stride_b, ldb, beta, c + i * stride_c, ldc);
-  });
-}
-
 Tensor matmul(const Tensor& a0, const Tensor& b0) {
   const Tensor a = layout_of(a0) ? a0 : copy(a0), b = layout_of(b0) ? b0 : copy(b0);
   const Layout la = *layout_of(a), lb = *layout_of(b);
@@ -106,17 +95,18 @@ Tensor matmul(const Tensor& a0, const Tensor& b0) {
   const Shape batch = without_matrix(shape);
   if (y.numel() == 0) return y;
   const Nest<3> nest(batch, {&y.strides(), &a.strides(), &b.strides()});
+  const int64_t work = m * n * k;
   dispatch_floating(a.dtype(), [&]<class T>() {
     const T *pa = a.data<T>(), *pb = b.data<T>();
     T* py = y.mutable_data<T>();
-    if (nest.rank == 1)
-      gemm_batched<T>(la.transposed, lb.transposed, m, n, k, pa, la.leading, nest.inner_stride(1), pb, lb.leading,
-                      nest.inner_stride(2), T(0), py, n, nest.inner_stride(0), nest.inner());
-    else
-      nest.for_rows(0, nest.rows(), [&](const std::array<int64_t, 3>& at, int64_t count) {
-        gemm_batched<T>(la.transposed, lb.transposed, m, n, k, pa + at[1], la.leading, nest.inner_stride(1), pb + at[2],
-                        lb.leading, nest.inner_stride(2), T(0), py + at[0], n, nest.inner_stride(0), count);
+    nest.for_rows(0, nest.rows(), [&](const std::array<int64_t, 3>& at, int64_t count) {
+      const bool whole = work < kSmallProduct || count >= kProductsPerThread * num_threads();
+      parallel_for(count, whole ? grain_for(kWorkPerRange, work) : count, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i)
+          gemm<T>(la.transposed, lb.transposed, m, n, k, pa + at[1] + i * nest.inner_stride(1), la.leading,
+                  pb + at[2] + i * nest.inner_stride(2), lb.leading, T(0), py + at[0] + i * nest.inner_stride(0), n);
       });
+    });
   });
   return y;
 }
@@ -154,9 +144,6 @@ double gemm_gflop_per_cpu_second(DType dtype) {
   return speed;
 }
 
-template decltype(gemm<float>) gemm<float>;
-template decltype(gemm<double>) gemm<double>;
-template decltype(gemm_batched<float>) gemm_batched<float>;
-template decltype(gemm_batched<double>) gemm_batched<double>;
+HEED_FOR_BOTH(gemm)
 
 }  // namespace heed::kernels

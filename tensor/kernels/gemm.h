@@ -31,14 +31,8 @@ template <class T>
 void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb,
           T beta, T* c, int64_t ldc);
 
-/// `batch` products of one size: the i-th reads a + i * stride_a and b + i * stride_b and writes c + i * stride_c.
-/// Strides of a and b may be 0. Many products, and small ones, are shared out whole among the threads.
-template <class T>
-void gemm_batched(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
-                  int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T beta, T* c, int64_t ldc,
-                  int64_t stride_c, int64_t batch);
-
-/// a (..., m, k) x b (..., k, n) -> (..., m, n), with equal leading axes (stride 0 allowed). f32 or f64.
+/// a (..., m, k) x b (..., k, n) -> (..., m, n), with equal leading axes (stride 0 allowed). f32 or f64. Many products,
+/// and small ones, are shared out whole among the threads.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 /// What the threads make of one large product, the best of a few, read as tensor/precision.h says: the peak that whole

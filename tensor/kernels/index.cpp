@@ -13,15 +13,6 @@ namespace heed::kernels {
 
 namespace {
 
-/// x's axes around one: outer x n x inner.
-struct Around {
-  int64_t outer = 1, n, inner = 1;
-  Around(const Shape& shape, int axis) : n(shape[axis]) {
-    for (int i = 0; i < axis; ++i) outer *= shape[i];
-    for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
-  }
-};
-
 /// Calls f(at_index, at_data) for each element of `index`, where at_data is its place in a contiguous tensor of `shape`
 /// with the axis's coordinate replaced by the index.
 template <class F>
@@ -40,6 +31,18 @@ void for_gathered(const Tensor& index, int axis, const Shape& shape, F f) {
                   for (int64_t j = 0; j < n; ++j) f(start + j, at[1] + j * sw + pi[at[0] + j * sp] * axis_stride);
                   position = start + n;
                 });
+}
+
+/// y, after f(y's elements, from's, at_index, at_data) for each element of `index`.
+template <class F>
+Tensor walked(const Tensor& from0, const Tensor& index, int axis, const Shape& shape, Tensor y, F f) {
+  const Tensor from = contiguous(from0);
+  dispatch(y.dtype(), [&]<class T>() {
+    const T* in = from.data<T>();
+    T* out = y.mutable_data<T>();
+    for_gathered(index, axis, shape, [&](int64_t i, int64_t at) { f(out, in, i, at); });
+  });
+  return y;
 }
 
 }  // namespace
@@ -95,10 +98,9 @@ Tensor index_select(const Tensor& x0, int axis, const Tensor& index0) {
   const size_t bytes = size_of(x.dtype()) * static_cast<size_t>(in.inner);
   const std::byte* px = x.storage()->data() + static_cast<size_t>(x.offset()) * size_of(x.dtype());
   std::byte* py = y.storage()->data();
-  parallel_for(in.outer * m, row_grain(in.inner), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      std::memcpy(py + static_cast<size_t>(i) * bytes, px + static_cast<size_t>((i / m) * in.n + pi[i % m]) * bytes,
-                  bytes);
+  for_rows(in.outer * m, in.inner, [&](int64_t i) {
+    std::memcpy(py + static_cast<size_t>(i) * bytes, px + static_cast<size_t>((i / m) * in.n + pi[i % m]) * bytes,
+                bytes);
   });
   return y;
 }
@@ -127,37 +129,19 @@ Tensor index_add(const Tensor& g0, int axis, const Tensor& index0, int64_t size)
   return y;
 }
 
-Tensor gather(const Tensor& x0, int axis, const Tensor& index) {
-  const Tensor x = contiguous(x0);
-  Tensor y = empty(index.shape(), x.dtype());
-  dispatch(x.dtype(), [&]<class T>() {
-    const T* px = x.data<T>();
-    T* py = y.mutable_data<T>();
-    for_gathered(index, axis, x.shape(), [&](int64_t i, int64_t at) { py[i] = px[at]; });
-  });
-  return y;
+Tensor gather(const Tensor& x, int axis, const Tensor& index) {
+  return walked(x, index, axis, x.shape(), empty(index.shape(), x.dtype()),
+                [](auto* y, const auto* from, int64_t i, int64_t at) { y[i] = from[at]; });
 }
 
-Tensor scatter_add(const Tensor& g0, int axis, const Tensor& index, const Shape& shape) {
-  const Tensor g = contiguous(g0);
-  Tensor y = zeros(shape, g.dtype());
-  dispatch_floating(g.dtype(), [&]<class T>() {
-    const T* pg = g.data<T>();
-    T* py = y.mutable_data<T>();
-    for_gathered(index, axis, shape, [&](int64_t i, int64_t at) { py[at] += pg[i]; });
-  });
-  return y;
+Tensor scatter_add(const Tensor& g, int axis, const Tensor& index, const Shape& shape) {
+  return walked(g, index, axis, shape, zeros(shape, g.dtype()),
+                [](auto* y, const auto* from, int64_t i, int64_t at) { y[at] += from[i]; });
 }
 
-Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& src0) {
-  const Tensor src = contiguous(src0);
-  Tensor y = copy(x);
-  dispatch(x.dtype(), [&]<class T>() {
-    const T* from = src.data<T>();
-    T* py = y.mutable_data<T>();
-    for_gathered(index, axis, x.shape(), [&](int64_t i, int64_t at) { py[at] = from[i]; });
-  });
-  return y;
+Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& src) {
+  return walked(src, index, axis, x.shape(), copy(x),
+                [](auto* y, const auto* from, int64_t i, int64_t at) { y[at] = from[i]; });
 }
 
 Tensor order(const Tensor& x0, int axis, int64_t k, bool descending) {

@@ -1,7 +1,5 @@
 #include <heed/tensor/kernels/nest.h>
 
-#include <algorithm>
-
 #include <heed/tensor/parallel.h>
 
 namespace heed::kernels {

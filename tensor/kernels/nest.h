@@ -3,29 +3,24 @@
 
 #include <array>
 #include <cstdint>
-#include <type_traits>
 
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/tensor.h>
 
 namespace heed::kernels {
 
-/// Any callable f(offsets, n), by reference, which must outlive it: the walk is compiled once, not for each kernel.
-template <int N>
-class Run {
- public:
-  template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, Run>) Run(F&& f)
-      : f_(const_cast<void*>(static_cast<const void*>(&f))),
-        call_([](void* g, const std::array<int64_t, N>& offsets, int64_t n) {
-          (*static_cast<std::remove_reference_t<F>*>(g))(offsets, n);
-        }) {}
-  void operator()(const std::array<int64_t, N>& offsets, int64_t n) const { call_(f_, offsets, n); }
-
- private:
-  void* f_;
-  void (*call_)(void*, const std::array<int64_t, N>&, int64_t);
+/// The axes around one: outer x n x inner.
+struct Around {
+  int64_t outer = 1, n, inner = 1;
+  Around(const Shape& shape, int axis) : n(shape[axis]) {
+    for (int i = 0; i < axis; ++i) outer *= shape[i];
+    for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
+  }
 };
+
+/// f(offsets, n)
+template <int N>
+using Run = Callable<const std::array<int64_t, N>&, int64_t>;
 
 /// N operands walked together, 1 to 4: axes of size 1 dropped, axes merged where every operand's strides allow it.
 /// At least one axis is left; the last is the innermost.

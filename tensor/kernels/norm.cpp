@@ -17,37 +17,24 @@
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
+/// With a null mean x is not centered, as an RMS norm has it.
 template <class Real>
-void normalize_row(const Real* x, const Real* weight, const Real* bias, Real mean, Real rstd, Real* y, int64_t C) {
+void norm_row(const Real* x, const Real* weight, const Real* bias, double eps, Real* y, Real* mean, Real* rstd,
+              int64_t C) {
   using V = Vec<Real>;
-  const V m = constant<V>(mean), s = constant<V>(rstd);
-  for_vectors<Real>(C, [=](auto at) HWY_ATTR {
-    V h = hn::Mul(hn::Sub(at(x), m), s);
-    if (weight) h = hn::Mul(h, at(weight));
-    if (bias) h = hn::Add(h, at(bias));
-    at.store(h, y);
-  });
-}
-
-template <class Real>
-void layer_norm_row(const Real* x, const Real* weight, const Real* bias, double eps, Real* y, Real* mean, Real* rstd,
-                    int64_t C) {
-  using V = Vec<Real>;
-  *mean = static_cast<Real>(sum<Real>(C, [=](auto at) HWY_ATTR { return at(x); }) / static_cast<double>(C));
-  const V m = constant<V>(*mean);
+  if (mean) *mean = static_cast<Real>(sum<Real>(C, [=](auto at) HWY_ATTR { return at(x); }) / static_cast<double>(C));
+  const V m = constant<V>(mean ? *mean : 0);
   const double squares = sum<Real>(C, [=](auto at) HWY_ATTR {
     const V d = hn::Sub(at(x), m);
     return hn::Mul(d, d);
   });
   *rstd = static_cast<Real>(1 / std::sqrt(squares / static_cast<double>(C) + eps));
-  normalize_row(x, weight, bias, *mean, *rstd, y, C);
-}
-
-template <class Real>
-void rms_norm_row(const Real* x, const Real* weight, double eps, Real* y, Real* rrms, int64_t C) {
-  const double squares = sum<Real>(C, [=](auto at) HWY_ATTR { return hn::Mul(at(x), at(x)); });
-  *rrms = static_cast<Real>(1 / std::sqrt(squares / static_cast<double>(C) + eps));
-  normalize_row<Real>(x, weight, nullptr, 0, *rrms, y, C);
+  for_vectors<Real>(C, [=, s = constant<V>(*rstd)](auto at) HWY_ATTR {
+    V h = hn::Mul(hn::Sub(at(x), m), s);
+    if (weight) h = hn::Mul(h, at(weight));
+    if (bias) h = hn::Add(h, at(bias));
+    at.store(h, y);
+  });
 }
 
 /// With h = (x - mean) rstd and q = g weight: dx = rstd (q - mean(q) - h mean(q h)). An RMS norm does not center: its
@@ -76,8 +63,7 @@ void norm_backward_row(const Real* g, const Real* x, const Real* weight, Real me
   });
 }
 
-auto layer_norm_rows() { return Both{layer_norm_row<float>, layer_norm_row<double>}; }
-auto rms_norm_rows() { return Both{rms_norm_row<float>, rms_norm_row<double>}; }
+auto norm_rows() { return Both{norm_row<float>, norm_row<double>}; }
 auto norm_backward_rows() { return Both{norm_backward_row<float>, norm_backward_row<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
@@ -86,21 +72,14 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(layer_norm_rows);
-HWY_EXPORT(rms_norm_rows);
+HWY_EXPORT(norm_rows);
 HWY_EXPORT(norm_backward_rows);
 
 template <class T>
-void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows,
-                int64_t C) {
-  const auto row = HWY_DYNAMIC_DISPATCH(layer_norm_rows)().template get<T>();
-  for_rows(rows, C, [=](int64_t r) { row(x + r * C, weight, bias, eps, y + r * C, mean + r, rstd + r, C); });
-}
-
-template <class T>
-void rms_norm(const T* x, const T* weight, double eps, T* y, T* rrms, int64_t rows, int64_t C) {
-  const auto row = HWY_DYNAMIC_DISPATCH(rms_norm_rows)().template get<T>();
-  for_rows(rows, C, [=](int64_t r) { row(x + r * C, weight, eps, y + r * C, rrms + r, C); });
+void norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows, int64_t C) {
+  const auto row = HWY_DYNAMIC_DISPATCH(norm_rows)().template get<T>();
+  for_rows(rows, C,
+           [=](int64_t r) { row(x + r * C, weight, bias, eps, y + r * C, mean ? mean + r : nullptr, rstd + r, C); });
 }
 
 template <class T>
@@ -125,12 +104,8 @@ void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const
   if (dbias) std::copy_n(total + C, C, dbias);
 }
 
-template decltype(layer_norm<float>) layer_norm<float>;
-template decltype(layer_norm<double>) layer_norm<double>;
-template decltype(rms_norm<float>) rms_norm<float>;
-template decltype(rms_norm<double>) rms_norm<double>;
-template decltype(norm_backward<float>) norm_backward<float>;
-template decltype(norm_backward<double>) norm_backward<double>;
+HEED_FOR_BOTH(norm)
+HEED_FOR_BOTH(norm_backward)
 
 }  // namespace heed::kernels
 #endif

@@ -11,15 +11,11 @@
 namespace heed::kernels {
 
 /// y = (x - mean) rstd weight + bias with rstd = 1 / sqrt(variance + eps). mean and rstd (rows) are kept for backward.
+/// An RMS norm has a null mean, which counts as 0: rstd = 1 / sqrt(mean(x^2) + eps).
 template <class T>
-void layer_norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows,
-                int64_t C);
+void norm(const T* x, const T* weight, const T* bias, double eps, T* y, T* mean, T* rstd, int64_t rows, int64_t C);
 
-/// y = x rrms weight with rrms = 1 / sqrt(mean(x^2) + eps). rrms (rows) is kept for backward.
-template <class T>
-void rms_norm(const T* x, const T* weight, double eps, T* y, T* rrms, int64_t rows, int64_t C);
-
-/// The gradients of both: of an RMS norm, mean and dbias are null and rstd is rrms. Overwrites dx, dweight and dbias.
+/// The gradients of both: of an RMS norm, mean and dbias are null. Overwrites dx, dweight and dbias.
 template <class T>
 void norm_backward(const T* g, const T* x, const T* weight, const T* mean, const T* rstd, T* dx, T* dweight, T* dbias,
                    int64_t rows, int64_t C);

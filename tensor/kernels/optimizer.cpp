@@ -83,8 +83,7 @@ void adam(const std::vector<ParameterPart<T>>& slots, const AdamStep& step) {
   for_parts(slots, [&](const ParameterPart<T>& a) { part(numbers, a); });
 }
 
-template void adam(const std::vector<ParameterPart<float>>&, const AdamStep&);
-template void adam(const std::vector<ParameterPart<double>>&, const AdamStep&);
+HEED_FOR_BOTH(adam)
 
 }  // namespace heed::kernels
 #endif

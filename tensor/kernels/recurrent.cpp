@@ -7,6 +7,7 @@
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/recurrent_tiles.h>
 #include <heed/tensor/kernels/row_blocks.h>
+#include <heed/tensor/kernels/simd_targets.h>
 #include <heed/tensor/precision.h>
 
 namespace heed::kernels {
@@ -149,9 +150,7 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const CellWeight
     add_product(shape, flat, H, call.du_new.data, shape.B * H, H, call.before.data, accumulate, dw_hh + joined * H);
 }
 
-template decltype(recurrent<float>) recurrent<float>;
-template decltype(recurrent<double>) recurrent<double>;
-template decltype(recurrent_backward<float>) recurrent_backward<float>;
-template decltype(recurrent_backward<double>) recurrent_backward<double>;
+HEED_FOR_BOTH(recurrent)
+HEED_FOR_BOTH(recurrent_backward)
 
 }  // namespace heed::kernels

@@ -11,8 +11,7 @@
 #include <heed/tensor/kernels/tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace heed::kernels {
-namespace HWY_NAMESPACE {
+namespace heed::kernels::HWY_NAMESPACE {
 
 // One unit in one vector of lanes, of which the first n run. dh and dc come as the gradients of the new state
 // and leave as the part of the old state's that does not pass W_hh; du is the gradient of the gates' sums.
@@ -231,8 +230,7 @@ void run_share_backward(const RecurrentBackward<Real>& call, const LaneRows& sha
 
 auto run_share_backward_both() { return Both{run_share_backward<float>, run_share_backward<double>}; }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace heed::kernels
+}  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
@@ -244,8 +242,7 @@ template <class Real>
 void run_backward(const RecurrentBackward<Real>& call, const LaneRows& share, Real* db, Real* scratch) {
   HWY_DYNAMIC_DISPATCH(run_share_backward_both)().template get<Real>()(call, share, db, scratch);
 }
-template decltype(run_backward<float>) run_backward<float>;
-template decltype(run_backward<double>) run_backward<double>;
+HEED_FOR_BOTH(run_backward)
 
 }  // namespace heed::kernels
 #endif

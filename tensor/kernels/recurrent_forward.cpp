@@ -11,8 +11,7 @@
 #include <heed/tensor/kernels/tile-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace heed::kernels {
-namespace HWY_NAMESPACE {
+namespace heed::kernels::HWY_NAMESPACE {
 
 // One unit in one vector of lanes, of which the first n run. Arrays are at the unit's place: gate k of the
 // unit is `gate` further on. u holds x + W_hh h, but for a gru's n, which holds W_hh h alone, with its x in
@@ -139,8 +138,7 @@ void run_share(const RecurrentForward<Real>& call, const LaneRows& share, Real* 
 
 auto run_share_both() { return Both{run_share<float>, run_share<double>}; }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace heed::kernels
+}  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
@@ -152,8 +150,7 @@ template <class Real>
 void run(const RecurrentForward<Real>& call, const LaneRows& share, Real* scratch) {
   HWY_DYNAMIC_DISPATCH(run_share_both)().template get<Real>()(call, share, scratch);
 }
-template decltype(run<float>) run<float>;
-template decltype(run<double>) run<double>;
+HEED_FOR_BOTH(run)
 
 }  // namespace heed::kernels
 #endif

@@ -2,9 +2,6 @@
 // out.
 #pragma once
 
-#include <algorithm>
-#include <utility>
-
 #include <heed/tensor/kernels/bf16_tiles.h>
 #include <heed/tensor/kernels/recurrent.h>
 

@@ -6,9 +6,9 @@
 #include <memory>
 #include <type_traits>
 
-#include <heed/tensor/kernels/elementwise.h>
+#include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/nest.h>
 #include <heed/tensor/parallel.h>
-#include <heed/tensor/view.h>
 
 namespace heed::kernels {
 
@@ -68,10 +68,9 @@ void reduce_rows(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& reduc
   const int64_t blocks = (n + kGrain - 1) / kGrain;
   if (kept.rows() * inner * reduced_rows == 1 && blocks > 1) {  // one row to one number: by blocks, cut by n alone
     const auto partial = std::make_unique<Acc[]>(size_t(blocks));
-    parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        partial[size_t(i)] = reduce_row<kLanes, Acc>(x + i * kGrain * stride, std::min(kGrain, n - i * kGrain), stride,
-                                                     initial, combine);
+    for_rows(blocks, kGrain, [&](int64_t i) {
+      partial[size_t(i)] =
+          reduce_row<kLanes, Acc>(x + i * kGrain * stride, std::min(kGrain, n - i * kGrain), stride, initial, combine);
     });
     Acc acc = initial;
     for (int64_t i = 0; i < blocks; ++i) acc = combine(acc, partial[size_t(i)]);
@@ -104,18 +103,16 @@ void reduce_columns(const T* x, Out* out, const Nest<1>& kept, const Nest<1>& re
   constexpr int64_t kBlock = 128;
   const int64_t inner = kept.inner(), blocks = (inner + kBlock - 1) / kBlock;
   const int64_t n = reduced.inner(), stride = reduced.inner_stride(0), reduced_rows = reduced.rows();
-  parallel_for(kept.rows() * blocks, row_grain(kBlock * reduced_rows * n), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / blocks, first = (i % blocks) * kBlock, width = std::min(kBlock, inner - first);
-      Acc acc[kBlock];
-      for (int64_t j = 0; j < width; ++j) acc[j] = initial;
-      kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& base, int64_t) {
-        reduced.for_rows(0, reduced_rows, [=, &base, &acc](const std::array<int64_t, 1>& at, int64_t) {
-          reduce_block(x + base[0] + first + at[0], n, stride, acc, width, combine);
-        });
+  for_rows(kept.rows() * blocks, kBlock * reduced_rows * n, [&](int64_t i) {
+    const int64_t row = i / blocks, first = (i % blocks) * kBlock, width = std::min(kBlock, inner - first);
+    Acc acc[kBlock];
+    for (int64_t j = 0; j < width; ++j) acc[j] = initial;
+    kept.for_rows(row, row + 1, [&](const std::array<int64_t, 1>& base, int64_t) {
+      reduced.for_rows(0, reduced_rows, [=, &base, &acc](const std::array<int64_t, 1>& at, int64_t) {
+        reduce_block(x + base[0] + first + at[0], n, stride, acc, width, combine);
       });
-      for (int64_t j = 0; j < width; ++j) out[row * inner + first + j] = static_cast<Out>(acc[j]);
-    }
+    });
+    for (int64_t j = 0; j < width; ++j) out[row * inner + first + j] = static_cast<Out>(acc[j]);
   });
 }
 
@@ -251,27 +248,22 @@ Tensor argmin(const Tensor& x, int axis, bool keepdim) {
 }
 
 Tensor cumsum(const Tensor& x0, int axis) {
-  const Tensor x = x0.is_contiguous() ? x0 : map_numbers(x0, [](auto v) { return v; });
+  const Tensor x = contiguous(x0);
   Tensor y = empty(x.shape(), x.dtype());
-  int64_t outer = 1, inner = 1;
-  for (int i = 0; i < axis; ++i) outer *= x.shape()[i];
-  for (int i = axis + 1; i < x.rank(); ++i) inner *= x.shape()[i];
-  const int64_t n = x.shape()[axis];
-  const auto run = [&]<class T>() {
+  const Around in(x.shape(), axis);
+  dispatch(x.dtype(), [&]<class T>() {
     using Acc = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
     const T* px = x.data<T>();
     T* py = y.mutable_data<T>();
-    for (int64_t o = 0; o < outer; ++o)
-      for (int64_t j = 0; j < inner; ++j) {
+    for (int64_t o = 0; o < in.outer; ++o)
+      for (int64_t j = 0; j < in.inner; ++j) {
         Acc acc = 0;
-        for (int64_t i = 0; i < n; ++i) {
-          const int64_t at = (o * n + i) * inner + j;
+        for (int64_t i = 0; i < in.n; ++i) {
+          const int64_t at = (o * in.n + i) * in.inner + j;
           py[at] = static_cast<T>(acc += static_cast<Acc>(px[at]));
         }
       }
-  };
-  if (x.dtype() == i64) run.template operator()<int64_t>();
-  else dispatch_floating(x.dtype(), run);
+  });
   return y;
 }
 

@@ -59,10 +59,8 @@ class RowSums {
   template <class Function>
   const T* run(Function f) {
     T* const partials = room_.data();
-    const int64_t per_block = rows_ / blocks_ * columns_;
-    parallel_for(blocks_, row_grain(per_block), [&](int64_t first, int64_t last) {
-      for (int64_t b = first; b < last; ++b) f(rows_ * b / blocks_, rows_ * (b + 1) / blocks_, partials + b * columns_);
-    });
+    for_rows(blocks_, rows_ / blocks_ * columns_,
+             [&](int64_t b) { f(rows_ * b / blocks_, rows_ * (b + 1) / blocks_, partials + b * columns_); });
     for (int64_t b = 1; b < blocks_; ++b)
       for (int64_t j = 0; j < columns_; ++j) partials[j] += partials[b * columns_ + j];
     return partials;

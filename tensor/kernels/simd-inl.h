@@ -197,6 +197,38 @@ HWY_INLINE Real largest(const Real* x, int64_t n) {
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(even, odd)));
 }
 
+/// out = factor times the sum of weighted rows (n, ...), `row` apart, of which kVectors vectors are taken, with `columns`
+/// columns in all. Rows of weight 0 are not read.
+template <int kVectors, class Real>
+HWY_INLINE void weighted_vectors(int64_t n, const Real* weights, const Real* rows, int64_t row, int64_t columns,
+                                 Real factor, Real* out) {
+  const Tag<Real> d;
+  Vec<Real> total[kVectors];
+#pragma GCC unroll 4
+  for (int c = 0; c < kVectors; ++c) total[c] = hn::Zero(d);
+  for (int64_t j = 0; j < n; ++j) {
+    if (weights[j] == 0) continue;
+    const auto weight = hn::Set(d, weights[j]);
+#pragma GCC unroll 4
+    for (int c = 0; c < kVectors; ++c)
+      total[c] =
+          hn::MulAdd(weight, load_first(rows + j * row + c * kLanes<Real>, columns - c * kLanes<Real>), total[c]);
+  }
+#pragma GCC unroll 4
+  for (int c = 0; c < kVectors; ++c)
+    store_first<Real>(hn::Mul(hn::Set(d, factor), total[c]), out + c * kLanes<Real>, columns - c * kLanes<Real>);
+}
+
+/// The same of any number of columns; sums of four vectors at a time stay in registers.
+template <class Real>
+HWY_INLINE void weighted_sum(int64_t n, const Real* weights, const Real* rows, int64_t row, int64_t columns,
+                             Real factor, Real* out) {
+  constexpr int64_t kFour = 4 * kLanes<Real>;
+  int64_t c = 0;
+  for (; c + kFour <= columns; c += kFour) weighted_vectors<4>(n, weights, rows + c, row, kFour, factor, out + c);
+  for (; c < columns; c += kLanes<Real>) weighted_vectors<1>(n, weights, rows + c, row, columns - c, factor, out + c);
+}
+
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -33,4 +33,9 @@ struct Both {
 template <class F32, class F64>
 Both(F32, F64) -> Both<F32, F64>;
 
+/// The instances of a function template that other files call.
+#define HEED_FOR_BOTH(function)                       \
+  template decltype(function<float>) function<float>; \
+  template decltype(function<double>) function<double>;
+
 }  // namespace heed::kernels

@@ -88,10 +88,8 @@ void softmax_backward(SoftmaxForm form, const T* g, const T* y, T* dx, int64_t r
   });
 }
 
-template decltype(softmax<float>) softmax<float>;
-template decltype(softmax<double>) softmax<double>;
-template decltype(softmax_backward<float>) softmax_backward<float>;
-template decltype(softmax_backward<double>) softmax_backward<double>;
+HEED_FOR_BOTH(softmax)
+HEED_FOR_BOTH(softmax_backward)
 
 }  // namespace heed::kernels
 #endif

@@ -19,11 +19,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
-template <class Real>
-double sum_part(const Real* x, int64_t n) {
-  return sum<Real>(n, [=](auto at) HWY_ATTR { return at(x); });
-}
-
 HWY_INLINE Vec<double> load_f64(const float* p) {
   return hn::PromoteTo(Tag<double>(), hn::LoadU(hn::Rebind<float, Tag<double>>(), p));
 }
@@ -64,7 +59,6 @@ void add_rows(const Real* x, int64_t rows, int64_t stride, Real* y, int64_t widt
   });
 }
 
-auto sum_parts() { return Both{sum_part<float>, sum_part<double>}; }
 auto squares_parts() { return Both{squares_part<float>, squares_part<double>}; }
 auto add_rows_parts() { return Both{add_rows<float>, add_rows<double>}; }
 
@@ -73,34 +67,19 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace heed::kernels {
-namespace {
 
-HWY_EXPORT(sum_parts);
 HWY_EXPORT(squares_parts);
 HWY_EXPORT(add_rows_parts);
 
-/// The results part(x, size) of blocks of [0, n), added in order.
-template <class T>
-double sum_blocks(double (*part)(const T*, int64_t), const T* x, int64_t n) {
-  constexpr int64_t kBlock = 8192;
-  if (n <= kBlock) return part(x, n);
-  std::vector<double> partial(static_cast<size_t>((n + kBlock - 1) / kBlock));
-  parallel_for(static_cast<int64_t>(partial.size()), 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) partial[i] = part(x + i * kBlock, std::min(kBlock, n - i * kBlock));
-  });
-  return std::accumulate(partial.begin(), partial.end(), 0.0);
-}
-
-}  // namespace
-
-template <class T>
-double sum(const T* x, int64_t n) {
-  return sum_blocks(HWY_DYNAMIC_DISPATCH(sum_parts)().template get<T>(), x, n);
-}
-
 template <class T>
 double sum_of_squares(const T* x, int64_t n) {
-  return sum_blocks(HWY_DYNAMIC_DISPATCH(squares_parts)().template get<T>(), x, n);
+  constexpr int64_t kBlock = 8192;
+  const auto part = HWY_DYNAMIC_DISPATCH(squares_parts)().template get<T>();
+  if (n <= kBlock) return part(x, n);
+  std::vector<double> partial(static_cast<size_t>((n + kBlock - 1) / kBlock));
+  for_rows(static_cast<int64_t>(partial.size()), kBlock / 2,
+           [&](int64_t i) { partial[i] = part(x + i * kBlock, std::min(kBlock, n - i * kBlock)); });
+  return std::accumulate(partial.begin(), partial.end(), 0.0);
 }
 
 template <class T>
@@ -114,12 +93,8 @@ void sum_rows(const T* x, T* y, int64_t rows, int64_t n) {
               n, y);
 }
 
-template decltype(sum<float>) sum<float>;
-template decltype(sum<double>) sum<double>;
-template decltype(sum_of_squares<float>) sum_of_squares<float>;
-template decltype(sum_of_squares<double>) sum_of_squares<double>;
-template decltype(sum_rows<float>) sum_rows<float>;
-template decltype(sum_rows<double>) sum_rows<double>;
+HEED_FOR_BOTH(sum_of_squares)
+HEED_FOR_BOTH(sum_rows)
 
 }  // namespace heed::kernels
 #endif

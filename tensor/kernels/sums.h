@@ -6,10 +6,6 @@
 
 namespace heed::kernels {
 
-/// The sum of n elements: several lanes of T over blocks of at most 1024 elements, the blocks added in f64.
-template <class T>
-double sum(const T* x, int64_t n);
-
 /// The sum of squares, in f64 throughout (for norms: no f32 value can overflow it).
 template <class T>
 double sum_of_squares(const T* x, int64_t n);

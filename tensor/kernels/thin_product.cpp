@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include <heed/tensor/kernels/gemm.h>
+#include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
-#include <heed/tensor/parallel.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "heed/tensor/kernels/thin_product.cpp"
@@ -133,9 +133,8 @@ template <class Real, class W, class Range>
 void share(const ThinProduct<Real, W>& p, Range range) {
   count_flops(2 * p.rows * p.out * p.in);
   const int64_t bytes = kColumns * p.in * static_cast<int64_t>(sizeof(W)), work = kColumns * p.in * p.rows;
-  const int64_t grain =
-      std::min(kReadPerRange / std::max<int64_t>(1, bytes), kWorkPerRange / std::max<int64_t>(1, work));
-  parallel_for((p.out + kColumns - 1) / kColumns, std::max<int64_t>(1, grain),
+  parallel_for((p.out + kColumns - 1) / kColumns,
+               std::min(grain_for(kReadPerRange, bytes), grain_for(kWorkPerRange, work)),
                [&](int64_t first, int64_t last) { range(p, first * kColumns, std::min(p.out, last * kColumns)); });
 }
 
@@ -159,10 +158,7 @@ void thin_product(int64_t rows, int64_t out, int64_t in, const float* x, const i
         HWY_DYNAMIC_DISPATCH(thin_q8)());
 }
 
-template void thin_product(int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t, float, float*,
-                           int64_t);
-template void thin_product(int64_t, int64_t, int64_t, const double*, int64_t, const double*, int64_t, double, double*,
-                           int64_t);
+HEED_FOR_BOTH(thin_product)
 
 }  // namespace heed::kernels
 #endif

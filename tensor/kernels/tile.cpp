@@ -101,8 +101,7 @@ void tile_product(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Re
               : product_of_tile<false>(m, n, k, a, b, ldb, beta, c, ldc);
 }
 
-template decltype(tile_product<float>) tile_product<float>;
-template decltype(tile_product<double>) tile_product<double>;
+HEED_FOR_BOTH(tile_product)
 
 template <class Real>
 void multiply_panel(int64_t m, int64_t n, int64_t k, const Rows<Real>& a, const Real* b, Real beta, Real* c,
@@ -201,14 +200,10 @@ void add_rows(int64_t n, int64_t k, const Real* a, int64_t step, const Real* b, 
   HWY_DYNAMIC_DISPATCH(add_rows_both)().template get<Real>()(n, k, a, step, b, ldb, c);
 }
 
-#define HEED_INSTANTIATE(Real)                          \
-  template decltype(pack_rows<Real>) pack_rows<Real>;   \
-  template decltype(pack_panel<Real>) pack_panel<Real>; \
-  template decltype(multiply<Real>) multiply<Real>;     \
-  template decltype(add_rows<Real>) add_rows<Real>;
-HEED_INSTANTIATE(float)
-HEED_INSTANTIATE(double)
-#undef HEED_INSTANTIATE
+HEED_FOR_BOTH(pack_rows)
+HEED_FOR_BOTH(pack_panel)
+HEED_FOR_BOTH(multiply)
+HEED_FOR_BOTH(add_rows)
 
 }  // namespace heed::kernels
 #endif

@@ -1,8 +1,6 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
 #include <heed/tensor/kernels/unary.h>
 
-#include <algorithm>
-
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
 
@@ -129,14 +127,10 @@ void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
                [=](int64_t begin, int64_t end) { part(x + begin, keep + begin, scale, y + begin, end - begin); });
 }
 
-template decltype(unary<float>) unary<float>;
-template decltype(unary<double>) unary<double>;
-template decltype(unary_backward<float>) unary_backward<float>;
-template decltype(unary_backward<double>) unary_backward<double>;
-template decltype(add_bias<float>) add_bias<float>;
-template decltype(add_bias<double>) add_bias<double>;
-template decltype(dropout<float>) dropout<float>;
-template decltype(dropout<double>) dropout<double>;
+HEED_FOR_BOTH(unary)
+HEED_FOR_BOTH(unary_backward)
+HEED_FOR_BOTH(add_bias)
+HEED_FOR_BOTH(dropout)
 
 }  // namespace heed::kernels
 #endif
