@@ -335,6 +335,9 @@ void Tensor::assign(const Tensor& x, Loc loc) const& {
     fail<Error>(op, "{} is undefined; need a tensor", defined() ? "x" : "the tensor to write");
   if (node_ && !node_->leaf)
     fail<GradError>(op, "the tensor was computed from others ({}); need a leaf or a constant", node_->op);
+  if (x.node() && grad_enabled())
+    fail<GradError>(op, "x {}, and a write passes no gradient on; need x.detach() or NoGrad, or stack, cat or where",
+                    x.node()->leaf ? "wants a gradient" : "was computed from what wants a gradient");
   if (!(x.shape() == shape_)) fail<ShapeError>(op, "x has shape {}; need that of the tensor, {}", x.shape(), shape_);
   if (x.dtype() != dtype_)
     fail<DTypeError>(op, "x is {}; need {}, as the tensor is", name_of(x.dtype()), name_of(dtype_));

@@ -13,6 +13,8 @@ struct LayerNorm {
   double eps;     ///< added to the variance
 
   LayerNorm(Scope s, int64_t width, bool bias = true, double eps = 1e-5);
+  /// An eps in the bias's place, where PyTorch has it.
+  LayerNorm(Scope s, int64_t width, double eps) = delete;
   /// (..., width) -> (..., width)
   Tensor operator()(const Tensor& x, Loc loc = Loc::current()) const;
 };

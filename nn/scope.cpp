@@ -70,6 +70,7 @@ void Parameters::set(std::string_view name, const Tensor& values, Loc loc) {
   const Tensor& to = at(name, loc);
   const auto named = std::make_shared<const std::string>(name);
   const Op op{"set", named, loc};
+  const NoGrad no_grad;
   to.assign(values);
 }
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <ostream>
 
+#include <fmt/format.h>
+
 #include <heed/tensor/view.h>
 
 namespace heed {
@@ -131,3 +133,11 @@ std::string to_string(const Tensor& x0, const FormatOptions& options) {
 std::ostream& operator<<(std::ostream& out, const Tensor& x) { return out << to_string(x); }
 
 }  // namespace heed
+
+fmt::appender fmt::formatter<heed::DType>::format(heed::DType dtype, format_context& context) const {
+  return formatter<std::string_view>::format(heed::name_of(dtype), context);
+}
+
+fmt::appender fmt::formatter<heed::Tensor>::format(const heed::Tensor& x, format_context& context) const {
+  return formatter<std::string_view>::format(heed::to_string(x), context);
+}

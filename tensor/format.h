@@ -28,15 +28,10 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x);
 /// Its name.
 template <>
 struct fmt::formatter<heed::DType> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(heed::DType dtype, Context& context) const {
-    return fmt::formatter<std::string_view>::format(heed::name_of(dtype), context);
-  }
+  appender format(heed::DType dtype, format_context& context) const;
 };
 
 template <>
 struct fmt::formatter<heed::Tensor> : fmt::formatter<std::string_view> {
-  appender format(const heed::Tensor& x, format_context& context) const {
-    return fmt::formatter<std::string_view>::format(heed::to_string(x), context);
-  }
+  appender format(const heed::Tensor& x, format_context& context) const;
 };

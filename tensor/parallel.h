@@ -25,6 +25,7 @@ class Callable {
   requires(!std::is_same_v<std::remove_cvref_t<F>, Callable>) Callable(F&& f)
       : f_(const_cast<void*>(static_cast<const void*>(&f))),
         call_([](void* g, Args... args) { (*static_cast<std::remove_reference_t<F>*>(g))(args...); }) {}
+  /// f(args...)
   void operator()(Args... args) const { call_(f_, args...); }
 
  private:

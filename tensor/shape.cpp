@@ -19,6 +19,12 @@ Shape Shape::filled(int rank, int64_t value) {
   return shape;
 }
 
+size_t Shape::from_end(const Place& at) const {
+  if (at.i < -rank_ || at.i >= rank_)
+    fail<IndexError>({"Shape", at.where}, "entry {} of {}; need {} <= place < {}", at.i, *this, -rank_, rank_);
+  return static_cast<size_t>(at.i + rank_);
+}
+
 void Shape::push_back(int64_t size, Loc loc) { insert(rank(), size, loc); }
 
 void Shape::insert(int at, int64_t size, Loc loc) {

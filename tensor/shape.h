@@ -18,6 +18,12 @@ constexpr int kMaxRank = 8;  ///< of any tensor
 /// A short list of int64_t, at most kMaxRank long, that never touches the heap.
 class Shape {
  public:
+  /// An entry's place, and the line that asks for it.
+  struct Place {
+    int i;      ///< from -rank to rank - 1
+    Loc where;  ///< the caller's
+    Place(int place, Loc loc = Loc::current()) : i(place), where(loc) {}
+  };
   Shape() {}  // "= default" would have zeros written over all of it first
   /// Throws ShapeError for more than kMaxRank sizes.
   Shape(std::initializer_list<int64_t> sizes, Loc loc = Loc::current())
@@ -28,9 +34,9 @@ class Shape {
 
   /// How many entries.
   int rank() const { return static_cast<int>(rank_); }
-  /// Entry i in [0, rank).
-  int64_t operator[](int i) const { return sizes_[static_cast<size_t>(i)]; }
-  int64_t& operator[](int i) { return sizes_[static_cast<size_t>(i)]; }
+  /// One entry; a negative place counts from the end. Throws IndexError.
+  int64_t operator[](Place at) const { return sizes_[index(at)]; }
+  int64_t& operator[](Place at) { return sizes_[index(at)]; }
   /// The last entry; the list must not be empty.
   int64_t back() const { return sizes_[static_cast<size_t>(rank_ - 1)]; }
   /// The entries in turn.
@@ -50,6 +56,12 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
  private:
+  size_t index(const Place& at) const {
+    const auto i = static_cast<size_t>(at.i);
+    return i < static_cast<size_t>(rank_) ? i : from_end(at);
+  }
+  size_t from_end(const Place& at) const;
+
   std::array<int64_t, kMaxRank> sizes_{};
   int64_t rank_ = 0;  // half as wide, a copy would have to wait for it to be written
 };

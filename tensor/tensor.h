@@ -155,9 +155,10 @@ class Tensor {
   std::vector<T> to_vector(Loc loc = Loc::current()) const;
 
   /// Copies x's elements over this tensor's, for all who share them. x has this shape and dtype: else ShapeError or
-  /// DTypeError. Throws GradError on a tensor that was computed from others with gradients. A recorded op that saved
-  /// the elements before refuses to run backward. Throws ValueError where the write would be lost, in a copy that
-  /// nothing else holds (x(mask), x.to(f64)), or where elements share a place (expand).
+  /// DTypeError. Throws GradError on a tensor that was computed from others with gradients, and for an x with
+  /// gradients outside of NoGrad, as none would pass. A recorded op that saved the elements before refuses to run
+  /// backward. Throws ValueError where the write would be lost, in a copy that nothing else holds (x(mask),
+  /// x.to(f64)), or where elements share a place (expand).
   void assign(const Tensor& x, Loc loc = Loc::current()) const&;
   void assign(const Tensor& x, Loc loc = Loc::current()) const&&;
 

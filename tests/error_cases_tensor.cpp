@@ -71,6 +71,14 @@ std::vector<ErrorCase> factories_and_elements() {
                           [] {
                             ones({2, 2}).at<float>({0});
                           }),
+      refuses<IndexError>("Shape: entry 2 of (2, 3); need -2 <= place < 2",
+                          [] {
+                            static_cast<void>(Shape{2, 3}[2]);
+                          }),
+      refuses<IndexError>("Shape: entry -3 of (2, 3); need -2 <= place < 2",
+                          [] {
+                            Shape({2, 3})[-3] = 1;
+                          }),
       refuses<IndexError>("size: axis 2 is out of range for rank 2; need -2 <= axis < 2",
                           [] {
                             ones({2, 2}).size(2);
@@ -298,6 +306,12 @@ std::vector<ErrorCase> engine_errors() {
                          [] { written(exp(leaf({2})), ones({2}, f64)); }),
       refuses<ShapeError>("assign: x has shape (3); need that of the tensor, (2)",
                           [] { written(ones({2}), ones({3})); }),
+      refuses<GradError>("assign: x was computed from what wants a gradient, and a write passes no gradient on; need "
+                         "x.detach() or NoGrad, or stack, cat or where",
+                         [] { written(ones({2}, f64), leaf({2}) * 2); }),
+      refuses<GradError>("assign: x wants a gradient, and a write passes no gradient on; need x.detach() or NoGrad, or "
+                         "stack, cat or where",
+                         [] { written(ones({2}, f64), leaf({2})); }),
       refuses<DTypeError>("assign: x is f64; need f32, as the tensor is", [] { written(ones({2}), ones({2}, f64)); }),
       refuses<ValueError>(
           "assign: along axis 0 of (2, 3) all elements are the same one; need a tensor with a place for "

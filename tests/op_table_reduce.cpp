@@ -14,18 +14,6 @@ Inputs real(const Shape& shape) {
   return [=](Draw& d) { return List{d.real(shape)}; };
 }
 
-template <class F>
-OpRecord over_all(std::string declares, F f, const std::string& torch, bool takes_none) {
-  OpRecord r{std::move(declares)};
-  const auto fn = [f](const List& x) { return f(x[0]); };
-  r.sample("(3, 4)", real({3, 4}), fn, torch);
-  r.sample("(2, 1, 3, 2)", real({2, 1, 3, 2}), fn, torch);
-  r.sample("37 in a row", real({37}), fn, torch);
-  if (takes_none) r.sample("scalar ()", real({}), fn, torch);
-  if (takes_none) r.sample("one element (1, 1)", real({1, 1}), fn, torch);
-  return r;
-}
-
 /// f(x, axis, keepdim), with `torch` as a pattern of both.
 template <class F>
 OpRecord over_axis(std::string declares, F f, const std::string& torch, bool takes_one) {
@@ -227,29 +215,23 @@ std::vector<OpRecord> norms_and_products() {
 
 std::vector<OpRecord> extremes() {
   std::vector<OpRecord> all;
-  all.push_back(over_all(
-      "Tensor::max()", [](const Tensor& x) { return x.max(); }, "x[0].max()", true));
-  all.push_back(over_axis(
-      "Tensor::max(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.max(a, k); },
-      "x[0].max({}, keepdim={})[0]", true));
-  all.push_back(over_all(
-      "Tensor::min()", [](const Tensor& x) { return x.min(); }, "x[0].min()", true));
-  all.push_back(over_axis(
-      "Tensor::min(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.min(a, k); },
-      "x[0].min({}, keepdim={})[0]", true));
-  all.push_back(over_all(
-      "Tensor::argmax()", [](const Tensor& x) { return x.argmax(); }, "x[0].argmax()", true));
-  all.back().no_gradient();
+  all.push_back(over_axes(
+      "Tensor::max(axes, keepdim)", [](const Tensor& x, const Axes& a, bool k) { return x.max(a, k); },
+      "x[0].amax({}, keepdim={})", true));
+  all.push_back(over_axes(
+      "Tensor::min(axes, keepdim)", [](const Tensor& x, const Axes& a, bool k) { return x.min(a, k); },
+      "x[0].amin({}, keepdim={})", true));
   all.push_back(over_axis(
       "Tensor::argmax(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.argmax(a, k); },
       "x[0].argmax({}, keepdim={})", true));
-  all.back().no_gradient();
-  all.push_back(over_all(
-      "Tensor::argmin()", [](const Tensor& x) { return x.argmin(); }, "x[0].argmin()", true));
+  all.back().sample(
+      "(2, 1, 3, 2), all", real({2, 1, 3, 2}), [](const List& x) { return x[0].argmax(); }, "x[0].argmax()");
   all.back().no_gradient();
   all.push_back(over_axis(
       "Tensor::argmin(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.argmin(a, k); },
       "x[0].argmin({}, keepdim={})", true));
+  all.back().sample(
+      "(2, 1, 3, 2), all", real({2, 1, 3, 2}), [](const List& x) { return x[0].argmin(); }, "x[0].argmin()");
   all.back().no_gradient();
   for (const bool largest : {true, false}) {
     OpRecord r{largest ? "amax(x, axes, keepdim)" : "amin(x, axes, keepdim)"};

@@ -147,7 +147,9 @@ TEMPLATE_TEST_CASE("gemm: the same bits in every run and at any number of thread
                   batch = i % 6 == 0 ? 5 : 1;
     const bool trans_a = i % 2, trans_b = i / 2 % 2;
     CAPTURE(m, n, k, batch, trans_a, trans_b);
-    const auto random = [&](const Shape& shape) { return from_vector(uniform<T>(shape.numel(), uint32_t(++drawn)), shape); };
+    const auto random = [&](const Shape& shape) {
+      return from_vector(uniform<T>(shape.numel(), uint32_t(++drawn)), shape);
+    };
     const Tensor a = trans_a ? random({batch, k, m}).mT() : random({batch, m, k});
     const Tensor b = (trans_b ? random({1, n, k}).mT() : random({1, k, n})).expand({batch, k, n});
     std::vector<T> first;

@@ -152,6 +152,14 @@ TEST_CASE("nan: a NaN takes the gradient that its result gets", "[nan]") {
   CHECK(equal(gradient([](T t) { return softplus(t); }, {kNaN, 0}), {kNaN, 0.5}));
 }
 
+TEST_CASE("nan: an infinite gradient does not reach what an op has not taken", "[nan]") {
+  CHECK(gradient([](T t) { return relu(t) * kInf; }, {-1, 2}) == V{0, kInf});
+  CHECK(gradient([](T t) { return clamp(t, 0, 1) * kInf; }, {2, 0.5}) == V{0, kInf});
+  CHECK(gradient([](T t) { return maximum(t, 1) * kInf; }, {0, 2}) == V{0, kInf});
+  CHECK(gradient([](T t) { return minimum(t, 1) * kInf; }, {0, 2}) == V{kInf, 0});
+  CHECK(gradient([](T t) { return huber_loss(t, zeros({3}, f64), Reduction::sum); }, {kInf, 0, -kInf}) == V{1, 0, -1});
+}
+
 TEST_CASE("nan: a row whose gradient is 0 gives none, whatever stands in it", "[nan]") {
   Rng rng(3);
   for (const DType dtype : {f32, f64})

@@ -34,6 +34,7 @@ TEST_CASE("scope: parameters appear under their path, in the order of creation",
   const nn::Scope s = params;
   const nn::Linear a(s / "h" / 0 / "fc", 2, 3);
   const nn::LayerNorm b(s / "ln_f", 3, false);
+  static_assert(!std::is_constructible_v<nn::LayerNorm, nn::Scope, int64_t, double>);  // eps, where the bias is told
   REQUIRE(names_of(params) == std::vector<std::string>{"h.0.fc.weight", "h.0.fc.bias", "ln_f.weight"});
   REQUIRE(params.size() == 3);
   REQUIRE(params.numel() == 6 + 3 + 3);

@@ -310,8 +310,10 @@ TEST_CASE("optimizers: a saved and restored state goes on with the same bits", "
     for (int step = 0; step < 3; ++step) through.step(*a);
 
     const auto b = make_optimizer(resumed.params);
-    for (const auto& [name, parameter] : resumed.params) parameter.assign(through.params.at(name));
+    for (const auto& [name, parameter] : resumed.params) parameter.assign(through.params.at(name).detach());
+    a->set_lr(a->lr() / 3);
     b->load_state(a->state());
+    CHECK(b->lr() == a->lr());
     for (int step = 0; step < 3; ++step) {
       through.step(*a);
       resumed.step(*b);
@@ -343,10 +345,11 @@ TEST_CASE("optimizers: what is frozen has no moments, and begins with its first 
     Net through;
     const Net resumed, older;
     const auto a = make_optimizer(through.params), b = make_optimizer(resumed.params), c = make_optimizer(older.params);
-    CHECK(a->state().size() == 1);
+    CHECK(a->state().size() == 2);
     through.params.freeze("*.weight");
     for (int step = 0; step < 3; ++step) through.step(*a);
-    NamedTensors as_before = a->state();  // of versions that gave everything moments at once
+    NamedTensors as_before = a->state();  // of versions that gave everything moments at once, and kept no rate
+    as_before.erase(as_before.begin() + 1);
     const size_t moments = as_before.size() - 1;
     for (size_t i = 1; i <= moments; ++i) {
       const auto [name, x] = as_before[i];
@@ -356,17 +359,17 @@ TEST_CASE("optimizers: what is frozen has no moments, and begins with its first 
       else as_before.emplace_back(moment + ".2.weight", zeros({1, 3}, f64));
     }
     for (const Net* net : {&resumed, &older})
-      for (const auto& [name, parameter] : net->params) parameter.assign(through.params.at(name));
+      for (const auto& [name, parameter] : net->params) parameter.assign(through.params.at(name).detach());
     b->load_state(a->state());
     c->load_state(as_before);
-    CHECK(c->state().size() == moments + 1);
+    CHECK(c->state().size() == moments + 2);
     through.params.unfreeze("*.weight");
     for (int step = 0; step < 3; ++step) {
       through.step(*a);
       resumed.step(*b);
       older.step(*c);
     }
-    CHECK(a->state().size() == 2 * moments + 1);
+    CHECK(a->state().size() == 2 * moments + 2);
     CHECK(a->state()[0].second.to_vector<int64_t>() == std::vector<int64_t>{3, 6, 3, 6});
     CHECK(through.values() == resumed.values());
     CHECK(through.values() == older.values());

@@ -281,6 +281,17 @@ TEST_CASE("a handle is taken over, elements are written: only what has a name is
   CHECK(values(x) == Ints{5, 0, 1, 1});
 }
 
+TEST_CASE("shapes: a negative entry counts from the end", "[tensor]") {
+  const Tensor x = zeros({2, 3, 4});
+  CHECK(x.shape()[-1] == 4);
+  CHECK(x.shape()[-3] == x.shape()[0]);
+}
+
+TEST_CASE("split: of no elements is one empty part, as in PyTorch", "[tensor]") {
+  REQUIRE(split(zeros({0, 2}), 2).size() == 1);
+  CHECK(split(zeros({0, 2}), 2)[0].shape() == Shape{0, 2});
+}
+
 TEST_CASE("index: an i64 tensor of rank 0 is an integer, as in PyTorch", "[tensor]") {
   const Tensor x = arange(24).reshape({2, 3, 4}), one = scalar(1, i64), two = tensor({0, 2});
   CHECK(x(one, all, two).shape() == Shape{3, 2});

@@ -12,7 +12,7 @@
 namespace heed::train {
 namespace {
 
-constexpr const char* kSteps = "steps";
+constexpr const char *kSteps = "steps", *kLr = "lr";
 
 std::string moment_of(const std::string& moment, const std::string& parameter) { return moment + "." + parameter; }
 
@@ -150,6 +150,7 @@ void Optimizer::set_lr(double lr, Loc loc) {
 NamedTensors Optimizer::state() const {
   std::vector<int64_t> steps;
   NamedTensors state(1);
+  state.emplace_back(kLr, scalar(lr_, f64));
   for (const Slot& slot : slots_) {
     steps.push_back(slot.steps);
     for (const auto& [moment, value] : slot.moments) state.emplace_back(moment_of(moment, slot.name), value);
@@ -177,6 +178,8 @@ void Optimizer::check_state(const NamedTensors& state, Loc loc) const {
     return x;
   };
   const std::vector<int64_t> steps = take(kSteps, {std::ssize(slots_)}, i64).to_vector<int64_t>();
+  if (given.contains(kLr))  // old ones have none
+    check_at_least_zero(op, "lr of the state", take(kLr, {}, f64).item<double>());
   for (size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     if (steps[i] < 0) fail<ValueError>(op, "'{}' had {} updates in the state; need at least 0", slot.name, steps[i]);
@@ -193,6 +196,7 @@ void Optimizer::load_state(const NamedTensors& state, Loc loc) {
   const NoGrad no_grad;
   const std::map<std::string, Tensor> given(state.begin(), state.end());
   const std::vector<int64_t> steps = given.at(kSteps).to_vector<int64_t>();
+  if (const auto lr = given.find(kLr); lr != given.end()) set_lr(lr->second.item<double>());
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
     slot.steps = steps[i];

@@ -65,9 +65,9 @@ class Optimizer {
   /// Throws ValueError below 0 or if not finite.
   void set_lr(double lr, Loc loc = Loc::current());
 
-  /// Everything but the parameters that the next step depends on: "steps" (n), the updates of each parameter, and of
-  /// those that had one the moments as "exp_avg.<name>" and so on. They share memory with the optimiser: save or clone
-  /// them before its next step.
+  /// Everything but the parameters and options that the next step depends on: "steps" (n), the updates of each
+  /// parameter, "lr" (f64), and of those that had one the moments as "exp_avg.<name>" and so on. They share memory with
+  /// the optimiser: save or clone them before its next step.
   NamedTensors state() const;
   /// Throws ValueError naming a tensor that is missing or unexpected, ShapeError or DTypeError for one that does not
   /// fit. check_state does nothing but that.

@@ -58,9 +58,9 @@ int main(int argc, char** argv) {
     l.heading("The efficient form: one product makes the queries of both heads");
     nn::Parameters together_params(rng);
     const nn::MultiHeadAttention together(together_params, 3, 4, 2, {.causal = true});
-    together.W_query.weight.assign(cat({first.W_query.weight, second.W_query.weight}, 0));
-    together.W_key.weight.assign(cat({first.W_key.weight, second.W_key.weight}, 0));
-    together.W_value.weight.assign(cat({first.W_value.weight, second.W_value.weight}, 0));
+    together.W_query.weight.assign(cat({first.W_query.weight, second.W_query.weight}, 0).detach());
+    together.W_key.weight.assign(cat({first.W_key.weight, second.W_key.weight}, 0).detach());
+    together.W_value.weight.assign(cat({first.W_value.weight, second.W_value.weight}, 0).detach());
     together.out_proj.weight.assign(eye(4));
     together.out_proj.bias.assign(zeros({4}));
     l.expect_equal("with the same weights, the two forms agree", together(batch), stacked, 1e-6);

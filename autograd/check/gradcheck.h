@@ -210,7 +210,5 @@ GradcheckReport gradgradcheck(const P& params, F loss_fn, const GradcheckOptions
 
 template <>
 struct fmt::formatter<heed::GradcheckReport> : fmt::formatter<std::string_view> {
-  appender format(const heed::GradcheckReport& report, format_context& context) const {
-    return fmt::formatter<std::string_view>::format(to_string(report), context);
-  }
+  appender format(const heed::GradcheckReport& report, format_context& context) const;
 };

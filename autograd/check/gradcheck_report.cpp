@@ -3,6 +3,8 @@
 #include <cmath>
 #include <ostream>
 
+#include <fmt/format.h>
+
 #include <heed/autograd/check/gradcheck_problem.h>
 
 namespace heed {
@@ -126,3 +128,8 @@ std::string to_string(const GradcheckReport& report) {
 std::ostream& operator<<(std::ostream& out, const GradcheckReport& report) { return out << to_string(report); }
 
 }  // namespace heed
+
+fmt::appender fmt::formatter<heed::GradcheckReport>::format(const heed::GradcheckReport& report,
+                                                            format_context& context) const {
+  return formatter<std::string_view>::format(heed::to_string(report), context);
+}

@@ -271,7 +271,7 @@ Tensor relu(const Tensor& x, Loc loc) {
   return mapped(
       {"relu", loc}, x, [](auto v) { return v <= 0 ? decltype(v)(0) : v; },
       [](const Tensor& g, const Tensor& y) {
-        return g * map(y.detach(), [](auto v) { return decltype(v)(!(v <= 0)); });
+        return times(map(y.detach(), [](auto v) { return decltype(v)(!(v <= 0)); }), g);
       });
 }
 
@@ -319,9 +319,10 @@ Tensor choice(const Op& op, const Tensor& a, const Tensor& b, Before before) {
   const auto first = [before](auto u, auto v) { return before(u, v) || u != u ? u : v; };
   const auto gradient = [before](const Tensor& own, const Tensor& other) {
     return [own, other, before](const Tensor& g) {
-      return g * map2(own.detach(), other.detach(), [before](auto u, auto v) {
-               return before(v, u) ? decltype(u)(0) : u == v ? decltype(u)(0.5) : decltype(u)(1);
-             });
+      const Tensor share = map2(own.detach(), other.detach(), [before](auto u, auto v) {
+        return before(v, u) ? decltype(u)(0) : u == v ? decltype(u)(0.5) : decltype(u)(1);
+      });
+      return times(share, g);
     };
   };
   return record(op, kernels::map2_numbers(a, b, first), {{a, gradient(a, b)}, {b, gradient(b, a)}});
@@ -357,9 +358,10 @@ Tensor clamp(const Tensor& x0, Scalar low, Scalar high, Loc loc) {
     return raised > T(h) ? T(h) : raised;
   };
   return record(op, map(x, f), {{x, [x, l = low.value, h = high.value](const Tensor& g) {
-                                   return g * map(x.detach(), [=](auto v) {
-                                            return decltype(v)(v >= decltype(v)(l) && v <= decltype(v)(h));
-                                          });
+                                   const auto inside = [=](auto v) {
+                                     return decltype(v)(v >= decltype(v)(l) && v <= decltype(v)(h));
+                                   };
+                                   return times(map(x.detach(), inside), g);
                                  }}});
 }
 

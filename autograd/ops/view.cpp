@@ -191,8 +191,10 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis0, Loc loc)
   check_defined(op, x);
   const int axis = normalize_axis(op, axis0, x.rank());
   if (size < 1) fail<ValueError>(op, "size {}; need at least 1", size);
+  int64_t rest = x.shape()[axis];
   std::vector<int64_t> sizes;
-  for (int64_t rest = x.shape()[axis]; rest > 0; rest -= size) sizes.push_back(std::min(size, rest));
+  do sizes.push_back(std::min(size, rest));
+  while ((rest -= size) > 0);
   return split(x, sizes, axis);
 }
 

@@ -197,8 +197,8 @@ HWY_INLINE Real largest(const Real* x, int64_t n) {
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(even, odd)));
 }
 
-/// out = factor times the sum of weighted rows (n, ...), `row` apart, of which kVectors vectors are taken, with `columns`
-/// columns in all. Rows of weight 0 are not read.
+/// out = factor times the sum of weighted rows (n, ...), `row` apart, of which kVectors vectors are taken, with
+/// `columns` columns in all. Rows of weight 0 are not read.
 template <int kVectors, class Real>
 HWY_INLINE void weighted_vectors(int64_t n, const Real* weights, const Real* rows, int64_t row, int64_t columns,
                                  Real factor, Real* out) {

@@ -20,6 +20,7 @@ int main() {
     optimizer.zero_grad();
     last = loss.item<double>();
   }
+  fmt::print("{} tokens of {}\n", arange(9).dtype(), Shape{16, 9});
   fmt::print("loss {:.3f}, guessing gives {:.3f}\n", last, std::log(10.0));
   return last < 0.3 ? 0 : 1;
 }

@@ -54,9 +54,10 @@ struct Training {
     for (const auto& [name, x] : optimizer.state()) numbers += x.numel();
     return numbers;
   }
-  /// What they are after a step: Adam has two for each number that is trained, and counts each parameter's steps.
+  /// What they are after a step: Adam has two for each number that is trained, counts each parameter's steps, and keeps
+  /// its rate.
   int64_t moments_then() const {
-    int64_t numbers = std::ssize(optimizer.names());
+    int64_t numbers = 1 + std::ssize(optimizer.names());
     for (const auto& [name, p] : params) numbers += p.requires_grad() && name != "unused" ? 2 * p.numel() : 0;
     return numbers;
   }
