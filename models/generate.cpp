@@ -4,13 +4,10 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <span>
 #include <utility>
 
 #include <heed/autograd/grad_mode.h>
-#include <heed/autograd/ops.h>
 #include <heed/models/check.h>
-#include <heed/tensor/random.h>
 
 namespace heed::models {
 namespace {
@@ -255,8 +252,7 @@ class BeamSearch {
         if (std::isnan(sum))
           fail<ValueError>(*Op::current(), "the model's logits hold NaN at step {}; need numbers", steps_.size());
         if (std::isinf(sum) || (std::ssize(found) == beam.width && sum <= found.back().log_probability)) continue;
-        const auto at =
-            std::find_if(found.begin(), found.end(), [&](const Candidate& c) { return c.log_probability < sum; });
+        const auto at = std::ranges::find_if(found, [&](const Candidate& c) { return c.log_probability < sum; });
         found.insert(at, {sum, first_row + r, token});
         if (std::ssize(found) > beam.width) found.pop_back();
       }

@@ -25,8 +25,6 @@ GptConfig checked(nn::Scope s, const GptConfig& c) {
   return c;
 }
 
-int64_t hidden_of(const GptConfig& c) { return c.hidden ? c.hidden : 4 * c.channels; }
-
 std::vector<GptBlock> blocks(nn::Scope s, const GptConfig& config) {
   std::vector<GptBlock> h;
   for (int64_t i = 0; i < config.layers; ++i) h.emplace_back(s / i, config);
@@ -36,8 +34,7 @@ std::vector<GptBlock> blocks(nn::Scope s, const GptConfig& config) {
 }  // namespace
 
 int64_t parameter_count(const GptConfig& c) {
-  const int64_t C = c.channels, bias = c.bias ? 1 : 0, D = c.head_size ? c.head_size : C / c.heads,
-                K = c.kv_heads ? c.kv_heads : c.heads, hidden = hidden_of(c);
+  const int64_t C = c.channels, bias = c.bias ? 1 : 0, D = head_size_of(c), K = kv_heads_of(c), hidden = hidden_of(c);
   const auto linear_count = [&](int64_t in, int64_t out) { return in * out + bias * out; };
   const int64_t norm = c.norm == Norm::plain ? 0 : c.norm == Norm::rms ? C : C + bias * C;
   const int64_t block = 2 * norm + linear_count(C, (c.heads + 2 * K) * D) + linear_count(c.heads * D, C) +

@@ -48,6 +48,11 @@ struct GptConfig {
   bool norm_embedding = false;               ///< before the first layer
 };
 
+/// Numbers that a configuration leaves open.
+inline int64_t head_size_of(const GptConfig& c) { return c.head_size ? c.head_size : c.channels / c.heads; }
+inline int64_t kv_heads_of(const GptConfig& c) { return c.kv_heads ? c.kv_heads : c.heads; }
+inline int64_t hidden_of(const GptConfig& c) { return c.hidden ? c.hidden : 4 * c.channels; }
+
 /// Numbers in the parameters of a Gpt, from its shapes alone.
 int64_t parameter_count(const GptConfig& config);
 

@@ -1,7 +1,6 @@
 #include <heed/models/seq2seq.h>
 
 #include <memory>
-#include <tuple>
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/autograd/ops/reference.h>
@@ -82,12 +81,6 @@ Tensor Seq2Seq::read_out(std::vector<Tensor> parts) const {
   return output(dropout(cat(parts, -1)));
 }
 
-// The context does not change: the decoder is a plain recurrence.
-Tensor Seq2Seq::fixed_context_states(const Tensor& context, const AttentiveInputs& in) const {
-  const Tensor gates = in.gates + linear(context, in.w_context);
-  return recurrent(config.cell, gates, in.w_hh, in.b_hh, in.h0, in.c0)(slice(in.gates.size(0)));
-}
-
 // [h_t; context_t] of all steps.
 Tensor Seq2Seq::attentive_states(const AttentiveInputs& in) const {
   const Tensor steps = attentive_decoder(config.cell, in);
@@ -109,7 +102,10 @@ Seq2Seq::Read Seq2Seq::read(const Op& op, const Tensor& source, const Tensor& so
   check_decoder_input(op, source, decoder_input);
   const Tensor embedded = dropout(target_embedding(decoder_input.transpose(0, 1)));
   const AttentiveInputs in = decoder_inputs(encoded, embedded);
-  return {encoded, embedded, attention ? attentive_states(in) : fixed_context_states(encoded.context, in)};
+  if (attention) return {encoded, embedded, attentive_states(in)};
+  // The context does not change: the decoder is a plain recurrence.
+  const Tensor gates = in.gates + linear(encoded.context, in.w_context);
+  return {encoded, embedded, recurrent(config.cell, gates, in.w_hh, in.b_hh, in.h0, in.c0)(slice(in.gates.size(0)))};
 }
 
 Tensor Seq2Seq::operator()(const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input,

@@ -89,13 +89,11 @@ struct Seq2Seq {
   /// All of a teacher-forced pass but the output layer.
   struct Read {
     Encoded source;
-    Tensor embedded, steps;  // (T, B, E); attentive_states or fixed_context_states
+    Tensor embedded, steps;  // (T, B, E); attentive_states, or without attention h_t of all steps, (T, B, H)
   };
   Read read(const Op& op, const Tensor& source, const Tensor& source_lengths, const Tensor& decoder_input) const;
   /// With attention: [h_t; context_t] of all steps, (T, B, H + D).
   Tensor attentive_states(const AttentiveInputs& in) const;
-  /// Without attention: h_t of all steps, (T, B, H).
-  Tensor fixed_context_states(const Tensor& context, const AttentiveInputs& in) const;
   /// [h_t; context_t; embedding] in parts (T, B, ...) -> logits (B, T, V)
   Tensor read_out(std::vector<Tensor> parts) const;
 };

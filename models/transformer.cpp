@@ -4,7 +4,6 @@
 #include <memory>
 
 #include <heed/autograd/grad_mode.h>
-#include <heed/autograd/ops.h>
 #include <heed/models/check.h>
 #include <heed/nn/init.h>
 #include <heed/nn/mask.h>

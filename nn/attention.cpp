@@ -6,7 +6,6 @@
 #include <heed/autograd/ops/reference.h>
 #include <heed/nn/dropout.h>
 #include <heed/nn/init.h>
-#include <heed/nn/mask.h>
 
 namespace heed::nn {
 
@@ -27,12 +26,9 @@ Tensor merge_heads(const Tensor& x) { return x.transpose(1, 2).flatten(2); }
 
 // A mask for (B, T, S), made to broadcast to (B, H, T, S).
 Tensor mask_of_heads(const Op& op, const Tensor& mask) {
-  if (!mask.defined() || mask.rank() != 3) {
-    if (mask.defined() && mask.rank() > 4)
-      fail<ShapeError>(op, "mask has shape {}; need one that broadcasts to (B, T, S) or (B, H, T, S)", mask.shape());
-    return mask;
-  }
-  return mask.unsqueeze(1);
+  if (mask.defined() && mask.rank() > 4)
+    fail<ShapeError>(op, "mask has shape {}; need one that broadcasts to (B, T, S) or (B, H, T, S)", mask.shape());
+  return mask.defined() && mask.rank() == 3 ? mask.unsqueeze(1) : mask;
 }
 
 // x (B, S, C), of which the projections read nothing behind a mask: 0 times NaN would be NaN in their gradients.
@@ -128,10 +124,7 @@ Tensor SelfAttention::operator()(const Tensor& x, Loc loc) const {
 // --- that cannot see the future -----------------------------------------------------------------------------------
 
 CausalAttention::CausalAttention(Scope s, int64_t d_in, int64_t d_out, double p, bool qkv_bias)
-    : name(s.name()),
-      W_query(s / "W_query", d_in, d_out, qkv_bias),
-      W_key(s / "W_key", d_in, d_out, qkv_bias),
-      W_value(s / "W_value", d_in, d_out, qkv_bias),
+    : SelfAttention(s, d_in, d_out, qkv_bias),
       dropout(check_probability({"CausalAttention", s.name(), s.where()}, p)),
       rng(s.shared_rng()) {}
 

@@ -6,25 +6,16 @@
 
 namespace heed::nn {
 
-namespace {
-
-// Fills all rows, then clears one: the padding row takes part in the drawing.
-Init normal_but(std::optional<int64_t> row) {
-  return [row](const Tensor& weight, Rng& rng) {
-    init::normal()(weight, rng);
-    if (row) init::zeros()(weight.select(0, *row), rng);
-  };
-}
-
-}  // namespace
-
 Embedding::Embedding(Scope s, int64_t tokens, int64_t width, std::optional<int64_t> padding)
     : name(s.name()), padding_idx(padding) {
   const Op op{"Embedding", s.name(), s.where()};
   if (tokens < 1 || width < 1) fail<ValueError>(op, "{} tokens of width {}; need at least 1 of each", tokens, width);
   if (padding && (*padding < 0 || *padding >= tokens))
     fail<IndexError>(op, "padding_idx is {}; need a token in [0, {})", *padding, tokens);
-  weight = s.param("weight", {tokens, width}, normal_but(padding));
+  weight = s.param("weight", {tokens, width}, [&](const Tensor& all, Rng& rng) {
+    init::normal()(all, rng);  // the padding row takes part in the drawing
+    if (padding) init::zeros()(all.select(0, *padding), rng);
+  });
 }
 
 Tensor Embedding::operator()(const Tensor& index, Loc loc) const {

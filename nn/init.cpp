@@ -1,10 +1,8 @@
 #include <heed/nn/init.h>
 
 #include <cmath>
-#include <utility>
 
 #include <heed/tensor/kernels/copy.h>
-#include <heed/tensor/random.h>
 
 namespace heed::nn::init {
 

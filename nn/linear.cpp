@@ -7,16 +7,9 @@
 
 namespace heed::nn {
 
-namespace {
-
-void check_sizes(const Op& op, int64_t in, int64_t out) {
-  if (in < 1 || out < 1) fail<ValueError>(op, "{} -> {} features; need at least 1 of each", in, out);
-}
-
-}  // namespace
-
 Linear::Linear(Scope s, int64_t in, int64_t out, bool with_bias) : name(s.name()) {
-  check_sizes({"Linear", s.name(), s.where()}, in, out);
+  if (in < 1 || out < 1)
+    fail<ValueError>({"Linear", s.name(), s.where()}, "{} -> {} features; need at least 1 of each", in, out);
   weight = s.param("weight", {out, in}, init::kaiming_uniform(std::sqrt(5.0)));
   const double bound = 1 / std::sqrt(static_cast<double>(in));
   if (with_bias) bias = s.param("bias", {out}, init::uniform(-bound, bound));

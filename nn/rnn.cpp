@@ -21,10 +21,6 @@ const char* name_of(Cell cell) {
 
 Cell rnn_cell(Nonlinearity f) { return f == Nonlinearity::relu ? Cell::rnn_relu : Cell::rnn_tanh; }
 
-void check_sizes(const Op& op, int64_t in, int64_t hidden) {
-  if (in < 1 || hidden < 1) fail<ValueError>(op, "{} -> {} units; need at least 1 of each", in, hidden);
-}
-
 void check_input(const Op& op, const Tensor& x, int rank, int64_t in, const char* axes) {
   if (!x.defined()) fail<Error>(op, "x is undefined; need ({}, {})", axes, in);
   if (x.rank() != rank || x.size(-1) != in) fail<ShapeError>(op, "x has shape {}; need ({}, {})", x.shape(), axes, in);
@@ -51,7 +47,8 @@ RecurrentOutput run(Cell cell, const RecurrentWeights& w, const Tensor& gates, c
 
 RecurrentWeights::RecurrentWeights(Scope s, Cell cell, int64_t in, int64_t hidden, bool bias,
                                    const std::string& suffix) {
-  check_sizes({name_of(cell), s.name(), s.where()}, in, hidden);
+  if (in < 1 || hidden < 1)
+    fail<ValueError>({name_of(cell), s.name(), s.where()}, "{} -> {} units; need at least 1 of each", in, hidden);
   const int64_t rows = kernels::gates_of(cell) * hidden;
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const Init draw = init::uniform(-bound, bound);

@@ -1,10 +1,6 @@
 // What attention sees, as it looks.
 #pragma once
 
-#include <string>
-#include <utility>
-#include <vector>
-
 #include <heed/nn/scope.h>
 
 namespace heed::nn {

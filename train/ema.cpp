@@ -7,11 +7,8 @@
 #include <heed/autograd/ops.h>
 
 namespace heed::train {
-namespace {
 
 constexpr const char* kUpdates = "updates";
-
-}  // namespace
 
 Ema::Ema(const nn::Parameters& params, double decay, Loc loc) : decay_(decay) {
   const Op op{"Ema", loc};

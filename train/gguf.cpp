@@ -1,13 +1,10 @@
 #include <heed/train/gguf.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <sstream>
-#include <string>
 #include <utility>
 
-#include <heed/autograd/ops.h>
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/half.h>
 #include <heed/train/data/tokenizer/gpt2.h>

@@ -5,14 +5,12 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-void note(int) { interrupted = 1; }
-
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
   interrupted = 0;
   struct sigaction action {};
-  action.sa_handler = note;
+  action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);  // a second signal finds the default action
   for (size_t i = 0; i < kSignals.size(); ++i) {
     sigaction(kSignals[i], nullptr, &before_[i]);

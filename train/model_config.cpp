@@ -1,6 +1,5 @@
 #include <heed/train/model_config.h>
 
-#include <cmath>
 #include <system_error>
 
 #include <heed/tensor/io/json.h>
@@ -96,12 +95,6 @@ ModelConfig ModelConfig::optional(const std::string& key) const {
   return has(key) ? at(key) : ModelConfig(file_, Json::object());
 }
 
-std::vector<std::string> ModelConfig::keys() const {
-  std::vector<std::string> all;
-  for (const auto& [key, json] : json_->items()) all.push_back(key);
-  return all;
-}
-
 std::vector<std::string> ModelConfig::list(const std::string& key) const {
   const Json& json = value(key);
   if (!json.is_array() || !std::ranges::all_of(json, [](const Json& one) { return one.is_string(); }))
@@ -118,32 +111,6 @@ std::map<std::string, std::string> ModelConfig::texts() const {
 }
 
 std::string ModelConfig::dump() const { return dump_json(*json_); }
-
-template <class T, class Read>
-void ConfigFields::field(const char* key, T& member, Read read) {
-  if (into_) (*into_)[key] = member;
-  else member = read(*from_, key);
-}
-
-void ConfigFields::operator()(const char* key, int64_t& member, int64_t low, int64_t high) {
-  field(key, member, [&](const ModelConfig& c, const char* k) { return c.integer(k, low, high); });
-}
-void ConfigFields::operator()(const char* key, double& member, double low, double high) {
-  field(key, member, [&](const ModelConfig& c, const char* k) { return c.number(k, low, high); });
-}
-void ConfigFields::operator()(const char* key, uint64_t& member) {
-  field(key, member, [&](const ModelConfig& c, const char* k) { return c.integer(k, 0, kMostCount); });
-}
-void ConfigFields::operator()(const char* key, bool& member) {
-  field(key, member, [](const ModelConfig& c, const char* k) { return c.flag(k); });
-}
-void ConfigFields::operator()(const char* key, std::string& member) {
-  field(key, member, std::mem_fn(&ModelConfig::text));
-}
-void ConfigFields::operator()(const char* key, Names& member) { field(key, member, std::mem_fn(&ModelConfig::list)); }
-void ConfigFields::operator()(const char* key, std::string& member, const Names& names) {
-  field(key, member, [&](const ModelConfig& c, const char* k) { return names[c.choice(k, names)]; });
-}
 
 void ConfigFields::object(const char* key, const std::function<void(ConfigFields)>& members) {
   if (from_) return members(from_->optional(key));

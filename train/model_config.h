@@ -11,9 +11,8 @@
 #include <type_traits>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <heed/tensor/error.h>
+#include <heed/tensor/io/json.h>
 
 namespace heed::train {
 
@@ -46,7 +45,6 @@ class ModelConfig {
   /// An object within; optional: an empty one if it is null or not there.
   ModelConfig at(const std::string& key) const;
   ModelConfig optional(const std::string& key) const;
-  std::vector<std::string> keys() const;
   /// A list of text.
   std::vector<std::string> list(const std::string& key) const;
   /// All values of the object, which must be text, by key.
@@ -71,13 +69,12 @@ class ConfigFields {
   ConfigFields(nlohmann::ordered_json& into) : into_(&into) {}
 
   using Names = std::vector<std::string>;
-  void operator()(const char* key, int64_t& member, int64_t low, int64_t high);
-  void operator()(const char* key, double& member, double low, double high);
-  void operator()(const char* key, uint64_t& member);  ///< at most kMostCount
-  void operator()(const char* key, bool& member);
-  void operator()(const char* key, std::string& member);
-  void operator()(const char* key, Names& member);
-  void operator()(const char* key, std::string& member, const Names& names);  ///< one of them
+  /// A number from `low` to `high`, a text among names, or what has no range.
+  template <class T, class... Range>
+  void operator()(const char* key, T& member, const Range&... range) {
+    if (into_) (*into_)[key] = member;
+    else read(key, member, range...);
+  }
   /// An enumeration, by the names of its values in their order.
   template <class Choice>
   requires std::is_enum_v<Choice>
@@ -95,8 +92,13 @@ class ConfigFields {
   }
 
  private:
-  template <class T, class Read>
-  void field(const char* key, T& member, Read read);
+  void read(const char* key, int64_t& member, int64_t low, int64_t high) { member = from_->integer(key, low, high); }
+  void read(const char* key, double& member, double low, double high) { member = from_->number(key, low, high); }
+  void read(const char* key, uint64_t& member) { member = from_->integer(key, 0, kMostCount); }
+  void read(const char* key, bool& member) { member = from_->flag(key); }
+  void read(const char* key, std::string& member) { member = from_->text(key); }
+  void read(const char* key, Names& member) { member = from_->list(key); }
+  void read(const char* key, std::string& member, const Names& all) { member = all[from_->choice(key, all)]; }
 
   const ModelConfig* from_ = nullptr;
   nlohmann::ordered_json* into_ = nullptr;

@@ -1,6 +1,5 @@
 #include <heed/train/optimizer.h>
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <tuple>

@@ -172,13 +172,11 @@ void load_weights(const std::filesystem::path& directory, const nn::Parameters& 
   fill(params, model, ModelConfig::read(directory), open_weights(directory));
 }
 
-// The Op of a constructor that delegates lives until all is built.
-SavedModel::SavedModel(const std::filesystem::path& directory, Loc loc) : SavedModel(Op{"model", loc}, directory) {}
+// The Op of a constructor that delegates lives until all is built; braces make it first.
+SavedModel::SavedModel(const std::filesystem::path& directory, Loc loc)
+    : SavedModel{Op{"model", loc}, directory, ModelConfig::read(directory)} {}
 
-SavedModel::SavedModel(const Op&, const std::filesystem::path& directory)
-    : SavedModel(directory, ModelConfig::read(directory)) {}
-
-SavedModel::SavedModel(const std::filesystem::path& directory, const ModelConfig& config)
+SavedModel::SavedModel(const Op&, const std::filesystem::path& directory, const ModelConfig& config)
     : SavedModel(config, open_weights(directory)) {}
 
 SavedModel::SavedModel(const ModelConfig& config, const nn::StoredTensors& weights)
@@ -186,13 +184,11 @@ SavedModel::SavedModel(const ModelConfig& config, const nn::StoredTensors& weigh
   fill(params, gpt.config, config, weights);
 }
 
-SavedGpt::SavedGpt(const std::filesystem::path& directory, Loc loc) : SavedGpt(Op{"model", loc}, directory) {}
+SavedGpt::SavedGpt(const std::filesystem::path& directory, Loc loc)
+    : SavedGpt{Op{"model", loc}, directory, ModelConfig::read(directory)} {}
 
-SavedGpt::SavedGpt(const Op&, const std::filesystem::path& directory)
-    : SavedGpt(directory, ModelConfig::read(directory)) {}
-
-SavedGpt::SavedGpt(const std::filesystem::path& directory, const ModelConfig& config)
-    : SavedModel(directory, config), tokenizer(read_tokenizer(directory, config)) {
+SavedGpt::SavedGpt(const Op& op, const std::filesystem::path& directory, const ModelConfig& config)
+    : SavedModel(op, directory, config), tokenizer(read_tokenizer(directory, config)) {
   if (tokenizer.size() > gpt.config.vocabulary)
     fail<FileError>({"model"}, "'{}' has a tokenizer of {} tokens for a vocabulary of {}; need no more than that",
                     directory.string(), tokenizer.size(), gpt.config.vocabulary);

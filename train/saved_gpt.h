@@ -61,10 +61,9 @@ struct SavedModel {
   explicit SavedModel(const std::filesystem::path& directory, Loc loc = Loc::current());
 
  protected:
-  SavedModel(const std::filesystem::path& directory, const ModelConfig& config);
+  SavedModel(const Op& op, const std::filesystem::path& directory, const ModelConfig& config);
 
  private:
-  SavedModel(const Op&, const std::filesystem::path& directory);
   SavedModel(const ModelConfig& config, const nn::StoredTensors& weights);
 };
 
@@ -83,8 +82,7 @@ struct SavedGpt : SavedModel {
   }
 
  private:
-  SavedGpt(const Op&, const std::filesystem::path& directory);
-  SavedGpt(const std::filesystem::path& directory, const ModelConfig& config);
+  SavedGpt(const Op& op, const std::filesystem::path& directory, const ModelConfig& config);
 };
 
 /// What `heed gpt train` or save_gpt wrote: the same as SavedGpt's constructor.

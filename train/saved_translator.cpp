@@ -3,7 +3,6 @@
 #include <heed/nn/parameters_file.h>
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
-#include <heed/tensor/io/safetensors.h>
 #include <heed/train/model_config.h>
 
 namespace heed::train {

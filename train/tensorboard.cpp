@@ -42,40 +42,24 @@ std::string field(uint64_t number, const std::string& value) {
   return varint(number << 3 | 2) + varint(value.size()) + value;
 }
 
-/// The numbers of fields in tensorflow's event.proto, summary.proto, tensor.proto and tensor_shape.proto.
-namespace event {
-constexpr uint64_t wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7;
-}
-namespace session_log {
-constexpr uint64_t status = 1;
-constexpr int64_t start = 1;
-}  // namespace session_log
-namespace summary {
-constexpr uint64_t value = 1;
-}
-namespace value {
-constexpr uint64_t tag = 1, simple_value = 2, image = 4, tensor = 8, metadata = 9;
-}
-namespace image {
-constexpr uint64_t height = 1, width = 2, colorspace = 3, encoded = 4;
-constexpr int64_t grey = 1;
-}  // namespace image
-namespace tensor {
-constexpr uint64_t dtype = 1, string_value = 8;
-constexpr int64_t string = 7;
-}  // namespace tensor
-namespace metadata {
-constexpr uint64_t plugin_data = 1, plugin_name = 1;
-}
+// The numbers of fields in tensorflow's event.proto, summary.proto, tensor.proto and tensor_shape.proto, by message.
+constexpr uint64_t kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSessionLog = 7;  // Event
+constexpr uint64_t kValue = 1;                                                                 // Summary
+constexpr uint64_t kTag = 1, kSimpleValue = 2, kImage = 4, kTensor = 8, kMetadata = 9;         // Summary.Value
+constexpr uint64_t kHeight = 1, kWidth = 2, kColorspace = 3, kEncoded = 4;                     // Summary.Image
+constexpr uint64_t kDtype = 1, kStringValue = 8;                                               // TensorProto
+constexpr uint64_t kPluginData = 1, kPluginName = 1;   // SummaryMetadata, PluginData
+constexpr uint64_t kStatus = 1;                        // SessionLog
+constexpr int64_t kStart = 1, kGrey = 1, kString = 7;  // a status, a colorspace and a dtype
 
 std::string event_of(int64_t step, const std::string& what) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return field(event::wall_time, std::chrono::duration<double>(now).count()) + field(event::step, step) + what;
+  return field(kWallTime, std::chrono::duration<double>(now).count()) + field(kStep, step) + what;
 }
 
 /// One value of a summary, with its tag.
 std::string summary_of(const std::string& tag, const std::string& value) {
-  return field(event::summary, field(summary::value, field(value::tag, tag) + value));
+  return field(kSummary, field(kValue, field(kTag, tag) + value));
 }
 
 /// TFRecord: the length and the data, each with its check, rotated and shifted.
@@ -100,21 +84,19 @@ EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc l
   file_ = std::make_unique<AppendFile>(
       directory / fmt::format("{}{:010}.{:06}.{}", kName, microseconds / 1'000'000, microseconds % 1'000'000, getpid()),
       loc);
-  file_->append(record(event_of(0, field(event::file_version, std::string("brain.Event:2")))));
-  if (done > 0)
-    file_->append(
-        record(event_of(done + 1, field(event::session_log, field(session_log::status, session_log::start)))));
+  file_->append(record(event_of(0, field(kFileVersion, std::string("brain.Event:2")))));
+  if (done > 0) file_->append(record(event_of(done + 1, field(kSessionLog, field(kStatus, kStart)))));
 }
 
 void EventFile::scalars(int64_t step, const Measurements& numbers) {
   for (const auto& [name, number] : numbers)
-    file_->append(record(event_of(step, summary_of(name, field(value::simple_value, static_cast<float>(number))))));
+    file_->append(record(event_of(step, summary_of(name, field(kSimpleValue, static_cast<float>(number))))));
 }
 
 void EventFile::text(int64_t step, const std::string& tag, const std::string& text) {
-  const std::string plugin = field(metadata::plugin_data, field(metadata::plugin_name, std::string("text")));
-  const std::string tensor = field(tensor::dtype, tensor::string) + field(tensor::string_value, text);
-  file_->append(record(event_of(step, summary_of(tag, field(value::metadata, plugin) + field(value::tensor, tensor)))));
+  const std::string plugin = field(kPluginData, field(kPluginName, std::string("text")));
+  const std::string tensor = field(kDtype, kString) + field(kStringValue, text);
+  file_->append(record(event_of(step, summary_of(tag, field(kMetadata, plugin) + field(kTensor, tensor)))));
 }
 
 void EventFile::image(int64_t step, const std::string& tag, const Tensor& values, Loc loc) {
@@ -122,10 +104,9 @@ void EventFile::image(int64_t step, const std::string& tag, const Tensor& values
     fail<ShapeError>({"EventFile", loc}, "the image has shape {}; need (rows, columns)", values.shape());
   constexpr int64_t kSide = 256, kMost = 16;
   const int64_t pixels = std::clamp<int64_t>(kSide / std::max({values.size(0), values.size(1), int64_t{1}}), 1, kMost);
-  const std::string picture = field(image::height, pixels * values.size(0)) +
-                              field(image::width, pixels * values.size(1)) + field(image::colorspace, image::grey) +
-                              field(image::encoded, png(values, pixels));
-  file_->append(record(event_of(step, summary_of(tag, field(value::image, picture)))));
+  const std::string picture = field(kHeight, pixels * values.size(0)) + field(kWidth, pixels * values.size(1)) +
+                              field(kColorspace, kGrey) + field(kEncoded, png(values, pixels));
+  file_->append(record(event_of(step, summary_of(tag, field(kImage, picture)))));
 }
 
 }  // namespace heed::train

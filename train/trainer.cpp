@@ -6,14 +6,12 @@
 #include <map>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <system_error>
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/grad_mode.h>
 #include <heed/autograd/ops.h>
 #include <heed/tensor/kernels/gemm.h>
-#include <heed/tensor/random.h>
 #include <heed/train/clip.h>
 #include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>

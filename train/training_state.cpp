@@ -5,7 +5,6 @@
 
 #include <heed/autograd/ops.h>
 #include <heed/nn/parameters_file.h>
-#include <heed/tensor/random.h>
 #include <heed/train/data/text.h>
 
 namespace heed::train {
@@ -25,41 +24,34 @@ std::string prefix_of(size_t i) { return i == 0 ? kOptimizerPrefix : fmt::format
 
 /// What names and elements come to, one tensor after another: FNV-1a by words, which keeps up with memory, each turned
 /// by half so that its upper bits count as the others do. A changed word always changes it.
-class Hash {
- public:
-  void add(std::string_view name, std::string_view elements) {
-    hash_ = fnv1a(name, hash_);
-    for (; elements.size() >= sizeof(uint64_t); elements.remove_prefix(sizeof(uint64_t))) {
-      uint64_t word = 0;
-      std::memcpy(&word, elements.data(), sizeof word);
-      hash_ = std::rotl((hash_ ^ word) * 0x100000001b3, 32);
-    }
-    hash_ = fnv1a(elements, hash_);
+void add_to(uint64_t& hash, std::string_view name, std::string_view elements) {
+  hash = fnv1a(name, hash);
+  for (; elements.size() >= sizeof(uint64_t); elements.remove_prefix(sizeof(uint64_t))) {
+    uint64_t word = 0;
+    std::memcpy(&word, elements.data(), sizeof word);
+    hash = std::rotl((hash ^ word) * 0x100000001b3, 32);
   }
-  std::string text() const { return fmt::format("{:016x}", hash_); }
-
- private:
-  uint64_t hash_ = kNothingHashed;
-};
+  hash = fnv1a(elements, hash);
+}
 
 std::string hash_of(const NamedTensors& tensors) {
-  Hash hash;
+  uint64_t hash = kNothingHashed;
   for (const auto& [name, any] : tensors) {
     const Tensor x = any.contiguous();
     const auto size = static_cast<int64_t>(size_of(x.dtype()));
     const std::byte* bytes = x.storage()->data() + x.offset() * size;
-    hash.add(name, {reinterpret_cast<const char*>(bytes), static_cast<size_t>(x.numel() * size)});
+    add_to(hash, name, {reinterpret_cast<const char*>(bytes), static_cast<size_t>(x.numel() * size)});
   }
-  return hash.text();
+  return hex(hash);
 }
 
 std::string hash_of(const SafetensorsFile& file) {
-  Hash hash;
+  uint64_t hash = kNothingHashed;
   for (const StoredTensor& entry : file.tensors()) {
     const std::span<const std::byte> bytes = file.bytes(entry);
-    hash.add(entry.name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    add_to(hash, entry.name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
-  return hash.text();
+  return hex(hash);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include <heed/train/translator.h>
 
-#include <algorithm>
 #include <numeric>
 
 #include <heed/autograd/grad_mode.h>
@@ -179,8 +178,7 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
   // Sentences of one length together, so that little is padded.
   std::vector<int64_t> order(sentences.size());
   std::iota(order.begin(), order.end(), int64_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return set.source_size(a) < set.source_size(b); });
+  std::ranges::stable_sort(order, {}, [&](int64_t row) { return set.source_size(row); });
 
   std::vector<models::Translation> translations(sentences.size());
   for (size_t first = 0; first < order.size(); first += kAtOnce) {

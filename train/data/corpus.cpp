@@ -60,6 +60,20 @@ std::filesystem::path find_bin(const std::filesystem::path& directory, const std
   return found[0];
 }
 
+/// The windows of `context` tokens that begin at the offsets.
+TokenBatch rows(const TokenIds& tokens, std::span<const int64_t> offsets, int64_t context) {
+  const int64_t B = std::ssize(offsets);
+  TokenBatch made{empty({B, context}, i64), empty({B, context}, i64)};
+  int64_t *x = made.x.mutable_data<int64_t>(), *y = made.y.mutable_data<int64_t>();
+  for (int64_t b = 0; b < B; ++b) {
+    for (int64_t t = 0; t < context; ++t) {
+      x[b * context + t] = tokens[offsets[b] + t];
+      y[b * context + t] = tokens[offsets[b] + t + 1];
+    }
+  }
+  return made;
+}
+
 }  // namespace
 
 Corpus Corpus::from_text(std::string_view text, Tokenizer tokenizer, Loc loc) {
@@ -114,24 +128,6 @@ int64_t Corpus::bytes(Part part) const {
     bytes += std::ssize(tokenizer_.decode(ids.part(i, std::min(kBlock, ids.size() - i)).to_vector()));
   return bytes;
 }
-
-namespace {
-
-/// The windows of `context` tokens that begin at the offsets.
-TokenBatch rows(const TokenIds& tokens, std::span<const int64_t> offsets, int64_t context) {
-  const int64_t B = std::ssize(offsets);
-  TokenBatch made{empty({B, context}, i64), empty({B, context}, i64)};
-  int64_t *x = made.x.mutable_data<int64_t>(), *y = made.y.mutable_data<int64_t>();
-  for (int64_t b = 0; b < B; ++b) {
-    for (int64_t t = 0; t < context; ++t) {
-      x[b * context + t] = tokens[offsets[b] + t];
-      y[b * context + t] = tokens[offsets[b] + t + 1];
-    }
-  }
-  return made;
-}
-
-}  // namespace
 
 TokenBatch Corpus::batch(int64_t batch, int64_t context, Rng& rng, Part part, Loc loc) const {
   const Op op{"Corpus::batch", loc};

@@ -110,8 +110,7 @@ BleuScore bleu(std::span<const std::string> candidates, const References& refere
       return std::pair(std::abs(std::ssize(words) - std::ssize(said)), words.size());
     };
     s.candidate_words += std::ssize(said);
-    s.reference_words += std::ssize(
-        *std::min_element(wanted.begin(), wanted.end(), [&](auto& a, auto& b) { return distance(a) < distance(b); }));
+    s.reference_words += std::ssize(*std::ranges::min_element(wanted, {}, distance));
     for (size_t n = 1; n <= kWordOrders; ++n) {
       std::map<std::vector<std::string>, int64_t> limit;
       for (const auto& words : wanted)
@@ -198,8 +197,7 @@ double chrf(std::span<const std::string> candidates, const References& reference
     std::vector<CharCounts> counts;
     for (const std::string& reference : references[i])
       counts.push_back(compare(without_spaces(candidates[i]), without_spaces(reference)));
-    all.add(*std::max_element(counts.begin(), counts.end(),
-                              [](const auto& a, const auto& b) { return a.f_score() < b.f_score(); }));
+    all.add(*std::ranges::max_element(counts, {}, &CharCounts::f_score));
   }
   return all.f_score();
 }

@@ -1,14 +1,12 @@
 #include <heed/train/data/pairs.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <numeric>
 
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
-#include <heed/train/data/tokenizer/tokenizer.h>
 
 namespace heed::train {
 
@@ -132,20 +130,15 @@ PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint
 
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
-namespace {
-
 const std::vector<std::string> kSpecialTokens = {"<pad>", "<bos>", "<eos>"};
 
-}  // namespace
-
 SentenceTokens::SentenceTokens(Words words)
-    : kind_(std::move(words)), special_{Words::kPad, Words::kBos, Words::kEos, Words::kUnk} {}
+    : tokens_(std::move(words)), special_{Words::kPad, Words::kBos, Words::kEos, Words::kUnk} {}
 
-SentenceTokens::SentenceTokens(Bpe pieces, Loc loc) : kind_(std::move(pieces)), special_{-1, -1, -1, -1} {
-  const std::vector<SpecialToken>& special = std::get<Bpe>(kind_).special();
+SentenceTokens::SentenceTokens(Bpe pieces, Loc loc) : tokens_(std::move(pieces)), special_{-1, -1, -1, -1} {
+  const std::vector<SpecialToken>& special = bpe()->special();
   for (size_t i = 0; i < kSpecialTokens.size(); ++i) {
-    const auto found =
-        std::find_if(special.begin(), special.end(), [&](auto& token) { return token.text == kSpecialTokens[i]; });
+    const auto found = std::ranges::find(special, kSpecialTokens[i], &SpecialToken::text);
     if (found == special.end())
       fail<ValueError>({"SentenceTokens", loc}, "the tokenizer lacks the special token \"{}\"", kSpecialTokens[i]);
     special_[i] = found->id;
@@ -159,46 +152,37 @@ SentenceTokens SentenceTokens::pieces(std::span<const std::string> sentences, in
   return Bpe::train(text, count, kSpecialTokens);
 }
 
-int64_t SentenceTokens::size() const {
-  return std::visit([](const auto& kind) { return kind.size(); }, kind_);
-}
-
 std::vector<int64_t> SentenceTokens::encode(std::string_view sentence) const {
-  if (const auto* words = std::get_if<Words>(&kind_)) return words->encode(sentence);
+  if (words()) return words()->encode(sentence);
   if (sentence.find_first_not_of(' ') == sentence.npos) return {};
-  return std::get<Bpe>(kind_).encode(' ' + std::string(sentence));  // so that the first word is like any other
+  return bpe()->encode(' ' + std::string(sentence));  // so that the first word is like any other
 }
 
 std::string SentenceTokens::decode(std::span<const int64_t> ids, Loc loc) const {
   const Op op{"SentenceTokens::decode", loc};
-  if (const auto* words = std::get_if<Words>(&kind_)) return words->decode(ids);
+  if (words()) return words()->decode(ids);
   std::vector<int64_t> text(ids.begin(), std::find(ids.begin(), ids.end(), end()));
   std::erase_if(text, [&](int64_t id) { return id == pad() || id == begin(); });
-  return join(split_words(valid_utf8(std::get<Bpe>(kind_).decode(text))), " ");
+  return join(split_words(valid_utf8(bpe()->decode(text))), " ");
 }
 
 std::vector<std::string> SentenceTokens::unknown(std::string_view sentence) const {
-  const auto* words = std::get_if<Words>(&kind_);
-  return words ? words->unknown(sentence) : std::vector<std::string>();
+  return words() ? words()->unknown(sentence) : std::vector<std::string>();
 }
 
 std::string SentenceTokens::shown(int64_t id, Loc loc) const {
   const Op op{"SentenceTokens::shown", loc};
-  if (const auto* words = std::get_if<Words>(&kind_)) return words->word(id);
-  const std::string& token = std::get<Bpe>(kind_).token(id);
+  if (words()) return words()->word(id);
+  const std::string& token = bpe()->token(id);
   if (std::find(special_.begin(), special_.end(), id) != special_.end()) return token;
   return token.starts_with(' ') ? valid_utf8(token.substr(1)) : "##" + valid_utf8(token);
 }
 
 std::vector<std::string> SentenceTokens::shown(std::string_view sentence) const {
-  if (std::holds_alternative<Words>(kind_)) return split_words(sentence);
+  if (words()) return split_words(sentence);
   std::vector<std::string> all;
   for (const int64_t id : encode(sentence)) all.push_back(shown(id));
   return all;
-}
-
-std::string SentenceTokens::to_json() const {
-  return std::visit([](const auto& kind) { return kind.to_json(); }, kind_);
 }
 
 SentenceTokens SentenceTokens::from_json(std::string_view json, Loc loc) {
@@ -256,8 +240,8 @@ PairBatch PairSet::batch(std::span<const int64_t> rows, Loc loc) const {
 
 std::vector<std::vector<int64_t>> PairSet::epoch(int64_t batch, Rng& rng, Loc loc) const {
   std::vector<int64_t> order = rng.randperm(size());
-  const auto lengths = [&](int64_t row) { return std::pair(pairs_[row].source.size(), pairs_[row].target.size()); };
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return lengths(a) < lengths(b); });
+  std::ranges::stable_sort(
+      order, {}, [&](int64_t row) { return std::pair(pairs_[row].source.size(), pairs_[row].target.size()); });
   auto sorted = cut(order, batch, {"PairSet::epoch", loc});
   std::vector<std::vector<int64_t>> batches;
   for (const int64_t i : rng.randperm(std::ssize(sorted))) batches.push_back(std::move(sorted[i]));

@@ -7,15 +7,13 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include <heed/tensor/error.h>
 #include <heed/tensor/random.h>
 #include <heed/tensor/tensor.h>
 #include <heed/train/data/grammar/grammar.h>
-#include <heed/train/data/tokenizer/bpe.h>
-#include <heed/train/data/tokenizer/words.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 
 namespace heed::train {
 
@@ -60,9 +58,9 @@ class SentenceTokens {
   static SentenceTokens pieces(std::span<const std::string> sentences, int64_t count, Loc loc = Loc::current());
 
   /// How many tokens there are.
-  int64_t size() const;
+  int64_t size() const { return tokens_.size(); }
   /// The byte pairs; null if the tokens are whole words.
-  const Bpe* bpe() const { return std::get_if<Bpe>(&kind_); }
+  const Bpe* bpe() const { return std::get_if<Bpe>(&tokens_.kind()); }
   /// The ids of "<pad>", "<bos>" and "<eos>".
   int64_t pad() const { return special_[0]; }
   int64_t begin() const { return special_[1]; }
@@ -82,11 +80,13 @@ class SentenceTokens {
   std::vector<std::string> shown(std::string_view sentence) const;
 
   /// A tokenizer.json of Hugging Face's `tokenizers`, and back. from_json throws FileError, saying what is wrong.
-  std::string to_json() const;
+  std::string to_json() const { return tokens_.to_json(); }
   static SentenceTokens from_json(std::string_view json, Loc loc = Loc::current());
 
  private:
-  std::variant<Words, Bpe> kind_;
+  const Words* words() const { return std::get_if<Words>(&tokens_.kind()); }
+
+  Tokenizer tokens_;                // words or byte pairs
   std::array<int64_t, 4> special_;  // pad, begin, end, unknown (-1: none)
 };
 

@@ -45,8 +45,6 @@ void fields(ConfigFields field, models::GptConfig& c) {
   field.later("norm_embedding", c.norm_embedding);
 }
 
-std::vector<nn::Slot> own_slots(const nn::Parameters& params, const models::GptConfig&) { return nn::slots_of(params); }
-
 }  // namespace
 
 Json own_json(models::GptConfig c) {
@@ -71,7 +69,7 @@ const Family kOwnFamily = {"heed",
                            [](const models::GptConfig& c) {
                              return Json{{kOwnKeys, {{"config", own_json(c)}}}};
                            },
-                           own_slots};
+                           [](const nn::Parameters& params, const models::GptConfig&) { return nn::slots_of(params); }};
 
 const Family& family_in(const ModelConfig& config) {
   std::vector<std::string> names;

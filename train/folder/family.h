@@ -2,7 +2,6 @@
 // out what a models::Gpt holds. One file here for each family, or for several that are alike.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include <heed/models/gpt.h>
@@ -40,10 +39,5 @@ models::GptConfig read_own(const ModelConfig& config);
 constexpr int64_t kMostSize = 1'000'000;  ///< of any size: keeps a lying file from asking for absurd amounts
 constexpr int64_t kMostLayers = 1000;
 constexpr const char* kOwnKeys = "heed";  ///< the object in config.json that only heed reads
-
-/// Numbers that a configuration leaves open.
-inline int64_t head_size_of(const models::GptConfig& c) { return c.head_size ? c.head_size : c.channels / c.heads; }
-inline int64_t kv_heads_of(const models::GptConfig& c) { return c.kv_heads ? c.kv_heads : c.heads; }
-inline int64_t hidden_of(const models::GptConfig& c) { return c.hidden ? c.hidden : 4 * c.channels; }
 
 }  // namespace heed::train

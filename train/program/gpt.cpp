@@ -4,10 +4,8 @@
 #include <cmath>
 #include <filesystem>
 
-#include <heed/autograd/grad_mode.h>
 #include <heed/models/generate.h>
 #include <heed/nn/lora.h>
-#include <heed/train/clip.h>
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
@@ -19,7 +17,6 @@
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
-#include <heed/train/trainer.h>
 
 namespace heed::train::program {
 namespace {
@@ -78,8 +75,6 @@ const Preset& preset_of(const std::string& name) {
     if (name == preset.name) return preset;
   fail<UsageError>({"gpt train"}, "no preset '{}'", name);
 }
-
-std::string hash_of(const std::string& text) { return fmt::format("{:016x}", fnv1a(text)); }
 
 /// The text of a file byte for byte, or the default; `training` learns its name.
 std::string load_text(GptTraining& training) {
@@ -158,7 +153,7 @@ Run new_run(const GptTrainFlags& flags) {
   run.text = load_text(run.training);
   if (!flags.keep_cr) run.text = unix_text(std::move(run.text));
   run.training.characters = std::ssize(run.text);
-  run.training.text_hash = hash_of(run.text);
+  run.training.text_hash = hex(fnv1a(run.text));
   return run;
 }
 
@@ -167,13 +162,13 @@ Run resumed_run(const ModelConfig& config) {
   Run run{read_gpt_config(config), read_gpt_training(config)};
   if (is_prepared(run.training)) return run;
   run.text = load_text(run.training);
-  if (run.training.text_hash.empty() || hash_of(run.text) == run.training.text_hash) return run;  // --keep-cr
+  if (run.training.text_hash.empty() || hex(fnv1a(run.text)) == run.training.text_hash) return run;  // --keep-cr
   run.text = unix_text(std::move(run.text));
   if (std::ssize(run.text) != run.training.characters)
     fail<FileError>({"gpt train"},
                     "{} has changed: it has {} bytes where the interrupted run had {}; need the same text",
                     run.training.text_name, run.text.size(), run.training.characters);
-  if (hash_of(run.text) != run.training.text_hash)
+  if (hex(fnv1a(run.text)) != run.training.text_hash)
     fail<FileError>({"gpt train"}, "{} has changed: its bytes are others, as many as the interrupted run's; need those",
                     run.training.text_name);
   return run;

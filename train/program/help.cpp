@@ -13,24 +13,18 @@
 namespace heed::train::program {
 namespace {
 
-std::string replaced(std::string text, const std::string& what, const std::string& by) {
-  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + by.size()))
-    text.replace(at, what.size(), by);
-  return text;
-}
+using CLI::detail::find_and_replace;
 
 /// Calls f(path, app) for the program itself (path "") and every command in it (" gpt train"), each before its own.
 void each_command(const CLI::App& app, const std::function<void(const std::string&, const CLI::App&)>& f,
                   const std::string& path = "") {
   f(path, app);
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    each_command(*command, f, path + " " + command->get_name());
+  for (const CLI::App* command : app.get_subcommands({})) each_command(*command, f, path + " " + command->get_name());
 }
 
 std::vector<std::string> names_of_commands(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   return names;
 }
 
@@ -50,14 +44,10 @@ struct Values {
 Values values_of(const CLI::Option& option) {
   Values values;
   const std::string type = option.get_type_size() == 0 ? "" : option.get_type_name();
-  for (size_t begin = 0; begin < type.size();) {
-    const size_t end = std::min(type.find('|', begin), type.size());
-    const std::string word = type.substr(begin, end - begin);
+  for (const std::string& word : CLI::detail::split(type, '|'))
     if (word == "FILE") values.files = true;
     else if (word == "DIR") values.directories = true;
     else if (std::ranges::any_of(word, [](unsigned char c) { return std::islower(c); })) values.words.push_back(word);
-    begin = end + 1;
-  }
   return values;
 }
 
@@ -104,7 +94,8 @@ complete -F _heed heed
 
 std::string zsh_completion(const CLI::App& app) {
   const auto quoted = [](const std::string& text) {
-    return replaced(replaced(replaced(replaced(text, "'", "'\\''"), "[", "\\["), "]", "\\]"), ":", "\\:");
+    return find_and_replace(
+        find_and_replace(find_and_replace(find_and_replace(text, "'", "'\\''"), "[", "\\["), "]", "\\]"), ":", "\\:");
   };
   std::string paths, words;
   each_command(app, [&](const std::string& path, const CLI::App& command) {
@@ -123,7 +114,7 @@ std::string zsh_completion(const CLI::App& app) {
       if (names_of(*option).empty()) specs += fmt::format(" \\\n      '*{}'", value);
     }
     std::string commands;
-    for (const CLI::App* one : command.get_subcommands([](const CLI::App*) { return true; }))
+    for (const CLI::App* one : command.get_subcommands({}))
       commands += fmt::format(" '{}:{}'", one->get_name(), quoted(one->get_description()));
     words += fmt::format("    \"{}\")\n", path);
     if (!commands.empty()) words += fmt::format("      commands=({})\n      _describe command commands\n", commands);
@@ -156,7 +147,7 @@ std::string completion_script(const CLI::App& app, const std::string& shell) {
 
 std::string manual_page(const CLI::App& app, const std::string& version) {
   const auto roff = [](const std::string& text) {  // a leading dot or quote would be a request
-    const std::string plain = replaced(replaced(text, "\\", "\\e"), "-", "\\-");
+    const std::string plain = find_and_replace(find_and_replace(text, "\\", "\\e"), "-", "\\-");
     return plain.starts_with('.') || plain.starts_with('\'') ? "\\&" + plain : plain;
   };
   std::string text = fmt::format(".TH HEED 1 \"\" \"heed {}\" \"User Commands\"\n.SH NAME\nheed \\- {}\n", version,

@@ -1,12 +1,13 @@
 #include <heed/train/program/info.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <fmt/core.h>
 #include <sys/resource.h>
-#include <nlohmann/json.hpp>
 
+#include <heed/tensor/io/json.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/parallel.h>
@@ -14,8 +15,6 @@
 
 namespace heed::train::program {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string compiler() {
 #ifdef __clang__
@@ -83,6 +82,19 @@ int info(const InfoFlags& flags) {
                         : "no: " + why_no_bf16());
   fmt::print("threads: {} ({})\nmemory: {}\nMPI: {}\n", num_threads(), num_threads_reason(), memory(), mpi());
   return 0;
+}
+
+int print_book() {
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path(),
+                              installed = here.parent_path() / "share/doc/heed/book.html",
+                              built = here.parent_path() / "out/book/index.html";
+  for (const std::filesystem::path& book : {installed, built})
+    if (std::filesystem::exists(book)) {
+      fmt::print("{}\n", book.string());
+      return 0;
+    }
+  fail<FileError>({"book"}, "neither '{}' nor '{}' exists; need scripts/book.sh, in heed's sources, to write the book",
+                  installed.string(), built.string());
 }
 
 }  // namespace heed::train::program

@@ -1,7 +1,6 @@
 // The `heed` program and its command line; what the commands do is in program/. Results go to stdout, everything else
 // to stderr. Exit code 0, 1 for an error, 2 for a command line that cannot be, 130 if Ctrl-C ended training (after
 // saving).
-#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -15,7 +14,6 @@
 #include <CLI/CLI.hpp>
 
 #include <heed/tensor/parallel.h>
-#include <heed/train/program/book.h>
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/help.h>
 #include <heed/train/program/info.h>
@@ -29,8 +27,8 @@ namespace heed::train::program {
 namespace {
 
 constexpr int64_t kMostSeed = int64_t{1} << 53;  // what JSON can hold
-constexpr int64_t kMostVocabulary = 1'000'000;
-constexpr const char* kRunGroup = "The run";  // the group of the options that decide a training run
+constexpr int64_t kMost = 1'000'000;             // of any size
+constexpr const char* kRunGroup = "The run";     // the group of the options that decide a training run
 
 /// Makes `app` ask for one of its commands if none is given.
 void require_command(CLI::App& app) {
@@ -64,7 +62,7 @@ void check_resume(const CLI::App& command) {
 /// The options that every training has after its own, and what runs it.
 template <class Flags>
 void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*train)(const Flags&), int& exit_code) {
-  const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
+  const auto run = [command](auto&&... option) { return add_option(command, option...)->group(kRunGroup); };
   run("--accumulate", flags->accumulate, "N", whole_number(1, 1'000'000),
       "batches whose gradients make one step (default: 1)");
   run("--ema", flags->ema, "DECAY", number(0, false, 1, true),
@@ -82,8 +80,7 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
   add_option(command, "--time-limit", flags->time_limit, "SECONDS", number(0, false, 1e9),
              "save and stop after so long; --resume goes on");
   add_threads(command);
-  command->add_option("--out", flags->out, fmt::format("directory of the model (default: {})", flags->out))
-      ->type_name("DIR");
+  add_option(command, "--out", flags->out, "DIR", fmt::format("directory of the model (default: {})", flags->out));
   add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
              "steps between saves, which --resume goes on from (default: 100)");
   command->add_flag("--tensorboard", flags->tensorboard, "write an event file for TensorBoard beside metrics.jsonl");
@@ -103,43 +100,28 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
 
 void add_gpt_train(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<GptTrainFlags>();
-  constexpr int64_t kMost = 1'000'000;
-
   CLI::App* command = gpt.add_subcommand("train", "Train a GPT on a text");
-  const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
-  command
-      ->add_option("--text", flags->text,
-                   "UTF-8 text, whose last 10% validates, or a directory that gpt prepare, nanoGPT or llm.c wrote "
-                   "(default: the King James Bible)")
-      ->type_name("FILE|DIR")
-      ->group(kRunGroup);
+  const auto run = [command](auto&&... option) { return add_option(command, option...)->group(kRunGroup); };
+  run("--text", flags->text, "FILE|DIR",
+      "UTF-8 text, whose last 10% validates, or a directory that gpt prepare, nanoGPT or llm.c wrote (default: the "
+      "King "
+      "James Bible)");
   command->add_flag("--keep-cr", flags->keep_cr, "keep the text's \"\\r\\n\" and byte order mark as characters")
       ->group(kRunGroup);
-  command
-      ->add_option(
-          "--tokenizer", flags->tokenizer,
-          "characters, a byte-level BPE that learns the text, or a tokenizer.json (default: chars, or that of a "
-          "directory of ids)")
-      ->type_name("chars|bpe|FILE")
-      ->group(kRunGroup);
-  run("--vocabulary", flags->vocabulary, "N", whole_number(257, kMostVocabulary),
+  run("--tokenizer", flags->tokenizer, "chars|bpe|FILE",
+      "characters, a byte-level BPE that learns the text, or a tokenizer.json (default: chars, or that of a directory "
+      "of ids)");
+  run("--vocabulary", flags->vocabulary, "N", whole_number(257, kMost),
       fmt::format("tokens of --tokenizer bpe (default: {})", kBpeVocabulary));
   run("--preset", flags->preset, join(preset_names(), "|"), one_of(preset_names()),
       "sizes and steps for what is not given below (default: cpu)");
   run("--like", flags->like, join(kFamilies, "|"), one_of(kFamilies),
       "the blocks of that family of models (default: gpt2; of --preset modern: qwen3)");
-  command
-      ->add_option("--init", flags->init,
-                   "begin with that model: a directory of heed's, or a gpt2, llama, qwen3 or nanochat that "
-                   "transformers wrote")
-      ->type_name("DIR")
-      ->group(kRunGroup);
-  command
-      ->add_option("--freeze", flags->freeze,
-                   "leave parameters as they are: a module or a pattern, \"h.0\", \"*.bias\" (may be given again)")
-      ->type_name("PATTERN")
-      ->allow_extra_args(false)
-      ->group(kRunGroup);
+  run("--init", flags->init, "DIR",
+      "begin with that model: a directory of heed's, or a gpt2, llama, qwen3 or nanochat that transformers wrote");
+  run("--freeze", flags->freeze, "PATTERN",
+      "leave parameters as they are: a module or a pattern, \"h.0\", \"*.bias\" (may be given again)")
+      ->allow_extra_args(false);
   run("--lora", flags->lora, "RANK", whole_number(1, kMost),
       "train additions of that rank to the layers of --init alone; they are added up in what is saved");
   run("--optimizer", flags->optimizer, join(kOptimizers, "|"), one_of(kOptimizers),
@@ -166,8 +148,7 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<GptSampleFlags>();
   CLI::App* command = gpt.add_subcommand("sample", "Write with a trained GPT");
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
-  command->add_option("--prompt", flags->prompt, "text to continue; only of tokens that the model knows")
-      ->type_name("TEXT");
+  add_option(command, "--prompt", flags->prompt, "TEXT", "text to continue; only of tokens that the model knows");
   add_option(command, "--tokens", flags->tokens, "N", whole_number(0), "tokens to write (default: 500)");
   add_option(command, "--temperature", flags->temperature, "X", number(0, true, INFINITY),
              "0: always the likeliest; 1: as learnt (default: 0.8)");
@@ -180,8 +161,7 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   add_option(command, "--weights", flags->weights, "f32|bf16|q8", one_of({"f32", "bf16", "q8"}),
              "how matrices are kept: in a half (bf16) or a quarter (q8) of the bytes, which is faster (default: f32)");
   add_threads(command);
-  command->add_option("--page", flags->page, "write an HTML page that shows what every head looks at")
-      ->type_name("FILE");
+  add_option(command, "--page", flags->page, "FILE", "write an HTML page that shows what every head looks at");
   examples(command, {"heed gpt sample --model shakespeare --prompt ROMEO: --top-k 20",
                      "heed gpt sample --model shakespeare --weights q8 --samples 4",
                      "heed gpt sample --model shakespeare --temperature 0 --page look.html"});
@@ -193,7 +173,7 @@ void add_gpt_export(CLI::App& gpt, int& exit_code) {
   CLI::App* command = gpt.add_subcommand("export", "Write a trained GPT for other programs");
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   command->add_option("--gguf", flags->gguf, "GGUF file to write, which llama.cpp runs")->required()->type_name("FILE");
-  add_option(command, "--type", flags->type, "f32|f16|q8_0", one_of(gguf_type_names()),
+  add_option(command, "--type", flags->type, join(kGgufTypes, "|"), one_of(kGgufTypes),
              "how matrices are stored (default: f32)");
   examples(command, {"heed gpt export --model shakespeare --gguf shakespeare.gguf",
                      "heed gpt export --model shakespeare --gguf small.gguf --type q8_0"});
@@ -203,13 +183,9 @@ void add_gpt_export(CLI::App& gpt, int& exit_code) {
 void add_gpt_prepare(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<PrepareFlags>();
   CLI::App* command = gpt.add_subcommand("prepare", "Write a text as token ids, for --text of gpt train");
-  command->add_option("--text", flags->text, "UTF-8 text; its last 10% validates")->required()->type_name("FILE");
-  command->add_option("--tokenizer", flags->tokenizer, "tokenizer.json, or a directory with one")
-      ->required()
-      ->type_name("FILE");
-  command->add_option("--out", flags->out, "directory of train.bin, val.bin and tokenizer.json")
-      ->required()
-      ->type_name("DIR");
+  add_option(command, "--text", flags->text, "FILE", "UTF-8 text; its last 10% validates")->required();
+  add_option(command, "--tokenizer", flags->tokenizer, "FILE", "tokenizer.json, or a directory with one")->required();
+  add_option(command, "--out", flags->out, "DIR", "directory of train.bin, val.bin and tokenizer.json")->required();
   command->add_flag("--keep-cr", flags->keep_cr, "take the text byte for byte, with CR at line ends");
   examples(command,
            {"heed gpt prepare --text input.txt --tokenizer pieces --out ids", "heed gpt train --text ids --out model"});
@@ -248,10 +224,10 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
                                   "UTF-8 text to learn (default: stdin)", train_tokenizer,
                                   {"heed tokenizer train --tokenizer pieces input.txt",
                                    "heed tokenizer train --tokenizer pieces --vocabulary 8192 < input.txt"});
-  add_option(train, "--vocabulary", flags->vocabulary, "N", whole_number(256, kMostVocabulary),
+  add_option(train, "--vocabulary", flags->vocabulary, "N", whole_number(256, kMost),
              fmt::format("tokens, special ones included (default: {})", kBpeVocabulary));
-  train->add_option("--special", flags->special, fmt::format("tokens that are never cut (default: {})", kEndOfText))
-      ->type_name("TEXT");
+  add_option(train, "--special", flags->special, "TEXT",
+             fmt::format("tokens that are never cut (default: {})", kEndOfText));
   const char* read = "a tokenizer.json, or a directory with one";
   add("encode", "Print the ids of a text", read, "UTF-8 text (default: stdin)", encode,
       {"echo Hello | heed tokenizer encode --tokenizer pieces",
@@ -264,22 +240,15 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
 
 void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
   const auto flags = std::make_shared<TranslatorTrainFlags>();
-  constexpr int64_t kMost = 1'000'000;
   CLI::App* command = seq2seq.add_subcommand("train", "Train a translator on sentence pairs");
-  const auto run = [command](auto&&... option) { add_option(command, option...)->group(kRunGroup); };
-  command
-      ->add_option("--pairs", flags->training.pairs,
-                   "UTF-8 lines of source, tab, target (default: English and French from a grammar)")
-      ->type_name("FILE")
-      ->group(kRunGroup);
-  command
-      ->add_option("--valid-pairs", flags->training.valid_pairs,
-                   "pairs to validate with, in place of 5% of --pairs; their sources are not trained on")
-      ->type_name("FILE")
-      ->group(kRunGroup);
+  const auto run = [command](auto&&... option) { return add_option(command, option...)->group(kRunGroup); };
+  run("--pairs", flags->training.pairs, "FILE",
+      "UTF-8 lines of source, tab, target (default: English and French from a grammar)");
+  run("--valid-pairs", flags->training.valid_pairs, "FILE",
+      "pairs to validate with, in place of 5% of --pairs; their sources are not trained on");
   run("--tokens", flags->tokens, "words|bpe", one_of(kTranslatorTokens),
       "whole words, or pieces of words that each language learns (default: words)");
-  run("--vocabulary", flags->vocabulary, "N", whole_number(kFewestPieces, kMostVocabulary),
+  run("--vocabulary", flags->vocabulary, "N", whole_number(kFewestPieces, kMost),
       fmt::format("tokens of each language, with --tokens bpe (default: {})", kPieces));
   run("--min-count", flags->min_count, "N", whole_number(1),
       "rarer words are unknown, with --tokens words (default: 2; of the grammar: 1)");
@@ -319,16 +288,12 @@ void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
              "translations kept while searching (default: 1, greedy)");
   add_threads(command);
   command->add_flag("--align", flags->align, "draw where each word of the translation looked");
-  command->add_option("--page", flags->page, "write an HTML page that shows how, word by word, and all weights")
-      ->type_name("FILE");
-  command
-      ->add_option("--beside", flags->beside,
-                   "model without attention (--arch rnn) to show at work beside it in the page")
-      ->type_name("DIR");
-  command
-      ->add_option("sentence", flags->sentences,
-                   "sentences, each in quotes; without any, stdin is answered line by line")
-      ->type_name("SENTENCE");
+  add_option(command, "--page", flags->page, "FILE",
+             "write an HTML page that shows how, word by word, and all weights");
+  add_option(command, "--beside", flags->beside, "DIR",
+             "model without attention (--arch rnn) to show at work beside it in the page");
+  add_option(command, "sentence", flags->sentences, "SENTENCE",
+             "sentences, each in quotes; without any, stdin is answered line by line");
   examples(command, {"heed seq2seq translate --model translator --align 'the cat sleeps'",
                      "heed seq2seq translate --model translator --beam 4 < sentences.txt"});
   command->callback([flags, &exit_code] { exit_code = translate(*flags); });
@@ -349,24 +314,17 @@ void add_page(CLI::App& app, int& exit_code) {
   const auto flags = std::make_shared<PageFlags>();
   CLI::App* command =
       app.add_subcommand("page", "Write an HTML page in which a model runs, or of attention from elsewhere");
-  command
-      ->add_option("--model", flags->models,
-                   "directory that training wrote; of a translator also several, as snapshots of one training")
-      ->allow_extra_args(false)
-      ->type_name("DIR");
-  command
-      ->add_option(
-          "--attention", flags->attention,
-          "instead of a model, weights from elsewhere: a safetensors file with (heads, queries, keys) for each "
-          "layer, named attentions.0, attentions.1, ...")
-      ->type_name("FILE");
-  command
-      ->add_option("--tokens", flags->tokens,
-                   "what they are between: a JSON list of strings, or of a translator {\"source\": [...], \"target\": "
-                   "[...]}, for weights called encoder..., cross... and decoder...")
-      ->type_name("FILE");
-  command->add_option("--out", flags->out, "file to write (default: page.html)")->type_name("FILE");
-  command->add_option("text", flags->texts, "what is found typed in the page")->type_name("TEXT");
+  add_option(command, "--model", flags->models, "DIR",
+             "directory that training wrote; of a translator also several, as snapshots of one training")
+      ->allow_extra_args(false);
+  add_option(command, "--attention", flags->attention, "FILE",
+             "instead of a model, weights from elsewhere: a safetensors file with (heads, queries, keys) for each "
+             "layer, named attentions.0, attentions.1, ...");
+  add_option(command, "--tokens", flags->tokens, "FILE",
+             "what they are between: a JSON list of strings, or of a translator {\"source\": [...], \"target\": "
+             "[...]}, for weights called encoder..., cross... and decoder...");
+  add_option(command, "--out", flags->out, "FILE", "file to write (default: page.html)");
+  add_option(command, "text", flags->texts, "TEXT", "what is found typed in the page");
   examples(command,
            {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'",
             "heed page --attention attentions.safetensors --tokens tokens.json"});

@@ -36,58 +36,47 @@ std::string meant(const CLI::App& app, const std::string& word) {
   return best.empty() ? "" : fmt::format("; did you mean {}?", best);
 }
 
+/// Refuses a text that does not fit, and says what is needed.
+template <class Fits>
+CLI::Validator needed(const std::string& what, Fits fits) {
+  return CLI::Validator(
+      [=](std::string& text) { return fits(text) ? "" : fmt::format("need {}, not '{}'", what, text); }, "");
+}
+
 }  // namespace
 
 CLI::Validator whole_number(int64_t low, int64_t high) {
-  return CLI::Validator(
-      [low, high](std::string& text) {
-        int64_t value = 0;
-        if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return std::string();
-        return fmt::format("need a whole number from {} to {}, not '{}'", low, high, text);
-      },
-      "");
+  return needed(fmt::format("a whole number from {} to {}", low, high), [low, high](const std::string& text) {
+    int64_t value = 0;
+    return CLI::detail::lexical_cast(text, value) && value >= low && value <= high;
+  });
 }
 
 CLI::Validator number(double low, bool closed, double high, bool below) {
-  return CLI::Validator(
-      [low, closed, high, below](std::string& text) {
-        double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && (below ? value < high : value <= high) &&
-            (closed ? value >= low : value > low))
-          return std::string();
-        const std::string most =
-            std::isfinite(high) ? fmt::format(" and {} {}", below ? "below" : "at most", high) : "";
-        return fmt::format("need a number {} {}{}, not '{}'", closed ? "from" : "above", low, most, text);
-      },
-      "");
+  const std::string most = std::isfinite(high) ? fmt::format(" and {} {}", below ? "below" : "at most", high) : "";
+  return needed(fmt::format("a number {} {}{}", closed ? "from" : "above", low, most), [=](const std::string& text) {
+    double value = 0;
+    return CLI::detail::lexical_cast(text, value) && std::isfinite(value) && (below ? value < high : value <= high) &&
+           (closed ? value >= low : value > low);
+  });
 }
 
 CLI::Validator one_of(const std::vector<std::string>& names) {
-  return CLI::Validator(
-      [names](std::string& text) {
-        if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
-        return fmt::format("need one of {}, not '{}'", join(names, ", "), text);
-      },
-      "");
+  return needed("one of " + join(names, ", "),
+                [names](const std::string& text) { return std::ranges::find(names, text) != names.end(); });
 }
 
 CLI::Validator one_line() {
-  return CLI::Validator(
-      [](std::string& text) {
-        const auto control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
-        if (!text.empty() && find_invalid_utf8(text) == text.npos && std::ranges::none_of(text, control))
-          return std::string();
-        return fmt::format("need a line of text, not '{}'", text);
-      },
-      "");
+  return needed("a line of text", [](const std::string& text) {
+    const auto control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+    return !text.empty() && find_invalid_utf8(text) == text.npos && std::ranges::none_of(text, control);
+  });
 }
 
 void refuse_empty_paths(CLI::App& app) {
   for (CLI::Option* option : app.get_options())
     if (const std::string type = option->get_type_name(); type.ends_with("FILE") || type.ends_with("DIR"))
-      option->check(CLI::Validator(
-          [type](std::string& text) { return text.empty() ? fmt::format("need a name for {}, not ''", type) : ""; },
-          ""));
+      option->check(needed("a name for " + type, [](const std::string& text) { return !text.empty(); }));
   for (CLI::App* command : app.get_subcommands({})) refuse_empty_paths(*command);
 }
 

@@ -18,11 +18,17 @@ CLI::Validator one_of(const std::vector<std::string>& names);
 /// A word or more of printable text.
 CLI::Validator one_line();
 
-/// An option of a kind (N, X, ...) whose text is checked.
+/// An option of a kind (N, FILE, ...).
+template <class Value>
+CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value, const std::string& type,
+                        const std::string& help) {
+  return command->add_option(name, value, help)->type_name(type);
+}
+/// The same, whose text is checked.
 template <class Value>
 CLI::Option* add_option(CLI::App* command, const std::string& name, Value& value, const std::string& type,
                         const CLI::Validator& valid, const std::string& help) {
-  return command->add_option(name, value, help)->type_name(type)->check(valid);
+  return add_option(command, name, value, type, help)->check(valid);
 }
 
 /// Refuses "" wherever the program and its commands take a file or a directory: a variable that a shell did not have.

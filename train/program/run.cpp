@@ -7,7 +7,6 @@
 
 #include <fmt/core.h>
 
-#include <heed/tensor/io/json.h>
 #include <heed/train/model_config.h>
 #include <heed/train/program/options.h>
 
@@ -73,38 +72,12 @@ void say_end(const char* command, const TrainingReport& report, const TrainFlags
 
 int exit_code_of(const TrainingReport& report) { return report.ended == Ended::interrupted ? 130 : 0; }
 
-namespace {
-
-void print_json(const TrainingReport& report, int64_t parameters, const Json& more = Json::object()) {
+void print_report(const TrainingReport& report, int64_t parameters, const Json& more) {
   Json json = {{"parameters", parameters}, {"steps", report.steps}, {"train_loss", report.train_loss}};
   for (const auto& [name, number] : report.evaluation) json[name] = number;
   json.update({{"seconds", report.seconds}, {"tokens_per_s", report.tokens_per_second}, {"peak_mib", peak_mib()}});
   json.update(more);
   fmt::print("{}\n", dump_json(json));
-}
-
-}  // namespace
-
-void print_report(const TrainingReport& report, int64_t parameters) { print_json(report, parameters); }
-
-void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch,
-                  const TranslationScores& scores) {
-  Json rows = Json::array();
-  for (const LengthRow& row : scores.rows)
-    rows.push_back({{"from", row.from},
-                    {"to", row.to},
-                    {"count", row.count},
-                    {"exact_match", row.exact_match},
-                    {"bleu", row.bleu}});
-  print_json(report, parameters,
-             {{"arch", arch},
-              {"exact_match", scores.exact_match},
-              {"bleu", scores.bleu},
-              {"chrf", scores.chrf},
-              {"signature", scores.signature},
-              {"exact_match_of_one", scores.exact_match_of_one},
-              {"bleu_of_one", scores.bleu_of_one},
-              {"by_length", rows}});
 }
 
 }  // namespace heed::train::program

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include <heed/train/data/metrics.h>
+#include <heed/tensor/io/json.h>
 #include <heed/train/run_directory.h>
 #include <heed/train/run_rules.h>
 #include <heed/train/trainer.h>
@@ -50,13 +50,7 @@ void say_end(const char* command, const TrainingReport& report, const TrainFlags
 /// The exit code: 130 after Ctrl-C, else 0.
 int exit_code_of(const TrainingReport& report);
 
-// One JSON object on stdout, for --json.
-
-/// With the last evaluation by its names.
-void print_report(const TrainingReport& report, int64_t parameters);
-
-/// Of a translator, with the scores of its translations of sentences held out.
-void print_report(const TrainingReport& report, int64_t parameters, const std::string& arch,
-                  const TranslationScores& scores);
+/// One JSON object on stdout, for --json: with the last evaluation by its names, and `more`.
+void print_report(const TrainingReport& report, int64_t parameters, const Json& more = Json::object());
 
 }  // namespace heed::train::program

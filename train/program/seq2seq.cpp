@@ -15,9 +15,7 @@
 #include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
 #include <heed/train/program/options.h>
-#include <heed/train/saved_translator.h>
 #include <heed/train/show/page_translator.h>
-#include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
 
 namespace heed::train::program {
@@ -96,9 +94,7 @@ std::string tsv(std::span<const SentencePair> pairs) {
 }
 
 /// Of all pairs, to notice a change.
-std::string hash_of(const PairSplit& split) {
-  return fmt::format("{:016x}", fnv1a(tsv(split.train) + "\n" + tsv(split.held_out)));
-}
+std::string hash_of(const PairSplit& split) { return hex(fnv1a(tsv(split.train) + "\n" + tsv(split.held_out))); }
 
 TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSplit& split) {
   const auto index = [](const std::vector<std::string>& names, const std::string& name) {
@@ -146,6 +142,25 @@ std::unique_ptr<SavedTranslator> new_translator(const TranslatorTrainFlags& flag
   SentenceTokens source = tokens(&SentencePair::source), target = tokens(&SentencePair::target);
   const TranslatorConfig config = translator_config(training.arch, training.cell, source.size(), target.size(), sizes);
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), config);
+}
+
+/// For --json.
+Json to_json(const std::string& arch, const TranslationScores& scores) {
+  Json rows = Json::array();
+  for (const LengthRow& row : scores.rows)
+    rows.push_back({{"from", row.from},
+                    {"to", row.to},
+                    {"count", row.count},
+                    {"exact_match", row.exact_match},
+                    {"bleu", row.bleu}});
+  return {{"arch", arch},
+          {"exact_match", scores.exact_match},
+          {"bleu", scores.bleu},
+          {"chrf", scores.chrf},
+          {"signature", scores.signature},
+          {"exact_match_of_one", scores.exact_match_of_one},
+          {"bleu_of_one", scores.bleu_of_one},
+          {"by_length", rows}};
 }
 
 }  // namespace
@@ -204,7 +219,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
              format_duration(report.seconds), how, directory.string());
   fmt::print(stderr, "{}", format_scores(scores));
   if (flags.json)
-    print_report(report, translator->params().numel(), arch_names()[static_cast<size_t>(training.arch)], scores);
+    print_report(report, translator->params().numel(),
+                 to_json(arch_names()[static_cast<size_t>(training.arch)], scores));
   say_end("seq2seq", report, flags, use);
   return exit_code_of(report);
 }
@@ -283,10 +299,6 @@ AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslato
   }
   return page;
 }
-
-}  // namespace
-
-namespace {
 
 /// Says aloud if much of a sentence may have been lost: no end was found, or the translation is less than half as long.
 void say_short(const std::string& sentence, const models::Translation& translation) {

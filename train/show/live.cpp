@@ -5,9 +5,9 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/tensor/io/half.h>
-#include <heed/tensor/io/json.h>
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/tokenizer/gpt2.h>
+#include <heed/train/folder/family.h>
 #include <heed/train/show/page_template.h>
 
 namespace heed::train {
@@ -53,10 +53,6 @@ std::string html(const Op& op, const char* kind, const Json& config, const LiveP
                       {"most", page.most},
                       {"snapshots", std::move(snapshots)}});
 }
-
-}  // namespace
-
-namespace {
 
 std::string live_pieces(const Op& op, const Bpe& bpe) {
   Json special = Json::array();
@@ -124,34 +120,12 @@ std::string live_page_html(const models::Transformer& model, const LivePage& pag
 
 std::string live_page_html(const models::Gpt& model, const LivePage& page, Loc loc) {
   const Op op{"live page", loc};
-  const models::GptConfig& c = model.config;
-  constexpr const char* kNorms[] = {"layer", "rms", "plain"};
-  constexpr const char* kMlps[] = {"gelu", "relu2", "swiglu"};
-  constexpr const char* kQkNorms[] = {"none", "plain", "weighted"};
-  const nn::CausalSelfAttention& attention = model.h.at(0).attn;
   Json tables = Json::object();
   if (!model.wpe) {
     tables["rope.cos"] = tensor_json(op, "rope.cos", model.angles.cos.flatten(1));
     tables["rope.sin"] = tensor_json(op, "rope.sin", model.angles.sin.flatten(1));
   }
-  return html(op, "gpt",
-              {{"layers", c.layers},
-               {"heads", c.heads},
-               {"kv_heads", attention.kv_heads},
-               {"head_size", attention.head_size},
-               {"context", c.context},
-               {"positions", model.wpe ? "learned" : "rope"},
-               {"norm", kNorms[static_cast<size_t>(c.norm)]},
-               {"eps", c.eps},
-               {"mlp", kMlps[static_cast<size_t>(c.mlp)]},
-               {"gelu", c.gelu == Gelu::erf ? "erf" : "tanh"},
-               {"qk_norm", kQkNorms[static_cast<size_t>(c.qk_norm)]},
-               {"qk_eps", attention.options.eps},
-               {"window", c.window ? Json(*c.window) : Json()},
-               {"softcap", c.softcap},
-               {"norm_embedding", c.norm_embedding},
-               {"tied", c.tied}},
-              page, tables);
+  return html(op, "gpt", own_json(model.config), page, tables);
 }
 
 }  // namespace heed::train

@@ -107,20 +107,6 @@ std::string script_data(const Json& json) {
   return text;
 }
 
-/// The template with its marks {{name}} filled in.
-std::string fill(std::string_view page, std::span<const std::pair<std::string_view, std::string>> values) {
-  std::string text;
-  for (size_t at = 0; at < page.size();) {
-    const size_t open = std::min(page.find("{{", at), page.size());
-    text += page.substr(at, open - at);
-    at = open;
-    for (const auto& [name, value] : values)
-      if (page.substr(open).starts_with(name)) text += value, at += name.size();
-    if (at == open && at < page.size()) text += page.substr(at++, 1);
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string escape_html(std::string_view text) {
@@ -143,7 +129,16 @@ std::string escape_html(std::string_view text) {
 std::string filled_page(std::string_view page, const std::string& title, const Json& data) {
   const std::pair<std::string_view, std::string> values[] = {{"{{title}}", escape_html(title)},
                                                              {"{{data}}", script_data(data)}};
-  return fill(page, values);
+  std::string text;
+  for (size_t at = 0; at < page.size();) {
+    const size_t open = std::min(page.find("{{", at), page.size());
+    text += page.substr(at, open - at);
+    at = open;
+    for (const auto& [name, value] : values)
+      if (page.substr(open).starts_with(name)) text += value, at += name.size();
+    if (at == open && at < page.size()) text += page.substr(at++, 1);
+  }
+  return text;
 }
 
 std::string page_html(const AttentionPage& page, Loc loc) {

@@ -1,8 +1,6 @@
 #include <heed/train/show/page_models.h>
 
 #include <heed/autograd/grad_mode.h>
-#include <heed/autograd/ops.h>
-#include <heed/nn/dropout.h>
 
 namespace heed::train {
 namespace {
@@ -23,19 +21,14 @@ Tensor row(std::span<const int64_t> ids) {
 }
 
 /// What the decoder reads to write the sentence: the begin token, then all words but the last.
-Tensor decoder_input(const TranslatedSentence& s) {
-  std::vector<int64_t> ids = {s.begin};
-  ids.insert(ids.end(), s.written.begin(), s.written.end());
-  ids.pop_back();
-  return row(ids);
+template <class Token>
+std::vector<Token> read_by_decoder(const Token& begin, std::vector<Token> written) {
+  written.insert(written.begin(), begin);
+  written.pop_back();
+  return written;
 }
 
-std::vector<std::string> words_read(const TranslatedSentence& s) {
-  std::vector<std::string> words = {s.begin_word};
-  words.insert(words.end(), s.written_words.begin(), s.written_words.end());
-  words.pop_back();
-  return words;
-}
+Tensor decoder_input(const TranslatedSentence& s) { return row(read_by_decoder(s.begin, s.written)); }
 
 /// How a model is looked at: it learns nothing and drops nothing, and its attentions are seen.
 struct Look {
@@ -108,7 +101,7 @@ std::vector<AttentionMaps> attention_maps(const models::Transformer& model, cons
           {.name = "decoder",
            .about = "Each row writes a word of the translation and looks at those written so far.",
            .queries = s.written_words,
-           .keys = words_read(s),
+           .keys = read_by_decoder(s.begin_word, s.written_words),
            .layers = layers_of(look.seen, "decoder.", ".self_attn"),
            .causal = true}};
 }

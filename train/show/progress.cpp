@@ -8,12 +8,9 @@
 #include <unistd.h>
 
 namespace heed::train {
-namespace {
 
 constexpr std::chrono::milliseconds kRedraw{200};  // on a terminal
 constexpr std::chrono::seconds kNextLine{5};       // elsewhere
-
-}  // namespace
 
 std::string format_duration(double seconds) {
   const int64_t s = std::llround(seconds);

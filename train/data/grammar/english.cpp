@@ -7,36 +7,16 @@ namespace {
 
 constexpr bool plural(const Agreement& agreement) { return agreement.number == Number::plural; }
 
+// Each in the order of its enumeration.
+constexpr std::string_view kDeterminers[] = {"the", "a", "this", "my", "his", "her", "their", "two", "many", "all"};
+constexpr std::string_view kSubjects[] = {"", "he", "she", "it", "they"}, kObjects[] = {"", "him", "her", "it", "them"};
+constexpr std::string_view kJoints[] = {"", "because", "when", "but", "and"};
+constexpr std::string_view kAdverbs[] = {"", "not", "never", "often", "always"};
+
 std::string_view determiner(Determiner determiner, Number number, bool negated) {
-  const bool many = number == Number::plural;
-  switch (determiner) {
-    case Determiner::the: return "the";
-    case Determiner::a: return many ? (negated ? "any" : "some") : "a";
-    case Determiner::these: return many ? "these" : "this";
-    case Determiner::my: return "my";
-    case Determiner::his: return "his";
-    case Determiner::her: return "her";
-    case Determiner::their: return "their";
-    case Determiner::two: return "two";
-    case Determiner::many: return "many";
-    case Determiner::all: return "all";
-  }
-  return "";
-}
-
-std::string_view subject_pronoun(Pronoun pronoun) {
-  constexpr std::string_view kWords[] = {"", "he", "she", "it", "they"};
-  return kWords[static_cast<size_t>(pronoun)];
-}
-
-std::string_view object_pronoun(Pronoun pronoun) {
-  constexpr std::string_view kWords[] = {"", "him", "her", "it", "them"};
-  return kWords[static_cast<size_t>(pronoun)];
-}
-
-std::string_view joint_word(Joint joint) {
-  constexpr std::string_view kWords[] = {"", "because", "when", "but", "and"};
-  return kWords[static_cast<size_t>(joint)];
+  if (number == Number::plural && determiner == Determiner::a) return negated ? "any" : "some";
+  if (number == Number::plural && determiner == Determiner::these) return "these";
+  return word_of(kDeterminers, determiner);
 }
 
 class English {
@@ -44,7 +24,7 @@ class English {
   Spoken speak(const Sentence& sentence) {
     clause(sentence.first);
     if (sentence.second) {
-      say(joint_word(sentence.joint), meaning(sentence.id, Role::open));
+      say(word_of(kJoints, sentence.joint), meaning(sentence.id, Role::open));
       clause(*sentence.second);
     }
     if (words_.back().text == ",") words_.pop_back();
@@ -92,7 +72,7 @@ class English {
 
   void clause(const Clause& c) {
     if (c.subject) phrase(*c.subject);
-    if (c.pronoun != Pronoun::none) say(subject_pronoun(c.pronoun), meaning(c.id, Role::subject));
+    if (c.pronoun != Pronoun::none) say(word_of(kSubjects, c.pronoun), meaning(c.id, Role::subject));
     verb_group(c);
     const Role particle = c.verb->complement.empty() ? Role::verb : Role::predicate;
     if (!c.verb->particle.empty()) say(c.verb->particle, meaning(c.id, particle));
@@ -100,7 +80,7 @@ class English {
     if (!c.verb->preposition.empty()) say(c.verb->preposition, meaning(c.id, Role::preposition));
     const bool negated = c.polarity == Polarity::negated || c.polarity == Polarity::never;
     if (c.object) phrase(*c.object, negated);
-    if (c.object_pronoun != Pronoun::none) say(object_pronoun(c.object_pronoun), meaning(c.id, Role::after));
+    if (c.object_pronoun != Pronoun::none) say(word_of(kObjects, c.object_pronoun), meaning(c.id, Role::after));
     if (c.place) {
       for (auto word : c.preposition->english) say(word, meaning(c.id, Role::preposition));
       phrase(*c.place);
@@ -124,8 +104,7 @@ class English {
     } else {
       finite = past ? verb.past : plural(c.agreement) ? verb.base : verb.third;
     }
-    constexpr std::string_view kWords[] = {"", "not", "never", "often", "always"};
-    const std::string_view adverb = kWords[static_cast<size_t>(c.polarity)];
+    const std::string_view adverb = word_of(kAdverbs, c.polarity);
     // The adverb follows an auxiliary and precedes any other verb.
     const bool auxiliary = be || !rest.empty();
     if (!adverb.empty() && !auxiliary) say(adverb, meaning(c.id, Role::polarity));

@@ -227,7 +227,7 @@ class French {
   /// [ne] [le] finite [pas] [participle]: "ne l' a pas vue".
   void verb_group(const Clause& c) {
     constexpr std::string_view kAdverbs[] = {"", "pas", "jamais", "souvent", "toujours"};
-    const std::string_view adverb = kAdverbs[static_cast<size_t>(c.polarity)];
+    const std::string_view adverb = word_of(kAdverbs, c.polarity);
     const bool idiom = c.predicate && !c.predicate->after_avoir.empty();
     const Conjugation& conjugation = idiom ? avoir() : c.verb->french;
     const bool compound = c.tense == Tense::past && !c.verb->stative;
@@ -244,8 +244,7 @@ class French {
 
   void object_pronoun(const Clause& c) {
     constexpr std::string_view kWords[] = {"", "le", "la", "le", "les"};
-    const std::string_view word = kWords[static_cast<size_t>(c.object_pronoun)];
-    say(word, meaning(c.id, Role::after));
+    say(word_of(kWords, c.object_pronoun), meaning(c.id, Role::after));
     note(Phenomenon::object_pronoun);
   }
 

@@ -58,15 +58,11 @@ ParsedPair parse(const Sentence& sentence, const Spoken& english) {
 
 void check(int64_t count, const GrammarOptions& o, const Op& op) {
   if (count < 0) fail<ValueError>(op, "count is {}; need at least 0", count);
-  if (o.min_words < 1 || o.max_words < o.min_words)
-    fail<ValueError>(op, "min_words is {} and max_words {}; need 1 <= min_words <= max_words", o.min_words,
-                     o.max_words);
-  if (o.min_depth < 0 || o.max_depth < o.min_depth)
-    fail<ValueError>(op, "min_depth is {} and max_depth {}; need 0 <= min_depth <= max_depth", o.min_depth,
-                     o.max_depth);
-  if (o.min_distance < 0 || o.max_distance < o.min_distance)
-    fail<ValueError>(op, "min_distance is {} and max_distance {}; need 0 <= min_distance <= max_distance",
-                     o.min_distance, o.max_distance);
+  for (const auto& [what, least, low, high] : {std::tuple("words", 1, o.min_words, o.max_words),
+                                               {"depth", 0, o.min_depth, o.max_depth},
+                                               {"distance", 0, o.min_distance, o.max_distance}})
+    if (low < least || high < low)
+      fail<ValueError>(op, "min_{0} is {1} and max_{0} {2}; need {3} <= min_{0} <= max_{0}", what, low, high, least);
 }
 
 /// The taste that most often yields sentences of `words` words. A relative clause takes some six words.

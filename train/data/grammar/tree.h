@@ -15,6 +15,12 @@ enum class Tense : uint8_t { present, past, future, present_progressive, past_pr
 enum class Polarity : uint8_t { plain, negated, never, often, always };
 enum class Joint : uint8_t { none, because, when, but, and_ };
 
+/// The word of a value, of one for each in their order.
+template <class Choice, size_t count>
+constexpr std::string_view word_of(const std::string_view (&words)[count], Choice choice) {
+  return words[static_cast<size_t>(choice)];
+}
+
 /// What verbs, adjectives and participles agree with.
 struct Agreement {
   Gender gender = Gender::masculine;

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <queue>
 #include <unordered_map>
-#include <utility>
 
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/tokenizer/gpt2.h>
@@ -20,6 +18,24 @@ struct HashPair {
     return (static_cast<uint64_t>(pair.first) << 32 | static_cast<uint64_t>(pair.second)) * 0x9E3779B97F4A7C15u >> 32;
   }
 };
+
+/// The places of a pair in the pieces, and how often it occurs there.
+struct Seen {
+  int64_t count = 0;
+  std::vector<int32_t> pieces;
+};
+
+/// The pair whose turn it is comes last.
+struct LaterTurn {
+  using Turn = std::pair<int64_t, Bpe::Pair>;  // count and pair, as they were when it was queued
+  bool operator()(const Turn& a, const Turn& b) const {
+    return a.first != b.first ? a.first < b.first : a.second > b.second;
+  }
+};
+
+Json byte_level(bool space_first, bool pieces) {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", space_first}, {"trim_offsets", true}, {"use_regex", pieces}};
+}
 
 }  // namespace
 
@@ -39,8 +55,7 @@ int64_t Bpe::add(const std::string& token) {
 void Bpe::add_special(SpecialToken token) {
   special_.push_back(std::move(token));
   // The longest that fits is taken.
-  std::stable_sort(special_.begin(), special_.end(),
-                   [](const auto& a, const auto& b) { return a.text.size() > b.text.size(); });
+  std::ranges::stable_sort(special_, std::greater(), [](const SpecialToken& s) { return s.text.size(); });
 }
 
 std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>& spaced) const {
@@ -52,10 +67,7 @@ std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>
   };
   std::array<bool, 256> starts{};
   for (const SpecialToken& token : special_) starts[static_cast<unsigned char>(token.text[0])] = true;
-  const auto is_white = [](std::string_view character) {
-    size_t i = 0;
-    return class_of(next_code_point(character, i)) == CharClass::space;
-  };
+  const auto take_white = [text](size_t& at) { return class_of(next_code_point(text, at)) == CharClass::space; };
   size_t begin = 0;  // of the text that no part has yet
   for (size_t i = 0; i < text.size() && !special_.empty();) {
     const auto token =
@@ -67,17 +79,12 @@ std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>
       ++i;
       continue;
     }
-    size_t first = i, last = i;  // of what stands before it, without the white space that it takes
+    size_t first = i, last = i + token->text.size();  // of it and the white space that it takes
     if (token->strip_left)
-      for (size_t at = first = begin; at < i; next_code_point(text, at))
-        if (!is_white(text.substr(at, i - at))) {
-          size_t behind = at;
-          next_code_point(text, behind);
-          first = behind;
-        }
-    last = i + token->text.size();
+      for (size_t at = first = begin; at < i;)
+        if (!take_white(at)) first = at;
     if (token->strip_right)
-      while (last < text.size() && is_white(text.substr(last))) next_code_point(text, last);
+      for (size_t at = last; at < text.size() && take_white(at);) last = at;
     add_text(text.substr(begin, first - begin));
     parts.push_back({text.substr(first, last - first), &*token});
     begin = i = last;
@@ -109,24 +116,6 @@ bool Bpe::add_merge(Pair pair, int64_t id) {
   order_.push_back(pair);
   return true;
 }
-
-namespace {
-
-/// The places of a pair in the pieces, and how often it occurs there.
-struct Seen {
-  int64_t count = 0;
-  std::vector<int32_t> pieces;
-};
-
-/// The pair whose turn it is comes last.
-struct LaterTurn {
-  using Turn = std::pair<int64_t, Bpe::Pair>;  // count and pair, as they were when it was queued
-  bool operator()(const Turn& a, const Turn& b) const {
-    return a.first != b.first ? a.first < b.first : a.second > b.second;
-  }
-};
-
-}  // namespace
 
 Bpe Bpe::train(std::string_view text, int64_t vocabulary, std::span<const std::string> special, Loc loc) {
   const Op op{"Bpe::train", loc};
@@ -354,14 +343,6 @@ Bpe Bpe::from_merges(std::string_view merges, Loc loc) {
   }
   return bpe;
 }
-
-namespace {
-
-Json byte_level(bool space_first, bool pieces) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", space_first}, {"trim_offsets", true}, {"use_regex", pieces}};
-}
-
-}  // namespace
 
 std::string Bpe::to_json() const {
   std::vector<std::string> names;

@@ -76,12 +76,8 @@ std::string Chars::decode(std::span<const int64_t> ids, Loc loc) const {
   return text;
 }
 
-namespace {
-
 const Json kCut = {
     {"type", "Split"}, {"pattern", {{"Regex", "[\\s\\S]"}}}, {"behavior", "Isolated"}, {"invert", false}};
-
-}  // namespace
 
 std::string Chars::to_json() const {
   std::vector<std::string> names;

@@ -83,11 +83,7 @@ std::vector<std::string> Words::unknown(std::string_view sentence) const {
   return missing;
 }
 
-namespace {
-
 const Json kCut = {{"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "Removed"}, {"invert", false}};
-
-}  // namespace
 
 std::string Words::to_json() const {
   std::vector<SpecialToken> special;

@@ -278,7 +278,7 @@ class Gpt {
   /** One head's part of a vector, normed and turned as the model does with queries and keys. */
   placed(x, weight) {
     const {config} = this;
-    let y = config.qk_norm === "none" ? x : rmsNorm(x, weight, config.qk_eps);
+    let y = config.qk_norm === "none" ? x : rmsNorm(x, weight, config.eps);
     if (config.positions !== "rope") return y;
     const cos = rowOf(this.weights("rope.cos"), this.length), sin = rowOf(this.weights("rope.sin"), this.length),
           pairs = cos.length;
@@ -316,7 +316,7 @@ class Gpt {
       values.push(Array.from({length: K}, (_, k) => part(heads + K + k)));
       for (let h = 0; h < heads; ++h) {
         const k = Math.floor(h * K / heads), query = this.placed(part(h), weights(p + "attn.q_norm.weight"));
-        const hidden = s => config.window !== null && s <= this.length - config.window;
+        const hidden = s => config.window > 0 && s <= this.length - config.window;
         const products = keys.map(key => dot(query, key[k]));
         const shares = softmax(products.map((x, s) => hidden(s) ? -Infinity : x / Math.sqrt(D)));
         looks.push({query, keys: keys.map(key => key[k]), products, shares, hidden});

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <heed/tensor/io/atomic_file.h>
+#include <heed/train/show/page.h>
 #include <heed/train/show/plot/axis.h>
 #include <heed/train/show/plot/svg.h>
 
@@ -88,8 +88,8 @@ void draw_cells(Svg& out, const Cells& cells, const Layout& l, const std::vector
       const double x = l.left + static_cast<double>(c) * l.cell_width,
                    y = l.top + static_cast<double>(r) * l.cell_height;
       const std::string tip =
-          explained ? fmt::format("<title>{}, {}: {:.4g}</title>", plot::escape(rows[static_cast<size_t>(r)]),
-                                  plot::escape(columns[static_cast<size_t>(c)]), value)
+          explained ? fmt::format("<title>{}, {}: {:.4g}</title>", escape_html(rows[static_cast<size_t>(r)]),
+                                  escape_html(columns[static_cast<size_t>(c)]), value)
                     : "";
       if (explained || std::abs(dark) >= 0.0005)
         out.add(
@@ -132,10 +132,6 @@ std::string svg(const Heatmap& heatmap, Loc loc) {
   draw_cells(out, cells, l, rows, columns);
   draw_colour_bar(out, cells, l);
   return out.finish();
-}
-
-void save_svg(const std::filesystem::path& path, const Heatmap& heatmap, Loc loc) {
-  write_file(path, svg(heatmap, loc), loc);
 }
 
 }  // namespace heed::train

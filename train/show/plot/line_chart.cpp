@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <heed/tensor/io/atomic_file.h>
+#include <heed/train/show/page.h>
 #include <heed/train/show/plot/axis.h>
 #include <heed/train/show/plot/svg.h>
 
@@ -70,7 +70,7 @@ void draw_series(Svg& out, const Series& series, size_t i, const ChartAxes& axes
   if (series.x.size() > kMarkedPoints) return;
   for (size_t p = 0; p < series.x.size(); ++p)
     out.add(R"(<circle class="f{}" r="3.5" cx="{:.1f}" cy="{:.1f}"><title>{}: ({:g}, {:g})</title></circle>)", colour,
-            f.x(axes.x, series.x[p]), f.y(axes.y, series.y[p]), plot::escape(plot::visible(series.name)), series.x[p],
+            f.x(axes.x, series.x[p]), f.y(axes.y, series.y[p]), escape_html(plot::visible(series.name)), series.x[p],
             series.y[p]);
 }
 
@@ -97,10 +97,6 @@ std::string svg(const LineChart& chart, Loc loc) {
   draw_axes(out, chart, axes, frame);
   for (size_t i = 0; i < chart.series.size(); ++i) draw_series(out, chart.series[i], i, axes, frame);
   return out.finish();
-}
-
-void save_svg(const std::filesystem::path& path, const LineChart& chart, Loc loc) {
-  write_file(path, svg(chart, loc), loc);
 }
 
 }  // namespace heed::train

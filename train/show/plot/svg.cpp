@@ -1,5 +1,8 @@
 #include <heed/train/show/plot/svg.h>
 
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/train/show/page.h>
+#include <heed/train/show/plot.h>
 #include <heed/train/show/plot/axis.h>
 
 namespace heed::train::plot {
@@ -24,25 +27,12 @@ constexpr const char* kStyle = R"(<style>
 
 }  // namespace
 
-std::string escape(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    if (c == '&') safe += "&amp;";
-    else if (c == '<') safe += "&lt;";
-    else if (c == '>') safe += "&gt;";
-    else if (c == '"') safe += "&quot;";
-    else if (c == '\'') safe += "&#39;";
-    else safe += c;
-  }
-  return safe;
-}
-
 double text_width(const std::string& utf8, double size) { return 0.58 * size * static_cast<double>(length(utf8)); }
 
 Svg::Svg(double width, double height, const std::string& title) {
   add(R"(<svg xmlns="http://www.w3.org/2000/svg" class="heed" width="{0:.0f}" height="{1:.0f}" viewBox="0 0 {0:.0f} {1:.0f}" role="img">)",
       width, height);
-  add("<title>{}</title>", escape(visible(title)));
+  add("<title>{}</title>", escape_html(visible(title)));
   body_ += kStyle;
   for (int i = 0; i < kLineColours; ++i) add(".heed .s{0}{{stroke:var(--c{0})}}.heed .f{0}{{fill:var(--c{0})}}", i);
   body_ += "</style>\n";
@@ -54,7 +44,18 @@ void Svg::text(double x, double y, const std::string& content, const TextStyle& 
   const std::string turned =
       style.turn == 0 ? "" : fmt::format(R"~( transform="rotate({:g} {:.1f} {:.1f})")~", style.turn, x, y);
   add(R"(<text x="{:.1f}" y="{:.1f}" class="{}" font-size="{:g}" text-anchor="{}"{}>{}</text>)", x, y, style.classes,
-      style.size, style.anchor, turned, escape(visible(content)));
+      style.size, style.anchor, turned, escape_html(visible(content)));
 }
 
 }  // namespace heed::train::plot
+
+namespace heed::train {
+
+void save_svg(const std::filesystem::path& path, const LineChart& chart, Loc loc) {
+  write_file(path, svg(chart, loc), loc);
+}
+void save_svg(const std::filesystem::path& path, const Heatmap& heatmap, Loc loc) {
+  write_file(path, svg(heatmap, loc), loc);
+}
+
+}  // namespace heed::train

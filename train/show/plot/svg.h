@@ -10,9 +10,6 @@ namespace heed::train::plot {
 /// How many colours (and marks) the lines of a chart have before they repeat, dashed.
 constexpr int kLineColours = 7;
 
-/// Text as content or attribute value: & < > " ' become entities.
-std::string escape(const std::string& text);
-
 /// About how wide a text is, in pixels.
 double text_width(const std::string& utf8, double size = 12);
 
@@ -22,7 +19,7 @@ class Svg {
   /// A document of that size in pixels; `title` is what a screen reader says.
   Svg(double width, double height, const std::string& title);
 
-  /// Raw markup, one element a line. Pass text from outside through escape.
+  /// Raw markup, one element a line. Pass text from outside through escape_html.
   template <class... Args>
   void add(fmt::format_string<Args...> format, Args&&... args) {
     body_ += fmt::format(format, std::forward<Args>(args)...) + "\n";
