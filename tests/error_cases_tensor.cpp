@@ -397,6 +397,20 @@ std::vector<ErrorCase> engine_errors() {
       refuses<DTypeError>(
           "gradcheck: the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64",
           [] { gradcheck([](const Tensor& x) { return x.to(f32); }, ones({2}, f64)); }),
+      refuses<DTypeError>("gradcheck: the function gives boolean, which has no derivative; need f64",
+                          [] { gradcheck([](const Tensor& x) { return x > 0.0; }, ones({2}, f64)); }),
+      refuses<ValueError>("gradcheck: the function returned a list of 0 tensors; need one in f64",
+                          [] { gradcheck([](const Tensor&) { return std::vector<Tensor>(); }, ones({2}, f64)); }),
+      refuses<ValueError>("gradgradcheck: the function returned an undefined tensor, output 0; need one in f64",
+                          [] { gradgradcheck([](const Tensor&) { return Tensor(); }, ones({2}, f64)); }),
+      refuses<ValueError>("gradcheck: no tensor to differentiate by has elements: input 0 is (0, 3); need at least one "
+                          "derivative to compare",
+                          [=] {
+                            gradcheck(twice, ones({0, 3}, f64));
+                          }),
+      refuses<ValueError>("gradgradcheck: no f64 output has elements: output 0 is (0); need at least one derivative to "
+                          "compare",
+                          [] { gradgradcheck([](const Tensor& x) { return x.narrow(0, 0, 0); }, ones({2}, f64)); }),
       refuses<ValueError>("gradcheck_values: vjp gave 1 numbers; need 2, one for each of x",
                           [] {
                             const auto f = [](auto x) { return std::vector<double>(x.begin(), x.end()); };

@@ -193,7 +193,48 @@ TEST_CASE("gradcheck: a detached input is caught, a constant output is fine", "[
   CHECK(report.worst.analytic == 0);
   CHECK(gradcheck([](const Tensor& x) { return zeros(x.shape(), f64); }, draws({3})));
   CHECK(gradgradcheck([](const Tensor& x) { return zeros(x.shape(), f64); }, draws({3})));
-  CHECK(gradcheck([](const Tensor& x) { return x.sum(); }, zeros({0}, f64)));
+  CHECK(gradcheck([](const Tensor& x) { return floor(x); }, draws({3})));
+}
+
+TEST_CASE("gradcheck: refuses what leaves no derivative to compare, in every form", "[gradcheck]") {
+  const auto refused = [](auto f, const autograd::CheckedInputs& x, const std::string& why) {
+    const std::string line = "[test_gradcheck.cpp:";
+    CHECK_THROWS_WITH(gradcheck(f, x), Contains("gradcheck: ") && Contains(why) && Contains(line));
+    CHECK_THROWS_WITH(gradcheck(f, x, {.fast = true}), Contains(why) && Contains(line));
+    CHECK_THROWS_WITH(gradgradcheck(f, x), Contains("gradgradcheck: ") && Contains(why) && Contains(line));
+    CHECK_THROWS_WITH(HasRightGradients(x).match(f), Contains(why) && Contains(line));
+    CHECK_THROWS_WITH((!HasRightGradients(x)).match(f), Contains(why) && Contains(line));
+    CHECK_THROWS_WITH(HasRightSecondGradients(x).match(f), Contains(why) && Contains(line));
+    NamedTensors params;
+    for (const Tensor& one : x) params.emplace_back("w", one.clone().set_requires_grad());
+    const auto loss = [&] { return autograd::checked_function(f)({params[0].second}); };
+    CHECK_THROWS_WITH(gradcheck(params, loss), Contains(params[0].second.numel() > 0 ? why : "w is (0)"));
+    CHECK_THROWS_WITH(gradgradcheck(params, loss), Contains(params[0].second.numel() > 0 ? why : "w is (0)"));
+  };
+  const Tensor x = draws({3}), none = zeros({0}, f64);
+  refused([](const Tensor& t) { return t > 0.0; }, x, "the function gives boolean, which has no derivative; need f64");
+  refused([](const Tensor& t) { return t.argmax(); }, x, "the function gives i64, which has no derivative; need f64");
+  refused([](const Tensor& t) { return std::pair(t.argmax(), isnan(t)); }, x, "the function gives i64, boolean, which");
+  refused([](const Tensor& t) { return std::pair(t, t.to(f32)); }, x, "gives f32 from f64 inputs");
+  refused([](const Tensor&) { return std::vector<Tensor>(); }, x, "returned a list of 0 tensors; need one in f64");
+  refused([](const Tensor&) { return Tensor(); }, x, "returned an undefined tensor, output 0; need one in f64");
+  refused([](const Tensor& t) { return std::pair(t, Tensor()); }, x, "returned an undefined tensor, output 1");
+  refused([](const Tensor& t) { return sin(t); }, none, "to differentiate by has elements: input 0 is (0); need");
+  refused([](const Tensor& t) { return t.sum(); }, none, "to differentiate by has elements: input 0 is (0); need");
+  refused([](const Tensor& t) { return t.narrow(0, 0, 0); }, x, "no f64 output has elements: output 0 is (0); need");
+  refused([](const Tensor& t) { return std::pair(t.argmax(), t.narrow(0, 0, 0)); }, x, "output 1 is (0)");
+  CHECK_THROWS_AS(gradcheck([](const Tensor& t) { return t.argmax(); }, x), DTypeError);
+  CHECK_THROWS_AS(gradcheck([](const Tensor& t) { return t.sum(); }, none), ValueError);
+  CHECK(gradcheck([](const Tensor& a, const Tensor& b) { return cat({a, b}, 0); }, {none, x}));
+}
+
+TEST_CASE("gradcheck_values: refuses to compare nothing", "[gradcheck]") {
+  using Values = std::span<const double>;
+  const auto same = [](Values x) { return std::vector<double>(x.begin(), x.end()); };
+  const auto nothing = [](Values) { return std::vector<double>(); };
+  const auto vjp = [](Values, Values v) { return std::vector<double>(v.begin(), v.end()); };
+  CHECK_THROWS_WITH(gradcheck_values(same, vjp, {}), Contains("input 0 is (0); need at least one derivative"));
+  CHECK_THROWS_WITH(gradcheck_values(nothing, vjp, std::vector{1.}), Contains("output 0 is (0); need at least one"));
 }
 
 TEST_CASE("gradgradcheck: catches a wrong second derivative behind a right first one", "[gradcheck]") {

@@ -12,7 +12,7 @@ namespace {
 
 /// What was checked, for the line at the end.
 struct Tally {
-  int64_t samples = 0, derivatives = 0;
+  int64_t samples = 0, skipped = 0, derivatives = 0;
   double worst = 0;
   std::string loc;
 
@@ -24,13 +24,24 @@ struct Tally {
     loc = fmt::format("{}, {}", record.declares, sample.name);
   }
   void print(const char* check) const {
-    fmt::print(stderr, "{}: {} ops in the table, {} samples, {} derivatives, largest relative error {:.1e} ({})\n",
-               check, op_table().size(), samples, derivatives, worst, loc);
+    fmt::print(stderr,
+               "{}: {} ops in the table, {} samples, {} derivatives, largest relative error {:.1e} ({}); skipped: {} "
+               "samples without a derivative\n",
+               check, op_table().size(), samples, derivatives, worst, loc, skipped);
   }
 };
 
 bool has_numbers(const List& x) {
   return std::any_of(x.begin(), x.end(), [](const Tensor& t) { return t.dtype() == f64; });
+}
+
+/// Whether f has a derivative at x: of some f64 element by another. gradcheck refuses to compare none, as of samples
+/// that are empty or in integers.
+bool has_derivatives(const Function& f, const List& x) {
+  const auto has_elements = [](const List& list) {
+    return std::any_of(list.begin(), list.end(), [](const Tensor& t) { return t.dtype() == f64 && t.numel() > 0; });
+  };
+  return has_elements(x) && has_elements(f(x));
 }
 
 /// The check of every differentiable sample; no sample may lie at a kink, so tolerance hides none.
@@ -39,6 +50,10 @@ void check_all(const char* name, F check) {
   Tally tally;
   for_each_sample([&](const OpRecord& record, const Sample& sample, const List& x) {
     if (!record.differentiable || !has_numbers(x)) return;
+    if (!has_derivatives(sample.fn, x)) {
+      ++tally.skipped;
+      return;
+    }
     const int64_t before = autograd::Node::live();
     const GradcheckReport report = check(sample.fn, x, GradcheckOptions{.atol = record.atol, .rtol = record.rtol});
     CHECK(report);
@@ -64,7 +79,7 @@ TEST_CASE("ops: second gradients equal central differences of the first", "[ops]
 
 TEST_CASE("ops: fast gradient checks agree with the full ones", "[ops][gradcheck]") {
   for_each_sample([&](const OpRecord& record, const Sample& sample, const List& x) {
-    if (!record.differentiable || !has_numbers(x)) return;
+    if (!record.differentiable || !has_derivatives(sample.fn, x)) return;
     CHECK(gradcheck(sample.fn, x, {.atol = record.atol, .rtol = record.rtol, .fast = true}));
   });
 }
@@ -90,6 +105,7 @@ TEST_CASE("ops: a tensor given twice gets the sum of both gradients", "[ops]") {
     if (sum.defined())
       for (size_t k = 1; k < places.size(); ++k) sum = sum + apart[places[k]];
     CHECK(difference(evaluate(shared, List{same[places[0]]}).gradients, List{sum}, 1e-13) == "");
+    if (!has_derivatives(shared, {same[places[0]]})) return;
     CHECK(gradgradcheck(shared, List{same[places[0]]}, {.atol = record.atol, .rtol = record.rtol, .fast = true}));
   });
   CHECK(repeated > 20);

@@ -22,6 +22,7 @@ Problem gradient_of(const Problem& p, const GradcheckOptions& options) {
     examples = p.evaluate();
   }
   if (rng_state) *options.rng = *rng_state;
+  check_outputs(p, examples);
   Problem q{p.check, "gradient", p.names, p.leaves, {}};
   Rng rng(options.seed + 1);
   for (size_t k = 0; k < examples.size(); ++k) {

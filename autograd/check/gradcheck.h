@@ -61,7 +61,7 @@ struct GradcheckReport {
   std::string check;                  ///< "gradcheck" or "gradgradcheck"
   std::vector<std::string> failures;  ///< one sentence each; empty if it passed
   Derivative worst;                   ///< largest error of all that were compared
-  int64_t compared = 0;               ///< derivatives
+  int64_t compared = 0;               ///< derivatives; never 0 if it passed
   int64_t wrong = 0;                  ///< of these
   std::vector<Derivative>
       nonsmooth;                     ///< kinks and jumps: different steps disagree, so there is nothing to compare with
@@ -157,8 +157,9 @@ GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
 /// Every f64 input is differentiated, at a contiguous copy; i64 and boolean ones are passed along. Also checked: the
 /// same input gives the same values, backward gives the same bits twice, and backward is linear in the cotangent.
 /// Where steps of different sizes disagree, the element is reported as non-smooth and is no failure, unless nothing
-/// else was there to compare. Throws DTypeError for f32 (its rounding, 1e-7, hides errors below 1%), ValueError for inf
-/// or NaN.
+/// else was there to compare. Throws DTypeError for f32 (its rounding, 1e-7, hides errors below 1%) and if no output is
+/// f64; i64 and boolean ones beside it are passed over. Throws ValueError if an input is inf or NaN, if an input or an
+/// output is undefined, or if no inputs or no outputs have elements.
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
     gradcheck(F fn, const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},
