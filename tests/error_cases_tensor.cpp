@@ -411,6 +411,10 @@ std::vector<ErrorCase> engine_errors() {
       refuses<ValueError>("gradgradcheck: no f64 output has elements: output 0 is (0); need at least one derivative to "
                           "compare",
                           [] { gradgradcheck([](const Tensor& x) { return x.narrow(0, 0, 0); }, ones({2}, f64)); }),
+      refuses<ValueError>("gradcheck: output 0[1] is -inf at the given inputs; need finite values to take differences",
+                          [] {
+                            gradcheck([](const Tensor& x) { return log(x); }, tensor({1., 0.}, f64));
+                          }),
       refuses<ValueError>("gradcheck_values: vjp gave 1 numbers; need 2, one for each of x",
                           [] {
                             const auto f = [](auto x) { return std::vector<double>(x.begin(), x.end()); };

@@ -185,6 +185,84 @@ TEST_CASE("gradcheck: a gradient of NaN or infinity is wrong", "[gradcheck]") {
   }
 }
 
+TEST_CASE("gradcheck: refuses a function whose value is not finite, and names the element", "[gradcheck]") {
+  const auto ln = [](const Tensor& x) { return log(x); };
+  const Tensor x = tensor({-1., 1., 0.}, f64);
+  const std::string why = "output 0[0] is nan at the given inputs; need finite values to take differences";
+  CHECK_THROWS_AS(gradcheck(ln, x), ValueError);
+  CHECK_THROWS_WITH(gradcheck(ln, x), Contains("gradcheck: " + why) && Contains("[test_gradcheck.cpp:"));
+  CHECK_THROWS_WITH(gradcheck(ln, x, {.fast = true}), Contains(why));
+  CHECK_THROWS_WITH(gradgradcheck(ln, x), Contains("gradgradcheck: " + why));
+  CHECK_THROWS_WITH(HasRightGradients(x).match(ln), Contains(why));
+  CHECK_THROWS_WITH(gradcheck(ln, x.narrow(0, 1, 2)), Contains("output 0[1] is -inf"));
+  CHECK_THROWS_WITH(gradcheck([](const Tensor& t) { return std::pair(t, log(t).sum()); }, x),
+                    Contains("output 1 is nan"));
+  NamedTensors params{{"w", x.clone().set_requires_grad()}};
+  CHECK_THROWS_WITH(gradcheck(params, [&] { return log(params[0].second).sum(); }), Contains("output 0 is nan"));
+  // The root is finite at 0, its gradient is not.
+  CHECK_THROWS_WITH(gradgradcheck([](const Tensor& t) { return sqrt(t); }, zeros({1}, f64)),
+                    Contains("gradient 0[0] is inf at the given inputs"));
+  CHECK_THROWS_WITH(gradcheck(ln, tensor({1., std::log(-1.)}, f64)), Contains("input 0[1] is nan;"));
+}
+
+TEST_CASE("gradcheck: a value that is not finite beside an element is no wrong formula, and no pass", "[gradcheck]") {
+  for (const bool fast : {false, true}) {
+    const GradcheckReport edge =
+        gradcheck([](const Tensor& x) { return sqrt(x); }, tensor({1., 0., 4.}, f64), {.fast = fast});
+    REQUIRE_FALSE(edge);
+    CHECK(edge.wrong == 0);
+    CHECK(edge.hint.empty());
+    CHECK(edge.inputs[0].marks == std::vector<char>{'.', '?', '.'});
+  }
+  // Its slope is infinite at 0, and 0 * inf = NaN in the rows of the other outputs.
+  const auto root = [](const Tensor& x) {
+    return with_gradient(
+        x, [](double v) { return std::sqrt(v); }, [x](const Tensor& g) { return g * (0.5 / sqrt(x)); });
+  };
+  const GradcheckReport infinite = gradcheck(root, tensor({0., 1.}, f64));
+  CHECK(infinite.wrong == 0);
+  CHECK(infinite.inputs[0].marks == std::vector<char>{'?', '.'});
+  // A wrong element beside one at the edge of the domain: each is called what it is.
+  const auto wrong_at_1 = [](const Tensor& x) {
+    return with_gradient(
+        x, [](double v) { return v < 0 ? HUGE_VAL : v * v; },
+        [x](const Tensor& g) {
+          return g * (x * 2 + tensor({0., 0.5, 0.}, f64));
+        });
+  };
+  const GradcheckReport both = gradcheck(wrong_at_1, tensor({0., 1., 2.}, f64));
+  CHECK(both.wrong == 1);
+  CHECK(both.failures.size() == 2);
+  CHECK(both.inputs[0].marks == std::vector<char>{'?', 'x', '.'});
+  // Smaller steps stay inside of it.
+  CHECK(gradcheck([](const Tensor& x) { return log(x); }, tensor({1e-7, 3.}, f64)));
+}
+
+TEST_CASE("gradcheck: finds one element in a large input that is NaN, or beside it", "[gradcheck]") {
+  for (const int64_t at : {3, 2500, 4999}) {
+    const auto nan_at = [at](const Tensor& x) { return square_wrong_at(x, at, std::nan("")).sum(); };
+    const GradcheckReport nan = gradcheck(nan_at, draws({5000}), {.fast = true});
+    REQUIRE_FALSE(nan);
+    CHECK((nan.worst.index == Shape{at}));
+    Tensor x = ones({5000}, f64);
+    x.mutable_data<double>()[at] = 0;
+    const GradcheckReport edge = gradcheck([](const Tensor& t) { return pow(t, 1.5).sum(); }, x, {.fast = true});
+    REQUIRE_FALSE(edge);
+    CHECK(edge.inputs[0].marks[static_cast<size_t>(at)] == '?');
+    CHECK(edge.wrong == 0);
+  }
+}
+
+TEST_CASE("gradcheck: NaN in one evaluation of two is a difference", "[gradcheck]") {
+  const auto only_recorded = [](const Tensor& x) { return grad_enabled() ? x * 2 : x * NAN; };
+  CHECK_THAT(to_string(gradcheck(only_recorded, draws({2}))), Contains("when recorded, but nan when not"));
+  const auto of_small = [](const Tensor& x) {  // NaN for all but one of the cotangents it is given
+    return with_gradient(
+        x, [](double v) { return v; }, [](const Tensor& g) { return where(gt(abs(g), 1.5), g * NAN, g); });
+  };
+  CHECK_THAT(to_string(gradcheck(of_small, draws({20}))), Contains("not linear in the gradient g that arrives"));
+}
+
 TEST_CASE("gradcheck: a detached input is caught, a constant output is fine", "[gradcheck]") {
   const GradcheckReport report =
       gradcheck([](const Tensor& a, const Tensor& b) { return a * b.detach(); }, {draws({3}), draws({3}, 4)});

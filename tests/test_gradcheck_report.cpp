@@ -94,6 +94,20 @@ TEST_CASE("gradcheck report: small Jacobians are shown whole", "[gradcheck]") {
               0          -4)");
 }
 
+TEST_CASE("gradcheck report: an element at the edge of the domain is called that, in columns", "[gradcheck]") {
+  CHECK(
+      to_string(gradcheck([](const Tensor& x) { return sqrt(x); }, tensor({0., 1.}, f64))) ==
+      R"(gradcheck failed: output 0[0] is nan when input 0[0] moves by -8.6e-10: no difference to compare with for 1 of 4 derivatives; need inputs with finite values around [seed 0]
+  input 0 (2): x wrong, ? not finite around, ~ not smooth, . right
+    ? .
+  analytic Jacobian by input 0, one row per output:
+            inf           0
+              0         0.5
+  numeric Jacobian by input 0, one row per output:
+            nan           0
+              0         0.5)");
+}
+
 TEST_CASE("gradcheck report: fast mode ends with the same report, and says why it looked at every element",
           "[gradcheck]") {
   const auto f = [](const Tensor& x) { return square_wrong_at(x, 13, 0.01); };

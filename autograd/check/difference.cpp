@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
+#include <utility>
 
 namespace heed::autograd {
 namespace {
@@ -17,6 +19,13 @@ struct Stencil {
   double fine() const { return (up2 - down2) / h; }
   double left() const { return (at - down2) / (h / 2); }
   double right() const { return (up2 - at) / (h / 2); }
+  /// The nearest step to an infinity or NaN, and that value; {0, 0} if there is none.
+  std::pair<double, double> not_finite() const {
+    if (!std::isfinite(down2)) return {-h / 2, down2};
+    if (!std::isfinite(up2)) return {h / 2, up2};
+    if (!std::isfinite(down)) return {-h, down};
+    return std::isfinite(up) ? std::pair(0.0, 0.0) : std::pair(h, up);
+  }
 };
 
 /// A few units in the last place of f, as they appear in its difference quotient.
@@ -24,15 +33,16 @@ double rounding(const Values& up, const Values& down, size_t j, double h) {
   return 4 * std::numeric_limits<double>::epsilon() * std::max(up.size[j], down.size[j]) / h;
 }
 
-/// Right, wrong, or what it would be if no smaller step were left: kink or rough.
+/// Right, wrong, or what it would be if no smaller step were left: kink, rough or outside.
 void judge(Entry& e, const Stencil& s, const Tolerance& tolerance, double noise) {
   e.numeric = s.fine();
   e.state = Entry::rough;
   if (tolerance.accepts(e, noise)) e.state = Entry::right;
-  else if (!std::isfinite(e.analytic) || !std::isfinite(s.at)) e.state = Entry::wrong;
+  else if (std::tie(e.step, e.value) = s.not_finite(); e.step != 0) e.state = Entry::outside;
+  else if (!std::isfinite(e.analytic)) e.state = Entry::wrong;
   if (e.state != Entry::rough) return;
   const double mismatch = std::abs(e.analytic - s.fine());
-  if (!(std::abs(s.coarse() - s.fine()) <= 0.1 * mismatch)) return;  // also if either is NaN
+  if (!(std::abs(s.coarse() - s.fine()) <= 0.1 * mismatch)) return;
   // At a kink the slopes of the two sides differ by as much at every step; where f is smooth, half as much at half of
   // it.
   const double jump = std::abs(s.right() - s.left());

@@ -16,7 +16,8 @@ struct Entry {
   double analytic = 0;
   double numeric = 0;
   double scale = 0;  ///< a magnitude that rtol refers to, beside those of the two values
-  enum { pending, right, wrong, kink, rough } state = pending;
+  enum { pending, right, wrong, kink, rough, outside } state = pending;
+  double step = 0, value = 0;  ///< where it is outside: how far from 0, and the infinity or NaN that f gives there
 };
 
 struct Tolerance {
@@ -26,13 +27,14 @@ struct Tolerance {
   bool accepts(const Entry& e, double rounding) const;
 };
 
-/// Compares each entry's analytic derivative with central differences of f at 0, and sets numeric and state. Where they
-/// differ at step h, a step of half the size tells whether the numeric value can be believed, and smaller ones are
-/// tried:
+/// Compares each entry's analytic derivative with central differences of f at 0, where it is finite, and sets numeric
+/// and state. Where they differ at step h, a step of half the size tells whether the numeric value can be believed,
+/// and smaller ones are tried:
 /// - right: they agree at some step;
 /// - wrong: they differ, and the two steps agree at least ten times better;
 /// - kink: the slopes of the two sides differ at every step, and the analytic derivative lies between them;
-/// - rough: no two steps agree.
+/// - rough: no two steps agree;
+/// - outside: f is not finite beside 0 at any step.
 void compare_with_differences(std::vector<Entry>& entries, double h, const Tolerance& tolerance,
                               const std::function<Values(double t)>& f);
 

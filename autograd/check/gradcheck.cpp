@@ -61,7 +61,7 @@ void check_leaf(const Op& op, const std::string& name, const Tensor& x) {
   for (size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
       fail<ValueError>(op, "{} is {}; need finite values to take differences",
-                       place(name, index_of(static_cast<int64_t>(i), x.shape())), values[i]);
+                       place(name, index_of(static_cast<int64_t>(i), x.shape())), without_sign_of_nan(values[i]));
 }
 
 void check_options(const Op& op, const GradcheckOptions& o) {

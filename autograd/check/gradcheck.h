@@ -49,7 +49,7 @@ std::string place(const std::string& name, const Shape& index);
 struct CheckedInput {
   std::string name;          ///< "input 0", or the parameter's
   Shape shape;               ///< of the input
-  std::vector<char> marks;   ///< per element: '.' right, 'x' wrong, '~' not smooth there, ' ' not compared one by one
+  std::vector<char> marks;   ///< per element: '.' right, 'x' wrong, '~' not smooth, '?' not finite around, ' ' unseen
   Tensor analytic, numeric;  ///< Jacobians (outputs, elements) f64; undefined unless small and wholly compared
   std::string worst_output = {};  ///< of its wrong derivatives, where the worst is
   Tensor worst_analytic = {},
@@ -157,9 +157,10 @@ GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
 /// Every f64 input is differentiated, at a contiguous copy; i64 and boolean ones are passed along. Also checked: the
 /// same input gives the same values, backward gives the same bits twice, and backward is linear in the cotangent.
 /// Where steps of different sizes disagree, the element is reported as non-smooth and is no failure, unless nothing
-/// else was there to compare. Throws DTypeError for f32 (its rounding, 1e-7, hides errors below 1%) and if no output is
-/// f64; i64 and boolean ones beside it are passed over. Throws ValueError if an input is inf or NaN, if an input or an
-/// output is undefined, or if no inputs or no outputs have elements.
+/// else was there to compare. Where a value beside it is not finite, the check fails and says so. Throws DTypeError
+/// for f32 (its rounding, 1e-7, hides errors below 1%) and if no output is f64; i64 and boolean ones beside it are
+/// passed over. Throws ValueError if an input or output is inf, NaN or undefined, or if no inputs or no outputs have
+/// elements. In gradgradcheck the gradients are outputs too.
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
     gradcheck(F fn, const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},

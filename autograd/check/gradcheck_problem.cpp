@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <random>
@@ -150,9 +151,10 @@ class Check {
     }
     const double size = root_mean_square(once);
     for (size_t i = 0; i < once.size(); ++i)
-      if (std::abs(recorded[i] - once[i]) > options_.atol + kRecorded * (std::abs(once[i]) + size)) {
+      if (!(std::abs(recorded[i] - once[i]) <= options_.atol + kRecorded * (std::abs(once[i]) + size))) {  // NaN too
         report_.failures.push_back(fmt::format("{} is {} when recorded, but {} when not",
-                                               output_at(static_cast<int64_t>(i)), recorded[i], once[i]));
+                                               output_at(static_cast<int64_t>(i)), recorded[i],
+                                               without_sign_of_nan(once[i])));
         return false;
       }
     return true;
@@ -170,11 +172,12 @@ class Check {
         if (!place.empty())
           report_.failures.push_back(fmt::format("backward gives {} for {} and then {}; it must give the same twice",
                                                  of_v[k][i], place, again[k][i]));
-        else if (std::abs(mixed[k][i] - expected[i]) > options_.atol + kLinearity * (std::abs(expected[i]) + size))
+        else if (std::isfinite(size) &&
+                 !(std::abs(mixed[k][i] - expected[i]) <= options_.atol + kLinearity * (std::abs(expected[i]) + size)))
           report_.failures.push_back(
               fmt::format("backward is not linear in the gradient g that arrives: for {}, 2 b(v) - 0.75 b(w) is {}, "
                           "but b(2 v - 0.75 w) is {}",
-                          input_at(k, static_cast<int64_t>(i)), expected[i], mixed[k][i]));
+                          input_at(k, static_cast<int64_t>(i)), expected[i], without_sign_of_nan(mixed[k][i])));
         if (!report_.failures.empty()) return false;
       }
     }
@@ -231,7 +234,7 @@ class Check {
     for (size_t i = 0; i < way.size(); ++i) {
       const bool moves = static_cast<int64_t>(i) >= first && static_cast<int64_t>(i) < last;
       way[i] = moves ? way[i] / step * draw() : 0;
-      const double part = v_gradients_[k][i] * way[i];
+      const double part = moves ? v_gradients_[k][i] * way[i] : 0;  // even where the gradient is NaN
       entry.analytic += part;
       squares += part * part;
     }
@@ -258,13 +261,18 @@ class Check {
     return true;
   }
 
-  /// Elements among which backward and the differences disagree most, at most kRerunElements of them.
+  /// Elements among which backward and the differences disagree most, at most kRerunElements of them. Nothing
+  /// disagrees more than NaN.
   std::pair<int64_t, int64_t> suspects(size_t k) {
+    const auto gap = [](const Entry& e) {
+      const double d = std::abs(e.analytic - e.numeric);
+      return std::isnan(d) ? std::numeric_limits<double>::infinity() : d;
+    };
     int64_t first = 0, last = problem_.leaves[k].numel();
     while (last - first > kRerunElements) {
       const int64_t middle = first + (last - first) / 2;
       const Entry low = along_direction(k, first, middle), high = along_direction(k, middle, last);
-      if (std::abs(low.analytic - low.numeric) >= std::abs(high.analytic - high.numeric)) last = middle;
+      if (gap(low) >= gap(high)) last = middle;
       else first = middle;
     }
     return {first, last};
@@ -286,6 +294,10 @@ class Check {
         x = start;
         return y;
       });
+      // An infinite slope of one output is 0 * inf = NaN in the rows of the others.
+      if (std::any_of(entries.begin(), entries.end(), [](const Entry& e) { return e.state == Entry::outside; }))
+        for (Entry& e : entries)
+          if (e.state == Entry::wrong && !std::isfinite(e.analytic)) e.state = Entry::outside;
       for (size_t j = 0; j < entries.size(); ++j) {
         note(entries[j], k, i, projected ? -1 : static_cast<int64_t>(j));
         numeric[j].push_back(entries[j].numeric);
@@ -351,8 +363,19 @@ class Check {
                  tolerance_.error(e)};
     if (output >= 0) std::tie(d.output, d.output_index) = locate_output(output);
     char& mark = report_.inputs[k].marks[static_cast<size_t>(i)];
+    if (e.state == Entry::outside) {
+      if (mark != 'x') mark = '?';
+      ++outside_;
+      if (first_outside_.empty() && e.step != 0)
+        first_outside_ = fmt::format("{} is {} when {} moves by {:.1e}",
+                                     output >= 0      ? output_at(output)
+                                     : v_.size() == 1 ? "the output"
+                                                      : "an output",
+                                     without_sign_of_nan(e.value), input_at(k, i), e.step);
+      return;
+    }
     if (e.state == Entry::kink || e.state == Entry::rough) {
-      if (mark != 'x') mark = '~';
+      if (mark != 'x' && mark != '?') mark = '~';
       if (report_.nonsmooth.size() < kNonsmoothKept) report_.nonsmooth.push_back(d);
       ++(e.state == Entry::kink ? report_.compared : rough_);
       return;
@@ -369,6 +392,10 @@ class Check {
   }
 
   void conclude() {
+    if (outside_ > 0)
+      report_.failures.push_back(fmt::format(
+          "{}: no difference to compare with for {} of {} derivatives; need inputs with finite values around",
+          first_outside_, outside_, outside_ + rough_ + report_.compared));
     if (report_.wrong > 0) {
       report_.failures.push_back(fmt::format("{}; {} of {} derivatives {} wrong", to_string(report_.worst),
                                              report_.wrong, report_.compared, report_.wrong == 1 ? "is" : "are"));
@@ -402,7 +429,8 @@ class Check {
   std::vector<std::vector<List>> jacobians_;  // by leaf: rows by output element
   std::vector<std::vector<Wrong>> wrong_;     // by leaf
   GradcheckReport report_;
-  int64_t rough_ = 0;
+  int64_t rough_ = 0, outside_ = 0;
+  std::string first_outside_;
 };
 
 }  // namespace
@@ -439,6 +467,16 @@ void check_outputs(const Problem& problem, const std::vector<Tensor>& outputs) {
     const auto first = std::find_if(outputs.begin(), outputs.end(), is_f64);
     fail<ValueError>(op, "no f64 output has elements: {} {} is {}; need at least one derivative to compare",
                      problem.output_name, first - outputs.begin(), first->shape());
+  }
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    if (!is_f64(outputs[k])) continue;
+    const List values = outputs[k].detach().to_vector<double>();
+    for (size_t i = 0; i < values.size(); ++i)
+      if (!std::isfinite(values[i]))
+        fail<ValueError>(
+            op, "{} is {} at the given inputs; need finite values to take differences",
+            place(fmt::format("{} {}", problem.output_name, k), index_of(static_cast<int64_t>(i), outputs[k].shape())),
+            without_sign_of_nan(values[i]));
   }
 }
 

@@ -1,6 +1,7 @@
 // The work of gradcheck: one function of leaves, its recorded gradients, and their comparison with differences.
 #pragma once
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,10 +19,14 @@ struct Problem {
   std::function<std::vector<Tensor>()> evaluate;
 };
 
+/// value, but a NaN has no sign.
+inline double without_sign_of_nan(double value) { return std::isnan(value) ? std::abs(value) : value; }
+
 /// The index of an element that is counted in row-major order.
 Shape index_of(int64_t i, const Shape& shape);
 
-/// Refuses outputs that leave nothing to compare: undefined ones, f32, none in f64, or no elements here or in leaves.
+/// Refuses outputs that leave nothing to compare: undefined ones, f32, none in f64, no elements here or in leaves, or
+/// values that are not finite.
 void check_outputs(const Problem& problem, const std::vector<Tensor>& outputs);
 
 /// What the wrong derivatives of an input have in common and what that points to: one sentence, or "" if nothing stands

@@ -21,12 +21,17 @@ std::pair<std::string, std::string> distinct_digits(double a, double b) {
   return {fmt::format("{:.17g}", a), fmt::format("{:.17g}", b)};
 }
 
+bool has(const CheckedInput& input, char mark) {
+  return std::find(input.marks.begin(), input.marks.end(), mark) != input.marks.end();
+}
+
 /// An input's marks in its own shape, one text line per row.
 std::string map_of(const CheckedInput& input) {
   const int64_t columns = input.shape.rank() == 0 ? 1 : input.shape.back();
   const int64_t rows = columns == 0 ? 0 : input.shape.numel() / columns;
   if (columns > kMapColumns || rows > kMapRows) return "";
-  std::string text = fmt::format("\n  {} {}: x wrong, ~ not smooth, . right", input.name, input.shape);
+  std::string text = fmt::format("\n  {} {}: x wrong, {}~ not smooth, . right", input.name, input.shape,
+                                 has(input, '?') ? "? not finite around, " : "");
   for (int64_t row = 0; row < rows; ++row) {
     text += "\n   ";
     for (int64_t column = 0; column < columns; ++column) {
@@ -43,7 +48,8 @@ std::string rows_text(const std::string& title, const Tensor& x) {
   const std::vector<double> values = x.to_vector<double>();
   for (size_t i = 0; i < values.size(); ++i) {
     if (static_cast<int64_t>(i) % columns == 0) text += "\n   ";
-    text += fmt::format(" {:11.5g}", values[i] == 0 ? 0.0 : values[i]);  // 0 in place of -0
+    const double value = values[i] == 0 ? 0.0 : values[i];  // in place of -0
+    text += fmt::format(" {:>11.5g}", autograd::without_sign_of_nan(value));
   }
   return text;
 }
@@ -68,10 +74,6 @@ double common_ratio(const std::vector<Derivative>& wrong) {
   for (const Derivative& d : wrong)
     if (!(std::abs(d.analytic / d.numeric - first) <= kSameRatio * std::abs(first))) return 0;
   return first;
-}
-
-bool has(const CheckedInput& input, char mark) {
-  return std::find(input.marks.begin(), input.marks.end(), mark) != input.marks.end();
 }
 
 }  // namespace
@@ -103,7 +105,8 @@ std::string place(const std::string& name, const Shape& index) {
 }
 
 std::string to_string(const Derivative& d) {
-  const auto [analytic, numeric] = distinct_digits(d.analytic, d.numeric);
+  const auto [analytic, numeric] =
+      distinct_digits(autograd::without_sign_of_nan(d.analytic), autograd::without_sign_of_nan(d.numeric));
   const std::string to = d.output.empty() ? "" : " -> " + place(d.output, d.output_index);
   return fmt::format("{}{}: analytic {}, numeric {}", place(d.input, d.index), to, analytic, numeric);
 }
@@ -118,7 +121,7 @@ std::string to_string(const GradcheckReport& report) {
   for (const Derivative& d : report.nonsmooth) text += "\n  not smooth: " + to_string(d);
   if (report) return text;
   for (const CheckedInput& input : report.inputs) {
-    if (!has(input, 'x')) continue;
+    if (!has(input, 'x') && !has(input, '?')) continue;
     text += map_of(input);
     text += derivatives_text(input);
   }
