@@ -77,9 +77,10 @@ Tensor Tensor::element(std::span<const int64_t> index, Loc loc) const {
   const Op op{"at", loc};
   if (static_cast<int>(index.size()) != rank())
     fail<IndexError>(op, "{} indices for shape {}; need {}", index.size(), shape_, rank());
-  Tensor x = detach();
-  for (const int64_t i : index) x = view::select(op, x, 0, i);
-  return x;
+  int64_t offset = offset_;  // where axis by axis leads, each named by its place in the whole shape
+  for (int i = 0; i < rank(); ++i)
+    offset += view::select(op, *this, i, index[static_cast<size_t>(i)]).offset() - offset_;
+  return Tensor(storage_, {}, {}, offset, dtype_);
 }
 
 double Tensor::item_f64(Loc loc) const {

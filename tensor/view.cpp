@@ -85,12 +85,16 @@ Tensor permute(const Tensor& x, const Shape& axes) {
 
 Tensor narrow(const Op& op, const Tensor& x, int axis, int64_t start, int64_t length) {
   const int64_t size = x.shape()[axis];
-  if (start < 0 || length < 0 || start > size - length)
-    fail<IndexError>(op, "start {} with length {} leaves axis {} of shape {}; need 0 <= start and start + length <= {}",
-                     start, length, axis, x.shape(), size);
+  if (start < -size || start > size)
+    fail<IndexError>(op, "start {} is out of range for axis {} of shape {}; need {} <= start <= {}", start, axis,
+                     x.shape(), -size, size);
+  const int64_t first = start < 0 ? start + size : start;
+  if (length < 0 || length > size - first)
+    fail<IndexError>(op, "length {} from start {} does not fit axis {} of shape {}; need 0 <= length <= {}", length,
+                     start, axis, x.shape(), size - first);
   Shape shape = x.shape();
   shape[axis] = length;
-  return of(x, shape, x.strides(), x.offset() + start * x.strides()[axis]);
+  return of(x, shape, x.strides(), x.offset() + first * x.strides()[axis]);
 }
 
 Tensor select(const Op& op, const Tensor& x, int axis, int64_t index) {

@@ -11,6 +11,7 @@ Tensor reshape(const Tensor& x, const Shape& shape);
 Shape resolve(const Op& op, const Tensor& x, const Shape& shape);
 Tensor transpose(const Tensor& x, int a, int b);
 Tensor permute(const Tensor& x, const Shape& axes);
+/// A negative start or index counts from the end.
 Tensor narrow(const Op& op, const Tensor& x, int axis, int64_t start, int64_t length);
 Tensor select(const Op& op, const Tensor& x, int axis, int64_t index);
 Tensor expand(const Op& op, const Tensor& x, const Shape& shape);

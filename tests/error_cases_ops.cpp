@@ -194,9 +194,9 @@ std::vector<ErrorCase> views() {
                           [] {
                             real({2, 3}).reshape({-2, 3});
                           }),
-      refuses<ValueError>("flatten: first axis 1 comes after last axis 0; need first <= last",
+      refuses<ValueError>("flatten: first axis -1 comes after last axis 0 of shape (2, 3); need them in order",
                           [] {
-                            real({2, 3}).flatten(1, 0);
+                            real({2, 3}).flatten(-1, 0);
                           }),
       refuses<IndexError>("transpose: axis 2 is out of range for rank 2; need -2 <= axis < 2",
                           [] {
@@ -211,11 +211,22 @@ std::vector<ErrorCase> views() {
                           [] {
                             real({2, 3}).permute({0, 0});
                           }),
-      refuses<IndexError>(
-          "narrow: start 2 with length 2 leaves axis 1 of shape (2, 3); need 0 <= start and start + length <= 3",
-          [] {
-            real({2, 3}).narrow(1, 2, 2);
-          }),
+      refuses<IndexError>("narrow: start -5 is out of range for axis 0 of shape (2, 3); need -2 <= start <= 2",
+                          [] {
+                            real({2, 3}).narrow(0, -5, 1);
+                          }),
+      refuses<IndexError>("narrow: length 2 from start 2 does not fit axis 1 of shape (2, 3); need 0 <= length <= 1",
+                          [] {
+                            real({2, 3}).narrow(1, 2, 2);
+                          }),
+      refuses<IndexError>("narrow: length 3 from start -2 does not fit axis 1 of shape (2, 3); need 0 <= length <= 2",
+                          [] {
+                            real({2, 3}).narrow(1, -2, 3);
+                          }),
+      refuses<IndexError>("narrow: length -1 from start 0 does not fit axis 1 of shape (2, 3); need 0 <= length <= 3",
+                          [] {
+                            real({2, 3}).narrow(1, 0, -1);
+                          }),
       refuses<IndexError>("select: index 3 is out of range for axis 1 of shape (2, 3); need -3 <= index < 3",
                           [] {
                             real({2, 3}).select(1, 3);
@@ -258,6 +269,10 @@ std::vector<ErrorCase> subscripts() {
       refuses<IndexError>("index: index -4 is out of range for axis 1 of shape (2, 3); need -3 <= index < 3",
                           [] {
                             real({2, 3})(all, tensor({0, -4}));
+                          }),
+      refuses<IndexError>("index: index 3 is out of range for axis 1 of shape (2, 3); need -3 <= index < 3",
+                          [] {
+                            real({2, 3})(0, tensor({0, 3}));
                           }),
       refuses<IndexError>("index: subscripts for 3 axes of shape (2, 3); need at most 2",
                           [] {

@@ -66,6 +66,10 @@ std::vector<ErrorCase> factories_and_elements() {
                      [] { Tensor().item<float>(); }),
       refuses<Error>("to_vector: an undefined tensor has no elements; need one made by a factory or an op",
                      [] { Tensor().to_vector<float>(); }),
+      refuses<IndexError>("at: index 3 is out of range for axis 1 of shape (2, 3); need -3 <= index < 3",
+                          [] {
+                            ones({2, 3}).at<float>({1, 3});
+                          }),
       refuses<ShapeError>("item: shape (2) has 2 elements; need exactly 1", [] { ones({2}).item<float>(); }),
       refuses<IndexError>("at: 1 indices for shape (2, 2); need 2",
                           [] {

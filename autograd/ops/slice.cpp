@@ -69,10 +69,12 @@ Kept kept_of(const Op& op, int64_t i, int axis, const Shape& shape) {
 struct Pick {
   int axis;
   Tensor index;
+  int given;  // that axis in the whole tensor, for errors
 };
 
-/// x by index tensors: their axes to the front and merged into one, rows of that selected, the new axes put in place.
-Tensor pick(const Op& op, const Tensor& x, std::vector<Pick>& picks) {
+/// x, a view of a tensor of shape `whole`, by index tensors: their axes to the front and merged into one, rows of that
+/// selected, the new axes put in place.
+Tensor pick(const Op& op, const Tensor& x, const Shape& whole, std::vector<Pick>& picks) {
   Shape together;
   for (const Pick& p : picks) together = broadcast_shapes(op, together, p.index.shape(), "the indices");
   Tensor flat = zeros(together, i64);
@@ -81,8 +83,8 @@ Tensor pick(const Op& op, const Tensor& x, std::vector<Pick>& picks) {
   for (Pick& p : picks) {
     const int64_t n = x.shape()[p.axis];
     if (const auto bad = kernels::first_outside(p.index, -n, n))
-      fail<IndexError>(op, "index {} is out of range for axis {} of shape {}; need {} <= index < {}", *bad, p.axis,
-                       x.shape(), -n, n);
+      fail<IndexError>(op, "index {} is out of range for axis {} of shape {}; need {} <= index < {}", *bad, p.given,
+                       whole, -n, n);
     flat = flat * n + kernels::from_the_start(p.index, n);
     front.push_back(p.axis);
     rows *= n;
@@ -156,21 +158,24 @@ Tensor Tensor::index(const std::vector<Subscript>& given, Loc loc) const {
     else if (std::holds_alternative<Ellipsis>(s.what)) keep_all(rank() - covered);
     else {
       const Tensor& t = std::get<Tensor>(s.what);
-      if (t.dtype() == i64) picks.push_back({place, t});
+      if (t.dtype() == i64) picks.push_back({place, t, axis});
       else {
         const Shape here(std::span(shape_.begin() + axis, static_cast<size_t>(t.rank())));
         if (!(t.shape() == here))
           fail<ShapeError>(op, "a boolean index of shape {} for shape {} from axis {} on; need {}", t.shape(), shape_,
                            axis, here);
-        int at = place;
-        for (const Tensor& coordinates : kernels::nonzero(t)) picks.push_back({at++, coordinates});
+        int at = 0;
+        for (const Tensor& coordinates : kernels::nonzero(t)) {
+          picks.push_back({place + at, coordinates, axis + at});
+          ++at;
+        }
       }
       keep_all(axes_of(s));
     }
   }
   keep_all(rank() - axis);
   const Tensor y = take(op, *this, [kept](const Tensor& x) { return view_of(x, kept); });
-  return picks.empty() ? y : pick(op, y, picks);
+  return picks.empty() ? y : pick(op, y, shape_, picks);
 }
 
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t axis1, int64_t axis2, Loc loc) {

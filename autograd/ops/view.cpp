@@ -57,7 +57,9 @@ Tensor Tensor::flatten(int64_t first0, int64_t last0, Loc loc) const {
   check_defined(op, *this);
   if (rank() == 0) return reshape({1});
   const int first = normalize_axis(op, first0, rank()), last = normalize_axis(op, last0, rank());
-  if (first > last) fail<ValueError>(op, "first axis {} comes after last axis {}; need first <= last", first, last);
+  if (first > last)
+    fail<ValueError>(op, "first axis {} comes after last axis {} of shape {}; need them in order", first0, last0,
+                     shape_);
   Shape shape;
   int64_t merged = 1;
   for (int i = 0; i < rank(); ++i) {
@@ -98,8 +100,9 @@ Tensor Tensor::narrow(int64_t axis0, int64_t start0, int64_t length, Loc loc) co
   const Op op{"narrow", loc};
   check_defined(op, *this);
   const int axis = normalize_axis(op, axis0, rank());
+  Tensor y = view::narrow(op, *this, axis, start0, length);
   const int64_t start = start0 < 0 ? start0 + shape_[axis] : start0;
-  return record(op, view::narrow(op, *this, axis, start, length),
+  return record(op, y,
                 {{*this, [axis, start, shape = shape_](const Tensor& g) { return pad_slice(g, axis, start, shape); }}});
 }
 
