@@ -29,14 +29,21 @@ class Axes {
   Axes() = default;
   /// One, or several.
   template <std::integral Int>
-  requires(!std::same_as<Int, bool>) Axes(Int axis) : axes_{static_cast<int64_t>(axis)} {}
-  Axes(std::initializer_list<int64_t> axes) : axes_(std::span(axes.begin(), axes.size())) {}
-  Axes(const std::vector<int64_t>& axes) : axes_(std::span(axes)) {}
-  /// The axes in turn.
-  operator std::span<const int64_t>() const { return {axes_.begin(), axes_.end()}; }
+  requires(!std::same_as<Int, bool>) Axes(Int axis) : axes_{static_cast<int64_t>(axis)}, given_(1) {}
+  Axes(std::initializer_list<int64_t> axes) : Axes(std::span(axes.begin(), axes.size())) {}
+  Axes(const std::vector<int64_t>& axes) : Axes(std::span(axes)) {}
+  /// The axes in turn. Throws ShapeError in op's name for more than kMaxRank.
+  std::span<const int64_t> of(const Op& op) const {
+    if (given_ > kMaxRank) fail<ShapeError>(op, "{} numbers for axes; need at most {}", given_, kMaxRank);
+    return {axes_.begin(), axes_.end()};
+  }
 
  private:
-  Shape axes_;
+  explicit Axes(std::span<const int64_t> axes)
+      : axes_(axes.first(std::min<size_t>(axes.size(), kMaxRank))), given_(axes.size()) {}
+
+  Shape axes_;  // the first kMaxRank
+  size_t given_ = 0;
 };
 
 /// What stands in x[i], and where.

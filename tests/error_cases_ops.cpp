@@ -57,6 +57,22 @@ std::vector<ErrorCase> reductions() {
                           [] {
                             real({2, 3}).mean(-3);
                           }),
+      refuses<ShapeError>("sum: 9 numbers for axes; need at most 8",
+                          [] {
+                            real({2, 3}).sum({0, 1, 2, 3, 4, 5, 6, 7, 8});
+                          }),
+      refuses<ShapeError>("amax: 9 numbers for axes; need at most 8",
+                          [] {
+                            amax(real({2, 3}), std::vector<int64_t>(9));
+                          }),
+      refuses<ShapeError>("roll: 10 numbers for axes; need at most 8",
+                          [] {
+                            roll(real({2, 3}), std::vector<int64_t>(10), std::vector<int64_t>(10));
+                          }),
+      refuses<ShapeError>("Shape: 9 axes; need at most 8",
+                          [] {
+                            real({2, 3}).permute({0, 1, 2, 3, 4, 5, 6, 7, 8});
+                          }),
       refuses<ValueError>("sum: axis -1 is given twice; need distinct axes",
                           [] {
                             real({2, 3}).sum({1, -1});

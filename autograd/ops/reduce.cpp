@@ -67,15 +67,16 @@ Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim,
 using IndexKernel = Tensor (*)(const Tensor&, int, bool);
 
 /// Axis 0 or -1 of a number is the number itself.
-Shape some_axes(const Op& op, std::span<const int64_t> axes, const Tensor& x) {
+Shape some_axes(const Op& op, const Axes& given, const Tensor& x) {
   check_defined(op, x);
+  const std::span<const int64_t> axes = given.of(op);
   return x.rank() == 0 && axes.size() == 1 && (axes[0] == 0 || axes[0] == -1) ? Shape()
                                                                               : normalize_axes(op, axes, x.rank());
 }
 
 /// Along an axis, or of all elements in row-major order.
 Tensor index_of(const Op& op, const Tensor& x, std::optional<int64_t> axis, bool keepdim, IndexKernel kernel) {
-  const Shape axes = axis ? some_axes(op, {&*axis, 1}, x) : some_axes(op, {}, x);
+  const Shape axes = some_axes(op, axis ? Axes(*axis) : Axes(), x);
   check_not_empty(op, x, axes);
   if (axis && x.rank() > 0) return kernel(x.detach(), int(axes[0]), keepdim);
   const Tensor y = kernel(x.detach().reshape({-1}), 0, false);

@@ -240,7 +240,7 @@ Tensor tile(const Tensor& x, const Shape& repeats, Loc loc) {
 Tensor roll(const Tensor& x, const Axes& shifts0, const Axes& axes0, Loc loc) {
   const Op op{"roll", loc};
   check_defined(op, x);
-  const std::span<const int64_t> shifts = shifts0, axes = axes0;
+  const std::span<const int64_t> shifts = shifts0.of(op), axes = axes0.of(op);
   if (axes.empty() && shifts.size() == 1) return roll(x.reshape({-1}), shifts0, 0).reshape(x.shape());
   if (axes.size() != shifts.size())
     fail<ValueError>(op, "{} shifts for {} axes; need one each", shifts.size(), axes.size());
