@@ -93,17 +93,26 @@ void Parameters::set_training(const Op& op, const std::string& pattern, bool on)
     found = true;
   }
   if (!found)
-    fail<ValueError>(op, "no parameter or module \"{}\"; need a name of this store: {}", pattern, closest(pattern));
+    fail<ValueError>(op, "no parameter or module \"{}\"; need a name of this store: {}", pattern,
+                     closest(pattern, true));
 }
 
 void Parameters::zero_grad() const {
   for (const auto& [name, tensor] : entries_) tensor.zero_grad();
 }
 
-std::string Parameters::closest(std::string_view name) const {
+std::string Parameters::closest(std::string_view name, bool modules) const {
   if (entries_.empty()) return "there are none";
   std::vector<std::pair<size_t, std::string_view>> names;
-  for (const auto& [own, tensor] : entries_) names.emplace_back(edit_distance(name, own), own);
+  const auto add = [&](std::string_view own) {
+    const std::pair one(edit_distance(name, own), own);
+    if (std::ranges::find(names, one) == names.end()) names.push_back(one);
+  };
+  for (const auto& [own, tensor] : entries_) {
+    for (size_t dot = own.find('.'); modules && dot != own.npos; dot = own.find('.', dot + 1))
+      add(std::string_view(own).substr(0, dot));
+    add(own);
+  }
   std::stable_sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string text = "the closest of " + std::to_string(names.size()) + " names:";
   for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i)

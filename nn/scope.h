@@ -93,7 +93,7 @@ class Parameters {
   friend class Scope;
   Parameters(std::shared_ptr<Rng> rng, DType dtype, Loc loc);
   void check_free(const Op& op, const std::string& name) const;
-  std::string closest(std::string_view name) const;
+  std::string closest(std::string_view name, bool modules = false) const;
   void set_training(const Op& op, const std::string& pattern, bool on);
 
   std::shared_ptr<Rng> rng_;  // which modules that draw keep; one that is lent belongs to nobody here

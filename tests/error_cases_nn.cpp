@@ -178,6 +178,15 @@ std::vector<ErrorCase> inputs() {
                             nn::Scope(params).param("a", {1}, nn::init::ones());
                             params.freeze("b");
                           }),
+      refuses<ValueError>("freeze: no parameter or module \"h.9\"; need a name of this store: the closest of 11 names: "
+                          "h.0, h.1, h.2",
+                          [] {
+                            nn::Parameters params(1);
+                            nn::Scope(params).param("wte", {1}, nn::init::ones());
+                            for (int i = 0; i < 3; ++i)
+                              nn::Scope(params / "h" / i / "ln").param("bias", {1}, nn::init::ones());
+                            params.freeze("h.9");
+                          }),
       refuses<ValueError>("WatchAttention: no attention \"a\" has looked; need a forward pass while it lives",
                           [] { nn::WatchAttention()["a"]; }),
       refuses<Error>("MultiHeadAttention: x is undefined; need (B, T, d_in)",
