@@ -128,8 +128,11 @@ class Walk {
     }
     if (visit.target >= 0 && (stop_ || !below_needed(node))) return;
     if (node.freed)
-      fail<GradError>(op_, "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one",
-                      node.op, to_string(node.where));
+      fail<GradError>(
+          op_,
+          "the graph at {} ({}) was freed by an earlier backward; need retain_graph in that one, or detach() "
+          "of what was carried on from it",
+          node.op, to_string(node.where));
     pass_down(visit, g);
     if (!retain) node.release();
     visit.node = nullptr;

@@ -21,6 +21,8 @@ using kernels::Cell;
 struct RecurrentState {
   Tensor h = {};  ///< (B, H) of a cell, (L D, B, H) of a layer
   Tensor c = {};  ///< the same shape; LSTM only
+  /// The same values without their history: what truncated backpropagation through time carries on.
+  RecurrentState detach() const { return {h.detach(), c.detach()}; }
 };
 
 /// The weights of one direction of one layer.

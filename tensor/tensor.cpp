@@ -69,7 +69,7 @@ void Tensor::refuse_access(DType asked, Loc loc) const {
 void Tensor::refuse_stale() const {
   fail<GradError>(*Op::current()->replayed(),
                   "its gradient needs a {} {} that was written after the op was recorded; need backward() before the "
-                  "write, or a clone() to write to",
+                  "write, a clone() to write to, or detach() of what was carried on from an earlier step",
                   name_of(dtype_), shape_);
 }
 

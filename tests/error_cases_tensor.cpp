@@ -280,7 +280,7 @@ std::vector<ErrorCase> engine_errors() {
                           [] { leaf({2}).set_grad(ones({2})); }),
       refuses<GradError>(
           "backward: the graph at exp ([error_cases_tensor.cpp:*]) was freed by an earlier backward; need retain_graph "
-          "in that one",
+          "in that one, or detach() of what was carried on from it",
           [] {
             const Tensor y = exp(leaf({}));
             y.backward();
@@ -331,7 +331,7 @@ std::vector<ErrorCase> engine_errors() {
                           }),
       refuses<GradError>(
           "mul: its gradient needs a f64 (2) that was written after the op was recorded; need backward() "
-          "before the write, or a clone() to write to",
+          "before the write, a clone() to write to, or detach() of what was carried on from an earlier step",
           [] {
             const Tensor x = leaf({2}), y = x * x;
             x.assign(zeros({2}, f64));

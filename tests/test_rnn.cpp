@@ -4,6 +4,7 @@
 #include <heed/autograd/ops/reference.h>
 #include <heed/nn/rnn.h>
 #include <heed/tensor/random.h>
+#include <heed/train/optimizer.h>
 #include "reference_files.h"
 
 using namespace heed;
@@ -133,6 +134,39 @@ TEST_CASE("recurrent: two halves of a sequence, the state handed over, make the 
     require_close(cat({first, second}, 0), whole, kSame);
     require_close(end.h, last.h, kSame);
   }
+}
+
+TEST_CASE("recurrent: a detached state carries the values on, and no gradient", "[nn][rnn]") {
+  for (const Cell kind : kCells) {
+    Rng rng(2);
+    nn::Parameters params(rng, f64);
+    const nn::Recurrent layer(params, kind, 3, 4);
+    const Tensor x = randn({6, 2, 3}, rng, f64).set_requires_grad();
+    const nn::RecurrentState middle = layer(x.narrow(0, 0, 2)).state, cut = middle.detach();
+    require_close(cut.h, middle.h, kSame);
+    CHECK(cut.c.defined() == (kind == Cell::lstm));
+    if (cut.c.defined()) require_close(cut.c, middle.c, kSame);
+    layer(x.narrow(0, 2, 4), cut).y.sum().backward();
+    CHECK_FALSE(ne(x.grad().narrow(0, 0, 2), 0).any().item<bool>());
+  }
+  CHECK_FALSE(nn::RecurrentState().detach().h.defined());
+}
+
+TEST_CASE("recurrent: a state carried on through backward is refused with the way out, whichever is met", "[nn][rnn]") {
+  nn::Parameters params(1);
+  const nn::GRU gru(params, 3, 4);
+  train::SGD optimizer(params, {.lr = 0.1});
+  const auto train = [&](bool retain) {
+    nn::RecurrentState state;
+    for (int step = 0; step < 2; ++step) {
+      const nn::RecurrentOutput out = gru(ones({2, 5, 3}), state);
+      state = out.state;
+      out.y.sum().backward(ones({}), retain);
+      optimizer.step();
+    }
+  };
+  CHECK_THROWS_WITH(train(false), Contains("retain_graph in that one, or detach() of what was carried on from it"));
+  CHECK_THROWS_WITH(train(true), Contains("or detach() of what was carried on from an earlier step"));
 }
 
 TEST_CASE("recurrent: batch_first only swaps the axes of x and y", "[nn][rnn]") {
