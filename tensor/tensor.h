@@ -172,10 +172,11 @@ class Tensor {
   // --- its history (autograd/) ------------------------------------------------------------------------------------
   /// Whether gradients flow to it: it is a leaf that asked for them, or was computed from one.
   bool requires_grad() const;
-  /// Makes this a leaf whose gradient backward() accumulates; false freezes it, and keeps the gradient that it has. The
-  /// flag belongs to the tensor: all copies share it. Detached tensors and views are tensors of their own, whose copies
-  /// share it if they were made after it was first set.
-  /// f32 and f64 only. Returns *this. Throws GradError on a tensor that was computed from others with gradients.
+  /// Makes this a leaf whose gradient backward() accumulates; false freezes it, and keeps the gradient that it has.
+  /// Copies of a handle share the flag and the gradient, whichever of them sets it. Only for what detach() or a view of
+  /// a constant gives, set it before you copy: copies made earlier stay constants.
+  /// f32 and f64 only. Returns *this. Throws GradError on a tensor that was computed from others with gradients, and
+  /// DTypeError for other dtypes.
   Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current());
   /// The gradient that backward() accumulated; undefined if none.
   const Tensor& grad(Loc loc = Loc::current()) const;
