@@ -99,8 +99,9 @@ class Fit {
 void StoredTensors::add(const std::shared_ptr<const SafetensorsFile>& file, Loc loc) {
   for (const StoredTensor& entry : file->tensors())
     if (!places.try_emplace(entry.name, Place{file, &entry}).second)
-      fail<FileError>({"load", loc}, "'{}' has tensor '{}', which another file has too; need every name once",
-                      file->name(), entry.name);
+      fail<FileError>({Op::called("load"), loc},
+                      "'{}' has tensor '{}', which another file has too; need every name once", file->name(),
+                      entry.name);
 }
 
 std::vector<Slot> slots_of(const Parameters& params) {
@@ -111,12 +112,12 @@ std::vector<Slot> slots_of(const Parameters& params) {
 }
 
 void check_parameters(const std::vector<Slot>& slots, const StoredTensors& stored, Loc loc) {
-  Fit(slots, stored).require({"load", loc}, stored.from);
+  Fit(slots, stored).require({Op::called("load"), loc}, stored.from);
 }
 
 void load_parameters(const std::vector<Slot>& slots, const StoredTensors& stored, Loc loc) {
   const Fit fit(slots, stored);
-  fit.require({"load", loc}, stored.from);
+  fit.require({Op::called("load"), loc}, stored.from);
   fit.copy(loc);
 }
 
@@ -125,13 +126,15 @@ std::map<std::string, std::string> weights_metadata(const std::string& license) 
 }
 
 void Parameters::save(const std::filesystem::path& path, const std::string& license, Loc loc) const {
-  save_safetensors(path, NamedTensors(begin(), end()), weights_metadata(license), loc);
+  const Op op{"save", loc};
+  save_safetensors(path, NamedTensors(begin(), end()), weights_metadata(license));
 }
 
 void Parameters::load(const std::filesystem::path& path, Loc loc) {
+  const Op op{"load", loc};
   StoredTensors stored{path, {}};
-  stored.add(std::make_shared<const SafetensorsFile>(path, loc), loc);
-  load_parameters(slots_of(*this), stored, loc);
+  stored.add(std::make_shared<const SafetensorsFile>(path));
+  load_parameters(slots_of(*this), stored);
 }
 
 }  // namespace heed::nn

@@ -85,6 +85,14 @@ class Op {
   /// The innermost on this thread, or null.
   static const Op* current() { return current_; }
 
+  /// The name of the outermost on this thread, or `otherwise`: what errors of files are told as, since it is the user
+  /// who chose the file, and the outermost that he called.
+  static const char* called(const char* otherwise) {
+    const Op* op = current_;
+    while (op && op->outer_) op = op->outer_;
+    return op ? op->name : otherwise;
+  }
+
   /// While it lives, this thread runs in the call `op`, or with null in none: a worker in its caller's, a user's
   /// function that heed calls in its own.
   class Within : Scoped<const Op*> {

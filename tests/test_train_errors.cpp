@@ -3,6 +3,7 @@
 
 #include <heed/models/generate.h>
 #include <heed/nn/init.h>
+#include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/safetensors.h>
 #include <heed/train/clip.h>
 #include <heed/train/data/corpus.h>
@@ -107,6 +108,78 @@ TEST_CASE("errors of train/: models in folders name the caller's line", "[errors
   nn::Parameters odd(1);
   const models::GptConfig turning{.heads = 4, .channels = 12, .positions = models::Positions::rope};
   CHECK_THAT(thrown([&] { models::Gpt(odd / "odd", turning); }), Contains("rope_angles in odd: "));
+}
+
+TEST_CASE("errors of files name the function that the user called", "[errors][train]") {
+  nn::Parameters params(1);
+  const models::GptConfig small{.vocabulary = 7, .context = 4, .layers = 1, .heads = 2, .channels = 4};
+  const models::Gpt gpt(params, small);
+  const Tokenizer chars = Chars::from_text("abc");
+  const Translator mute(Arch::rnn, nn::Cell::gru, kPairs, 1);
+  const SavedTranslator saved({}, mute.source_tokens(), mute.target_tokens(),
+                              std::get<models::Seq2Seq>(mute.model()).config);
+  AdamW optimizer(params);
+  Rng rng(1);
+  const TemporaryDirectory place, wordless;
+  const fs::path nowhere = place / "none" / "a";
+  save_gpt(wordless.path(), params, small);
+  write_file(place / "file", "{}");
+  const auto loss = [&](const Tensor& x, TrainerOptions options = {.steps = 1, .quiet = true}) {
+    Trainer(params, optimizer, options).run({.next = [x](int64_t) { return Step{[x] { return x; }, 1}; }});
+  };
+  const std::string train = "training, or save_gpt, wrote";
+  Heatmap square;
+  square.values = ones({2, 2});
+  const std::vector<std::tuple<std::string, std::string, std::function<void()>>> calls = {
+      {"save_gpt: cannot make the directory", "", [&] { save_gpt(kNowhere, params, small); }},
+      {"SavedTranslator::save: cannot make the directory", "", [&] { saved.save(kNowhere); }},
+      {"save: cannot create '", "No such file or directory", [&] { params.save(nowhere); }},
+      {"save_training: cannot create '", "", [&] { save_training(nowhere, params, optimizer, rng, {}); }},
+      {"save_safetensors: cannot create '", "", [&] { save_safetensors(nowhere, {}); }},
+      {"save_gguf: cannot create '", "", [&] { save_gguf(nowhere, params, small, chars, GgufType::f32); }},
+      {"save_svg: cannot create '", "", [&] { save_svg(nowhere, square); }},
+      {"Tokenizer::save: cannot create '", "", [&] { chars.save(nowhere); }},
+      {"MetricsLog: cannot create '", "", [&] { MetricsLog(nowhere, 0); }},
+      {"EventFile: cannot open '", "", [&] { EventFile(nowhere, 0); }},
+      {"write_file: cannot create '", "", [&] { write_file(nowhere, ""); }},
+      {"load: '", "' does not exist; need a safetensors file", [&] { params.load(nowhere); }},
+      {"load: '", "is not a valid safetensors file", [&] { params.load(place / "file"); }},
+      {"load_training: '", "' does not exist", [&] { load_training(nowhere, params, optimizer, rng); }},
+      {"load_gpt: '", "is not a directory", [&] { load_gpt(nowhere); }},
+      {"load_gpt: '", "has no config.json; need a directory that " + train, [&] { load_gpt(place.path()); }},
+      {"load_gpt: cannot read ", "tokenizer.json", [&] { load_gpt(wordless.path()); }},
+      {"SavedModel: '", "has no config.json", [&] { SavedModel{place.path()}; }},
+      {"load_translator: '", "has no config.json", [&] { load_translator(place.path()); }},
+      {"Trainer: the loss of a batch has shape (2); need one number, as its mean()", "", [&] { loss(ones({2})); }},
+      {"Trainer: the loss of a batch is undefined; need one number", "", [&] { loss({}); }},
+      {"Trainer: cannot make the directory", "", [&] { loss(ones({}), {.steps = 1, .directory = kNowhere}); }},
+  };
+  for (const auto& [begin, part, call] : calls) {
+    const std::string what = thrown(call);
+    INFO(what << " where " << begin << " is due");
+    CHECK(what.starts_with(begin));
+    CHECK_THAT(what, Contains(part));
+  }
+}
+
+TEST_CASE("save_gpt and a translator's save make the folder that they fill; a single file's must be there",
+          "[errors][train]") {
+  const TemporaryDirectory place;
+  nn::Parameters params(1);
+  const models::GptConfig small{.vocabulary = 7, .context = 4, .layers = 1, .heads = 2, .channels = 4};
+  const models::Gpt gpt(params, small);
+  const Translator mute(Arch::rnn, nn::Cell::gru, kPairs, 1);
+  save_gpt(place / "new" / "gpt", params, small);
+  CHECK(SavedModel(place / "new" / "gpt").params.size() == params.size());
+  save_gpt(place / "words", params, small, Chars::from_text("abc"), {});
+  CHECK(load_gpt(place / "words").tokenizer.size() == 3);
+  TranslatorTraining training;
+  training.pair_count = 1;
+  SavedTranslator(training, mute.source_tokens(), mute.target_tokens(), std::get<models::Seq2Seq>(mute.model()).config)
+      .save(place / "new" / "translator");
+  CHECK(load_translator(place / "new" / "translator")->params().size() == mute.params().size());
+  CHECK_THROWS_AS(params.save(place / "none" / "weights.safetensors"), FileError);
+  CHECK_FALSE(fs::exists(place / "none"));
 }
 
 TEST_CASE("errors of train/: a translator names the caller's line, whatever is wrong", "[errors][train]") {

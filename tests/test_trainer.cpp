@@ -382,13 +382,14 @@ TEST_CASE("trainer: the directory is made, and one that cannot be is said with t
     for (const char* name : {"file", "file/run"}) {
       const train::TrainerOptions options{.directory = directory / name, .tensorboard = tensorboard, .quiet = true};
       Trainer trainer(task.params, task.optimizer, options);
-      CHECK_THROWS_WITH(trainer.run(work), Contains("cannot make the directory") &&
+      CHECK_THROWS_WITH(trainer.run(work), Contains("Trainer: cannot make the directory") &&
                                                Contains(fmt::format("[test_trainer.cpp:{}]", __LINE__ - 2)));
     }
   std::filesystem::create_directories(directory / "taken" / "metrics.jsonl");
   Trainer trainer(task.params, task.optimizer, {.directory = directory / "taken", .quiet = true});
-  CHECK_THROWS_WITH(trainer.run(work), Contains("metrics.jsonl' exists and is not a regular file") &&
-                                           Contains(fmt::format("[test_trainer.cpp:{}]", __LINE__ - 2)));
+  CHECK_THROWS_WITH(trainer.run(work), Contains("Trainer: ") &&
+                                           Contains("metrics.jsonl' exists and is not a regular file") &&
+                                           Contains(fmt::format("[test_trainer.cpp:{}]", __LINE__ - 3)));
 }
 
 TEST_CASE("trainer: work that lacks a part is refused in a sentence", "[trainer]") {

@@ -44,8 +44,12 @@ std::vector<std::pair<int64_t, Measurements>> read_metrics(const std::filesystem
   return lines;
 }
 
+// The Op of a constructor that delegates lives until all is built.
 MetricsLog::MetricsLog(const std::filesystem::path& path, int64_t keep, Loc loc)
-    : file_((write_file(path, kept_lines(path, keep), loc), path), loc) {}
+    : MetricsLog(Op{"MetricsLog", loc}, path, keep) {}
+
+MetricsLog::MetricsLog(const Op&, const std::filesystem::path& path, int64_t keep)
+    : file_((write_file(path, kept_lines(path, keep)), path)) {}
 
 void MetricsLog::write(int64_t step, const Measurements& numbers) {
   Json json = {{kStep, step}};

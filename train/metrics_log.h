@@ -30,6 +30,8 @@ class MetricsLog {
   void write(int64_t step, const Measurements& numbers);
 
  private:
+  MetricsLog(const Op&, const std::filesystem::path& path, int64_t keep);
+
   AppendFile file_;
 };
 

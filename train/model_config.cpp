@@ -12,10 +12,12 @@ ModelConfig::ModelConfig(std::string file, Json json)
 
 ModelConfig ModelConfig::read(const std::filesystem::path& directory, const char* name) {
   const std::string file = (directory / name).string();
-  const Op op{"model"};
+  const Op op{Op::called("model")};
   if (!std::filesystem::is_directory(directory))
     fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
-  Json json = parse_json(read_text(file));
+  if (!std::filesystem::exists(file))
+    fail<FileError>(op, "'{}' has no {}; need a directory that training, or save_gpt, wrote", directory.string(), name);
+  Json json = parse_json(read_text(file, op));
   if (!json.is_object())
     fail<FileError>(op, "'{}' is not a JSON object of at most {} levels with every key once; need what training wrote",
                     file, kDeepestJson);
@@ -24,14 +26,15 @@ ModelConfig ModelConfig::read(const std::filesystem::path& directory, const char
 
 const Json& ModelConfig::value(const std::string& key) const {
   const auto found = json_->find(key);
-  if (found == json_->end()) fail<FileError>({"model"}, "'{}' has no \"{}\"; need what training wrote", file_, key);
+  if (found == json_->end())
+    fail<FileError>({Op::called("model")}, "'{}' has no \"{}\"; need what training wrote", file_, key);
   return *found;
 }
 
 void ModelConfig::refuse(const std::string& key, const std::string& need) const {
   std::string shown = dump_ascii(value(key));
   if (shown.size() > 40) shown = shown.substr(0, 40) + "...";
-  fail<FileError>({"model"}, "\"{}\" of '{}' is {}; need {}", key, file_, shown, need);
+  fail<FileError>({Op::called("model")}, "\"{}\" of '{}' is {}; need {}", key, file_, shown, need);
 }
 
 int64_t ModelConfig::integer(const std::string& key, int64_t low, int64_t high) const {
@@ -124,14 +127,14 @@ void check_weights(const std::filesystem::path& directory, int64_t numbers) {
   std::error_code error;
   const uint64_t bytes = std::filesystem::file_size(weights, error);
   if (error)
-    fail<FileError>({"model"}, "'{}' does not exist, or cannot be read; need the weights that training wrote",
-                    weights.string());
+    fail<FileError>({Op::called("model")},
+                    "'{}' does not exist, or cannot be read; need the weights that training wrote", weights.string());
   check_weights(directory, numbers, bytes);
 }
 
 void check_weights(const std::filesystem::path& directory, int64_t numbers, uint64_t bytes) {
   if (static_cast<uint64_t>(numbers) > bytes)
-    fail<FileError>({"model"},
+    fail<FileError>({Op::called("model")},
                     "'{}' describes a model of at least {} numbers, but its weights have {} bytes; need files that "
                     "belong together",
                     (directory / kConfigFile).string(), numbers, bytes);

@@ -21,30 +21,30 @@ bool is_named(int descriptor) {
   return fstat(descriptor, &file) == 0 && file.st_nlink > 0;
 }
 
-void require(const std::error_code& error, const char* what, const std::filesystem::path& path) {
+void require(const Op& op, const std::error_code& error, const char* what, const std::filesystem::path& path) {
   if (error)
-    fail<FileError>({"out"}, "cannot {} '{}': {}; need a directory that can be written", what, path.string(),
+    fail<FileError>(op, "cannot {} '{}': {}; need a directory that can be written", what, path.string(),
                     error.message());
 }
 
 }  // namespace
 
-void make_directory(const std::filesystem::path& directory) {
+void make_directory(const std::filesystem::path& directory, const Op& op) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  require(error, "make the directory", directory);
+  require(op, error, "make the directory", directory);
   AtomicFile probe(directory / "probe");  // leaves nothing
 }
 
-void remove_if_there(const std::filesystem::path& path) {
+void remove_if_there(const std::filesystem::path& path, const Op& op) {
   std::error_code error;
   std::filesystem::remove_all(path, error);
-  require(error, "remove", path);
+  require(op, error, "remove", path);
 }
 
 RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : path_(std::move(path)) {
   const Op op{"train", loc};
-  make_directory(path_);
+  make_directory(path_, op);
   const std::filesystem::path file = path_ / kLockFile;
   for (;;) {
     descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -68,7 +68,7 @@ RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : p
     for (const std::filesystem::path& folder : {path_, path_ / kBestDirectory}) remove_abandoned(folder);
     return;
   }
-  remove_if_there(file);
+  remove_if_there(file, op);
   ::close(descriptor_);
   const bool interrupted = std::filesystem::exists(path_ / kStateFile);
   fail<FileError>(op, "'{}' holds a model; need --overwrite to replace it, {}or another directory", path_.string(),

@@ -12,9 +12,9 @@ constexpr const char* kBestDirectory = "best";              ///< the model with 
 constexpr const char* kStateFile = "training.safetensors";  ///< what an interrupted run goes on from
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
-void make_directory(const std::filesystem::path& directory);
+void make_directory(const std::filesystem::path& directory, const Op& op);
 /// Removes a file, or a directory with what is in it, if it is there. Throws FileError.
-void remove_if_there(const std::filesystem::path& path);
+void remove_if_there(const std::filesystem::path& path, const Op& op);
 
 /// While it lives, no other process can hold the directory. The hold is the system's: it ends with the process, however
 /// that ends.

@@ -5,6 +5,7 @@
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/train/folder/family.h>
+#include <heed/train/run_directory.h>
 
 namespace heed::train {
 namespace {
@@ -67,18 +68,20 @@ nn::StoredTensors open_weights(const std::filesystem::path& directory) {
   const std::map<std::string, std::string> map = index.at("weight_map").texts();
   for (const auto& [tensor, file] : map) {
     if (std::filesystem::path(file).filename() != file || !file.ends_with(".safetensors"))
-      fail<FileError>({"model"}, "'{}' puts tensor '{}' into \"{}\"; need a .safetensors file of the same folder",
-                      index.file(), tensor, file);
+      fail<FileError>({Op::called("model")},
+                      "'{}' puts tensor '{}' into \"{}\"; need a .safetensors file of the same folder", index.file(),
+                      tensor, file);
     if (const auto [shard, fresh] = shards.try_emplace(file); fresh) weights.add(shard->second = open(file));
   }
   for (const auto& [tensor, place] : weights.places)
     if (const auto said = map.find(tensor); said == map.end() || shards.at(said->second) != place.file)
-      fail<FileError>({"model"}, "'{}' does not say that tensor '{}' is in '{}'; need an index of all tensors",
-                      index.file(), tensor, place.file->name());
+      fail<FileError>({Op::called("model")},
+                      "'{}' does not say that tensor '{}' is in '{}'; need an index of all tensors", index.file(),
+                      tensor, place.file->name());
   for (const auto& [tensor, file] : map)
     if (!weights.places.contains(tensor))
-      fail<FileError>({"model"}, "'{}' says that tensor '{}' is in '{}', which has none of that name", index.file(),
-                      tensor, file);
+      fail<FileError>({Op::called("model")}, "'{}' says that tensor '{}' is in '{}', which has none of that name",
+                      index.file(), tensor, file);
   return weights;
 }
 
@@ -122,12 +125,14 @@ void fill(const nn::Parameters& params, const models::GptConfig& model, const Mo
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const std::string& license, Loc loc) {
   const Op op{"save_gpt", loc};
+  make_directory(directory, op);
   save(directory, params, model, Json::object(), license);
 }
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const Tokenizer& tokenizer, const GptTraining& training, Loc loc) {
   const Op op{"save_gpt", loc};
+  make_directory(directory, op);
   Json about = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                 {"model_max_length", model.context},
                 {"clean_up_tokenization_spaces", false}};
@@ -141,7 +146,7 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
 }
 
 models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {
-  const Op op{"model", loc};
+  const Op op{Op::called("read_gpt_config"), loc};
   if (is_old(config) && config.text("model") != kOldKind)
     fail<FileError>(op, "'{}' is of a {}; need a GPT, as gpt train writes them", config.file(), config.text("model"));
   const models::GptConfig c = is_old(config) ? read_own(config.at("config")) : family_in(config).read(config);
@@ -154,13 +159,13 @@ models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {
 }
 
 Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config, Loc loc) {
-  const Op op{"model", loc};
+  const Op op{Op::called("read_tokenizer"), loc};
   if (config.has("tokenizer")) return Chars::from_json(config.at("tokenizer").dump());  // of heed 0.1
   return Tokenizer::load(directory);
 }
 
 GptTraining read_gpt_training(const ModelConfig& config, Loc loc) {
-  const Op op{"model", loc};
+  const Op op{Op::called("read_gpt_training"), loc};
   GptTraining training;
   fields((is_old(config) ? config : config.at(kOwnKeys)).at("training"), training);
   return training;
@@ -168,13 +173,13 @@ GptTraining read_gpt_training(const ModelConfig& config, Loc loc) {
 
 void load_weights(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
                   Loc loc) {
-  const Op op{"model", loc};
+  const Op op{Op::called("load_weights"), loc};
   fill(params, model, ModelConfig::read(directory), open_weights(directory));
 }
 
 // The Op of a constructor that delegates lives until all is built; braces make it first.
 SavedModel::SavedModel(const std::filesystem::path& directory, Loc loc)
-    : SavedModel{Op{"model", loc}, directory, ModelConfig::read(directory)} {}
+    : SavedModel{Op{"SavedModel", loc}, directory, ModelConfig::read(directory)} {}
 
 SavedModel::SavedModel(const Op&, const std::filesystem::path& directory, const ModelConfig& config)
     : SavedModel(config, open_weights(directory)) {}
@@ -185,12 +190,13 @@ SavedModel::SavedModel(const ModelConfig& config, const nn::StoredTensors& weigh
 }
 
 SavedGpt::SavedGpt(const std::filesystem::path& directory, Loc loc)
-    : SavedGpt{Op{"model", loc}, directory, ModelConfig::read(directory)} {}
+    : SavedGpt{Op{"SavedGpt", loc}, directory, ModelConfig::read(directory)} {}
 
 SavedGpt::SavedGpt(const Op& op, const std::filesystem::path& directory, const ModelConfig& config)
     : SavedModel(op, directory, config), tokenizer(read_tokenizer(directory, config)) {
   if (tokenizer.size() > gpt.config.vocabulary)
-    fail<FileError>({"model"}, "'{}' has a tokenizer of {} tokens for a vocabulary of {}; need no more than that",
+    fail<FileError>({Op::called("model")},
+                    "'{}' has a tokenizer of {} tokens for a vocabulary of {}; need no more than that",
                     directory.string(), tokenizer.size(), gpt.config.vocabulary);
 }
 

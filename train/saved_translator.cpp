@@ -4,6 +4,7 @@
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
 #include <heed/train/model_config.h>
+#include <heed/train/run_directory.h>
 
 namespace heed::train {
 namespace {
@@ -100,11 +101,11 @@ SavedTranslator::SavedTranslator(const TranslatorTraining& training, SentenceTok
     : Translator(std::move(source), std::move(target), config, training.seed, loc), training_(training) {}
 
 std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesystem::path& directory, Loc loc) {
-  const Op op{"model", loc};
+  const Op op{Op::called("SavedTranslator::from_config"), loc};
   const ModelConfig config = ModelConfig::read(directory);
   if (config.has("model_type"))
-    fail<FileError>({"model"}, "'{}' is of a {}; need a translator, as seq2seq train writes them", config.file(),
-                    config.text("model_type"));
+    fail<FileError>({Op::called("model")}, "'{}' is of a {}; need a translator, as seq2seq train writes them",
+                    config.file(), config.text("model_type"));
   config.choice("model", {kKind});
   SentenceTokens source = SentenceTokens::from_json(config.at("source_words").dump()),
                  target = SentenceTokens::from_json(config.at("target_words").dump());
@@ -115,14 +116,15 @@ std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesys
 }
 
 std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& directory, Loc loc) {
-  const Op op{"model", loc};
+  const Op op{"load_translator", loc};
   auto translator = SavedTranslator::from_config(directory);
   translator->params().load(directory / kWeightsFile);
   return translator;
 }
 
 void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) const {
-  const Op op{"model", loc};
+  const Op op{"SavedTranslator::save", loc};
+  make_directory(directory, op);
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},

@@ -37,7 +37,7 @@ class SavedTranslator : public Translator {
                   const TranslatorConfig& config, Loc loc = Loc::current());
   /// A new model as the directory's config.json describes it. Throws FileError if it does not.
   static std::unique_ptr<SavedTranslator> from_config(const std::filesystem::path& directory, Loc loc = Loc::current());
-  /// Writes config.json and model.safetensors. Throws FileError.
+  /// Writes config.json and model.safetensors into a directory, which is made if it is not there. Throws FileError.
   void save(const std::filesystem::path& directory, Loc loc = Loc::current()) const;
 
   /// How it was trained.

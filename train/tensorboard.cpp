@@ -74,16 +74,16 @@ std::string record(const std::string& data) {
 }  // namespace
 
 EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc loc) {
+  const Op op{"EventFile", loc};
   std::error_code absent;  // then the file cannot be opened, which says more
   if (done == 0)
     for (const auto& entry : std::filesystem::directory_iterator(directory, absent))
-      if (entry.path().filename().string().starts_with(kName)) remove_if_there(entry.path());
+      if (entry.path().filename().string().starts_with(kName)) remove_if_there(entry.path(), op);
   // Files are read in the order of their names.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-  file_ = std::make_unique<AppendFile>(
-      directory / fmt::format("{}{:010}.{:06}.{}", kName, microseconds / 1'000'000, microseconds % 1'000'000, getpid()),
-      loc);
+  file_ = std::make_unique<AppendFile>(directory / fmt::format("{}{:010}.{:06}.{}", kName, microseconds / 1'000'000,
+                                                               microseconds % 1'000'000, getpid()));
   file_->append(record(event_of(0, field(kFileVersion, std::string("brain.Event:2")))));
   if (done > 0) file_->append(record(event_of(done + 1, field(kSessionLog, field(kStatus, kStart)))));
 }

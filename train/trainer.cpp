@@ -71,7 +71,7 @@ struct Trainer::Session {
   Session(Trainer& trainer, const Work& given) : t(trainer), now(trainer.now_), options(trainer.options_), work(given) {
     const Op op{"Trainer", t.where_};
     if (t.is_first() && !options.directory.empty()) {
-      make_directory(options.directory);
+      make_directory(options.directory, op);
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
       if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first, t.where_);
@@ -141,7 +141,7 @@ struct Trainer::Session {
       now.best_step = now.step;
       t.worse_ = 0;
       if (t.is_first() && !options.directory.empty() && work.save) {
-        make_directory(options.directory / kBestDirectory);
+        make_directory(options.directory / kBestDirectory, {"Trainer", t.where_});
         write_model(options.directory / kBestDirectory);
       }
     }
@@ -170,7 +170,7 @@ struct Trainer::Session {
     const Timed timed(saving);
     const auto write = [&] {
       if (now.best_step == 0 && !options.directory.empty())
-        remove_if_there(options.directory / kBestDirectory);  // of a run that was overwritten
+        remove_if_there(options.directory / kBestDirectory, {"Trainer", t.where_});  // of a run that was overwritten
       write_model(options.directory);
       t.save_state();
       t.kept_ = now.step;
@@ -203,7 +203,8 @@ struct Trainer::Session {
     }
     if (over() && t.is_first()) {
       write_model(options.directory);
-      if (!options.directory.empty()) remove_if_there(options.directory / kStateFile);  // nothing is left to resume
+      if (!options.directory.empty())  // nothing is left to resume
+        remove_if_there(options.directory / kStateFile, {"Trainer", t.where_});
     }
     report.seconds = now.seconds;
     report.tokens_per_second = now.tokens_per_second();
@@ -331,16 +332,17 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
 }
 
 void Trainer::resume() {
+  const Op op{"Trainer", where_};
   const auto file = options_.directory / kStateFile;
   if (!std::filesystem::exists(file))
-    fail<FileError>({"Trainer", where_},
-                    "'{}' does not exist: the run has ended, or was never saved; need one to resume", file.string());
+    fail<FileError>(op, "'{}' does not exist: the run has ended, or was never saved; need one to resume",
+                    file.string());
   const auto take = [&](const NamedTensors& own) {
     NamedTensors averages;
     for (const auto& [name, x] : own)
       if (name.starts_with(kEma)) averages.emplace_back(name.substr(std::string_view(kEma).size()), x);
     if (ema_.has_value() == averages.empty())
-      fail<FileError>({"Trainer", where_}, "'{}' has {}; need the ema that the interrupted run had", file.string(),
+      fail<FileError>(op, "'{}' has {}; need the ema that the interrupted run had", file.string(),
                       averages.empty() ? "no average of the weights" : "an average of the weights, and ema is 0");
     if (ema_) ema_->load_state(averages, where_);
     for (const auto& [name, x] : own) {
@@ -424,6 +426,9 @@ double Trainer::update(const std::vector<Step>& batches) {
     const double share = tokens > 0 ? static_cast<double>(batch.tokens) / static_cast<double>(tokens)
                                     : 1 / static_cast<double>(batches.size());
     const Tensor loss = batch.loss();
+    if (!loss.defined() || loss.numel() != 1)
+      fail<ShapeError>({"Trainer", where_}, "the loss of a batch {}; need one number, as its mean()",
+                       loss.defined() ? fmt::format("has shape {}", loss.shape()) : "is undefined");
     const double value = loss.item<double>(where_);
     check("loss", value);
     (batches.size() == 1 ? loss : loss * share).backward(where_);
@@ -476,6 +481,7 @@ double Trainer::mean_loss(size_t last) const {
 
 void Trainer::save_state() const {
   if (options_.directory.empty()) return;
+  const Op op{"Trainer", where_};
   const int64_t kept = std::min(std::ssize(losses_), std::max<int64_t>(kAveraged, options_.log_every));
   const std::vector<double> losses(losses_.end() - kept, losses_.end());
   const std::vector<double> numbers = {now_.best, static_cast<double>(now_.best_step), static_cast<double>(worse_),
@@ -483,8 +489,7 @@ void Trainer::save_state() const {
   NamedTensors own{{kLosses, from_vector(losses, {kept})}, {kNumbers, from_vector(numbers, {5})}};
   if (ema_)
     for (const auto& [name, x] : ema_->state()) own.emplace_back(kEma + name, x);
-  save_training(options_.directory / kStateFile, params_, optimizers_, params_.rng(), {now_.step, std::move(own)},
-                where_);
+  save_training(options_.directory / kStateFile, params_, optimizers_, params_.rng(), {now_.step, std::move(own)});
 }
 
 }  // namespace heed::train

@@ -58,6 +58,7 @@ std::string hash_of(const SafetensorsFile& file) {
 
 void save_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,
                    const Rng& rng, const TrainingState& training, Loc loc) {
+  const Op op{"save_training", loc};
   NamedTensors tensors;
   for (const auto& [name, parameter] : params) tensors.emplace_back(kModelPrefix + name, parameter);
   for (size_t i = 0; i < optimizers.size(); ++i)
@@ -66,12 +67,12 @@ void save_training(const std::filesystem::path& path, const nn::Parameters& para
   const std::vector<int64_t> state = rng.state();
   tensors.emplace_back(kRng, from_vector(state, {static_cast<int64_t>(state.size())}));
   tensors.emplace_back(kStep, from_vector(std::vector<int64_t>{training.step}, {}));
-  save_safetensors(path, tensors, {{kKind, kTrainingState}, {kHash, hash_of(tensors)}}, loc);
+  save_safetensors(path, tensors, {{kKind, kTrainingState}, {kHash, hash_of(tensors)}});
 }
 
 int64_t load_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,
                       Rng& rng, const std::function<void(const NamedTensors&)>& take, Loc loc) {
-  const Op op{"load_training", loc};
+  const Op op{Op::called("load_training"), loc};
   const auto file = std::make_shared<const SafetensorsFile>(path);
   const auto kind = file->metadata().find(kKind);
   if (kind == file->metadata().end() || kind->second != kTrainingState)

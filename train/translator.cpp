@@ -58,14 +58,15 @@ class Snapshots {
       fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
     if (count_ > 1 && options.trainer.ema != 0)
       fail<ValueError>(op, "average is {} and ema {}; need one of them", count_, options.trainer.ema);
-    if (!options.trainer.directory.empty() && !options.resume) remove_if_there(directory_);
+    if (!options.trainer.directory.empty() && !options.resume) remove_if_there(directory_, op);
   }
 
   /// Keeps the weights after so many steps, if they are to be averaged.
   void keep(int64_t step) const {
     if (step <= steps_ - count_ * every_ || (steps_ - step) % every_ != 0) return;
-    make_directory(directory_);
-    params_.save(file(step), nn::kUnknownLicense, where_);
+    const Op op{"learn_pairs", where_};
+    make_directory(directory_, op);
+    params_.save(file(step));
   }
 
   /// Makes the weights, which are those of the last step, the mean of all that were kept and these.
@@ -85,7 +86,7 @@ class Snapshots {
   }
 
   void remove() const {
-    if (count_ > 1) remove_if_there(directory_);
+    if (count_ > 1) remove_if_there(directory_, {"learn_pairs", where_});
   }
 
  private:

@@ -13,9 +13,9 @@ namespace heed {
 
 namespace {
 
-[[noreturn]] void fail_with(const char* what, int error, const std::filesystem::path& path, Loc where,
+[[noreturn]] void fail_with(const Op& op, const char* what, int error, const std::filesystem::path& path,
                             const char* room = "with room for the file") {
-  fail<FileError>({"write", where}, "{} '{}': {}; need a directory that can be written, {}", what, path.string(),
+  fail<FileError>(op, "{} '{}': {}; need a directory that can be written, {}", what, path.string(),
                   std::generic_category().message(error), room);
 }
 
@@ -56,7 +56,7 @@ AtomicFile::AtomicFile(std::filesystem::path path, Loc loc) : path_(std::move(pa
   std::error_code ignored;
   const auto status = std::filesystem::status(path_, ignored);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-    fail<FileError>({"write", where_}, "'{}' exists and is not a regular file; need a file name", path_.string());
+    fail<FileError>({called_, where_}, "'{}' exists and is not a regular file; need a file name", path_.string());
   for (int attempt = 0; descriptor_ < 0; ++attempt) {
     temporary_ = path_;
     temporary_ += fmt::format(".{}-{}{}", ::getpid(), attempt, kTemporary);
@@ -66,7 +66,7 @@ AtomicFile::AtomicFile(std::filesystem::path path, Loc loc) : path_(std::move(pa
       if (is_named(descriptor_)) break;
       ::close(std::exchange(descriptor_, -1));  // taken for abandoned before it was marked
     } else if (errno != EEXIST || attempt == 100) {
-      fail_with("cannot create", errno, path_, where_);
+      fail_with({called_, where_}, "cannot create", errno, path_);
     }
   }
 }
@@ -81,15 +81,15 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail_with("cannot write", errno, path_, where_);
+    if (written <= 0) fail_with({called_, where_}, "cannot write", errno, path_);
     bytes = bytes.subspan(static_cast<size_t>(written));
   }
 }
 
 void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0 && errno != EINVAL)
-    fail_with("cannot write", errno, path_, where_);  // EINVAL: nothing to sync here
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot name", errno, path_, where_);
+    fail_with({called_, where_}, "cannot write", errno, path_);  // EINVAL: nothing to sync here
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with({called_, where_}, "cannot name", errno, path_);
   ::close(descriptor_);
   descriptor_ = -1;
   sync_folder(folder_of(path_));
@@ -99,7 +99,7 @@ constexpr const char* kRoom = "with room on the disk";
 
 AppendFile::AppendFile(std::filesystem::path path, Loc loc) : path_(std::move(path)), where_(loc) {
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail_with("cannot open", errno, path_, where_, kRoom);
+  if (descriptor_ < 0) fail_with({called_, where_}, "cannot open", errno, path_, kRoom);
 }
 
 AppendFile::~AppendFile() {
@@ -113,7 +113,7 @@ void AppendFile::append(std::string_view record) {
   const int error = written < 0 ? errno : ENOSPC;
   if (written > 0 && ::ftruncate(descriptor_, before) != 0) {  // then part of it stays: the error below tells
   }
-  fail_with("cannot write", error, path_, where_, kRoom);
+  fail_with({called_, where_}, "cannot write", error, path_, kRoom);
 }
 
 void remove_abandoned(const std::filesystem::path& folder) {
@@ -128,7 +128,8 @@ void remove_abandoned(const std::filesystem::path& folder) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text, Loc loc) {
-  AtomicFile file(path, loc);
+  const Op op{"write_file", loc};
+  AtomicFile file(path);
   file.write(text);
   file.commit();
 }

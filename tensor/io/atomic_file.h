@@ -28,6 +28,7 @@ class AtomicFile {
 
  private:
   std::filesystem::path path_, temporary_;
+  const char* called_ = Op::called("AtomicFile");
   Loc where_;
   int descriptor_ = -1;
 };
@@ -46,6 +47,7 @@ class AppendFile {
 
  private:
   std::filesystem::path path_;
+  const char* called_ = Op::called("AppendFile");
   Loc where_;
   int descriptor_ = -1;
 };

@@ -51,13 +51,13 @@ Tensor plain(const Tensor& x) { return kernels::contiguous(x.detach()); }
 }  // namespace
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path, Loc loc) {
-  auto map = std::make_shared<const MappedFile>(Op{"load_safetensors", loc}, path, "a safetensors file");
+  auto map = std::make_shared<const MappedFile>(Op{Op::called("load_safetensors"), loc}, path, "a safetensors file");
   *this = SafetensorsFile(map->bytes(), path.string(), loc);
   map_ = std::move(map);
 }
 
 SafetensorsFile::SafetensorsFile(std::span<const std::byte> bytes, std::string name, Loc loc) : name_(std::move(name)) {
-  const Op op{"load_safetensors", loc};
+  const Op op{Op::called("load_safetensors"), loc};
   uint64_t length = 0;
   if (bytes.size() < sizeof length)
     fail<FileError>(op,
@@ -77,7 +77,7 @@ SafetensorsFile::SafetensorsFile(std::span<const std::byte> bytes, std::string n
 }
 
 void SafetensorsFile::copy(const StoredTensor& entry, const Tensor& x, Loc loc) const {
-  const Op op{"load_safetensors", loc};
+  const Op op{Op::called("load_safetensors"), loc};
   constexpr size_t kAtOnce = 4 << 20;  // bytes
   const std::span<const std::byte> all = bytes(entry);
   if (all.empty()) return;
@@ -118,7 +118,7 @@ Safetensors load_safetensors(const std::filesystem::path& path, Loc loc) {
 
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const Metadata& metadata,
                       Loc loc) {
-  const Op op{"save_safetensors", loc};
+  const Op op{Op::called("save_safetensors"), loc};
   Header header{{}, metadata};
   for (const auto& [name, x] : tensors) header.entries.push_back({name, stored_type_of(x.dtype()), x.shape(), 0, 0});
 

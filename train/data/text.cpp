@@ -65,7 +65,9 @@ std::string read_text(const std::filesystem::path& path, const Op& op) {
   return text;
 }
 
-std::string read_text(const std::filesystem::path& path, Loc loc) { return read_text(path, Op{"read_text", loc}); }
+std::string read_text(const std::filesystem::path& path, Loc loc) {
+  return read_text(path, Op{Op::called("read_text"), loc});
+}
 
 std::string unix_text(std::string text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);

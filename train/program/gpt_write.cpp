@@ -81,10 +81,10 @@ AttentionPage sample_page(const SavedGpt& saved, const models::Gpt& gpt, const s
 }  // namespace
 
 int sample_gpt(const GptSampleFlags& flags) {
+  const Op op{"gpt sample"};
   const bool one = flags.samples == 1;
   if (!one && !flags.page.empty())
-    fail<UsageError>({"gpt sample"}, "--samples {} is given with --page, which shows one text; need one of them",
-                     flags.samples);
+    fail<UsageError>(op, "--samples {} is given with --page, which shows one text; need one of them", flags.samples);
   const SavedGpt saved = load_gpt(flags.model);
   const std::vector<int64_t> ids = prompt_ids(saved.tokenizer, flags.prompt);
   const models::Gpt gpt = saved.gpt.compressed(weights_named(flags.weights));
@@ -133,6 +133,7 @@ std::string license_of(const std::filesystem::path& directory) {
 }  // namespace
 
 int export_gpt(const GptExportFlags& flags) {
+  const Op op{"gpt export"};
   const SavedGpt saved = load_gpt(flags.model);
   constexpr GgufType kTypes[] = {GgufType::f32, GgufType::f16, GgufType::q8_0};  // of kGgufTypes
   const GgufType type = kTypes[std::ranges::find(kGgufTypes, flags.type) - kGgufTypes.begin()];

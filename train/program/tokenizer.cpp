@@ -37,10 +37,11 @@ std::vector<int64_t> ids_in(std::string_view text) {
 }  // namespace
 
 int train_tokenizer(const TokenizerFlags& flags) {
+  const Op op{"tokenizer train"};
   std::filesystem::path file = flags.tokenizer;
   const std::string text = input(flags);
   if (file.extension() != ".json") {
-    make_directory(file);
+    make_directory(file, op);
     file /= kTokenizerFile;
   }
   const Tokenizer tokenizer = Bpe::train(text, flags.vocabulary, flags.special);
@@ -50,6 +51,7 @@ int train_tokenizer(const TokenizerFlags& flags) {
 }
 
 int encode(const TokenizerFlags& flags) {
+  const Op op{"tokenizer encode"};
   const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
   const std::string text = input(flags);
   const char* between = "";
@@ -68,14 +70,16 @@ int encode(const TokenizerFlags& flags) {
 }
 
 int decode(const TokenizerFlags& flags) {
+  const Op op{"tokenizer decode"};
   const std::string text = Tokenizer::load(flags.tokenizer).decode(ids_in(input(flags)));
   std::fwrite(text.data(), 1, text.size(), stdout);
   return 0;
 }
 
 int prepare(const PrepareFlags& flags) {
+  const Op op{"gpt prepare"};
   const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
-  make_directory(flags.out);
+  make_directory(flags.out, op);
   const auto [train, validation] = prepare_corpus(flags.text, tokenizer, flags.out, flags.keep_cr);
   fmt::print(stderr, "{} tokens to train on and {} to validate on; saved in {}\n", train, validation, flags.out);
   return 0;

@@ -151,7 +151,8 @@ std::string page_html(const AttentionPage& page, Loc loc) {
 }
 
 void write_page(const AttentionPage& page, const std::filesystem::path& file, Loc loc) {
-  write_file(file, page_html(page, loc), loc);
+  const Op op{"write_page", loc};
+  write_file(file, page_html(page));
 }
 
 }  // namespace heed::train

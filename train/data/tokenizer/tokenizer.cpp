@@ -60,10 +60,13 @@ Tokenizer Tokenizer::from_json(std::string_view text, Loc loc) {
   fail<FileError>(op, "the text is no tokenizer.json that heed knows; need a byte-level BPE, or characters or words");
 }
 
-void Tokenizer::save(const std::filesystem::path& path, Loc loc) const { write_file(path, to_json(), loc); }
+void Tokenizer::save(const std::filesystem::path& path, Loc loc) const {
+  const Op op{"Tokenizer::save", loc};
+  write_file(path, to_json());
+}
 
 Tokenizer Tokenizer::load(std::filesystem::path path, Loc loc) {
-  const Op op{"Tokenizer::load", loc};
+  const Op op{Op::called("Tokenizer::load"), loc};
   if (std::filesystem::is_directory(path)) path /= kTokenizerFile;
   const std::string text = read_text(path, op);
   try {

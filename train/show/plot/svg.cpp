@@ -52,10 +52,12 @@ void Svg::text(double x, double y, const std::string& content, const TextStyle& 
 namespace heed::train {
 
 void save_svg(const std::filesystem::path& path, const LineChart& chart, Loc loc) {
-  write_file(path, svg(chart, loc), loc);
+  const Op op{"save_svg", loc};
+  write_file(path, svg(chart));
 }
 void save_svg(const std::filesystem::path& path, const Heatmap& heatmap, Loc loc) {
-  write_file(path, svg(heatmap, loc), loc);
+  const Op op{"save_svg", loc};
+  write_file(path, svg(heatmap));
 }
 
 }  // namespace heed::train
