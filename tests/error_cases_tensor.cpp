@@ -415,6 +415,11 @@ std::vector<ErrorCase> engine_errors() {
       refuses<ValueError>("gradgradcheck: no f64 output has elements: output 0 is (0); need at least one derivative to "
                           "compare",
                           [] { gradgradcheck([](const Tensor& x) { return x.narrow(0, 0, 0); }, ones({2}, f64)); }),
+      refuses<ShapeError>(
+          "gradcheck: the function gave 1 f64 numbers, then 2; need the same shapes at every call",
+          [] {
+            gradcheck([](const Tensor& x) { return grad_enabled() ? x : cat({x, x}, 0); }, ones({1}, f64));
+          }),
       refuses<ValueError>("gradcheck: output 0[1] is -inf at the given inputs; need finite values to take differences",
                           [] {
                             gradcheck([](const Tensor& x) { return log(x); }, tensor({1., 0.}, f64));

@@ -174,6 +174,15 @@ TEST_CASE("gradcheck: catches a backward that changes, and one that is not linea
   CHECK_THAT(to_string(gradcheck(squared, draws({3}))), Contains("not linear in the gradient g that arrives"));
 }
 
+TEST_CASE("gradcheck: refuses a function whose outputs change their shapes with the values", "[gradcheck]") {
+  const auto until_0 = [](const Tensor& x) { return x.narrow(0, 0, x.at<double>({1}) > 0 ? 1 : 2); };
+  const auto why = "the function gave 2 f64 numbers, then 1; need the same shapes at every call";
+  CHECK_THROWS_WITH(gradcheck(until_0, tensor({1., 0.}, f64)), Contains(why));
+  int calls = 0;
+  const auto once = [&](const Tensor& x) { return calls++ == 0 ? x : Tensor(); };
+  CHECK_THROWS_WITH(gradcheck(once, draws({2})), Contains("gave 2 f64 numbers, then 0"));
+}
+
 TEST_CASE("gradcheck: a gradient of NaN or infinity is wrong", "[gradcheck]") {
   for (const double bad : {std::nan(""), HUGE_VAL}) {
     const auto f = [bad](const Tensor& x) {

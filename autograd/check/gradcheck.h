@@ -160,7 +160,7 @@ GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
 /// else was there to compare. Where a value beside it is not finite, the check fails and says so. Throws DTypeError
 /// for f32 (its rounding, 1e-7, hides errors below 1%) and if no output is f64; i64 and boolean ones beside it are
 /// passed over. Throws ValueError if an input or output is inf, NaN or undefined, or if no inputs or no outputs have
-/// elements. In gradgradcheck the gradients are outputs too.
+/// elements; ShapeError if the outputs change their shapes. In gradgradcheck the gradients are outputs too.
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
     gradcheck(F fn, const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},

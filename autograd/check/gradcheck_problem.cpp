@@ -99,6 +99,9 @@ class Check {
     for (const Tensor& output : outputs)
       if (output.dtype() == f64)
         for (const double value : output.detach().to_vector<double>()) y.push_back(value);
+    if (!v_.empty() && y.size() != v_.size())
+      fail<ShapeError>(*problem_.check, "the function gave {} f64 numbers, then {}; need the same shapes at every call",
+                       v_.size(), y.size());
     Values values{y, y};
     for (double& size : values.size) size = std::abs(size);
     if (!projected) return values;
