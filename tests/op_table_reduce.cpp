@@ -224,14 +224,16 @@ std::vector<OpRecord> extremes() {
   all.push_back(over_axis(
       "Tensor::argmax(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.argmax(a, k); },
       "x[0].argmax({}, keepdim={})", true));
-  all.back().sample(
-      "(2, 1, 3, 2), all", real({2, 1, 3, 2}), [](const List& x) { return x[0].argmax(); }, "x[0].argmax()");
+  for (const Shape& shape : {Shape{3, 4}, Shape{2, 1, 3, 2}, Shape{37}, Shape{}, Shape{1, 1}})
+    all.back().sample(
+        fmt::format("all of {}", shape), real(shape), [](const List& x) { return x[0].argmax(); }, "x[0].argmax()");
   all.back().no_gradient();
   all.push_back(over_axis(
       "Tensor::argmin(axis, keepdim)", [](const Tensor& x, int64_t a, bool k) { return x.argmin(a, k); },
       "x[0].argmin({}, keepdim={})", true));
-  all.back().sample(
-      "(2, 1, 3, 2), all", real({2, 1, 3, 2}), [](const List& x) { return x[0].argmin(); }, "x[0].argmin()");
+  for (const Shape& shape : {Shape{3, 4}, Shape{2, 1, 3, 2}, Shape{37}, Shape{}, Shape{1, 1}})
+    all.back().sample(
+        fmt::format("all of {}", shape), real(shape), [](const List& x) { return x[0].argmin(); }, "x[0].argmin()");
   all.back().no_gradient();
   for (const bool largest : {true, false}) {
     OpRecord r{largest ? "amax(x, axes, keepdim)" : "amin(x, axes, keepdim)"};

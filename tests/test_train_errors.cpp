@@ -56,16 +56,20 @@ void check_places(const Calls& calls) {
 const std::vector<SentencePair> kPairs = {{"i see tom", "je vois tom"}, {"i see", "je vois"}};
 const fs::path kNowhere = "/dev/null/is no directory";  // nor can it be made
 
+/// What can be saved: a GPT with a tokenizer, and a translator.
+struct Models {
+  nn::Parameters params{1};
+  const models::GptConfig small{.vocabulary = 7, .context = 4, .layers = 1, .heads = 2, .channels = 4};
+  const models::Gpt gpt{params, small};
+  const Tokenizer chars = Chars::from_text("abc");
+  const Translator mute{Arch::rnn, nn::Cell::gru, kPairs, 1};
+  const SavedTranslator saved{
+      {}, mute.source_tokens(), mute.target_tokens(), std::get<models::Seq2Seq>(mute.model()).config};
+};
+
 }  // namespace
 
-TEST_CASE("errors of train/: models in folders name the caller's line", "[errors][train]") {
-  nn::Parameters params(1);
-  const models::GptConfig small{.vocabulary = 7, .context = 4, .layers = 1, .heads = 2, .channels = 4};
-  const models::Gpt gpt(params, small);
-  const Tokenizer chars = Chars::from_text("abc");
-  const Translator mute(Arch::rnn, nn::Cell::gru, kPairs, 1);
-  const SavedTranslator saved({}, mute.source_tokens(), mute.target_tokens(),
-                              std::get<models::Seq2Seq>(mute.model()).config);
+TEST_CASE_METHOD(Models, "errors of train/: models in folders name the caller's line", "[errors][train]") {
   const models::Translation said{{4}, 0, 0, true, {}};
   // A folder whose fault is deep inside: a vocabulary that its weights have not.
   const TemporaryDirectory spoilt;
@@ -110,14 +114,7 @@ TEST_CASE("errors of train/: models in folders name the caller's line", "[errors
   CHECK_THAT(thrown([&] { models::Gpt(odd / "odd", turning); }), Contains("rope_angles in odd: "));
 }
 
-TEST_CASE("errors of files name the function that the user called", "[errors][train]") {
-  nn::Parameters params(1);
-  const models::GptConfig small{.vocabulary = 7, .context = 4, .layers = 1, .heads = 2, .channels = 4};
-  const models::Gpt gpt(params, small);
-  const Tokenizer chars = Chars::from_text("abc");
-  const Translator mute(Arch::rnn, nn::Cell::gru, kPairs, 1);
-  const SavedTranslator saved({}, mute.source_tokens(), mute.target_tokens(),
-                              std::get<models::Seq2Seq>(mute.model()).config);
+TEST_CASE_METHOD(Models, "errors of files name the function that the user called", "[errors][train]") {
   AdamW optimizer(params);
   Rng rng(1);
   const TemporaryDirectory place, wordless;

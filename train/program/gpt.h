@@ -26,7 +26,6 @@ std::vector<std::string> preset_names();
 /// What --like takes.
 inline const std::vector<std::string> kFamilies = {"gpt2", "llama", "qwen3", "nanochat"};
 inline const std::vector<std::string> kOptimizers = {"adamw", "muon"};
-inline const std::vector<std::string> kGgufTypes = {"f32", "f16", "q8_0"};
 
 /// Returns the exit code.
 int train_gpt(const GptTrainFlags& flags);
@@ -49,6 +48,9 @@ int sample_gpt(const GptSampleFlags& flags);
 struct GptExportFlags {
   std::string model, gguf, type = "f32";
 };
+
+/// What --type takes.
+std::vector<std::string> gguf_type_names();
 
 /// Returns the exit code.
 int export_gpt(const GptExportFlags& flags);

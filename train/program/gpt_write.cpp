@@ -124,6 +124,9 @@ int sample_gpt(const GptSampleFlags& flags) {
 
 namespace {
 
+constexpr std::pair<const char*, GgufType> kGgufTypes[] = {
+    {"f32", GgufType::f32}, {"f16", GgufType::f16}, {"q8_0", GgufType::q8_0}};
+
 /// What --license said in training; empty for a folder that heed did not train.
 std::string license_of(const std::filesystem::path& directory) {
   const ModelConfig config = ModelConfig::read(directory);
@@ -132,12 +135,17 @@ std::string license_of(const std::filesystem::path& directory) {
 
 }  // namespace
 
+std::vector<std::string> gguf_type_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, type] : kGgufTypes) names.emplace_back(name);
+  return names;
+}
+
 int export_gpt(const GptExportFlags& flags) {
   const Op op{"gpt export"};
   const SavedGpt saved = load_gpt(flags.model);
-  constexpr GgufType kTypes[] = {GgufType::f32, GgufType::f16, GgufType::q8_0};  // of kGgufTypes
-  const GgufType type = kTypes[std::ranges::find(kGgufTypes, flags.type) - kGgufTypes.begin()];
-  save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type, license_of(flags.model));
+  const auto type = std::ranges::find(kGgufTypes, flags.type, &std::pair<const char*, GgufType>::first);
+  save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type->second, license_of(flags.model));
   if (saved.gpt.config.gelu != Gelu::tanh)
     fmt::print(stderr,
                "Its gelu is exact, but llama.cpp's is GPT-2's tanh: logits will differ from the fourth digit on\n");

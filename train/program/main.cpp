@@ -103,9 +103,8 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   CLI::App* command = gpt.add_subcommand("train", "Train a GPT on a text");
   const auto run = [command](auto&&... option) { return add_option(command, option...)->group(kRunGroup); };
   run("--text", flags->text, "FILE|DIR",
-      "UTF-8 text, whose last 10% validates, or a directory that gpt prepare, nanoGPT or llm.c wrote (default: the "
-      "King "
-      "James Bible)");
+      "UTF-8 text, whose last 10% validates, or a directory that gpt prepare, nanoGPT or llm.c wrote "
+      "(default: the King James Bible)");
   command->add_flag("--keep-cr", flags->keep_cr, "keep the text's \"\\r\\n\" and byte order mark as characters")
       ->group(kRunGroup);
   run("--tokenizer", flags->tokenizer, "chars|bpe|FILE",
@@ -173,7 +172,7 @@ void add_gpt_export(CLI::App& gpt, int& exit_code) {
   CLI::App* command = gpt.add_subcommand("export", "Write a trained GPT for other programs");
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   command->add_option("--gguf", flags->gguf, "GGUF file to write, which llama.cpp runs")->required()->type_name("FILE");
-  add_option(command, "--type", flags->type, join(kGgufTypes, "|"), one_of(kGgufTypes),
+  add_option(command, "--type", flags->type, join(gguf_type_names(), "|"), one_of(gguf_type_names()),
              "how matrices are stored (default: f32)");
   examples(command, {"heed gpt export --model shakespeare --gguf shakespeare.gguf",
                      "heed gpt export --model shakespeare --gguf small.gguf --type q8_0"});
