@@ -124,7 +124,10 @@ Tensor SelfAttention::operator()(const Tensor& x, Loc loc) const {
 // --- that cannot see the future -----------------------------------------------------------------------------------
 
 CausalAttention::CausalAttention(Scope s, int64_t d_in, int64_t d_out, double p, bool qkv_bias)
-    : SelfAttention(s, d_in, d_out, qkv_bias),
+    : name(s.name()),
+      W_query(s / "W_query", d_in, d_out, qkv_bias),
+      W_key(s / "W_key", d_in, d_out, qkv_bias),
+      W_value(s / "W_value", d_in, d_out, qkv_bias),
       dropout(check_probability({"CausalAttention", s.name(), s.where()}, p)),
       rng(s.shared_rng()) {}
 

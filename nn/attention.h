@@ -29,9 +29,11 @@ struct SelfAttention {
 };
 
 /// Self-attention where no query sees a later key, with dropout of the weights.
-struct CausalAttention : SelfAttention {
-  double dropout;            ///< of the weights
-  std::shared_ptr<Rng> rng;  ///< that dropout draws from
+struct CausalAttention {
+  ModuleName name;
+  Linear W_query, W_key, W_value;  ///< d_in -> d_out
+  double dropout;                  ///< of the weights
+  std::shared_ptr<Rng> rng;        ///< that dropout draws from
 
   CausalAttention(Scope s, int64_t d_in, int64_t d_out, double dropout = 0, bool qkv_bias = false);
   /// (..., T, d_in) -> (..., T, d_out)
