@@ -242,7 +242,8 @@ Gradients run_backward(const Op& op, Inputs outputs, const GradOptions& options,
     fail<GradError>(op, "{} seeds for {} outputs; need one each, or none for scalars", options.seeds.size(),
                     outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
-    if (outputs[i].defined() && !is_floating(outputs[i].dtype()))
+    check_defined(op, outputs[i], "an output");
+    if (!is_floating(outputs[i].dtype()))
       fail<GradError>(op,
                       "output {} is {}, which has no derivative (comparisons, argmax and .to({}) end the graph); need "
                       "an f32 or f64 "
@@ -268,6 +269,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   if (inputs.empty()) fail<GradError>(op, "no inputs; need at least one tensor to differentiate by");
   std::vector<std::shared_ptr<autograd::Node>> targets;
   for (size_t i = 0; i < inputs.size(); ++i) {
+    check_defined(op, inputs[i], "an input");
     if (!inputs[i].node())
       fail<GradError>(op, "input {} does not require a gradient; need set_requires_grad() before it is used", i);
     for (size_t k = 0; k < i; ++k)
@@ -300,6 +302,7 @@ GradHook::~GradHook() {
 
 GradHook register_post_accumulate_grad_hook(const Tensor& leaf, GradHook::Hook hook, Loc loc) {
   const Op op{"register_post_accumulate_grad_hook", loc};
+  check_defined(op, leaf, "the tensor");
   if (!leaf.node() || !leaf.node()->leaf)
     fail<GradError>(op, "the tensor is {}; need a leaf that requires a gradient",
                     leaf.node() ? "the result of an op" : "a constant, or frozen");
@@ -310,7 +313,7 @@ bool Tensor::requires_grad() const { return node() != nullptr; }
 
 Tensor& Tensor::set_requires_grad(bool on, Loc loc) {
   const Op op{"set_requires_grad", loc};
-  if (!defined()) fail<Error>(op, "the tensor is undefined; need one made by a factory or an op");
+  check_defined(op, *this, "the tensor");
   std::shared_ptr<autograd::Node>& own = whole_ && !node_ ? storage_->leaf : node_;
   if (own && !own->leaf)
     fail<GradError>(op, "the tensor was computed from others ({}); need a leaf, or detach() first", own->op);
@@ -334,8 +337,8 @@ void Tensor::assign(const Tensor& x, Loc loc) const&& {
 
 void Tensor::assign(const Tensor& x, Loc loc) const& {
   const Op op{"assign", loc};
-  if (!defined() || !x.defined())
-    fail<Error>(op, "{} is undefined; need a tensor", defined() ? "x" : "the tensor to write");
+  check_defined(op, *this, "the tensor to write");
+  check_defined(op, x, "x");
   if (node_ && !node_->leaf)
     fail<GradError>(op, "the tensor was computed from others ({}); need a leaf or a constant", node_->op);
   if (x.node() && grad_enabled())
@@ -353,17 +356,20 @@ void Tensor::assign(const Tensor& x, Loc loc) const& {
   storage_->mark_written();
 }
 
-const Tensor& Tensor::grad(Loc loc) const {
+Tensor& Tensor::own_grad(const Op& op) const {
+  check_defined(op, *this, "the tensor");
   const auto& own = history();
   if (!own || !own->leaf)
-    fail<GradError>({"grad", loc}, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad()",
+    fail<GradError>(op, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad()",
                     own ? "the result of an op" : "a constant");
   return own->leaf->grad;
 }
 
+const Tensor& Tensor::grad(Loc loc) const { return own_grad({"grad", loc}); }
+
 void Tensor::set_grad(const Tensor& g, Loc loc) const {
   const Op op{"set_grad", loc};
-  grad(loc);
+  Tensor& own = own_grad(op);
   if (g.defined()) {
     if (!(g.shape() == shape_))
       fail<ShapeError>(op, "a gradient of shape {} for a tensor of shape {}; need equal shapes", g.shape(), shape_);
@@ -371,10 +377,10 @@ void Tensor::set_grad(const Tensor& g, Loc loc) const {
       fail<DTypeError>(op, "a gradient of {} for a tensor of {}; need equal dtypes", name_of(g.dtype()),
                        name_of(dtype_));
   }
-  history()->leaf->grad = g;
+  own = g;
 }
 
-void Tensor::zero_grad(Loc loc) const { set_grad({}, loc); }
+void Tensor::zero_grad(Loc loc) const { own_grad({"zero_grad", loc}) = {}; }
 
 void Tensor::backward(Loc loc) const { autograd::run_backward({"backward", loc}, {this, 1}, {}, {}); }
 

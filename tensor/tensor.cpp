@@ -22,13 +22,9 @@ Tensor filled(const Op& op, const Shape& shape, Scalar value, DType dtype) {
   return y;
 }
 
-const Tensor& defined(const Op& op, const Tensor& x) {
-  if (!x.defined()) fail<Error>(op, "x is undefined; need one made by a factory or an op");
-  return x;
-}
-
 Tensor filled_like(const Op& op, const Tensor& x, Scalar value) {
-  return filled(op, defined(op, x).shape(), value, x.dtype());
+  check_defined(op, x);
+  return filled(op, x.shape(), value, x.dtype());
 }
 
 template <class Draw>
@@ -59,10 +55,9 @@ Tensor::Tensor(const Shape& shape, DType dtype, Loc loc)
       whole_(true) {}
 
 void Tensor::refuse_access(DType asked, Loc loc) const {
-  if (!defined())
-    fail<Error>({"Tensor", loc}, "an undefined tensor has no elements; need one made by a factory or an op");
-  fail<DTypeError>({"data", loc},
-                   "elements read as {} but the tensor is {}; need data of the same type, or .to({}) first",
+  const Op op{"data", loc};
+  check_defined(op, *this, "the tensor");
+  fail<DTypeError>(op, "elements read as {} but the tensor is {}; need data of the same type, or .to({}) first",
                    name_of(asked), name_of(dtype_), name_of(asked));
 }
 
@@ -85,7 +80,7 @@ Tensor Tensor::element(std::span<const int64_t> index, Loc loc) const {
 
 double Tensor::item_f64(Loc loc) const {
   const Op op{"item", loc};
-  if (!defined()) fail<Error>(op, "an undefined tensor has no elements; need one made by a factory or an op");
+  check_defined(op, *this, "the tensor");
   if (numel() != 1) fail<ShapeError>(op, "shape {} has {} elements; need exactly 1", shape_, numel());
   return dispatch(dtype_, [&]<class T>() { return static_cast<double>(*data<T>()); });
 }
@@ -97,8 +92,7 @@ int64_t Tensor::item_i64(Loc loc) const {
 
 template <class T>
 std::vector<T> Tensor::to_vector(Loc loc) const {
-  if (!defined())
-    fail<Error>({"to_vector", loc}, "an undefined tensor has no elements; need one made by a factory or an op");
+  check_defined({"to_vector", loc}, *this, "the tensor");
   const Tensor x = kernels::cast(*this, dtype_of<T>());
   return std::vector<T>(x.data<T>(), x.data<T>() + x.numel());
 }
@@ -187,7 +181,8 @@ Tensor scalar(Scalar value, DType dtype, Loc loc) { return filled({"scalar", loc
 
 Tensor empty_like(const Tensor& x, Loc loc) {
   const Op op{"empty_like", loc};
-  return allocate(op, defined(op, x).shape(), x.dtype());
+  check_defined(op, x);
+  return allocate(op, x.shape(), x.dtype());
 }
 Tensor zeros_like(const Tensor& x, Loc loc) { return filled_like({"zeros_like", loc}, x, 0); }
 Tensor ones_like(const Tensor& x, Loc loc) { return filled_like({"ones_like", loc}, x, 1); }
@@ -242,12 +237,14 @@ Tensor randn(const Shape& shape, Rng& rng, DType dtype, Loc loc) {
 
 Tensor rand_like(const Tensor& x, Rng& rng, Loc loc) {
   const Op op{"rand_like", loc};
-  return rand(defined(op, x).shape(), rng, x.dtype());
+  check_defined(op, x);
+  return rand(x.shape(), rng, x.dtype());
 }
 
 Tensor randn_like(const Tensor& x, Rng& rng, Loc loc) {
   const Op op{"randn_like", loc};
-  return randn(defined(op, x).shape(), rng, x.dtype());
+  check_defined(op, x);
+  return randn(x.shape(), rng, x.dtype());
 }
 
 Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc loc) {

@@ -98,6 +98,11 @@ struct Scalar {
   }
 };
 
+class Tensor;
+
+/// Throws Error, which calls x `name`, if x is undefined.
+void check_defined(const Op& op, const Tensor& x, const char* name = "input");
+
 /// Elements of one type under a shape: a value handle, whose copies share the elements. A result remembers how it was
 /// made, if any of its inputs wants a gradient.
 class Tensor {
@@ -125,7 +130,9 @@ class Tensor {
   int64_t numel() const { return shape_.numel(); }
   /// The size of one axis; negative counts from the end.
   int64_t size(int64_t axis, Loc loc = Loc::current()) const {
-    return shape_[normalize_axis({"size", loc}, axis, rank())];
+    const Op op{"size", loc};
+    check_defined(op, *this, "the tensor");
+    return shape_[normalize_axis(op, axis, rank())];
   }
   /// Whether the elements lie side by side in row-major order.
   bool is_contiguous() const;
@@ -264,6 +271,7 @@ class Tensor {
   Tensor argmin(std::optional<int64_t> axis = {}, bool keepdim = false, Loc loc = Loc::current()) const;
 
  private:
+  Tensor& own_grad(const Op& op) const;
   const std::shared_ptr<autograd::Node>& history() const { return whole_ && !node_ ? storage_->leaf : node_; }
   [[noreturn]] void refuse_access(DType asked, Loc loc) const;
   void check_access(DType asked, Loc loc) const {
@@ -298,6 +306,10 @@ struct Subscript {
   requires(!std::same_as<T, bool>) Subscript(T i, Loc loc = Loc::current())
       : what(static_cast<int64_t>(i)), where(loc) {}
 };
+
+inline void check_defined(const Op& op, const Tensor& x, const char* name) {
+  if (!x.defined()) fail<Error>(op, "{} is undefined; need a tensor made by a factory or an op", name);
+}
 
 template <class... Rest>
 Tensor Tensor::operator()(const Subscript& first, const Rest&... rest) const {

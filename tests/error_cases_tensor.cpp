@@ -56,16 +56,19 @@ std::vector<ErrorCase> factories_and_elements() {
                           [] { arange(0., 1., 0.); }),
       refuses<ValueError>("arange: start 0, end 9007199254740992; need i64 below 2^53",
                           [] { arange(int64_t{1} << 53); }),
-      refuses<Error>("zeros_like: x is undefined; need one made by a factory or an op", [] { zeros_like(Tensor()); }),
+      refuses<Error>("zeros_like: input is undefined; need a tensor made by a factory or an op",
+                     [] { zeros_like(Tensor()); }),
       refuses<DTypeError>(
           "data: elements read as f64 but the tensor is f32; need data of the same type, or .to(f64) first",
           [] { ones({2}).data<double>(); }),
-      refuses<Error>("Tensor: an undefined tensor has no elements; need one made by a factory or an op",
+      refuses<Error>("data: the tensor is undefined; need a tensor made by a factory or an op",
                      [] { Tensor().data<float>(); }),
-      refuses<Error>("item: an undefined tensor has no elements; need one made by a factory or an op",
+      refuses<Error>("item: the tensor is undefined; need a tensor made by a factory or an op",
                      [] { Tensor().item<float>(); }),
-      refuses<Error>("to_vector: an undefined tensor has no elements; need one made by a factory or an op",
+      refuses<Error>("to_vector: the tensor is undefined; need a tensor made by a factory or an op",
                      [] { Tensor().to_vector<float>(); }),
+      refuses<Error>("size: the tensor is undefined; need a tensor made by a factory or an op",
+                     [] { Tensor().size(0); }),
       refuses<IndexError>("at: index 3 is out of range for axis 1 of shape (2, 3); need -3 <= index < 3",
                           [] {
                             ones({2, 3}).at<float>({1, 3});
@@ -265,8 +268,24 @@ std::vector<ErrorCase> engine_errors() {
                            const Tensor x = leaf({});
                            grad({x}, {x, x});
                          }),
-      refuses<Error>("set_requires_grad: the tensor is undefined; need one made by a factory or an op",
+      refuses<Error>("set_requires_grad: the tensor is undefined; need a tensor made by a factory or an op",
                      [] { Tensor().set_requires_grad(); }),
+      refuses<Error>("backward: an output is undefined; need a tensor made by a factory or an op",
+                     [] { Tensor().backward(); }),
+      refuses<Error>("grad: an output is undefined; need a tensor made by a factory or an op",
+                     [] { grad(Tensor(), leaf({})); }),
+      refuses<Error>("grad: an input is undefined; need a tensor made by a factory or an op",
+                     [] { grad(leaf({}), Tensor()); }),
+      refuses<Error>("grad: the tensor is undefined; need a tensor made by a factory or an op",
+                     [] { Tensor().grad(); }),
+      refuses<Error>("zero_grad: the tensor is undefined; need a tensor made by a factory or an op",
+                     [] { Tensor().zero_grad(); }),
+      refuses<GradError>("zero_grad: only leaves keep gradients, and this is a constant; need a tensor with "
+                         "set_requires_grad()",
+                         [] { ones({}).zero_grad(); }),
+      refuses<Error>("register_post_accumulate_grad_hook: the tensor is undefined; need a tensor made by a factory or "
+                     "an op",
+                     [] { static_cast<void>(register_post_accumulate_grad_hook(Tensor(), [](Tensor&) {})); }),
       refuses<DTypeError>("set_requires_grad: i64 has no gradient; need f32 or f64",
                           [] { arange(3).set_requires_grad(); }),
       refuses<GradError>("set_requires_grad: the tensor was computed from others (exp); need a leaf, or detach() first",
@@ -304,8 +323,10 @@ std::vector<ErrorCase> engine_errors() {
                          "graph); need an "
                          "f32 or f64 result",
                          [] { leaf({3}).argmax().backward(); }),
-      refuses<Error>("assign: x is undefined; need a tensor", [] { written(ones({2}), Tensor()); }),
-      refuses<Error>("assign: the tensor to write is undefined; need a tensor", [] { written(Tensor(), ones({2})); }),
+      refuses<Error>("assign: x is undefined; need a tensor made by a factory or an op",
+                     [] { written(ones({2}), Tensor()); }),
+      refuses<Error>("assign: the tensor to write is undefined; need a tensor made by a factory or an op",
+                     [] { written(Tensor(), ones({2})); }),
       refuses<GradError>("assign: the tensor was computed from others (exp); need a leaf or a constant",
                          [] { written(exp(leaf({2})), ones({2}, f64)); }),
       refuses<ShapeError>("assign: x has shape (3); need that of the tensor, (2)",
@@ -430,7 +451,8 @@ std::vector<ErrorCase> engine_errors() {
                             const auto vjp = [](auto, auto v) { return std::vector{v[0]}; };
                             gradcheck_values(f, vjp, std::vector{1., 2.});
                           }),
-      refuses<ValueError>("gradcheck: input 0 is undefined; need a tensor", [=] { gradcheck(twice, Tensor()); }),
+      refuses<Error>("gradcheck: input 0 is undefined; need a tensor made by a factory or an op",
+                     [=] { gradcheck(twice, Tensor()); }),
       refuses<GradError>("gradcheck: w was computed from other tensors (exp); need a leaf",
                          [] {
                            const NamedTensors params{{"w", exp(leaf({2}))}};

@@ -315,6 +315,20 @@ TEST_CASE("gradcheck: refuses what leaves no derivative to compare, in every for
   CHECK(gradcheck([](const Tensor& a, const Tensor& b) { return cat({a, b}, 0); }, {none, x}));
 }
 
+TEST_CASE("gradcheck: a function that throws at a displaced point leaves every parameter where it was", "[gradcheck]") {
+  Tensor w = draws({3});
+  w.set_requires_grad();
+  const std::vector<double> before = w.detach().to_vector<double>();
+  for (const bool fast : {false, true}) {
+    const auto loss = [&] {
+      if (w.detach().to_vector<double>() != before) throw std::domain_error("not here");
+      return (w * w).sum();
+    };
+    CHECK_THROWS_WITH(gradcheck(NamedTensors{{"w", w}}, loss, {.fast = fast}), "not here");
+    CHECK(w.detach().to_vector<double>() == before);
+  }
+}
+
 TEST_CASE("gradcheck_values: refuses to compare nothing", "[gradcheck]") {
   using Values = std::span<const double>;
   const auto same = [](Values x) { return std::vector<double>(x.begin(), x.end()); };

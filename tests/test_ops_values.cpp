@@ -1,6 +1,7 @@
 // Every record of the op table: the same values and gradients in every precision, layout and mode.
 #include <heed/autograd/engine.h>
 #include <heed/autograd/node.h>
+#include "difference.h"
 #include "op_run.h"
 
 using namespace heed;
@@ -125,6 +126,15 @@ TEST_CASE("ops: inputs keep their values, and gradients have their shapes and dt
         CHECK(e.gradients[i].dtype() == x[i].dtype());
       }
     });
+}
+
+TEST_CASE("std: of numbers whose squares f32 cannot hold", "[ops]") {  // expected values from PyTorch 2.15
+  for (const float size : {1e25f, 1e-25f}) {
+    const Tensor x = from_vector<float>({size, -size, 0.3f * size}, {3}).set_requires_grad(), y = x.std();
+    CHECK(y.item<float>() / size == Approx(1.0149));
+    y.backward();
+    CHECK(largest_difference(x.grad(), from_vector<float>({0.4434f, -0.5419f, 0.0985f}, {3})) < 1e-4);
+  }
 }
 
 TEST_CASE("fused ops: equal their composed twins in value, gradient and second gradient", "[ops][fused]") {

@@ -52,7 +52,7 @@ Problem gradient_of(const Problem& p, const GradcheckOptions& options) {
 
 /// Refuses what cannot be checked: f32, and values that are not finite.
 void check_leaf(const Op& op, const std::string& name, const Tensor& x) {
-  if (!x.defined()) fail<ValueError>(op, "{} is undefined; need a tensor", name);
+  check_defined(op, x, name.c_str());
   if (x.dtype() == f32)
     fail<DTypeError>(
         op, "{} is f32, whose rounding (1e-7) hides errors below 1% of a derivative; need f64: use .to(f64)", name);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <heed/autograd/check/difference.h>
 #include <heed/autograd/engine.h>
 #include <heed/tensor/random.h>
+#include <heed/tensor/scoped.h>
 
 namespace heed::autograd {
 namespace {
@@ -228,8 +230,6 @@ class Check {
 
   /// The derivative of <v, outputs> as elements first .. last - 1 of leaf k move together, each its own way.
   Entry along_direction(size_t k, int64_t first, int64_t last) {
-    const Tensor& leaf = problem_.leaves[k];
-    const List start = leaf.detach().to_vector<double>();
     List way = steps(k);
     const double step = root_mean_square(way);
     Entry entry;
@@ -244,11 +244,12 @@ class Check {
     entry.scale = std::sqrt(squares);
     std::vector<Entry> entries{entry};
     compare_with_differences(entries, step, tolerance_, [&](double t) {
-      for (int64_t i = first; i < last; ++i)
-        element(leaf, i) = start[static_cast<size_t>(i)] + t * way[static_cast<size_t>(i)];
-      Values y = evaluate(true);
-      for (int64_t i = first; i < last; ++i) element(leaf, i) = start[static_cast<size_t>(i)];
-      return y;
+      std::deque<Scoped<double>> moved;
+      for (int64_t i = first; i < last; ++i) {
+        double& x = element(problem_.leaves[k], i);
+        moved.emplace_back(x, x + t * way[static_cast<size_t>(i)]);
+      }
+      return evaluate(true);
     });
     return entries[0];
   }
@@ -290,12 +291,9 @@ class Check {
       std::vector<Entry> entries(jacobian.size());
       for (size_t j = 0; j < entries.size(); ++j) entries[j].analytic = jacobian[j][static_cast<size_t>(i)];
       double& x = element(leaf, i);
-      const double start = x;
       compare_with_differences(entries, step[static_cast<size_t>(i)], tolerance_, [&](double t) {
-        x = start + t;
-        Values y = evaluate(projected);
-        x = start;
-        return y;
+        const Scoped moved(x, x + t);
+        return evaluate(projected);
       });
       // An infinite slope of one output is 0 * inf = NaN in the rows of the others.
       if (std::any_of(entries.begin(), entries.end(), [](const Entry& e) { return e.state == Entry::outside; }))

@@ -6,10 +6,6 @@
 
 namespace heed::autograd {
 
-inline void check_defined(const Op& op, const Tensor& x, const char* name = "input") {
-  if (!x.defined()) fail<Error>(op, "{} is undefined; need a tensor made by a factory or an op", name);
-}
-
 inline void check_floating(const Op& op, const Tensor& x, const char* name = "input") {
   check_defined(op, x, name);
   if (!is_floating(x.dtype())) fail<DTypeError>(op, "{} is {}; need f32 or f64", name, name_of(x.dtype()));

@@ -111,9 +111,11 @@ Tensor Tensor::var(const Axes& axes, double correction, bool keepdim, Loc loc) c
 Tensor Tensor::std(const Axes& axes0, double correction, bool keepdim, Loc loc) const {
   const Op op{"std", loc};
   const Tensor& x = *this;
+  check_floating(op, x);
   const Shape axes = some_axes(op, axes0, x);
   const auto root = [](auto v) { return std::sqrt(v); };
-  return record(op, kernels::map(heed::var(op, x.detach(), axes, correction, keepdim), root),
+  // In f64, where the squares of all that f32 holds are numbers.
+  return record(op, kernels::map(heed::var(op, x.detach().to(f64), axes, correction, keepdim), root).to(x.dtype()),
                 {{x, [x, axes, n = freedom(x, axes, correction)](const Tensor& g, const Tensor& y) {
                     // (x - mean) / (n y), and 0 where all are equal.
                     const Tensor spread = keep(y, x.shape(), axes), centred = x - heed::mean({"std"}, x, axes, true);
