@@ -216,8 +216,8 @@ Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward b
   forget_history(y);
   announce(op, y, inputs);
   if (!grad_enabled() || !any_history(inputs)) return y;
-  if (inputs.size() > kMaxFusedInputs)
-    fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), kMaxFusedInputs);
+  if (inputs.size() > Needs::kCounted)
+    fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), Needs::kCounted);
   auto node = node_over(op, y, inputs);
   node->backward = [name = op.name, backward = std::move(backward), twin = std::move(twin), needs = needs_of(*node),
                     saved = std::vector<Saved, Pooled<Saved>>(inputs.begin(), inputs.end())](

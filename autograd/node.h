@@ -20,14 +20,16 @@ namespace heed::autograd {
 /// Which inputs of a node want a gradient: the others' may be left undefined.
 class Needs {
  public:
+  static constexpr size_t kCounted = 64;  ///< inputs; every one beyond is said to want one
   /// Whether that input wants one; says that it does.
-  bool operator[](size_t input) const { return (bits_ >> input) & 1; }
-  void set(size_t input) { bits_ |= uint64_t{1} << input; }
+  bool operator[](size_t input) const { return input >= kCounted || ((bits_ >> input) & 1); }
+  void set(size_t input) {
+    if (input < kCounted) bits_ |= uint64_t{1} << input;
+  }
 
  private:
   uint64_t bits_ = 0;
 };
-constexpr size_t kMaxFusedInputs = 64;  ///< as many as Needs counts
 
 /// The gradient of one input: from g, the gradient of the output, and if asked for y, the output itself. A reference to
 /// the function that gives it, for the call of record alone: where nothing is recorded, nothing is made.

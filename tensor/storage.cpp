@@ -153,16 +153,20 @@ std::shared_ptr<Storage> Storage::allocate(size_t bytes, Loc loc) {
   return std::allocate_shared<Storage>(Pooled<Storage>(), Token{}, bytes, loc);
 }
 
-Storage::Storage(Token, size_t bytes, const Loc& loc) : bytes_(bytes) {
+namespace {
+
+std::atomic<uint64_t> next_tick = 1;
+
+}  // namespace
+
+Storage::Storage(Token, size_t bytes, const Loc& loc)
+    : bytes_(bytes), born_(next_tick.load(std::memory_order_relaxed)) {
   const Taken taken = allocator().allocate(bytes, loc);
   data_ = taken.data;
   home_ = taken.home;
 }
 
-uint64_t Storage::next_id() {
-  static std::atomic<uint64_t> next = 1;
-  return next.fetch_add(1, std::memory_order_relaxed);
-}
+uint64_t Storage::next_id() { return next_tick.fetch_add(1, std::memory_order_relaxed); }
 
 Storage::~Storage() { allocator().release(data_, bytes_, home_); }
 

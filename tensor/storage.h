@@ -38,9 +38,9 @@ class Storage {
   /// How many they are.
   size_t bytes() const { return bytes_; }
 
-  /// When the bytes were last written after their tensor was made, on the clock that numbers recorded ops; 0: never. So
+  /// Whether the bytes are older than tick `id` of the clock that numbers recorded ops, and were written after it: so
   /// backward finds that what an op saved is no longer what it was.
-  uint64_t written() const { return written_.load(std::memory_order_relaxed); }
+  bool written_since(uint64_t id) const { return born_ <= id && written_.load(std::memory_order_relaxed) > id; }
   void mark_written() { written_.store(next_id(), std::memory_order_relaxed); }
   /// The next tick of that clock.
   static uint64_t next_id();
@@ -51,8 +51,9 @@ class Storage {
  private:
   std::byte* data_;
   size_t bytes_;
-  std::atomic<uint64_t> written_ = 0;
-  void* home_;  // the allocator's record of the block
+  const uint64_t born_;                // the clock's next tick then
+  std::atomic<uint64_t> written_ = 0;  // its last tick after the tensor was made; 0: never
+  void* home_;                         // the allocator's record of the block
 };
 
 /// What the allocator of this process holds, over all threads. Bytes count blocks as rounded up by the

@@ -276,7 +276,7 @@ class Tensor {
   [[noreturn]] void refuse_access(DType asked, Loc loc) const;
   void check_access(DType asked, Loc loc) const {
     if (!defined() || asked != dtype_) refuse_access(asked, loc);
-    if (const Op* op = Op::current(); op && op->replayed() && storage_->written() > op->replayed()->id())
+    if (const Op* op = Op::current(); op && op->replayed() && storage_->written_since(op->replayed()->id()))
       refuse_stale();
   }
   [[noreturn]] void refuse_stale() const;

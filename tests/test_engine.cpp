@@ -324,6 +324,41 @@ TEST_CASE("checkpoint: values, gradients and second gradients are the function's
     }
 }
 
+TEST_CASE("record: formulas, twins and checkpoints may write to tensors that they make", "[engine]") {
+  const auto halved = [](const Tensor& g) {  // of three numbers, but for the last
+    Tensor half = zeros({3}, f64);
+    half(slice(0, 2)).assign(g(slice(0, 2)) / 2);
+    return half * 1;
+  };
+  const auto gradient = [](auto f) {
+    const Tensor x = leaf({1, 2, 3});
+    f(x).sum().backward();
+    return numbers(x.grad());
+  };
+  const Numbers expected{0.5, 0.5, 0};
+  CHECK(gradient([&](const Tensor& x) {
+          return autograd::record({"halved"}, halved(x.detach()), {{x, halved}});
+        }) == expected);
+  const auto segment = [](const std::vector<Tensor>& in) {
+    Tensor half = zeros({3}, f64);
+    half(slice(0, 2)).assign(full({2}, 0.5, f64));
+    return in[0] * half;
+  };
+  CHECK(gradient([&](const Tensor& x) { return checkpoint(segment, {x}); }) == expected);
+  const Tensor x = leaf({1, 2, 3});
+  Tensor scale = full({3}, 2, f64), z = x * scale;
+  scale.assign(ones({3}, f64));
+  CHECK_THROWS_WITH(z.sum().backward(), Contains("was written after the op was recorded"));
+}
+
+TEST_CASE("record: a joint formula serves any number of inputs", "[engine]") {
+  std::vector<Tensor> inputs(70, ones({1}, f64));
+  inputs[69] = leaf({2});
+  cat(inputs, 0).sum().backward();
+  CHECK(numbers(inputs[69].grad()) == Numbers{1});
+  CHECK(gradcheck([](const std::vector<Tensor>& x) { return cat(x, 0); }, std::vector<Tensor>(70, ones({1}, f64))));
+}
+
 TEST_CASE("checkpoint: backward draws the same numbers again, and leaves the generator alone", "[engine]") {
   Rng rng(2);
   Tensor x = randn({50}, rng, f64);
