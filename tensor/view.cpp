@@ -119,7 +119,10 @@ Tensor expand(const Op& op, const Tensor& x, const Shape& shape) {
   for (int i = 0; i < shape.rank(); ++i) {
     const int64_t have = i < extra ? 1 : x.shape()[i - extra];
     if (shape[i] == -1 && i >= extra) sizes[i] = have;
-    else if (shape[i] < 0 || (have != 1 && have != shape[i]))
+    else if (shape[i] < 0)
+      fail<ShapeError>(op, "cannot expand {} to {}: axis {} is {}; need a size{}", x.shape(), shape, i, shape[i],
+                       i < extra ? " for an axis that is new" : ", or -1 to keep it");
+    else if (have != 1 && have != shape[i])
       fail<ShapeError>(op, "cannot expand {} to {}: axis {} has size {}; need 1 or {}", x.shape(), shape, i, have,
                        shape[i]);
     if (have == sizes[i] && i >= extra) strides[i] = x.strides()[i - extra];

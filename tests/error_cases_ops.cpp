@@ -251,6 +251,14 @@ std::vector<ErrorCase> views() {
                           [] {
                             real({2, 3}).expand({4, 3});
                           }),
+      refuses<ShapeError>("mse_loss: the input of batch_mean has shape (); need rank 1 or more",
+                          [] { mse_loss(real({}), real({}), Reduction::batch_mean); }),
+      refuses<ShapeError>("expand: cannot expand (3) to (-1, 3): axis 0 is -1; need a size for an axis that is new",
+                          [] {
+                            real({3}).expand({-1, 3});
+                          }),
+      refuses<ShapeError>("expand: cannot expand (3) to (-2): axis 0 is -2; need a size, or -1 to keep it",
+                          [] { real({3}).expand({-2}); }),
       refuses<ShapeError>("expand: cannot expand (2, 3) to the lower rank of (3); need at least rank 2",
                           [] {
                             real({2, 3}).expand({3});

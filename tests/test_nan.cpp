@@ -135,6 +135,19 @@ TEST_CASE("nan: what other frameworks' users report", "[nan]") {
   CHECK(gradient([](T x) { return log(x); }, {0}) == V{kInf});
 }
 
+TEST_CASE("nan: second derivatives of norm at 0 and std of equals are 0", "[nan]") {
+  const auto second = [](auto f, const V& values) {
+    const Tensor x = leaf(values, f64), seed = arange(1., std::ssize(values) + 1.).to(f64);
+    return grad((grad(f(x), x, {.create_graph = true}) * seed).sum(), x).template to_vector<double>();
+  };
+  for (const double p : {1.5, 2., 3.}) CHECK(second([p](T x) { return x.norm(p); }, {0, 0}) == V{0, 0});
+  CHECK(second([](T x) { return x.std(); }, {2, 2, 2}) == V{0, 0, 0});
+  CHECK(tensor({3e-30f, 4e-30f}).norm().item<float>() == 0);
+  Tensor tiny = tensor({3e-30f, 4e-30f});
+  tiny.set_requires_grad().norm().backward();  // underflows
+  CHECK(tiny.grad().to_vector<double>() == V{0, 0});
+}
+
 // Expected values from PyTorch 1.13.1, but for amax and the infinite norm, where PyTorch gives NaN or 0 to all.
 TEST_CASE("nan: a NaN takes the gradient that its result gets", "[nan]") {
   const V x{kNaN, 1, 2, 0};

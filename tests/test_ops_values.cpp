@@ -137,6 +137,20 @@ TEST_CASE("std: of numbers whose squares f32 cannot hold", "[ops]") {  // expect
   }
 }
 
+TEST_CASE("binary_cross_entropy_with_logits: sure answers keep their digits in f32", "[ops]") {
+  const Tensor x = tensor({10.f, 14.6f, 40.f}), one = ones({3});
+  const std::vector<double> expected{4.5398899e-05, 4.563502e-07, 4.248354e-18};  // log1p(exp(-x))
+  const auto loss = [](const Tensor& logits, const Tensor& target) {
+    const Tensor y = binary_cross_entropy_with_logits(logits, target, {.reduction = Reduction::none});
+    return y.to_vector<double>();
+  };
+  const std::vector<double> positive = loss(x, one), negative = loss(-x, zeros({3}));
+  for (size_t i = 0; i < 3; ++i) {
+    CHECK(positive[i] == Approx(expected[i]).epsilon(1e-5));
+    CHECK(negative[i] == Approx(expected[i]).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("fused ops: equal their composed twins in value, gradient and second gradient", "[ops][fused]") {
   int64_t compared = 0;
   for_each_sample([&](const OpRecord&, const Sample& sample, const List& drawn) {

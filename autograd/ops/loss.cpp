@@ -183,10 +183,9 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, c
   check_pair(op, x, target);
   check_weight(op, weight, "weight", x);
   check_weight(op, pos_weight, "pos_weight", x);
-  // -t log s - (1 - t) log(1 - s) = log(1 + e^x) - t x, and with p t for the first t (1 - t) x + (1 + (p - 1) t) log(1
-  // + e^-x)
-  const Tensor losses = pos_weight.defined() ? (1 - target) * x + (1 + (pos_weight - 1) * target) * softplus(-x)
-                                             : softplus(x) - x * target;
+  // -log s = log(1 + e^-x) and -log(1 - s) = log(1 + e^x), neither of which cancels where the other is large.
+  const Tensor positive = pos_weight.defined() ? pos_weight * target : target;
+  const Tensor losses = positive * softplus(-x) + (1 - target) * softplus(x);
   return reduced(weight.defined() ? losses * weight : losses, reduction);
 }
 

@@ -52,6 +52,12 @@ Tensor var(const Op& op, const Tensor& x, const Shape& axes, double correction, 
   return sum(op, centred * centred, axes, keepdim) / freedom(x, axes, correction);
 }
 
+/// x / y, and 0 where y is, in its derivatives too.
+Tensor ratio_of(const Tensor& x, const Tensor& y) {
+  const Tensor none = eq(y, 0);
+  return masked_fill(x, none, 0) / masked_fill(y, none, 1);
+}
+
 Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim,
                Tensor (*kernel)(const Tensor&, const Shape&, bool)) {
   check_not_empty(op, x, axes);
@@ -118,8 +124,8 @@ Tensor Tensor::std(const Axes& axes0, double correction, bool keepdim, Loc loc) 
   return record(op, kernels::map(heed::var(op, x.detach().to(f64), axes, correction, keepdim), root).to(x.dtype()),
                 {{x, [x, axes, n = freedom(x, axes, correction)](const Tensor& g, const Tensor& y) {
                     // (x - mean) / (n y), and 0 where all are equal.
-                    const Tensor spread = keep(y, x.shape(), axes), centred = x - heed::mean({"std"}, x, axes, true);
-                    return times(keep(g, x.shape(), axes) / n, centred / masked_fill(spread, eq(spread, 0), 1));
+                    const Tensor centred = x - heed::mean({"std"}, x, axes, true);
+                    return times(keep(g, x.shape(), axes) / n, ratio_of(centred, keep(y, x.shape(), axes)));
                   }}});
 }
 
@@ -144,8 +150,9 @@ Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
   return record(op, kernels::map(kernels::sum(powers, axes, keepdim), root),
                 {{x, [x, p, axes](const Tensor& g, const Tensor& y0) {
                     // sign(x) (|x| / y)^(p - 1), and 0 where x or y is.
-                    const Tensor y = keep(y0, x.shape(), axes), safe = masked_fill(y, eq(y, 0), 1), ratio = x / safe;
-                    const Tensor dx = p == 2 ? ratio : sign(x) * pow(masked_fill(abs(ratio), eq(x, 0), 1), p - 1);
+                    const Tensor ratio = ratio_of(x, keep(y0, x.shape(), axes));
+                    const Tensor dx =
+                        p == 2 ? ratio : sign(ratio) * pow(masked_fill(abs(ratio), eq(ratio, 0), 1), p - 1);
                     return times(keep(g, x.shape(), axes), dx);
                   }}});
 }
