@@ -458,6 +458,11 @@ std::vector<ErrorCase> engine_errors() {
                            const NamedTensors params{{"w", exp(leaf({2}))}};
                            gradcheck(params, [&] { return params[0].second.sum(); });
                          }),
+      refuses<ValueError>("gradcheck: dec.w is enc.w again; need each tensor once",
+                          [] {
+                            const Tensor w = leaf({2});
+                            gradcheck(NamedTensors{{"enc.w", w}, {"dec.w", w}}, [&] { return w.sum(); });
+                          }),
       refuses<ValueError>("gradcheck: none of the 1 tensors is f64 and requires a gradient; need one",
                           [] {
                             const NamedTensors params{{"w", ones({2}, f64)}};

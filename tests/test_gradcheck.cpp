@@ -134,6 +134,57 @@ TEST_CASE("gradcheck: the step fits tiny, huge and bounded inputs", "[gradcheck]
   CHECK(gradcheck([](const Tensor& x) { return log_softmax(x, 0); }, tensor({1e4, -1e4, 1e4 - 1}, f64)));
 }
 
+TEST_CASE("gradcheck: steps fit the small elements beside large ones, such as a mask's", "[gradcheck]") {
+  const auto attend = [](const Tensor& x, const Tensor& mask) { return softmax(x + mask, -1); };
+  const auto predict = [](const Tensor& x) { return tanh(matmul(x, tensor({1e-9, 0.5, 0.7}, f64))); };
+  const auto wrong = [](const Tensor& x) {
+    return with_gradient(
+        x, [](double v) { return v; }, [](const Tensor& g) { return g * 1.3; });
+  };
+  for (const bool fast : {false, true}) {
+    for (const double hidden : {-1e4, -1e9, -1e30, -1e300}) {
+      CAPTURE(hidden, fast);
+      const Tensor mask = tensor({{0., hidden, 0.}, {0., 0., 0.}}, f64);
+      CHECK(gradcheck(attend, {draws({2, 3}), mask}, {.fast = fast}));
+      const GradcheckReport report = gradcheck([&](const Tensor& x, const Tensor& m) { return attend(x, wrong(m)); },
+                                               {draws({2, 3}), mask}, {.fast = fast});
+      REQUIRE_FALSE(report);
+      CHECK(report.worst.analytic / report.worst.numeric == Approx(1.3));
+    }
+    const Tensor seconds = tensor({1.7e9, 0.3, -0.2}, f64);
+    CHECK(gradcheck(predict, seconds, {.fast = fast}));
+    CHECK_FALSE(gradcheck([&](const Tensor& x) { return predict(wrong(x)); }, seconds, {.fast = fast}));
+  }
+}
+
+TEST_CASE("gradcheck: the rounding of a large value hides no wrong gradient", "[gradcheck]") {
+  const auto beside = [](double offset, double factor) {
+    return [=](const Tensor& x) {
+      return with_gradient(
+          x, [=](double v) { return v * v + offset; }, [=](const Tensor& g) { return g * x * 2 * factor; });
+    };
+  };
+  const Tensor x = tensor({1., 2.}, f64);
+  for (const double offset : {1e3, 1e8, 1e11, -1e11}) {
+    CAPTURE(offset);
+    CHECK(gradcheck(beside(offset, 1), x));
+    CHECK_FALSE(gradcheck(beside(offset, -1), x));
+    CHECK_FALSE(gradcheck(beside(offset, 0), x));
+    CHECK_FALSE(gradcheck(beside(offset, 1.01), x));
+    CHECK_FALSE(gradcheck([&](const Tensor& t) { return beside(offset, 2)(t).sum(); }, x, {.fast = true}));
+  }
+  CHECK_FALSE(gradcheck(beside(1e8, 1.0005), x));
+}
+
+TEST_CASE("gradcheck: a function may differentiate on its own", "[gradcheck]") {
+  const auto penalty = [](const Tensor& x) { return pow(grad(tanh(x).sum(), x, {.create_graph = true}), 2); };
+  CHECK(gradcheck(penalty, draws({3})));
+  CHECK(gradgradcheck(penalty, draws({3})));
+  Tensor w = draws({3});
+  w.set_requires_grad();
+  CHECK(gradcheck(NamedTensors{{"w", w}}, [&] { return penalty(w).sum(); }));
+}
+
 TEST_CASE("gradcheck: a function that draws is checked with its generator frozen, and left where it was",
           "[gradcheck]") {
   Rng rng(5);
@@ -327,6 +378,16 @@ TEST_CASE("gradcheck: a function that throws at a displaced point leaves every p
     CHECK_THROWS_WITH(gradcheck(NamedTensors{{"w", w}}, loss, {.fast = fast}), "not here");
     CHECK(w.detach().to_vector<double>() == before);
   }
+  Rng rng(5), unused = rng;
+  int calls = 0;
+  const auto drop = [&](const Tensor& x) {
+    const Tensor y = dropout(x, 0.5, rng);
+    if (++calls % 3 == 0) throw std::domain_error("not here");
+    return y;
+  };
+  CHECK_THROWS_WITH(gradcheck(drop, draws({4}), {.rng = &rng}), "not here");
+  CHECK_THROWS_WITH(gradgradcheck(drop, draws({4}), {.rng = &rng}), "not here");
+  CHECK(rand({4}, rng).to_vector<float>() == rand({4}, unused).to_vector<float>());
 }
 
 TEST_CASE("gradcheck_values: refuses to compare nothing", "[gradcheck]") {

@@ -149,6 +149,9 @@ TEST_CASE("gradcheck report: the hint names what the wrong derivatives have in c
       hint([](const Tensor& t) { return with_formula(t.mean(), t, [t](const Tensor& g) { return g * ones_like(t); }); },
            x),
       Contains("is 12 times the numeric value"));
+  CHECK_THAT(
+      hint([](const Tensor& t) { return with_formula(t * 1, t, [](const Tensor& g) { return g * 1.0004; }); }, x),
+      Contains("is 1.0004 times the numeric value"));
   CHECK_THAT(hint([](const Tensor& t) { return t.detach() * 2; }, x), Contains("is the input detached"));
   const Tensor two_rows = tensor({{1.}, {0.}, {1.}, {0.}}, f64);
   CHECK_THAT(hint([&](const Tensor& t) { return with_formula(t * two_rows, t, [](const Tensor& g) { return g; }); }, x),

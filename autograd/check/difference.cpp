@@ -37,7 +37,7 @@ double rounding(const Values& up, const Values& down, size_t j, double h) {
 void judge(Entry& e, const Stencil& s, const Tolerance& tolerance, double noise) {
   e.numeric = s.fine();
   e.state = Entry::rough;
-  if (tolerance.accepts(e, noise)) e.state = Entry::right;
+  if (tolerance.accepts(e, noise)) e.state = Entry::right, e.noise = noise;
   else if (std::tie(e.step, e.value) = s.not_finite(); e.step != 0) e.state = Entry::outside;
   else if (!std::isfinite(e.analytic)) e.state = Entry::wrong;
   if (e.state != Entry::rough) return;
@@ -55,38 +55,75 @@ void judge(Entry& e, const Stencil& s, const Tolerance& tolerance, double noise)
 
 bool is_open(const Entry& e) { return e.state != Entry::right && e.state != Entry::wrong; }
 
+/// Judges again, by larger steps, what may look right because of rounding alone.
+void look_wider(std::vector<Entry>& entries, double h, const Tolerance& tolerance,
+                const std::function<Values(double t)>& f) {
+  const auto is_hidden = [&](const Entry& e) { return e.state == Entry::right && e.noise > tolerance.allowed(e); };
+  for (int step = 1; step < kSteps && std::any_of(entries.begin(), entries.end(), is_hidden); ++step) {
+    h *= kShrink;
+    const Values up = f(h), up2 = f(h / 2), at = f(0), down2 = f(-h / 2), down = f(-h);
+    for (size_t j = 0; j < entries.size(); ++j) {
+      if (!is_hidden(entries[j])) continue;
+      Entry wide = entries[j];
+      wide.noise = 0;
+      judge(wide, {down.f[j], down2.f[j], at.f[j], up2.f[j], up.f[j], h}, tolerance, rounding(up2, down2, j, h / 2));
+      if (!is_open(wide)) entries[j] = wide;
+    }
+  }
+}
+
 }  // namespace
 
+double Tolerance::allowed(const Entry& e) const {
+  return atol + rtol * std::max({std::abs(e.analytic), std::abs(e.numeric), e.scale});
+}
+
 double Tolerance::error(const Entry& e) const {
-  const double size = std::max({std::abs(e.analytic), std::abs(e.numeric), e.scale});
-  const double error = std::abs(e.analytic - e.numeric) / (size + atol / rtol);
+  const double error = std::abs(e.analytic - e.numeric) / allowed(e) * rtol;
   return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
 }
 
 bool Tolerance::accepts(const Entry& e, double noise) const {
-  const double size = std::max({std::abs(e.analytic), std::abs(e.numeric), e.scale});
-  return std::isfinite(size) && std::abs(e.analytic - e.numeric) <= atol + rtol * size + noise;
+  const double limit = allowed(e);
+  return std::isfinite(limit) && std::abs(e.analytic - e.numeric) <= limit + noise;
 }
 
-void compare_with_differences(std::vector<Entry>& entries, double h, const Tolerance& tolerance,
+void Tolerance::settle(Entry& e, const Entry& closer) const {
+  if (e.state != Entry::wrong || (closer.state != Entry::rough && closer.noise <= allowed(closer))) e = closer;
+}
+
+void compare_with_differences(std::vector<Entry>& entries, const double first, const Tolerance& tolerance,
                               const std::function<Values(double t)>& f) {
   Values at;
-  for (int step = 0; step < kSteps; ++step, h /= kShrink) {
+  double h = first;
+  const auto any_open = [&] { return std::any_of(entries.begin(), entries.end(), is_open); };
+  for (int step = 0; step < kSteps && any_open(); ++step, h /= kShrink) {
     const Values up = f(h), down = f(-h);
     for (size_t j = 0; j < entries.size(); ++j) {
       if (!is_open(entries[j])) continue;
       entries[j].numeric = (up.f[j] - down.f[j]) / (2 * h);
-      if (tolerance.accepts(entries[j], rounding(up, down, j, h))) entries[j].state = Entry::right;
+      entries[j].noise = rounding(up, down, j, h);
+      if (tolerance.accepts(entries[j], entries[j].noise)) entries[j].state = Entry::right;
+      else entries[j].noise = 0;
     }
-    if (std::none_of(entries.begin(), entries.end(), is_open)) return;
+    if (!any_open()) break;
     if (at.f.empty()) at = f(0);
     const Values up2 = f(h / 2), down2 = f(-h / 2);
     for (size_t j = 0; j < entries.size(); ++j)
       if (is_open(entries[j]))
         judge(entries[j], {down.f[j], down2.f[j], at.f[j], up2.f[j], up.f[j], h}, tolerance,
               rounding(up2, down2, j, h / 2));
-    if (std::none_of(entries.begin(), entries.end(), is_open)) return;
   }
+  look_wider(entries, first, tolerance, f);
+}
+
+void compare_closer(std::vector<Entry>& entries, double h, const Tolerance& tolerance,
+                    const std::function<Values(double t)>& f) {
+  std::vector<Entry> closer = entries;
+  for (Entry& e : closer)
+    if (e.state == Entry::wrong) e.state = Entry::pending;
+  compare_with_differences(closer, h, tolerance, f);
+  for (size_t j = 0; j < entries.size(); ++j) tolerance.settle(entries[j], closer[j]);
 }
 
 }  // namespace heed::autograd

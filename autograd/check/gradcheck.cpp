@@ -7,6 +7,7 @@
 #include <heed/autograd/engine.h>
 #include <heed/autograd/node.h>
 #include <heed/tensor/random.h>
+#include <heed/tensor/scoped.h>
 
 namespace heed::autograd {
 namespace {
@@ -16,11 +17,8 @@ constexpr int64_t kParameterElements = 32;
 /// The gradients of a problem's outputs, as functions of its leaves and of cotangents that become leaves too.
 Problem gradient_of(const Problem& p, const GradcheckOptions& options) {
   const std::optional<Rng> rng_state = options.rng ? std::optional(*options.rng) : std::nullopt;
-  std::vector<Tensor> examples, cotangents;
-  {
-    const NoGrad guard;
-    examples = p.evaluate();
-  }
+  std::vector<Tensor> cotangents;
+  const std::vector<Tensor> examples = p.evaluate();
   if (rng_state) *options.rng = *rng_state;
   check_outputs(p, examples);
   Problem q{p.check, "gradient", p.names, p.leaves, {}};
@@ -72,6 +70,8 @@ void check_options(const Op& op, const GradcheckOptions& o) {
 
 GradcheckReport run(Problem problem, const GradcheckOptions& options, int64_t elements, bool second) {
   const GradMode on(true);
+  std::optional<Scoped<Rng>> restored;
+  if (options.rng) restored.emplace(*options.rng, *options.rng);
   if (second) problem = gradient_of(problem, options);
   return check_problem(std::move(problem), options, elements);
 }
@@ -111,6 +111,9 @@ GradcheckReport check_parameters(const NamedTensors& params, const std::function
   for (const auto& [name, x] : params) {
     check_leaf(op, name, x);
     if (x.dtype() != f64 || !x.requires_grad()) continue;
+    for (size_t k = 0; k < problem.leaves.size(); ++k)
+      if (problem.leaves[k].node() == x.node())
+        fail<ValueError>(op, "{} is {} again; need each tensor once", name, problem.names[k]);
     if (!x.node()->leaf)
       fail<GradError>(op, "{} was computed from other tensors ({}); need a leaf", name, x.node()->op);
     problem.names.push_back(name);

@@ -22,7 +22,8 @@ class Rng;
 /// How a check steps and judges.
 struct GradcheckOptions {
   double eps = 1e-5;     ///< step, relative to the size of the input; it shrinks where the function is rough
-  double atol = 1e-8;    ///< a derivative is right if |analytic - numeric| <= atol + rtol * max(|analytic|, |numeric|)
+  double atol = 1e-8;    ///< a derivative is right if |analytic - numeric| <= atol + rtol * max(|analytic|, |numeric|),
+                         ///< but for the rounding of f, which larger steps lessen where it could hide an error
   double rtol = 1e-6;    ///< the same, relative
   bool fast = false;     ///< compare random projections, and only if one differs every element
   uint64_t seed = 0;     ///< of cotangents, projections and sampled elements
@@ -157,10 +158,11 @@ GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
 /// Every f64 input is differentiated, at a contiguous copy; i64 and boolean ones are passed along. Also checked: the
 /// same input gives the same values, backward gives the same bits twice, and backward is linear in the cotangent.
 /// Where steps of different sizes disagree, the element is reported as non-smooth and is no failure, unless nothing
-/// else was there to compare. Where a value beside it is not finite, the check fails and says so. Throws DTypeError
-/// for f32 (its rounding, 1e-7, hides errors below 1%) and if no output is f64; i64 and boolean ones beside it are
-/// passed over. Throws ValueError if an input or output is inf, NaN or undefined, or if no inputs or no outputs have
-/// elements; ShapeError if the outputs change their shapes. In gradgradcheck the gradients are outputs too.
+/// else was there to compare. Where a value beside it is not finite, the check fails and says so. fn may call grad()
+/// itself. Throws DTypeError for f32 (its rounding, 1e-7, hides errors below 1%) and if no output is f64; i64 and
+/// boolean ones beside it are passed over. Throws ValueError if an input or output is inf, NaN or undefined, or if no
+/// inputs or no outputs have elements; ShapeError if the outputs change their shapes. What fn throws is passed on;
+/// parameters and the generator are where they were. In gradgradcheck the gradients are outputs too.
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
     gradcheck(F fn, const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},

@@ -34,8 +34,11 @@ double& element(Tensor leaf, int64_t i) {
 }
 
 double root_mean_square(const List& x) {
-  const double sum = std::inner_product(x.begin(), x.end(), x.begin(), 0.0);
-  return x.empty() ? 0 : std::sqrt(sum / static_cast<double>(x.size()));
+  double largest = 0, sum = 0;
+  for (const double value : x) largest = std::max(largest, std::abs(value));
+  if (largest == 0) return 0;
+  for (const double value : x) sum += value / largest * (value / largest);  // which no square overflows
+  return largest * std::sqrt(sum / static_cast<double>(x.size()));
 }
 
 bool same_bits(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
@@ -78,7 +81,6 @@ class Check {
     v_ = random_seeds();
     if (v_.size() == 1) v_ = {1};  // so that a loss shows its own gradient
     if (repeats() && backward_is_sound()) compare();
-    restore_rng();
     conclude();
     return std::move(report_);
   }
@@ -92,7 +94,7 @@ class Check {
   /// The outputs now, without history: every element on its own or, `projected`, their product with the cotangent v.
   Values evaluate(bool projected) {
     restore_rng();
-    const NoGrad guard;
+    const GradMode mode(differentiates_);
     return flat(problem_.evaluate(), projected);
   }
 
@@ -147,6 +149,11 @@ class Check {
 
   // --- what must hold before derivatives are worth comparing ---------------------------------------------------------
   bool repeats() {
+    try {
+      evaluate(false);
+    } catch (const GradError&) {
+      differentiates_ = true;
+    }
     const List once = evaluate(false).f, again = evaluate(false).f, recorded = flat(outputs_, false).f;
     if (!std::equal(once.begin(), once.end(), again.begin(), again.end(), same_bits)) {
       report_.failures.push_back(
@@ -220,19 +227,33 @@ class Check {
     return chosen;
   }
 
-  /// The step of each element: eps times its own size or the tensor's, whichever is larger.
-  List steps(size_t k) const {
+  /// The step of each element: eps times its own size or the tensor's, whichever is larger. Where a few elements are
+  /// much larger than the rest, a mask's -1e9 or a time in seconds, that is too far for the rest: `closer` takes 1 for
+  /// the tensor's size if that is more.
+  List steps(size_t k, bool closer = false) const {
     List x = problem_.leaves[k].detach().to_vector<double>();
-    const double size = root_mean_square(x);
+    double size = root_mean_square(x);
+    if (closer) size = std::min(size, 1.0);
     for (double& value : x) value = options_.eps * (size > 0 ? std::max(std::abs(value), size) : 1);
     return x;
   }
 
   /// The derivative of <v, outputs> as elements first .. last - 1 of leaf k move together, each its own way.
   Entry along_direction(size_t k, int64_t first, int64_t last) {
-    List way = steps(k);
+    const List step = steps(k), closer = steps(k, true);
+    Entry entry = along_way(k, first, last, step);
+    if (entry.state == Entry::right || closer == step) return entry;
+    List small(step.size()), large(step.size());  // apart: beside the large ones' steps the others' would not show
+    for (size_t i = 0; i < step.size(); ++i) (closer[i] < step[i] ? small : large)[i] = closer[i];
+    const Entry of_large = along_way(k, first, last, large);
+    tolerance_.settle(entry, of_large.state == Entry::right ? along_way(k, first, last, small) : of_large);
+    return entry;
+  }
+
+  Entry along_way(size_t k, int64_t first, int64_t last, List way) {
     const double step = root_mean_square(way);
     Entry entry;
+    if (step == 0) return entry.state = Entry::right, entry;
     double squares = 0;
     for (size_t i = 0; i < way.size(); ++i) {
       const bool moves = static_cast<int64_t>(i) >= first && static_cast<int64_t>(i) < last;
@@ -284,17 +305,20 @@ class Check {
 
   void compare_elements(size_t k, const std::vector<int64_t>& which, bool projected) {
     const Tensor& leaf = problem_.leaves[k];
-    const List step = steps(k);
+    const List step = steps(k), closer = steps(k, true);
     const std::vector<List> jacobian = projected ? std::vector<List>{v_gradients_[k]} : jacobian_of(k);
     std::vector<List> numeric(jacobian.size());
     for (const int64_t i : which) {
       std::vector<Entry> entries(jacobian.size());
       for (size_t j = 0; j < entries.size(); ++j) entries[j].analytic = jacobian[j][static_cast<size_t>(i)];
       double& x = element(leaf, i);
-      compare_with_differences(entries, step[static_cast<size_t>(i)], tolerance_, [&](double t) {
+      const auto f = [&](double t) {
         const Scoped moved(x, x + t);
         return evaluate(projected);
-      });
+      };
+      const auto at = static_cast<size_t>(i);
+      compare_with_differences(entries, step[at], tolerance_, f);
+      if (closer[at] < step[at]) compare_closer(entries, closer[at], tolerance_, f);
       // An infinite slope of one output is 0 * inf = NaN in the rows of the others.
       if (std::any_of(entries.begin(), entries.end(), [](const Entry& e) { return e.state == Entry::outside; }))
         for (Entry& e : entries)
@@ -424,6 +448,7 @@ class Check {
   const int64_t elements_;  // to compare one by one of each leaf; 0: all
   std::mt19937_64 random_;
   std::optional<Rng> rng_state_;
+  bool differentiates_ = false;               // the function calls grad() itself, which needs recording
   std::vector<Tensor> outputs_;               // recorded
   List v_;                                    // a random cotangent of all output elements
   std::vector<List> v_gradients_;             // of <v, outputs>, by leaf

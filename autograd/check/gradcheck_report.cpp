@@ -90,8 +90,8 @@ std::string autograd::hint_for(const std::vector<Derivative>& wrong, int64_t ele
   const double ratio = common_ratio(wrong);
   if (std::abs(ratio + 1) <= kSameRatio) return "what is wrong has the opposite sign of the numeric value";
   if (ratio != 0 && wrong.size() > 1)
-    return fmt::format("what is wrong is {:.4g} times the numeric value: a factor, or a sum where a mean is meant?",
-                       ratio);
+    return fmt::format("what is wrong is {} times the numeric value: a factor, or a sum where a mean is meant?",
+                       std::abs(ratio - 1) < 0.01 ? distinct_digits(ratio, 1).first : fmt::format("{:.4g}", ratio));
   if (elements == 1 && compared > 1)
     return "one element alone is wrong: a wrong index, an edge, or a value that is treated apart?";
   return "";
