@@ -92,7 +92,7 @@ void attention_before_2017(lesson::Lesson& l, Rng& rng) {
   l.expect("LSTMN that looks at all: how far its last state is from that",
            amax(abs(lstmn(cell, look, x, false)[5] - lstm[5])).item<double>(), 1e-3, 2);
 
-  l.heading("2016, Parikh et al.: two sentences, attention alone. 2017, Lin et al.: a sentence and itself");
+  l.heading("2016, Parikh et al.: two sentences, attention alone. 2017, Lin et al.: one sentence");
   const nn::Linear F(params / "F", 4, 4);
   const Tensor a = randn({5, 4}, rng), b = randn({7, 4}, rng), e = matmul(F(a), F(b).mT());
   l.expect_equal("a's words, each with what of b fits it: cross-attention", matmul(softmax(e, 1), b),
