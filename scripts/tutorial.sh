@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 usage() { sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//'; }
 refuse() { echo "tutorial.sh: $1" >&2; exit 2; }
 
-sources=(tutorial/[0-9][0-9]_*.cpp)
+mapfile -t sources < <(sed -n 's,^| \[[0-9][^(]*(\([0-9a-z_]*\)\.md).*,tutorial/\1.cpp,p' tutorial/README.md)  # its order
 lessons=() options=() out=out/tutorial write=""
 while [ $# -gt 0 ]; do
   case $1 in

@@ -48,6 +48,7 @@ TEST_CASE("book: lessons 5 to 8 print its numbers, digit by digit", "[book][less
   for (const char* lesson :
        {"05_simplified_self_attention", "06_self_attention", "07_causal_attention", "08_multi_head_attention"})
     output += output_of(lesson);
+  CHECK_THAT(output, Contains("\nnext: scripts/tutorial.sh 15_what_goes_in\n"));  // which stands before lesson 9
   int64_t equal = 0, compared = 0;
   for (const json& one : file.at("cases"))
     for (const auto& [key, value] : one.at("expected").items()) {

@@ -1,8 +1,8 @@
 #include "lesson.h"
 
-#include <cctype>
 #include <chrono>
 #include <cmath>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -12,16 +12,12 @@
 namespace lesson {
 namespace {
 
-/// The lesson after this one among the programs beside it; empty after the last.
+/// The lesson that is read after this one; empty after the last.
 std::string next_lesson(const std::filesystem::path& program) {
-  std::string next;
-  for (const auto& file :
-       std::filesystem::directory_iterator(std::filesystem::absolute(program).parent_path())) {
-    const std::string name = file.path().filename().string();
-    if (std::isdigit(static_cast<unsigned char>(name[0])) && name > program.filename().string() &&
-        (next.empty() || name < next))
-      next = name;
-  }
+  std::istringstream order(LESSON_ORDER);
+  std::string name, next;
+  while (order >> name && name != program.filename()) {}
+  order >> next;
   return next;
 }
 

@@ -89,7 +89,8 @@ def pictures_of(lesson, text):
 
 
 def lessons():
-    return sorted(path.stem for path in TUTORIAL.glob("[0-9][0-9]_*.md"))
+    """In the order in which they are read: that of the table of README.md."""
+    return re.findall(r"^\| \[\d+ [^]]*\]\((\d\d_\w+)\.md\)", (TUTORIAL / "README.md").read_text(), re.M)
 
 
 def write(out, lesson):
@@ -130,11 +131,20 @@ def check_page(lesson):
         sum(len(NUMBER.findall(m[0])) for m in NUMBERS_BEHIND.finditer(text))
 
 
+def check_order():
+    if sorted(lessons()) != sorted(path.stem for path in TUTORIAL.glob("[0-9][0-9]_*.cpp")):
+        raise Wrong(f"the table of tutorial/README.md has {', '.join(lessons())}; need each lesson once")
+    return len(lessons())
+
+
 def check_run(lesson, programs):
     with tempfile.TemporaryDirectory() as out:
         ran = subprocess.run([pathlib.Path(programs) / lesson, "--out", out], capture_output=True, text=True)
         if ran.returncode != 0:
             raise Wrong(f"{lesson} ended with {ran.returncode}:\n{ran.stdout[-2000:]}{ran.stderr}")
+        after = lessons()[lessons().index(lesson) + 1:][:1]
+        if re.findall("^next: scripts/tutorial.sh (.*)$", ran.stdout, re.M) != after:
+            raise Wrong(f"{lesson} does not lead to {after}, which follows in the table of tutorial/README.md")
         now, kept = json.loads((pathlib.Path(out) / "page.json").read_text()), said_by(lesson)
         if list(now) != list(kept):
             raise Wrong(f"{lesson} says {', '.join(now)}; tutorial/results has {', '.join(kept)}")
@@ -149,7 +159,7 @@ def check_run(lesson, programs):
 
 
 def check(programs):
-    tasks = [(f"{lesson}: page", check_page, (lesson,)) for lesson in lessons()]
+    tasks = [(f"{lesson}: page", check_page, (lesson,)) for lesson in lessons()] + [("README.md: order", check_order, ())]
     if programs:
         tasks += [(f"{lesson}: run", check_run, (lesson, programs)) for lesson in QUICK]
     failed, numbers = 0, 0
