@@ -106,7 +106,7 @@ int main(int argc, char** argv) {
         train::live_page_html(gpt, {.title = "A GPT that writes in your hands",
                                     .about = fmt::format("{} parameters", lesson::grouped(params.numel())),
                                     .examples = {sentence},
-                                    .source = train::live_tokens(corpus.tokenizer(), config.vocabulary),
+                                    .source = train::live_tokens(corpus.tokenizer()),
                                     .snapshots = {{steps, &params}}}));
     l.expect_equal("weight that all heads of all layers give to the future", future, 0);
   });

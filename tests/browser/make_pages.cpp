@@ -221,9 +221,12 @@ void write_live_transformer(const std::filesystem::path& directory, const std::s
   }
 }
 
-void write_live_gpt(const std::filesystem::path& directory, const std::string& name, models::GptConfig config) {
+constexpr int64_t kNames = 30;  // of letters; what a vocabulary has more was rounded up
+
+void write_live_gpt(const std::filesystem::path& directory, const std::string& name, models::GptConfig config,
+                    int64_t vocabulary = kNames) {
   const std::string text = "in the beginning was the word";
-  config.vocabulary = 30, config.context = 40, config.layers = 2, config.heads = 4, config.channels = 32;
+  config.vocabulary = vocabulary, config.context = 40, config.layers = 2, config.heads = 4, config.channels = 32;
   nn::Parameters params(15);
   const models::Gpt gpt(params, config);
   sharpen(params, 8);
@@ -239,7 +242,8 @@ void write_live_gpt(const std::filesystem::path& directory, const std::string& n
   for (int64_t layer = 0; layer < config.layers; ++layer)
     layers.push_back(lists(seen[fmt::format("h.{}.attn", layer)][0]));
   Rng rng(1);
-  const Tensor written = models::sample(gpt, from_vector(ids, {1, std::ssize(ids)}), {.tokens = 30, .temperature = 0},
+  const Tensor written = models::sample(gpt, from_vector(ids, {1, std::ssize(ids)}),
+                                        {.tokens = 30, .temperature = 0, .vocabulary = kNames},
                                         rng)[0];  // past the context
   write_file(directory / ("live-" + name + ".html"), train::live_page_html(gpt, page));
   write_file(directory / ("live-" + name + ".json"),
@@ -275,7 +279,8 @@ void write_all_live(const std::filesystem::path& directory) {
                   .mlp = models::Mlp::relu2,
                   .qk_norm = nn::QkNorm::plain,
                   .softcap = 15,
-                  .norm_embedding = true});
+                  .norm_embedding = true},
+                 40);
   write_live_gpt(directory, "nanogpt", {.bias = false, .gelu = Gelu::erf});
 }
 

@@ -98,6 +98,7 @@ def test_trained_models_translate_and_write_as_heed_does(b, pages):
         assert b.js("return live.translate(arguments[0]).text", sentence) == pages.heed("seq2seq", "translate", "--model", "translator", sentence).strip()
     b.open(pages.cli["gpt"])
     no_errors(b)
+    assert b.text("#about").endswith("32 characters at once")
     wrote = pages.heed("gpt", "sample", "--model", "gpt", "--prompt", "the cat", "--tokens", "40", "--temperature", "0")
     assert b.js("return live.write('the cat', 40)") == wrote[:-1]
 
@@ -105,6 +106,7 @@ def test_trained_models_translate_and_write_as_heed_does(b, pages):
 def test_byte_pairs_are_cut_and_merged_as_heed_does(b, pages):
     b.open(pages.cli["gpt-pieces"])
     no_errors(b)
+    assert b.text("#about").endswith("32 tokens at once")
     compared = 0
     for text in ("it's the café", " they'll  pay\n\n\n 12€ ", "今日は😀今日 naïvely\tgo", "<|endoftext|>it<|endoftext|> is", "e\u0301\u00a0\u3000x ²½ Ⅷ", "'tis 'S we've 're"):
         (pages.directory / "odd").write_text(text)
@@ -244,26 +246,28 @@ def test_bad_texts_are_said_and_lose_nothing(b, pages):
     no_errors(b)
 
 
-def test_temperature_and_top_k_are_heeds(b, pages):
+def test_temperature_and_top_k_are_heeds_and_ids_without_a_token_have_no_share(b, pages):
     import math
-    b.open(pages.live["gpt2"])
-    logits = pages.numbers["gpt2"]["logits"]
     set_to = "const s = document.getElementById(arguments[0]); s.value = arguments[1]; s.dispatchEvent(new Event('input'))"
     bars = "return [...document.querySelectorAll('#next li')].map(l => Number(l.dataset.p))"
-    for temperature, k in ((1, 30), (0.5, 5), (2, 3), (0, 30)):
-        b.js(set_to, "temperature", temperature)
-        b.js(set_to, "top-k", k)
-        if temperature == 0:
-            want = [1.0]
-        else:
-            kept = sorted(logits, reverse=True)[:k]
-            e = [math.exp((x - kept[0]) / temperature) for x in kept]
-            want = [x / sum(e) for x in e]
-        near([p for p in b.js(bars) if p > 0], want[:12])
-    b.one("#write-one").click()
-    wrote = b.js("return document.getElementById('prompt').value")
-    best = max(range(30), key=lambda i: logits[i])
-    assert wrote == TEXT + ([chr(97 + i) for i in range(26)] + [" ", "\n", ".", "<"])[best]
+    assert len(pages.numbers["nanochat"]["logits"]) == 40
+    for name in ("gpt2", "nanochat"):
+        b.open(pages.live[name])
+        logits = pages.numbers[name]["logits"][:30]
+        for temperature, k in ((1, 30), (0.5, 5), (2, 3), (0, 30)):
+            b.js(set_to, "temperature", temperature)
+            b.js(set_to, "top-k", k)
+            if temperature == 0:
+                want = [1.0]
+            else:
+                kept = sorted(logits, reverse=True)[:k]
+                e = [math.exp((x - kept[0]) / temperature) for x in kept]
+                want = [x / sum(e) for x in e]
+            near([p for p in b.js(bars) if p > 0], want[:12])
+        b.one("#write-one").click()
+        wrote = b.js("return document.getElementById('prompt').value")
+        best = max(range(30), key=lambda i: logits[i])
+        assert wrote == TEXT + ([chr(97 + i) for i in range(26)] + [" ", "\n", ".", "<"])[best]
 
 
 def test_a_head_that_is_off_changes_what_comes_next_and_all_on_restores_it(b, pages):

@@ -84,13 +84,13 @@ std::string gpt_page(const Op& op, const PageFlags& flags) {
   const SavedGpt saved = load_gpt(directory);
   check_size(op, saved.params.numel());
   const models::GptConfig& c = saved.gpt.config;
-  LivePage page{
-      .title = "A GPT that writes in your hands",
-      .about = fmt::format("GPT of {} layers and {} heads, {} wide, {} parameters, {} characters at once", c.layers,
-                           c.heads, c.channels, format_count(double(saved.params.numel())), c.context),
-      .examples = flags.texts,
-      .snapshots = {{0, &saved.params}}};
-  page.source = live_tokens(saved.tokenizer, c.vocabulary);
+  const char* unit = std::holds_alternative<Chars>(saved.tokenizer.kind()) ? "characters" : "tokens";
+  LivePage page{.title = "A GPT that writes in your hands",
+                .about = fmt::format("GPT of {} layers and {} heads, {} wide, {} parameters, {} {} at once", c.layers,
+                                     c.heads, c.channels, format_count(double(saved.params.numel())), c.context, unit),
+                .examples = flags.texts,
+                .snapshots = {{0, &saved.params}}};
+  page.source = live_tokens(saved.tokenizer);
   return live_page_html(saved.gpt, page);
 }
 

@@ -78,15 +78,15 @@ LiveTokens live_tokens(const SentenceTokens& tokens, Loc loc) {
   return live;
 }
 
-LiveTokens live_tokens(const Tokenizer& tokens, int64_t vocabulary, Loc loc) {
+LiveTokens live_tokens(const Tokenizer& tokens, Loc loc) {
   const Op op{"live page", loc};
   const auto* bpe = std::get_if<Bpe>(&tokens.kind());
   if (std::holds_alternative<Words>(tokens.kind()))
     fail<ValueError>(op, "the tokens are words; need characters or byte pairs, which a GPT writes one after the other");
   LiveTokens live;
   if (bpe) live.pieces = live_pieces(op, *bpe);
-  for (int64_t id = 0; id < vocabulary; ++id) {
-    const std::string name = id < tokens.size() ? tokens.decode({&id, 1}) : fmt::format("[PAD{}]", id);
+  for (int64_t id = 0; id < tokens.size(); ++id) {
+    const std::string name = tokens.decode({&id, 1});
     live.names.push_back(find_invalid_utf8(name) == name.npos ? name : shown_bytes(name));  // a part of a character
   }
   return live;

@@ -18,7 +18,7 @@ namespace heed::train {
 
 /// What the ids of a language are called in the page, and which are special.
 struct LiveTokens {
-  std::vector<std::string> names = {};  ///< by id
+  std::vector<std::string> names = {};  ///< by id; a GPT's further ids, of a vocabulary rounded up, are never written
   std::string pieces =
       {};  ///< of byte pairs what the page cuts and merges by, as JSON; empty: the names are the tokens
   int64_t pad = -1, begin = -1, end = -1, unknown = -1;  ///< -1: there is none
@@ -26,8 +26,8 @@ struct LiveTokens {
 
 /// Of a translator. Throws ValueError for byte pairs that are cut in another way than GPT-2's.
 LiveTokens live_tokens(const SentenceTokens& tokens, Loc loc = Loc::current());
-/// Of a GPT, whose vocabulary may have been rounded up. Throws ValueError too for tokens that are words.
-LiveTokens live_tokens(const Tokenizer& tokens, int64_t vocabulary, Loc loc = Loc::current());
+/// Of a GPT. Throws ValueError too for tokens that are words.
+LiveTokens live_tokens(const Tokenizer& tokens, Loc loc = Loc::current());
 
 /// What a page shows beside its model.
 struct LivePage {

@@ -49,6 +49,15 @@ function controls() {
   };
 }
 
+/** The logits of ids that have a token: a model's vocabulary may have been rounded up. */
+function nameable(logits) { return logits.slice(0, page.source.names.length); }
+
+/** How probable each token is to be written next, as the controls are set. */
+function chances(logits) {
+  const {temperature, k} = controls();
+  return sampled(nameable(logits), temperature, k);
+}
+
 function readPrompt() {
   const {ids, unknown} = tokensOf(document.getElementById("prompt").value), said = [], most = page.config.context;
   if (unknown.length) {
@@ -82,8 +91,7 @@ function drawWriter() {
 }
 
 function drawNext() {
-  const {temperature, k} = controls(), p = sampled(writer.now.logits, temperature, k),
-                      whole = sampled(writer.whole.logits, temperature, k);
+  const {temperature, k} = controls(), p = chances(writer.now.logits), whole = chances(writer.whole.logits);
   const order = p.map((share, id) => [share, id]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).slice(0, kBars);
   document.getElementById("next").replaceChildren(...order.map(([share, id]) => {
     const li = element("li"), bar = element("span", {class: "bar"}), fill = element("i");
@@ -119,7 +127,7 @@ function write(count) {
   let next = readAll(ids, writer.off, gpt), text = field.value;
   const begun = text, added = [];
   const one = left => {
-    const {temperature, k} = controls(), p = sampled(next.logits, temperature, k);
+    const p = chances(next.logits);
     let draw = Math.random(), id = 0;
     while (id < p.length - 1 && (draw -= p[id]) >= 0) ++id;
     while (p[id] === 0) --id;  // rounding may go past the last that has a share
@@ -318,7 +326,7 @@ function startWriter() {
       const {ids} = tokensOf(text), most = page.config.context, added = [];
       let next = readAll(ids.slice(-most), new Set());
       for (let i = 0; i < count; ++i) {
-        ids.push(best(next.logits));
+        ids.push(best(nameable(next.logits)));
         added.push(ids.at(-1));
         next = ids.length <= most ? writer.gpt.read(ids.at(-1)) : readAll(ids.slice(-most), new Set());
       }
