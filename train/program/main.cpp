@@ -323,7 +323,7 @@ void add_page(CLI::App& app, int& exit_code) {
              "what they are between: a JSON list of strings, or of a translator {\"source\": [...], \"target\": "
              "[...]}, for weights called encoder..., cross... and decoder...");
   add_option(command, "--out", flags->out, "FILE", "file to write (default: page.html)");
-  add_option(command, "text", flags->texts, "TEXT", "what is found typed in the page");
+  add_option(command, "text", flags->texts, "TEXT", "what is found typed in the page")->expected(1);
   examples(command,
            {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'",
             "heed page --attention attentions.safetensors --tokens tokens.json"});
@@ -414,6 +414,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::RequiredError& error) {
     const std::string other = unexpected(app);  // perhaps what is required, misspelt
     return usage_error(app, UsageError(other.empty() ? error.what() : other));
+  } catch (const CLI::ArgumentMismatch& error) {
+    return usage_error(app, UsageError(miscounted(app, error)));
   } catch (const CLI::ParseError& error) {
     return usage_error(app, error);
   } catch (const UsageError& error) {

@@ -101,6 +101,16 @@ std::string unexpected(const CLI::App& app) {
   return app.get_subcommands().empty() ? "" : unexpected(*app.get_subcommands().front());
 }
 
+std::string miscounted(const CLI::App& app, const CLI::ArgumentMismatch& error) {
+  if (!app.get_subcommands().empty()) return miscounted(*app.get_subcommands().front(), error);
+  const std::string said = error.what(), name = said.substr(0, said.find(':'));
+  const CLI::Option* option = app.get_option_no_throw(name);
+  if (!option) return said;
+  const size_t count = option->count();
+  if (count < 2) return fmt::format("{}: need {} after it", name, option->get_type_name());
+  return fmt::format("{} is given {}; need it once", name, count == 2 ? "twice" : fmt::format("{} times", count));
+}
+
 std::string shell_word(const std::string& word) {
   constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=@%+,-";
   if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;

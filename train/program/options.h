@@ -42,6 +42,9 @@ std::vector<std::string> split_line(int argc, char** argv);
 /// "" if there is none.
 std::string unexpected(const CLI::App& app);
 
+/// "--steps is given twice; need it once", or "--steps: need N after it", of the error of the command being parsed.
+std::string miscounted(const CLI::App& app, const CLI::ArgumentMismatch& error);
+
 /// A word of a command line as a shell takes it: in quotes if it has to be.
 std::string shell_word(const std::string& word);
 
