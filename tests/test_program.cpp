@@ -346,6 +346,8 @@ TEST_CASE("heed tokenizer: what train learnt encodes, and decodes to the same by
   REQUIRE(place.run("tokenizer train --tokenizer bpe --vocabulary 300 text").exit_code == 0);
   REQUIRE(place.run("tokenizer train --tokenizer bpe.json --vocabulary 300 < text").exit_code == 0);
   CHECK(tests::content_of(place / "bpe/tokenizer.json") == tests::content_of(place / "bpe.json"));
+  CHECK_THAT(place.run("tokenizer train --tokenizer two.json --special '<a>' --special '<b>' text").err,
+             Contains(fmt::format("from {} bytes", tests::content_of(place / "text").size())));
   const auto encoded = place.run("tokenizer encode --tokenizer bpe text");
   REQUIRE(encoded.exit_code == 0);
   std::ofstream(place / "ids") << encoded.out;

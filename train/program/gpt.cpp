@@ -148,6 +148,9 @@ Run new_run(const GptTrainFlags& flags) {
     if (flags.tokenizer == "chars" || flags.tokenizer == "bpe")
       fail<UsageError>({"gpt train"}, "--text '{}' is a directory of ids; need the --tokenizer FILE that made them",
                        flags.text);
+    if (flags.keep_cr)
+      fail<UsageError>({"gpt train"}, "--keep-cr is given, and --text '{}' is a directory of ids; need a text",
+                       flags.text);
     return run;
   }
   run.text = load_text(run.training);

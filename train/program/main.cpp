@@ -226,7 +226,8 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   add_option(train, "--vocabulary", flags->vocabulary, "N", whole_number(256, kMost),
              fmt::format("tokens, special ones included (default: {})", kBpeVocabulary));
   add_option(train, "--special", flags->special, "TEXT",
-             fmt::format("tokens that are never cut (default: {})", kEndOfText));
+             fmt::format("a token that is never cut (may be given again; default: {})", kEndOfText))
+      ->allow_extra_args(false);
   const char* read = "a tokenizer.json, or a directory with one";
   add("encode", "Print the ids of a text", read, "UTF-8 text (default: stdin)", encode,
       {"echo Hello | heed tokenizer encode --tokenizer pieces",

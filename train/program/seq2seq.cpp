@@ -104,7 +104,7 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   training.pair_count = std::ssize(split.train);
   training.pairs_hash = hash_of(split);
   training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
-  training.cell = cell_named(flags.cell);
+  if (flags.cell) training.cell = cell_named(*flags.cell);
   training.steps = flags.steps.value_or(kTranslatorSteps);
   training.seed = flags.seed.value_or(training.seed);
   training.rules = rules_of(flags, {.evaluate_every = default_evaluate_every(training.steps)});
@@ -120,8 +120,11 @@ TranslatorSizes checked_sizes(const TranslatorTrainFlags& flags) {
   only_with(!flags.training.valid_pairs.empty(), "--valid-pairs", !flags.training.pairs.empty(), "--pairs");
   only_with(flags.vocabulary.has_value(), "--vocabulary", flags.tokens == "bpe", "--tokens bpe");
   only_with(flags.min_count.has_value(), "--min-count", flags.tokens == "words", "--tokens words");
+  only_with(flags.cell.has_value(), "--cell", flags.arch != "transformer", "--arch rnn or attention");
   only_with(flags.layers.has_value(), "--layers", flags.arch == "transformer", "--arch transformer");
   only_with(flags.heads.has_value(), "--heads", flags.arch == "transformer", "--arch transformer");
+  if (flags.ema && flags.training.average > 1)
+    fail<UsageError>(op, "--ema is given with --average, which is a mean of weights too; need one of them");
   TranslatorSizes sizes = flags.sizes;
   sizes.max_length = flags.training.max_length;
   sizes.layers = flags.layers.value_or(sizes.layers);

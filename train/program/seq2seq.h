@@ -21,7 +21,8 @@ struct TranslatorTrainFlags : TrainFlags {
   TranslatorTrainFlags() : TrainFlags{.out = "out/seq2seq"} {}
   TranslatorTraining training = {};  // of which arch, cell, steps and seed are given by name
   TranslatorSizes sizes = {};        // but for max_length, layers and heads
-  std::string arch = "attention", cell = "gru", tokens = "words";
+  std::string arch = "attention", tokens = "words";
+  std::optional<std::string> cell = {};
   std::optional<int64_t> vocabulary = {}, min_count = {}, layers = {}, heads = {};
   int64_t beam = 1;  // of the translations that are scored
 };
