@@ -29,6 +29,11 @@ void write(const std::filesystem::path& path, const std::string& content) {
   std::ofstream(path, std::ios::binary) << content;
 }
 
+void replace(const std::filesystem::path& path, const std::string& target) {
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(target, path);
+}
+
 std::string repeated(const std::string& text, int times) {
   std::string all;
   for (int i = 0; i < times; ++i) all += text;
@@ -308,6 +313,17 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
                      write(d / "tokenizer.json", json.dump());
                    }),
        kError, "have the same id"},
+      {place.spoil("device", [](const Path& d) { replace(d / "config.json", "/dev/zero"); }), kError,
+       "config.json\" is not a regular file"},
+      {place.spoil("tokens-device", [](const Path& d) { replace(d / "tokenizer.json", "/dev/zero"); }), kError,
+       "tokenizer.json\" is not a regular file"},
+      {place.spoil("index-device",
+                   [](const Path& d) {
+                     std::filesystem::remove(d / "model.safetensors");
+                     replace(d / "model.safetensors.index.json", "/dev/zero");
+                   }),
+       kError, "index.json\" is not a regular file"},
+      {"page --attention good/model.safetensors --tokens /dev/zero", kError, "\"/dev/zero\" is not a regular file"},
       {place.spoil("empty-tokenizer", [](const Path& d) { write(d / "tokenizer.json", "{}"); }), kError,
        "the text is no tokenizer.json that heed knows"},
       {place.spoil_translator("big-rnn", [](Json& c) { c["config"]["hidden"] = 1'000'000; }), kError,

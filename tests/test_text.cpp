@@ -1,6 +1,10 @@
 // Whole text files, and the text that a GPT learns from by default.
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <sys/stat.h>
 
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
@@ -27,6 +31,21 @@ TEST_CASE("read_text: what is no text file is refused by name", "[data]") {
   CHECK_THROWS_WITH(read_text(empty.path), Contains(empty.path + "\" is empty"));
   CHECK_THROWS_WITH(read_text(bad.path), Contains(bad.path + "\" is not UTF-8: byte 11 (0xc3), in line 3"));
   CHECK_THROWS_AS(read_text(bad.path), FileError);
+}
+
+TEST_CASE("read_small_text: a pipe, a device and a large file are refused", "[data]") {
+  const tests::TemporaryDirectory directory;
+  const TempFile file("four");
+  const std::string pipe = directory / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const Op op{"small"};
+  CHECK(read_small_text(file.path, 4, op) == "four");
+  CHECK_THROWS_WITH(read_small_text(file.path, 3, op), Contains("has more than 3 bytes; need a smaller file"));
+  for (const std::string& endless : {pipe, std::string("/dev/zero")})
+    CHECK_THROWS_WITH(read_small_text(endless, 4, op), Contains("\"" + endless + "\" is not a regular file"));
+  std::thread writer([&] { std::ofstream(pipe) << "of a pipe"; });
+  CHECK(read_text(pipe) == "of a pipe");
+  writer.join();
 }
 
 TEST_CASE("read_text: UTF-16 is called by its name, with the way to convert it", "[data]") {

@@ -137,6 +137,7 @@ TEST_CASE_METHOD(Models, "errors of files name the function that the user called
       {"save_svg: cannot create '", "", [&] { save_svg(nowhere, square); }},
       {"Tokenizer::save: cannot create '", "", [&] { chars.save(nowhere); }},
       {"MetricsLog: cannot create '", "", [&] { MetricsLog(nowhere, 0); }},
+      {"MetricsLog: '/dev/zero' exists and is not a regular file", "", [&] { MetricsLog("/dev/zero", 1); }},
       {"EventFile: cannot open '", "", [&] { EventFile(nowhere, 0); }},
       {"write_file: cannot create '", "", [&] { write_file(nowhere, ""); }},
       {"load: '", "' does not exist; need a safetensors file", [&] { params.load(nowhere); }},

@@ -13,6 +13,7 @@ constexpr const char* kStep = "step";
 /// f(line, JSON object, step) for each line that has a step.
 template <class F>
 void each_line(const std::filesystem::path& path, F f) {
+  if (std::error_code ignored; !std::filesystem::is_regular_file(path, ignored)) return;  // a device may have no end
   std::ifstream in(path);
   for (std::string line; std::getline(in, line);) {
     const Json json = parse_json(line);

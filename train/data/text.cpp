@@ -19,15 +19,23 @@ struct Close {
 };
 using File = std::unique_ptr<std::FILE, Close>;
 
-std::string read_bytes(const std::filesystem::path& path, const Op& op) {
+constexpr size_t kAnySize = SIZE_MAX;
+
+std::string read_bytes(const std::filesystem::path& path, size_t most, const Op& op) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     fail<FileError>(op, "\"{}\" is a directory; need a text file", path.string());
+  if (most != kAnySize && std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
+    fail<FileError>(op, "\"{}\" is not a regular file; need a text file", path.string());
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) fail<FileError>(op, "cannot read \"{}\": {}; need a text file", path.string(), std::strerror(errno));
   std::string text;
   std::array<char, 1 << 16> buffer;
-  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) text.append(buffer.data(), got);
+  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    text.append(buffer.data(), got);
+    if (text.size() > most)
+      fail<FileError>(op, "\"{}\" has more than {} bytes; need a smaller file", path.string(), most);
+  }
   if (std::ferror(file.get())) fail<FileError>(op, "cannot read \"{}\": {}", path.string(), std::strerror(errno));
   return text;
 }
@@ -57,13 +65,15 @@ void check_text(std::string_view text, const std::filesystem::path& path, size_t
                     before + bad, static_cast<unsigned char>(text[bad]), line);
 }
 
-std::string read_text(const std::filesystem::path& path, const Op& op) {
-  std::string text = read_bytes(path, op);
+std::string read_small_text(const std::filesystem::path& path, size_t most, const Op& op) {
+  std::string text = read_bytes(path, most, op);
   if (text.empty()) fail<FileError>(op, "\"{}\" is empty; need text", path.string());
   size_t line = 1;
   check_text(text, path, 0, line, op);
   return text;
 }
+
+std::string read_text(const std::filesystem::path& path, const Op& op) { return read_small_text(path, kAnySize, op); }
 
 std::string read_text(const std::filesystem::path& path, Loc loc) {
   return read_text(path, Op{Op::called("read_text"), loc});

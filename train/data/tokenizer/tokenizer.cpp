@@ -6,6 +6,11 @@
 #include <heed/train/data/text.h>
 
 namespace heed::train {
+namespace {
+
+constexpr size_t kLargestTokenizer = 256 << 20;  // bytes: eight of Gemma 3's, of 262,145 tokens
+
+}  // namespace
 
 int64_t Tokenizer::size() const {
   return std::visit([](const auto& kind) { return kind.size(); }, kind_);
@@ -68,7 +73,7 @@ void Tokenizer::save(const std::filesystem::path& path, Loc loc) const {
 Tokenizer Tokenizer::load(std::filesystem::path path, Loc loc) {
   const Op op{Op::called("Tokenizer::load"), loc};
   if (std::filesystem::is_directory(path)) path /= kTokenizerFile;
-  const std::string text = read_text(path, op);
+  const std::string text = read_small_text(path, kLargestTokenizer, op);
   try {
     return from_json(text);
   } catch (const FileError& error) {
