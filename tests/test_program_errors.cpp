@@ -151,6 +151,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt train --channels -32", kUsage, "--channels"},
       {"gpt train --channels 99999999999999999999", kUsage, "--channels"},
       {"gpt train --heads 3", kUsage, "--heads 3 does not divide --channels 128"},
+      {"gpt train --like qwen3 --heads 4 --channels 12", kUsage, "--heads 4 of --channels 12 are 3 wide; need an even"},
       {"gpt train --init absent --layers 2", kUsage, "--layers is given with --init, whose model has its own"},
       {"gpt train --init absent --tokenizer bpe", kUsage, "--tokenizer bpe is given with --init"},
       {"gpt train --lora 4", kUsage, "--lora 4 adds to a trained model; need --init, too"},

@@ -121,6 +121,9 @@ models::GptConfig new_model(const GptTrainFlags& flags, const Preset& preset) {
     fail<UsageError>({"gpt train"}, "--heads {} does not divide --channels {}; need a divisor", model.heads,
                      model.channels);
   become(model, flags.like.empty() ? preset.like : flags.like);
+  if (const int64_t width = model.channels / model.heads; model.positions == models::Positions::rope && width % 2 != 0)
+    fail<UsageError>({"gpt train"}, "--heads {} of --channels {} are {} wide; need an even width, whose pairs turn",
+                     model.heads, model.channels, width);
   return model;
 }
 
