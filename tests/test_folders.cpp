@@ -203,6 +203,27 @@ TEST_CASE("folders: what a configuration asks for and heed has not is named", "[
   twice.refused("with every key once");
 }
 
+TEST_CASE("folders: rope_scaling counts, and all of it, where rope_parameters stand beside it", "[folders]") {
+  const Json linear = {{"rope_type", "linear"}, {"factor", 2.0}}, none = Json::object();
+  const std::vector<std::tuple<Json, Json, double, double>> cases = {
+      {linear, 77.0, 77, 2}, {linear, nullptr, 10000, 2}, {none, 77.0, 50, 1}, {nullptr, 77.0, 50, 1}};
+  for (const auto& [scaling, theta, base, factor] : cases) {  // as transformers 5 do
+    INFO(scaling.dump() << " " << theta.dump());
+    const Spoiled place("llama");
+    place.config([&, scaling = scaling, theta = theta](Json& c) {
+      c["rope_parameters"] = {{"rope_theta", 50.0}, {"rope_type", "default"}};
+      c["rope_scaling"] = scaling;
+      if (!theta.is_null()) c["rope_theta"] = theta;
+    });
+    const RopeOptions rope = SavedModel(place / "f").gpt.config.rope;
+    CHECK(rope.base == base);
+    CHECK(rope.scaling.factor == factor);
+  }
+  const Spoiled yarn("qwen3");
+  yarn.config([](Json& c) { c["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 4.0}}; });
+  yarn.refused("\"rope_type\"");
+}
+
 TEST_CASE("folders: an index that lies, or points out of its folder, is refused", "[folders][errors]") {
   const char* index = "model.safetensors.index.json";
   const auto with = [&](const std::string& why, const std::function<void(Json&)>& change) {

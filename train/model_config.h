@@ -51,6 +51,8 @@ class ModelConfig {
   std::map<std::string, std::string> texts() const;
   [[noreturn]] void refuse(const std::string& key, const std::string& need) const;
   const std::string& file() const { return file_; }
+  /// Whether there is no key.
+  bool empty() const { return json_->empty(); }
   /// The whole, as one line.
   std::string dump() const;
 

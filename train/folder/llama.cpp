@@ -13,7 +13,7 @@ using models::Norm;
 const std::vector<std::string> kScalings = {"default", "linear", "llama3"};
 
 RopeOptions read_rope(const ModelConfig& c) {
-  const ModelConfig r = c.optional(c.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
+  const ModelConfig older = c.optional("rope_scaling"), r = older.empty() ? c.optional("rope_parameters") : older;
   for (const ModelConfig* where : {&c, &r}) where->only("partial_rotary_factor", 1.0);
   RopeOptions rope{.base = (r.has("rope_theta") ? r : c).number("rope_theta", 1, 1e12, 10000)};
   const char* type = r.has("rope_type") ? "rope_type" : "type";  // as older files have it
