@@ -203,6 +203,21 @@ TEST_CASE("folders: what a configuration asks for and heed has not is named", "[
   twice.refused("with every key once");
 }
 
+TEST_CASE("folders: a key that is left out has transformers' default, where null means another", "[folders]") {
+  const Spoiled place("nanochat");
+  const auto softcap = [&](const std::function<void(Json&)>& change) {
+    place.config(change);
+    return SavedModel(place / "f").gpt.config.softcap;
+  };
+  CHECK(softcap([](Json& c) { c["final_logit_softcapping"] = nullptr; }) == 0);
+  CHECK(softcap([](Json& c) { c.erase("final_logit_softcapping"); }) == 15);
+  const Spoiled qwen3("qwen3");
+  qwen3.config([](Json& c) { c["num_key_value_heads"] = nullptr; });
+  qwen3.refused("different");  // 4 of them, where the file has 2
+  qwen3.config([](Json& c) { c.erase("num_key_value_heads"); });
+  qwen3.refused("32 heads of keys do not divide 4");
+}
+
 TEST_CASE("folders: rope_scaling counts, and all of it, where rope_parameters stand beside it", "[folders]") {
   const Json linear = {{"rope_type", "linear"}, {"factor", 2.0}}, none = Json::object();
   const std::vector<std::tuple<Json, Json, double, double>> cases = {

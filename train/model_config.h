@@ -51,6 +51,8 @@ class ModelConfig {
   std::map<std::string, std::string> texts() const;
   [[noreturn]] void refuse(const std::string& key, const std::string& need) const;
   const std::string& file() const { return file_; }
+  /// Whether there is a value, null or not: to leave a key out may mean something else.
+  bool says(const std::string& key) const { return json_->contains(key); }
   /// Whether there is no key.
   bool empty() const { return json_->empty(); }
   /// The whole, as one line.

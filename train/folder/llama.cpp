@@ -88,6 +88,7 @@ GptConfig read_qwen3(const ModelConfig& c) {
   c.only("use_sliding_window", false);
   GptConfig config = read(c, "silu", 1e-6);
   if (!c.has("head_dim")) config.head_size = 128;
+  if (!c.says("num_key_value_heads")) config.kv_heads = 32;
   config.qk_norm = nn::QkNorm::weighted;
   return config;
 }
@@ -101,7 +102,7 @@ GptConfig read_nanochat(const ModelConfig& c) {
   config.qk_norm = nn::QkNorm::plain;
   config.mlp = Mlp::relu2;
   config.norm_embedding = true;
-  config.softcap = c.number("final_logit_softcapping", 0, 1e6, 0);
+  config.softcap = c.number("final_logit_softcapping", 0, 1e6, c.says("final_logit_softcapping") ? 0 : 15);
   return config;
 }
 
