@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/json.h>
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
@@ -197,6 +198,18 @@ TEST_CASE("bpe: a tokenizer.json loads as it was, special tokens included", "[to
   CHECK(std::count(ids.begin(), ids.end(), bpe.size() - 1) == 1);  // the longest
   CHECK(std::count(ids.begin(), ids.end(), bpe.end_of_text()) == 1);
   CHECK(again.decode(ids) == text);
+}
+
+TEST_CASE("bpe: added tokens keep their flags, and normalized ones are looked for in what the others leave",
+          "[tokenizer]") {
+  const std::vector<std::string> special = {"cat<a>", " mat", "<a>"};
+  Json json = Json::parse(Bpe::train("", 259, special).to_json());
+  const auto ids = [&](const std::string& text) { return Bpe::from_json(json.dump()).encode(text); };
+  CHECK(ids("cat<a> mat") == Ids{256, 257});  // of tokenizers 0.23.3, as all here
+  json["added_tokens"][0].update({{"normalized", true}, {"special", false}});
+  json["added_tokens"][1].update({{"normalized", true}, {"rstrip", true}});
+  CHECK(ids("cat<a> mat \n<a>") == Ids{66, 64, 83, 258, 257, 258});
+  CHECK(Json::parse(Bpe::from_json(json.dump()).to_json()) == json);
 }
 
 TEST_CASE("bpe: a tokenizer.json that is none, or asks for what heed has not, is refused by name", "[tokenizer]") {

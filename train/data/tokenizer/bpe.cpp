@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <queue>
 #include <unordered_map>
 
@@ -60,21 +61,32 @@ void Bpe::add_special(SpecialToken token) {
 
 std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>& spaced) const {
   std::vector<Part> parts;
+  for (const Part& part : cut(text, false))
+    if (part.special) parts.push_back(part);
+    else std::ranges::copy(cut(part.text, true), std::back_inserter(parts));
+  for (Part& part : parts)
+    if (space_first_ && !part.special && part.text[0] != ' ') part.text = spaced.emplace_back(" ").append(part.text);
+  return parts;
+}
+
+std::vector<Bpe::Part> Bpe::cut(std::string_view text, bool normalized) const {
+  std::vector<Part> parts;
   const auto add_text = [&](std::string_view part) {
-    if (part.empty()) return;
-    if (space_first_ && part[0] != ' ') part = spaced.emplace_back(" ").append(part);
-    parts.push_back({part, nullptr});
+    if (!part.empty()) parts.push_back({part, nullptr});
   };
   std::array<bool, 256> starts{};
-  for (const SpecialToken& token : special_) starts[static_cast<unsigned char>(token.text[0])] = true;
+  bool any = false;
+  for (const SpecialToken& token : special_)
+    if (token.normalized == normalized) any = starts[static_cast<unsigned char>(token.text[0])] = true;
   const auto take_white = [text](size_t& at) { return class_of(next_code_point(text, at)) == CharClass::space; };
   size_t begin = 0;  // of the text that no part has yet
-  for (size_t i = 0; i < text.size() && !special_.empty();) {
+  for (size_t i = 0; i < text.size() && any;) {
     const auto token =
         !starts[static_cast<unsigned char>(text[i])]
             ? special_.end()
-            : std::find_if(special_.begin(), special_.end(),
-                           [rest = text.substr(i)](const SpecialToken& s) { return rest.starts_with(s.text); });
+            : std::find_if(special_.begin(), special_.end(), [&, rest = text.substr(i)](const SpecialToken& s) {
+                return s.normalized == normalized && rest.starts_with(s.text);
+              });
     if (token == special_.end()) {
       ++i;
       continue;

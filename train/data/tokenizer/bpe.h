@@ -20,6 +20,8 @@ struct SpecialToken {
   std::string text;                              ///< as it stands in texts
   int64_t id = 0;                                ///< its token
   bool strip_left = false, strip_right = false;  ///< takes the white space on that side with it
+  bool normalized = false;                       ///< is looked for in what the others leave of a text
+  bool control = true;                           ///< what `tokenizers` call special: no part of what a text says
 };
 
 /// Text is first cut as GPT-2 cuts it: a word with the space before it, a number, a run of signs, white
@@ -84,6 +86,8 @@ class Bpe {
   bool add_merge(Pair pair, int64_t id);  ///< false if it is there
   /// The text between special tokens and these, in turn; `spaced` holds parts that are not in `text` as they are.
   std::vector<Part> parts(std::string_view text, std::deque<std::string>& spaced) const;
+  /// By one of the two kinds of special tokens.
+  std::vector<Part> cut(std::string_view text, bool normalized) const;
 
   std::vector<std::string> tokens_;  // by id
   std::vector<SpecialToken> special_;

@@ -53,7 +53,8 @@ std::vector<std::string> TokenizerJson::tokens(std::vector<SpecialToken>& specia
       fail<FileError>(op_, "{} has two ids, {} and {}; need one", dump_ascii(text), dump_ascii(*known),
                       dump_ascii(find_json(token, "id")));
     place(find_json(token, "id"), text);
-    special.push_back({text, token["id"].get<int64_t>(), flag("lstrip"), flag("rstrip")});
+    special.push_back(
+        {text, token["id"].get<int64_t>(), flag("lstrip"), flag("rstrip"), flag("normalized"), flag("special")});
   }
   if (const auto hole = std::find(taken.begin(), taken.begin() + static_cast<std::ptrdiff_t>(count), false);
       hole != taken.begin() + static_cast<std::ptrdiff_t>(count))
@@ -74,8 +75,8 @@ std::string dump_tokenizer(std::span<const std::string> names, std::span<const S
                      {"single_word", false},
                      {"lstrip", token->strip_left},
                      {"rstrip", token->strip_right},
-                     {"normalized", false},
-                     {"special", true}});
+                     {"normalized", token->normalized},
+                     {"special", token->control}});
   // The vocabulary is put in as text: to find each key among those before takes too long in a Json.
   constexpr const char* kHere = "\"vocab\": {}";
   std::string vocabulary = "\"vocab\": {";
