@@ -212,6 +212,42 @@ TEST_CASE("bpe: added tokens keep their flags, and normalized ones are looked fo
   CHECK(Json::parse(Bpe::from_json(json.dump()).to_json()) == json);
 }
 
+TEST_CASE("bpe: a post-processor is carried, and what it puts before a text is known", "[tokenizer]") {
+  Json json = Json::parse(Bpe::train("", 258, std::vector<std::string>{"</s>", "<s>"}).to_json());
+  const auto piece = [](const char* name) { return Json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}}; };
+  const Json text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const auto around = [&](const Json& single) {
+    return Json{{"type", "TemplateProcessing"},
+                {"single", single},
+                {"pair", Json::array()},
+                {"special_tokens",
+                 {{"<s>", {{"id", "<s>"}, {"ids", {257}}, {"tokens", {"<s>"}}}},
+                  {"</s>", {{"id", "</s>"}, {"ids", {256}}, {"tokens", {"</s>"}}}}}}};
+  };
+  const Json bytes = json["post_processor"], begun = around({piece("<s>"), text, piece("</s>")});
+  const std::pair<Json, Ids> cases[] = {
+      {nullptr, {}},
+      {bytes, {}},
+      {begun, {257}},
+      {around({text, piece("<s>")}), {}},
+      {around({piece("</s>"), piece("<s>"), text}), {256, 257}},
+      {{{"type", "Sequence"}, {"processors", {bytes, begun, around({piece("</s>"), text})}}}, {256, 257}},
+      {{{"type", "RobertaProcessing"}, {"sep", {"</s>", 256}}, {"cls", {"<s>", 257}}}, {257}}};
+  for (const auto& [processor, before] : cases) {
+    INFO(processor.dump());
+    json["post_processor"] = processor;
+    const Tokenizer tokenizer = Tokenizer::from_json(json.dump());
+    CHECK(tokenizer.before() == before);
+    CHECK(tokenizer.encode("a") == Ids{64});
+    CHECK(nlohmann::json::parse(tokenizer.to_json()) == nlohmann::json(json));  // whatever the order of keys
+  }
+  json["post_processor"] = {{"type", "RobertaProcessing"}, {"cls", {"<s>", 258}}};
+  CHECK_THROWS_WITH(Tokenizer::from_json(json.dump()), Contains("asks for post_processor") && Contains("need ids of"));
+  json = Json::parse(Chars::from_text("a").to_json());
+  json["post_processor"] = begun;
+  CHECK_THROWS_WITH(Tokenizer::from_json(json.dump()), Contains("asks for post_processor"));
+}
+
 TEST_CASE("bpe: a tokenizer.json that is none, or asks for what heed has not, is refused by name", "[tokenizer]") {
   const std::string good = Bpe::train("the the the", 258, std::vector<std::string>{kEndOfText}).to_json();
   REQUIRE(Bpe::from_json(good).size() == 258);

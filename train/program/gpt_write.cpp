@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <span>
 
 #include <heed/autograd/grad_mode.h>
@@ -22,13 +23,16 @@ namespace {
 
 constexpr int64_t kShownTokens = 200;  // of a sample while it trains
 
-/// The prompt, or if there is none a line break (or else the first character), which is not printed.
+/// What the tokenizer puts before a text, and the prompt; if there is neither, a line break (or else the first
+/// character), which is not printed.
 std::vector<int64_t> prompt_ids(const Tokenizer& tokenizer, const std::string& prompt) {
+  std::vector<int64_t> ids = tokenizer.before();
   try {
-    if (!prompt.empty()) return tokenizer.encode(prompt);
+    std::ranges::copy(tokenizer.encode(prompt), std::back_inserter(ids));
   } catch (const ValueError& error) {
     throw UsageError(error.what());
   }
+  if (!ids.empty()) return ids;
   try {
     return tokenizer.encode("\n");
   } catch (const ValueError&) {

@@ -38,6 +38,24 @@ Json byte_level(bool space_first, bool pieces) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", space_first}, {"trim_offsets", true}, {"use_regex", pieces}};
 }
 
+/// The tokens that a post-processor puts before a text.
+std::vector<int64_t> ids_before(const nlohmann::json& processor) {
+  std::vector<int64_t> ids;
+  const auto add = [&](const nlohmann::json& id) { ids.push_back(id.is_number_integer() ? id.get<int64_t>() : -1); };
+  for (const nlohmann::json& one : find_json(processor, "processors")) {  // of a Sequence, each around those before
+    const std::vector<int64_t> more = ids_before(one);
+    ids.insert(ids.begin(), more.begin(), more.end());
+  }
+  for (const nlohmann::json& piece : find_json(processor, "single")) {  // of a TemplateProcessing: names, and the text
+    const nlohmann::json& name = find_json(find_json(piece, "SpecialToken"), "id");
+    if (!name.is_string()) break;
+    const nlohmann::json& token = find_json(find_json(processor, "special_tokens"), name.get<std::string>().c_str());
+    for (const nlohmann::json& id : find_json(token, "ids")) add(id);
+  }
+  if (const nlohmann::json& cls = find_json(processor, "cls"); cls.is_array() && cls.size() == 2) add(cls[1]);
+  return ids;
+}
+
 }  // namespace
 
 Bpe::Bpe() : table_(2), id_of_byte_(256) {
@@ -362,8 +380,8 @@ std::string Bpe::to_json() const {
   for (const SpecialToken& token : special_) names[token.id] = token.text;
   Json merges = Json::array();
   for (const auto& [left, right] : order_) merges.push_back(names[left] + " " + names[right]);
-  return dump_tokenizer(names, special_, byte_level(space_first_, pieces_), byte_level(true, true),
-                        byte_level(true, true),
+  const Json after = post_processor_.empty() ? byte_level(true, true) : parse_json(post_processor_);
+  return dump_tokenizer(names, special_, byte_level(space_first_, pieces_), after, byte_level(true, true),
                         {{"type", "BPE"},
                          {"dropout", nullptr},
                          {"unk_token", nullptr},
@@ -398,6 +416,11 @@ Bpe Bpe::from_json(std::string_view text, Loc loc) {
     whole[token.id] = true;
     bpe.add_special(std::move(token));
   }
+  const nlohmann::json& after = json.part("post_processor");
+  if (after != nlohmann::json(byte_level(true, true))) bpe.post_processor_ = dump_json(after);
+  bpe.before_ = ids_before(after);
+  for (const int64_t id : bpe.before_)
+    if (id < 0 || id >= bpe.size()) json.refuse("post_processor", after, "ids of the vocabulary in it");
   std::unordered_map<std::string, int64_t> ids;  // by the names that merges use
   bpe.id_of_byte_.assign(256, -1);
   for (int64_t id = 0; id < bpe.size(); ++id) {

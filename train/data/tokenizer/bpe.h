@@ -46,6 +46,9 @@ class Bpe {
   /// Those that are never cut.
   const std::vector<SpecialToken>& special() const { return special_; }
 
+  /// Those that the post-processor of its file puts before a text, which encode leaves out.
+  const std::vector<int64_t>& before() const { return before_; }
+
   /// Whether a text is cut as GPT-2 cuts it, without a space added before it.
   bool cuts_as_gpt2() const { return pieces_ && !space_first_; }
   /// Whether a piece begins at every space that follows no white space.
@@ -65,8 +68,8 @@ class Bpe {
 
   /// A tokenizer.json of Hugging Face's `tokenizers`, and back. from_json takes any byte-level BPE: other ids, an
   /// added space, special tokens anywhere. It throws FileError, saying what is wrong, for anything else, and for what
-  /// would change the ids and heed has not, by its name. What a post-processor adds around a text is left out, as with
-  /// add_special_tokens=False.
+  /// would change the ids and heed has not, by its name. A post-processor is carried; encode leaves out what it adds
+  /// around a text, as with add_special_tokens=False.
   std::string to_json() const;
   static Bpe from_json(std::string_view json, Loc loc = Loc::current());
 
@@ -99,6 +102,8 @@ class Bpe {
   std::vector<int64_t> id_of_byte_;  // 256; -1: none
   bool space_first_ = false;         // a text gets a space before it, if it has none
   bool pieces_ = true;               // false: a text is one piece
+  std::string post_processor_;       // JSON; empty: GPT-2's, which adds nothing
+  std::vector<int64_t> before_;
 };
 
 }  // namespace heed::train

@@ -41,6 +41,11 @@ std::string_view Tokenizer::first_part(std::string_view text) const {
   return text;
 }
 
+std::vector<int64_t> Tokenizer::before() const {
+  const auto* bpe = std::get_if<Bpe>(&kind_);
+  return bpe ? bpe->before() : std::vector<int64_t>();
+}
+
 int64_t Tokenizer::end_of_text() const {
   if (const auto* bpe = std::get_if<Bpe>(&kind_))
     for (const SpecialToken& token : bpe->special())

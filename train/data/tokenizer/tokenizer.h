@@ -39,6 +39,8 @@ class Tokenizer {
   /// A start of a text that has some megabytes, or all of the text: its ids and those of the rest are those of the
   /// whole.
   std::string_view first_part(std::string_view text) const;
+  /// The tokens that the post-processor of its file puts before a text, which encode leaves out.
+  std::vector<int64_t> before() const;
   /// The id of "<|endoftext|>", or -1.
   int64_t end_of_text() const;
 

@@ -103,6 +103,7 @@ Words Words::from_json(std::string_view text, Loc loc) {
   } else {
     const TokenizerJson json(text, "WordLevel", op);
     json.need("pre_tokenizer", kCut);
+    json.need("post_processor", nullptr);
     std::vector<SpecialToken> ignored;
     words = json.tokens(ignored);
     const Words none;
