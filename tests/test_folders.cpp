@@ -135,6 +135,52 @@ TEST_CASE("folders: every configuration is saved and read back, as the family th
     }
 }
 
+TEST_CASE("folders: what a folder says of its tokens is read, and written again", "[folders]") {
+  const TemporaryDirectory place;
+  models::GptConfig config{.vocabulary = 262, .context = 4, .layers = 1, .heads = 2, .channels = 4};
+  nn::Parameters params(1);
+  const models::Gpt gpt(params, config);
+  const auto bpe = train::Bpe::train("", 260, std::vector<std::string>{"<think>", "</s>", "<e>", "<s>"});
+  train::save_gpt(place / "theirs", params, config, bpe, {});
+  const auto json = [&](const char* file) { return Json::parse(content_of(place / file)); };
+  CHECK(json("theirs/generation_config.json").dump() == R"({"bos_token_id":null,"eos_token_id":null})");
+  Json model = json("theirs/config.json");
+  model.update({{"bos_token_id", 259}, {"eos_token_id", 257}, {"pad_token_id", 261}});
+  write(place / "theirs/config.json", model.dump());
+  const auto again = [&] {
+    const train::SavedGpt saved(place / "theirs");
+    train::save_gpt(place / "again", saved.params, saved.gpt.config, saved.tokenizer, {});
+    return saved.tokenizer.notes;
+  };
+
+  fs::remove(place / "theirs/generation_config.json");
+  fs::remove(place / "theirs/tokenizer_config.json");
+  CHECK(again().ends == std::vector<int64_t>{257});
+  CHECK(json("again/tokenizer_config.json")["bos_token"] == "<s>");
+  CHECK(json("again/tokenizer_config.json")["eos_token"] == "</s>");
+  CHECK(json("again/generation_config.json") ==
+        Json{{"bos_token_id", 259}, {"eos_token_id", 257}, {"pad_token_id", 261}});
+
+  const Json generation = {{"bos_token_id", 259}, {"eos_token_id", {257, 258, 261}}, {"pad_token_id", 0}, {"top_k", 5}},
+             names = {{"eos_token", "<e>"}, {"chat_template", "{{ a }}"}, {"model_max_length", 7}};
+  write(place / "theirs/generation_config.json", generation.dump());
+  write(place / "theirs/tokenizer_config.json", names.dump());
+  const train::TokenNotes notes = again();
+  CHECK(notes.begin == 259);
+  CHECK(notes.ends == std::vector<int64_t>{257, 258});  // those that the tokenizer has
+  CHECK(notes.chat_template == "{{ a }}");
+  CHECK(json("again/generation_config.json") == generation);
+  CHECK(json("again/tokenizer_config.json") == names);
+  CHECK(json("again/config.json")["bos_token_id"] == 259);
+  CHECK(json("again/config.json")["eos_token_id"] == generation["eos_token_id"]);
+
+  write(place / "theirs/chat_template.jinja", "{{ b }}");
+  CHECK(again().chat_template == "{{ b }}");
+  CHECK(content_of(place / "again/chat_template.jinja") == "{{ b }}");
+  train::save_gpt(place / "again", params, config, bpe, {});
+  CHECK_FALSE(fs::exists(place / "again/chat_template.jinja"));
+}
+
 TEST_CASE("folders: a folder of heed's own old layout still loads", "[folders]") {
   const TemporaryDirectory place;
   const models::GptConfig config{.vocabulary = 3, .context = 4, .layers = 1, .heads = 2, .channels = 4, .bias = false};

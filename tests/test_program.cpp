@@ -224,6 +224,39 @@ TEST_CASE("heed gpt: a model may have more tokens than its tokenizer names, and 
   CHECK(train::load_gpt(place / "tuned").gpt.config.vocabulary == config.vocabulary);
 }
 
+TEST_CASE("heed gpt: a text begins and ends with the tokens that the folder names, also of what is trained from it",
+          "[program]") {
+  const Workplace place;
+  const auto bpe = train::Bpe::train("", 257, std::vector<std::string>{"<s>"});
+  const models::GptConfig config{
+      .vocabulary = 257, .context = 32, .layers = 1, .heads = 2, .channels = 32, .tied = false};
+  nn::Parameters params(1);
+  const models::Gpt gpt(params, config);
+  train::save_gpt(place / "model", params, config, bpe, {});
+  const auto json = [&](const char* file) { return nlohmann::json::parse(tests::content_of(place / file)); };
+  nlohmann::json tokenizer = json("model/tokenizer.json");
+  tokenizer["post_processor"] = {{"type", "RobertaProcessing"}, {"cls", {"<s>", 256}}, {"sep", {"<s>", 256}}};
+  std::ofstream(place / "model/tokenizer.json") << tokenizer.dump();
+  std::vector<int64_t> ids = bpe.encode("the");
+  ids.insert(ids.begin(), 256);
+  Rng rng(1);
+  const auto written =
+      models::sample(gpt, from_vector(ids, {1, 4}), {.tokens = 9, .temperature = 0}, rng)[0].to_vector<int64_t>();
+  const auto text = [&](auto end) { return "the" + bpe.decode(std::vector(written.begin() + 4, end)) + "\n"; };
+  const std::string sample = "gpt sample --model model --prompt the --tokens 9 --temperature 0";
+  CHECK(place.run(sample).out == text(written.end()));
+
+  const nlohmann::json generation = {{"bos_token_id", 256}, {"eos_token_id", {256, written.back()}}};
+  std::ofstream(place / "model/generation_config.json") << generation.dump();
+  const std::string ended = text(std::find(written.begin() + 4, written.end(), written.back()));
+  CHECK(place.run(sample).out == ended);
+  CHECK(place.run(sample + " --samples 2").out == "--- seed 1337 ---\n" + ended + "--- seed 1338 ---\n" + ended);
+
+  REQUIRE(place.run("gpt train --init model --text text --steps 2 --out tuned").exit_code == 0);
+  CHECK(json("tuned/generation_config.json") == generation);
+  CHECK(json("tuned/tokenizer.json")["post_processor"]["cls"] == tokenizer["post_processor"]["cls"]);
+}
+
 TEST_CASE("heed gpt train --lora: trains small matrices alone, saves them added up, and goes on after an interruption",
           "[program]") {
   const Workplace place;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/train/data/text.h>
 #include <heed/train/folder/family.h>
 #include <heed/train/run_directory.h>
 
@@ -12,6 +13,9 @@ namespace {
 
 constexpr const char* kOldKind = "gpt";  // "model" in config.json, of versions that wrote a layout of their own
 constexpr const char* kIndexFile = "model.safetensors.index.json";
+constexpr const char* kGenerationFile = "generation_config.json";
+constexpr const char* kTokenNamesFile = "tokenizer_config.json";
+constexpr const char* kTemplateFile = "chat_template.jinja";
 constexpr int64_t kMostAngles = 100'000'000;  // in the table of rotary positions, which no weights file holds
 
 bool is_old(const ModelConfig& config) { return config.has("model"); }
@@ -34,15 +38,43 @@ void fields(ConfigFields field, GptTraining& t) {
 
 void write_json(const std::filesystem::path& file, const Json& json) { write_file(file, dump_json(json, 2) + "\n"); }
 
+/// A JSON object of a folder; an empty one if it is not there.
+Json read_if_there(const std::filesystem::path& directory, const char* file) {
+  if (!std::filesystem::exists(directory / file)) return Json::object();
+  return parse_json(ModelConfig::read(directory, file).dump());
+}
+
+/// What generation_config.json leaves open, config.json may say. Ids that the tokenizer has not never come.
+TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig& config, int64_t tokens) {
+  Json generation = read_if_there(directory, kGenerationFile);
+  const Json about = read_if_there(directory, kTokenNamesFile), model = parse_json(config.dump());
+  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
+    if (model.contains(key) && !generation.contains(key)) generation[key] = model[key];
+  const auto ids = [&](const char* key) {
+    std::vector<int64_t> all;
+    for (const Json& id : generation.value(key, Json()))  // one, or a list
+      if (id.is_number_integer() && id >= 0 && id < tokens) all.push_back(id.get<int64_t>());
+    return all;
+  };
+  TokenNotes notes{.ends = ids("eos_token_id")};
+  if (const auto begin = ids("bos_token_id"); !begin.empty()) notes.begin = begin[0];
+  if (std::filesystem::exists(directory / kTemplateFile)) notes.chat_template = read_text(directory / kTemplateFile);
+  else if (const Json found = about.value("chat_template", Json()); found.is_string())
+    notes.chat_template = found.get<std::string>();
+  if (!generation.empty()) notes.generation = dump_json(generation);
+  if (!about.empty()) notes.config = dump_json(about);
+  return notes;
+}
+
+/// `generation` is what generation_config.json says.
 void save(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-          const Json& own, const std::string& license, int64_t end = -1) {
-  const Json end_of_text = end < 0 ? Json() : Json(end);
+          const Json& own, const std::string& license, const Json& generation) {
   const Family& family = family_of(model);
   Json config = {{"model_type", family.model_type},
                  {"architectures", {family.architecture}},
                  {"dtype", params.dtype() == f64 ? "float64" : "float32"},
-                 {"bos_token_id", end_of_text},
-                 {"eos_token_id", end_of_text}};
+                 {"bos_token_id", generation.value("bos_token_id", Json())},
+                 {"eos_token_id", generation.value("eos_token_id", Json())}};
   config.update(family.write(model));
   config[kOwnKeys]["version"] = HEED_VERSION;
   config[kOwnKeys].update(own);
@@ -50,7 +82,7 @@ void save(const std::filesystem::path& directory, const nn::Parameters& params, 
   for (const nn::Slot& slot : family.slots(params, model))
     tensors.emplace_back(slot.name, slot.reorder ? slot.reorder(slot.into) : slot.into);
   write_json(directory / kConfigFile, config);
-  write_json(directory / "generation_config.json", {{"bos_token_id", end_of_text}, {"eos_token_id", end_of_text}});
+  write_json(directory / kGenerationFile, generation);
   save_safetensors(directory / kWeightsFile, tensors, nn::weights_metadata(license));
 }
 
@@ -126,23 +158,31 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
               const std::string& license, Loc loc) {
   const Op op{"save_gpt", loc};
   make_directory(directory, op);
-  save(directory, params, model, Json::object(), license);
+  save(directory, params, model, Json::object(), license, {{"bos_token_id", nullptr}, {"eos_token_id", nullptr}});
 }
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const Tokenizer& tokenizer, const GptTraining& training, Loc loc) {
   const Op op{"save_gpt", loc};
   make_directory(directory, op);
+  const TokenNotes& notes = tokenizer.notes;
+  Json generation = notes.generation.empty() ? Json::object() : parse_json(notes.generation);
   Json about = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                 {"model_max_length", model.context},
                 {"clean_up_tokenization_spaces", false}};
-  if (tokenizer.end_of_text() >= 0) about.update({{"bos_token", kEndOfText}, {"eos_token", kEndOfText}});
+  for (const auto& [name, id] :
+       {std::pair("bos_token", tokenizer.begin_of_text()), {"eos_token", tokenizer.end_of_text()}}) {
+    if (id >= 0) about[name] = tokenizer.decode({&id, 1});
+    if (Json& said = generation[fmt::format("{}_id", name)]; said.is_null() && id >= 0) said = id;
+  }
   tokenizer.save(directory / kTokenizerFile);
-  write_json(directory / "tokenizer_config.json", about);
+  write_json(directory / kTokenNamesFile, notes.config.empty() ? about : parse_json(notes.config));
+  if (!notes.chat_template.empty()) write_file(directory / kTemplateFile, notes.chat_template);
+  else remove_if_there(directory / kTemplateFile, op);
   Json how;
   GptTraining said = training;
   fields(how, said);
-  save(directory, params, model, {{"training", how}}, training.rules.license, tokenizer.end_of_text());
+  save(directory, params, model, {{"training", how}}, training.rules.license, generation);
 }
 
 models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {
@@ -161,7 +201,9 @@ models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {
 Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config, Loc loc) {
   const Op op{Op::called("read_tokenizer"), loc};
   if (config.has("tokenizer")) return Chars::from_json(config.at("tokenizer").dump());  // of heed 0.1
-  return Tokenizer::load(directory);
+  Tokenizer tokenizer = Tokenizer::load(directory);
+  tokenizer.notes = read_notes(directory, config, tokenizer.size());
+  return tokenizer;
 }
 
 GptTraining read_gpt_training(const ModelConfig& config, Loc loc) {

@@ -37,7 +37,8 @@ struct GptTraining {
 /// biases of 0. The directory, and those above it, are made if they are not there. Throws FileError.
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const std::string& license = nn::kUnknownLicense, Loc loc = Loc::current());
-/// And tokenizer.json, tokenizer_config.json, and how it was trained, among heed's own keys.
+/// And tokenizer.json, tokenizer_config.json, and how it was trained, among heed's own keys. What the tokenizer's notes
+/// say goes into the files that it is of; without notes "<|endoftext|>" begins and ends a text.
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const Tokenizer& tokenizer, const GptTraining& training, Loc loc = Loc::current());
 

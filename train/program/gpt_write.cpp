@@ -99,23 +99,28 @@ int sample_gpt(const GptSampleFlags& flags) {
   const NoGrad no_grad;
   std::vector<Rng> rngs;
   for (int64_t i = 0; i < flags.samples; ++i) rngs.emplace_back(flags.seed + static_cast<uint64_t>(i));
-  const auto print_token = [&](const Tensor& token) {
-    const int64_t id = token.item<int64_t>();
-    fmt::print("{}", saved.tokenizer.decode({&id, 1}));
-    return std::fflush(stdout) == 0;
+  const std::vector<int64_t> ends = saved.tokenizer.ends();
+  const auto ends_text = [&](int64_t id) { return std::ranges::find(ends, id) != ends.end(); };
+  std::vector<bool> ended(rngs.size());
+  const auto on_token = [&](const Tensor& tokens) {
+    const std::vector<int64_t> next = tokens.to_vector<int64_t>();
+    for (size_t i = 0; i < next.size(); ++i) ended[i] = ended[i] || ends_text(next[i]);
+    if (one && !ended[0]) fmt::print("{}", saved.tokenizer.decode(next));
+    return std::ranges::count(ended, false) > 0 && std::fflush(stdout) == 0;
   };
-  models::SampleOptions options{.tokens = flags.tokens,
-                                .temperature = flags.temperature,
-                                .top_k = flags.top_k,
-                                .top_p = flags.top_p,
-                                .vocabulary = saved.tokenizer.size()};
-  if (one) options.on_token = print_token;
+  const models::SampleOptions options{.tokens = flags.tokens,
+                                      .temperature = flags.temperature,
+                                      .top_k = flags.top_k,
+                                      .top_p = flags.top_p,
+                                      .vocabulary = saved.tokenizer.size(),
+                                      .on_token = on_token};
   const Tensor texts = models::sample(gpt, from_vector(ids, {1, std::ssize(ids)}), options, rngs);
   fmt::print("{}", one ? "\n" : "");
   for (int64_t i = 0; i < flags.samples && !one; ++i) {
     const std::vector<int64_t> text = texts[i].to_vector<int64_t>();
+    const std::span<const int64_t> written = std::span(text).subspan(ids.size());
     fmt::print("--- seed {} ---\n{}{}\n", flags.seed + static_cast<uint64_t>(i), flags.prompt,
-               saved.tokenizer.decode(std::span(text).subspan(ids.size())));
+               saved.tokenizer.decode({written.begin(), std::ranges::find_if(written, ends_text)}));
   }
   if (page) {
     page->write(page_html(sample_page(saved, gpt, texts[0].to_vector<int64_t>())));

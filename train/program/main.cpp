@@ -148,7 +148,8 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   CLI::App* command = gpt.add_subcommand("sample", "Write with a trained GPT");
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   add_option(command, "--prompt", flags->prompt, "TEXT", "text to continue; only of tokens that the model knows");
-  add_option(command, "--tokens", flags->tokens, "N", whole_number(0), "tokens to write (default: 500)");
+  add_option(command, "--tokens", flags->tokens, "N", whole_number(0),
+             "tokens to write, if the text does not end before (default: 500)");
   add_option(command, "--temperature", flags->temperature, "X", number(0, true, INFINITY),
              "0: always the likeliest; 1: as learnt (default: 0.8)");
   add_option(command, "--top-k", flags->top_k, "K", whole_number(1), "only the K likeliest tokens");

@@ -46,12 +46,20 @@ std::vector<int64_t> Tokenizer::before() const {
   return bpe ? bpe->before() : std::vector<int64_t>();
 }
 
-int64_t Tokenizer::end_of_text() const {
+std::vector<int64_t> Tokenizer::ends() const {
+  if (!notes.ends.empty()) return notes.ends;
   if (const auto* bpe = std::get_if<Bpe>(&kind_))
     for (const SpecialToken& token : bpe->special())
-      if (token.text == kEndOfText) return token.id;
-  return -1;
+      if (token.text == kEndOfText) return {token.id};
+  return {};
 }
+
+int64_t Tokenizer::end_of_text() const {
+  const std::vector<int64_t> all = ends();
+  return all.empty() ? -1 : all[0];
+}
+
+int64_t Tokenizer::begin_of_text() const { return notes.begin.value_or(notes.ends.empty() ? end_of_text() : -1); }
 
 std::string Tokenizer::to_json() const {
   return std::visit([](const auto& kind) { return kind.to_json(); }, kind_);
