@@ -9,6 +9,7 @@
 #include <variant>
 
 #include <heed/autograd/ops.h>
+#include <heed/tensor/io/json.h>
 #include "catch.h"
 #include "temporary_directory.h"
 
@@ -44,6 +45,7 @@ struct Gguf {
       const auto type = take<uint32_t>();
       if (type == 4) keys[key] = static_cast<int64_t>(take<uint32_t>());
       else if (type == 6) keys[key] = static_cast<double>(take<float>());
+      else if (type == 7) keys[key] = static_cast<int64_t>(take<bool>());
       else if (type == 8) keys[key] = take_text();
       else keys[key] = take_array(type);
     }
@@ -149,6 +151,16 @@ void check_tensor(Gguf& file, const std::string& name, const Tensor& x, uint32_t
   const auto wanted = x.to_vector<double>();
   REQUIRE(values.size() == wanted.size());
   for (size_t i = 0; i < values.size(); ++i) CHECK(std::abs(values[i] - wanted[i]) <= errors[i]);
+}
+
+/// A post-processor that puts <s> before a text, as these ids.
+Json begun(const std::vector<int64_t>& ids) {
+  return {
+      {"type", "TemplateProcessing"},
+      {"single", {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
+      {"pair", Json::array()},
+      {"special_tokens",
+       {{"<s>", {{"id", "<s>"}, {"ids", ids}, {"tokens", std::vector<std::string>(ids.size(), "<s>")}}}}}};
 }
 
 /// With the last row twice.
@@ -275,6 +287,29 @@ TEST_CASE("gguf: tokens are shown byte by byte, with the merges that make them",
   CHECK(file.key<std::vector<std::string>>("tokenizer.ggml.merges").size() == static_cast<size_t>(bpe.size()) - 257);
 }
 
+TEST_CASE("gguf: a text begins and ends with the tokens that the folder named", "[gguf]") {
+  const tests::TemporaryDirectory place;
+  Json json =
+      Json::parse(train::Bpe::train("", 260, std::vector<std::string>{"<think>", "</s>", "<s>", "<e>"}).to_json());
+  json["post_processor"] = begun({258});
+  json["added_tokens"][0]["special"] = false;
+  train::Tokenizer tokenizer = train::Tokenizer::from_json(json.dump());
+  tokenizer.notes = {.begin = 258, .ends = {257, 259}, .chat_template = "{{ messages }}"};
+  const Model model(tiny(300));
+  save_gguf(place / "m.gguf", model.params, model.config, tokenizer, GgufType::f32);
+  const Gguf file(place / "m.gguf");
+  CHECK(file.key<int64_t>("tokenizer.ggml.bos_token_id") == 258);
+  CHECK(file.key<int64_t>("tokenizer.ggml.eos_token_id") == 257);
+  CHECK(file.key<int64_t>("tokenizer.ggml.eot_token_id") == 259);
+  CHECK(file.key<int64_t>("tokenizer.ggml.add_bos_token") == 1);
+  CHECK(file.key<std::string>("tokenizer.chat_template") == "{{ messages }}");
+  CHECK_FALSE(file.keys.contains("tokenizer.ggml.suppress_tokens"));
+  const auto tokens = file.key<std::vector<std::string>>("tokenizer.ggml.tokens");
+  CHECK(std::ranges::find(tokens, train::kEndOfText) == tokens.end());
+  const auto types = file.key<std::vector<int64_t>>("tokenizer.ggml.token_type");
+  CHECK(std::vector(types.begin() + 255, types.begin() + 261) == std::vector<int64_t>{1, 4, 3, 3, 3, 5});
+}
+
 TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays", "[gguf][errors]") {
   const tests::TemporaryDirectory place;
   const Model model(tiny(kChars.size()));
@@ -297,6 +332,13 @@ TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays",
   const std::string_view cut = "\"add_prefix_space\": false";
   spaced.replace(spaced.find(cut), cut.size(), "\"add_prefix_space\": true");
   refused(Model(tiny(256)), train::Tokenizer::from_json(spaced), GgufType::f32, "need one that cuts as GPT-2's");
+  Json taking = Json::parse(train::Bpe::train("", 257, std::vector<std::string>{"<s>"}).to_json());
+  taking["added_tokens"][0]["lstrip"] = true;
+  refused(Model(tiny(257)), train::Tokenizer::from_json(taking.dump()), GgufType::f32,
+          "the token \"<s>\" takes the white space beside it");
+  taking["added_tokens"][0]["lstrip"] = false;
+  taking["post_processor"] = begun({256, 256});
+  refused(Model(tiny(257)), train::Tokenizer::from_json(taking.dump()), GgufType::f32, "puts 2 tokens before a text");
   const Tensor& weight = model.params.at("h.0.attn.c_attn.weight");
   weight.assign(full(weight.shape(), 1e5));
   refused(model, kChars, GgufType::f16, "has the number 100000, which its type cannot hold; need f32");

@@ -35,6 +35,7 @@ class Bytes {
 constexpr uint32_t code_of(uint32_t) { return 4; }
 constexpr uint32_t code_of(int32_t) { return 5; }
 constexpr uint32_t code_of(float) { return 6; }
+constexpr uint32_t code_of(bool) { return 7; }
 constexpr uint32_t code_of(std::string_view) { return 8; }
 constexpr uint32_t kArray = 9;
 
@@ -182,7 +183,7 @@ struct Vocabulary {
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
 };
-constexpr int32_t kNormal = 1, kControl = 3, kUnused = 5;
+constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5;
 
 /// Characters of several bytes are merged from them.
 Vocabulary vocabulary_of(const Op&, const Chars& chars) {
@@ -209,7 +210,10 @@ Vocabulary vocabulary_of(const Op& op, const Bpe& bpe) {
   all.types.assign(all.tokens.size(), kNormal);
   for (const SpecialToken& token : bpe.special()) {
     all.tokens[static_cast<size_t>(token.id)] = token.text;
-    all.types[static_cast<size_t>(token.id)] = kControl;
+    all.types[static_cast<size_t>(token.id)] = token.control ? kControl : kUserDefined;
+    if (token.strip_left || token.strip_right)
+      fail<ValueError>(op, "the token {} takes the white space beside it; need tokens that take none, as files have",
+                       dump_ascii(token.text));
   }
   std::istringstream lines(bpe.to_merges());
   std::string line;
@@ -234,6 +238,9 @@ void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, 
   if (&family == &kQwen3 && config.rope.scaling.original_context > 0)
     fail<ValueError>(op,
                      "the model is a qwen3 with Llama 3's scaling of positions, which llama.cpp has for llama alone");
+  if (tokenizer.before().size() > 1)
+    fail<ValueError>(op, "the tokenizer puts {} tokens before a text; need one at most, as the file can say",
+                     tokenizer.before().size());
   if (tokenizer.size() > config.vocabulary)
     fail<ValueError>(op, "the tokenizer has {} tokens for a vocabulary of {}; need no more than that", tokenizer.size(),
                      config.vocabulary);
@@ -284,7 +291,14 @@ void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, 
   keys.add("tokenizer.ggml.tokens", vocabulary.tokens);
   keys.add("tokenizer.ggml.token_type", vocabulary.types);
   keys.add("tokenizer.ggml.merges", vocabulary.merges);
-  for (const char* key : {"bos", "eos"}) add_size(fmt::format("tokenizer.ggml.{}_token_id", key), end);
+  const std::vector<int64_t> ends = tokenizer.ends(), before = tokenizer.before();
+  const int64_t begin = before.empty() ? tokenizer.begin_of_text() : before[0];
+  add_size("tokenizer.ggml.bos_token_id", begin < 0 ? end : begin);
+  add_size("tokenizer.ggml.eos_token_id", end);
+  if (ends.size() > 1) add_size("tokenizer.ggml.eot_token_id", ends[1]);
+  if (!before.empty()) keys.add("tokenizer.ggml.add_bos_token", true);
+  if (!tokenizer.notes.chat_template.empty())
+    keys.add("tokenizer.chat_template", std::string_view(tokenizer.notes.chat_template));
   if (tokenizer.end_of_text() < 0)
     keys.add("tokenizer.ggml.suppress_tokens", std::vector<int32_t>{static_cast<int32_t>(end)});
 
