@@ -16,7 +16,9 @@ std::string listed(const std::vector<std::string>& items) {
   return text;
 }
 
-bool widens(DType from, DType to) { return from == to || (from == f32 && to == f64); }
+bool fills(DType from, DType to, bool rounded) {
+  return from == to || (from == f32 && to == f64) || (rounded && from == f64 && to == f32);
+}
 
 /// Slots, each with its tensor of the files, and what is wrong with the rest.
 class Fit {
@@ -32,7 +34,7 @@ class Fit {
           different_.push_back(fmt::format("'{}', which is tied to '{}' but has other values", also, slot.name));
         if (!found) found = std::move(second);
       }
-      if (found) match(slot, found.mapped());
+      if (found) match(slot, found.mapped(), stored.rounded);
       else missing.push_back(&slot);
     }
     for (const auto& [name, place] : rest) unexpected_.push_back(fmt::format("'{}' {}", name, place.entry->shape));
@@ -67,11 +69,11 @@ class Fit {
     return a.entry->shape == b.entry->shape && a.entry->type.name == b.entry->type.name &&
            std::ranges::equal(a.file->bytes(*a.entry), b.file->bytes(*b.entry));
   }
-  void match(const Slot& slot, const Place& place) {
+  void match(const Slot& slot, const Place& place, bool rounded) {
     const StoredTensor& x = *place.entry;
     if (x.shape != slot.into.shape())
       different_.push_back(fmt::format("'{}' {}, not {}", x.name, x.shape, slot.into.shape()));
-    else if (!widens(x.type.dtype, slot.into.dtype()))
+    else if (!fills(x.type.dtype, slot.into.dtype(), rounded))
       different_.push_back(fmt::format("'{}' {}, not {}", x.name, name_of(x.type.dtype), name_of(slot.into.dtype())));
     else if (slot.zeros &&
              std::ranges::any_of(place.file->read(x).to_vector<double>(), [](double v) { return v != 0; }))

@@ -29,6 +29,7 @@ struct StoredTensors {
   };
   std::filesystem::path from;           ///< what errors name
   std::map<std::string, Place> places;  ///< by the tensor's name
+  bool rounded = false;                 ///< f64 may fill f32
 
   /// Takes in all tensors of a file. Throws FileError for a name that is there already.
   void add(const std::shared_ptr<const SafetensorsFile>& file, Loc loc = Loc::current());

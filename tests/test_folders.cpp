@@ -135,6 +135,15 @@ TEST_CASE("folders: every configuration is saved and read back, as the family th
     }
 }
 
+TEST_CASE("folders: a model to train in f32 takes the weights of f64 rounded", "[folders]") {
+  const fs::path folder = kFolders / "gpt2-f64";
+  const SavedModel wide(folder);
+  nn::Parameters params(1);
+  const models::Gpt gpt(params, wide.gpt.config);
+  train::load_weights(folder, params, gpt.config);
+  for (const auto& [name, x] : wide.params) CHECK(params.at(name).to_vector<float>() == x.to(f32).to_vector<float>());
+}
+
 TEST_CASE("folders: what a folder says of its tokens is read, and written again", "[folders]") {
   const TemporaryDirectory place;
   models::GptConfig config{.vocabulary = 262, .context = 4, .layers = 1, .heads = 2, .channels = 4};

@@ -216,7 +216,9 @@ GptTraining read_gpt_training(const ModelConfig& config, Loc loc) {
 void load_weights(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
                   Loc loc) {
   const Op op{Op::called("load_weights"), loc};
-  fill(params, model, ModelConfig::read(directory), open_weights(directory));
+  nn::StoredTensors weights = open_weights(directory);
+  weights.rounded = true;
+  fill(params, model, ModelConfig::read(directory), std::move(weights));
 }
 
 // The Op of a constructor that delegates lives until all is built; braces make it first.

@@ -47,8 +47,8 @@ models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc = Loc::curr
 Tokenizer read_tokenizer(const std::filesystem::path& directory, const ModelConfig& config, Loc loc = Loc::current());
 GptTraining read_gpt_training(const ModelConfig& config, Loc loc = Loc::current());
 
-/// Puts the weights of a folder into a GPT of its configuration, read_gpt_config's. Changes nothing unless all fit.
-/// Throws FileError.
+/// Puts the weights of a folder into a GPT of its configuration, read_gpt_config's, rounded if they are f64 and the
+/// parameters f32. Changes nothing unless all fit. Throws FileError.
 void load_weights(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
                   Loc loc = Loc::current());
 

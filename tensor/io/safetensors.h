@@ -50,8 +50,8 @@ class SafetensorsFile {
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
   /// What the header says besides.
   const Metadata& metadata() const { return metadata_; }
-  /// Copies an entry's elements, a few MiB at a time, into x of its shape: of its dtype, or f64 for f32. x may be a
-  /// part or a transposed view of a tensor. Throws FileError for a truth value that is neither 0 nor 1.
+  /// Copies an entry's elements, a few MiB at a time, into x of its shape: of its dtype, or f64 for f32 and back. x may
+  /// be a part or a transposed view of a tensor. Throws FileError for a truth value that is neither 0 nor 1.
   void copy(const StoredTensor& entry, const Tensor& x, Loc loc = Loc::current()) const;
   /// The entry as a tensor of its own.
   Tensor read(const StoredTensor& entry, Loc loc = Loc::current()) const;
