@@ -318,6 +318,8 @@ TEST_CASE("heed: a model directory that lies is refused", "[program][errors]") {
        "config.json\" is not a regular file"},
       {place.spoil("tokens-device", [](const Path& d) { replace(d / "tokenizer.json", "/dev/zero"); }), kError,
        "tokenizer.json\" is not a regular file"},
+      {place.spoil("template-device", [](const Path& d) { replace(d / "chat_template.jinja", "/dev/zero"); }), kError,
+       "chat_template.jinja\" is not a regular file"},
       {place.spoil("index-device",
                    [](const Path& d) {
                      std::filesystem::remove(d / "model.safetensors");

@@ -16,6 +16,7 @@ constexpr const char* kIndexFile = "model.safetensors.index.json";
 constexpr const char* kGenerationFile = "generation_config.json";
 constexpr const char* kTokenNamesFile = "tokenizer_config.json";
 constexpr const char* kTemplateFile = "chat_template.jinja";
+constexpr size_t kLargestTemplate = 1 << 20;  // bytes
 constexpr int64_t kMostAngles = 100'000'000;  // in the table of rotary positions, which no weights file holds
 
 bool is_old(const ModelConfig& config) { return config.has("model"); }
@@ -58,7 +59,8 @@ TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig&
   };
   TokenNotes notes{.ends = ids("eos_token_id")};
   if (const auto begin = ids("bos_token_id"); !begin.empty()) notes.begin = begin[0];
-  if (std::filesystem::exists(directory / kTemplateFile)) notes.chat_template = read_text(directory / kTemplateFile);
+  if (std::filesystem::exists(directory / kTemplateFile))
+    notes.chat_template = read_small_text(directory / kTemplateFile, kLargestTemplate, *Op::current());
   else if (const Json found = about.value("chat_template", Json()); found.is_string())
     notes.chat_template = found.get<std::string>();
   if (!generation.empty()) notes.generation = dump_json(generation);
