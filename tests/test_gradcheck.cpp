@@ -174,6 +174,13 @@ TEST_CASE("gradcheck: the rounding of a large value hides no wrong gradient", "[
     CHECK_FALSE(gradcheck([&](const Tensor& t) { return beside(offset, 2)(t).sum(); }, x, {.fast = true}));
   }
   CHECK_FALSE(gradcheck(beside(1e8, 1.0005), x));
+  // Right ones of functions that change within the larger steps, or end there.
+  CHECK(gradcheck([](const Tensor& t) { return tanh(t * 1000) * 1e-6 + 1000; }, tensor({0., 1.}, f64)));
+  CHECK(gradcheck([](const Tensor& t) { return sin(t * 1000) * 1e-6 + 1000; }, tensor({0.3, 1.}, f64)));
+  CHECK(gradcheck([](const Tensor& t) { return floor(t * 300) / 300 + 1e6; }, tensor({0.305, 1.001}, f64)));
+  const Tensor sure = tensor({0.999, 0.5}, f64), truth = tensor({0., 1.}, f64);
+  const auto cost = [&](const Tensor& p) { return binary_cross_entropy(p, truth, {}, Reduction::none) * 1e-3 + 1e4; };
+  CHECK(gradcheck(cost, sure));
 }
 
 TEST_CASE("gradcheck: a function may differentiate on its own", "[gradcheck]") {

@@ -55,19 +55,45 @@ void judge(Entry& e, const Stencil& s, const Tolerance& tolerance, double noise)
 
 bool is_open(const Entry& e) { return e.state != Entry::right && e.state != Entry::wrong; }
 
-/// Judges again, by larger steps, what may look right because of rounding alone.
-void look_wider(std::vector<Entry>& entries, double h, const Tolerance& tolerance,
+/// Judges those that are open by steps of h and, where they do not settle all, of h / 2; `at` is f(0), once needed.
+void compare_at(std::vector<Entry>& entries, double h, Values& at, const Tolerance& tolerance,
+                const std::function<Values(double t)>& f) {
+  const Values up = f(h), down = f(-h);
+  for (size_t j = 0; j < entries.size(); ++j) {
+    Entry& e = entries[j];
+    if (!is_open(e)) continue;
+    e.numeric = (up.f[j] - down.f[j]) / (2 * h);
+    e.noise = rounding(up, down, j, h);
+    if (tolerance.accepts(e, e.noise)) e.state = Entry::right;
+    else e.noise = 0;
+  }
+  if (std::none_of(entries.begin(), entries.end(), is_open)) return;
+  if (at.f.empty()) at = f(0);
+  const Values up2 = f(h / 2), down2 = f(-h / 2);
+  for (size_t j = 0; j < entries.size(); ++j)
+    if (is_open(entries[j]))
+      judge(entries[j], {down.f[j], down2.f[j], at.f[j], up2.f[j], up.f[j], h}, tolerance,
+            rounding(up2, down2, j, h / 2));
+}
+
+/// Judges again, by larger steps, what may look right because of rounding alone. What they find within the rounding
+/// counts: further away f is another one, or not defined.
+void look_wider(std::vector<Entry>& entries, double h, Values& at, const Tolerance& tolerance,
                 const std::function<Values(double t)>& f) {
   const auto is_hidden = [&](const Entry& e) { return e.state == Entry::right && e.noise > tolerance.allowed(e); };
-  for (int step = 1; step < kSteps && std::any_of(entries.begin(), entries.end(), is_hidden); ++step) {
-    h *= kShrink;
-    const Values up = f(h), up2 = f(h / 2), at = f(0), down2 = f(-h / 2), down = f(-h);
+  for (int step = 1; step < kSteps; ++step) {
+    std::vector<Entry> wide = entries;
+    for (Entry& e : wide) e.state = is_hidden(e) ? Entry::pending : Entry::right;
+    if (std::none_of(wide.begin(), wide.end(), is_open)) return;
+    try {
+      compare_at(wide, h *= kShrink, at, tolerance, f);
+    } catch (const std::exception&) {
+      return;
+    }
     for (size_t j = 0; j < entries.size(); ++j) {
-      if (!is_hidden(entries[j])) continue;
-      Entry wide = entries[j];
-      wide.noise = 0;
-      judge(wide, {down.f[j], down2.f[j], at.f[j], up2.f[j], up.f[j], h}, tolerance, rounding(up2, down2, j, h / 2));
-      if (!is_open(wide)) entries[j] = wide;
+      Entry& e = entries[j];
+      const double blur = e.noise + tolerance.allowed(e);
+      if (is_hidden(e) && !is_open(wide[j]) && std::abs(wide[j].numeric - e.numeric) <= 2 * blur) e = wide[j];
     }
   }
 }
@@ -96,25 +122,9 @@ void compare_with_differences(std::vector<Entry>& entries, const double first, c
                               const std::function<Values(double t)>& f) {
   Values at;
   double h = first;
-  const auto any_open = [&] { return std::any_of(entries.begin(), entries.end(), is_open); };
-  for (int step = 0; step < kSteps && any_open(); ++step, h /= kShrink) {
-    const Values up = f(h), down = f(-h);
-    for (size_t j = 0; j < entries.size(); ++j) {
-      if (!is_open(entries[j])) continue;
-      entries[j].numeric = (up.f[j] - down.f[j]) / (2 * h);
-      entries[j].noise = rounding(up, down, j, h);
-      if (tolerance.accepts(entries[j], entries[j].noise)) entries[j].state = Entry::right;
-      else entries[j].noise = 0;
-    }
-    if (!any_open()) break;
-    if (at.f.empty()) at = f(0);
-    const Values up2 = f(h / 2), down2 = f(-h / 2);
-    for (size_t j = 0; j < entries.size(); ++j)
-      if (is_open(entries[j]))
-        judge(entries[j], {down.f[j], down2.f[j], at.f[j], up2.f[j], up.f[j], h}, tolerance,
-              rounding(up2, down2, j, h / 2));
-  }
-  look_wider(entries, first, tolerance, f);
+  for (int step = 0; step < kSteps && std::any_of(entries.begin(), entries.end(), is_open); ++step, h /= kShrink)
+    compare_at(entries, h, at, tolerance, f);
+  look_wider(entries, first, at, tolerance, f);
 }
 
 void compare_closer(std::vector<Entry>& entries, double h, const Tolerance& tolerance,
@@ -122,6 +132,7 @@ void compare_closer(std::vector<Entry>& entries, double h, const Tolerance& tole
   std::vector<Entry> closer = entries;
   for (Entry& e : closer)
     if (e.state == Entry::wrong) e.state = Entry::pending;
+    else if (e.state == Entry::right) e.noise = 0;  // so that it stays right
   compare_with_differences(closer, h, tolerance, f);
   for (size_t j = 0; j < entries.size(); ++j) tolerance.settle(entries[j], closer[j]);
 }

@@ -161,8 +161,9 @@ GradcheckOptions with_generator(const P& params, GradcheckOptions options) {
 /// else was there to compare. Where a value beside it is not finite, the check fails and says so. fn may call grad()
 /// itself. Throws DTypeError for f32 (its rounding, 1e-7, hides errors below 1%) and if no output is f64; i64 and
 /// boolean ones beside it are passed over. Throws ValueError if an input or output is inf, NaN or undefined, or if no
-/// inputs or no outputs have elements; ShapeError if the outputs change their shapes. What fn throws is passed on;
-/// parameters and the generator are where they were. In gradgradcheck the gradients are outputs too.
+/// inputs or no outputs have elements; ShapeError if the outputs change their shapes. What fn throws is passed on,
+/// but from larger steps, which then tell nothing; parameters and the generator are where they were. In gradgradcheck
+/// the gradients are outputs too.
 template <class F>
 requires(!autograd::NamedTensorRange<F>) GradcheckReport
     gradcheck(F fn, const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},

@@ -33,6 +33,21 @@ double& element(Tensor leaf, int64_t i) {
       .mutable_data<double>()[std::inner_product(index.begin(), index.end(), leaf.strides().begin(), int64_t{0})];
 }
 
+/// While it lives, elements lie elsewhere.
+class Moved {
+ public:
+  Moved() = default;
+  Moved(const Moved&) = delete;
+  Moved& operator=(const Moved&) = delete;
+  ~Moved() {
+    while (!moved_.empty()) moved_.pop_back();  // the last one first: some may share a place
+  }
+  void move(double& x, double by) { moved_.emplace_back(x, x + by); }
+
+ private:
+  std::deque<Scoped<double>> moved_;
+};
+
 double root_mean_square(const List& x) {
   double largest = 0, sum = 0;
   for (const double value : x) largest = std::max(largest, std::abs(value));
@@ -149,12 +164,14 @@ class Check {
 
   // --- what must hold before derivatives are worth comparing ---------------------------------------------------------
   bool repeats() {
+    List once;
     try {
-      evaluate(false);
+      once = evaluate(false).f;
     } catch (const GradError&) {
       differentiates_ = true;
+      once = evaluate(false).f;
     }
-    const List once = evaluate(false).f, again = evaluate(false).f, recorded = flat(outputs_, false).f;
+    const List again = evaluate(false).f, recorded = flat(outputs_, false).f;
     if (!std::equal(once.begin(), once.end(), again.begin(), again.end(), same_bits)) {
       report_.failures.push_back(
           "the function gives different values for the same input; if it draws random numbers, pass their generator as "
@@ -245,8 +262,12 @@ class Check {
     if (entry.state == Entry::right || closer == step) return entry;
     List small(step.size()), large(step.size());  // apart: beside the large ones' steps the others' would not show
     for (size_t i = 0; i < step.size(); ++i) (closer[i] < step[i] ? small : large)[i] = closer[i];
-    const Entry of_large = along_way(k, first, last, large);
-    tolerance_.settle(entry, of_large.state == Entry::right ? along_way(k, first, last, small) : of_large);
+    Entry apart = along_way(k, first, last, large);
+    if (const double noise = apart.noise; apart.state == Entry::right) {
+      apart = along_way(k, first, last, small);
+      apart.noise = std::max(apart.noise, noise);
+    }
+    tolerance_.settle(entry, apart);
     return entry;
   }
 
@@ -265,11 +286,9 @@ class Check {
     entry.scale = std::sqrt(squares);
     std::vector<Entry> entries{entry};
     compare_with_differences(entries, step, tolerance_, [&](double t) {
-      std::deque<Scoped<double>> moved;
-      for (int64_t i = first; i < last; ++i) {
-        double& x = element(problem_.leaves[k], i);
-        moved.emplace_back(x, x + t * way[static_cast<size_t>(i)]);
-      }
+      Moved moved;
+      for (int64_t i = first; i < last; ++i)
+        moved.move(element(problem_.leaves[k], i), t * way[static_cast<size_t>(i)]);
       return evaluate(true);
     });
     return entries[0];
