@@ -38,6 +38,12 @@ TEST_CASE("attention: rows of weights sum to 1", "[nn][attention]") {
   nn::AdditiveAttention(s / "e", 6, 6, 4)(x, x);
   REQUIRE(guard.looks().size() == 6);
   for (const auto& [module, weights] : guard.looks()) check(weights);
+  nn::Parameters single(1);
+  const nn::MultiHeadAttention attention(single, 6, 4, 2);
+  for (const double added : {-1e4, -1e6, -1e9}) {  // to all scores, of which f32 then has few digits
+    const Tensor y = attention(x.to(f32), {.mask = full({5, 5}, added)});
+    require_close(guard.looks().back().second.sum(-1).to(f64), ones({2, 2, 5}, f64), 1e-6);
+  }
   check(guard["c"]);
   REQUIRE(guard["c"].shape() == Shape{2, 2, 5, 5});
   REQUIRE_THROWS_WITH(guard["h"], Contains("no attention \"h\" has looked; need one of \"\", \"a\", \"b\", \"c\"") &&

@@ -142,6 +142,9 @@ TEST_CASE("nan: second derivatives of norm at 0 and std of equals are 0", "[nan]
   };
   for (const double p : {1.5, 2., 3.}) CHECK(second([p](T x) { return x.norm(p); }, {0, 0}) == V{0, 0});
   CHECK(second([](T x) { return x.std(); }, {2, 2, 2}) == V{0, 0, 0});
+  Tensor uneven = tensor({1e-20f, 1e26f});
+  uneven.set_requires_grad().norm(1).backward();
+  CHECK(uneven.grad().to_vector<double>() == V{1, 1});
   CHECK(tensor({3e-30f, 4e-30f}).norm().item<float>() == 0);
   Tensor tiny = tensor({3e-30f, 4e-30f});
   tiny.set_requires_grad().norm().backward();  // underflows

@@ -1,6 +1,7 @@
 // Every record of the op table: the same values and gradients in every precision, layout and mode.
 #include <heed/autograd/engine.h>
 #include <heed/autograd/node.h>
+#include <heed/tensor/random.h>
 #include "difference.h"
 #include "op_run.h"
 
@@ -148,6 +149,50 @@ TEST_CASE("binary_cross_entropy_with_logits: sure answers keep their digits in f
   for (size_t i = 0; i < 3; ++i) {
     CHECK(positive[i] == Approx(expected[i]).epsilon(1e-5));
     CHECK(negative[i] == Approx(expected[i]).epsilon(1e-5));
+  }
+}
+
+// Expected values: exact, or f64's.
+TEST_CASE("ops: numbers far from 0 keep the digits in which they differ, in f32", "[ops]") {
+  for (const float offset : {0.f, 1e4f, 1e6f, -1e6f}) {
+    CAPTURE(offset);
+    for (const Reduction reduction : {Reduction::none, Reduction::mean}) {
+      const Tensor logits = tensor({{offset, offset - 1}}).set_requires_grad();
+      const Tensor loss = cross_entropy(logits, tensor({0}), {.reduction = reduction}).sum();
+      CHECK(loss.item<double>() == Approx(0.31326169));
+      loss.backward();
+      CHECK(logits.grad().to_vector<double>()[1] == Approx(0.26894142));
+      const Tensor smoothed = cross_entropy(logits, tensor({0}), {.reduction = reduction, .label_smoothing = 0.5});
+      CHECK(smoothed.sum().item<double>() == Approx(0.56326169));
+    }
+    const Tensor x = tensor({offset, offset - 1}).set_requires_grad();
+    const Tensor first = grad(softmax(x, 0), x, {.seeds = {tensor({1.f, 0.f})}, .create_graph = true});
+    CHECK(grad(first, x, {.seeds = {tensor({1.f, 0.f})}}).to_vector<double>()[0] == Approx(-0.09085775));
+    CHECK(largest_difference(layer_norm(full({2, 1000}, offset + 0.1f), ones({1000}), zeros({1000})),
+                             zeros({2, 1000})) == 0);
+  }
+}
+
+TEST_CASE("ops: products that leave f32's range on their way come back, in f32", "[ops]") {
+  const auto near = [](const Tensor& y, const std::vector<double>& expected) {
+    const std::vector<double> values = y.to_vector<double>();
+    for (size_t i = 0; i < expected.size(); ++i) CHECK(values[i] == Approx(expected[i]).margin(0));
+  };
+  near(cumprod(tensor({0.f, 1e30f, 1e30f}), 0), {0, 0, 0});
+  near(cumprod(tensor({1e-30f, 1e30f, 1e30f, 1e-30f}), 0), {1e-30, 1, 1e30, 1});
+  near(cumprod(tensor({1e30f, 1e-30f, 1e-30f, 1e30f}), 0), {1e30, 1, 1e-30, 1});
+  near(tensor({1e20f, 1e-20f, 1e20f, 1e-20f}).prod(), {1});
+  near(smooth_l1_loss(tensor({1e-10f}), zeros({1}), Reduction::sum, 1e-38), {1e-10});
+}
+
+TEST_CASE("matmul: few rows add up a million products in f32", "[ops][gemm]") {
+  Rng rng(3);
+  for (const int64_t rows : {1, 2, 4}) {
+    const Tensor a = rand({rows, 1'000'003}, rng), b = rand({1'000'003, 3}, rng);
+    const Tensor exact = matmul(a.to(f64), b.to(f64)), error = abs(matmul(a, b).to(f64) / exact - 1);
+    CHECK(error.max().item<double>() < 1e-5);
+    CHECK(abs(matmul(a, a.mT().contiguous()).to(f64) / matmul(a.to(f64), a.mT().to(f64)) - 1).max().item<double>() <
+          1e-5);
   }
 }
 

@@ -149,7 +149,9 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction
   const Op op{"smooth_l1_loss", loc};
   if (!(beta >= 0)) fail<ValueError>(op, "beta is {}; need a number of at least 0", beta);
   if (beta == 0) return l1_loss(x, target, reduction);
-  return huber_loss(x, target, reduction, beta) / beta;
+  check_pair(op, x, target);
+  const Tensor r = x - target, c = clamp(r, -beta, beta);
+  return reduced(c / beta * (r - c * 0.5), reduction);
 }
 
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction, bool log_target, Loc loc) {

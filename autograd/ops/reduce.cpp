@@ -150,6 +150,7 @@ Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
   return record(op, kernels::map(kernels::sum(powers, axes, keepdim), root),
                 {{x, [x, p, axes](const Tensor& g, const Tensor& y0) {
                     // sign(x) (|x| / y)^(p - 1), and 0 where x or y is.
+                    if (p == 1) return keep(g, x.shape(), axes) * sign(x);
                     const Tensor ratio = ratio_of(x, keep(y0, x.shape(), axes));
                     const Tensor dx =
                         p == 2 ? ratio : sign(ratio) * pow(masked_fill(abs(ratio), eq(ratio, 0), 1), p - 1);
@@ -166,7 +167,9 @@ Tensor Tensor::prod(const Axes& axes0, bool keepdim, Loc loc) const {
     if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
   for (const int64_t axis : axes) order.push_back(axis);
   rows.push_back(count(x.shape(), axes));
-  const Tensor y = product_of_last((x.dtype() == boolean ? x.to(i64) : x).permute(order).reshape(rows));
+  const DType dtype = is_floating(x.dtype()) ? x.dtype() : i64;
+  const Tensor wide = x.to(is_floating(dtype) ? f64 : i64);
+  const Tensor y = product_of_last(wide.permute(order).reshape(rows)).to(dtype);
   return keepdim ? keep(y, x.shape(), axes) : y;
 }
 
@@ -241,10 +244,11 @@ Tensor cumprod(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"cumprod", loc};
   check_number(op, x);
   const int axis = axis_of(op, axis0, x);
-  Tensor y = x;  // of the last `done` elements up to each: exact beside zeros, as are the derivatives
+  // Of the last `done` elements up to each: exact beside zeros, as are the derivatives.
+  Tensor y = is_floating(x.dtype()) ? x.to(f64) : x;
   for (int64_t done = 1, n = x.rank() == 0 ? 1 : x.size(axis); done < n; done *= 2)
     y = cat({y.narrow(axis, 0, done), y.narrow(axis, done, n - done) * y.narrow(axis, 0, n - done)}, axis);
-  return y;
+  return y.to(x.dtype());
 }
 
 }  // namespace heed

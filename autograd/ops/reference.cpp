@@ -13,7 +13,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 
 Tensor gelu(const Tensor& x, Gelu form) {
   if (form == Gelu::erf) return x * 0.5 * (1 + erf(x * M_SQRT1_2));
-  return x * 0.5 * (1 + tanh((x + x * x * x * 0.044715) * std::sqrt(2 / M_PI)));
+  return x * sigmoid((x + x * x * x * 0.044715) * (2 * std::sqrt(2 / M_PI)));  // (1 + tanh u) / 2 = sigmoid(2 u)
 }
 
 Tensor silu(const Tensor& x) { return x * sigmoid(x); }
@@ -22,7 +22,16 @@ Tensor relu2(const Tensor& x) { return relu(x) * relu(x); }
 
 Tensor softmax(const Tensor& x, int64_t axis) { return exp(reference::log_softmax(x, axis)); }
 
-Tensor log_softmax(const Tensor& x, int64_t axis) { return x - logsumexp(x, axis, true); }
+Tensor log_softmax(const Tensor& x, int64_t axis) {
+  const Tensor s = from_top(x, axis);
+  return s - logsumexp(s, axis, true);
+}
+
+Tensor from_top(const Tensor& x, int64_t axis) {
+  if (x.numel() == 0) return x;
+  const Tensor top = x.detach().max(axis, true);
+  return x - masked_fill(top, logical_not(isfinite(top)), 0);
+}
 
 Tensor reduced(const Tensor& losses, Reduction reduction) {
   switch (reduction) {
@@ -95,7 +104,7 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOption
   if (options.softcap > 0) scores = tanh(scores / options.softcap) * options.softcap;
   if (options.mask.defined() && options.mask.dtype() == boolean) hidden = logical_or(hidden, logical_not(options.mask));
   if (options.mask.defined() && options.mask.dtype() != boolean) scores = scores + options.mask;
-  scores = masked_fill(scores, hidden, -INFINITY);
+  scores = from_top(masked_fill(scores, hidden, -INFINITY), -1);
   // A row of -inf alone: exp(-inf - 0) = 0, where softmax would give NaN.
   const Tensor lse = logsumexp(scores, -1, true);
   Tensor weights = exp(scores - masked_fill(lse, eq(lse, -INFINITY), 0));

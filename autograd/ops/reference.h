@@ -12,6 +12,8 @@ Tensor silu(const Tensor& x);
 Tensor relu2(const Tensor& x);
 Tensor softmax(const Tensor& x, int64_t axis);
 Tensor log_softmax(const Tensor& x, int64_t axis);
+/// x less its largest along the axis, if that is finite: softmax is the same, and loses no digits to what all share.
+Tensor from_top(const Tensor& x, int64_t axis);
 Tensor reduced(const Tensor& losses, Reduction reduction);
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options);
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);

@@ -58,7 +58,7 @@ Tensor additive_weights(const Tensor& query, const Tensor& keys, const Tensor& s
   const Tensor energy = tanh(query.unsqueeze(2) + seen_rows(keys, mask).unsqueeze(1));  // (B, T, S, A)
   Tensor scores = matmul(energy, score);
   if (!mask.defined()) return reference::softmax(scores, -1);
-  scores = masked_fill(scores, logical_not(mask), -INFINITY);
+  scores = from_top(masked_fill(scores, logical_not(mask), -INFINITY), -1);
   // A row of -inf alone: exp(-inf - 0) = 0, where softmax would give NaN.
   const Tensor lse = logsumexp(scores, -1, true);
   return exp(scores - masked_fill(lse, eq(lse, -INFINITY), 0));

@@ -26,11 +26,6 @@ double log_sum_exp(const Real* x, int64_t n) {
   return m + std::log(sum<Real>(n, [=](auto at) HWY_ATTR { return exp_small(hn::Sub(at(x), shift)); }));
 }
 
-template <class Real>
-double total(const Real* x, int64_t n) {
-  return sum<Real>(n, [=](auto at) HWY_ATTR { return at(x); });
-}
-
 /// dx = scale e^(x - lse) - less. What f32 loses of a large lse goes into the factor.
 template <class Real>
 void weighted_softmax(const Real* x, double lse, Real scale, Real less, Real* dx, int64_t n) {
@@ -41,7 +36,7 @@ void weighted_softmax(const Real* x, double lse, Real scale, Real less, Real* dx
 }
 
 auto log_sum_exps() { return Both{log_sum_exp<float>, log_sum_exp<double>}; }
-auto totals() { return Both{total<float>, total<double>}; }
+auto means() { return Both{mean_of<float>, mean_of<double>}; }
 auto weighted_softmaxes() { return Both{weighted_softmax<float>, weighted_softmax<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
@@ -51,13 +46,13 @@ HWY_AFTER_NAMESPACE();
 namespace heed::kernels {
 
 HWY_EXPORT(log_sum_exps);
-HWY_EXPORT(totals);
+HWY_EXPORT(means);
 HWY_EXPORT(weighted_softmaxes);
 
 template <class T>
 void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* lse) {
   const auto log_sum_exp = HWY_DYNAMIC_DISPATCH(log_sum_exps)().template get<T>();
-  const auto total = HWY_DYNAMIC_DISPATCH(totals)().template get<T>();
+  const auto mean = HWY_DYNAMIC_DISPATCH(means)().template get<T>();
   for_rows(shape.N, shape.V, [=](int64_t i) {
     const double smoothing = shape.label_smoothing;
     const T* x = logits + i * shape.V;
@@ -67,8 +62,7 @@ void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* ta
     if (targets[i] == shape.ignore_index) return;
     double nats = log_sum - static_cast<double>(x[targets[i]]);
     // Of a uniform target: log_sum - mean(x).
-    if (smoothing != 0)
-      nats = (1 - smoothing) * nats + smoothing * (log_sum - total(x, shape.V) / static_cast<double>(shape.V));
+    if (smoothing != 0) nats = (1 - smoothing) * nats + smoothing * (log_sum - mean(x, shape.V));
     loss[i] = static_cast<T>(nats);
   });
 }

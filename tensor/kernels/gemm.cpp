@@ -24,6 +24,8 @@ constexpr int64_t kWorkPerRange = 1 << 19;
 constexpr int64_t kSmallProduct = 1 << 21, kProductsPerThread = 4;
 // Lines of a few rows' other operand that are worth a thread's while.
 constexpr int64_t kReadPerRange = 1 << 11;
+// Products that few rows add up one after the other: of more, sums of so many, so that rounding does not add up too.
+constexpr int64_t kSummed = 1 << 10;
 
 /// How gemm may read the last two axes of a tensor: as they lie, or transposed.
 struct Layout {
@@ -76,11 +78,19 @@ void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* 
   if (m > kFewRows || trans_b) return packed_gemm<T>(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
   const int64_t lines = (n + kLine<T> - 1) / kLine<T>;
   parallel_for(lines, grain_for(kReadPerRange, k), [&](int64_t first, int64_t last) {
-    const int64_t begin = first * kLine<T>, end = std::min(n, last * kLine<T>);
+    const int64_t begin = first * kLine<T>, width = std::min(n, last * kLine<T>) - begin, down = trans_a ? lda : 1;
+    const Scratch<T> part(k > kSummed ? width : 0);
+    const T one = 1;
     for (int64_t i = 0; i < m; ++i) {
-      T* const row = c + i * ldc;
-      scale(1, end - begin, beta, row + begin, ldc);
-      add_rows(end - begin, k, a + i * (trans_a ? 1 : lda), trans_a ? lda : 1, b + begin, ldb, row + begin);
+      const T* const from = a + i * (trans_a ? 1 : lda);
+      T* const row = c + i * ldc + begin;
+      scale(1, width, beta, row, ldc);
+      add_rows(width, std::min(k, kSummed), from, down, b + begin, ldb, row);
+      for (int64_t p = kSummed; p < k; p += kSummed) {
+        std::fill_n(part.data(), width, T(0));
+        add_rows(width, std::min(k - p, kSummed), from + p * down, down, b + begin + p * ldb, ldb, part.data());
+        add_rows(width, 1, &one, 1, part.data(), width, row);
+      }
     }
   });
 }

@@ -22,7 +22,7 @@ template <class Real>
 void norm_row(const Real* x, const Real* weight, const Real* bias, double eps, Real* y, Real* mean, Real* rstd,
               int64_t C) {
   using V = Vec<Real>;
-  if (mean) *mean = static_cast<Real>(sum<Real>(C, [=](auto at) HWY_ATTR { return at(x); }) / static_cast<double>(C));
+  if (mean) *mean = static_cast<Real>(mean_of(x, C));
   const V m = constant<V>(mean ? *mean : 0);
   const double squares = sum<Real>(C, [=](auto at) HWY_ATTR {
     const V d = hn::Sub(at(x), m);

@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -153,6 +154,14 @@ HWY_INLINE double sum(int64_t n, Function f) {
   sums<Real>(
       n, [&](auto at, Vec<Real>(&terms)[1]) HWY_ATTR { terms[0] = f(at); }, total);
   return total[0];
+}
+
+/// The mean of x (n), from its first number on: equal ones have just that.
+template <class Real>
+double mean_of(const Real* x, int64_t n) {
+  const Real first = std::isfinite(x[0]) ? x[0] : Real(0);
+  const auto rest = sum<Real>(n, [=, f = constant<Vec<Real>>(first)](auto at) HWY_ATTR { return hn::Sub(at(x), f); });
+  return static_cast<double>(first) + rest / static_cast<double>(n);
 }
 
 /// g f, and 0 where g is: through infinity and NaN too (autograd/nan.md).
