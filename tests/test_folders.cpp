@@ -186,6 +186,13 @@ TEST_CASE("folders: what a folder says of its tokens is read, and written again"
   write(place / "theirs/chat_template.jinja", "{{ b }}");
   CHECK(again().chat_template == "{{ b }}");
   CHECK(content_of(place / "again/chat_template.jinja") == "{{ b }}");
+  write(place / "theirs/chat_template.jinja", "");
+  CHECK(again().chat_template.empty());
+  write(place / "theirs/chat_template.jinja", std::string((1 << 20) + 1, ' '));
+  CHECK_THROWS_WITH(again(), Contains("chat_template.jinja\" has more than 1048576 bytes"));
+  fs::remove(place / "theirs/chat_template.jinja");  // what is read could not be read again
+  write(place / "theirs/tokenizer_config.json", Json{{"chat_template", std::string((1 << 20) + 1, ' ')}}.dump());
+  CHECK_THROWS_WITH(again(), Contains("has 1048577 bytes; need at most 1048576"));
   train::save_gpt(place / "again", params, config, bpe, {});
   CHECK_FALSE(fs::exists(place / "again/chat_template.jinja"));
 }

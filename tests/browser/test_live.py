@@ -232,6 +232,28 @@ def test_bad_sentences_are_said_and_lose_nothing(b, pages):
     no_errors(b)
 
 
+def test_a_model_with_a_begin_and_an_end_reads_and_stops_as_heed_does(b, pages):
+    directory = pages.directory / "begun"
+    shutil.copytree(pages.directory / "gpt-pieces", directory)
+    tokens = json.loads((directory / "tokenizer.json").read_text())
+    tokens["post_processor"] = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "pair": [],
+                                "special_tokens": {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [256], "tokens": ["<|endoftext|>"]}}}
+    tokens["added_tokens"].append({**tokens["added_tokens"][0], "id": 257, "content": next(t for t, i in tokens["model"]["vocab"].items() if i == 257), "special": False, "normalized": True})
+    (directory / "tokenizer.json").write_text(json.dumps(tokens))
+    sample = lambda: pages.heed("gpt", "sample", "--model", "begun", "--prompt", "the cat", "--tokens", "20", "--temperature", "0")[:-1]
+    pages.heed("page", "--model", "begun", "--out", "begun.html")
+    b.open(pages.directory / "begun.html")
+    no_errors(b)
+    ids = b.js("return live.ids('the cat')")
+    assert ids[0] == 256 and b.js("return live.write('the cat', 20)") == sample()
+    whole = sample()
+    third = b.js("return live.ids(arguments[0])", whole)[len(ids) + 2]
+    (directory / "generation_config.json").write_text(json.dumps({"eos_token_id": [256, third]}))
+    pages.heed("page", "--model", "begun", "--out", "begun.html")
+    b.open(pages.directory / "begun.html")
+    assert b.js("return live.write('the cat', 20)") == sample() and len(sample()) < len(whole)
+
+
 def test_bad_texts_are_said_and_lose_nothing(b, pages):
     b.open(pages.live["gpt2"])
     bars = "return [...document.querySelectorAll('#next li')].map(l => Number(l.dataset.p))"

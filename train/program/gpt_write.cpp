@@ -47,8 +47,9 @@ std::string sample_text(const models::Gpt& gpt, const Tokenizer& tokenizer, uint
   Rng rng(seed);
   const Tensor text = models::sample(gpt, from_vector(ids, {1, static_cast<int64_t>(ids.size())}),
                                      {.tokens = kShownTokens, .temperature = 0.8, .vocabulary = tokenizer.size()}, rng);
-  const std::vector<int64_t> all = text[0].to_vector<int64_t>();
-  return valid_utf8(tokenizer.decode(std::span(all).subspan(ids.size())));
+  const std::vector<int64_t> all = text[0].to_vector<int64_t>(), ends = tokenizer.ends();
+  const std::span<const int64_t> written = std::span(all).subspan(ids.size());
+  return valid_utf8(tokenizer.decode({written.begin(), std::ranges::find_first_of(written, ends)}));
 }
 
 namespace {

@@ -30,6 +30,7 @@ Json half_json(const Op& op, const std::string& name, const Tensor& tensor) {
 Json to_json(const LiveTokens& tokens) {
   return {{"names", tokens.names},     {"pad", tokens.pad},
           {"begin", tokens.begin},     {"end", tokens.end},
+          {"before", tokens.before},   {"ends", tokens.ends},
           {"unknown", tokens.unknown}, {"pieces", tokens.pieces.empty() ? Json() : parse_json(tokens.pieces)}};
 }
 
@@ -58,7 +59,7 @@ std::string live_pieces(const Op& op, const Bpe& bpe) {
   Json special = Json::array();
   bool strips = false;
   for (const SpecialToken& token : bpe.special()) {
-    special.push_back({token.text, token.id});
+    special.push_back({token.text, token.id, token.normalized});
     strips |= token.strip_left || token.strip_right;
   }
   if (!bpe.cuts_as_gpt2() || strips)
@@ -83,7 +84,7 @@ LiveTokens live_tokens(const Tokenizer& tokens, Loc loc) {
   const auto* bpe = std::get_if<Bpe>(&tokens.kind());
   if (std::holds_alternative<Words>(tokens.kind()))
     fail<ValueError>(op, "the tokens are words; need characters or byte pairs, which a GPT writes one after the other");
-  LiveTokens live;
+  LiveTokens live{.before = tokens.before(), .ends = tokens.ends()};
   if (bpe) live.pieces = live_pieces(op, *bpe);
   for (int64_t id = 0; id < tokens.size(); ++id) {
     const std::string name = tokens.decode({&id, 1});

@@ -22,6 +22,7 @@ struct LiveTokens {
   std::string pieces =
       {};  ///< of byte pairs what the page cuts and merges by, as JSON; empty: the names are the tokens
   int64_t pad = -1, begin = -1, end = -1, unknown = -1;  ///< -1: there is none
+  std::vector<int64_t> before = {}, ends = {};  ///< of a GPT: what stands before a text, and any of what ends it
 };
 
 /// Of a translator. Throws ValueError for byte pairs that are cut in another way than GPT-2's.

@@ -13,20 +13,23 @@ class Pieces {
   constructor({vocab, merges, special}) {
     this.ids = new Map(Object.entries(vocab));
     this.ranks = new Map(merges.map((pair, rank) => [pair, rank]));
-    this.special = special;  // [text, id], the longest first
+    this.special = special;  // [text, id, normalized], the longest first
     const bytes = new Map(kByteCharacters.map((c, b) => [c, b]));
     this.bytes = [];  // of each id
     for (const [text, id] of this.ids) this.bytes[id] = Uint8Array.from(text, c => bytes.get(c));
     for (const [text, id] of special) this.bytes[id] = new TextEncoder().encode(text);
   }
 
-  encode(text) {
+  /** Normalized special tokens are cut out of what the others leave. */
+  encode(text, normalized = false) {
     let first = null;
-    for (const [name, id] of this.special) {
-      const at = text.indexOf(name);
+    for (const [name, id, kind] of this.special) {
+      const at = kind === normalized ? text.indexOf(name) : -1;
       if (at >= 0 && !(first?.at <= at)) first = {at, id, end: at + name.length};
     }
-    if (first) return [...this.encode(text.slice(0, first.at)), first.id, ...this.encode(text.slice(first.end))];
+    const rest = part => this.encode(part, normalized);
+    if (first) return [...rest(text.slice(0, first.at)), first.id, ...rest(text.slice(first.end))];
+    if (!normalized) return this.encode(text, true);
     return (text.match(kCuts) ?? []).flatMap(piece => this.merged(piece));
   }
 

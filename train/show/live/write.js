@@ -13,8 +13,8 @@ const writer = {
 };
 
 function tokensOf(text) {
-  const pieces = piecesOf(page.source);
-  if (pieces) return {ids: pieces.encode(text || "\n"), unknown: []};
+  const pieces = piecesOf(page.source), {before} = page.source;
+  if (pieces) return {ids: [...before, ...pieces.encode(text || (before.length ? "" : "\n"))], unknown: []};
   const known = writer.known ??= new Map(page.source.names.map((name, id) => [name, id])), unknown = new Set(),
         ids = [];
   for (const c of text) {
@@ -131,11 +131,11 @@ function write(count) {
     let draw = Math.random(), id = 0;
     while (id < p.length - 1 && (draw -= p[id]) >= 0) ++id;
     while (p[id] === 0) --id;  // rounding may go past the last that has a share
-    ids.push(id);
-    added.push(id);
+    const ended = page.source.ends.includes(id);
+    if (!ended) ids.push(id), added.push(id);
     if (field.value === text) field.value = text = begun + textOfIds(added);
     else left = 1;
-    if (left === 1) {
+    if (left === 1 || ended) {
       buttons.forEach(button => {
         button.disabled = false;
       });
@@ -326,9 +326,11 @@ function startWriter() {
       const {ids} = tokensOf(text), most = page.config.context, added = [];
       let next = readAll(ids.slice(-most), new Set());
       for (let i = 0; i < count; ++i) {
-        ids.push(best(nameable(next.logits)));
-        added.push(ids.at(-1));
-        next = ids.length <= most ? writer.gpt.read(ids.at(-1)) : readAll(ids.slice(-most), new Set());
+        const id = best(nameable(next.logits));
+        if (page.source.ends.includes(id)) break;
+        ids.push(id);
+        added.push(id);
+        next = ids.length <= most ? writer.gpt.read(id) : readAll(ids.slice(-most), new Set());
       }
       return text + textOfIds(added);
     },
