@@ -159,7 +159,7 @@ HWY_INLINE double sum(int64_t n, Function f) {
 /// The mean of x (n), from its first number on: equal ones have just that.
 template <class Real>
 double mean_of(const Real* x, int64_t n) {
-  const Real first = std::isfinite(x[0]) ? x[0] : Real(0);
+  const Real first = n > 0 && std::isfinite(x[0]) ? x[0] : Real(0);
   const auto rest = sum<Real>(n, [=, f = constant<Vec<Real>>(first)](auto at) HWY_ATTR { return hn::Sub(at(x), f); });
   return static_cast<double>(first) + rest / static_cast<double>(n);
 }
