@@ -251,6 +251,8 @@ std::vector<ErrorCase> views() {
                           [] {
                             real({2, 3}).expand({4, 3});
                           }),
+      refuses<ShapeError>("cross_entropy: logits has shape (3); need rank 2 or more",
+                          [] { cross_entropy(real({3}), scalar(0, i64), {.reduction = Reduction::batch_mean}); }),
       refuses<ShapeError>("mse_loss: the input of batch_mean has shape (); need rank 1 or more",
                           [] { mse_loss(real({}), real({}), Reduction::batch_mean); }),
       refuses<ShapeError>("expand: cannot expand (3) to (-1, 3): axis 0 is -1; need a size for an axis that is new",

@@ -13,9 +13,13 @@ namespace heed {
 
 using namespace autograd;
 using kernels::contiguous;
-using reference::reduced;
 
 namespace {
+
+Tensor reduced(const Op& op, const Tensor& losses, Reduction reduction) {
+  if (reduction == Reduction::batch_mean) check_rank_at_least(op, losses, 1, "the input of batch_mean");
+  return reference::reduced(losses, reduction);
+}
 
 void check_pair(const Op& op, const Tensor& x, const Tensor& target) {
   check_same_dtype(op, x, target);
@@ -47,7 +51,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   const Op op{"cross_entropy", loc};
   check_floating(op, logits, "logits");
   check_defined(op, targets, "targets");
-  check_rank_at_least(op, logits, 1, "logits");
+  check_rank_at_least(op, logits, options.reduction == Reduction::batch_mean ? 2 : 1, "logits");
   if (!(options.label_smoothing >= 0 && options.label_smoothing < 1))
     fail<ValueError>(op, "label_smoothing {}; need 0 <= label_smoothing < 1", options.label_smoothing);
   check_class_weight(op, options.weight, logits);
@@ -118,7 +122,7 @@ Tensor nll_loss(const Tensor& log_p, const Tensor& targets, const NllLossOptions
   };
   const Tensor weight = options.weight.defined() ? of_target(options.weight.detach().expand(log_p.shape())) : Tensor();
   const Tensor chosen = of_target(log_p), losses = -(weight.defined() ? chosen * weight : chosen);
-  if (options.reduction != Reduction::mean) return reduced(losses, options.reduction);
+  if (options.reduction != Reduction::mean) return reduced(op, losses, options.reduction);
   const double total = weight.defined() ? weight.sum().item<double>()
                                         : static_cast<double>(targets.numel() - skipped.sum().item<int64_t>());
   return losses.sum() * (total == 0 ? 0.0 : 1 / total);
@@ -128,13 +132,13 @@ Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction, Loc 
   const Op op{"mse_loss", loc};
   check_pair(op, x, target);
   const Tensor r = x - target;
-  return reduced(r * r, reduction);
+  return reduced(op, r * r, reduction);
 }
 
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, Loc loc) {
   const Op op{"l1_loss", loc};
   check_pair(op, x, target);
-  return reduced(abs(x - target), reduction);
+  return reduced(op, abs(x - target), reduction);
 }
 
 Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta, Loc loc) {
@@ -142,7 +146,7 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, do
   check_pair(op, x, target);
   if (!(delta > 0)) fail<ValueError>(op, "delta is {}; need a number above 0", delta);
   const Tensor r = x - target, c = clamp(r, -delta, delta);
-  return reduced(c * (r - c * 0.5), reduction);  // c = r: r^2 / 2; |c| = delta: delta (|r| - delta / 2)
+  return reduced(op, c * (r - c * 0.5), reduction);  // c = r: r^2 / 2; |c| = delta: delta (|r| - delta / 2)
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta, Loc loc) {
@@ -151,14 +155,14 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction
   if (beta == 0) return l1_loss(x, target, reduction);
   check_pair(op, x, target);
   const Tensor r = x - target, c = clamp(r, -beta, beta);
-  return reduced(c / beta * (r - c * 0.5), reduction);
+  return reduced(op, c / beta * (r - c * 0.5), reduction);
 }
 
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction, bool log_target, Loc loc) {
   const Op op{"kl_div", loc};
   check_pair(op, log_q, p);
-  if (log_target) return reduced(exp(p) * (p - log_q), reduction);
-  return reduced(p * (log(masked_fill(p, eq(p, 0), 1)) - log_q), reduction);
+  if (log_target) return reduced(op, exp(p) * (p - log_q), reduction);
+  return reduced(op, p * (log(masked_fill(p, eq(p, 0), 1)) - log_q), reduction);
 }
 
 Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction, Loc loc) {
@@ -175,7 +179,7 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor&
       op, kernels::map2(x, target, loss),
       {{x, [x, target](const Tensor& g) { return g * (x - target) / maximum(x * (1 - x), 1e-12); }},
        {target, [x](const Tensor& g) { return g * (log_at_least_minus_100(1 - x) - log_at_least_minus_100(x)); }}});
-  return reduced(weight.defined() ? losses * weight : losses, reduction);
+  return reduced(op, weight.defined() ? losses * weight : losses, reduction);
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const BinaryCrossEntropyOptions& options,
@@ -188,7 +192,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, c
   // -log s = log(1 + e^-x) and -log(1 - s) = log(1 + e^x), neither of which cancels where the other is large.
   const Tensor positive = pos_weight.defined() ? pos_weight * target : target;
   const Tensor losses = positive * softplus(-x) + (1 - target) * softplus(x);
-  return reduced(weight.defined() ? losses * weight : losses, reduction);
+  return reduced(op, weight.defined() ? losses * weight : losses, reduction);
 }
 
 }  // namespace heed
