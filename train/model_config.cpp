@@ -6,11 +6,6 @@
 #include <heed/train/data/text.h>
 
 namespace heed::train {
-namespace {
-
-constexpr size_t kLargestConfig = 64 << 20;  // bytes: an index of a million tensors
-
-}  // namespace
 
 ModelConfig::ModelConfig(std::string file, Json json)
     : file_(std::move(file)), json_(std::make_shared<const Json>(std::move(json))) {}
@@ -22,7 +17,7 @@ ModelConfig ModelConfig::read(const std::filesystem::path& directory, const char
     fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
   if (!std::filesystem::exists(file))
     fail<FileError>(op, "'{}' has no {}; need a directory that training, or save_gpt, wrote", directory.string(), name);
-  Json json = parse_json(read_small_text(file, kLargestConfig, op));
+  Json json = parse_json(read_small_text(file, kLargestJson, op));
   if (!json.is_object())
     fail<FileError>(op, "'{}' is not a JSON object of at most {} levels with every key once; need what training wrote",
                     file, kDeepestJson);

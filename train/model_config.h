@@ -55,7 +55,8 @@ class ModelConfig {
   bool says(const std::string& key) const { return json_->contains(key); }
   /// Whether there is no key.
   bool empty() const { return json_->empty(); }
-  /// The whole, as one line.
+  /// The whole; dump: as one line.
+  const nlohmann::ordered_json& json() const { return *json_; }
   std::string dump() const;
 
  private:

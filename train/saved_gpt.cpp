@@ -42,13 +42,13 @@ void write_json(const std::filesystem::path& file, const Json& json) { write_fil
 /// A JSON object of a folder; an empty one if it is not there.
 Json read_if_there(const std::filesystem::path& directory, const char* file) {
   if (!std::filesystem::exists(directory / file)) return Json::object();
-  return parse_json(ModelConfig::read(directory, file).dump());
+  return ModelConfig::read(directory, file).json();
 }
 
 /// What generation_config.json leaves open, config.json may say. Ids that the tokenizer has not never come.
 TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig& config, int64_t tokens) {
   Json generation = read_if_there(directory, kGenerationFile);
-  const Json about = read_if_there(directory, kTokenNamesFile), model = parse_json(config.dump());
+  const Json about = read_if_there(directory, kTokenNamesFile), &model = config.json();
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
     if (model.contains(key) && !generation.contains(key)) generation[key] = model[key];
   const auto ids = [&](const char* key) {

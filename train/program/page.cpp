@@ -27,7 +27,6 @@ namespace heed::train::program {
 namespace {
 
 constexpr double kRounding = 1e-3;            // of shares that were computed in f16
-constexpr size_t kLargestTokens = 64 << 20;   // bytes of --tokens
 constexpr int64_t kMostNumbers = 30'000'000;  // 80 MB of page: a browser holds no more with ease
 
 bool is_translator(const std::string& directory) {
@@ -134,7 +133,7 @@ std::pair<std::string, int64_t> part_and_layer(const std::string& name) {
 
 /// Attention that another program computed: each tensor a layer's (heads, queries, keys).
 std::string attention_page(const Op& op, const PageFlags& flags) {
-  const Json json = parse_json(read_small_text(flags.tokens, kLargestTokens, op));
+  const Json json = parse_json(read_small_text(flags.tokens, kLargestJson, op));
   const bool two = json.is_object() && json.contains("source") && json.contains("target");
   const std::vector<std::string> target = words_of(op, flags, two ? json["target"] : json, two ? "'target'" : "tokens"),
                                  source = two ? words_of(op, flags, json["source"], "'source'") : target;
