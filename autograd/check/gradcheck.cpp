@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <heed/autograd/check/gradcheck_problem.h>
+#include <heed/autograd/check/refusals.h>
 #include <heed/autograd/engine.h>
 #include <heed/autograd/node.h>
 #include <heed/tensor/random.h>
@@ -46,26 +47,6 @@ Problem gradient_of(const Problem& p, const GradcheckOptions& options) {
     return grad(with, leaves, {.seeds = seeds, .create_graph = record});
   };
   return q;
-}
-
-/// Refuses what cannot be checked: f32, and values that are not finite.
-void check_leaf(const Op& op, const std::string& name, const Tensor& x) {
-  check_defined(op, x, name.c_str());
-  if (x.dtype() == f32)
-    fail<DTypeError>(
-        op, "{} is f32, whose rounding (1e-7) hides errors below 1% of a derivative; need f64: use .to(f64)", name);
-  if (x.dtype() != f64) return;
-  const std::vector<double> values = x.detach().to_vector<double>();
-  for (size_t i = 0; i < values.size(); ++i)
-    if (!std::isfinite(values[i]))
-      fail<ValueError>(op, "{} is {}; need finite values to take differences",
-                       place(name, index_of(static_cast<int64_t>(i), x.shape())), without_sign_of_nan(values[i]));
-}
-
-void check_options(const Op& op, const GradcheckOptions& o) {
-  if (!(o.eps > 0) || !(o.atol > 0) || !(o.rtol > 0))
-    fail<ValueError>(op, "eps = {}, atol = {}, rtol = {}; need all above 0", o.eps, o.atol, o.rtol);
-  if (o.elements < 0) fail<ValueError>(op, "elements = {}; need 0 for all, or a count", o.elements);
 }
 
 GradcheckReport run(Problem problem, const GradcheckOptions& options, int64_t elements, bool second) {

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include <heed/autograd/check/difference.h>
+#include <heed/autograd/check/refusals.h>
 #include <heed/autograd/engine.h>
 #include <heed/tensor/random.h>
 #include <heed/tensor/scoped.h>
@@ -487,42 +488,6 @@ Shape index_of(int64_t i, const Shape& shape) {
     i /= shape[axis];
   }
   return index;
-}
-
-void check_outputs(const Problem& problem, const std::vector<Tensor>& outputs) {
-  const Op& op = *problem.check;
-  if (outputs.empty()) fail<ValueError>(op, "the function returned a list of 0 tensors; need one in f64");
-  std::vector<std::string> dtypes;
-  for (size_t k = 0; k < outputs.size(); ++k) {
-    if (!outputs[k].defined())
-      fail<ValueError>(op, "the function returned an undefined tensor, {} {}; need one in f64", problem.output_name, k);
-    if (outputs[k].dtype() == f32)
-      fail<DTypeError>(op, "the function gives f32 from f64 inputs, whose rounding (1e-7) hides errors; need f64");
-    dtypes.emplace_back(name_of(outputs[k].dtype()));
-  }
-  const auto is_f64 = [](const Tensor& x) { return x.dtype() == f64; };
-  if (std::none_of(outputs.begin(), outputs.end(), is_f64))
-    fail<DTypeError>(op, "the function gives {}, which has no derivative; need f64", join(dtypes, ", "));
-  const auto has_elements = [](const Tensor& x) { return x.dtype() == f64 && x.numel() > 0; };
-  if (std::none_of(problem.leaves.begin(), problem.leaves.end(), has_elements))
-    fail<ValueError>(op,
-                     "no tensor to differentiate by has elements: {} is {}; need at least one derivative to compare",
-                     problem.names[0], problem.leaves[0].shape());
-  if (std::none_of(outputs.begin(), outputs.end(), has_elements)) {
-    const auto first = std::find_if(outputs.begin(), outputs.end(), is_f64);
-    fail<ValueError>(op, "no f64 output has elements: {} {} is {}; need at least one derivative to compare",
-                     problem.output_name, first - outputs.begin(), first->shape());
-  }
-  for (size_t k = 0; k < outputs.size(); ++k) {
-    if (!is_f64(outputs[k])) continue;
-    const List values = outputs[k].detach().to_vector<double>();
-    for (size_t i = 0; i < values.size(); ++i)
-      if (!std::isfinite(values[i]))
-        fail<ValueError>(
-            op, "{} is {} at the given inputs; need finite values to take differences",
-            place(fmt::format("{} {}", problem.output_name, k), index_of(static_cast<int64_t>(i), outputs[k].shape())),
-            without_sign_of_nan(values[i]));
-  }
 }
 
 GradcheckReport check_problem(Problem problem, const GradcheckOptions& options, int64_t elements) {

@@ -25,10 +25,6 @@ inline double without_sign_of_nan(double value) { return std::isnan(value) ? std
 /// The index of an element that is counted in row-major order.
 Shape index_of(int64_t i, const Shape& shape);
 
-/// Refuses outputs that leave nothing to compare: undefined ones, f32, none in f64, no elements here or in leaves, or
-/// values that are not finite.
-void check_outputs(const Problem& problem, const std::vector<Tensor>& outputs);
-
 /// What the wrong derivatives of an input have in common and what that points to: one sentence, or "" if nothing stands
 /// out. `wrong`: all that were found; `elements`: how many elements they belong to, of `compared` that were looked at.
 std::string hint_for(const std::vector<Derivative>& wrong, int64_t elements, int64_t compared);
