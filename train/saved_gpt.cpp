@@ -60,10 +60,10 @@ TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig&
   TokenNotes notes{.ends = ids("eos_token_id")};
   if (const auto begin = ids("bos_token_id"); !begin.empty()) notes.begin = begin[0];
   std::error_code error;
-  if (const auto file = directory / kTemplateFile; std::filesystem::exists(file)) {
-    if (!std::filesystem::is_empty(file, error))
-      notes.chat_template = read_small_text(file, kLargestTemplate, *Op::current());
-  } else if (const Json found = about.value("chat_template", Json()); found.is_string())
+  if (const auto file = directory / kTemplateFile;
+      std::filesystem::exists(file) && !std::filesystem::is_empty(file, error))
+    notes.chat_template = read_small_text(file, kLargestTemplate, *Op::current());
+  else if (const Json found = about.value("chat_template", Json()); found.is_string())
     notes.chat_template = found.get<std::string>();
   if (notes.chat_template.size() > kLargestTemplate)
     fail<FileError>(*Op::current(), "the chat template of '{}' has {} bytes; need at most {}", directory.string(),

@@ -24,4 +24,4 @@ one() {  # one TARGET: its last lines are the counts
 }
 export -f one
 export build seconds
-printf '%s\n' "${@:-safetensors pairs chars words bpe tokenizer bin text config index state}" | tr ' ' '\n' | xargs -P 2 -I{} bash -c 'one {}'
+printf '%s\n' "${@:-safetensors pairs chars words bpe tokenizer bin text config index notes state}" | tr ' ' '\n' | xargs -P 2 -I{} bash -c 'one {}'

@@ -61,6 +61,11 @@ int main(int argc, char** argv) {
   write_file(target(root, "tokenizer") / "bpe", train::Bpe::train(kText, 270, special).to_json());
   write_file(target(root, "bpe") / "merges", train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
 
+  const std::string zero(1, '\0');
+  write_file(target(root, "notes") / "chat", R"({"bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": null})" +
+                                                 zero + R"({"chat_template": "{{ messages }}", "bos_token": "t"})" +
+                                                 zero +
+                                                 "{% for message in messages %}{{ message.content }}{% endfor %}");
   const fs::path models = target(root, "models");
   for (const std::string& name : tests::save_small_models(models))
     write_file(target(root, "config") / name, read(models / name / "config.json"));
