@@ -8,10 +8,11 @@
 #include <heed/tensor/io/safetensors.h>
 
 #include "catch.h"
-#include "run_program.h"
+#include "workplace.h"
 
 using namespace heed;
 using tests::Finished;
+using tests::replace;
 using tests::run_program;
 using tests::TemporaryDirectory;
 
@@ -27,11 +28,6 @@ struct BadInput {
 
 void write(const std::filesystem::path& path, const std::string& content) {
   std::ofstream(path, std::ios::binary) << content;
-}
-
-void replace(const std::filesystem::path& path, const std::string& target) {
-  std::filesystem::remove(path);
-  std::filesystem::create_symlink(target, path);
 }
 
 std::string repeated(const std::string& text, int times) {

@@ -20,6 +20,7 @@ using tests::kModelFiles;
 using tests::kTinyGpt;
 using tests::kTinyTranslator;
 using tests::kTranslatorFiles;
+using tests::replace;
 using tests::Workplace;
 
 TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing had happened", "[program]") {
@@ -203,6 +204,8 @@ TEST_CASE("heed seq2seq train --resume: other pairs, as many, are refused", "[pr
   const Finished refused = place.run("seq2seq train --resume --out cut");
   CHECK(refused.exit_code == 1);
   CHECK_THAT(refused.err, Contains("'pairs' has changed"));
+  replace(place / "pairs", "/dev/zero");
+  CHECK_THAT(place.run("seq2seq train --resume --out cut").err, Contains("\"pairs\" is not a regular file"));
 }
 
 TEST_CASE("heed gpt train --resume: another text is refused, and a directory that does not tell is not", "[program]") {
@@ -223,6 +226,9 @@ TEST_CASE("heed gpt train --resume: another text is refused, and a directory tha
   CHECK_THAT(place.run("gpt train --resume --out cut").err,
              Contains(fmt::format("text has changed: it has {} bytes where the interrupted run had {}; need the same",
                                   text.size() + 4, text.size())));
+  replace(place / "text", "/dev/zero");
+  CHECK_THAT(place.run("gpt train --resume --out cut").err, Contains("text\" is not a regular file"));
+  std::filesystem::remove(place / "text");
   std::ofstream(place / "text") << other;
 
   auto config = nlohmann::ordered_json::parse(tests::content_of(place / "cut/config.json"));

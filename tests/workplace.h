@@ -33,6 +33,12 @@ struct Workplace : TemporaryDirectory {
   }
 };
 
+/// Puts a link in the place of a file.
+inline void replace(const std::filesystem::path& path, const std::string& target) {
+  std::filesystem::remove(path);
+  std::filesystem::create_symlink(target, path);
+}
+
 inline const std::set<std::string> kModelFiles = {"best",           "config.json",          "generation_config.json",
                                                   "metrics.jsonl",  "model.safetensors",    "times.jsonl",
                                                   "tokenizer.json", "tokenizer_config.json"};

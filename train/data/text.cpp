@@ -25,8 +25,7 @@ std::string read_bytes(const std::filesystem::path& path, size_t most, const Op&
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     fail<FileError>(op, "\"{}\" is a directory; need a text file", path.string());
-  if (most != kAnySize && std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
-    fail<FileError>(op, "\"{}\" is not a regular file; need a text file", path.string());
+  if (most != kAnySize) check_regular(path, op);
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) fail<FileError>(op, "cannot read \"{}\": {}; need a text file", path.string(), std::strerror(errno));
   std::string text;
@@ -53,6 +52,12 @@ const char* utf16_order(std::string_view text) {
 }
 
 }  // namespace
+
+void check_regular(const std::filesystem::path& path, const Op& op) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
+    fail<FileError>(op, "\"{}\" is not a regular file; need a text file", path.string());
+}
 
 void check_text(std::string_view text, const std::filesystem::path& path, size_t before, size_t& line, const Op& op) {
   if (const char* order = before == 0 ? utf16_order(text) : nullptr)

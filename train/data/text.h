@@ -17,6 +17,8 @@ std::string read_text(const std::filesystem::path& path, const Op& op);
 /// The same of a file that is small by its kind, as a configuration. Throws FileError too if it is not a regular file,
 /// but a device or a pipe, or has more than `most` bytes.
 std::string read_small_text(const std::filesystem::path& path, size_t most, const Op& op);
+/// Throws FileError if it is there and no regular file: a device or a pipe may have no end.
+void check_regular(const std::filesystem::path& path, const Op& op);
 constexpr size_t kLargestJson = 64 << 20;  ///< bytes: an index of a million tensors
 
 /// Refuses a part of a file's text, `before` bytes of which came earlier, as read_text does; `line`, that in which the

@@ -167,6 +167,7 @@ Run new_run(const GptTrainFlags& flags) {
 Run resumed_run(const ModelConfig& config) {
   Run run{read_gpt_config(config), read_gpt_training(config)};
   if (is_prepared(run.training)) return run;
+  check_regular(run.training.text, {"gpt train"});
   run.text = load_text(run.training);
   if (run.training.text_hash.empty() || hex(fnv1a(run.text)) == run.training.text_hash) return run;  // --keep-cr
   run.text = unix_text(std::move(run.text));

@@ -178,6 +178,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (flags.resume) {
     check_interrupted(flags);
     translator = SavedTranslator::from_config(directory);
+    for (const std::string* file : {&translator->training().pairs, &translator->training().valid_pairs})
+      check_regular(*file, {"seq2seq train"});
   }
   const TranslatorSizes sizes = checked_sizes(flags);
   PairSplit split = translator ? load_pairs(translator->training().pairs, translator->training().valid_pairs)
