@@ -188,6 +188,7 @@ TEST_CASE("folders: what a folder says of its tokens is read, and written again"
   CHECK(content_of(place / "again/chat_template.jinja") == "{{ b }}");
   write(place / "theirs/chat_template.jinja", "");
   CHECK(again().chat_template.empty());
+  CHECK(train::SavedGpt(place / "again").tokenizer.notes.chat_template.empty());
   write(place / "theirs/chat_template.jinja", std::string((1 << 20) + 1, ' '));
   CHECK_THROWS_WITH(again(), Contains("chat_template.jinja\" has more than 1048576 bytes"));
   fs::remove(place / "theirs/chat_template.jinja");  // what is read could not be read again

@@ -48,7 +48,8 @@ Json read_if_there(const std::filesystem::path& directory, const char* file) {
 /// What generation_config.json leaves open, config.json may say. Ids that the tokenizer has not never come.
 TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig& config, int64_t tokens) {
   Json generation = read_if_there(directory, kGenerationFile);
-  const Json about = read_if_there(directory, kTokenNamesFile), &model = config.json();
+  Json about = read_if_there(directory, kTokenNamesFile);
+  const Json& model = config.json();
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
     if (model.contains(key) && !generation.contains(key)) generation[key] = model[key];
   const auto ids = [&](const char* key) {
@@ -60,10 +61,11 @@ TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig&
   TokenNotes notes{.ends = ids("eos_token_id")};
   if (const auto begin = ids("bos_token_id"); !begin.empty()) notes.begin = begin[0];
   std::error_code error;
-  if (const auto file = directory / kTemplateFile;
-      std::filesystem::exists(file) && !std::filesystem::is_empty(file, error))
-    notes.chat_template = read_small_text(file, kLargestTemplate, *Op::current());
-  else if (const Json found = about.value("chat_template", Json()); found.is_string())
+  if (const auto file = directory / kTemplateFile; std::filesystem::exists(file)) {
+    about.erase("chat_template");  // which the file, be it empty, overrides
+    if (!std::filesystem::is_empty(file, error))
+      notes.chat_template = read_small_text(file, kLargestTemplate, *Op::current());
+  } else if (const Json found = about.value("chat_template", Json()); found.is_string())
     notes.chat_template = found.get<std::string>();
   if (notes.chat_template.size() > kLargestTemplate)
     fail<FileError>(*Op::current(), "the chat template of '{}' has {} bytes; need at most {}", directory.string(),
