@@ -3,6 +3,8 @@
 #include <unordered_set>
 
 #include <heed/autograd/engine.h>
+#include <heed/autograd/grad_mode.h>
+#include <heed/tensor/precision.h>
 
 namespace heed {
 
@@ -38,6 +40,8 @@ Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, c
   const Op op{"checkpoint", loc};
   if (!grad_enabled()) return fn(inputs);
   const std::optional<Rng> before = rng ? std::optional(*rng) : std::nullopt;
+  const bool trains = training_here;
+  const Products reads = products();
 
   // The first run is recorded only to learn which outer nodes fn reads; what it saved goes when `first` does.
   const uint64_t first_id = Node(op, scalar(0)).id;
@@ -47,15 +51,16 @@ Tensor checkpoint(const std::function<Tensor(const std::vector<Tensor>&)>& fn, c
 
   std::vector<Tensor> sources;
   for (const auto& node : outside) sources.push_back(stand_in(node));
-  return record(op, first.detach(), sources, [fn, inputs, rng, before, outside](const Tensor& g, Needs) {
-    std::optional<Rng> after;
-    if (rng) after = std::exchange(*rng, *before);
+  return record(op, first.detach(), sources, [=](const Tensor& g, Needs) {
     Tensor again;
     {
       const GradMode on(true);
+      const Scoped as_trained(training_here, trains);
+      const Precision as_read(reads);
+      std::optional<Scoped<Rng>> drawn_again;
+      if (rng) drawn_again.emplace(*rng, *before);
       again = fn(inputs);
     }
-    if (rng) *rng = *after;
     return run_backward({"checkpoint"}, {&again, 1}, {.seeds = {g}, .create_graph = grad_enabled()}, outside,
                         Through::stop_at_targets);
   });

@@ -1,4 +1,4 @@
-// Whether ops are recorded, by thread.
+// Whether ops are recorded and modules train, by thread.
 #pragma once
 
 #include <heed/tensor/scoped.h>
@@ -8,6 +8,8 @@ namespace heed {
 namespace autograd {
 /// This thread's.
 inline constinit thread_local bool recorded_here = true;
+/// nn::training(), here for checkpoint.
+inline constinit thread_local bool training_here = true;
 }  // namespace autograd
 
 /// Whether this thread records.

@@ -3,25 +3,11 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <numeric>
 
+#include <heed/autograd/grad_mode.h>
 #include <heed/autograd/node.h>
 
 namespace heed::nn {
-
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
 
 namespace {
 
@@ -29,8 +15,6 @@ void check_part(const Op& op, std::string_view part) {
   if (part.empty() || part.front() == '.' || part.back() == '.')
     fail<ValueError>(op, "\"{}\" is no name; need text that neither begins nor ends with a dot", part);
 }
-
-thread_local bool is_training = true;
 
 }  // namespace
 
@@ -166,8 +150,8 @@ void Scope::tie(std::string_view name, const Tensor& parameter) const {
   fail<ValueError>(op, "the tensor for \"{}\" is no parameter of this store; need one that param() returned", full);
 }
 
-bool training() { return is_training; }
+bool training() { return autograd::training_here; }
 
-EvalMode::EvalMode() : Scoped(is_training, false) {}
+EvalMode::EvalMode() : Scoped(autograd::training_here, false) {}
 
 }  // namespace heed::nn

@@ -140,10 +140,6 @@ class Scope {
   Loc where_;
 };
 
-/// How far apart two names are, to say which one was meant: insertions, deletions and replacements that turn a into b
-/// (Levenshtein 1966).
-size_t edit_distance(std::string_view a, std::string_view b);
-
 /// Whether modules train on this thread: dropout drops only then.
 bool training();
 

@@ -35,6 +35,10 @@ class FileError : public Error { using Error::Error; };   ///< a file that is ab
 /// "[train.cpp:41]": the file without its folders, and the line.
 std::string to_string(const Loc& loc);
 
+/// How far apart two names are, to say which one was meant: insertions, deletions and replacements that turn a into b
+/// (Levenshtein 1966).
+size_t edit_distance(std::string_view a, std::string_view b);
+
 /// "op in module: message  [file:line]", without " in module" outside of one.
 std::string compose_message(const Op& op, fmt::string_view format, fmt::format_args args);
 

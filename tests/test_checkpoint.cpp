@@ -6,6 +6,7 @@
 #include <heed/autograd/engine.h>
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
+#include <heed/nn/dropout.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
 #include "leaf.h"
@@ -90,4 +91,33 @@ TEST_CASE("checkpoint: backward draws the same numbers again, and leaves the gen
   Rng fresh(3);
   const auto drop = [&](const std::vector<Tensor>& in) { return dropout(in[0] * in[0], 0.3, fresh); };
   CHECK(gradcheck([&](const Tensor& t) { return checkpoint(drop, {t}, &fresh); }, x.detach(), {.rng = &fresh}));
+}
+
+TEST_CASE(
+    "checkpoint: backward trains or evaluates as the first run did, and what it throws leaves the generator alone",
+    "[engine]") {
+  Rng rng(5);
+  nn::Parameters params(rng);
+  const nn::Dropout drop(params, 0.5);
+  const Tensor x = ones({8}).set_requires_grad();
+  const auto segment = [&](const std::vector<Tensor>& in) { return drop(in[0]) * 2; };
+  Tensor y;
+  {
+    const nn::EvalMode evaluating;
+    y = checkpoint(segment, {x}, &rng);
+  }
+  y.sum().backward();
+  CHECK(x.grad().to_vector<double>() == std::vector<double>(8, 2));
+
+  bool fails = false;
+  const auto failing = [&](const std::vector<Tensor>& in) {
+    const Tensor dropped = drop(in[0]);
+    if (fails) throw std::runtime_error("no more");
+    return dropped;
+  };
+  const Tensor z = checkpoint(failing, {x}, &rng);
+  Rng after = rng;
+  fails = true;
+  CHECK_THROWS_AS(z.sum().backward(), std::runtime_error);
+  CHECK(rng.random() == after.random());
 }

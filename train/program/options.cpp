@@ -30,8 +30,7 @@ std::string meant(const CLI::App& app, const std::string& word) {
   std::string best;
   for (const auto& [name, typed] : known) {
     const bool begun = letters >= 3 && name.starts_with(word);
-    if (const size_t distance = begun ? 0 : nn::edit_distance(word, name); distance < least)
-      least = distance, best = typed;
+    if (const size_t distance = begun ? 0 : edit_distance(word, name); distance < least) least = distance, best = typed;
   }
   return best.empty() ? "" : fmt::format("; did you mean {}?", best);
 }
