@@ -71,13 +71,19 @@ std::vector<OpRecord> arithmetic() {
 
   OpRecord power = unary(
       "pow(x, p)", [](const Tensor& x) { return pow(x, 2.5); }, "torch.pow(x[0], 2.5)", positive);
-  for (const double p : {3.0, 2.0, 1.0, 0.0, -1.0, -2.0})
+  for (const double p : {4.0, 3.0, 2.0, 1.0, 0.0, -1.0, -2.0})
     power.sample(
         fmt::format("negative numbers to the power {}", p),
         [](Draw& d) {
           return List{d.away_from_zero({2, 3})};
         },
         [p](const List& x) { return pow(x[0], p); }, fmt::format("torch.pow(x[0], {})", p));
+  power.sample(
+      "roots",
+      [](Draw& d) {
+        return List{positive(d, {2, 3})};
+      },
+      [](const List& x) { return pow(x[0], 0.5); }, "torch.pow(x[0], 0.5)");
   power.sample(
       "zero squared", [](Draw&) { return List{zeros({3}, f64)}; }, [](const List& x) { return pow(x[0], 2); },
       "torch.pow(x[0], 2)");

@@ -15,6 +15,7 @@ namespace heed {
 using namespace autograd;
 using kernels::map;
 using kernels::map2;
+using kernels::wrapping;
 
 namespace {
 
@@ -64,6 +65,17 @@ Tensor with_number(const Op& op, const Tensor& x0, Scalar s, F f, Gradient gradi
   return record(op, map(x, [=](auto v) { return f(v, static_cast<decltype(v)>(s.value)); }), {{x, gradient}});
 }
 
+/// x^p, of the powers that are written often without std::pow.
+Tensor power(const Tensor& x, double p) {
+  if (p == 0.5) return map(x, [](auto v) { return std::sqrt(v); });
+  if (p == 1) return kernels::copy(x);
+  if (p == 2) return map(x, [](auto v) { return v * v; });
+  if (p == 3) return map(x, [](auto v) { return v * v * v; });
+  if (p == 4) return map(x, [](auto v) { return (v * v) * (v * v); });
+  if (p == -1) return map(x, [](auto v) { return 1 / v; });
+  return map(x, [p](auto v) { return std::pow(v, static_cast<decltype(v)>(p)); });
+}
+
 /// a^b in i64, which wraps; a negative power leaves only 1 / 1 and 1 / -1.
 int64_t integer_power(int64_t a, int64_t b) {
   if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
@@ -106,7 +118,7 @@ Tensor add(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"add", loc};
   if (const auto wide = broadcast(op, a, b)) return add(wide->first, wide->second);
   check_number(op, a);
-  return record(op, kernels::map2_numbers(a, b, std::plus<>{}),
+  return record(op, kernels::map2_numbers(a, b, wrapping(std::plus<>{})),
                 {{a, [](const Tensor& g) { return g; }}, {b, [](const Tensor& g) { return g; }}});
 }
 
@@ -114,7 +126,7 @@ Tensor sub(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"sub", loc};
   if (const auto wide = broadcast(op, a, b)) return sub(wide->first, wide->second);
   check_number(op, a);
-  return record(op, kernels::map2_numbers(a, b, std::minus<>{}),
+  return record(op, kernels::map2_numbers(a, b, wrapping(std::minus<>{})),
                 {{a, [](const Tensor& g) { return g; }}, {b, [](const Tensor& g) { return -g; }}});
 }
 
@@ -122,7 +134,7 @@ Tensor mul(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"mul", loc};
   if (const auto wide = broadcast(op, a, b)) return mul(wide->first, wide->second);
   check_number(op, a);
-  return record(op, kernels::map2_numbers(a, b, std::multiplies<>{}),
+  return record(op, kernels::map2_numbers(a, b, wrapping(std::multiplies<>{})),
                 {{a, [b](const Tensor& g) { return times(g, b); }}, {b, [a](const Tensor& g) { return times(g, a); }}});
 }
 
@@ -137,11 +149,11 @@ Tensor div(const Tensor& a0, const Tensor& b0, Loc loc) {
 }
 
 Tensor add(const Tensor& x, Scalar s, Loc loc) {
-  return with_number({"add", loc}, x, s, std::plus<>{}, [](const Tensor& g) { return g; });
+  return with_number({"add", loc}, x, s, wrapping(std::plus<>{}), [](const Tensor& g) { return g; });
 }
 
 Tensor mul(const Tensor& x, Scalar s, Loc loc) {
-  return with_number({"mul", loc}, x, s, std::multiplies<>{}, [s](const Tensor& g) { return g * s; });
+  return with_number({"mul", loc}, x, s, wrapping(std::multiplies<>{}), [s](const Tensor& g) { return g * s; });
 }
 
 Tensor div(const Tensor& x0, Scalar s, Loc loc) {
@@ -175,16 +187,10 @@ Tensor pow(const Tensor& x0, Scalar s, Loc loc) {
     return kernels::map_as<int64_t, int64_t>(x, [k = s.integer](int64_t v) { return integer_power(v, k); });
   }
   const double p = s.value;
-  const auto power = [p](auto v) {
-    using T = decltype(v);
-    if (p == 2) return v * v;
-    if (p == -1) return T(1) / v;
-    return static_cast<T>(std::pow(v, static_cast<T>(p)));
-  };
-  return record(op, map(x, power), {{x, [x, p](const Tensor& g) {
-                                       if (p == 0) return zeros_like(g);  // not 0 * x^-1, which is NaN at 0
-                                       return times(g, pow(x, p - 1) * p);
-                                     }}});
+  return record(op, power(x, p), {{x, [x, p](const Tensor& g) {
+                                     if (p == 0) return zeros_like(g);  // not 0 * x^-1, which is NaN at 0
+                                     return times(g, pow(x, p - 1) * p);
+                                   }}});
 }
 
 Tensor pow(Scalar s, const Tensor& x, Loc loc) {

@@ -1,9 +1,19 @@
 // Maps over one, two or three tensors, any strides in, contiguous out.
 #pragma once
 
+#include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/nest.h>
 
 namespace heed::kernels {
+
+/// f, which of integers wraps around.
+constexpr auto wrapping(auto f) {
+  return [f]<class T>(T a, T b) -> T {
+    if constexpr (std::is_same_v<T, int64_t>)
+      return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
+    else return f(a, b);
+  };
+}
 
 /// y[i] = f(x[i]): a contiguous tensor of elements of type Out.
 template <class In, class Out, class F>
@@ -32,6 +42,8 @@ Tensor map2_as(const Tensor& a, const Tensor& b, F f) {
   const In *pa0 = a.data<In>(), *pb0 = b.data<In>();
   const Nest<3> nest(a.shape(), {&y.strides(), &a.strides(), &b.strides()});
   const int64_t sa = nest.inner_stride(1), sb = nest.inner_stride(2);
+  constexpr int64_t kFar = 16;  // a line of cache for each element: a copy, made by blocks, costs less
+  if (sa >= kFar || sb >= kFar) return map2_as<In, Out>(sa >= kFar ? copy(a) : a, sb >= kFar ? copy(b) : b, f);
   nest.for_runs([&](const std::array<int64_t, 3>& at, int64_t n) {
     Out* po = out + at[0];
     const In *pa = pa0 + at[1], *pb = pb0 + at[2];

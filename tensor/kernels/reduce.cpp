@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include <heed/tensor/kernels/copy.h>
+#include <heed/tensor/kernels/elementwise.h>
 #include <heed/tensor/kernels/nest.h>
 #include <heed/tensor/parallel.h>
 
@@ -229,7 +230,7 @@ Tensor sum(const Tensor& x, const Shape& axes, bool keepdim) {
   dispatch(x.dtype(), [&]<class T>() {
     using Acc = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
     using Out = std::conditional_t<std::is_floating_point_v<T>, T, int64_t>;
-    reduce<kSums, Acc, T>(x, y.mutable_data<Out>(), axes, Acc(0), [](Acc a, Acc b) { return a + b; });
+    reduce<kSums, Acc, T>(x, y.mutable_data<Out>(), axes, Acc(0), wrapping(std::plus<>{}));
   });
   return y;
 }
@@ -255,14 +256,28 @@ Tensor cumsum(const Tensor& x0, int axis) {
     using Acc = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
     const T* px = x.data<T>();
     T* py = y.mutable_data<T>();
-    for (int64_t o = 0; o < in.outer; ++o)
-      for (int64_t j = 0; j < in.inner; ++j) {
-        Acc acc = 0;
-        for (int64_t i = 0; i < in.n; ++i) {
-          const int64_t at = (o * in.n + i) * in.inner + j;
-          py[at] = static_cast<T>(acc += static_cast<Acc>(px[at]));
+    constexpr int64_t kBlock = 256;  // columns that run down together
+    const auto add = wrapping(std::plus<>{});
+    const int64_t blocks = (in.inner + kBlock - 1) / kBlock;
+    for_rows(in.outer * blocks, std::min(kBlock, in.inner) * in.n, [&](int64_t block) {
+      const int64_t first = block % blocks * kBlock, width = std::min(kBlock, in.inner - first);
+      if (in.inner == 1) {
+        Acc sum = 0;
+        for (int64_t i = block * in.n; i < (block + 1) * in.n; ++i) {
+          sum = add(sum, static_cast<Acc>(px[i]));
+          py[i] = static_cast<T>(sum);
+        }
+        return;
+      }
+      Acc sums[kBlock] = {};
+      for (int64_t i = 0; i < in.n; ++i) {
+        const int64_t row = (block / blocks * in.n + i) * in.inner + first;
+        for (int64_t j = 0; j < width; ++j) {
+          sums[j] = add(sums[j], static_cast<Acc>(px[row + j]));
+          py[row + j] = static_cast<T>(sums[j]);
         }
       }
+    });
   });
   return y;
 }
