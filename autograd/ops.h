@@ -261,6 +261,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias
 /// x / sqrt(mean(x^2) + eps) * weight over the last axis; weight (C) or undefined.
 Tensor rms_norm(const Tensor& x, const Tensor& weight = {}, double eps = 1e-6, Loc loc = Loc::current());
 
+constexpr int64_t kFarthestKey = int64_t(1) << 40;  ///< that a causal_offset may name; a larger window is no limit
+
 /// What queries see, and how scores become weights.
 struct AttentionOptions {
   bool causal = false;                 ///< query i sees keys 0 .. i (+ causal_offset)

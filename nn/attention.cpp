@@ -190,8 +190,8 @@ CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head
       rng(s.shared_rng()) {
   const Op op{"CausalSelfAttention", s.name(), s.where()};
   check_probability(op, o.dropout);
-  if (heads % kv_heads != 0)
-    fail<ValueError>(op, "{} heads of keys do not divide {} of queries; need heads % kv_heads == 0", kv_heads, heads);
+  if (kv_heads < 1 || heads % kv_heads != 0)
+    fail<ValueError>(op, "{} heads of keys do not divide {} of queries; need a divisor", kv_heads, heads);
   if (o.qk_norm != QkNorm::weighted) return;
   q_norm = (s / "q_norm").param("weight", {head_size}, init::ones());
   k_norm = (s / "k_norm").param("weight", {head_size}, init::ones());

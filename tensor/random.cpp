@@ -22,7 +22,7 @@ constexpr int64_t words_for() {
 }
 
 void check_count(const Op& op, int64_t n) {
-  if (n < 0) fail<ValueError>(op, "cannot draw {} numbers; need n >= 0", n);
+  if (n < 0 || n > int64_t(1) << 40) fail<ValueError>(op, "cannot draw {} numbers; need 0 <= n <= 2^40", n);
 }
 
 void check_probability(const Op& op, double p) {

@@ -197,7 +197,7 @@ Tensor arange(double start, double end, double step, DType dtype, Loc loc) {
   constexpr double kExact = 9007199254740992;  // 2^53
   if (dtype == i64 && std::max(std::abs(start), std::abs(end)) >= kExact)
     fail<ValueError>(op, "start {}, end {}; need i64 below 2^53", start, end);
-  const int64_t n = std::max<int64_t>(0, static_cast<int64_t>(std::ceil((end - start) / step)));
+  const auto n = static_cast<int64_t>(std::clamp(std::ceil((end - start) / step), 0.0, 0x1p62));
   Tensor y = allocate(op, {n}, dtype);
   dispatch(dtype, [&]<class T>() {
     T* out = y.mutable_data<T>();
@@ -255,7 +255,9 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, Rng& rng, Loc loc)
 
 Tensor randperm(int64_t n, Rng& rng, Loc loc) {
   if (n < 0) fail<ValueError>({"randperm", loc}, "n is {}; need at least 0", n);
-  return from_vector(rng.randperm(n, loc), {n}, loc);
+  Tensor y = empty({n}, i64, loc);
+  std::ranges::copy(rng.randperm(n, loc), y.mutable_data<int64_t>());
+  return y;
 }
 
 Tensor multinomial(const Tensor& weights, int64_t samples, Rng& rng, bool replacement, Loc loc) {

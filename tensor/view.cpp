@@ -9,19 +9,19 @@ Tensor of(const Tensor& x, const Shape& shape, const Strides& strides, int64_t o
 }  // namespace
 
 Shape resolve(const Op& op, const Tensor& x, const Shape& shape) {
-  Shape result = shape;
+  Shape result = shape, sizes = shape;
   int unknown = -1;
-  int64_t known = 1;
   for (int i = 0; i < shape.rank(); ++i) {
     if (shape[i] == -1 && unknown < 0) {
       unknown = i;
+      sizes[i] = 1;
       continue;
     }
     if (shape[i] < 0)
       fail<ShapeError>(op, "size {} in shape {}; need sizes of at least 0, and at most one -1", shape[i], shape);
-    known *= shape[i];
   }
-  const int64_t n = x.numel();
+  check_sizes(op, sizes);
+  const int64_t n = x.numel(), known = sizes.numel();
   if (unknown >= 0) {
     if (known == 0 || n % known != 0)
       fail<ShapeError>(op, "{} elements of shape {} do not divide into shape {}; need a multiple of {}", n, x.shape(),
@@ -127,6 +127,7 @@ Tensor expand(const Op& op, const Tensor& x, const Shape& shape) {
                        shape[i]);
     if (have == sizes[i] && i >= extra) strides[i] = x.strides()[i - extra];
   }
+  check_sizes(op, sizes);
   return of(x, sizes, strides, x.offset());
 }
 

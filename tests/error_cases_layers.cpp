@@ -102,6 +102,12 @@ std::vector<ErrorCase> layers() {
           [] {
             scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.window = 2});
           }),
+      refuses<ValueError>(
+          "scaled_dot_product_attention: causal_offset 1099511627777; need at most 2^40 keys, before or after",
+          [=] {
+            scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}),
+                                         {.causal = true, .causal_offset = (int64_t(1) << 40) + 1});
+          }),
       refuses<ValueError>("scaled_dot_product_attention: softcap -1; need a number above 0, or 0 for none",
                           [] {
                             scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), {.softcap = -1});

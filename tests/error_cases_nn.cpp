@@ -101,8 +101,10 @@ std::vector<ErrorCase> sizes() {
                             nn::Lora(p, layer);
                             nn::Lora(p, layer, {}, sc.where());
                           })),
-      refuses<ValueError>("CausalSelfAttention: 3 heads of keys do not divide 4 of queries; need heads % kv_heads == 0",
+      refuses<ValueError>("CausalSelfAttention: 3 heads of keys do not divide 4 of queries; need a divisor",
                           in_store([](Scope s) { nn::CausalSelfAttention(s, 8, 4, {.kv_heads = 3}); })),
+      refuses<ValueError>("CausalSelfAttention: -1 heads of keys do not divide 4 of queries; need a divisor",
+                          in_store([](Scope s) { nn::CausalSelfAttention(s, 8, 4, {.kv_heads = -1}); })),
       refuses<ValueError>("MultiHeadAttention: 3 heads do not divide 4 channels; need channels % heads == 0",
                           in_store([](Scope s) { nn::MultiHeadAttention(s, 4, 4, 3); })),
       refuses<ShapeError>("xavier_uniform: the weight has shape (3); need (out, in, ...)",

@@ -137,7 +137,7 @@ std::vector<ErrorCase> draws() {
     rng.set_state(state, loc);
   };
   return {
-      refuses<ValueError>("uniform: cannot draw -1 numbers; need n >= 0",
+      refuses<ValueError>("uniform: cannot draw -1 numbers; need 0 <= n <= 2^40",
                           with([](Rng& rng, float* out) { rng.uniform(out, -1); })),
       refuses<ValueError>("uniform: from 1 to 0 is not an interval; need finite from <= to",
                           with([](Rng& rng, float* out) { rng.uniform(out, 2, 1, 0); })),

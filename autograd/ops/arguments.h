@@ -1,6 +1,8 @@
 // What ops share: checks, each of which refuses one kind of wrong input in one sentence, and an input as rows.
 #pragma once
 
+#include <limits>
+
 #include <heed/tensor/kernels/recurrent.h>
 #include <heed/tensor/tensor.h>
 
@@ -87,6 +89,13 @@ inline void check_mask_fits(const Op& op, const Tensor& mask, const Shape& shape
   if (!fits)
     fail<ShapeError>(op, "the mask {} does not broadcast to {}; need sizes of 1 or equal, aligned at the right",
                      mask.shape(), shape);
+}
+
+/// a + b, or the number next to it that int64_t holds: sizes that come from outside.
+inline int64_t saturating_sum(int64_t a, int64_t b) {
+  int64_t sum;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return a < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
 }
 
 /// `axis` of x; 0 or -1 of a number, which counts as a vector of one.

@@ -49,7 +49,7 @@ struct Attention {
     o.scale = static_cast<T>(given.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(3)))));
     o.causal = given.causal;
     o.offset = given.causal_offset;
-    o.window = given.window.value_or(0);
+    o.window = std::min(given.window.value_or(0), kFarthestKey);
     o.softcap = static_cast<T>(given.softcap);
     o.allowed = allowed.view<bool>();
     o.bias = bias.view<T>();
@@ -60,7 +60,7 @@ struct Attention {
 
   /// Of a product over all heads that is `width` wide, half of it where the mask is causal, or what its window leaves.
   void count(int64_t width) const {
-    const int64_t S = k.size(2), keys = given.window ? std::min(2 * *given.window, S) : S;
+    const int64_t S = k.size(2), keys = given.window ? std::min(2 * std::min(*given.window, S), S) : S;
     kernels::count_flops(q.size(0) * q.size(1) * q.size(2) * keys * width * (given.causal ? 1 : 2));
   }
 
@@ -104,6 +104,8 @@ void check_options(const Op& op, const AttentionOptions& options) {
   if (options.window && (*options.window < 1 || !options.causal))
     fail<ValueError>(op, "a window of {} keys{}; need at least 1, and causal", *options.window,
                      options.causal ? "" : " that is not causal");
+  if (options.causal_offset < -kFarthestKey || options.causal_offset > kFarthestKey)
+    fail<ValueError>(op, "causal_offset {}; need at most 2^40 keys, before or after", options.causal_offset);
   if (!(options.softcap >= 0 && std::isfinite(options.softcap)))
     fail<ValueError>(op, "softcap {}; need a number above 0, or 0 for none", options.softcap);
   if (!(options.dropout >= 0 && options.dropout < 1))

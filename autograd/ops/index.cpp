@@ -186,7 +186,7 @@ Tensor one_hot(const Tensor& index, int64_t classes, Loc loc) {
   check_new_axis(op, index);
   if (classes == -1) {
     if (index.numel() == 0) fail<ValueError>(op, "the index {} has no largest element; need classes", index.shape());
-    classes = index.detach().max().item<int64_t>() + 1;
+    classes = saturating_sum(index.detach().max().item<int64_t>(), 1);
   }
   if (const auto bad = kernels::first_outside(index, 0, classes))
     fail<IndexError>(op, "index {} is out of range; need 0 <= index < {}", *bad, classes);

@@ -96,7 +96,8 @@ Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOption
                   options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
   Tensor hidden = zeros({T, S}, boolean);  // true: may not attend
   if (options.causal) hidden = logical_not(tril(ones({T, S}, boolean), c));
-  if (options.window) hidden = logical_or(hidden, tril(ones({T, S}, boolean), c - *options.window));
+  if (options.window)
+    hidden = logical_or(hidden, tril(ones({T, S}, boolean), c - std::min(*options.window, kFarthestKey)));
   if (options.softcap > 0) scores = tanh(scores / options.softcap) * options.softcap;
   if (options.mask.defined() && options.mask.dtype() == boolean) hidden = logical_or(hidden, logical_not(options.mask));
   if (options.mask.defined() && options.mask.dtype() != boolean) scores = scores + options.mask;

@@ -54,7 +54,8 @@ Kept kept_of(const Op& op, const Slice& s, int axis, int64_t n) {
     fail<ValueError>(op, "a slice with step {}; need at least 1, and flip(x, {}) to reverse", s.step, axis);
   const auto inside = [n](int64_t i) { return std::clamp<int64_t>(i < 0 ? i + n : i, 0, n); };
   const int64_t start = inside(s.start.value_or(0)), stop = inside(s.stop.value_or(n));
-  return {axis, start, s.step, std::max<int64_t>(0, (stop - start + s.step - 1) / s.step)};
+  const int64_t length = stop > start ? (stop - start - 1) / s.step + 1 : 0;
+  return {axis, start, length > 1 ? s.step : 1, length};
 }
 
 Kept kept_of(const Op& op, int64_t i, int axis, const Shape& shape) {
@@ -184,7 +185,7 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t axis1, int64_t axis2, L
   const int a = normalize_axis(op, axis1, x.rank()), b = normalize_axis(op, axis2, x.rank());
   if (a == b) fail<ValueError>(op, "axis {} is given twice; need distinct axes", axis2);
   return take(op, x, [=](const Tensor& t) {
-    const int64_t down = std::max<int64_t>(0, -offset), right = std::max<int64_t>(0, offset);
+    const int64_t down = -std::clamp<int64_t>(offset, -t.shape()[a], 0), right = std::max<int64_t>(0, offset);
     const int64_t n = std::max<int64_t>(0, std::min(t.shape()[a] - down, t.shape()[b] - right));
     Shape shape = t.shape();
     Strides strides = t.strides();

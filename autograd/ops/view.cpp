@@ -175,7 +175,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
   int64_t total = 0;
   for (const int64_t size : sizes) {
     if (size < 0) fail<ValueError>(op, "size {} is negative; need sizes of at least 0", size);
-    total += size;
+    total = saturating_sum(total, size);
   }
   if (total != x.shape()[axis])
     fail<ShapeError>(op, "sizes add up to {} but axis {} of shape {} has {}; need equal totals", total, axis, x.shape(),
@@ -208,7 +208,7 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis0, Loc lo
   if (chunks < 1) fail<ValueError>(op, "{} chunks; need at least 1", chunks);
   const int64_t n = x.shape()[axis];
   if (n == 0) return std::vector<Tensor>(static_cast<size_t>(chunks), x);
-  return split(x, (n + chunks - 1) / chunks, axis);
+  return split(x, (n - 1) / chunks + 1, axis);
 }
 
 Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc) {
@@ -263,10 +263,11 @@ Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value, Loc 
   Shape shape = x.shape();
   for (size_t i = 0; i < pads.size(); i += 2) {
     const int axis = x.rank() - 1 - static_cast<int>(i / 2);
-    shape[axis] += pads[i] + pads[i + 1];
-    if (shape[axis] < 0 || -pads[i] > x.shape()[axis] || -pads[i + 1] > x.shape()[axis])
+    const int64_t n = x.shape()[axis];
+    shape[axis] = saturating_sum(saturating_sum(n, pads[i]), pads[i + 1]);
+    if (shape[axis] < 0 || pads[i] < -n || pads[i + 1] < -n)
       fail<ValueError>(op, "pads {} and {} take more than axis {} of shape {} has; need at least {} together", pads[i],
-                       pads[i + 1], axis, x.shape(), -x.shape()[axis]);
+                       pads[i + 1], axis, x.shape(), -n);
   }
   Tensor y = full(shape, value, x.dtype()), from = x.detach(), to = y;
   std::vector<int64_t> back;

@@ -186,6 +186,7 @@ Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
   Tensor y = copy(x);
   const int64_t rows = x.shape()[x.rank() - 2], columns = x.shape()[x.rank() - 1];
   if (y.numel() == 0) return y;
+  diagonal = std::clamp(diagonal, -rows - 1, columns);  // beyond these nothing changes
   dispatch(x.dtype(), [&]<class T>() {
     T* p = y.mutable_data<T>();
     for (int64_t i = 0; i < y.numel() / columns; ++i) {
