@@ -326,6 +326,13 @@ Tensor& Tensor::set_requires_grad(bool on, Loc loc) {
   return *this;
 }
 
+const Tensor& Tensor::set_requires_grad(bool on, Loc loc) const {
+  if (on && defined() && !whole_ && !node_)
+    fail<GradError>({"set_requires_grad", loc}, "a const view of shape {}; need one that is not const", shape_);
+  Tensor(*this).set_requires_grad(on, loc);
+  return *this;
+}
+
 void Tensor::assign(const Tensor& x, Loc loc) const&& {
   if (defined() && storage_.use_count() == 1)
     fail<ValueError>({"assign", loc},
@@ -340,7 +347,9 @@ void Tensor::assign(const Tensor& x, Loc loc) const& {
   check_defined(op, *this, "the tensor to write");
   check_defined(op, x, "x");
   if (node_ && !node_->leaf)
-    fail<GradError>(op, "the tensor was computed from others ({}); need a leaf or a constant", node_->op);
+    fail<GradError>(
+        op, "the tensor was computed from others ({}); need a leaf or a constant, or NoGrad around what makes it",
+        node_->op);
   if (x.node() && grad_enabled())
     fail<GradError>(op, "x {}, and a write passes no gradient on; need x.detach() or NoGrad, or stack, cat or where",
                     x.node()->leaf ? "wants a gradient" : "was computed from what wants a gradient");

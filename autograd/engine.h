@@ -23,6 +23,11 @@ struct GradOptions {
 /// non-scalar, or a graph that an earlier backward freed; ShapeError and DTypeError for a seed that does not fit.
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
                          const GradOptions& options = {}, Loc loc = Loc::current());
+/// The same, so that grad({y}, {w}) is a list too.
+inline std::vector<Tensor> grad(std::initializer_list<Tensor> outputs, std::initializer_list<Tensor> inputs,
+                                const GradOptions& options = {}, Loc loc = Loc::current()) {
+  return grad(std::vector(outputs), std::vector(inputs), options, loc);
+}
 /// The gradient of one output with respect to one input.
 Tensor grad(const Tensor& output, const Tensor& input, const GradOptions& options = {}, Loc loc = Loc::current());
 

@@ -16,13 +16,13 @@ inline constinit thread_local bool training_here = true;
 inline bool grad_enabled() { return autograd::recorded_here; }
 
 /// While it lives, this thread records (or does not). Guards nest.
-class GradMode : Scoped<bool> {
+class [[nodiscard]] GradMode : Scoped<bool> {
  public:
   explicit GradMode(bool enabled) : Scoped(autograd::recorded_here, enabled) {}
 };
 
 /// While it lives, ops of this thread are not recorded: for evaluation and for optimisers.
-class NoGrad : public GradMode {
+class [[nodiscard]] NoGrad : public GradMode {
  public:
   NoGrad() : GradMode(false) {}
 };

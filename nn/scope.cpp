@@ -27,7 +27,7 @@ Parameters::Parameters(Rng& rng, DType dtype, Loc loc)
 
 Parameters::Parameters(uint64_t seed, DType dtype, Loc loc) : Parameters(std::make_shared<Rng>(seed), dtype, loc) {}
 
-Scope Parameters::operator/(const ChildName& child) { return Scope(*this, child.where) / child; }
+Scope Parameters::operator/(const ChildName& child) & { return Scope(*this, child.where) / child; }
 
 int64_t Parameters::numel() const {
   int64_t n = 0;

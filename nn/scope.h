@@ -37,8 +37,8 @@ using Init = std::function<void(Tensor parameter, Rng& rng)>;
 /// optimiser's list and the checkpoint in one. Scopes point to it, so it stays where it was made.
 class Parameters {
  public:
-  /// A name and its parameter.
-  using Entry = std::pair<const std::string, Tensor>;
+  /// A name and its parameter, whose elements `assign` writes.
+  using Entry = std::pair<const std::string, const Tensor>;
 
   /// First values are drawn from a generator of its own; dropout draws from it too. dtype f32 or f64; throws
   /// DTypeError.
@@ -49,7 +49,7 @@ class Parameters {
   Parameters& operator=(const Parameters&) = delete;
 
   /// Where a child module is built: `nn::Linear encoder(params / "encoder", 3, 4)`.
-  Scope operator/(const ChildName& child);
+  Scope operator/(const ChildName& child) &;
   /// What modules draw from, and the type of their parameters.
   Rng& rng() const { return *rng_; }
   DType dtype() const { return dtype_; }
@@ -144,7 +144,7 @@ class Scope {
 bool training();
 
 /// While it lives, this thread's modules evaluate: dropout does nothing and draws nothing. Guards nest.
-class EvalMode : Scoped<bool> {
+class [[nodiscard]] EvalMode : Scoped<bool> {
  public:
   EvalMode();
 };

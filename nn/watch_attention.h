@@ -13,7 +13,7 @@ namespace heed::nn {
 ///
 /// Rows are queries, columns keys. A row sums to 1, as before dropout, or to 0 for a query that may attend to nothing.
 /// Constants, without gradients. Guards nest, and each sees.
-class WatchAttention {
+class [[nodiscard]] WatchAttention {
  public:
   WatchAttention();
   ~WatchAttention();

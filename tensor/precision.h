@@ -40,7 +40,7 @@ std::string why_no_bf16();
 /// sum of its terms' magnitudes; what is below 1.2e-38 counts as 0. Products of f64, those with 4 rows or columns or
 /// fewer, attention of 4 queries or fewer, and recurrent steps of fewer than 256 rows in all read their operands as
 /// they are. Same seed, same bits, at any number of threads.
-class Precision : Scoped<Products> {
+class [[nodiscard]] Precision : Scoped<Products> {
  public:
   /// Throws ValueError for bf16 where has_bf16() is false.
   explicit Precision(Products reads, Loc loc = Loc::current());

@@ -7,7 +7,7 @@ namespace heed {
 
 /// While it lives, `variable` has `value`.
 template <class T>
-class Scoped {
+class [[nodiscard]] Scoped {
  public:
   Scoped(T& variable, T value) : variable_(variable), before_(std::exchange(variable, value)) {}
   ~Scoped() { variable_ = before_; }

@@ -17,6 +17,8 @@ Tensor allocate(const Op& op, const Shape& shape, DType dtype) {
 }
 
 Tensor filled(const Op& op, const Shape& shape, Scalar value, DType dtype) {
+  if (dtype == i64 && !value.is_integer && !(std::abs(value.value) < 0x1p63))
+    fail<ValueError>({Op::called(op.name)}, "{} for i64; need a number between -2^63 and 2^63", value.value);
   Tensor y = allocate(op, shape, dtype);
   kernels::fill(y, value);
   return y;

@@ -185,6 +185,7 @@ class Tensor {
   /// f32 and f64 only. Returns *this. Throws GradError on a tensor that was computed from others with gradients, and
   /// DTypeError for other dtypes.
   Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current());
+  const Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current()) const;
   /// The gradient that backward() accumulated; undefined if none.
   const Tensor& grad(Loc loc = Loc::current()) const;
   /// Replaces it; an undefined `g` forgets it. Throws GradError if this is not a leaf, ShapeError if g does not fit.

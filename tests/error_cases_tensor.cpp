@@ -4,6 +4,7 @@
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/check/gradcheck.h>
 #include <heed/autograd/check/graph.h>
+#include <heed/autograd/checkpoint.h>
 #include <heed/autograd/engine.h>
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
@@ -137,6 +138,8 @@ std::vector<ErrorCase> draws() {
     rng.set_state(state, loc);
   };
   return {
+      refuses<ValueError>("full_like: inf for i64; need a number between -2^63 and 2^63",
+                          [=] { full_like(zeros({2}, i64), INFINITY); }),
       refuses<ValueError>("uniform: cannot draw -1 numbers; need 0 <= n <= 2^40",
                           with([](Rng& rng, float* out) { rng.uniform(out, -1); })),
       refuses<ValueError>("uniform: from 1 to 0 is not an interval; need finite from <= to",
@@ -270,6 +273,21 @@ std::vector<ErrorCase> engine_errors() {
                          }),
       refuses<Error>("set_requires_grad: the tensor is undefined; need a tensor made by a factory or an op",
                      [] { Tensor().set_requires_grad(); }),
+      refuses<GradError>("set_requires_grad: a const view of shape (3); need one that is not const",
+                         [] {
+                           const Tensor row = ones({2, 3})(0);
+                           row.set_requires_grad();
+                         }),
+      refuses<GradError>(
+          "checkpoint: fn gave other values in backward than before; need the rng that it draws from, and "
+          "nothing else that changes between",
+          [] {
+            double scale = 1;
+            const auto fn = [&](const std::vector<Tensor>& in) { return in[0] * scale; };
+            const Tensor y = checkpoint(fn, {leaf({2})});
+            scale = 2;
+            y.sum().backward();
+          }),
       refuses<Error>("backward: an output is undefined; need a tensor made by a factory or an op",
                      [] { Tensor().backward(); }),
       refuses<Error>("grad: an output is undefined; need a tensor made by a factory or an op",
@@ -327,7 +345,8 @@ std::vector<ErrorCase> engine_errors() {
                      [] { written(ones({2}), Tensor()); }),
       refuses<Error>("assign: the tensor to write is undefined; need a tensor made by a factory or an op",
                      [] { written(Tensor(), ones({2})); }),
-      refuses<GradError>("assign: the tensor was computed from others (exp); need a leaf or a constant",
+      refuses<GradError>("assign: the tensor was computed from others (exp); need a leaf or a constant, or NoGrad "
+                         "around what makes it",
                          [] { written(exp(leaf({2})), ones({2}, f64)); }),
       refuses<ShapeError>("assign: x has shape (3); need that of the tensor, (2)",
                           [] { written(ones({2}), ones({3})); }),

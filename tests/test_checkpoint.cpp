@@ -121,3 +121,18 @@ TEST_CASE(
   CHECK_THROWS_AS(z.sum().backward(), std::runtime_error);
   CHECK(rng.random() == after.random());
 }
+
+TEST_CASE("checkpoint: a segment that gives other values the second time is refused", "[engine]") {
+  Rng rng(6);
+  const Tensor x = randn({8}, rng).set_requires_grad();
+  const auto refused = [](const Tensor& y) {
+    CHECK_THROWS_WITH(y.sum().backward(), Contains("checkpoint: fn gave other values in backward than before"));
+  };
+  refused(checkpoint([&](const std::vector<Tensor>& in) { return dropout(in[0], 0.5, rng); }, {x}));  // without rng
+  double scale = 1;
+  const Tensor y = checkpoint([&](const std::vector<Tensor>& in) { return in[0] * scale; }, {x});
+  scale = 2;
+  refused(y);
+  const Tensor nan = checkpoint([](const std::vector<Tensor>& in) { return log(in[0] * 0 - 1); }, {x});
+  CHECK_NOTHROW(nan.sum().backward());
+}

@@ -427,3 +427,10 @@ TEST_CASE("engine: a formula that hides from the graph is noticed unless what it
   CHECK(second(0).item<double>() == 0);
   CHECK_NOTHROW(grad(hidden(1) * 3, x));
 }
+
+TEST_CASE("grad: braces around one output and one input are a list, too", "[engine]") {
+  const Tensor w = tensor({1., 2.}).set_requires_grad(), y = (w * w).sum();
+  const std::vector<Tensor> gradients = grad({y}, {w});
+  REQUIRE(gradients.size() == 1);
+  CHECK(gradients[0].to_vector<double>() == std::vector<double>{2, 4});
+}

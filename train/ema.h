@@ -37,7 +37,7 @@ class Ema {
 };
 
 /// While it lives, the parameters are the averages. Null: nothing happens.
-class UseAverage {
+class [[nodiscard]] UseAverage {
  public:
   explicit UseAverage(Ema* ema) : ema_(ema) {
     if (ema_) ema_->exchange();

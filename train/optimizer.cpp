@@ -144,6 +144,7 @@ void Optimizer::zero_grad() {
 void Optimizer::set_lr(double lr, Loc loc) {
   check_at_least_zero({name_, loc}, "lr", lr);
   lr_ = lr;
+  if (first_lr_ == 0) first_lr_ = lr;
 }
 
 NamedTensors Optimizer::state() const {

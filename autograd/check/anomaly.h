@@ -15,7 +15,7 @@ class AnomalyError : public Error {
 /// model. An infinity that came with the inputs or was asked for (masked_fill, where) is no anomaly; a NaN always is.
 /// Slow: to be used once something has gone wrong. The innermost guard decides: DetectAnomaly(false) switches an outer
 /// one off.
-class DetectAnomaly : public autograd::Observer {
+class [[nodiscard]] DetectAnomaly : public autograd::Observer {
  public:
   explicit DetectAnomaly(bool on = true) : on_(on) {}
 

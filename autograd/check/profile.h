@@ -12,7 +12,7 @@ namespace heed {
 
 /// While it lives, counts what the ops of this thread cost. An op's forward time runs from the end of the op before it;
 /// its backward time is that of its gradient formulas. The innermost guard counts.
-class Profile : public autograd::Observer {
+class [[nodiscard]] Profile : public autograd::Observer {
  public:
   /// What one name cost.
   struct Row {

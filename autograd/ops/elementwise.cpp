@@ -470,10 +470,12 @@ Tensor logical_not(const Tensor& x, Loc loc) {
 }
 Tensor logical_and(const Tensor& a, const Tensor& b, Loc loc) {
   check_dtype({"logical_and", loc}, a, boolean, "the first input");
+  check_dtype({"logical_and", loc}, b, boolean, "the second input");
   return compare({"logical_and", loc}, a, b, [](bool u, bool v) { return u && v; });
 }
 Tensor logical_or(const Tensor& a, const Tensor& b, Loc loc) {
   check_dtype({"logical_or", loc}, a, boolean, "the first input");
+  check_dtype({"logical_or", loc}, b, boolean, "the second input");
   return compare({"logical_or", loc}, a, b, [](bool u, bool v) { return u || v; });
 }
 
