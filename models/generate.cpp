@@ -150,9 +150,13 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
 // --- search ---------------------------------------------------------------------------------------------------------
 namespace {
 
-void check(const Op& op, const TranslateOptions& options) {
+void check(const Op& op, const TranslateOptions& options, size_t sentences) {
   if (options.beam < 1) fail<ValueError>(op, "beam {} keeps no sentence; need 1 or more", options.beam);
-  if (options.max_length < 1) fail<ValueError>(op, "max_length {} leaves no room; need 1 or more", options.max_length);
+  if (!options.max_lengths.empty() && options.max_lengths.size() != sentences)
+    fail<ValueError>(op, "{} max_lengths for {} sentences; need one for each, or none", options.max_lengths.size(),
+                     sentences);
+  const int64_t least = options.max_lengths.empty() ? options.max_length : std::ranges::min(options.max_lengths);
+  if (least < 1) fail<ValueError>(op, "max_length {} leaves no room; need 1 or more", least);
   if (!(options.length_penalty >= 0))
     fail<ValueError>(op, "length_penalty is {}; need 0 or more", options.length_penalty);
   if (options.begin < 0 || options.end < 0)
@@ -183,6 +187,7 @@ struct Ended {
 /// The best few open sentences of one source sentence: adjacent rows, likeliest first.
 struct Beam {
   int64_t width;
+  int64_t longest;           // a translation, the end included
   std::vector<double> open;  // their log probabilities
   std::optional<Ended> best;
 };
@@ -192,7 +197,9 @@ class BeamSearch {
   BeamSearch(Decoder decoder, const TranslateOptions& options)
       : decoder_(std::move(decoder)),
         options_(options),
-        beams_(decoder_.source_lengths.size(), {options.beam, {0.0}, {}}) {}
+        beams_(decoder_.source_lengths.size(), {options.beam, options.max_length, {0.0}, {}}) {
+    for (size_t i = 0; i < options.max_lengths.size(); ++i) beams_[i].longest = options.max_lengths[i];
+  }
 
   std::vector<Translation> run() {
     Tensor tokens = full({std::ssize(beams_)}, static_cast<double>(options_.begin), i64);
@@ -229,8 +236,8 @@ class BeamSearch {
       std::vector<Candidate> open = likeliest(beam, row, log_probabilities.narrow(0, row, rows));
       row += rows;
       std::erase_if(open, [&](const Candidate& c) { return c.token == options_.end && end(beam, c, true); });
-      if (length == options_.max_length && !beam.best && !open.empty()) end(beam, open.front(), false);
-      if (length == options_.max_length || is_decided(beam, open)) open.clear();
+      if (length == beam.longest && !beam.best && !open.empty()) end(beam, open.front(), false);
+      if (length == beam.longest || is_decided(beam, open)) open.clear();
       beam.open.clear();
       for (const Candidate& c : open) {
         beam.open.push_back(c.log_probability);
@@ -270,7 +277,7 @@ class BeamSearch {
   /// Whether no open sentence can overtake the best one. Tokens only lower log P, and at the longest the
   /// penalty lifts the score most.
   bool is_decided(const Beam& beam, const std::vector<Candidate>& open) const {
-    return beam.best && (open.empty() || beam.best->score >= score(open.front().log_probability, options_.max_length));
+    return beam.best && (open.empty() || beam.best->score >= score(open.front().log_probability, beam.longest));
   }
 
   Translation trace(const Ended& ended, int64_t source_length) const {
@@ -304,7 +311,7 @@ class BeamSearch {
 
 std::vector<Translation> translate(Decoder decoder, const TranslateOptions& options, Loc loc) {
   const Op op{"translate", loc};
-  check(op, options);
+  check(op, options, decoder.source_lengths.size());
   const NoGrad no_grad;
   const nn::EvalMode eval;
   return BeamSearch(std::move(decoder), options).run();

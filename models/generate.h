@@ -46,10 +46,11 @@ Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options
 
 /// How a translator writes.
 struct TranslateOptions {
-  int64_t begin = 1;         ///< the token that every target sentence starts with
-  int64_t end = 2;           ///< the token that ends it
-  int64_t max_length = 100;  ///< most tokens to write, the end included
-  int64_t beam = 1;          ///< sentences kept at each step; 1 is greedy
+  int64_t begin = 1;                      ///< the token that every target sentence starts with
+  int64_t end = 2;                        ///< the token that ends it
+  int64_t max_length = 100;               ///< most tokens to write, the end included
+  std::vector<int64_t> max_lengths = {};  ///< the same for each sentence; none: max_length for all
+  int64_t beam = 1;                       ///< sentences kept at each step; 1 is greedy
   /// alpha of Wu et al. 2016, eq. 14: finished sentences are ranked by log P / ((5 + length) / 6)^alpha, the
   /// end included in the length. 0 ranks by log P alone, which favours short sentences.
   double length_penalty = 0.6;
@@ -60,7 +61,7 @@ struct Translation {
   std::vector<int64_t> tokens;  ///< without begin and end
   double log_probability;       ///< in nats, of the end too
   double score;                 ///< log_probability by the length penalty
-  bool finished;                ///< false: cut off at max_length
+  bool finished;                ///< false: cut off at the most tokens
   Tensor alignment;  ///< (tokens, source length): where each token's step looked; undefined without attention
 };
 

@@ -156,6 +156,10 @@ std::vector<ErrorCase> translations() {
   return {
       refuses<ValueError>("translate: beam 0 keeps no sentence; need 1 or more", [=] { write({.beam = 0}); }),
       refuses<ValueError>("translate: max_length 0 leaves no room; need 1 or more", [=] { write({.max_length = 0}); }),
+      refuses<ValueError>("translate: 3 max_lengths for 1 sentences; need one for each, or none",
+                          [=] {
+                            write({.max_lengths = {4, 5, 6}});
+                          }),
       refuses<ValueError>("translate: length_penalty is -1; need 0 or more", [=] { write({.length_penalty = -1}); }),
       refuses<ValueError>("translate: begin is -1 and end 2; need tokens, 0 or more", [=] { write({.begin = -1}); }),
       refuses<ValueError>("translate: end is 4; need a token of the model, 0 to 3", [=] { write({.end = 4}); }),

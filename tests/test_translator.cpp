@@ -73,6 +73,23 @@ TEST_CASE("Translator: learns a dozen sentences by heart, and translates them in
   }
 }
 
+TEST_CASE("Translator: a sentence comes out beside others as it does alone", "[train][translator]") {
+  const std::vector<SentencePair> pairs = {
+      {"a", "x"}, {"b a c", "y z"}, {"c c d a b", "z"}, {"a b c d e f g h i j k l", "x y z w"}};
+  for (const Arch arch : {Arch::rnn, Arch::attention, Arch::transformer})
+    for (const int64_t beam : {1, 4}) {
+      INFO(arch_names()[static_cast<size_t>(arch)] << ", beam " << beam);
+      const Translator translator(arch, nn::Cell::gru, pairs, 1);  // untrained: most sentences find no end
+      const auto together = translator.translate(side(pairs, &SentencePair::source), beam);
+      for (size_t i = 0; i < pairs.size(); ++i) {
+        const models::Translation alone = translator.translate(std::vector{pairs[i].source}, beam)[0];
+        CHECK(together[i].tokens == alone.tokens);
+        CHECK(together[i].finished == alone.finished);
+        CHECK(together[i].score == Approx(alone.score));
+      }
+    }
+}
+
 TEST_CASE("Translator: learns by heart with pieces of words, and with labels smoothed", "[train][translator]") {
   Rng rng(1);
   PairSplit split;

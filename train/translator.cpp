@@ -185,10 +185,9 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
   for (size_t first = 0; first < order.size(); first += kAtOnce) {
     const auto rows = std::span(order).subspan(first, std::min<size_t>(kAtOnce, order.size() - first));
     const PairBatch batch = set.batch(rows);
-    const models::TranslateOptions options{.begin = target_tokens_.begin(),
-                                           .end = target_tokens_.end(),
-                                           .max_length = std::min(most_written(batch.source.size(1)), longest),
-                                           .beam = beam};
+    models::TranslateOptions options{.begin = target_tokens_.begin(), .end = target_tokens_.end(), .beam = beam};
+    for (const int64_t row : rows)  // its own, so that a sentence comes out as it does alone
+      options.max_lengths.push_back(std::min(most_written(set.source_size(row)), longest));
     std::vector<models::Translation> found = std::visit(
         [&](const auto& model) { return models::translate(model, batch.source, batch.source_length, options); },
         model_);
