@@ -26,7 +26,8 @@ float to_steps(const Op& op, int64_t row, const float* from, int64_t in, int8_t*
     largest = std::max(largest, std::abs(from[i]));
   }
   const float step = largest / 127;
-  for (int64_t i = 0; i < in; ++i) to[i] = static_cast<int8_t>(step > 0 ? std::round(from[i] / step) : 0);
+  for (int64_t i = 0; i < in; ++i)
+    to[i] = static_cast<int8_t>(step > 0 ? std::clamp(std::round(from[i] / step), -127.0f, 127.0f) : 0);
   return step;
 }
 

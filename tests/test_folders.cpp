@@ -170,8 +170,11 @@ TEST_CASE("folders: what a folder says of its tokens is read, and written again"
   CHECK(json("again/generation_config.json") ==
         Json{{"bos_token_id", 259}, {"eos_token_id", 257}, {"pad_token_id", 261}});
 
-  const Json generation = {{"bos_token_id", 259}, {"eos_token_id", {257, 258, 261}}, {"pad_token_id", 0}, {"top_k", 5}},
-             names = {{"eos_token", "<e>"}, {"chat_template", "{{ a }}"}, {"model_max_length", 7}};
+  const nlohmann::json generation = {{"bos_token_id", 259},
+                                     {"eos_token_id", {257, 258, 261}},
+                                     {"pad_token_id", 0},
+                                     {"top_k", 5}},
+                       names = {{"eos_token", "<e>"}, {"chat_template", "{{ a }}"}, {"model_max_length", 7}};
   write(place / "theirs/generation_config.json", generation.dump());
   write(place / "theirs/tokenizer_config.json", names.dump());
   const train::TokenNotes notes = again();

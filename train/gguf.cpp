@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -72,8 +73,10 @@ class Keys {
 void add_q8_0(Bytes& out, std::span<const float> block) {
   float largest = 0;
   for (const float x : block) largest = std::max(largest, std::abs(x));
-  const float scale = largest / 127, inverse = scale > 0 ? 1 / scale : 0;
-  out.add(to_f16(scale));
+  const float scale = largest / 127;
+  const uint16_t stored = to_f16(scale);
+  const float inverse = stored ? 1 / scale : 0;  // what f16 has as 0 may have no inverse in f32
+  out.add(stored);
   for (const float x : block) out.add(static_cast<int8_t>(std::round(x * inverse)));
 }
 
@@ -188,12 +191,13 @@ constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5;
 /// Characters of several bytes are merged from them.
 Vocabulary vocabulary_of(const Op&, const Chars& chars) {
   Vocabulary all;
+  std::set<std::string> made;
   for (int64_t id = 0; id < chars.size(); ++id) {
     const std::string bytes = chars.decode({&id, 1});
     all.tokens.push_back(shown_bytes(bytes));
     for (size_t n = 1; n < bytes.size(); ++n) {
       const std::string merge = shown_bytes(bytes.substr(0, n)) + " " + shown_bytes(bytes.substr(n, 1));
-      if (std::ranges::find(all.merges, merge) == all.merges.end()) all.merges.push_back(merge);
+      if (made.insert(merge).second) all.merges.push_back(merge);
     }
   }
   all.types.assign(all.tokens.size(), kNormal);

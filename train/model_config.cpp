@@ -7,8 +7,8 @@
 
 namespace heed::train {
 
-ModelConfig::ModelConfig(std::string file, Json json)
-    : file_(std::move(file)), json_(std::make_shared<const Json>(std::move(json))) {}
+ModelConfig::ModelConfig(std::string file, nlohmann::json json)
+    : file_(std::move(file)), json_(std::make_shared<const nlohmann::json>(std::move(json))) {}
 
 ModelConfig ModelConfig::read(const std::filesystem::path& directory, const char* name) {
   const std::string file = (directory / name).string();
@@ -17,14 +17,14 @@ ModelConfig ModelConfig::read(const std::filesystem::path& directory, const char
     fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
   if (!std::filesystem::exists(file))
     fail<FileError>(op, "'{}' has no {}; need a directory that training, or save_gpt, wrote", directory.string(), name);
-  Json json = parse_json(read_small_text(file, kLargestJson, op));
+  nlohmann::json json = parse_sorted_json(read_small_text(file, kLargestJson, op));
   if (!json.is_object())
     fail<FileError>(op, "'{}' is not a JSON object of at most {} levels with every key once; need what training wrote",
                     file, kDeepestJson);
   return {file, std::move(json)};
 }
 
-const Json& ModelConfig::value(const std::string& key) const {
+const nlohmann::json& ModelConfig::value(const std::string& key) const {
   const auto found = json_->find(key);
   if (found == json_->end())
     fail<FileError>({Op::called("model")}, "'{}' has no \"{}\"; need what training wrote", file_, key);
@@ -38,20 +38,20 @@ void ModelConfig::refuse(const std::string& key, const std::string& need) const 
 }
 
 int64_t ModelConfig::integer(const std::string& key, int64_t low, int64_t high) const {
-  const Json& json = value(key);
+  const nlohmann::json& json = value(key);
   if (!json.is_number_integer() || json < low || json > high)
     refuse(key, fmt::format("a whole number from {} to {}", low, high));
   return json.get<int64_t>();
 }
 
 double ModelConfig::number(const std::string& key, double low, double high) const {
-  const Json& json = value(key);
+  const nlohmann::json& json = value(key);
   if (!json.is_number() || json < low || json > high) refuse(key, fmt::format("a number from {} to {}", low, high));
   return json.get<double>();
 }
 
 bool ModelConfig::flag(const std::string& key) const {
-  const Json& json = value(key);
+  const nlohmann::json& json = value(key);
   if (!json.is_boolean()) refuse(key, "true or false");
   return json.get<bool>();
 }
@@ -71,36 +71,36 @@ double ModelConfig::number(const std::string& key, double low, double high, doub
 
 bool ModelConfig::flag(const std::string& key, bool otherwise) const { return has(key) ? flag(key) : otherwise; }
 
-void ModelConfig::only(const std::string& key, const Json& wanted) const {
+void ModelConfig::only(const std::string& key, const nlohmann::json& wanted) const {
   if (has(key) && value(key) != wanted) refuse(key, dump_ascii(wanted) + ", as heed has nothing else");
 }
 
 std::string ModelConfig::text(const std::string& key) const {
-  const Json& json = value(key);
+  const nlohmann::json& json = value(key);
   if (!json.is_string()) refuse(key, "text");
   return json.get<std::string>();
 }
 
 size_t ModelConfig::choice(const std::string& key, const std::vector<std::string>& names) const {
-  const Json& json = value(key);
+  const nlohmann::json& json = value(key);
   for (size_t i = 0; i < names.size(); ++i)
     if (json == names[i]) return i;
   refuse(key, fmt::format("one of \"{}\"", join(names, "\", \"")));
 }
 
 ModelConfig ModelConfig::at(const std::string& key) const {
-  const Json& json = value(key);
+  const nlohmann::json& json = value(key);
   if (!json.is_object()) refuse(key, "an object");
   return {file_, json};
 }
 
 ModelConfig ModelConfig::optional(const std::string& key) const {
-  return has(key) ? at(key) : ModelConfig(file_, Json::object());
+  return has(key) ? at(key) : ModelConfig(file_, nlohmann::json::object());
 }
 
 std::vector<std::string> ModelConfig::list(const std::string& key) const {
-  const Json& json = value(key);
-  if (!json.is_array() || !std::ranges::all_of(json, [](const Json& one) { return one.is_string(); }))
+  const nlohmann::json& json = value(key);
+  if (!json.is_array() || !std::ranges::all_of(json, [](const nlohmann::json& one) { return one.is_string(); }))
     refuse(key, "a list of text");
   return json.get<std::vector<std::string>>();
 }

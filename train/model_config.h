@@ -24,7 +24,7 @@ constexpr int64_t kMostCount = int64_t{1} << 53;  ///< of steps, bytes and the l
 /// what was expected there.
 class ModelConfig {
  public:
-  ModelConfig(std::string file, nlohmann::ordered_json json);
+  ModelConfig(std::string file, nlohmann::json json);
   /// DIRECTORY/`file`, an object in which every key comes once.
   static ModelConfig read(const std::filesystem::path& directory, const char* file = kConfigFile);
 
@@ -39,7 +39,7 @@ class ModelConfig {
   /// Whether there is a value that is not null.
   bool has(const std::string& key) const;
   /// Refuses any other value; none, or null, is as good.
-  void only(const std::string& key, const nlohmann::ordered_json& value) const;
+  void only(const std::string& key, const nlohmann::json& value) const;
   /// The index of the value among `names`.
   size_t choice(const std::string& key, const std::vector<std::string>& names) const;
   /// An object within; optional: an empty one if it is null or not there.
@@ -56,14 +56,14 @@ class ModelConfig {
   /// Whether there is no key.
   bool empty() const { return json_->empty(); }
   /// The whole; dump: as one line.
-  const nlohmann::ordered_json& json() const { return *json_; }
+  const nlohmann::json& json() const { return *json_; }
   std::string dump() const;
 
  private:
-  const nlohmann::ordered_json& value(const std::string& key) const;
+  const nlohmann::json& value(const std::string& key) const;
 
   std::string file_;
-  std::shared_ptr<const nlohmann::ordered_json> json_;
+  std::shared_ptr<const nlohmann::json> json_;
 };
 
 /// Reads the members of a struct from a configuration, or writes them: a function `fields(ConfigFields, Struct&)` names

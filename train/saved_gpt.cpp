@@ -40,21 +40,21 @@ void fields(ConfigFields field, GptTraining& t) {
 void write_json(const std::filesystem::path& file, const Json& json) { write_file(file, dump_json(json, 2) + "\n"); }
 
 /// A JSON object of a folder; an empty one if it is not there.
-Json read_if_there(const std::filesystem::path& directory, const char* file) {
-  if (!std::filesystem::exists(directory / file)) return Json::object();
+nlohmann::json read_if_there(const std::filesystem::path& directory, const char* file) {
+  if (!std::filesystem::exists(directory / file)) return nlohmann::json::object();
   return ModelConfig::read(directory, file).json();
 }
 
 /// What generation_config.json leaves open, config.json may say. Ids that the tokenizer has not never come.
 TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig& config, int64_t tokens) {
-  Json generation = read_if_there(directory, kGenerationFile);
-  Json about = read_if_there(directory, kTokenNamesFile);
-  const Json& model = config.json();
+  nlohmann::json generation = read_if_there(directory, kGenerationFile);
+  nlohmann::json about = read_if_there(directory, kTokenNamesFile);
+  const nlohmann::json& model = config.json();
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"})
     if (model.contains(key) && !generation.contains(key)) generation[key] = model[key];
   const auto ids = [&](const char* key) {
     std::vector<int64_t> all;
-    for (const Json& id : generation.value(key, Json()))  // one, or a list
+    for (const nlohmann::json& id : generation.value(key, nlohmann::json()))  // one, or a list
       if (id.is_number_integer() && id >= 0 && id < tokens) all.push_back(id.get<int64_t>());
     return all;
   };
@@ -65,7 +65,7 @@ TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig&
     about.erase("chat_template");  // which the file, be it empty, overrides
     if (!std::filesystem::is_empty(file, error))
       notes.chat_template = read_small_text(file, kLargestTemplate, *Op::current());
-  } else if (const Json found = about.value("chat_template", Json()); found.is_string())
+  } else if (const nlohmann::json& found = find_json(about, "chat_template"); found.is_string())
     notes.chat_template = found.get<std::string>();
   if (notes.chat_template.size() > kLargestTemplate)
     fail<FileError>(*Op::current(), "the chat template of '{}' has {} bytes; need at most {}", directory.string(),
@@ -175,7 +175,7 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
   const Op op{"save_gpt", loc};
   make_directory(directory, op);
   const TokenNotes& notes = tokenizer.notes;
-  Json generation = notes.generation.empty() ? Json::object() : parse_json(notes.generation);
+  Json generation = notes.generation.empty() ? Json::object() : Json(parse_sorted_json(notes.generation));
   Json about = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                 {"model_max_length", model.context},
                 {"clean_up_tokenization_spaces", false}};
@@ -185,7 +185,7 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
     if (Json& said = generation[fmt::format("{}_id", name)]; said.is_null() && id >= 0) said = id;
   }
   tokenizer.save(directory / kTokenizerFile);
-  write_json(directory / kTokenNamesFile, notes.config.empty() ? about : parse_json(notes.config));
+  write_json(directory / kTokenNamesFile, notes.config.empty() ? about : Json(parse_sorted_json(notes.config)));
   if (!notes.chat_template.empty()) write_file(directory / kTemplateFile, notes.chat_template);
   else remove_if_there(directory / kTemplateFile, op);
   Json how;

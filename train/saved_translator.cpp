@@ -128,10 +128,17 @@ void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) cons
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
-                     {"training", to_json(training_)},
-                     {"source_words", parse_json(source_tokens().to_json())},
-                     {"target_words", parse_json(target_tokens().to_json())}};
-  write_file(directory / kConfigFile, dump_json(json, 2) + "\n");
+                     {"training", to_json(training_)}};
+  std::string text = dump_json(json, 2);
+  text.resize(text.rfind('\n'));
+  const auto add = [&text](const char* key, const SentenceTokens& tokens) {  // as text, as dump_tokenizer does
+    text += fmt::format(",\n  \"{}\": ", key);
+    for (const char c : tokens.to_json()) text.append(c == '\n' ? "\n  " : std::string_view(&c, 1));
+    text.resize(text.find_last_not_of(" \n") + 1);
+  };
+  add("source_words", source_tokens());
+  add("target_words", target_tokens());
+  write_file(directory / kConfigFile, text + "\n}\n");
   save_safetensors(directory / kWeightsFile, NamedTensors(params().begin(), params().end()),
                    nn::weights_metadata(training_.rules.license));
 }

@@ -7,23 +7,42 @@ namespace heed {
 
 namespace {
 
+/// Whether a text is JSON as heed reads it. A parser that may discard values, by a callback, looks through a whole
+/// array after each object in it.
+class Check : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return open(); }
+  bool start_array(size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& key) override { return keys_.back().insert(key).second; }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  bool open() {
+    keys_.emplace_back();
+    return keys_.size() <= kDeepestJson;
+  }
+  bool close() {
+    keys_.pop_back();
+    return true;
+  }
+
+  std::vector<std::set<std::string>> keys_;  // of what is open; arrays have none
+};
+
 template <class Value>
 Value parse(std::string_view text) {
-  using Event = typename Value::parse_event_t;
-  struct Refused {};
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto check = [&](int depth, Event event, Value& value) {
-    if (depth > kDeepestJson) throw Refused();
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key && !keys.back().insert(value.template get<std::string>()).second) throw Refused();
-    return true;
-  };
-  try {
-    return Value::parse(text, check, false);
-  } catch (const Refused&) {
-    return Value(Value::value_t::discarded);
-  }
+  Check check;
+  if (!parse_json(text, check)) return Value(Value::value_t::discarded);
+  return Value::parse(text, nullptr, false);
 }
 
 }  // namespace

@@ -186,12 +186,14 @@ Header parse_header(const Op& op, const std::string& file, std::string_view json
 std::string format_header(const Op& op, const Header& header) {
   Json json = Json::object();
   if (!header.metadata.empty()) json[kMetadataKey] = header.metadata;
+  auto& members = json.get_ref<Json::object_t&>();  // which would look each name up among all before
+  std::set<std::string_view> names;
   for (const StoredTensor& entry : header.entries) {
-    if (entry.name.empty() || json.contains(entry.name) || entry.name == kMetadataKey)
+    if (entry.name.empty() || !names.insert(entry.name).second || entry.name == kMetadataKey)
       fail<ValueError>(op, "tensor name '{}' is empty, reserved, or there twice; need different names", entry.name);
-    json[entry.name] = {{"dtype", entry.type.name},
-                        {"shape", std::vector<int64_t>(entry.shape.begin(), entry.shape.end())},
-                        {"data_offsets", {entry.begin, entry.end}}};
+    members.emplace_back(entry.name, Json{{"dtype", entry.type.name},
+                                          {"shape", std::vector<int64_t>(entry.shape.begin(), entry.shape.end())},
+                                          {"data_offsets", {entry.begin, entry.end}}});
   }
   std::string text;
   try {

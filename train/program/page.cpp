@@ -95,9 +95,10 @@ std::string gpt_page(const Op& op, const PageFlags& flags) {
 }
 
 /// The words of a JSON list.
-std::vector<std::string> words_of(const Op& op, const PageFlags& flags, const Json& list, const std::string& what) {
+std::vector<std::string> words_of(const Op& op, const PageFlags& flags, const nlohmann::json& list,
+                                  const std::string& what) {
   std::vector<std::string> words;
-  for (const Json& word : list)
+  for (const nlohmann::json& word : list)
     if (word.is_string()) words.push_back(word.get<std::string>());
   if (!list.is_array() || words.size() != list.size() || words.empty())
     fail<FileError>(
@@ -133,7 +134,7 @@ std::pair<std::string, int64_t> part_and_layer(const std::string& name) {
 
 /// Attention that another program computed: each tensor a layer's (heads, queries, keys).
 std::string attention_page(const Op& op, const PageFlags& flags) {
-  const Json json = parse_json(read_small_text(flags.tokens, kLargestJson, op));
+  const nlohmann::json json = parse_sorted_json(read_small_text(flags.tokens, kLargestJson, op));
   const bool two = json.is_object() && json.contains("source") && json.contains("target");
   const std::vector<std::string> target = words_of(op, flags, two ? json["target"] : json, two ? "'target'" : "tokens"),
                                  source = two ? words_of(op, flags, json["source"], "'source'") : target;

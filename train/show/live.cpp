@@ -28,10 +28,11 @@ Json half_json(const Op& op, const std::string& name, const Tensor& tensor) {
 }
 
 Json to_json(const LiveTokens& tokens) {
-  return {{"names", tokens.names},     {"pad", tokens.pad},
-          {"begin", tokens.begin},     {"end", tokens.end},
-          {"before", tokens.before},   {"ends", tokens.ends},
-          {"unknown", tokens.unknown}, {"pieces", tokens.pieces.empty() ? Json() : parse_json(tokens.pieces)}};
+  return {
+      {"names", tokens.names},     {"pad", tokens.pad},
+      {"begin", tokens.begin},     {"end", tokens.end},
+      {"before", tokens.before},   {"ends", tokens.ends},
+      {"unknown", tokens.unknown}, {"pieces", tokens.pieces.empty() ? Json() : Json(parse_sorted_json(tokens.pieces))}};
 }
 
 /// The page of a model whose weights are its parameters and `tables`, which are constants.
@@ -64,7 +65,7 @@ std::string live_pieces(const Op& op, const Bpe& bpe) {
   }
   if (!bpe.cuts_as_gpt2() || strips)
     fail<ValueError>(op, "the tokenizer cuts a text in another way than GPT-2's; need one that cuts as that does");
-  const Json model = parse_json(bpe.to_json()).at("model");
+  const nlohmann::json model = parse_sorted_json(bpe.to_json()).at("model");
   return dump_json({{"vocab", model.at("vocab")}, {"merges", model.at("merges")}, {"special", special}});
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 #include <queue>
+#include <set>
 #include <unordered_map>
 
 #include <heed/tensor/io/utf8.h>
@@ -71,10 +72,24 @@ int64_t Bpe::add(const std::string& token) {
   return size() - 1;
 }
 
-void Bpe::add_special(SpecialToken token) {
-  special_.push_back(std::move(token));
-  // The longest that fits is taken.
+void Bpe::set_special(std::vector<SpecialToken> special) {
+  special_ = std::move(special);
   std::ranges::stable_sort(special_, std::greater(), [](const SpecialToken& s) { return s.text.size(); });
+  for (size_t i = 0; i < special_.size(); ++i) by_text_[special_[i].normalized].push_back(static_cast<int32_t>(i));
+  for (auto& kind : by_text_)
+    std::ranges::stable_sort(kind, {}, [&](int32_t i) { return std::string_view(special_[i].text); });
+}
+
+const SpecialToken* Bpe::special_at(std::string_view text, bool normalized) const {
+  std::span<const int32_t> agree = by_text_[normalized];  // in the first n bytes; those that have no more come first
+  const SpecialToken* longest = nullptr;
+  for (size_t n = 0; n < text.size() && !agree.empty(); ++n) {
+    const auto byte = [&](int32_t i) { return n < special_[i].text.size() ? special_[i].text[n] & 0xFF : -1; };
+    const int next = text[n] & 0xFF;
+    agree = {std::ranges::lower_bound(agree, next, {}, byte), std::ranges::upper_bound(agree, next, {}, byte)};
+    if (!agree.empty() && special_[agree[0]].text.size() == n + 1) longest = &special_[agree[0]];
+  }
+  return longest;
 }
 
 std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>& spaced) const {
@@ -92,20 +107,11 @@ std::vector<Bpe::Part> Bpe::cut(std::string_view text, bool normalized) const {
   const auto add_text = [&](std::string_view part) {
     if (!part.empty()) parts.push_back({part, nullptr});
   };
-  std::array<bool, 256> starts{};
-  bool any = false;
-  for (const SpecialToken& token : special_)
-    if (token.normalized == normalized) any = starts[static_cast<unsigned char>(token.text[0])] = true;
   const auto take_white = [text](size_t& at) { return class_of(next_code_point(text, at)) == CharClass::space; };
   size_t begin = 0;  // of the text that no part has yet
-  for (size_t i = 0; i < text.size() && any;) {
-    const auto token =
-        !starts[static_cast<unsigned char>(text[i])]
-            ? special_.end()
-            : std::find_if(special_.begin(), special_.end(), [&, rest = text.substr(i)](const SpecialToken& s) {
-                return s.normalized == normalized && rest.starts_with(s.text);
-              });
-    if (token == special_.end()) {
+  for (size_t i = 0; i < text.size() && !by_text_[normalized].empty();) {
+    const SpecialToken* token = special_at(text.substr(i), normalized);
+    if (!token) {
       ++i;
       continue;
     }
@@ -116,7 +122,7 @@ std::vector<Bpe::Part> Bpe::cut(std::string_view text, bool normalized) const {
     if (token->strip_right)
       for (size_t at = last; at < text.size() && take_white(at);) last = at;
     add_text(text.substr(begin, first - begin));
-    parts.push_back({text.substr(first, last - first), &*token});
+    parts.push_back({text.substr(first, last - first), token});
     begin = i = last;
   }
   add_text(text.substr(begin));
@@ -154,12 +160,15 @@ Bpe Bpe::train(std::string_view text, int64_t vocabulary, std::span<const std::s
                      special.empty() ? "" : fmt::format(" and {} special tokens", special.size()));
   Bpe bpe;
   std::unordered_map<std::string_view, int64_t> frequency;
+  std::set<std::string_view> distinct;
+  std::vector<SpecialToken> added;
   for (const std::string& token : special) {
-    if (token.empty() || std::count(special.begin(), special.end(), token) > 1)
+    if (token.empty() || !distinct.insert(token).second)
       fail<ValueError>(op, "the special token \"{}\" is {}; need distinct texts", token,
                        token.empty() ? "empty" : "there twice");
-    bpe.add_special({.text = token});
+    added.push_back({.text = token});
   }
+  bpe.set_special(std::move(added));
   std::deque<std::string> spaced;
   for (const Part& part : bpe.parts(text, spaced))
     if (!part.special)
@@ -380,7 +389,7 @@ std::string Bpe::to_json() const {
   for (const SpecialToken& token : special_) names[token.id] = token.text;
   Json merges = Json::array();
   for (const auto& [left, right] : order_) merges.push_back(names[left] + " " + names[right]);
-  const Json after = post_processor_.empty() ? byte_level(true, true) : parse_json(post_processor_);
+  const Json after = post_processor_.empty() ? byte_level(true, true) : Json(parse_sorted_json(post_processor_));
   return dump_tokenizer(names, special_, byte_level(space_first_, pieces_), after, byte_level(true, true),
                         {{"type", "BPE"},
                          {"dropout", nullptr},
@@ -412,10 +421,8 @@ Bpe Bpe::from_json(std::string_view text, Loc loc) {
   std::vector<SpecialToken> special;
   bpe.tokens_ = json.tokens(special);
   std::vector<bool> whole(bpe.tokens_.size());
-  for (SpecialToken& token : special) {
-    whole[token.id] = true;
-    bpe.add_special(std::move(token));
-  }
+  for (const SpecialToken& token : special) whole[token.id] = true;
+  bpe.set_special(std::move(special));
   const nlohmann::json& after = json.part("post_processor");
   if (after != nlohmann::json(byte_level(true, true))) bpe.post_processor_ = dump_json(after);
   bpe.before_ = ids_before(after);

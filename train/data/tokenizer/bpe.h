@@ -1,6 +1,7 @@
 // Byte-level byte pair encoding, as GPT-2's: tokens are frequent runs of bytes, and any bytes can be encoded.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -85,15 +86,18 @@ class Bpe {
 
   Bpe();  ///< the bytes alone
   int64_t add(const std::string& token);
-  void add_special(SpecialToken token);
+  void set_special(std::vector<SpecialToken> special);
+  /// The longest special token of one of the two kinds that `text` begins with, or null.
+  const SpecialToken* special_at(std::string_view text, bool normalized) const;
   bool add_merge(Pair pair, int64_t id);  ///< false if it is there
   /// The text between special tokens and these, in turn; `spaced` holds parts that are not in `text` as they are.
   std::vector<Part> parts(std::string_view text, std::deque<std::string>& spaced) const;
-  /// By one of the two kinds of special tokens.
+  /// By one kind of special tokens.
   std::vector<Part> cut(std::string_view text, bool normalized) const;
 
-  std::vector<std::string> tokens_;  // by id
-  std::vector<SpecialToken> special_;
+  std::vector<std::string> tokens_;                            // by id
+  std::vector<SpecialToken> special_;                          // the longest first
+  std::array<std::vector<int32_t>, 2> by_text_;                // places of the two kinds in it
   const Merge* find_merge(int32_t left, int32_t right) const;  ///< null: they do not merge
   size_t slot(int32_t left, int32_t right) const;
 

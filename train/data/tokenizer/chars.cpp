@@ -24,8 +24,9 @@ std::string shown(char32_t c) {
   return encode_utf8(c);
 }
 
+constexpr size_t kAtMost = 120;  // characters in a message
+
 std::string shown(std::u32string_view characters) {
-  constexpr size_t kAtMost = 120;
   std::string text;
   for (const char32_t c : characters.substr(0, kAtMost)) text += shown(c);
   return characters.size() > kAtMost ? text + "..." : text;
@@ -57,7 +58,7 @@ std::vector<int64_t> Chars::encode(std::string_view text, Loc loc) const {
   std::u32string unknown;
   for (const char32_t c : checked(text, op)) {
     ids.push_back(find(c));
-    if (ids.back() < 0 && unknown.find(c) == unknown.npos) unknown += c;
+    if (ids.back() < 0 && unknown.size() <= kAtMost && unknown.find(c) == unknown.npos) unknown += c;
   }
   if (!unknown.empty())
     fail<ValueError>(op, "unknown characters \"{}\"; the vocabulary has these {}: \"{}\"", shown(unknown), size(),

@@ -1,6 +1,7 @@
 #include <heed/train/data/tokenizer/words.h>
 
 #include <algorithm>
+#include <set>
 
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/tokenizer/tokenizer_json.h>
@@ -76,10 +77,10 @@ std::string Words::decode(std::span<const int64_t> ids, Loc loc) const {
 }
 
 std::vector<std::string> Words::unknown(std::string_view sentence) const {
+  std::set<std::string> seen;
   std::vector<std::string> missing;
-  for (std::string& word : split_words(sentence))
-    if (id(word) == kUnk && std::find(missing.begin(), missing.end(), word) == missing.end())
-      missing.push_back(std::move(word));
+  for (const std::string& word : split_words(sentence))
+    if (id(word) == kUnk && seen.insert(word).second) missing.push_back(word);
   return missing;
 }
 
