@@ -88,10 +88,10 @@ Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options
       const std::span<Real> row(scaled.mutable_data<Real>() + b * V, static_cast<size_t>(V));
       if (std::any_of(row.begin(), row.end(), [](Real x) { return std::isnan(x); }))
         fail<ValueError>(op, "the logits of row {} hold NaN; need numbers", b);
+      if (options.top_k) keep_top_k(row, *options.top_k);  // a high temperature makes equals of all
       // The largest becomes 0, so that no temperature, however small, makes inf - inf.
       const double highest = *std::max_element(row.begin(), row.end());
       for (Real& x : row) x = static_cast<Real>((x - highest) / options.temperature);
-      if (options.top_k) keep_top_k(row, *options.top_k);
       if (options.top_p) keep_top_p(row, *options.top_p);
     }
   });

@@ -40,8 +40,8 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
 Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options, std::span<Rng> rngs,
               Loc loc = Loc::current());
 
-/// The distribution that `sample` draws from: logits (B, V) -> probabilities (B, V). Temperature first, then
-/// top_k, then top_p of what is left; the likeliest token always stays.
+/// The distribution that `sample` draws from: logits (B, V) -> probabilities (B, V). top_k first, then
+/// the temperature, then top_p of what is left; the likeliest token always stays.
 Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options, Loc loc = Loc::current());
 
 /// How a translator writes.

@@ -114,6 +114,8 @@ TEST_CASE("sampling_probabilities: temperature, top_k and top_p keep what they s
   check({.temperature = 1e-300}, {0, 1, 0, 0});
   check({.top_k = 1}, {0, 1, 0, 0});
   check({.top_k = 2}, {0, 2 / 3., 0, 1 / 3.});
+  check({.temperature = 1e300, .top_k = 2}, {0, 0.5, 0, 0.5});
+  CHECK(sampling_probabilities(logits.to(f32), {.temperature = 1e50, .top_k = 1}).argmax(-1).item<int64_t>() == 1);
   check({.top_k = 3}, {0.125, 0.5, 0.125, 0.25});  // the third and the fourth are equal
   check({.top_k = 100}, {0.125, 0.5, 0.125, 0.25});
   check({.top_p = 0.01}, {0, 1, 0, 0});
