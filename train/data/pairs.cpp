@@ -130,15 +130,15 @@ PairSplit split_pairs(std::span<const SentencePair> pairs, double fraction, uint
 
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
-const std::vector<std::string> kSpecialTokens = {"<pad>", "<bos>", "<eos>"};
+constexpr const char* kSpecialTokens[] = {"<pad>", "<bos>", "<eos>"};
 
 SentenceTokens::SentenceTokens(Words words)
     : tokens_(std::move(words)), special_{Words::kPad, Words::kBos, Words::kEos, Words::kUnk} {}
 
 SentenceTokens::SentenceTokens(Bpe pieces, Loc loc) : tokens_(std::move(pieces)), special_{-1, -1, -1, -1} {
   const std::vector<SpecialToken>& special = bpe()->special();
-  for (size_t i = 0; i < kSpecialTokens.size(); ++i) {
-    const auto found = std::ranges::find(special, kSpecialTokens[i], &SpecialToken::text);
+  for (size_t i = 0; i < std::size(kSpecialTokens); ++i) {
+    const auto found = std::ranges::find(special, std::string_view(kSpecialTokens[i]), &SpecialToken::text);
     if (found == special.end())
       fail<ValueError>({"SentenceTokens", loc}, "the tokenizer lacks the special token \"{}\"", kSpecialTokens[i]);
     special_[i] = found->id;
@@ -149,7 +149,7 @@ SentenceTokens SentenceTokens::pieces(std::span<const std::string> sentences, in
   const Op op{"SentenceTokens::pieces", loc};
   std::string text;
   for (const std::string& sentence : sentences) text += ' ' + sentence + '\n';
-  return Bpe::train(text, count, kSpecialTokens);
+  return Bpe::train(text, count, std::vector<std::string>(std::begin(kSpecialTokens), std::end(kSpecialTokens)));
 }
 
 std::vector<int64_t> SentenceTokens::encode(std::string_view sentence) const {

@@ -7,11 +7,8 @@ namespace {
 
 const Family* const kFamilies[] = {&kGpt2, &kLlama, &kQwen3, &kNanochat, &kOwnFamily};
 
-const std::vector<std::string> kGelu = {"erf", "tanh"}, kPositions = {"learned", "rope"},
-                               kNorms = {"layer", "rms", "plain"}, kMlps = {"gelu", "relu2", "swiglu"},
-                               kQkNorms = {"none", "plain", "weighted"};
-
 void fields(ConfigFields field, models::GptConfig& c) {
+  using Names = ConfigFields::Names;
   field("vocabulary", c.vocabulary, 1, kMostSize);
   field("context", c.context, 1, kMostSize);
   field("layers", c.layers, 1, kMostLayers);
@@ -20,8 +17,8 @@ void fields(ConfigFields field, models::GptConfig& c) {
   field("dropout", c.dropout, 0, 1);
   field("bias", c.bias);
   field("tied", c.tied);
-  field("gelu", c.gelu, kGelu);
-  field.later("positions", c.positions, kPositions);
+  field("gelu", c.gelu, Names{"erf", "tanh"});
+  field.later("positions", c.positions, Names{"learned", "rope"});
   field.object("rope", [&rope = c.rope](ConfigFields turns) {
     turns.later("base", rope.base, 1, 1e12);
     turns.later("interleaved", rope.interleaved);
@@ -31,13 +28,13 @@ void fields(ConfigFields field, models::GptConfig& c) {
     turns.later("low_turns", rope.scaling.low_turns, 0, 1e6);
     turns.later("high_turns", rope.scaling.high_turns, 0, 1e6);
   });
-  field.later("norm", c.norm, kNorms);
+  field.later("norm", c.norm, Names{"layer", "rms", "plain"});
   field.later("eps", c.eps, 0, 1);
-  field.later("mlp", c.mlp, kMlps);
+  field.later("mlp", c.mlp, Names{"gelu", "relu2", "swiglu"});
   field.later("hidden", c.hidden, 0, 4 * kMostSize);
   field.later("kv_heads", c.kv_heads, 0, kMostSize);
   field.later("head_size", c.head_size, 0, kMostSize);
-  field.later("qk_norm", c.qk_norm, kQkNorms);
+  field.later("qk_norm", c.qk_norm, Names{"none", "plain", "weighted"});
   int64_t window = c.window.value_or(0);
   field.later("window", window, 0, kMostSize);
   c.window = window ? std::optional(window) : std::nullopt;

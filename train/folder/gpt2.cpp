@@ -8,12 +8,14 @@ namespace {
 
 using models::GptConfig;
 
-const std::vector<std::string> kActivations = {"gelu", "gelu_new", "gelu_pytorch_tanh"};
+constexpr const char* kActivations[] = {"gelu", "gelu_new", "gelu_pytorch_tanh"};
 
 GptConfig read(const ModelConfig& c) {
   c.only("scale_attn_weights", true);
   for (const char* feature : {"scale_attn_by_inverse_layer_idx", "add_cross_attention"}) c.only(feature, false);
-  const size_t activation = c.has("activation_function") ? c.choice("activation_function", kActivations) : 1;
+  const size_t activation = c.has("activation_function")
+                                ? c.choice("activation_function", {std::begin(kActivations), std::end(kActivations)})
+                                : 1;
   const double dropout = c.number("resid_pdrop", 0, 1, 0.1);
   for (const char* other : {"embd_pdrop", "attn_pdrop"})
     if (c.number(other, 0, 1, 0.1) != dropout)

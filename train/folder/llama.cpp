@@ -10,14 +10,14 @@ using models::GptConfig;
 using models::Mlp;
 using models::Norm;
 
-const std::vector<std::string> kScalings = {"default", "linear", "llama3"};
+constexpr const char* kScalings[] = {"default", "linear", "llama3"};
 
 RopeOptions read_rope(const ModelConfig& c) {
   const ModelConfig older = c.optional("rope_scaling"), r = older.empty() ? c.optional("rope_parameters") : older;
   for (const ModelConfig* where : {&c, &r}) where->only("partial_rotary_factor", 1.0);
   RopeOptions rope{.base = (r.has("rope_theta") ? r : c).number("rope_theta", 1, 1e12, 10000)};
   const char* type = r.has("rope_type") ? "rope_type" : "type";  // as older files have it
-  const size_t scaling = r.has(type) ? r.choice(type, kScalings) : 0;
+  const size_t scaling = r.has(type) ? r.choice(type, {std::begin(kScalings), std::end(kScalings)}) : 0;
   if (scaling >= 1) rope.scaling.factor = r.number("factor", 1e-6, 1e6);
   if (scaling == 2) {
     rope.scaling.original_context = r.integer("original_max_position_embeddings", 1, kMostSize);

@@ -13,7 +13,7 @@ namespace heed::train::program {
 
 constexpr int64_t kTranslatorSteps = 3000;  // unless the command line says otherwise
 
-const std::vector<std::string> kTranslatorTokens = {"words", "bpe"};
+inline const std::vector<std::string> kTranslatorTokens = {"words", "bpe"};
 constexpr int64_t kPieces = 2000;       // tokens of a language, with bpe
 constexpr int64_t kFewestPieces = 259;  // the bytes and the special tokens
 

@@ -77,13 +77,15 @@ std::string Chars::decode(std::span<const int64_t> ids, Loc loc) const {
   return text;
 }
 
-const Json kCut = {
-    {"type", "Split"}, {"pattern", {{"Regex", "[\\s\\S]"}}}, {"behavior", "Isolated"}, {"invert", false}};
+/// No constant, since a vocabulary may be written before main.
+static Json each_alone() {
+  return {{"type", "Split"}, {"pattern", {{"Regex", "[\\s\\S]"}}}, {"behavior", "Isolated"}, {"invert", false}};
+}
 
 std::string Chars::to_json() const {
   std::vector<std::string> names;
   for (const char32_t c : characters_) names.push_back(encode_utf8(c));
-  return dump_tokenizer(names, {}, kCut, nullptr, {{"type", "Fuse"}},
+  return dump_tokenizer(names, {}, each_alone(), nullptr, {{"type", "Fuse"}},
                         {{"type", "WordLevel"}, {"vocab", Json::object()}, {"unk_token", "<unk>"}});
 }
 
@@ -95,7 +97,7 @@ Chars Chars::from_json(std::string_view text, Loc loc) {
     characters = decode_utf8(old["characters"].get<std::string>());
   } else {
     const TokenizerJson json(text, "WordLevel", op);
-    json.need("pre_tokenizer", kCut);
+    json.need("pre_tokenizer", each_alone());
     json.need("post_processor", nullptr);
     std::vector<SpecialToken> special;
     for (const std::string& name : json.tokens(special)) {

@@ -84,12 +84,15 @@ std::vector<std::string> Words::unknown(std::string_view sentence) const {
   return missing;
 }
 
-const Json kCut = {{"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "Removed"}, {"invert", false}};
+/// No constant, since a vocabulary may be written before main.
+static Json spaces_removed() {
+  return {{"type", "Split"}, {"pattern", {{"String", " "}}}, {"behavior", "Removed"}, {"invert", false}};
+}
 
 std::string Words::to_json() const {
   std::vector<SpecialToken> special;
   for (int64_t id = 0; id < kSpecial; ++id) special.push_back({words_[id], id});
-  return dump_tokenizer(words_, special, kCut, nullptr, nullptr,
+  return dump_tokenizer(words_, special, spaces_removed(), nullptr, nullptr,
                         {{"type", "WordLevel"}, {"vocab", Json::object()}, {"unk_token", words_[kUnk]}});
 }
 
@@ -103,7 +106,7 @@ Words Words::from_json(std::string_view text, Loc loc) {
     }
   } else {
     const TokenizerJson json(text, "WordLevel", op);
-    json.need("pre_tokenizer", kCut);
+    json.need("pre_tokenizer", spaces_removed());
     json.need("post_processor", nullptr);
     std::vector<SpecialToken> ignored;
     words = json.tokens(ignored);
