@@ -64,10 +64,7 @@ AttentionPage sample_page(const SavedGpt& saved, const models::Gpt& gpt, const s
   std::span<const int64_t> ids = text;
   if (ids.size() > context) ids = ids.first(ids.size() - 1).last(context);
   std::vector<std::string> names;
-  for (const int64_t& id : ids) {
-    const std::string& name = names.emplace_back(saved.tokenizer.decode({&id, 1}));
-    if (find_invalid_utf8(name) != name.npos) names.back() = shown_bytes(name);  // a part of a character
-  }
+  for (const int64_t& id : ids) names.push_back(legible_bytes(saved.tokenizer.decode({&id, 1})));
   AttentionMaps maps = attention_maps(gpt, ids, names);
   const size_t shown = std::min(ids.size(), static_cast<size_t>(kMostOnPage)), hidden = ids.size() - shown;
   for (std::vector<std::string>* tokens : {&maps.queries, &maps.keys})
@@ -78,7 +75,8 @@ AttentionPage sample_page(const SavedGpt& saved, const models::Gpt& gpt, const s
   ids = ids.last(shown);
   const std::string which = shown < text.size() ? fmt::format("; {} of {} tokens", shown, text.size()) : "";
   return {.title = "What a GPT looks at",
-          .about = fmt::format("GPT of {} layers and {} heads, {} wide, {} parameters{}", c.layers, c.heads, c.channels,
+          .about = fmt::format("GPT of {} and {}, {} wide, {} parameters{}", counted(c.layers, "layer"),
+                               counted(c.heads, "head"), c.channels,
                                format_count(static_cast<double>(saved.params.numel())), which),
           .examples = {{.name = saved.tokenizer.decode(ids), .unknown = {}, .maps = {std::move(maps)}, .lanes = {}}}};
 }
@@ -92,6 +90,9 @@ int sample_gpt(const GptSampleFlags& flags) {
     fail<UsageError>(op, "--samples {} is given with --page, which shows one text; need one of them", flags.samples);
   const SavedGpt saved = load_gpt(flags.model);
   const std::vector<int64_t> ids = prompt_ids(saved.tokenizer, flags.prompt);
+  if (flags.weights != "f32" && saved.params.dtype() != f32)
+    fail<UsageError>(op, "--weights {} is given, and the weights of '{}' are {}; need weights of f32, or no --weights",
+                     flags.weights, flags.model, name_of(saved.params.dtype()));
   const models::Gpt gpt = saved.gpt.compressed(weights_named(flags.weights));
   std::optional<AtomicFile> page;
   if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said

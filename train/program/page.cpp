@@ -84,10 +84,11 @@ std::string gpt_page(const Op& op, const PageFlags& flags) {
   const SavedGpt saved = load_gpt(directory);
   check_size(op, saved.params.numel());
   const models::GptConfig& c = saved.gpt.config;
-  const char* unit = std::holds_alternative<Chars>(saved.tokenizer.kind()) ? "characters" : "tokens";
+  const char* unit = std::holds_alternative<Chars>(saved.tokenizer.kind()) ? "character" : "token";
   LivePage page{.title = "A GPT that writes in your hands",
-                .about = fmt::format("GPT of {} layers and {} heads, {} wide, {} parameters, {} {} at once", c.layers,
-                                     c.heads, c.channels, format_count(double(saved.params.numel())), c.context, unit),
+                .about = fmt::format("GPT of {} and {}, {} wide, {} parameters, {} at once", counted(c.layers, "layer"),
+                                     counted(c.heads, "head"), c.channels, format_count(double(saved.params.numel())),
+                                     counted(c.context, unit)),
                 .examples = flags.texts,
                 .snapshots = {{0, &saved.params}}};
   page.source = live_tokens(saved.tokenizer);
@@ -188,7 +189,9 @@ std::string page_of(const Op& op, const PageFlags& flags) {
 int write_page(const PageFlags& flags) {
   const Op op{"page"};
   for (const std::string& text : flags.texts)
-    if (find_invalid_utf8(text) != text.npos) fail<UsageError>(op, "the text '{}' is not UTF-8; need UTF-8", text);
+    if (const size_t bad = find_invalid_utf8(text); bad != text.npos)
+      fail<UsageError>(op, "the text {}{} is not UTF-8: byte {} (0x{:02x})", dump_ascii(text.substr(0, 40)),
+                       text.size() > 40 ? "..." : "", bad, static_cast<unsigned char>(text[bad]));
   AtomicFile file(flags.out);  // before models are read
   file.write(page_of(op, flags));
   file.commit();

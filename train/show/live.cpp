@@ -89,7 +89,7 @@ LiveTokens live_tokens(const Tokenizer& tokens, Loc loc) {
   if (bpe) live.pieces = live_pieces(op, *bpe);
   for (int64_t id = 0; id < tokens.size(); ++id) {
     const std::string name = tokens.decode({&id, 1});
-    live.names.push_back(find_invalid_utf8(name) == name.npos ? name : shown_bytes(name));  // a part of a character
+    live.names.push_back(legible_bytes(name));
   }
   return live;
 }

@@ -66,6 +66,11 @@ std::string page_html(const AttentionPage& page, Loc loc = Loc::current());
 /// Writes it under a temporary name, then renames it. Throws FileError too.
 void write_page(const AttentionPage& page, const std::filesystem::path& file, Loc loc = Loc::current());
 
+/// "1 layer", "2 layers".
+inline std::string counted(int64_t count, const char* what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 /// `text` for HTML: "<" becomes "&lt;", and so on; control characters become U+FFFD. Public for tests.
 std::string escape_html(std::string_view text);
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include <heed/tensor/io/utf8.h>
 
 namespace heed::train {
@@ -82,6 +84,13 @@ std::string shown_bytes(std::string_view token) {
   std::string text;
   for (const char c : token) text += encode_utf8(shown_as()[static_cast<unsigned char>(c)]);
   return text;
+}
+
+std::string legible_bytes(std::string_view token) {
+  std::string text;
+  for (size_t bad; (bad = find_invalid_utf8(token)) != token.npos; token.remove_prefix(bad + 1))
+    text += fmt::format("{}<{:02X}>", token.substr(0, bad), static_cast<unsigned char>(token[bad]));
+  return text.append(token);
 }
 
 std::optional<std::string> bytes_shown(std::string_view text) {

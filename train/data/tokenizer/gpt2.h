@@ -19,4 +19,7 @@ size_t gpt2_piece_end(std::string_view text, size_t i);
 std::string shown_bytes(std::string_view token);
 std::optional<std::string> bytes_shown(std::string_view text);
 
+/// A token as a reader sees it: <A7> stands for a byte that is no part of a whole character.
+std::string legible_bytes(std::string_view token);
+
 }  // namespace heed::train

@@ -307,8 +307,11 @@ function drawStep() {
       item(
           rnn ?
               "Scores: how well each word fits what comes next, v · tanh(W d + U h). Softmax makes them shares of 1." :
-              `Scores, q · k / √${page.config.channels / page.config.heads}, the mean of the ${
-                  counted(page.config.heads, "head")} of the last layer. Softmax makes them shares of 1.`,
+              `Scores, q · k / √${page.config.channels / page.config.heads}, in the last layer. ${
+                  page.config.heads === 1 ?
+                      "Softmax makes them shares of 1." :
+                      `In each head, softmax makes them shares of 1; of both, the mean of the ${
+                          counted(page.config.heads, "head")} stands here.`}`,
           scroll),
       item(`The weighted sum of the words' states: ${sum}${
           rnn ? ` = [${few(step.context)}, …], ${step.context.length} numbers.` :

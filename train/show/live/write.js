@@ -65,8 +65,10 @@ function readPrompt() {
         unknown.slice(0, 8).map(quoted).join(", ") + (unknown.length > 8 ? ` and ${unknown.length - 8} more` : "");
     said.push(`The model does not know ${named}, and does not read what it does not know.`);
   }
-  if (document.getElementById("prompt").value === "")
-    said.push("Nothing is typed: it begins as if behind a line break.");
+  if (document.getElementById("prompt").value === "") {
+    const names = ids.map(id => page.source.names[id]).join("");
+    said.push(`Nothing is typed: it begins as if behind ${names === "\n" ? "a line break" : quoted(names)}.`);
+  }
   if (ids.length > most) said.push(`It sees the last ${most} of ${counted(ids.length, "token")}.`);
   const note = document.getElementById("gpt-said");
   note.textContent = said.join(" ");
