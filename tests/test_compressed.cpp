@@ -75,7 +75,9 @@ TEST_CASE("Compressed: weights are as near to what they were as tensor/weights.h
     CHECK(largest_difference(kept(matrix, 9),
                              matrix.rows(tensor({{0, 1, 2}, {3, 4, 5}, {6, 7, 8}})).reshape({9, 130})) == 0);
   }
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity(), kLeast = 0x1p-149f;
+  const auto least = Compressed(tensor({{190 * kLeast, 0.0f}}), Weights::q8).rows(tensor({0}));  // a step and a half
+  CHECK(least.to_vector<float>() == std::vector<float>{127 * kLeast, 0});
   const std::vector<float> some = {1, 1 + 0x1p-8f, 1 + 0x3p-8f, -2.5f, 0x1.fffffep127f, kInfinity, std::nanf("")},
                            rounded = {1, 1, 1 + 0x4p-8f, -2.5f, kInfinity, kInfinity};
   const auto all = Compressed(from_vector(some, {1, 7}), Weights::bf16).rows(tensor({0})).to_vector<float>();

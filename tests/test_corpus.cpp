@@ -6,6 +6,8 @@
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/grammar/grammar.h>
 #include <heed/train/data/text.h>
+#include <heed/train/saved_gpt.h>
+#include <heed/train/saved_translator.h>
 #include "catch.h"
 #include "temporary_directory.h"
 
@@ -180,4 +182,18 @@ TEST_CASE("corpus: a long text is taken in parts, and gives the ids that it give
   write_file(place / "broken", text + "\xFF");
   CHECK_THROWS_WITH(prepare_corpus(place / "broken", bpe, place.path()), Contains("broken\" is not UTF-8: byte"));
   CHECK(Corpus::from_directory(place.path()).tokens(Part::train).size() == static_cast<size_t>(train));
+}
+
+TEST_CASE("errors of files: a name that is too long, or a link to itself, is a FileError", "[data][errors]") {
+  const tests::TemporaryDirectory place;
+  std::filesystem::create_symlink("loop", place / "loop");
+  for (const std::filesystem::path& path : {place / "loop", place / std::string(5000, 'a')}) {
+    CHECK_THROWS_AS(load_gpt(path), FileError);
+    CHECK_THROWS_AS(load_translator(path), FileError);
+    CHECK_THROWS_AS(Tokenizer::load(path), FileError);
+    CHECK_THROWS_AS(Corpus::from_directory(path), FileError);
+    CHECK_THROWS_AS(read_text(path), FileError);
+  }
+  std::filesystem::create_symlink("config.json", place / "config.json");
+  CHECK_THROWS_AS(load_gpt(place.path()), FileError);
 }

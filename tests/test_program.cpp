@@ -216,6 +216,11 @@ TEST_CASE("heed gpt: a model may have more tokens than its tokenizer names, and 
   const models::Gpt gpt(params, config);
   std::filesystem::create_directory(place / "padded");
   train::save_gpt(place / "padded", params, config, tokenizer, {});
+  nn::Parameters wide(1, f64);
+  const models::Gpt of_f64(wide, config);
+  train::save_gpt(place / "f64", wide, config, tokenizer, {});
+  CHECK_THAT(place.run("gpt sample --model f64 --weights q8").err,
+             Contains("--weights q8 is given, and the weights of 'f64' are f64; need weights of f32, or no --weights"));
   CHECK(place.run("gpt sample --model padded --temperature 9 --tokens 100").exit_code == 0);
   const Finished tuned = place.run("gpt train --init padded --text text --steps 2 --out tuned");
   INFO(tuned.err);
@@ -348,6 +353,13 @@ TEST_CASE("heed gpt train: line ends of Windows and a byte order mark are no cha
   CHECK(tests::content_of(place / "windows-model/model.safetensors") ==
         tests::content_of(place / "unix/model.safetensors"));
   CHECK_THAT(characters("kept"), Contains("\"\\r\"") && Contains("\xEF\xBB\xBF"));
+  REQUIRE(place.run("tokenizer train --tokenizer unix.json --vocabulary 300 text").exit_code == 0);
+  for (const char* from : {"windows", "< windows"})
+    REQUIRE(place.run(fmt::format("tokenizer train --tokenizer windows.json --vocabulary 300 {}", from)).exit_code ==
+            0);
+  CHECK_THAT(place.run("tokenizer train --tokenizer kept.json --vocabulary 300 --keep-cr windows").err,
+             Contains(fmt::format("from {} bytes", windows.size())));
+  CHECK(tests::content_of(place / "windows.json") == tests::content_of(place / "unix.json"));
 }
 
 TEST_CASE("load_gpt and load_translator open what the program wrote", "[program]") {
@@ -381,6 +393,8 @@ TEST_CASE("heed tokenizer: what train learnt encodes, and decodes to the same by
   CHECK(tests::content_of(place / "bpe/tokenizer.json") == tests::content_of(place / "bpe.json"));
   CHECK_THAT(place.run("tokenizer train --tokenizer two.json --special '<a>' --special '<b>' text").err,
              Contains(fmt::format("from {} bytes", tests::content_of(place / "text").size())));
+  CHECK_THAT(place.run("tokenizer train --tokenizer all --vocabulary 70000 text").err,
+             Contains("bytes, in which no further pair comes twice"));
   const auto encoded = place.run("tokenizer encode --tokenizer bpe text");
   REQUIRE(encoded.exit_code == 0);
   std::ofstream(place / "ids") << encoded.out;

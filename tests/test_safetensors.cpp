@@ -147,6 +147,11 @@ TEST_CASE("safetensors: a lying file is refused with what is wrong", "[safetenso
   refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1e999],"data_offsets":[0,4])") + "}", four), "");
   refuses(file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0])") + "}"),
           "more elements");
+  refuses(file_of("{" +
+                  tensor_of("x", R"("dtype":"F32","shape":[0,4611686018427387904,4611686018427387904],)"
+                                 R"("data_offsets":[0,0])") +
+                  "}"),
+          "more elements");
   refuses(file_of("{" + tensor_of("x", R"("dtype":"F8","shape":[1],"data_offsets":[0,1])") + "}", "1"), "dtype 'F8'");
   refuses(
       file_of("{" + tensor_of("x", R"("dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4])") + "}", four),

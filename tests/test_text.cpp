@@ -62,6 +62,7 @@ TEST_CASE("default text: verses lose their references, chapters are apart", "[da
         "In the beginning\nAnd: the earth\n\nThus\n\nAnd\n");
   CHECK_FALSE(without_references("bible: no such book\n").has_value());
   CHECK_FALSE(without_references("nothing").has_value());
+  CHECK_FALSE(without_references("Ge 1:").has_value());
   CHECK_FALSE(king_james_text("/no/such/program").has_value());
   CHECK_FALSE(king_james_text("false").has_value());
 }

@@ -6,6 +6,7 @@
 #include <heed/tensor/io/json.h>
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
+#include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include "catch.h"
 #include "temp_file.h"
@@ -121,7 +122,7 @@ TEST_CASE("chars: JSON that is no vocabulary is refused", "[tokenizer]") {
   CHECK_THROWS_WITH(Chars::from_json(changed(Chars::from_text("ab").to_json(), "Isolated", "Removed")),
                     Contains("asks for pre_tokenizer") && Contains("which heed has not; need {\"type\":\"Split\""));
   const TempFile file;
-  CHECK_THROWS_WITH(Tokenizer::load(file.path), Contains(file.path) && Contains("No such file"));
+  CHECK_THROWS_WITH(Tokenizer::load(file.path), Contains(file.path) && Contains("is not there"));
   write_file(file.path, "{}");
   CHECK_THROWS_WITH(Tokenizer::load(file.path),
                     Contains("\"" + file.path + "\": Tokenizer::from_json: the text is no tokenizer.json"));
@@ -183,6 +184,11 @@ TEST_CASE("words: a saved vocabulary loads as it was, anything else is refused",
   CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["<unk>"]})"),
                     Contains("\"<unk>\" is special or there twice"));
   CHECK_THROWS_WITH(Words::from_json(R"({"type": "words", "words": ["a b"]})"), Contains("\"a b\" cannot be a word"));
+}
+
+TEST_CASE("bpe: what is no whole character is legible byte by byte", "[tokenizer]") {
+  CHECK(legible_bytes("a\xE2\x80 \xC3\xA9\xA7") == "a<E2><80> \xC3\xA9<A7>");
+  CHECK(legible_bytes("the cat") == "the cat");
 }
 
 TEST_CASE("bpe: a tokenizer.json loads as it was, special tokens included", "[tokenizer]") {

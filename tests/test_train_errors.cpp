@@ -145,7 +145,7 @@ TEST_CASE_METHOD(Models, "errors of files name the function that the user called
       {"load_training: '", "' does not exist", [&] { load_training(nowhere, params, optimizer, rng); }},
       {"load_gpt: '", "is not a directory", [&] { load_gpt(nowhere); }},
       {"load_gpt: '", "has no config.json; need a directory that " + train, [&] { load_gpt(place.path()); }},
-      {"load_gpt: cannot read ", "tokenizer.json", [&] { load_gpt(wordless.path()); }},
+      {"load_gpt: \"", "tokenizer.json\" is not there", [&] { load_gpt(wordless.path()); }},
       {"SavedModel: '", "has no config.json", [&] { SavedModel{place.path()}; }},
       {"load_translator: '", "has no config.json", [&] { load_translator(place.path()); }},
       {"Trainer: the loss of a batch has shape (2); need one number, as its mean()", "", [&] { loss(ones({2})); }},

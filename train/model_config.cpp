@@ -13,9 +13,9 @@ ModelConfig::ModelConfig(std::string file, nlohmann::json json)
 ModelConfig ModelConfig::read(const std::filesystem::path& directory, const char* name) {
   const std::string file = (directory / name).string();
   const Op op{Op::called("model")};
-  if (!std::filesystem::is_directory(directory))
+  if (!is_folder(directory))
     fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
-  if (!std::filesystem::exists(file))
+  if (!is_there(file))
     fail<FileError>(op, "'{}' has no {}; need a directory that training, or save_gpt, wrote", directory.string(), name);
   nlohmann::json json = parse_sorted_json(read_small_text(file, kLargestJson, op));
   if (!json.is_object())

@@ -41,7 +41,7 @@ void write_json(const std::filesystem::path& file, const Json& json) { write_fil
 
 /// A JSON object of a folder; an empty one if it is not there.
 nlohmann::json read_if_there(const std::filesystem::path& directory, const char* file) {
-  if (!std::filesystem::exists(directory / file)) return nlohmann::json::object();
+  if (!is_there(directory / file)) return nlohmann::json::object();
   return ModelConfig::read(directory, file).json();
 }
 
@@ -61,7 +61,7 @@ TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig&
   TokenNotes notes{.ends = ids("eos_token_id")};
   if (const auto begin = ids("bos_token_id"); !begin.empty()) notes.begin = begin[0];
   std::error_code error;
-  if (const auto file = directory / kTemplateFile; std::filesystem::exists(file)) {
+  if (const auto file = directory / kTemplateFile; is_there(file)) {
     about.erase("chat_template");  // which the file, be it empty, overrides
     if (!std::filesystem::is_empty(file, error))
       notes.chat_template = read_small_text(file, kLargestTemplate, *Op::current());
@@ -99,7 +99,7 @@ void save(const std::filesystem::path& directory, const nn::Parameters& params, 
 nn::StoredTensors open_weights(const std::filesystem::path& directory) {
   const auto open = [&](const std::string& file) { return std::make_shared<const SafetensorsFile>(directory / file); };
   nn::StoredTensors weights{directory / kWeightsFile, {}};
-  if (std::filesystem::exists(directory / kWeightsFile) || !std::filesystem::exists(directory / kIndexFile)) {
+  if (is_there(directory / kWeightsFile) || !is_there(directory / kIndexFile)) {
     weights.add(open(kWeightsFile));
     return weights;
   }

@@ -16,6 +16,7 @@ constexpr StoredType kStoredTypes[] = {
     {"I32", 4, i64}, {"I16", 2, i64}, {"I8", 1, i64},  {"U32", 4, i64},      {"U16", 2, i64}, {"U8", 1, i64},
 };
 constexpr const char* kMetadataKey = "__metadata__";
+constexpr uint64_t kMostElements = std::numeric_limits<int64_t>::max() / 16;  // as check_sizes has it
 
 /// Builds a Header from the parser's events. Only the one structure that the format knows is accepted, so nothing
 /// nests deeper than it should, and a key that comes twice is seen.
@@ -116,17 +117,16 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   bool end_tensor() {
     if (fields_.size() != 3 || offsets_.size() != 2)
       return refuse("tensor '{}' is incomplete; need dtype, shape and two data_offsets", name_);
-    uint64_t count = 1;
+    uint64_t count = 1, strides = 1;  // of an empty tensor, too
     Shape shape;
     for (const uint64_t size : sizes_) {
-      if (size > std::numeric_limits<int64_t>::max() || __builtin_mul_overflow(count, size, &count))
+      count *= size;
+      if (__builtin_mul_overflow(strides, std::max<uint64_t>(size, 1), &strides) || strides > kMostElements)
         return refuse("tensor '{}' of shape ({}) has more elements than can be counted", name_,
                       fmt::join(sizes_, ", "));
       shape.push_back(static_cast<int64_t>(size));
     }
-    uint64_t bytes = 0;
-    if (__builtin_mul_overflow(count, type_.size, &bytes) || bytes > std::numeric_limits<int64_t>::max())
-      return refuse("tensor '{}' of shape ({}) has more bytes than can be counted", name_, shape);
+    const uint64_t bytes = count * type_.size;
     if (offsets_[1] < offsets_[0] || offsets_[1] - offsets_[0] != bytes)
       return refuse("tensor '{}' of shape {} and dtype {} needs {} bytes, but its data_offsets are [{}, {}]", name_,
                     shape, type_.name, bytes, offsets_[0], offsets_[1]);

@@ -50,7 +50,7 @@ std::span<const uint16_t> read_bin(const MappedFile& file, const std::filesystem
 
 /// The directory's file of that name, or the only one that ends in "_" and it.
 std::filesystem::path find_bin(const std::filesystem::path& directory, const std::string& name, const Op& op) {
-  if (std::filesystem::exists(directory / name)) return directory / name;
+  if (is_there(directory / name)) return directory / name;
   std::vector<std::filesystem::path> found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(directory, ignored))

@@ -59,8 +59,8 @@ std::optional<std::string> without_references(const std::string& verses) {
     const std::string_view line(verses.data() + start, end - start);
     start = end + 1;
     const size_t space = line.find(' '), colon = line.find(':');
-    if (space == line.npos || colon == line.npos || colon == 0 || !is_digit(line[colon - 1]) ||
-        !is_digit(line[colon + 1]))
+    if (space == line.npos || colon == line.npos || colon == 0 || colon + 1 == line.size() ||
+        !is_digit(line[colon - 1]) || !is_digit(line[colon + 1]))
       return std::nullopt;
     const std::string_view reference = line.substr(0, colon);  // "Ge1" of "Ge1:1"
     if (!chapter.empty() && reference != chapter) text += '\n';

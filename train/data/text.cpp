@@ -22,9 +22,7 @@ using File = std::unique_ptr<std::FILE, Close>;
 constexpr size_t kAnySize = SIZE_MAX;
 
 std::string read_bytes(const std::filesystem::path& path, size_t most, const Op& op) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    fail<FileError>(op, "\"{}\" is a directory; need a text file", path.string());
+  if (is_folder(path)) fail<FileError>(op, "\"{}\" is a directory; need a text file", path.string());
   if (most != kAnySize) check_regular(path, op);
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) fail<FileError>(op, "cannot read \"{}\": {}; need a text file", path.string(), std::strerror(errno));
@@ -53,9 +51,19 @@ const char* utf16_order(std::string_view text) {
 
 }  // namespace
 
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
 void check_regular(const std::filesystem::path& path, const Op& op) {
   std::error_code ignored;
-  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
+  if (is_there(path) && !std::filesystem::is_regular_file(path, ignored))
     fail<FileError>(op, "\"{}\" is not a regular file; need a text file", path.string());
 }
 

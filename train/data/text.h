@@ -17,6 +17,9 @@ std::string read_text(const std::filesystem::path& path, const Op& op);
 /// The same of a file that is small by its kind, as a configuration. Throws FileError too if it is not a regular file,
 /// but a device or a pipe, or has more than `most` bytes.
 std::string read_small_text(const std::filesystem::path& path, size_t most, const Op& op);
+/// Whether something is there, and a directory; false where that cannot be asked, as of a name that is too long.
+bool is_there(const std::filesystem::path& path);
+bool is_folder(const std::filesystem::path& path);
 /// Throws FileError if it is there and no regular file: a device or a pipe may have no end.
 void check_regular(const std::filesystem::path& path, const Op& op);
 constexpr size_t kLargestJson = 64 << 20;  ///< bytes: an index of a million tensors

@@ -68,7 +68,7 @@ struct Run {
 
 constexpr double kFineTuningLr = 1e-4;
 
-bool is_prepared(const GptTraining& training) { return std::filesystem::is_directory(training.text); }
+bool is_prepared(const GptTraining& training) { return is_folder(training.text); }
 
 const Preset& preset_of(const std::string& name) {
   for (const Preset& preset : kPresets)

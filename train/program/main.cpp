@@ -229,6 +229,7 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
   add_option(train, "--special", flags->special, "TEXT",
              fmt::format("a token that is never cut (may be given again; default: {})", kEndOfText))
       ->allow_extra_args(false);
+  train->add_flag("--keep-cr", flags->keep_cr, "keep the text's \"\\r\\n\" and byte order mark, as gpt train has it");
   const char* read = "a tokenizer.json, or a directory with one";
   add("encode", "Print the ids of a text", read, "UTF-8 text (default: stdin)", encode,
       {"echo Hello | heed tokenizer encode --tokenizer pieces",

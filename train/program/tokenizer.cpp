@@ -17,7 +17,10 @@ namespace {
 
 std::string input(const TokenizerFlags& flags) {
   if (!flags.text.empty()) return read_text(flags.text);
-  return {std::istreambuf_iterator<char>(std::cin), {}};
+  std::string text(std::istreambuf_iterator<char>(std::cin), {});
+  size_t line = 1;
+  check_text(text, "standard input", 0, line, *Op::current());
+  return text;
 }
 
 std::vector<int64_t> ids_in(std::string_view text) {
@@ -39,14 +42,15 @@ std::vector<int64_t> ids_in(std::string_view text) {
 int train_tokenizer(const TokenizerFlags& flags) {
   const Op op{"tokenizer train"};
   std::filesystem::path file = flags.tokenizer;
-  const std::string text = input(flags);
+  const std::string text = flags.keep_cr ? input(flags) : unix_text(input(flags));
   if (file.extension() != ".json") {
     make_directory(file, op);
     file /= kTokenizerFile;
   }
   const Tokenizer tokenizer = Bpe::train(text, flags.vocabulary, flags.special);
   tokenizer.save(file);
-  fmt::print(stderr, "{} tokens learnt from {} bytes; saved in {}\n", tokenizer.size(), text.size(), file.string());
+  fmt::print(stderr, "{} tokens learnt from {} bytes{}; saved in {}\n", tokenizer.size(), text.size(),
+             tokenizer.size() < flags.vocabulary ? ", in which no further pair comes twice" : "", file.string());
   return 0;
 }
 

@@ -15,6 +15,7 @@ struct TokenizerFlags {
   std::string tokenizer, text;  // a file or directory each; no text: stdin
   int64_t vocabulary = kBpeVocabulary;
   std::vector<std::string> special = {kEndOfText};
+  bool keep_cr = false;
 };
 
 struct PrepareFlags {

@@ -85,7 +85,9 @@ void Tokenizer::save(const std::filesystem::path& path, Loc loc) const {
 
 Tokenizer Tokenizer::load(std::filesystem::path path, Loc loc) {
   const Op op{Op::called("Tokenizer::load"), loc};
-  if (std::filesystem::is_directory(path)) path /= kTokenizerFile;
+  if (is_folder(path)) path /= kTokenizerFile;
+  if (!is_there(path))
+    fail<FileError>(op, "\"{}\" is not there; need a tokenizer.json, as heed tokenizer train writes it", path.string());
   const std::string text = read_small_text(path, kLargestTokenizer, op);
   try {
     return from_json(text);
