@@ -183,7 +183,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt sample --model x --weights q4", kUsage, "--weights: need one of f32, bf16, q8, not 'q4'"},
       {"gpt sample --model x --samples 2 --page p.html", kUsage, "--samples 2 is given with --page"},
       {"seq2seq train --arch cnn", kUsage, "--arch: need one of rnn, attention, transformer, not 'cnn'"},
-      {"seq2seq train --cell elman", kUsage, "--cell: need one of rnn, lstm, gru"},
+      {"seq2seq train --cell elman", kUsage, "--cell: need one of rnn, rnn_relu, lstm, gru"},
       {"seq2seq train --steps -1", kUsage, "--steps"},
       {"seq2seq train --tokens chars", kUsage, "--tokens: need one of words, bpe, not 'chars'"},
       {"seq2seq train --tokens bpe --vocabulary 258", kUsage, "--vocabulary: need a whole number from 259"},

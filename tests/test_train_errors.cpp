@@ -234,8 +234,11 @@ TEST_CASE("errors of train/: a translator names the caller's line, whatever is w
       {"decoder.alignment of a Transformer",
        [&] { std::get<models::Transformer>(transformer.model()).decoder(batch.source, {}).alignment(); }},
   });
-  CHECK_THAT(thrown([] { cell_named("foo"); }), Contains("there is no cell 'foo'; need one of rnn, lstm, gru"));
+  CHECK_THAT(thrown([] { cell_named("foo"); }),
+             Contains("there is no cell 'foo'; need one of rnn, rnn_relu, lstm, gru"));
   for (const std::string& name : cell_names()) CHECK(name_of_cell(cell_named(name)) == name);
+  CHECK(cell_named("rnn_relu") == nn::Cell::rnn_relu);
+  CHECK(cell_named("gru") == nn::Cell::gru);
 }
 
 TEST_CASE("errors of train/: a run names the caller's line", "[errors][train]") {

@@ -13,16 +13,10 @@ constexpr const char* kKind = "translator";
 constexpr int64_t kMost = 1'000'000;             // of any size: keeps a lying file from asking for absurd amounts
 constexpr int64_t kMostPositions = 100'000'000;  // numbers in the table of positions, which no weights file holds
 
-void fields(ConfigFields field, nn::Cell& cell) {
-  std::string name = name_of_cell(cell);
-  field("cell", name, cell_names());
-  cell = cell_named(name);
-}
-
 void fields(ConfigFields field, models::Seq2SeqConfig& c) {
   field("embedding", c.embedding, 1, kMost);
   field("hidden", c.hidden, 1, kMost);
-  fields(field, c.cell);
+  field("cell", c.cell, cell_names());
   field("attention", c.attention);
   field("dropout", c.dropout, 0, 1);
 }
@@ -45,7 +39,7 @@ void fields(ConfigFields field, TranslatorTraining& t) {
   field("pair_count", t.pair_count, 1, kMostCount);
   field.later("pairs_hash", t.pairs_hash);
   field("arch", t.arch, arch_names());
-  fields(field, t.cell);
+  field("cell", t.cell, cell_names());
   field("steps", t.steps, 0, kMostCount);
   field("seed", t.seed);
   field.later("batch", t.batch, 1, kMost);

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include <heed/autograd/grad_mode.h>
+#include <heed/train/data/text.h>
 #include <heed/train/run_directory.h>
 #include <heed/train/show/plot.h>
 
@@ -13,8 +14,6 @@ constexpr int64_t kLongest = 512;  // tokens of a translation
 
 /// What a translation of S tokens may have.
 int64_t most_written(int64_t S) { return 2 * S + 10; }
-
-constexpr nn::Cell kCells[] = {nn::Cell::rnn_tanh, nn::Cell::lstm, nn::Cell::gru};  // in the order of cell_names()
 
 TranslatorModel new_model(nn::Scope scope, const TranslatorConfig& config) {
   if (const auto* c = std::get_if<models::Seq2SeqConfig>(&config)) return models::Seq2Seq(scope, *c);
@@ -75,7 +74,7 @@ class Snapshots {
     for (const auto& [name, x] : params_) sum.push_back(x.detach().to(f64));
     double count = 1;
     for (int64_t step = steps_ - every_; step > steps_ - count_ * every_; step -= every_) {
-      if (!std::filesystem::exists(file(step))) continue;  // before the first step
+      if (!is_there(file(step))) continue;  // before the first step
       params_.load(file(step), where_);
       size_t i = 0;
       for (const auto& [name, x] : params_) sum[i] = sum[i] + x.detach().to(f64), ++i;
@@ -106,7 +105,7 @@ const std::vector<std::string>& arch_names() {
 }
 
 const std::vector<std::string>& cell_names() {
-  static const std::vector<std::string> names = {"rnn", "lstm", "gru"};
+  static const std::vector<std::string> names = {"rnn", "rnn_relu", "lstm", "gru"};
   return names;
 }
 
@@ -114,12 +113,10 @@ nn::Cell cell_named(const std::string& name, Loc loc) {
   const auto found = std::ranges::find(cell_names(), name);
   if (found == cell_names().end())
     fail<ValueError>({"cell_named", loc}, "there is no cell '{}'; need one of {}", name, join(cell_names(), ", "));
-  return kCells[found - cell_names().begin()];
+  return static_cast<nn::Cell>(found - cell_names().begin());
 }
 
-const std::string& name_of_cell(nn::Cell cell) {
-  return cell_names()[static_cast<size_t>(std::find(std::begin(kCells), std::end(kCells), cell) - std::begin(kCells))];
-}
+const std::string& name_of_cell(nn::Cell cell) { return cell_names().at(static_cast<size_t>(cell)); }
 
 TranslatorConfig translator_config(Arch arch, nn::Cell cell, int64_t source_vocabulary, int64_t target_vocabulary,
                                    const TranslatorSizes& sizes) {

@@ -19,7 +19,7 @@
 
 namespace heed::train {
 
-/// Kinds of translators, and their names; those of an RNN's cells.
+/// Kinds of translators, and their names; those of an RNN's cells, in the order of nn::Cell.
 enum class Arch { rnn, attention, transformer };
 const std::vector<std::string>& arch_names();
 const std::vector<std::string>& cell_names();

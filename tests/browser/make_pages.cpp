@@ -256,6 +256,7 @@ void write_all_live(const std::filesystem::path& directory) {
   write_live_seq2seq(directory, "gru", nn::Cell::gru);
   write_live_seq2seq(directory, "lstm", nn::Cell::lstm);
   write_live_seq2seq(directory, "rnn", nn::Cell::rnn_tanh);
+  write_live_seq2seq(directory, "relu", nn::Cell::rnn_relu);
   write_live_transformer(directory, "transformer", {});
   write_live_transformer(directory, "pre-norm",
                          {.pre_norm = true, .learned_positions = true, .tied_output = false, .shared_embedding = true});

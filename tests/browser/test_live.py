@@ -14,7 +14,7 @@ from browser import complaints, run_tests
 
 # The program calculates in f32, the page in f64, with the same weights of f16.
 NEAR = 3e-5
-TRANSLATORS = ["gru", "lstm", "rnn", "transformer", "pre-norm"]
+TRANSLATORS = ["gru", "lstm", "rnn", "relu", "transformer", "pre-norm"]
 GPTS = ["gpt2", "llama", "nanochat", "nanogpt"]
 SENTENCE = "a5 a9 zebra a7 a12 a5"
 TEXT = "in the beginning was the word"

@@ -258,7 +258,7 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
       "tokens; longer pairs are left out, and longer sentences split (default: 250)");
   run("--arch", flags->arch, "rnn|attention|transformer", one_of(arch_names()),
       "one vector for a sentence, attention over an RNN's states, or a Transformer (default: attention)");
-  run("--cell", flags->cell, "rnn|lstm|gru", one_of(cell_names()),
+  run("--cell", flags->cell, join(cell_names(), "|"), one_of(cell_names()),
       "recurrent cell of rnn and attention (default: gru)");
   run("--width", flags->sizes.width, "N", whole_number(1, kMost), "of embeddings, states and channels (default: 128)");
   run("--layers", flags->layers, "N", whole_number(1, 1000), "of a Transformer's encoder, and decoder (default: 2)");

@@ -9,6 +9,7 @@
 #include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/folder/family.h>
 #include <heed/train/show/page_template.h>
+#include <heed/train/translator.h>
 
 namespace heed::train {
 namespace {
@@ -98,9 +99,8 @@ std::string live_page_html(const models::Seq2Seq& model, const LivePage& page, L
   const Op op{"live page", loc};
   if (!model.attention)
     fail<ValueError>(op, "the model has no attention to put elsewhere; need one with config.attention");
-  constexpr const char* kCells[] = {"rnn", "lstm", "gru"};
-  const auto cell = model.config.cell == nn::Cell::lstm ? 1 : model.config.cell == nn::Cell::gru ? 2 : 0;
-  return html(op, "seq2seq", {{"cell", kCells[cell]}, {"hidden", model.config.hidden}}, page, Json::object());
+  return html(op, "seq2seq", {{"cell", name_of_cell(model.config.cell)}, {"hidden", model.config.hidden}}, page,
+              Json::object());
 }
 
 std::string live_page_html(const models::Transformer& model, const LivePage& page, Loc loc) {

@@ -112,7 +112,7 @@ function cellStep(cell, weights, prefix, suffix, x, {h, c}) {
     const next = c.map((old, i) => sigmoid(gate(1, i)) * old + sigmoid(gate(0, i)) * Math.tanh(gate(2, i)));
     return {h: next.map((x, i) => sigmoid(gate(3, i)) * Math.tanh(x)), c: next};
   }
-  return {h: h.map((_, i) => Math.tanh(gate(0, i)))};
+  return {h: h.map((_, i) => cell === "rnn_relu" ? Math.max(0, gate(0, i)) : Math.tanh(gate(0, i)))};
 }
 
 class Seq2Seq {
