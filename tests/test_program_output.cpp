@@ -35,6 +35,26 @@ TEST_CASE("heed: output that a full disk did not take is an error in one sentenc
   }
 }
 
+TEST_CASE("heed: a log that cannot be written ends no command, and takes no file's place", "[program]") {
+  const Workplace place;
+  REQUIRE(place.run(kTinyGpt + "--out whole").exit_code == 0);
+  const std::string whole = tests::content_of(place / "whole/model.safetensors");
+  for (const std::string lost : {"2>/dev/full", "2>&-", "2>&1 >/dev/null | head -c 1 >/dev/null; true"}) {
+    INFO(lost);
+    std::filesystem::remove_all(place / "model");
+    CHECK(place.run(kTinyGpt + "--evaluate-every 2 --sample-every 2 --out model " + lost).exit_code == 0);
+    CHECK(tests::content_of(place / "model/model.safetensors") == whole);
+    CHECK(place.files_in("model") == tests::kModelFiles);
+    CHECK(place.run(kTinyTranslator + "--overwrite --out translator " + lost).exit_code == 0);
+  }
+  CHECK(place.run("gpt sample --model none 2>&-").exit_code == 1);
+  CHECK(place.run("gpt sample --model none 2>/dev/full").exit_code == 1);
+  CHECK(place.run("gpt fly 2>&-").exit_code == 2);
+  const Finished closed = place.run("gpt sample --model whole --tokens 5 >&-");
+  CHECK(closed.exit_code == 1);
+  CHECK(closed.err == "heed: the output could not all be written; need a place for it, with room\n");
+}
+
 TEST_CASE("heed train: the next command is quoted so that a shell takes it", "[program]") {
   const Workplace place;
   std::ofstream pairs(place / "pairs of 'it'");
@@ -92,4 +112,5 @@ TEST_CASE("heed: a reader of the output that has read enough is no error", "[pro
   const Finished cut = place.run("manual | head -c 1");
   CHECK(cut.out == ".");
   CHECK(cut.err.empty());
+  CHECK(place.run("info | true").err.empty());  // which has left by then
 }

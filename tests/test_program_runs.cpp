@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include <pty.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -56,6 +57,37 @@ TEST_CASE("heed: Ctrl-C saves before it leaves, and --resume ends as if nothing 
       "--dropout 0.1 --label-smoothing 0.1 --lr 0.003 --batch 20 --max-length 60 --average 50 --steps 150 "
       "--threads 1",
       "seq2seq train", kTranslatorFiles);
+}
+
+TEST_CASE("heed: a terminal that closes leaves a saved run, and under nohup one that goes on", "[program]") {
+  const Workplace place;
+  const auto closed = [&](const std::string& before, const std::string& train) {
+    int terminal = -1;
+    const pid_t process = forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (process == 0) {
+      const std::string command = "cd '" + place.path().string() + "' && trap " + before +
+                                  " HUP && exec '" HEED_PROGRAM "' " + train + " --threads 1 --out run";
+      execl("/bin/bash", "bash", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+    REQUIRE(process > 0);
+    std::string said;  // until a line of progress is drawn
+    for (char c = 0; said.find("left") == said.npos && read(terminal, &c, 1) == 1;) said += c;
+    INFO(said);
+    CHECK_THAT(said, Contains("left"));
+    close(terminal);
+    int status = 0;
+    REQUIRE(waitpid(process, &status, 0) == process);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  };
+  for (const char* train : {"gpt train --text text --preset micro --batch 1000 --steps 1000",  // steps of some 0.3 s
+                            "seq2seq train --pairs pairs --batch 80 --steps 1000"}) {
+    CHECK(closed("-", train) == 130);
+    CHECK(place.files_in("run").contains("training.safetensors"));
+    std::filesystem::remove_all(place / "run");
+  }
+  CHECK(closed("''", "gpt train --text text --preset micro --batch 1000 --steps 6 --evaluate-every 1") == 0);
+  CHECK(place.files_in("run") == kModelFiles);
 }
 
 TEST_CASE("heed: a run that is killed before it is ever evaluated goes on from where it was saved", "[program]") {

@@ -66,6 +66,23 @@ TEST_CASE("progress: on a terminal the line leaves its last column free, and dro
   }
 }
 
+TEST_CASE("progress: a terminal that closed, or a disk that is full, is no error", "[progress]") {
+  int master = -1, slave = -1;
+  REQUIRE(openpty(&master, &slave, nullptr, nullptr, nullptr) == 0);
+  close(master);
+  for (std::FILE* stream : {fdopen(slave, "w"), std::fopen("/dev/full", "w")}) {
+    REQUIRE(stream);
+    std::setvbuf(stream, nullptr, _IONBF, 0);  // as stderr is
+    {
+      train::Progress progress(10, stream);
+      progress.draw(1, 2.5, 1000, 0.1);
+      progress.note("step 1: val_loss 1.9");
+      progress.draw(2, 2.5, 1000, 0.1);
+    }
+    std::fclose(stream);
+  }
+}
+
 TEST_CASE("alignment: a row for each target word, a column for each source word, darker for more", "[alignment]") {
   const Tensor weights = tensor({{1.0, 0.0, 0.0}, {0.1, 0.5, 0.4}});
   CHECK(train::draw_alignment({"a", "été", "x"}, {"le", "b"}, weights) ==

@@ -43,7 +43,8 @@ struct Task {
     train::Work work{.next =
                          [&, interrupt_at](int64_t step) {
                            done = step + 1;
-                           if (step == interrupt_at) std::raise(signal);
+                           for (int i = 0; step == interrupt_at && i < (signal == SIGHUP ? 2 : 1); ++i)
+                             std::raise(signal);  // a terminal that closes sends several
                            return batch();
                          },
                      .evaluate = {[&](const train::Tell&) -> train::Measurements {

@@ -11,8 +11,9 @@ InterruptGuard::InterruptGuard() {
   interrupted = 0;
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);  // a second signal finds the default action
   for (size_t i = 0; i < kSignals.size(); ++i) {
+    // A second signal finds the default action; but a terminal that closes sends several.
+    action.sa_flags = SA_RESTART | (kSignals[i] == SIGHUP ? 0 : static_cast<int>(SA_RESETHAND));
     sigaction(kSignals[i], nullptr, &before_[i]);
     const bool nohup = kSignals[i] == SIGHUP && before_[i].sa_handler == SIG_IGN;
     if (!nohup) sigaction(kSignals[i], &action, nullptr);

@@ -6,8 +6,9 @@
 
 namespace heed::train {
 
-/// While it lives, the first SIGINT, SIGTERM or SIGHUP (a closed terminal, a lost connection) is only noted; a second
-/// one ends the program as usual. A SIGHUP that is ignored, as under nohup, stays ignored. One at a time.
+/// While it lives, the first SIGINT or SIGTERM is only noted, and a second one ends the program as usual; a SIGHUP (a
+/// closed terminal, a lost connection) is only noted, however often, or ignored if it was, as under nohup. One at a
+/// time.
 class InterruptGuard {
  public:
   InterruptGuard();

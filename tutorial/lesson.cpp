@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/train/show/say.h>
 
 namespace lesson {
 namespace {
@@ -174,7 +175,7 @@ int run(int argc, char** argv, const std::string& title, const std::function<voi
     lesson.page("expected", lesson.expected_);
     lesson.write_page();
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    heed::train::say("{}\n", error.what());
     ++lesson.failed_;
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

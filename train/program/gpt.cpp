@@ -17,6 +17,7 @@
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
+#include <heed/train/show/say.h>
 
 namespace heed::train::program {
 namespace {
@@ -347,9 +348,9 @@ int train_gpt(const GptTrainFlags& flags) {
   const std::string share =
       trained == params.numel() ? "" : fmt::format(", {} of them trained,", format_count(static_cast<double>(trained)));
   if (first)
-    fmt::print(stderr, "GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
-               format_count(static_cast<double>(params.numel())), share, training.text_name,
-               format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
+    say("GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
+        format_count(static_cast<double>(params.numel())), share, training.text_name,
+        format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
 
   const std::vector<TokenBatch> all = corpus.windows(std::max<int64_t>(1, kWindowTokens / run.window()), run.window()),
                                 some = spread(all, kSampledWindows);
@@ -371,9 +372,8 @@ int train_gpt(const GptTrainFlags& flags) {
   if (!first) return exit_code_of(report);
   const std::string use = fmt::format("heed gpt sample --model {}", shell_word(flags.out));
   if (report.ended != Ended::interrupted)
-    fmt::print(stderr, "val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n",
-               report.evaluation[0].second, report.evaluation[1].second, report.steps, format_duration(report.seconds),
-               directory.string());
+    say("val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n", report.evaluation[0].second,
+        report.evaluation[1].second, report.steps, format_duration(report.seconds), directory.string());
   if (flags.json && report.ended != Ended::interrupted) print_report(report, params.numel());
   say_end("gpt", report, flags, use);
   return exit_code_of(report);

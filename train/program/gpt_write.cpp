@@ -17,6 +17,7 @@
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
+#include <heed/train/show/say.h>
 
 namespace heed::train::program {
 namespace {
@@ -158,8 +159,7 @@ int export_gpt(const GptExportFlags& flags) {
   const auto type = std::ranges::find(kGgufTypes, flags.type, &std::pair<const char*, GgufType>::first);
   save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type->second, license_of(flags.model));
   if (saved.gpt.config.gelu != Gelu::tanh)
-    fmt::print(stderr,
-               "Its gelu is exact, but llama.cpp's is GPT-2's tanh: logits will differ from the fourth digit on\n");
+    say("Its gelu is exact, but llama.cpp's is GPT-2's tanh: logits will differ from the fourth digit on\n");
   return 0;
 }
 

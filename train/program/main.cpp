@@ -10,7 +10,10 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <poll.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <heed/tensor/parallel.h>
@@ -21,6 +24,7 @@
 #include <heed/train/program/page.h>
 #include <heed/train/program/seq2seq.h>
 #include <heed/train/program/tokenizer.h>
+#include <heed/train/show/say.h>
 #include <heed/train/translator.h>
 
 namespace heed::train::program {
@@ -386,8 +390,19 @@ std::string command_of(const CLI::App& app) {
   return command;
 }
 
+/// What a command whose results could not be written ends with.
+int output_lost() {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  if (::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0) {  // a reader that left has read enough
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+  say("heed: {}\n", kOutputLost);
+  return 1;
+}
+
 int usage_error(const CLI::App& app, const std::exception& error) {
-  fmt::print(stderr, "heed: {}\nTry '{} --help'.\n", sentence(error), command_of(app));
+  say("heed: {}\nTry '{} --help'.\n", sentence(error), command_of(app));
   return 2;
 }
 
@@ -424,18 +439,23 @@ int run(int argc, char** argv) {
   } catch (const UsageError& error) {
     return usage_error(app, error);
   } catch (const std::exception& error) {
+    if (std::ferror(stdout)) return output_lost();
     const char* const rank = std::getenv("OMPI_COMM_WORLD_RANK");  // mpirun ends the others, and says which it was
-    fmt::print(stderr, "heed{}: {}\n", rank ? fmt::format(" (rank {})", rank) : "",
-               std::ferror(stdout) ? kOutputLost : sentence(error));
+    say("heed{}: {}\n", rank ? fmt::format(" (rank {})", rank) : "", sentence(error));
     return 1;
   }
 }
 
 /// The exit code of a command that ended with `exit_code`, once stdout has taken all that it printed.
 int end_output(int exit_code) {
-  if ((std::fflush(stdout) == 0 && !std::ferror(stdout)) || exit_code != 0) return exit_code;
-  fmt::print(stderr, "heed: {}\n", kOutputLost);
-  return 1;
+  const bool whole = std::fflush(stdout) == 0 && !std::ferror(stdout);
+  return whole || exit_code != 0 ? exit_code : output_lost();
+}
+
+/// Keeps the files that are opened from taking the place of a stream that the shell closed (2>&-). Writing to it fails.
+void occupy_streams() {
+  for (int stream = 0; stream <= 2; ++stream)
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY);
 }
 
 }  // namespace
@@ -443,5 +463,7 @@ int end_output(int exit_code) {
 
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a limit of file sizes is an error with a sentence
+  std::signal(SIGPIPE, SIG_IGN);  // a reader of the log that leaves ends no run; see output_lost
+  heed::train::program::occupy_streams();
   return heed::train::program::end_output(heed::train::program::run(argc, argv));
 }

@@ -22,6 +22,7 @@
 #include <heed/train/show/page.h>
 #include <heed/train/show/page_translator.h>
 #include <heed/train/show/progress.h>
+#include <heed/train/show/say.h>
 
 namespace heed::train::program {
 namespace {
@@ -193,10 +194,10 @@ int write_page(const PageFlags& flags) {
       fail<UsageError>(op, "the text {}{} is not UTF-8: byte {} (0x{:02x})", dump_ascii(text.substr(0, 40)),
                        text.size() > 40 ? "..." : "", bad, static_cast<unsigned char>(text[bad]));
   AtomicFile file(flags.out);  // before models are read
-  file.write(page_of(op, flags));
+  const std::string page = page_of(op, flags);
+  file.write(page);
   file.commit();
-  fmt::print(stderr, "{}: {:.1f} MB; open it in a browser\n", flags.out,
-             double(std::filesystem::file_size(flags.out)) / 1e6);
+  say("{}: {:.1f} MB; open it in a browser\n", flags.out, static_cast<double>(page.size()) / 1e6);
   return 0;
 }
 

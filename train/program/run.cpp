@@ -9,6 +9,7 @@
 
 #include <heed/train/model_config.h>
 #include <heed/train/program/options.h>
+#include <heed/train/show/say.h>
 
 namespace heed::train::program {
 namespace {
@@ -56,18 +57,17 @@ TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, i
 void say_end(const char* command, const TrainingReport& report, const TrainFlags& flags, const std::string& use) {
   const std::string go_on = fmt::format("To go on: heed {} train --resume --out {}", command, shell_word(flags.out));
   switch (report.ended) {
-    case Ended::interrupted: fmt::print(stderr, "Interrupted after step {}; saved. {}\n", report.steps, go_on); return;
+    case Ended::interrupted: say("Interrupted after step {}; saved. {}\n", report.steps, go_on); return;
     case Ended::out_of_time:
-      fmt::print(stderr, "The time limit of {:g} s is over after step {}; saved. {}\n", flags.time_limit, report.steps,
-                 go_on);
+      say("The time limit of {:g} s is over after step {}; saved. {}\n", flags.time_limit, report.steps, go_on);
       break;
     case Ended::out_of_patience:
-      fmt::print(stderr, "Stopped after step {}: no evaluation was better than that of step {}, whose model is in {}\n",
-                 report.steps, report.best_step, (std::filesystem::path(flags.out) / "best").string());
+      say("Stopped after step {}: no evaluation was better than that of step {}, whose model is in {}\n", report.steps,
+          report.best_step, (std::filesystem::path(flags.out) / "best").string());
       break;
     default: break;
   }
-  fmt::print(stderr, "Next: {}\n", use);
+  say("Next: {}\n", use);
 }
 
 int exit_code_of(const TrainingReport& report) { return report.ended == Ended::interrupted ? 130 : 0; }

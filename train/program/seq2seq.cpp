@@ -17,6 +17,7 @@
 #include <heed/train/program/options.h>
 #include <heed/train/show/page_translator.h>
 #include <heed/train/show/progress.h>
+#include <heed/train/show/say.h>
 
 namespace heed::train::program {
 namespace {
@@ -69,8 +70,7 @@ PairSplit load_pairs(const std::string& file, const std::string& valid_file) {
   if (split.train.empty())
     fail<FileError>(op, "'{}' has no source that '{}' has not; need others to train on", file, valid_file);
   if (there > 0)
-    fmt::print(stderr, "heed: left out of training, since '{}' has their sources too: {} of the pairs\n", valid_file,
-               there);
+    say("heed: left out of training, since '{}' has their sources too: {} of the pairs\n", valid_file, there);
   return split;
 }
 
@@ -80,8 +80,7 @@ void drop_long(std::vector<SentencePair>& pairs, const Translator& translator, i
     return std::ssize(translator.source_tokens().encode(pair.source)) > most ||
            std::ssize(translator.target_tokens().encode(pair.target)) > most;
   });
-  if (long_ones > 0)
-    fmt::print(stderr, "heed: left out of {}, since longer than {} tokens: {} of the pairs\n", from, most, long_ones);
+  if (long_ones > 0) say("heed: left out of {}, since longer than {} tokens: {} of the pairs\n", from, most, long_ones);
   if (pairs.empty())
     fail<FileError>({"seq2seq train"}, "no pair has at most {} tokens on each side; need a larger --max-length", most);
 }
@@ -196,10 +195,9 @@ int train_translator(const TranslatorTrainFlags& flags) {
   drop_long(split.held_out, *translator, training.max_length, "what is held out");
   const RunDirectory hold(directory, flags.model_there());
 
-  fmt::print(stderr, "Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
-             arch_names()[static_cast<size_t>(training.arch)],
-             format_count(static_cast<double>(translator->params().numel())), split.train.size(),
-             training.pairs.empty() ? "the grammar" : training.pairs, training.steps);
+  say("Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
+      arch_names()[static_cast<size_t>(training.arch)], format_count(static_cast<double>(translator->params().numel())),
+      split.train.size(), training.pairs.empty() ? "the grammar" : training.pairs, training.steps);
   const TrainingReport report = learn_pairs(*translator, split,
                                             {.steps = training.steps,
                                              .batch = training.batch,
@@ -220,9 +218,9 @@ int train_translator(const TranslatorTrainFlags& flags) {
   write_file(directory / kHeldOutFile, tsv(split.held_out));
   const TranslationScores scores = translator->score(split.held_out, flags.beam);
   const std::string how = flags.beam == 1 ? "greedily" : fmt::format("with a beam of {}", flags.beam);
-  fmt::print(stderr, "{} steps in {}; held-out sentences, translated {}; saved in {}\n", report.steps,
-             format_duration(report.seconds), how, directory.string());
-  fmt::print(stderr, "{}", format_scores(scores));
+  say("{} steps in {}; held-out sentences, translated {}; saved in {}\n", report.steps, format_duration(report.seconds),
+      how, directory.string());
+  say("{}", format_scores(scores));
   if (flags.json)
     print_report(report, translator->params().numel(),
                  to_json(arch_names()[static_cast<size_t>(training.arch)], scores));
@@ -271,8 +269,8 @@ std::vector<std::string> parts_of(const std::string& sentence, const SavedTransl
     first = end;
   }
   if (parts.size() > 1)
-    fmt::print(stderr, "heed: '{} ...' is longer than the {} tokens that the model takes; split in {}\n",
-               sentence.substr(0, 40), most, parts.size());
+    say("heed: '{} ...' is longer than the {} tokens that the model takes; split in {}\n", sentence.substr(0, 40), most,
+        parts.size());
   return parts;
 }
 
@@ -288,7 +286,7 @@ std::unique_ptr<SavedTranslator> load_beside(const TranslateFlags& flags) {
 void say_unknown(const Translator& translator, std::span<const std::string> sentences, const char* which) {
   for (const std::string& sentence : sentences)
     for (const std::string& word : translator.source_tokens().unknown(sentence))
-      fmt::print(stderr, "heed: the model{} does not know '{}'\n", which, word);
+      say("heed: the model{} does not know '{}'\n", which, word);
 }
 
 AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslator& translator,
@@ -309,11 +307,11 @@ AttentionPage translation_page(const TranslateFlags& flags, const SavedTranslato
 void say_short(const std::string& sentence, const models::Translation& translation) {
   const size_t words = split_words(sentence).size(), written = translation.tokens.size();
   if (!translation.finished)
-    fmt::print(stderr, "heed: the translation of '{} ...' found no end and was cut off after {} tokens\n",
-               sentence.substr(0, 40), written);
+    say("heed: the translation of '{} ...' found no end and was cut off after {} tokens\n", sentence.substr(0, 40),
+        written);
   else if (words >= kManyWords && 2 * written < words)
-    fmt::print(stderr, "heed: {} words became {} tokens: '{} ...' may be longer than what the model learned from\n",
-               words, written, sentence.substr(0, 40));
+    say("heed: {} words became {} tokens: '{} ...' may be longer than what the model learned from\n", words, written,
+        sentence.substr(0, 40));
 }
 
 /// Translates each sentence, given in parts, and prints it.
@@ -347,7 +345,7 @@ int answer_lines(const TranslateFlags& flags, const SavedTranslator& translator)
     try {
       sentence[0] = parts_of(words_of(line), translator);
     } catch (const Error& error) {
-      fmt::print(stderr, "heed: line {}: {}\n", number, error.what());
+      say("heed: line {}: {}\n", number, error.what());
       exit_code = 1;
     }
     answer(flags, translator, sentence);

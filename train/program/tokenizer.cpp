@@ -11,6 +11,7 @@
 #include <heed/train/data/corpus.h>
 #include <heed/train/data/text.h>
 #include <heed/train/run_directory.h>
+#include <heed/train/show/say.h>
 
 namespace heed::train::program {
 namespace {
@@ -49,8 +50,8 @@ int train_tokenizer(const TokenizerFlags& flags) {
   }
   const Tokenizer tokenizer = Bpe::train(text, flags.vocabulary, flags.special);
   tokenizer.save(file);
-  fmt::print(stderr, "{} tokens learnt from {} bytes{}; saved in {}\n", tokenizer.size(), text.size(),
-             tokenizer.size() < flags.vocabulary ? ", in which no further pair comes twice" : "", file.string());
+  say("{} tokens learnt from {} bytes{}; saved in {}\n", tokenizer.size(), text.size(),
+      tokenizer.size() < flags.vocabulary ? ", in which no further pair comes twice" : "", file.string());
   return 0;
 }
 
@@ -85,7 +86,7 @@ int prepare(const PrepareFlags& flags) {
   const Tokenizer tokenizer = Tokenizer::load(flags.tokenizer);
   make_directory(flags.out, op);
   const auto [train, validation] = prepare_corpus(flags.text, tokenizer, flags.out, flags.keep_cr);
-  fmt::print(stderr, "{} tokens to train on and {} to validate on; saved in {}\n", train, validation, flags.out);
+  say("{} tokens to train on and {} to validate on; saved in {}\n", train, validation, flags.out);
   return 0;
 }
 

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <heed/train/show/say.h>
 
 namespace heed::train {
 
@@ -28,7 +29,7 @@ Progress::Progress(int64_t steps, std::FILE* stream)
     : steps_(steps), stream_(stream), terminal_(isatty(fileno(stream)) != 0), last_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
-  if (drawn_) fmt::print(stream_, "\n");
+  if (drawn_) say(stream_, "\n");
 }
 
 void Progress::update(int64_t done, double loss, double tokens_per_second, double left, const std::string& doing) {
@@ -52,14 +53,14 @@ void Progress::draw(int64_t done, double loss, double tokens_per_second, double 
   const std::string* line = std::ranges::find_if(lines, [&](const std::string& l) { return l.size() <= room; });
   if (line == std::end(lines)) --line;
   erase();
-  fmt::print(stream_, "{}{}", line->substr(0, room), terminal_ ? "" : "\n");
+  say(stream_, "{}{}", line->substr(0, room), terminal_ ? "" : "\n");
   drawn_ = terminal_;
   std::fflush(stream_);
 }
 
 void Progress::note(const std::string& lines) {
   erase();
-  fmt::print(stream_, "{}\n", lines);
+  say(stream_, "{}\n", lines);
   drawn_ = false;
   std::fflush(stream_);
 }
@@ -71,7 +72,7 @@ int Progress::columns() const {
 }
 
 void Progress::erase() {
-  if (drawn_) fmt::print(stream_, "\r\033[K");
+  if (drawn_) say(stream_, "\r\033[K");
 }
 
 }  // namespace heed::train

@@ -15,6 +15,7 @@ std::string format_count(double count);
 
 /// Loss, tokens a second (0: not said) and time left. On a terminal the line is redrawn in place, a few times a second,
 /// and where columns are few it leaves out what is less asked for; elsewhere a plain line is printed every few seconds.
+/// A stream that takes nothing more, as a terminal that closed, is no error.
 class Progress {
  public:
   /// `stream` is not owned.
