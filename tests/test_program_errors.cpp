@@ -456,6 +456,16 @@ TEST_CASE("heed: a directory that cannot be written is said before training", "[
       {"gpt train --text text --out file", kError, "cannot make the directory 'file'"},
       {"seq2seq train --pairs pairs --out /proc/heed", kError, "/proc/heed"},
   });
+  // What the system does not even look for: a name without end, and a link to itself.
+  replace(place / "loop", "loop");
+  for (const std::string& name : {std::string(5000, 'x'), std::string("loop")})
+    for (const char* command : {"gpt train --text text --out ", "gpt train --text ",
+                                "seq2seq train --pairs pairs --out ", "seq2seq train --pairs "}) {
+      const Finished refused = place.run(command + name);
+      INFO(refused.err);
+      CHECK(refused.exit_code == kError);
+      CHECK_THAT(refused.err, Contains(name) && !Contains("filesystem error"));
+    }
 }
 
 TEST_CASE("heed: a full disk ends training in one sentence and leaves no file half-written", "[program][errors]") {

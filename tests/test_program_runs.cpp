@@ -184,6 +184,52 @@ TEST_CASE("heed: --resume is offered where it can go on, and else what is offere
   }
 }
 
+TEST_CASE("heed: an interrupted run that another one overwrites is gone, even if that one saves nothing", "[program]") {
+  const Workplace place;
+  for (const auto& [kind, train, use] :
+       {std::tuple("gpt", kTinyGpt, "gpt sample --tokens 5 --model cut"),
+        std::tuple("seq2seq", kTinyTranslator, "seq2seq translate --model cut 'cat number 7'")})
+    for (const bool killed : {false, true}) {
+      std::filesystem::remove_all(place / "cut");
+      REQUIRE(place.run(train + "--time-limit 0.000001 --out cut").exit_code == 0);
+      const std::string said = place.run(use).out;
+      const std::string other = train + "--seed 9 --lr 0.5 --overwrite --out cut";
+      if (killed)
+        CHECK(place
+                  .run(other + " --save-every 100000 --evaluate-every 100000 & pid=$!; while [ -e "
+                               "cut/training.safetensors ]; do :; done; kill -KILL $pid; wait $pid 2>/dev/null",
+                       "set -m;")
+                  .exit_code == 128 + 9);
+      else CHECK(place.run(other, tests::kFullDisk).exit_code == 1);
+      const Finished resumed = place.run(std::string(kind) + " train --resume --out cut");
+      CHECK(resumed.exit_code == 1);
+      CHECK_THAT(resumed.err, Contains("the run in 'cut' has ended, or was never saved whole"));
+      CHECK(place.run(use).out == said);  // the last model of the old run, whole
+    }
+}
+
+TEST_CASE("heed train: nothing is removed that heed did not write", "[program]") {
+  const Workplace place;
+  const std::vector<std::string> foreign = {"out/best/photo.jpg", "out/snapshots/notes.txt", "out/snapshots/1.txt",
+                                            "out/events.out.tfevents.1700000000.host.7.0"};
+  for (const std::string& file : foreign) {
+    std::filesystem::create_directories((place / file).parent_path());
+    std::ofstream(place / file) << "precious";
+  }
+  const auto train = [&](const std::string& command) {
+    const Finished finished = place.run(command + " --save-every 2 --tensorboard --out out");
+    INFO(finished.err);
+    CHECK(finished.exit_code == 0);
+    for (const std::string& file : foreign) CHECK(tests::content_of(place / file) == "precious");
+  };
+  train(kTinyGpt);
+  train(kTinyGpt + "--overwrite");
+  train(kTinyTranslator + "--overwrite --average 3");
+  for (const char* file : {"config.json", "model.safetensors"}) std::filesystem::remove(place / "out" / file);
+  const Finished refused = place.run(kTinyGpt + "--out out");
+  CHECK(refused.err == "heed: train: 'out/best' holds a model; need --overwrite to replace it, or another directory\n");
+}
+
 TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no longer", "[program]") {
   const Workplace place;
   {
@@ -196,6 +242,8 @@ TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no 
                                       getpid()));
     }
     CHECK(place.files_in("model") == std::set<std::string>{"run.lock"});
+    CHECK_THROWS_WITH(train::RunDirectory(place / "model", train::RunDirectory::Model::overwrite),
+                      Contains(fmt::format("process {} trains into", getpid())));
   }
   CHECK(place.files_in("model").empty());
   std::ofstream(place / "model/run.lock") << "left by a process that was killed";

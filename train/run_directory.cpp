@@ -1,13 +1,14 @@
 #include <heed/train/run_directory.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/model_config.h>
 
 namespace heed::train {
@@ -15,10 +16,11 @@ namespace {
 
 constexpr const char* kLockFile = "run.lock";
 
-/// Whether the open file still has its name: its last holder removes it.
-bool is_named(int descriptor) {
-  struct stat file {};
-  return fstat(descriptor, &file) == 0 && file.st_nlink > 0;
+/// "process 1234", as the file that it holds says.
+std::string holder_in(int descriptor) {
+  std::array<char, 24> number;
+  const ssize_t size = ::pread(descriptor, number.data(), number.size(), 0);
+  return size > 0 ? "process " + std::string(number.data(), static_cast<size_t>(size)) : "another process";
 }
 
 void require(const Op& op, const std::error_code& error, const char* what, const std::filesystem::path& path) {
@@ -36,43 +38,58 @@ void make_directory(const std::filesystem::path& directory, const Op& op) {
   AtomicFile probe(directory / "probe");  // leaves nothing
 }
 
-void remove_if_there(const std::filesystem::path& path, const Op& op) {
+bool is_there(const std::filesystem::path& path) {
+  std::error_code unknown;
+  return std::filesystem::exists(path, unknown);
+}
+
+bool holds_model(const std::filesystem::path& directory) {
+  return is_there(directory / kConfigFile) || is_there(directory / kWeightsFile);
+}
+
+void remove_if_there(const std::filesystem::path& file, const Op& op) {
   std::error_code error;
-  std::filesystem::remove_all(path, error);
-  require(op, error, "remove", path);
+  std::filesystem::remove(file, error);
+  require(op, error, "remove", file);
+}
+
+void remove_model(const std::filesystem::path& directory, const Op& op) {
+  for (const char* file : {kWeightsFile, kConfigFile, kTokenizerFile, "generation_config.json", "tokenizer_config.json",
+                           "chat_template.jinja"})
+    remove_if_there(directory / file, op);
+  ::rmdir(directory.c_str());  // not if there is more in it
 }
 
 RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : path_(std::move(path)) {
   const Op op{"train", loc};
   make_directory(path_, op);
   const std::filesystem::path file = path_ / kLockFile;
-  for (;;) {
+  for (int error = ENOENT; error == ENOENT;) {  // the holder left meanwhile
     descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor_ < 0)
       fail<FileError>(op, "cannot open '{}': {}", file.string(), std::generic_category().message(errno));
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    const int error = fcntl(descriptor_, F_SETLK, &whole) == 0 ? 0 : errno;
-    if (error == 0 && is_named(descriptor_)) break;
-    fcntl(descriptor_, F_GETLK, &whole);
+    error = hold_file(descriptor_);
+    if (error == 0) break;
+    const std::string holder = holder_in(descriptor_);
     ::close(descriptor_);
-    if (error != 0 && error != EACCES && error != EAGAIN)
+    if (error == EWOULDBLOCK)
+      fail<FileError>(op, "{} trains into '{}'; need another directory, or that process ended", holder, path_.string());
+    if (error != ENOENT)
       fail<FileError>(op, "cannot lock '{}': {}", file.string(), std::generic_category().message(error));
-    if (error != 0 && whole.l_type != F_UNLCK)  // else the holder left meanwhile
-      fail<FileError>(op, "process {} trains into '{}'; need another directory, or that process ended", whole.l_pid,
-                      path_.string());
   }
-  const bool found = std::filesystem::exists(path_ / kConfigFile) || std::filesystem::exists(path_ / kWeightsFile);
-  if (model != Model::refuse || !found) {
-    for (const std::filesystem::path& folder : {path_, path_ / kBestDirectory}) remove_abandoned(folder);
+  const std::string number = std::to_string(::getpid());
+  if (::ftruncate(descriptor_, 0) != 0 || ::write(descriptor_, number.data(), number.size()) < 0) {
+  }  // others are told less
+  const std::filesystem::path best = path_ / kBestDirectory;
+  if (model != Model::refuse || (!holds_model(path_) && !holds_model(best))) {
+    for (const std::filesystem::path& folder : {path_, best}) remove_abandoned(folder);
     return;
   }
   remove_if_there(file, op);
   ::close(descriptor_);
-  const bool interrupted = std::filesystem::exists(path_ / kStateFile);
-  fail<FileError>(op, "'{}' holds a model; need --overwrite to replace it, {}or another directory", path_.string(),
-                  interrupted ? "--resume to go on, " : "");
+  fail<FileError>(op, "'{}' holds a model; need --overwrite to replace it, {}or another directory",
+                  (holds_model(path_) ? path_ : best).string(),
+                  is_there(path_ / kStateFile) ? "--resume to go on, " : "");
 }
 
 RunDirectory::~RunDirectory() {

@@ -13,11 +13,17 @@ constexpr const char* kStateFile = "training.safetensors";  ///< what an interru
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory, const Op& op);
-/// Removes a file, or a directory with what is in it, if it is there. Throws FileError.
-void remove_if_there(const std::filesystem::path& path, const Op& op);
+/// Whether it is there, as far as one can tell; what opens it says more.
+bool is_there(const std::filesystem::path& path);
+/// Whether heed wrote, or could read, a model there.
+bool holds_model(const std::filesystem::path& directory);
+/// Removes a file if it is there. Throws FileError.
+void remove_if_there(const std::filesystem::path& file, const Op& op);
+/// Removes the files that heed may have written, and the directory if they were all that is in it. Throws FileError.
+void remove_model(const std::filesystem::path& directory, const Op& op);
 
-/// While it lives, no other process can hold the directory. The hold is the system's: it ends with the process, however
-/// that ends.
+/// While it lives, nobody else can hold the directory. The hold is the system's: it ends with the process, however that
+/// ends.
 class RunDirectory {
  public:
   /// What may happen to a model that is there already.
@@ -25,7 +31,7 @@ class RunDirectory {
 
   /// Makes the directory if there is none, and removes what a killed run left half-written. Throws FileError if it
   /// cannot be written, if another process holds it (with its number), and if a model that is not to be touched is
-  /// there.
+  /// there or in its best/.
   RunDirectory(std::filesystem::path path, Model model, Loc loc = Loc::current());
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;

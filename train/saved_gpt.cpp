@@ -90,9 +90,10 @@ void save(const std::filesystem::path& directory, const nn::Parameters& params, 
   NamedTensors tensors;
   for (const nn::Slot& slot : family.slots(params, model))
     tensors.emplace_back(slot.name, slot.reorder ? slot.reorder(slot.into) : slot.into);
+  // The largest first: where it finds no room, an older model stays whole, and where it does, the others do.
+  save_safetensors(directory / kWeightsFile, tensors, nn::weights_metadata(license));
   write_json(directory / kConfigFile, config);
   write_json(directory / kGenerationFile, generation);
-  save_safetensors(directory / kWeightsFile, tensors, nn::weights_metadata(license));
 }
 
 /// model.safetensors, or the shards that the index names.
@@ -184,14 +185,14 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
     if (id >= 0) about[name] = tokenizer.decode({&id, 1});
     if (Json& said = generation[fmt::format("{}_id", name)]; said.is_null() && id >= 0) said = id;
   }
-  tokenizer.save(directory / kTokenizerFile);
-  write_json(directory / kTokenNamesFile, notes.config.empty() ? about : Json(parse_sorted_json(notes.config)));
-  if (!notes.chat_template.empty()) write_file(directory / kTemplateFile, notes.chat_template);
-  else remove_if_there(directory / kTemplateFile, op);
   Json how;
   GptTraining said = training;
   fields(how, said);
   save(directory, params, model, {{"training", how}}, training.rules.license, generation);
+  tokenizer.save(directory / kTokenizerFile);
+  write_json(directory / kTokenNamesFile, notes.config.empty() ? about : Json(parse_sorted_json(notes.config)));
+  if (!notes.chat_template.empty()) write_file(directory / kTemplateFile, notes.chat_template);
+  else remove_if_there(directory / kTemplateFile, op);
 }
 
 models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {

@@ -119,6 +119,9 @@ std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& di
 void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) const {
   const Op op{"SavedTranslator::save", loc};
   make_directory(directory, op);
+  // First, as it may find no room: then an older model stays whole.
+  save_safetensors(directory / kWeightsFile, NamedTensors(params().begin(), params().end()),
+                   nn::weights_metadata(training_.rules.license));
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
@@ -133,8 +136,6 @@ void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) cons
   add("source_words", source_tokens());
   add("target_words", target_tokens());
   write_file(directory / kConfigFile, text + "\n}\n");
-  save_safetensors(directory / kWeightsFile, NamedTensors(params().begin(), params().end()),
-                   nn::weights_metadata(training_.rules.license));
 }
 
 }  // namespace heed::train

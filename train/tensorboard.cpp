@@ -71,6 +71,11 @@ std::string record(const std::string& data) {
   return length + check(length) + data + check(data);
 }
 
+/// Whether it is the name of a file of heed's; other programs put the machine's name into theirs.
+bool is_own(const std::string& name) {
+  return name.starts_with(kName) && name.find_first_not_of("0123456789.", std::string_view(kName).size()) == name.npos;
+}
+
 }  // namespace
 
 EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc loc) {
@@ -78,7 +83,7 @@ EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc l
   std::error_code absent;  // then the file cannot be opened, which says more
   if (done == 0)
     for (const auto& entry : std::filesystem::directory_iterator(directory, absent))
-      if (entry.path().filename().string().starts_with(kName)) remove_if_there(entry.path(), op);
+      if (is_own(entry.path().filename())) remove_if_there(entry.path(), op);
   // Files are read in the order of their names.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(now).count();

@@ -72,6 +72,7 @@ struct Trainer::Session {
     const Op op{"Trainer", t.where_};
     if (t.is_first() && !options.directory.empty()) {
       make_directory(options.directory, op);
+      if (t.kept_ < 0) remove_if_there(options.directory / kStateFile, op);  // whose metrics end here
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
       if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first, t.where_);
@@ -169,8 +170,8 @@ struct Trainer::Session {
     saved = now.step;
     const Timed timed(saving);
     const auto write = [&] {
-      if (now.best_step == 0 && !options.directory.empty())
-        remove_if_there(options.directory / kBestDirectory, {"Trainer", t.where_});  // of a run that was overwritten
+      if (now.best_step == 0 && options.overwrite && !options.directory.empty())
+        remove_model(options.directory / kBestDirectory, {"Trainer", t.where_});
       write_model(options.directory);
       t.save_state();
       t.kept_ = now.step;
@@ -334,7 +335,7 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
 void Trainer::resume() {
   const Op op{"Trainer", where_};
   const auto file = options_.directory / kStateFile;
-  if (!std::filesystem::exists(file))
+  if (!is_there(file))
     fail<FileError>(op, "'{}' does not exist: the run has ended, or was never saved; need one to resume",
                     file.string());
   const auto take = [&](const NamedTensors& own) {
@@ -372,7 +373,7 @@ void Trainer::check(const Work& work) const {
                      options_.patience);
   if (ended_) fail<ValueError>(op, "the run has ended after {} steps; need another Trainer to train on", now_.step);
   if (!begun_ && !options_.overwrite && is_first() && !options_.directory.empty() &&
-      std::filesystem::exists(options_.directory / kStateFile))
+      is_there(options_.directory / kStateFile))
     fail<FileError>(op, "'{}' holds an interrupted run; need resume() to go on, .overwrite, or another directory",
                     options_.directory.string());
 }
@@ -383,8 +384,7 @@ TrainingReport Trainer::run(const Work& work) {
   try {
     return run_checked(work);
   } catch (const FileError& error) {  // a full disk, say
-    std::error_code absent;           // the directory too may be gone
-    if (kept_ < 0 || !std::filesystem::exists(options_.directory / kStateFile, absent)) throw;
+    if (kept_ < 0 || !is_there(options_.directory / kStateFile)) throw;
     const std::string text = error.what();
     const size_t place = std::min(text.rfind("  ["), text.size());
     throw FileError(fmt::format("{}; the save of step {} is whole: once this is mended, resume goes on from it{}",

@@ -57,7 +57,7 @@ class Snapshots {
       fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
     if (count_ > 1 && options.trainer.ema != 0)
       fail<ValueError>(op, "average is {} and ema {}; need one of them", count_, options.trainer.ema);
-    if (!options.trainer.directory.empty() && !options.resume) remove_if_there(directory_, op);
+    if (!options.trainer.directory.empty() && options.trainer.overwrite && !options.resume) remove();
   }
 
   /// Keeps the weights after so many steps, if they are to be averaged.
@@ -85,7 +85,15 @@ class Snapshots {
   }
 
   void remove() const {
-    if (count_ > 1) remove_if_there(directory_, {"learn_pairs", where_});
+    const Op op{"learn_pairs", where_};
+    std::vector<std::filesystem::path> files;
+    std::error_code absent;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_, absent))
+      if (const auto name = entry.path().filename().string();
+          name.find_first_not_of("0123456789") == name.find('.') && entry.path().extension() == ".safetensors")
+        files.push_back(entry.path());
+    for (const auto& file : files) remove_if_there(file, op);
+    std::filesystem::remove(directory_, absent);  // not if there is more in it
   }
 
  private:

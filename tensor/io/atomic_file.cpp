@@ -41,15 +41,6 @@ bool is_temporary(const std::string& name) {
   return number.find('-') != number.npos && number.find_first_not_of("0123456789-") == number.npos;
 }
 
-/// Marks the open file as being written. Whoever holds the mark, a process that dies loses it.
-bool mark(int descriptor) { return ::flock(descriptor, LOCK_EX | LOCK_NB) == 0; }
-
-/// Whether the open file still has its name.
-bool is_named(int descriptor) {
-  struct stat file {};
-  return ::fstat(descriptor, &file) == 0 && file.st_nlink > 0;
-}
-
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path, Loc loc) : path_(std::move(path)), where_(loc) {
@@ -62,9 +53,8 @@ AtomicFile::AtomicFile(std::filesystem::path path, Loc loc) : path_(std::move(pa
     temporary_ += fmt::format(".{}-{}{}", ::getpid(), attempt, kTemporary);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ >= 0) {
-      mark(descriptor_);
-      if (is_named(descriptor_)) break;
-      ::close(std::exchange(descriptor_, -1));  // taken for abandoned before it was marked
+      if (hold_file(descriptor_) != ENOENT) break;
+      ::close(std::exchange(descriptor_, -1));  // taken for abandoned before it was held
     } else if (errno != EEXIST || attempt == 100) {
       fail_with({called_, where_}, "cannot create", errno, path_);
     }
@@ -116,13 +106,19 @@ void AppendFile::append(std::string_view record) {
   fail_with({called_, where_}, "cannot write", error, path_, kRoom);
 }
 
+int hold_file(int descriptor) {
+  const int error = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  struct stat file {};
+  return ::fstat(descriptor, &file) == 0 && file.st_nlink > 0 ? error : ENOENT;
+}
+
 void remove_abandoned(const std::filesystem::path& folder) {
   std::error_code stop;
   for (std::filesystem::directory_iterator entry(folder, stop), end; !stop && entry != end; entry.increment(stop)) {
     if (!is_temporary(entry->path().filename())) continue;
     const int descriptor = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (descriptor < 0) continue;
-    if (mark(descriptor)) ::unlink(entry->path().c_str());
+    if (hold_file(descriptor) == 0) ::unlink(entry->path().c_str());
     ::close(descriptor);
   }
 }

@@ -52,6 +52,10 @@ class AppendFile {
   int descriptor_ = -1;
 };
 
+/// Holds the open file, which nobody else can as long as it is open: a process that dies holds none. Returns 0, or why
+/// not: EWOULDBLOCK if another descriptor has it, ENOENT if it has lost its name, or what else the system says.
+int hold_file(int descriptor);
+
 /// Removes the temporary files of processes that were killed before their commit. Those of living processes stay, as
 /// does all that cannot be removed.
 void remove_abandoned(const std::filesystem::path& folder);

@@ -85,11 +85,12 @@ int info(const InfoFlags& flags) {
 }
 
 int print_book() {
-  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe").parent_path(),
+  std::error_code unknown;
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", unknown).parent_path(),
                               installed = here.parent_path() / "share/doc/heed/book.html",
                               built = here.parent_path() / "out/book/index.html";
   for (const std::filesystem::path& book : {installed, built})
-    if (std::filesystem::exists(book)) {
+    if (std::filesystem::exists(book, unknown)) {
       fmt::print("{}\n", book.string());
       return 0;
     }

@@ -25,7 +25,7 @@ double peak_mib() {
 
 void check_interrupted(const TrainFlags& flags, const std::string& otherwise) {
   const std::filesystem::path directory = flags.out;
-  if (std::filesystem::exists(directory / kStateFile) || !std::filesystem::exists(directory / kConfigFile)) return;
+  if (is_there(directory / kStateFile) || !is_there(directory / kConfigFile)) return;
   fail<FileError>({"--resume"}, "the run in '{}' has ended, or was never saved whole; need {}--overwrite to begin anew",
                   flags.out, otherwise);
 }
