@@ -192,6 +192,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"seq2seq train --min-count 0", kUsage, "--min-count"},
       {"seq2seq train --arch transformer --cell lstm", kUsage, "--cell is given without --arch rnn or attention"},
       {"seq2seq train --ema 0.9 --average 3", kUsage, "--ema is given with --average"},
+      {"seq2seq train --patience 2 --average 3", kUsage, "--patience is given with --average"},
       {"seq2seq train --layers 3", kUsage, "--layers is given without --arch transformer"},
       {"seq2seq train --arch rnn --heads 3", kUsage, "--heads is given without --arch transformer"},
       {"seq2seq train --arch transformer --heads 3", kUsage, "--heads 3 does not divide --width 128"},

@@ -270,6 +270,38 @@ TEST_CASE("heed train: the weights say which version wrote them and under what l
   CHECK_THAT(refused.err, Contains("--license: need a line of text, not ''"));
 }
 
+TEST_CASE("heed seq2seq train: scores that Ctrl-C or a kill cut off are told and logged by --resume", "[program]") {
+  const Workplace place;
+  std::ofstream(place / "valid") << tests::content_of(place / "pairs").substr(0, 1200);
+  const std::string train = "seq2seq train --pairs pairs --valid-pairs valid --steps 6 --ema 0.5 --threads 1 ";
+  const Finished whole = place.run(train + "--out whole");
+  REQUIRE(whole.exit_code == 0);
+  CHECK_THAT(tests::content_of(place / "whole/metrics.jsonl"), Contains("\"bleu_all\":"));
+  const auto table = [](const Finished& run) {
+    const size_t at = std::min(run.err.size(), run.err.find("source words"));
+    return run.err.substr(at, run.err.find("Next: ") - at);
+  };
+  for (const auto& [signal, code] : {std::pair("INT", 130), {"KILL", 128 + 9}}) {
+    std::filesystem::remove_all(place / "cut");
+    const Finished cut = place.run(
+        train +
+            fmt::format("--beam 300 --out cut & pid=$!; while [ ! -e cut/held_out.tsv ]; do :; done; kill -{} $pid; "
+                        "wait $pid 2>/dev/null",
+                        signal),
+        "set -m;");
+    INFO(cut.err);
+    CHECK(cut.exit_code == code);
+    if (code == 130)
+      CHECK_THAT(cut.err, Contains("Interrupted after step 6; saved. To go on: heed seq2seq train --res"));
+    const Finished resumed = place.run("seq2seq train --resume --threads 1 --out cut");
+    CHECK(resumed.exit_code == 0);
+    CHECK(table(resumed) == table(whole));
+    CHECK(place.files_in("cut") == kTranslatorFiles);
+    for (const char* file : {"metrics.jsonl", "model.safetensors", "best/model.safetensors"})
+      CHECK(tests::content_of(place / "cut" / file) == tests::content_of(place / "whole" / file));
+  }
+}
+
 TEST_CASE("heed seq2seq train --resume: other pairs, as many, are refused", "[program]") {
   const Workplace place;
   const std::string pairs = tests::content_of(place / "pairs");

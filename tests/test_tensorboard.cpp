@@ -208,5 +208,11 @@ TEST_CASE("heed train --tensorboard: numbers, a sample and where it looked, besi
     for (const char* tag :
          {"loss", "lr", "grad_norm", "val_loss", "ms_per_step", "tokens_per_s", "sgemm_share", "sample", "attention"})
       CHECK(tags[tag] >= 1);
+
+    const std::string begin = command + " --steps 10 --overwrite --out run --time-limit 0.000001 --tensorboard";
+    REQUIRE(tests::run_program(place.path(), begin).exit_code == 0);
+    const std::string resume = command.substr(0, command.find(' ')) + " train --resume --out run";
+    REQUIRE(tests::run_program(place.path(), resume).exit_code == 0);
+    CHECK(event_files(place / "run").size() == 2);  // it goes on with them
   }
 }

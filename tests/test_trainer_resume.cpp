@@ -51,6 +51,41 @@ TEST_CASE("trainer: Ctrl-C saves before it leaves, and resuming ends with the bi
   CHECK(metrics_in(directory.path()).size() == 8 + 4);
 }
 
+TEST_CASE("trainer: scores that Ctrl-C cuts off are all that a resumed run does", "[trainer][processes]") {
+  const tests::TemporaryDirectory whole, cut;
+  int drawn = 0, told = 0;
+  const auto run = [&](const std::filesystem::path& directory, bool resume, bool interrupted) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 10, .ema = 0.5, .evaluate_every = 4, .directory = directory, .quiet = true});
+    if (resume) trainer.resume();
+    const train::Work work{.next = [&](int64_t) { return ++drawn, task.batch(); },
+                           .evaluate = {[&](const train::Tell&) -> train::Measurements {
+                             return {{"val_loss", task.values()[0]}};
+                           }},
+                           .score = {[&](const train::Tell& tell) -> train::Measurements {
+                             if (interrupted) std::raise(SIGINT);
+                             interrupted = false;
+                             tell(1);
+                             ++told;
+                             return {{"score", task.values()[0]}};
+                           }}};
+    TrainingReport report = trainer.run(work);
+    if (resume) CHECK_THROWS_WITH(trainer.run(work), Contains("the run has ended"));
+    return report;
+  };
+  CHECK(run(whole.path(), false, false).ended == train::Ended::all_steps);
+  CHECK((drawn == 10 && told == 1));
+  const TrainingReport report = run(cut.path(), false, true);
+  CHECK((report.ended == train::Ended::interrupted && report.steps == 10));
+  CHECK((drawn == 20 && told == 1));
+  CHECK(run(cut.path(), true, false).ended == train::Ended::all_steps);
+  CHECK((drawn == 20 && told == 2));
+  CHECK(tests::content_of(cut / "metrics.jsonl") == tests::content_of(whole / "metrics.jsonl"));
+  CHECK_THAT(tests::content_of(cut / "metrics.jsonl"), Contains("\"score_all\""));
+  CHECK_FALSE(std::filesystem::exists(cut / "training.safetensors"));
+}
+
 TEST_CASE("trainer: a run that was killed resumes from its last save, and metrics after it are forgotten",
           "[trainer]") {
   const tests::TemporaryDirectory directory;

@@ -142,6 +142,10 @@ TEST_CASE("learn_pairs: weights become the mean of the last snapshots", "[train]
   CHECK_THROWS_WITH(learn_pairs(translator, split, {.average = 2}), Contains("snapshots have no directory"));
   CHECK_THROWS_WITH(learn_pairs(translator, split, {.average = 2, .trainer = {.ema = 0.9, .directory = place.path()}}),
                     Contains("average is 2 and ema 0.9; need one of them"));
+  CHECK_THROWS_WITH(
+      learn_pairs(translator, split,
+                  {.average = 2, .trainer = {.evaluate_every = 0, .patience = 2, .directory = place.path()}}),
+      Contains("average is 2 and patience 2, which may end the run before the last snapshots; need one"));
 }
 
 TEST_CASE("Translator: a word that has no token is the one that it looked at", "[train][translator]") {

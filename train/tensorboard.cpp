@@ -71,19 +71,23 @@ std::string record(const std::string& data) {
   return length + check(length) + data + check(data);
 }
 
-/// Whether it is the name of a file of heed's; other programs put the machine's name into theirs.
-bool is_own(const std::string& name) {
-  return name.starts_with(kName) && name.find_first_not_of("0123456789.", std::string_view(kName).size()) == name.npos;
+/// Those of heed; other programs put the machine's name into their files'.
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files;
+  std::error_code absent;  // then none can be made either, which says more
+  for (const auto& entry : std::filesystem::directory_iterator(directory, absent))
+    if (const std::string name = entry.path().filename();
+        name.starts_with(kName) && name.find_first_not_of("0123456789.", std::string_view(kName).size()) == name.npos)
+      files.push_back(entry.path());
+  return files;
 }
 
 }  // namespace
 
 EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc loc) {
   const Op op{"EventFile", loc};
-  std::error_code absent;  // then the file cannot be opened, which says more
   if (done == 0)
-    for (const auto& entry : std::filesystem::directory_iterator(directory, absent))
-      if (is_own(entry.path().filename())) remove_if_there(entry.path(), op);
+    for (const auto& file : files_in(directory)) remove_if_there(file, op);
   // Files are read in the order of their names.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
@@ -92,6 +96,8 @@ EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc l
   file_->append(record(event_of(0, field(kFileVersion, std::string("brain.Event:2")))));
   if (done > 0) file_->append(record(event_of(done + 1, field(kSessionLog, field(kStatus, kStart)))));
 }
+
+bool EventFile::is_in(const std::filesystem::path& directory) { return !files_in(directory).empty(); }
 
 void EventFile::scalars(int64_t step, const Measurements& numbers) {
   for (const auto& [name, number] : numbers)

@@ -49,6 +49,9 @@ struct Cost {
   double mean() const { return count > 0 ? seconds / static_cast<double>(count) : guess; }
 };
 
+/// Ctrl-C came while a model was scored.
+struct Interrupted {};
+
 /// The losses of a run's metrics as a picture of so many columns; empty if there are not two of them.
 std::string loss_curve(const std::filesystem::path& metrics, int columns) {
   Series training{"training", {}, {}}, evaluation{"evaluation", {}, {}};
@@ -75,7 +78,8 @@ struct Trainer::Session {
       if (t.kept_ < 0) remove_if_there(options.directory / kStateFile, op);  // whose metrics end here
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
-      if (options.tensorboard) events = std::make_unique<EventFile>(options.directory, first, t.where_);
+      if (options.tensorboard || (first > 0 && EventFile::is_in(options.directory)))
+        events = std::make_unique<EventFile>(options.directory, first, t.where_);
       peak = 1e9 * kernels::gemm_gflop_per_s(t.params_.dtype());
     }
     if (t.is_first() && !options.quiet) progress = std::make_unique<Progress>(options.steps);
@@ -134,7 +138,7 @@ struct Trainer::Session {
     if (evaluated == now.step || !work.evaluate.measure) return;
     evaluated = now.step;
     now.evaluation = measured(work.evaluate, evaluation);
-    write(log_file, now.evaluation);
+    if (!finished) write(log_file, now.evaluation);
     note(fmt::format("step {}: {}", now.step, described(now.evaluation)));
     ++t.worse_;
     if (!now.evaluation.empty() && now.evaluation[0].second < now.best) {
@@ -180,7 +184,8 @@ struct Trainer::Session {
     else write();
   }
 
-  TrainingReport end(bool interrupted) {
+  TrainingReport end(const InterruptGuard& interrupt) {
+    const bool interrupted = t.is_told(interrupt.requested());
     TrainingReport report{.steps = now.step, .train_loss = now.mean_loss};
     if (!over()) {
       save();
@@ -195,18 +200,17 @@ struct Trainer::Session {
       report.evaluation = now.evaluation;
       if (work.evaluate_all.measure) {
         report.evaluation = measured(work.evaluate_all, whole_evaluation);
-        if (over()) write(log_file, suffixed(report.evaluation));
+        if (over() && !finished) write(log_file, suffixed(report.evaluation));
       } else if (report.evaluation.empty() && work.evaluate.measure) {
         report.evaluation = measured(work.evaluate, evaluation);
       }
       sample();
       show_curve();
     }
-    if (over() && t.is_first()) {
-      write_model(options.directory);
-      if (!options.directory.empty())  // nothing is left to resume
-        remove_if_there(options.directory / kStateFile, {"Trainer", t.where_});
-    }
+    if (over() && t.is_first()) write_model(options.directory);
+    if (work.score.measure && (!interrupted || over()) && !score(interrupt)) report.ended = Ended::interrupted;
+    else if (over() && t.is_first() && !options.directory.empty())  // nothing is left to resume
+      remove_if_there(options.directory / kStateFile, {"Trainer", t.where_});
     report.seconds = now.seconds;
     report.tokens_per_second = now.tokens_per_second();
     report.best_step = now.best_step;
@@ -235,12 +239,27 @@ struct Trainer::Session {
     for (auto& [name, number] : numbers) name += kOfAll;
     return numbers;
   }
-  Measurements measured(const Evaluation& what, Cost& cost) {
+  /// Whether it came to its end before Ctrl-C. What a resumed run finds is that all but this is done.
+  bool score(const InterruptGuard& interrupt) {
+    if (over() && t.is_first()) {
+      t.save_state();
+      t.kept_ = now.step;
+    }
+    try {
+      const Measurements numbers = measured(work.score, scoring, &interrupt);
+      if (over()) write(log_file, suffixed(numbers));
+      return true;
+    } catch (const Interrupted&) {
+      return false;
+    }
+  }
+  Measurements measured(const Evaluation& what, Cost& cost, const InterruptGuard* interrupt = nullptr) {
     const Timed timed(cost);
     const NoGrad no_grad;
     const nn::EvalMode eval;
     const UseAverage average(ema());
     return what.measure([&](double share) {
+      if (interrupt && interrupt->requested()) throw Interrupted{};
       if (progress) show(fmt::format("evaluating {:.0f}%", 100 * share), (1 - share) * cost.mean(), &cost);
     });
   }
@@ -288,9 +307,10 @@ struct Trainer::Session {
   const int64_t first = now.step;
   const ptrdiff_t restored = std::ssize(t.losses_);
   const Clock::time_point start = Clock::now();
+  const bool finished = t.kept_ == first && over();  // a run of which only the scores are missing
   int64_t evaluated = -1, sampled = -1, saved = -1;  // the step of the last one
   double peak = 0, flops = 0;
-  Cost steps, evaluation, whole_evaluation, saving, sampling;
+  Cost steps, evaluation, whole_evaluation, saving, sampling, scoring;
   std::unique_ptr<MetricsLog> log_file, times_file;
   std::unique_ptr<EventFile> events;
   std::unique_ptr<Progress> progress;
@@ -407,7 +427,9 @@ TrainingReport Trainer::run_checked(const Work& work) {
     stop = is_told(session.out_of_time() || interrupt.requested());
   }
   ended_ = session.over();
-  return session.end(is_told(interrupt.requested()));
+  TrainingReport report = session.end(interrupt);
+  if (report.ended == Ended::interrupted) ended_ = false;
+  return report;
 }
 
 /// Gradients of all batches, each by its share of the tokens, and one step of the optimisers. Returns the loss.

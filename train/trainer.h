@@ -96,7 +96,8 @@ struct Work {
   Evaluation evaluate{};                    ///< every evaluate_every steps and at the end; may be of a fixed sample
   Evaluation evaluate_all{};                ///< at the end besides: of everything
   std::function<void(const std::filesystem::path& directory)> save{};  ///< writes the model into a directory
-  std::function<std::string()> sample{};                               ///< what the model makes now, to be read
+  Evaluation score{};  ///< after all that, of the model that was written; Ctrl-C leaves it to resume(), once it tells
+  std::function<std::string()> sample{};  ///< what the model makes now, to be read
   std::function<Tensor()> picture{};  ///< (rows, columns) in [0, 1] for TensorBoard beside it, or an undefined tensor
   std::function<void(Moment&)> on_step{}, on_evaluate{}, on_save{};  ///< after each of these
 };
@@ -110,7 +111,7 @@ struct TrainingReport {
   double train_loss = 0;            ///< mean of the last 100 steps, or of all if fewer
   double seconds = 0;               ///< of the steps, without evaluations, those before a resume included
   double tokens_per_second = 0;     ///< of the steps
-  Ended ended = Ended::all_steps;   ///< why
+  Ended ended = Ended::all_steps;   ///< why; interrupted too if only the scores are missing
   Measurements evaluation = {};     ///< the last one, of everything if there is one; empty if interrupted
   int64_t best_step = 0;            ///< whose model is in best/
   std::vector<double> losses = {};  ///< of each step that this run did

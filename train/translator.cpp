@@ -57,6 +57,9 @@ class Snapshots {
       fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
     if (count_ > 1 && options.trainer.ema != 0)
       fail<ValueError>(op, "average is {} and ema {}; need one of them", count_, options.trainer.ema);
+    if (count_ > 1 && options.trainer.patience != 0)
+      fail<ValueError>(op, "average is {} and patience {}, which may end the run before the last snapshots; need one",
+                       count_, options.trainer.patience);
     if (!options.trainer.directory.empty() && options.trainer.overwrite && !options.resume) remove();
   }
 
@@ -169,7 +172,7 @@ Tensor Translator::loss(const PairBatch& batch, double label_smoothing, Loc loc)
 }
 
 std::vector<models::Translation> Translator::translate(std::span<const std::string> sentences, int64_t beam,
-                                                       Loc loc) const {
+                                                       const Tell& tell, Loc loc) const {
   const Op op{"Translator", loc};
   constexpr int64_t kAtOnce = 64;
   const auto* transformer = std::get_if<models::Transformer>(&model_);
@@ -197,6 +200,7 @@ std::vector<models::Translation> Translator::translate(std::span<const std::stri
         [&](const auto& model) { return models::translate(model, batch.source, batch.source_length, options); },
         model_);
     for (size_t i = 0; i < rows.size(); ++i) translations[static_cast<size_t>(rows[i])] = std::move(found[i]);
+    if (tell) tell(static_cast<double>(first + rows.size()) / static_cast<double>(order.size()));
   }
   return translations;
 }
@@ -225,10 +229,11 @@ std::string Translator::draw(const std::string& sentence, const models::Translat
   return draw_alignment(source_tokens_.shown(sentence), written, translation.alignment);
 }
 
-TranslationScores Translator::score(std::span<const SentencePair> pairs, int64_t beam, Loc loc) const {
+TranslationScores Translator::score(std::span<const SentencePair> pairs, int64_t beam, const Tell& tell,
+                                    Loc loc) const {
   const Op op{"Translator", loc};
   const std::vector<std::string> sources = side(pairs, &SentencePair::source);
-  const std::vector<models::Translation> translations = translate(sources, beam);
+  const std::vector<models::Translation> translations = translate(sources, beam, tell);
   std::vector<std::string> candidates;
   for (size_t i = 0; i < sources.size(); ++i) candidates.push_back(text(translations[i], sources[i]));
   return score_translations(pairs, candidates);
@@ -277,6 +282,7 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                    .evaluate = averaging(mean_loss(loss, held_out, some, loc)),
                    .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all, loc) : Evaluation{},
                    .save = save,
+                   .score = options.score,
                    .sample = o.quiet && !o.tensorboard ? nullptr : sample,
                    .picture = picture,
                    .on_step = [&](const Moment& now) { done = now.step; }});
@@ -291,7 +297,7 @@ TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const
   const auto shown = std::span(split.held_out).first(std::min<size_t>(kShown, split.held_out.size()));
   const auto sample = [&] {
     const std::vector<std::string> sources = side(shown, &SentencePair::source);
-    const auto translations = translator.translate(sources, 1, loc);
+    const auto translations = translator.translate(sources, 1, {}, loc);
     std::string text;
     for (size_t i = 0; i < shown.size(); ++i)
       text +=
@@ -300,7 +306,7 @@ TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const
     return text;
   };
   const auto picture = [&] {  // where the words of the first translation looked
-    const Tensor alignment = translator.translate(std::vector{shown[0].source}, 1, loc)[0].alignment;
+    const Tensor alignment = translator.translate(std::vector{shown[0].source}, 1, {}, loc)[0].alignment;
     return alignment.defined() && alignment.numel() > 0 ? alignment : Tensor();
   };
   const auto loss = [&](const PairBatch& batch) {

@@ -67,14 +67,15 @@ class Translator {
   Tensor loss(const PairBatch& batch, double label_smoothing = 0, Loc loc = Loc::current()) const;
   /// Translations of sentences of at least one word each, in the same order; a beam of 1 is greedy.
   std::vector<models::Translation> translate(std::span<const std::string> sentences, int64_t beam = 1,
-                                             Loc loc = Loc::current()) const;
+                                             const Tell& tell = {}, Loc loc = Loc::current()) const;
   /// The words of a translation of `sentence`. One that the model has no token for is the word that it looked at most,
   /// if it has attention.
   std::string text(const models::Translation& translation, const std::string& sentence, Loc loc = Loc::current()) const;
   /// A drawing of where each token of a translation looked, for a terminal. Throws ValueError without attention.
   std::string draw(const std::string& sentence, const models::Translation& translation, Loc loc = Loc::current()) const;
   /// How well the sources of `pairs` are translated; a beam of 1 is greedy.
-  TranslationScores score(std::span<const SentencePair> pairs, int64_t beam = 1, Loc loc = Loc::current()) const;
+  TranslationScores score(std::span<const SentencePair> pairs, int64_t beam = 1, const Tell& tell = {},
+                          Loc loc = Loc::current()) const;
 
  private:
   SentenceTokens source_tokens_, target_tokens_;
@@ -95,9 +96,10 @@ struct PairTraining {
   bool resume = false;         ///< go on from the directory's training.safetensors
   bool quiet = false;          ///< no progress line
   /// The weights become the mean of the last so many of kSnapshots snapshots, which are taken on the way, the last at
-  /// the end. More than one needs a directory.
+  /// the end. More than one needs a directory, and no patience, which may end the run before them.
   int64_t average = 1;
   TrainerOptions trainer = {.evaluate_every = 0};  ///< the rest; evaluate_every 0: ten times, see above
+  Evaluation score = {};                           ///< see Work
 };
 constexpr int64_t kSnapshots = 50;  ///< of a run
 

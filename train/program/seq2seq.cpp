@@ -124,6 +124,8 @@ TranslatorSizes checked_sizes(const TranslatorTrainFlags& flags) {
   only_with(flags.heads.has_value(), "--heads", flags.arch == "transformer", "--arch transformer");
   if (flags.ema && flags.training.average > 1)
     fail<UsageError>(op, "--ema is given with --average, which is a mean of weights too; need one of them");
+  if (flags.patience && flags.training.average > 1)
+    fail<UsageError>(op, "--patience is given with --average, and may end the run before the last snapshots; need one");
   TranslatorSizes sizes = flags.sizes;
   sizes.max_length = flags.training.max_length;
   sizes.layers = flags.layers.value_or(sizes.layers);
@@ -198,6 +200,12 @@ int train_translator(const TranslatorTrainFlags& flags) {
   say("Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
       arch_names()[static_cast<size_t>(training.arch)], format_count(static_cast<double>(translator->params().numel())),
       split.train.size(), training.pairs.empty() ? "the grammar" : training.pairs, training.steps);
+  TranslationScores scores;
+  const auto score = [&](const Tell& tell) {
+    write_file(directory / kHeldOutFile, tsv(split.held_out));
+    scores = translator->score(split.held_out, flags.beam, tell);
+    return Measurements{{"exact_match", scores.exact_match}, {"bleu", scores.bleu}, {"chrf", scores.chrf}};
+  };
   const TrainingReport report = learn_pairs(*translator, split,
                                             {.steps = training.steps,
                                              .batch = training.batch,
@@ -206,7 +214,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .seed = training.seed,
                                              .resume = flags.resume,
                                              .average = training.average,
-                                             .trainer = trainer_options(flags, training.rules, training.steps)},
+                                             .trainer = trainer_options(flags, training.rules, training.steps),
+                                             .score = {score}},
                                             [&](const std::filesystem::path& into) { translator->save(into); });
 
   const std::string use =
@@ -215,8 +224,6 @@ int train_translator(const TranslatorTrainFlags& flags) {
     say_end("seq2seq", report, flags, use);
     return exit_code_of(report);
   }
-  write_file(directory / kHeldOutFile, tsv(split.held_out));
-  const TranslationScores scores = translator->score(split.held_out, flags.beam);
   const std::string how = flags.beam == 1 ? "greedily" : fmt::format("with a beam of {}", flags.beam);
   say("{} steps in {}; held-out sentences, translated {}; saved in {}\n", report.steps, format_duration(report.seconds),
       how, directory.string());
