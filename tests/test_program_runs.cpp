@@ -1,4 +1,5 @@
 // Trainings of the program that are interrupted, killed, resumed, or meet another one.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -270,6 +271,58 @@ TEST_CASE("heed train: the weights say which version wrote them and under what l
   CHECK_THAT(refused.err, Contains("--license: need a line of text, not ''"));
 }
 
+TEST_CASE("heed train --resume: from any working directory, and wherever text, ids or pairs were moved", "[program]") {
+  const Workplace place;
+  REQUIRE(place.run("tokenizer train --tokenizer pieces --vocabulary 270 text").exit_code == 0);
+  REQUIRE(place.run("gpt prepare --text text --tokenizer pieces --out ids").exit_code == 0);
+  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\n";
+  const std::string where = place.path().string(), micro = " --preset micro --steps 20";
+  for (const auto& [train, file, option] :
+       {std::tuple("gpt train --text text" + micro, "text", "--text"),
+        {"gpt train --text ids" + micro, "ids", "--text"},
+        {"seq2seq train --pairs pairs --steps 6", "pairs", "--pairs"},
+        {"seq2seq train --pairs pairs --valid-pairs valid --steps 6", "valid", "--valid-pairs"}}) {
+    const std::string resume = train.substr(0, train.find(' ')) + " train --resume --out '" + where + "/run'";
+    const std::string cut = train + " --overwrite --out run --time-limit 0.000001";
+    REQUIRE(place.run(cut).exit_code == 0);
+    const Finished elsewhere = place.run(resume, "cd / &&");
+    INFO(train << elsewhere.err);
+    CHECK(elsewhere.exit_code == 0);
+    REQUIRE(place.run(cut).exit_code == 0);
+    std::filesystem::rename(place / file, place / "moved");
+    const Finished lost = place.run(resume);
+    CHECK(lost.exit_code == 1);
+    CHECK(lost.err ==
+          fmt::format("heed: --resume: '{}/{}' is not there; need {}, to say where what the interrupted run "
+                      "learns from now is\n",
+                      where, file, option));
+    CHECK(place.run(resume + " --time-limit 0.000001 " + option + " moved").exit_code == 0);
+    CHECK(place.run(resume, "cd / &&").exit_code == 0);  // it has learnt where that is
+    std::filesystem::rename(place / "moved", place / file);
+  }
+}
+
+TEST_CASE("heed gpt train: ids that changed, and those of another tokenizer, are refused", "[program]") {
+  const Workplace place;
+  for (const char* size : {"270", "280"})
+    REQUIRE(place.run(fmt::format("tokenizer train --tokenizer {0} --vocabulary {0} text", size)).exit_code == 0);
+  REQUIRE(place.run("gpt prepare --text text --tokenizer 270 --out ids").exit_code == 0);
+  const std::string train = "gpt train --text ids --preset micro --steps 20 --threads 1 --time-limit 0.000001 --out ";
+  CHECK(place.run(train + "same --tokenizer 270").exit_code == 0);
+  const Finished other = place.run(train + "other --tokenizer 280");
+  CHECK(other.exit_code == 2);
+  CHECK_THAT(other.err, Contains("the tokenizer of --tokenizer is another than '") &&
+                            Contains("ids/tokenizer.json', which made the ids; need that one"));
+  REQUIRE(place.run("gpt train --text text --tokenizer 280 --preset micro --steps 1 --out init").exit_code == 0);
+  CHECK_THAT(place.run(train + "other --init init").err, Contains("the tokenizer of --init is another than '"));
+  std::string ids = tests::content_of(place / "ids/train.bin");
+  std::swap_ranges(ids.begin(), ids.begin() + 2, ids.begin() + 2);
+  REQUIRE(ids != tests::content_of(place / "ids/train.bin"));
+  std::ofstream(place / "ids/train.bin", std::ios::binary) << ids;
+  CHECK_THAT(place.run("gpt train --resume --out same").err,
+             Contains("/ids' has changed: its ids are others, as many as the interrupted run's; need those"));
+}
+
 TEST_CASE("heed seq2seq train: scores that Ctrl-C or a kill cut off are told and logged by --resume", "[program]") {
   const Workplace place;
   std::ofstream(place / "valid") << tests::content_of(place / "pairs").substr(0, 1200);
@@ -315,9 +368,9 @@ TEST_CASE("heed seq2seq train --resume: other pairs, as many, are refused", "[pr
   std::ofstream(place / "pairs") << other;
   const Finished refused = place.run("seq2seq train --resume --out cut");
   CHECK(refused.exit_code == 1);
-  CHECK_THAT(refused.err, Contains("'pairs' has changed"));
+  CHECK_THAT(refused.err, Contains("pairs' has changed"));
   replace(place / "pairs", "/dev/zero");
-  CHECK_THAT(place.run("seq2seq train --resume --out cut").err, Contains("\"pairs\" is not a regular file"));
+  CHECK_THAT(place.run("seq2seq train --resume --out cut").err, Contains("pairs\" is not a regular file"));
 }
 
 TEST_CASE("heed gpt train --resume: another text is refused, and a directory that does not tell is not", "[program]") {

@@ -42,6 +42,7 @@ class SavedTranslator : public Translator {
 
   /// How it was trained.
   const TranslatorTraining& training() const { return training_; }
+  TranslatorTraining& training() { return training_; }
 
  private:
   TranslatorTraining training_;

@@ -80,7 +80,7 @@ const Preset& preset_of(const std::string& name) {
 /// The text of a file byte for byte, or the default; `training` learns its name.
 std::string load_text(GptTraining& training) {
   if (!training.text.empty()) {
-    training.text_name = training.text;
+    if (training.text_name.empty()) training.text_name = training.text;
     return read_text(training.text);
   }
   Rng rng(0);  // of the stories, apart from the seed of the run
@@ -145,10 +145,10 @@ Run new_run(const GptTrainFlags& flags) {
   run.training.rules = rules_of(flags, {.evaluate_every = preset.evaluate_every});
   run.training.lr = flags.lr.value_or(flags.init.empty() || flags.lora ? run.training.lr : kFineTuningLr);
   run.training.seed = flags.seed.value_or(run.training.seed);
+  run.training.text_name = flags.text;
   if (flags.vocabulary && flags.tokenizer != "bpe")
     fail<UsageError>({"gpt train"}, "--vocabulary is given without --tokenizer bpe, which alone learns one");
   if (is_prepared(run.training)) {
-    run.training.text_name = flags.text;
     if (flags.tokenizer == "chars" || flags.tokenizer == "bpe")
       fail<UsageError>({"gpt train"}, "--text '{}' is a directory of ids; need the --tokenizer FILE that made them",
                        flags.text);
@@ -165,8 +165,10 @@ Run new_run(const GptTrainFlags& flags) {
 }
 
 /// The run of a directory, on the text that it began with. Directories of old versions do not tell which that was.
-Run resumed_run(const ModelConfig& config) {
+Run resumed_run(const ModelConfig& config, const GptTrainFlags& flags) {
   Run run{read_gpt_config(config), read_gpt_training(config)};
+  run.training.text = found(run.training.text, flags.text, "--text");
+  if (!flags.text.empty()) run.training.text_name = flags.text;
   if (is_prepared(run.training)) return run;
   check_regular(run.training.text, {"gpt train"});
   run.text = load_text(run.training);
@@ -189,8 +191,25 @@ Corpus new_corpus(const Run& run, const GptTrainFlags& flags) {
     tokenizer = Bpe::train(run.text, flags.vocabulary.value_or(kBpeVocabulary), std::vector<std::string>{kEndOfText});
   else if (!flags.tokenizer.empty() && flags.tokenizer != "chars") tokenizer = Tokenizer::load(flags.tokenizer);
   else if (!flags.init.empty()) tokenizer = read_tokenizer(flags.init, ModelConfig::read(flags.init));
-  if (is_prepared(run.training)) return Corpus::from_directory(run.training.text, std::move(tokenizer));
+  if (is_prepared(run.training)) {
+    const std::filesystem::path own = std::filesystem::path(run.training.text) / kTokenizerFile;
+    if (tokenizer && is_there(own) && Tokenizer::load(own).to_json() != tokenizer->to_json())
+      fail<UsageError>({"gpt train"}, "the tokenizer of {} is another than '{}', which made the ids; need that one",
+                       flags.tokenizer.empty() ? "--init" : "--tokenizer", own.string());
+    return Corpus::from_directory(run.training.text, std::move(tokenizer));
+  }
   return tokenizer ? Corpus::from_text(run.text, std::move(*tokenizer)) : Corpus::from_text(run.text);
+}
+
+/// Of all ids, to notice a change.
+std::string hash_of(const Corpus& corpus) {
+  uint64_t hash = kNothingHashed;
+  for (const Part part : {Part::train, Part::validation}) {
+    const TokenIds& ids = corpus.tokens(part);
+    hash = fnv1a(std::to_string(ids.size()), hash);
+    for (size_t i = 0; i < ids.size(); ++i) hash = (hash ^ static_cast<uint64_t>(ids[i])) * 0x100000001b3;
+  }
+  return hex(hash);
 }
 
 /// The text or the ids of an interrupted run.
@@ -303,8 +322,9 @@ int train_gpt(const GptTrainFlags& flags) {
     check_interrupted(flags, fmt::format("--init {} and another --out to train on, ", shell_word(flags.out)));
     config = ModelConfig::read(directory);
   }
-  Run run = config ? resumed_run(*config) : new_run(flags);
+  Run run = config ? resumed_run(*config, flags) : new_run(flags);
   const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(directory, *config)) : new_corpus(run, flags);
+  run.training.text = absolute(run.training.text);
   const TokenIds& held_out = corpus.tokens(Part::validation);
   const auto tokens = static_cast<int64_t>(corpus.tokens(Part::train).size() + held_out.size());
   if (!config && flags.init.empty()) run.model.vocabulary = corpus.vocabulary();
@@ -322,7 +342,13 @@ int train_gpt(const GptTrainFlags& flags) {
     if (config && tokens != run.training.characters)
       fail<FileError>({"gpt train"}, "'{}' has changed: it has {} ids, where the interrupted run had {}; need the same",
                       run.training.text, tokens, run.training.characters);
+    const std::string hash = hash_of(corpus);
+    if (config && !run.training.text_hash.empty() && hash != run.training.text_hash)
+      fail<FileError>({"gpt train"},
+                      "'{}' has changed: its ids are others, as many as the interrupted run's; need those",
+                      run.training.text);
     run.training.characters = tokens;
+    run.training.text_hash = hash;
   }
   Rng rng(run.training.seed);
   nn::Parameters params(rng);

@@ -1,6 +1,7 @@
 // The `heed` program and its command line; what the commands do is in program/. Results go to stdout, everything else
 // to stderr. Exit code 0, 1 for an error, 2 for a command line that cannot be, 130 if Ctrl-C ended training (after
 // saving).
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -55,10 +56,11 @@ void add_threads(CLI::App* command) {
       ->check(whole_number(1, 1024));
 }
 
-/// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
+/// Throws UsageError if an option that decides a run was given: an interrupted run has its own, wherever the files are.
 void check_resume(const CLI::App& command) {
+  const std::vector<std::string> files = {"--text", "--pairs", "--valid-pairs"};
   for (const CLI::Option* option : command.get_options())
-    if (option->count() > 0 && option->get_group() == kRunGroup)
+    if (option->count() > 0 && option->get_group() == kRunGroup && std::ranges::count(files, option->get_name()) == 0)
       fail<UsageError>({"--resume"}, "{} is given too; need none, as the interrupted run goes on with its own",
                        option->get_name());
 }

@@ -30,6 +30,21 @@ void check_interrupted(const TrainFlags& flags, const std::string& otherwise) {
                   flags.out, otherwise);
 }
 
+std::string absolute(const std::string& file) {
+  std::error_code error;  // the working directory may be gone
+  const std::string path = file.empty() ? "" : std::filesystem::absolute(file, error).string();
+  return error ? file : path;
+}
+
+std::string found(const std::string& file, const std::string& given, const char* option) {
+  const std::string& now = given.empty() ? file : given;
+  if (!now.empty() && !is_there(now))
+    fail<FileError>({"--resume"},
+                    "'{}' is not there; need {}, to say where what the interrupted run learns from now is", now,
+                    option);
+  return now;
+}
+
 RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise) {
   const Products products = flags.precision.empty() ? otherwise.products : products_named(flags.precision);
   if (products == Products::bf16 && !has_bf16())

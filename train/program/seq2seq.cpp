@@ -116,7 +116,8 @@ TranslatorSizes checked_sizes(const TranslatorTrainFlags& flags) {
   const auto only_with = [&](bool given, const char* option, bool fits, const char* need) {
     if (given && !fits) fail<UsageError>(op, "{} is given without {}", option, need);
   };
-  only_with(!flags.training.valid_pairs.empty(), "--valid-pairs", !flags.training.pairs.empty(), "--pairs");
+  only_with(!flags.training.valid_pairs.empty(), "--valid-pairs", flags.resume || !flags.training.pairs.empty(),
+            "--pairs");
   only_with(flags.vocabulary.has_value(), "--vocabulary", flags.tokens == "bpe", "--tokens bpe");
   only_with(flags.min_count.has_value(), "--min-count", flags.tokens == "words", "--tokens words");
   only_with(flags.cell.has_value(), "--cell", flags.arch != "transformer", "--arch rnn or attention");
@@ -179,14 +180,16 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (flags.resume) {
     check_interrupted(flags);
     translator = SavedTranslator::from_config(directory);
-    for (const std::string* file : {&translator->training().pairs, &translator->training().valid_pairs})
-      check_regular(*file, {"seq2seq train"});
+    TranslatorTraining& t = translator->training();
+    t.pairs = found(t.pairs, flags.training.pairs, "--pairs");
+    t.valid_pairs = found(t.valid_pairs, flags.training.valid_pairs, "--valid-pairs");
+    for (const std::string* file : {&t.pairs, &t.valid_pairs}) check_regular(*file, {"seq2seq train"});
   }
   const TranslatorSizes sizes = checked_sizes(flags);
   PairSplit split = translator ? load_pairs(translator->training().pairs, translator->training().valid_pairs)
                                : load_pairs(flags.training.pairs, flags.training.valid_pairs);
   if (!translator) translator = new_translator(flags, sizes, split);
-  const TranslatorTraining& training = translator->training();
+  TranslatorTraining& training = translator->training();
   if (std::ssize(split.train) != training.pair_count)
     fail<FileError>({"seq2seq train"}, "'{}' now gives {} pairs to train on; need the {} of the interrupted run",
                     training.pairs, split.train.size(), training.pair_count);
@@ -195,6 +198,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
                     training.pairs);
   drop_long(split.train, *translator, training.max_length, "training");
   drop_long(split.held_out, *translator, training.max_length, "what is held out");
+  training.pairs = absolute(training.pairs);
+  training.valid_pairs = absolute(training.valid_pairs);
   const RunDirectory hold(directory, flags.model_there());
 
   say("Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
