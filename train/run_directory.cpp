@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/model_config.h>
 
@@ -36,11 +37,6 @@ void make_directory(const std::filesystem::path& directory, const Op& op) {
   std::filesystem::create_directories(directory, error);
   require(op, error, "make the directory", directory);
   AtomicFile probe(directory / "probe");  // leaves nothing
-}
-
-bool is_there(const std::filesystem::path& path) {
-  std::error_code unknown;
-  return std::filesystem::exists(path, unknown);
 }
 
 bool holds_model(const std::filesystem::path& directory) {

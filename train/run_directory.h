@@ -13,8 +13,6 @@ constexpr const char* kStateFile = "training.safetensors";  ///< what an interru
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory, const Op& op);
-/// Whether it is there, as far as one can tell; what opens it says more.
-bool is_there(const std::filesystem::path& path);
 /// Whether heed wrote, or could read, a model there.
 bool holds_model(const std::filesystem::path& directory);
 /// Removes a file if it is there. Throws FileError.

@@ -13,6 +13,7 @@
 #include <heed/autograd/ops.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/train/clip.h>
+#include <heed/train/data/text.h>
 #include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>
 #include <heed/train/run_directory.h>

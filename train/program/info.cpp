@@ -12,6 +12,7 @@
 #include <heed/tensor/kernels/simd.h>
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/precision.h>
+#include <heed/train/data/text.h>
 
 namespace heed::train::program {
 namespace {
@@ -90,7 +91,7 @@ int print_book() {
                               installed = here.parent_path() / "share/doc/heed/book.html",
                               built = here.parent_path() / "out/book/index.html";
   for (const std::filesystem::path& book : {installed, built})
-    if (std::filesystem::exists(book, unknown)) {
+    if (is_there(book)) {
       fmt::print("{}\n", book.string());
       return 0;
     }

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include <heed/train/data/text.h>
 #include <heed/train/model_config.h>
 #include <heed/train/program/options.h>
 #include <heed/train/show/say.h>
