@@ -73,7 +73,12 @@ Optimizer::Optimizer(const char* name, const nn::Parameters& params, double lr, 
     : name_(name), first_lr_(lr), moments_(moments) {
   const Op op{name, loc};
   set_lr(lr);
-  for (const ParameterGroup& group : groups) check_numbers(op, group.options, "a group's ");
+  for (const ParameterGroup& group : groups) {
+    check_numbers(op, group.options, "a group's ");
+    if (lr == 0 && group.options.lr)
+      fail<ValueError>(op, "the group \"{}\" has lr {} in proportion to the optimiser's, which is 0; need one above 0",
+                       group.pattern, *group.options.lr);
+  }
   std::vector<bool> used(groups.size());
   for (const auto& [key, parameter] : params) {
     if (!parameter.is_contiguous())
@@ -144,7 +149,6 @@ void Optimizer::zero_grad() {
 void Optimizer::set_lr(double lr, Loc loc) {
   check_at_least_zero({name_, loc}, "lr", lr);
   lr_ = lr;
-  if (first_lr_ == 0) first_lr_ = lr;
 }
 
 NamedTensors Optimizer::state() const {

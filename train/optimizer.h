@@ -22,7 +22,7 @@ namespace heed::train {
 /// What some parameters have in place of the optimiser's own options, which have these names. An option that the
 /// optimiser does not have is refused.
 struct GroupOptions {
-  std::optional<double> lr = {};            ///< set_lr() later scales it as the first above 0
+  std::optional<double> lr = {};            ///< set_lr() later scales it in proportion
   std::optional<double> weight_decay = {};  ///< of vectors too
   /// As in the optimiser's own options.
   std::optional<double> momentum = {}, dampening = {}, beta1 = {}, beta2 = {}, eps = {}, alpha = {}, lr_decay = {},

@@ -86,8 +86,7 @@ std::vector<std::filesystem::path> files_in(const std::filesystem::path& directo
 
 EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc loc) {
   const Op op{"EventFile", loc};
-  if (done == 0)
-    for (const auto& file : files_in(directory)) remove_if_there(file, op);
+  if (done == 0) remove_from(directory);
   // Files are read in the order of their names.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
@@ -97,7 +96,11 @@ EventFile::EventFile(const std::filesystem::path& directory, int64_t done, Loc l
   if (done > 0) file_->append(record(event_of(done + 1, field(kSessionLog, field(kStatus, kStart)))));
 }
 
-bool EventFile::is_in(const std::filesystem::path& directory) { return !files_in(directory).empty(); }
+bool EventFile::any_in(const std::filesystem::path& directory) { return !files_in(directory).empty(); }
+
+void EventFile::remove_from(const std::filesystem::path& directory, Loc loc) {
+  for (const auto& file : files_in(directory)) remove_if_there(file, {"EventFile", loc});
+}
 
 void EventFile::scalars(int64_t step, const Measurements& numbers) {
   for (const auto& [name, number] : numbers)

@@ -19,8 +19,9 @@ class EventFile {
   /// A new file, whose run goes on after `done` steps: what earlier files hold of later ones is void. At 0 those files
   /// are removed.
   EventFile(const std::filesystem::path& directory, int64_t done, Loc loc = Loc::current());
-  /// Whether a directory has one.
-  static bool is_in(const std::filesystem::path& directory);
+  /// Whether a directory has one; and none any more. Throws FileError.
+  static bool any_in(const std::filesystem::path& directory);
+  static void remove_from(const std::filesystem::path& directory, Loc loc = Loc::current());
 
   /// Numbers, or a text, of a step.
   void scalars(int64_t step, const Measurements& numbers);

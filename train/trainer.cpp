@@ -79,7 +79,8 @@ struct Trainer::Session {
       if (t.kept_ < 0) remove_if_there(options.directory / kStateFile, op);  // whose metrics end here
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
-      if (options.tensorboard || (first > 0 && EventFile::is_in(options.directory)))
+      if (first == 0) EventFile::remove_from(options.directory, t.where_);
+      if (options.tensorboard || EventFile::any_in(options.directory))
         events = std::make_unique<EventFile>(options.directory, first, t.where_);
       peak = 1e9 * kernels::gemm_gflop_per_s(t.params_.dtype());
     }
@@ -174,15 +175,11 @@ struct Trainer::Session {
     if (saved == now.step) return;
     saved = now.step;
     const Timed timed(saving);
-    const auto write = [&] {
+    save_state([&] {
       if (now.best_step == 0 && options.overwrite && !options.directory.empty())
         remove_model(options.directory / kBestDirectory, {"Trainer", t.where_});
       write_model(options.directory);
-      t.save_state();
-      t.kept_ = now.step;
-    };
-    if (options.world) options.world->save(write);
-    else write();
+    });
   }
 
   TrainingReport end(const InterruptGuard& interrupt) {
@@ -228,6 +225,16 @@ struct Trainer::Session {
     Clock::time_point began = Clock::now();
   };
 
+  /// On the first process, with what all have of the optimisers' moments.
+  void save_state(const std::function<void()>& before = [] {}) {
+    const auto write = [&] {
+      before();
+      t.save_state();
+      t.kept_ = now.step;
+    };
+    if (options.world) options.world->save(write);
+    else write();
+  }
   Ema* ema() const { return t.ema_ ? &*t.ema_ : nullptr; }
   void note(const std::string& text) {
     if (progress) progress->note(text);
@@ -242,10 +249,7 @@ struct Trainer::Session {
   }
   /// Whether it came to its end before Ctrl-C. What a resumed run finds is that all but this is done.
   bool score(const InterruptGuard& interrupt) {
-    if (over() && t.is_first()) {
-      t.save_state();
-      t.kept_ = now.step;
-    }
+    if (over()) save_state();
     try {
       const Measurements numbers = measured(work.score, scoring, &interrupt);
       if (over()) write(log_file, suffixed(numbers));
@@ -260,7 +264,7 @@ struct Trainer::Session {
     const nn::EvalMode eval;
     const UseAverage average(ema());
     return what.measure([&](double share) {
-      if (interrupt && interrupt->requested()) throw Interrupted{};
+      if (interrupt && !options.world && interrupt->requested()) throw Interrupted{};
       if (progress) show(fmt::format("evaluating {:.0f}%", 100 * share), (1 - share) * cost.mean(), &cost);
     });
   }

@@ -60,7 +60,9 @@ class Snapshots {
     if (count_ > 1 && options.trainer.patience != 0)
       fail<ValueError>(op, "average is {} and patience {}, which may end the run before the last snapshots; need one",
                        count_, options.trainer.patience);
-    if (!options.trainer.directory.empty() && options.trainer.overwrite && !options.resume) remove();
+    if (options.trainer.directory.empty() || !options.trainer.overwrite || options.resume) return;
+    remove_if_there(options.trainer.directory / kStateFile, op);  // which would miss them
+    remove();
   }
 
   /// Keeps the weights after so many steps, if they are to be averaged.
@@ -77,7 +79,7 @@ class Snapshots {
     for (const auto& [name, x] : params_) sum.push_back(x.detach().to(f64));
     double count = 1;
     for (int64_t step = steps_ - every_; step > steps_ - count_ * every_; step -= every_) {
-      if (!is_there(file(step))) continue;  // before the first step
+      if (step <= 0) break;
       params_.load(file(step), where_);
       size_t i = 0;
       for (const auto& [name, x] : params_) sum[i] = sum[i] + x.detach().to(f64), ++i;
@@ -88,7 +90,9 @@ class Snapshots {
   }
 
   void remove() const {
+    if (!directory_.has_parent_path()) return;  // nothing was kept
     const Op op{"learn_pairs", where_};
+    remove_abandoned(directory_);
     std::vector<std::filesystem::path> files;
     std::error_code absent;
     for (const auto& entry : std::filesystem::directory_iterator(directory_, absent))

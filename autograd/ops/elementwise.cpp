@@ -72,7 +72,9 @@ Tensor power(const Tensor& x, double p) {
   if (p == 2) return map(x, [](auto v) { return v * v; });
   if (p == 3) return map(x, [](auto v) { return v * v * v; });
   if (p == 4) return map(x, [](auto v) { return (v * v) * (v * v); });
+  if (p == -0.5) return map(x, [](auto v) { return 1 / std::sqrt(v); });
   if (p == -1) return map(x, [](auto v) { return 1 / v; });
+  if (p == -2) return map(x, [](auto v) { return 1 / (v * v); });
   return map(x, [p](auto v) { return std::pow(v, static_cast<decltype(v)>(p)); });
 }
 

@@ -1,10 +1,19 @@
 // Maps over one, two or three tensors, any strides in, contiguous out.
 #pragma once
 
+#include <algorithm>
+
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/nest.h>
 
 namespace heed::kernels {
+
+/// Whether elements along the innermost axis lie a line of cache apart each, and another axis has them side by side: a
+/// copy, which goes by blocks, costs less than reading them so.
+inline bool crosses_lines(const Tensor& x, int64_t inner_stride) {
+  constexpr int64_t kFar = 16;
+  return inner_stride >= kFar && std::ranges::count(x.strides(), 1) > 0 && std::ranges::count(x.strides(), 0) == 0;
+}
 
 /// f, which of integers wraps around.
 constexpr auto wrapping(auto f) {
@@ -23,6 +32,7 @@ Tensor map_as(const Tensor& x, F f) {
   const In* in = x.data<In>();
   const Nest<2> nest(x.shape(), {&y.strides(), &x.strides()});
   const int64_t step = nest.inner_stride(1);
+  if (crosses_lines(x, step)) return map_as<In, Out>(copy(x), f);
   nest.for_runs([&](const std::array<int64_t, 2>& at, int64_t n) {
     Out* po = out + at[0];
     const In* pi = in + at[1];
@@ -42,8 +52,8 @@ Tensor map2_as(const Tensor& a, const Tensor& b, F f) {
   const In *pa0 = a.data<In>(), *pb0 = b.data<In>();
   const Nest<3> nest(a.shape(), {&y.strides(), &a.strides(), &b.strides()});
   const int64_t sa = nest.inner_stride(1), sb = nest.inner_stride(2);
-  constexpr int64_t kFar = 16;  // a line of cache for each element: a copy, made by blocks, costs less
-  if (sa >= kFar || sb >= kFar) return map2_as<In, Out>(sa >= kFar ? copy(a) : a, sb >= kFar ? copy(b) : b, f);
+  if (const bool ca = crosses_lines(a, sa), cb = crosses_lines(b, sb); ca || cb)
+    return map2_as<In, Out>(ca ? copy(a) : a, cb ? copy(b) : b, f);
   nest.for_runs([&](const std::array<int64_t, 3>& at, int64_t n) {
     Out* po = out + at[0];
     const In *pa = pa0 + at[1], *pb = pb0 + at[2];

@@ -74,6 +74,7 @@ int64_t Bpe::add(const std::string& token) {
 
 void Bpe::set_special(std::vector<SpecialToken> special) {
   special_ = std::move(special);
+  by_text_ = {};
   std::ranges::stable_sort(special_, std::greater(), [](const SpecialToken& s) { return s.text.size(); });
   for (size_t i = 0; i < special_.size(); ++i) by_text_[special_[i].normalized].push_back(static_cast<int32_t>(i));
   for (auto& kind : by_text_)
