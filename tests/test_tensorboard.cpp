@@ -214,5 +214,7 @@ TEST_CASE("heed train --tensorboard: numbers, a sample and where it looked, besi
     const std::string resume = command.substr(0, command.find(' ')) + " train --resume --out run";
     REQUIRE(tests::run_program(place.path(), resume).exit_code == 0);
     CHECK(event_files(place / "run").size() == 2);  // it goes on with them
+    REQUIRE(tests::run_program(place.path(), command + " --steps 10 --overwrite --out run").exit_code == 0);
+    CHECK(event_files(place / "run").empty());
   }
 }

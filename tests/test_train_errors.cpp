@@ -1,4 +1,7 @@
 // Whatever fails in train/, wherever below, the message names the line that called.
+#include <filesystem>
+#include <fstream>
+
 #include <nlohmann/json.hpp>
 
 #include <heed/models/generate.h>
@@ -382,4 +385,16 @@ TEST_CASE("errors of train/: data and pictures name the caller's line", "[errors
       {"save_svg", [&] { save_svg(kNowhere / "a.svg", flat); }},
       {"png", [&] { png(ones({3}), 1); }},
   });
+}
+
+TEST_CASE("learn_pairs: without a directory it leaves the files of the working directory alone", "[translator]") {
+  const tests::TemporaryDirectory place;
+  const std::filesystem::path before = std::filesystem::current_path(), mine = place / "snapshots/100.safetensors";
+  std::filesystem::create_directory(place / "snapshots");
+  std::ofstream(mine) << "mine";
+  std::filesystem::current_path(place.path());
+  Translator learner(Arch::rnn, nn::Cell::gru, kPairs, 1);
+  learn_pairs(learner, {kPairs, kPairs}, {.steps = 2, .quiet = true}, {});
+  std::filesystem::current_path(before);
+  CHECK(std::filesystem::exists(mine));
 }
