@@ -101,8 +101,10 @@ std::string unix_text(std::string text) {
   return text;
 }
 
+uint64_t fnv1a(uint64_t number, uint64_t before) { return (before ^ number) * 0x100000001b3; }
+
 uint64_t fnv1a(std::string_view text, uint64_t before) {
-  for (const char c : text) before = (before ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  for (const char c : text) before = fnv1a(uint64_t{static_cast<unsigned char>(c)}, before);
   return before;
 }
 

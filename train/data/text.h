@@ -34,6 +34,8 @@ std::string unix_text(std::string text);
 /// FNV-1a of 64 bits: tells texts apart, the same on every machine. `before` is that of what stands before the text.
 constexpr uint64_t kNothingHashed = 0xcbf29ce484222325;
 uint64_t fnv1a(std::string_view text, uint64_t before = kNothingHashed);
+/// The same of numbers, one at a time, where a text has bytes.
+uint64_t fnv1a(uint64_t number, uint64_t before);
 /// As files keep it: 16 digits.
 inline std::string hex(uint64_t hash) { return fmt::format("{:016x}", hash); }
 

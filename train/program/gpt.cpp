@@ -167,7 +167,7 @@ Run new_run(const GptTrainFlags& flags) {
 /// The run of a directory, on the text that it began with. Directories of old versions do not tell which that was.
 Run resumed_run(const ModelConfig& config, const GptTrainFlags& flags) {
   Run run{read_gpt_config(config), read_gpt_training(config)};
-  run.training.text = found(run.training.text, flags.text, "--text");
+  run.training.text = path_now(run.training.text, flags.text, "--text");
   if (!flags.text.empty()) run.training.text_name = flags.text;
   if (is_prepared(run.training)) return run;
   check_regular(run.training.text, {"gpt train"});
@@ -207,7 +207,7 @@ std::string hash_of(const Corpus& corpus) {
   for (const Part part : {Part::train, Part::validation}) {
     const TokenIds& ids = corpus.tokens(part);
     hash = fnv1a(std::to_string(ids.size()), hash);
-    for (size_t i = 0; i < ids.size(); ++i) hash = (hash ^ static_cast<uint64_t>(ids[i])) * 0x100000001b3;
+    for (size_t i = 0; i < ids.size(); ++i) hash = fnv1a(static_cast<uint64_t>(ids[i]), hash);
   }
   return hex(hash);
 }
@@ -324,7 +324,7 @@ int train_gpt(const GptTrainFlags& flags) {
   }
   Run run = config ? resumed_run(*config, flags) : new_run(flags);
   const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(directory, *config)) : new_corpus(run, flags);
-  run.training.text = absolute(run.training.text);
+  run.training.text = absolute_path(run.training.text);
   const TokenIds& held_out = corpus.tokens(Part::validation);
   const auto tokens = static_cast<int64_t>(corpus.tokens(Part::train).size() + held_out.size());
   if (!config && flags.init.empty()) run.model.vocabulary = corpus.vocabulary();

@@ -31,13 +31,13 @@ void check_interrupted(const TrainFlags& flags, const std::string& otherwise) {
                   flags.out, otherwise);
 }
 
-std::string absolute(const std::string& file) {
+std::string absolute_path(const std::string& file) {
   std::error_code error;  // the working directory may be gone
   const std::string path = file.empty() ? "" : std::filesystem::absolute(file, error).string();
   return error ? file : path;
 }
 
-std::string found(const std::string& file, const std::string& given, const char* option) {
+std::string path_now(const std::string& file, const std::string& given, const char* option) {
   const std::string& now = given.empty() ? file : given;
   if (!now.empty() && !is_there(now))
     fail<FileError>({"--resume"},

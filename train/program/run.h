@@ -40,10 +40,10 @@ struct TrainFlags {
 void check_interrupted(const TrainFlags& flags, const std::string& otherwise = "");
 
 /// A file or directory of the command line, as it is found from any working directory; "" stays "".
-std::string absolute(const std::string& file);
+std::string absolute_path(const std::string& file);
 /// For --resume: where `file`, which the run learns from, now is: `given`, if `option` says so. Throws FileError if it
 /// is not there.
-std::string found(const std::string& file, const std::string& given, const char* option);
+std::string path_now(const std::string& file, const std::string& given, const char* option);
 
 /// What the command line says of a run's rules, and `otherwise` where it says nothing.
 RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise);

@@ -181,8 +181,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
     check_interrupted(flags);
     translator = SavedTranslator::from_config(directory);
     TranslatorTraining& t = translator->training();
-    t.pairs = found(t.pairs, flags.training.pairs, "--pairs");
-    t.valid_pairs = found(t.valid_pairs, flags.training.valid_pairs, "--valid-pairs");
+    t.pairs = path_now(t.pairs, flags.training.pairs, "--pairs");
+    t.valid_pairs = path_now(t.valid_pairs, flags.training.valid_pairs, "--valid-pairs");
     for (const std::string* file : {&t.pairs, &t.valid_pairs}) check_regular(*file, {"seq2seq train"});
   }
   const TranslatorSizes sizes = checked_sizes(flags);
@@ -198,8 +198,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
                     training.pairs);
   drop_long(split.train, *translator, training.max_length, "training");
   drop_long(split.held_out, *translator, training.max_length, "what is held out");
-  training.pairs = absolute(training.pairs);
-  training.valid_pairs = absolute(training.valid_pairs);
+  training.pairs = absolute_path(training.pairs);
+  training.valid_pairs = absolute_path(training.valid_pairs);
   const RunDirectory hold(directory, flags.model_there());
 
   say("Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
