@@ -18,6 +18,9 @@ namespace heed::train {
 
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kWeightsFile = "model.safetensors";
+constexpr const char* kGenerationFile = "generation_config.json";
+constexpr const char* kTokenNamesFile = "tokenizer_config.json";
+constexpr const char* kTemplateFile = "chat_template.jinja";
 constexpr int64_t kMostCount = int64_t{1} << 53;  ///< of steps, bytes and the like: what JSON's numbers hold exactly
 
 /// A JSON object from a file that anybody may have written. All access throws FileError naming the file, the key and

@@ -50,8 +50,7 @@ void remove_if_there(const std::filesystem::path& file, const Op& op) {
 }
 
 void remove_model(const std::filesystem::path& directory, const Op& op) {
-  for (const char* file : {kWeightsFile, kConfigFile, kTokenizerFile, "generation_config.json", "tokenizer_config.json",
-                           "chat_template.jinja"})
+  for (const char* file : {kWeightsFile, kConfigFile, kTokenizerFile, kGenerationFile, kTokenNamesFile, kTemplateFile})
     remove_if_there(directory / file, op);
   ::rmdir(directory.c_str());  // not if there is more in it
 }

@@ -13,9 +13,6 @@ namespace {
 
 constexpr const char* kOldKind = "gpt";  // "model" in config.json, of versions that wrote a layout of their own
 constexpr const char* kIndexFile = "model.safetensors.index.json";
-constexpr const char* kGenerationFile = "generation_config.json";
-constexpr const char* kTokenNamesFile = "tokenizer_config.json";
-constexpr const char* kTemplateFile = "chat_template.jinja";
 constexpr size_t kLargestTemplate = 1 << 20;  // bytes
 constexpr int64_t kMostAngles = 100'000'000;  // in the table of rotary positions, which no weights file holds
 

@@ -128,7 +128,8 @@ void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) cons
                      {"training", to_json(training_)}};
   std::string text = dump_json(json, 2);
   text.resize(text.rfind('\n'));
-  const auto add = [&text](const char* key, const SentenceTokens& tokens) {  // as text, as dump_tokenizer does
+  const auto add = [&text](const char* key,
+                           const SentenceTokens& tokens) {  // as text: a parser looks each name up among all before
     text += fmt::format(",\n  \"{}\": ", key);
     for (const char c : tokens.to_json()) text.append(c == '\n' ? "\n  " : std::string_view(&c, 1));
     text.resize(text.find_last_not_of(" \n") + 1);

@@ -77,13 +77,9 @@ std::string dump_tokenizer(std::span<const std::string> names, std::span<const S
                      {"rstrip", token->strip_right},
                      {"normalized", token->normalized},
                      {"special", token->control}});
-  // The vocabulary is put in as text: to find each key among those before takes too long in a Json.
-  constexpr const char* kHere = "\"vocab\": {}";
-  std::string vocabulary = "\"vocab\": {";
-  for (size_t id = 0; id < names.size(); ++id)
-    vocabulary += fmt::format("{}\n      {}: {}", id ? "," : "", dump_json(names[id]), id);
-  vocabulary += "\n    }";
-  model["vocab"] = Json::object();
+  Json::object_t vocabulary;  // which would look each name up among all before
+  for (size_t id = 0; id < names.size(); ++id) vocabulary.emplace_back(names[id], id);
+  model["vocab"] = std::move(vocabulary);
   const Json json = {{"version", "1.0"},
                      {"truncation", nullptr},
                      {"padding", nullptr},
@@ -93,9 +89,7 @@ std::string dump_tokenizer(std::span<const std::string> names, std::span<const S
                      {"post_processor", post_processor},
                      {"decoder", decoder},
                      {"model", model}};
-  std::string text = dump_json(json, 2) + "\n";
-  text.replace(text.rfind(kHere), std::string_view(kHere).size(), vocabulary);
-  return text;
+  return dump_json(json, 2) + "\n";
 }
 
 }  // namespace heed::train
