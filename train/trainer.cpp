@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <numeric>
-#include <system_error>
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/grad_mode.h>
@@ -17,7 +16,6 @@
 #include <heed/train/distributed.h>
 #include <heed/train/interrupt.h>
 #include <heed/train/run_directory.h>
-#include <heed/train/show/plot.h>
 #include <heed/train/show/progress.h>
 #include <heed/train/tensorboard.h>
 #include <heed/train/training_state.h>
@@ -52,21 +50,6 @@ struct Cost {
 
 /// Ctrl-C came while a model was scored.
 struct Interrupted {};
-
-/// The losses of a run's metrics as a picture of so many columns; empty if there are not two of them.
-std::string loss_curve(const std::filesystem::path& metrics, int columns) {
-  Series training{"training", {}, {}}, evaluation{"evaluation", {}, {}};
-  for (const auto& [step, numbers] : read_metrics(metrics)) {
-    if (numbers.empty() || numbers[0].first.ends_with(kOfAll)) continue;
-    Series& series = numbers[0].first == "loss" ? training : evaluation;
-    series.x.push_back(static_cast<double>(step));
-    series.y.push_back(numbers[0].second);
-  }
-  LineChart chart{"", "step", "loss", {}};
-  for (const Series& series : {training, evaluation})
-    if (series.x.size() > 1) chart.series.push_back(series);
-  return chart.series.empty() ? "" : text(chart, columns, 12);
-}
 
 }  // namespace
 

@@ -5,7 +5,6 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/tensor/io/half.h>
-#include <heed/tensor/io/utf8.h>
 #include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/folder/family.h>
 #include <heed/train/show/page_template.h>

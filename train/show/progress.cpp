@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <heed/train/metrics_log.h>
+#include <heed/train/show/plot.h>
 #include <heed/train/show/say.h>
 
 namespace heed::train {
@@ -73,6 +75,20 @@ int Progress::columns() const {
 
 void Progress::erase() {
   if (drawn_) say(stream_, "\r\033[K");
+}
+
+std::string loss_curve(const std::filesystem::path& metrics, int columns) {
+  Series training{"training", {}, {}}, evaluation{"evaluation", {}, {}};
+  for (const auto& [step, numbers] : read_metrics(metrics)) {
+    if (numbers.empty() || numbers[0].first.ends_with(kOfAll)) continue;
+    Series& series = numbers[0].first == "loss" ? training : evaluation;
+    series.x.push_back(static_cast<double>(step));
+    series.y.push_back(numbers[0].second);
+  }
+  LineChart chart{"", "step", "loss", {}};
+  for (const Series& series : {training, evaluation})
+    if (series.x.size() > 1) chart.series.push_back(series);
+  return chart.series.empty() ? "" : text(chart, columns, 12);
 }
 
 }  // namespace heed::train

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
 namespace heed::train {
@@ -42,5 +43,8 @@ class Progress {
   bool terminal_, drawn_ = false;
   std::chrono::steady_clock::time_point last_;  // when a line was last written
 };
+
+/// The losses of a run's metrics as a picture of so many columns; empty if there are not two of them.
+std::string loss_curve(const std::filesystem::path& metrics, int columns);
 
 }  // namespace heed::train
