@@ -87,7 +87,9 @@ struct Scalar {
   Scalar(std::integral auto v) : value(static_cast<double>(v)), integer(static_cast<int64_t>(v)), is_integer(true) {}
   Scalar(std::floating_point auto v) : value(v), integer(cut(v)), is_integer(false) {}
   /// The same number with the other sign.
-  Scalar operator-() const { return is_integer ? Scalar(-integer) : Scalar(-value); }
+  Scalar operator-() const {
+    return is_integer ? Scalar(static_cast<int64_t>(-static_cast<uint64_t>(integer))) : Scalar(-value);
+  }
 
  private:
   static int64_t cut(double v) {
@@ -185,6 +187,7 @@ class Tensor {
   /// f32 and f64 only. Returns *this. Throws GradError on a tensor that was computed from others with gradients, and
   /// DTypeError for other dtypes.
   Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current());
+  /// The same where handles share the flag; throws GradError too for a const view of a constant.
   const Tensor& set_requires_grad(bool on = true, Loc loc = Loc::current()) const;
   /// The gradient that backward() accumulated; undefined if none.
   const Tensor& grad(Loc loc = Loc::current()) const;

@@ -146,3 +146,15 @@ TEST_CASE("ops: what is far beyond a tensor's end means its end", "[ops]") {
   CHECK(values(triu(x, kLeast)) == values(x));
   CHECK(diagonal(x, kLeast).numel() == 0);
 }
+
+TEST_CASE("ops: i64 wraps around", "[ops]") {
+  const Tensor x = tensor({kLeast, kMost});
+  const auto whole = [](const Tensor& y) { return y.to_vector<int64_t>(); };
+  CHECK(whole(-x) == std::vector{kLeast, -kMost});
+  CHECK(whole(abs(x)) == std::vector{kLeast, kMost});
+  CHECK(whole(x + 1) == std::vector{kLeast + 1, kLeast});
+  CHECK(whole(x - kLeast) == std::vector<int64_t>{0, -1});
+  CHECK(whole(x * 2) == std::vector<int64_t>{0, -2});
+  CHECK(x.sum().item<int64_t>() == -1);
+  CHECK(whole(cumsum(x, 0)) == std::vector{kLeast, int64_t{-1}});
+}

@@ -177,7 +177,7 @@ Tensor div(Scalar s, const Tensor& x0, Loc loc) {
 Tensor neg(const Tensor& x, Loc loc) {
   const Op op{"neg", loc};
   check_number(op, x);
-  return record(op, kernels::map_numbers(x, std::negate<>{}), {{x, [](const Tensor& g) { return -g; }}});
+  return record(op, kernels::map_numbers(x, wrapping(std::negate<>{})), {{x, [](const Tensor& g) { return -g; }}});
 }
 
 Tensor pow(const Tensor& x0, Scalar s, Loc loc) {
@@ -238,7 +238,12 @@ Tensor rsqrt(const Tensor& x, Loc loc) {
 Tensor abs(const Tensor& x, Loc loc) {
   const Op op{"abs", loc};
   check_number(op, x);
-  return record(op, kernels::map_numbers(x, [](auto v) { return std::abs(v); }),
+  return record(op,
+                kernels::map_numbers(x,
+                                     [](auto v) {
+                                       if constexpr (std::is_floating_point_v<decltype(v)>) return std::abs(v);
+                                       else return v < 0 ? wrapping(std::negate<>{})(v) : v;
+                                     }),
                 {{x, [x](const Tensor& g) { return g * sign(x.detach()); }}});
 }
 

@@ -190,6 +190,9 @@ Tensor one_hot(const Tensor& index, int64_t classes, Loc loc) {
   }
   if (const auto bad = kernels::first_outside(index, 0, classes))
     fail<IndexError>(op, "index {} is out of range; need 0 <= index < {}", *bad, classes);
+  Shape shape = index.shape();
+  shape.push_back(classes);
+  check_sizes(op, shape);
   return eq(index.unsqueeze(-1), arange(classes)).to(i64);
 }
 

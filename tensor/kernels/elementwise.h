@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/nest.h>
@@ -15,12 +16,12 @@ inline bool crosses_lines(const Tensor& x, int64_t inner_stride) {
   return inner_stride >= kFar && std::ranges::count(x.strides(), 1) > 0 && std::ranges::count(x.strides(), 0) == 0;
 }
 
-/// f, which of integers wraps around.
+/// f of one number or two, which of integers wraps around.
 constexpr auto wrapping(auto f) {
-  return [f]<class T>(T a, T b) -> T {
+  return [f]<class T>(T a, std::same_as<T> auto... b) -> T {
     if constexpr (std::is_same_v<T, int64_t>)
-      return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
-    else return f(a, b);
+      return static_cast<T>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)...));
+    else return f(a, b...);
   };
 }
 
