@@ -1,7 +1,11 @@
 #include <heed/train/run_directory.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <list>
 #include <system_error>
 
 #include <fcntl.h>
@@ -30,6 +34,15 @@ void require(const Op& op, const std::error_code& error, const char* what, const
                     error.message());
 }
 
+/// Whether the file has that text, or is not there for an empty one.
+bool holds(const std::filesystem::path& file, const std::string& text) {
+  std::error_code error;  // of what is no regular file
+  if (text.empty()) return !is_there(file);
+  if (std::filesystem::file_size(file, error) != text.size()) return false;
+  std::ifstream in(file, std::ios::binary);
+  return std::equal(text.begin(), text.end(), std::istreambuf_iterator<char>(in), {});
+}
+
 }  // namespace
 
 void make_directory(const std::filesystem::path& directory, const Op& op) {
@@ -41,6 +54,24 @@ void make_directory(const std::filesystem::path& directory, const Op& op) {
 
 bool holds_model(const std::filesystem::path& directory) {
   return is_there(directory / kConfigFile) || is_there(directory / kWeightsFile);
+}
+
+void write_model(const std::filesystem::path& directory, const NamedTensors& weights, const Metadata& about,
+                 const FolderTexts& texts, const Op& op) {
+  make_directory(directory, op);
+  AtomicFile largest(directory / kWeightsFile);  // first: where it finds no room, all stays as it was
+  write_safetensors(largest, weights, about);
+  if (std::ranges::all_of(texts, [&](const auto& one) { return holds(directory / one.first, one.second); }))
+    return largest.commit();
+  std::list<AtomicFile> files;
+  for (const auto& [name, text] : texts)
+    if (!text.empty()) files.emplace_back(directory / name).write(text);
+  largest.flush();
+  remove_if_there(directory / kConfigFile, op);
+  largest.commit();
+  for (const auto& [name, text] : texts)
+    if (text.empty()) remove_if_there(directory / name, op);
+  for (AtomicFile& file : files) file.commit();
 }
 
 void remove_if_there(const std::filesystem::path& file, const Op& op) {

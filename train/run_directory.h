@@ -2,8 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <heed/tensor/error.h>
+#include <heed/tensor/io/safetensors.h>
 
 namespace heed::train {
 
@@ -15,6 +19,13 @@ constexpr const char* kStateFile = "training.safetensors";  ///< what an interru
 void make_directory(const std::filesystem::path& directory, const Op& op);
 /// Whether heed wrote, or could read, a model there.
 bool holds_model(const std::filesystem::path& directory);
+/// Files by their names, written in this order; an empty text removes its file.
+using FolderTexts = std::vector<std::pair<const char*, std::string>>;
+/// Writes weights, with what their file says of itself, and texts, the last of which is config.json. The directory is
+/// made if it is not there. Stopped at any moment, this leaves what was there, or all that is new, or a folder without
+/// config.json, which does not open. Throws FileError.
+void write_model(const std::filesystem::path& directory, const NamedTensors& weights, const Metadata& about,
+                 const FolderTexts& texts, const Op& op);
 /// Removes a file if it is there. Throws FileError.
 void remove_if_there(const std::filesystem::path& file, const Op& op);
 /// Removes the files that heed may have written, and the directory if they were all that is in it. Throws FileError.

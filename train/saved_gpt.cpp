@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include <heed/tensor/io/atomic_file.h>
 #include <heed/train/data/text.h>
 #include <heed/train/folder/family.h>
 #include <heed/train/run_directory.h>
@@ -34,7 +33,7 @@ void fields(ConfigFields field, GptTraining& t) {
   t.rules.fields(field);
 }
 
-void write_json(const std::filesystem::path& file, const Json& json) { write_file(file, dump_json(json, 2) + "\n"); }
+std::string text_of(const Json& json) { return dump_json(json, 2) + "\n"; }
 
 /// A JSON object of a folder; an empty one if it is not there.
 nlohmann::json read_if_there(const std::filesystem::path& directory, const char* file) {
@@ -72,9 +71,9 @@ TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig&
   return notes;
 }
 
-/// `generation` is what generation_config.json says.
+/// `generation` is what generation_config.json says, `texts` are further files.
 void save(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-          const Json& own, const std::string& license, const Json& generation) {
+          const Json& own, const std::string& license, const Json& generation, FolderTexts texts = {}) {
   const Family& family = family_of(model);
   Json config = {{"model_type", family.model_type},
                  {"architectures", {family.architecture}},
@@ -87,10 +86,9 @@ void save(const std::filesystem::path& directory, const nn::Parameters& params, 
   NamedTensors tensors;
   for (const nn::Slot& slot : family.slots(params, model))
     tensors.emplace_back(slot.name, slot.reorder ? slot.reorder(slot.into) : slot.into);
-  // The largest first: where it finds no room, an older model stays whole, and where it does, the others do.
-  save_safetensors(directory / kWeightsFile, tensors, nn::weights_metadata(license));
-  write_json(directory / kConfigFile, config);
-  write_json(directory / kGenerationFile, generation);
+  texts.emplace_back(kGenerationFile, text_of(generation));
+  texts.emplace_back(kConfigFile, text_of(config));
+  write_model(directory, tensors, nn::weights_metadata(license), texts, *Op::current());
 }
 
 /// model.safetensors, or the shards that the index names.
@@ -164,14 +162,12 @@ void fill(const nn::Parameters& params, const models::GptConfig& model, const Mo
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const std::string& license, Loc loc) {
   const Op op{"save_gpt", loc};
-  make_directory(directory, op);
   save(directory, params, model, Json::object(), license, {{"bos_token_id", nullptr}, {"eos_token_id", nullptr}});
 }
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const Tokenizer& tokenizer, const GptTraining& training, Loc loc) {
   const Op op{"save_gpt", loc};
-  make_directory(directory, op);
   const TokenNotes& notes = tokenizer.notes;
   Json generation = notes.generation.empty() ? Json::object() : Json(parse_sorted_json(notes.generation));
   Json about = {{"tokenizer_class", "PreTrainedTokenizerFast"},
@@ -185,11 +181,10 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
   Json how;
   GptTraining said = training;
   fields(how, said);
-  save(directory, params, model, {{"training", how}}, training.rules.license, generation);
-  tokenizer.save(directory / kTokenizerFile);
-  write_json(directory / kTokenNamesFile, notes.config.empty() ? about : Json(parse_sorted_json(notes.config)));
-  if (!notes.chat_template.empty()) write_file(directory / kTemplateFile, notes.chat_template);
-  else remove_if_there(directory / kTemplateFile, op);
+  if (!notes.config.empty()) about = parse_sorted_json(notes.config);
+  const FolderTexts texts = {
+      {kTokenizerFile, tokenizer.to_json()}, {kTokenNamesFile, text_of(about)}, {kTemplateFile, notes.chat_template}};
+  save(directory, params, model, {{"training", how}}, training.rules.license, generation, texts);
 }
 
 models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {

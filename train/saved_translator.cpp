@@ -1,7 +1,6 @@
 #include <heed/train/saved_translator.h>
 
 #include <heed/nn/parameters_file.h>
-#include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/json.h>
 #include <heed/train/model_config.h>
 #include <heed/train/run_directory.h>
@@ -118,10 +117,6 @@ std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& di
 
 void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) const {
   const Op op{"SavedTranslator::save", loc};
-  make_directory(directory, op);
-  // First, as it may find no room: then an older model stays whole.
-  save_safetensors(directory / kWeightsFile, NamedTensors(params().begin(), params().end()),
-                   nn::weights_metadata(training_.rules.license));
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
@@ -136,7 +131,8 @@ void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) cons
   };
   add("source_words", source_tokens());
   add("target_words", target_tokens());
-  write_file(directory / kConfigFile, text + "\n}\n");
+  write_model(directory, NamedTensors(params().begin(), params().end()), nn::weights_metadata(training_.rules.license),
+              {{kConfigFile, text + "\n}\n"}}, op);
 }
 
 }  // namespace heed::train

@@ -76,9 +76,13 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::flush() {
   if (::fsync(descriptor_) != 0 && errno != EINVAL)
     fail_with({called_, where_}, "cannot write", errno, path_);  // EINVAL: nothing to sync here
+}
+
+void AtomicFile::commit() {
+  flush();
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with({called_, where_}, "cannot name", errno, path_);
   ::close(descriptor_);
   descriptor_ = -1;

@@ -23,6 +23,8 @@ class AtomicFile {
   /// Throws FileError, for example when the disk is full.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// Waits until the disk has what was written, which commit() does too. Throws FileError.
+  void flush();
   /// The file takes its name. Throws FileError.
   void commit();
 

@@ -116,9 +116,8 @@ Safetensors load_safetensors(const std::filesystem::path& path, Loc loc) {
   return read_safetensors(SafetensorsFile(path, loc), loc);
 }
 
-void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const Metadata& metadata,
-                      Loc loc) {
-  const Op op{Op::called("save_safetensors"), loc};
+void write_safetensors(AtomicFile& file, const NamedTensors& tensors, const Metadata& metadata, Loc loc) {
+  const Op op{Op::called("write_safetensors"), loc};
   Header header{{}, metadata};
   for (const auto& [name, x] : tensors) header.entries.push_back({name, stored_type_of(x.dtype()), x.shape(), 0, 0});
 
@@ -136,13 +135,19 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
 
   const std::string json = format_header(op, header);
   const uint64_t length = json.size();
-  AtomicFile file(path, loc);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(json);
   for (const size_t i : order) {
     Tensor x = plain(tensors[i].second);
     file.write(std::span<const std::byte>(bytes_of(x), header.entries[i].end - header.entries[i].begin));
   }
+}
+
+void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const Metadata& metadata,
+                      Loc loc) {
+  const Op op{Op::called("save_safetensors"), loc};
+  AtomicFile file(path);
+  write_safetensors(file, tensors, metadata);
   file.commit();
 }
 

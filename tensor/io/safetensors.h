@@ -15,6 +15,8 @@
 
 namespace heed {
 
+class AtomicFile;
+
 /// Strings by name, beside the tensors.
 using Metadata = std::map<std::string, std::string>;
 
@@ -82,5 +84,8 @@ Safetensors read_safetensors(const SafetensorsFile& file, Loc loc = Loc::current
 /// Throws FileError if that fails, ValueError for a name twice, an empty name, or a name that is not UTF-8.
 void save_safetensors(const std::filesystem::path& path, const NamedTensors& tensors, const Metadata& metadata = {},
                       Loc loc = Loc::current());
+/// The same into a file that is open, whose commit() is left to the caller.
+void write_safetensors(AtomicFile& file, const NamedTensors& tensors, const Metadata& metadata = {},
+                       Loc loc = Loc::current());
 
 }  // namespace heed
