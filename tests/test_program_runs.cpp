@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <heed/tensor/io/json.h>
 #include <heed/tensor/io/safetensors.h>
 #include <heed/train/run_directory.h>
 #include "catch.h"
@@ -299,6 +300,48 @@ TEST_CASE("heed train --resume: from any working directory, and wherever text, i
     CHECK(place.run(resume + " --time-limit 0.000001 " + option + " moved").exit_code == 0);
     CHECK(place.run(resume, "cd / &&").exit_code == 0);  // it has learnt where that is
     std::filesystem::rename(place / "moved", place / file);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(place / "run"))
+      if (entry.is_regular_file()) CHECK(tests::content_of(entry.path()).find(where) == std::string::npos);
+  }
+}
+
+TEST_CASE("heed train --resume: a run of an older version, whose configuration has the paths, goes on", "[program]") {
+  const Workplace place;
+  std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\n";
+  const auto path = [&](const char* file) { return (place / file).string(); };
+  for (const auto& [kind, train, paths] : {std::tuple("gpt", tests::kTinyGpt, Json{{"text", path("text")}}),
+                                           {"seq2seq",
+                                            tests::kTinyTranslator + "--valid-pairs valid ",
+                                            {{"pairs", path("pairs")}, {"valid_pairs", path("valid")}}}}) {
+    REQUIRE(place.run(train + "--out run --time-limit 0.000001").exit_code == 0);
+    Safetensors state = load_safetensors(place / "run/training.safetensors");
+    std::erase_if(state.metadata, [](const auto& note) { return note.first.starts_with("--"); });
+    save_safetensors(place / "run/training.safetensors", state.tensors, state.metadata);
+    Json config = Json::parse(tests::content_of(place / "run/config.json"));
+    (config.contains("heed") && config["heed"].is_object() ? config["heed"] : config)["training"].update(paths);
+    std::ofstream(place / "run/config.json") << config.dump();
+    const Finished resumed = place.run(fmt::format("{} train --resume --out '{}/run'", kind, path("")), "cd / &&");
+    INFO(resumed.err);
+    CHECK(resumed.exit_code == 0);
+    std::filesystem::remove_all(place / "run");
+  }
+}
+
+TEST_CASE("heed train: a text in a folder whose name is not UTF-8 is learnt, and found again if it is told",
+          "[program]") {
+  const Workplace place;
+  std::filesystem::create_directory(place / "\xff");
+  for (const char* file : {"text", "pairs"}) std::filesystem::copy(place / file, place / "\xff" / file);
+  for (const auto& [kind, option, file] : {std::tuple("gpt", "--text", "text"), {"seq2seq", "--pairs", "pairs"}}) {
+    const std::string train = fmt::format("{} train --out run ", kind),
+                      there = fmt::format("{} \xff/{} ", option, file);
+    const std::string micro = kind == std::string("gpt") ? "--preset micro " : "";
+    const Finished cut = place.run(train + there + micro + "--steps 4 --time-limit 0.000001");
+    INFO(cut.err);
+    REQUIRE(cut.exit_code == 0);
+    CHECK_THAT(place.run(train + "--resume").err, Contains("is not there; need ") && Contains(option));
+    CHECK(place.run(train + there + "--resume").exit_code == 0);
+    std::filesystem::remove_all(place / "run");
   }
 }
 

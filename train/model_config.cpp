@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include <heed/tensor/io/json.h>
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
 
 namespace heed::train {
@@ -114,6 +115,12 @@ std::map<std::string, std::string> ModelConfig::texts() const {
 }
 
 std::string ModelConfig::dump() const { return dump_json(*json_); }
+
+void ConfigFields::file(const char* key, std::string& path) {
+  if (from_) return later(key, path);
+  const std::filesystem::path whole = std::filesystem::path(path).lexically_normal();
+  (*into_)[key] = valid_utf8((whole.has_filename() ? whole : whole.parent_path()).filename().string());
+}
 
 void ConfigFields::object(const char* key, const std::function<void(ConfigFields)>& members) {
   if (from_) return members(from_->optional(key));

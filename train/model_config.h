@@ -91,6 +91,9 @@ class ConfigFields {
     (*this)(key, name, names);
     member = static_cast<Choice>(std::ranges::find(names, name) - names.begin());
   }
+  /// A file or folder, of which configurations tell the name alone: who is handed a model need not know where its text
+  /// lay. Those of older versions tell the whole path, or nothing: then the member stays as it is.
+  void file(const char* key, std::string& path);
   /// The members of an object within.
   void object(const char* key, const std::function<void(ConfigFields)>& members);
   /// Any of these that files of older versions lack, or where null stands for none: then the member stays as it is.

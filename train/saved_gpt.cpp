@@ -18,8 +18,8 @@ constexpr int64_t kMostAngles = 100'000'000;  // in the table of rotary position
 bool is_old(const ModelConfig& config) { return config.has("model"); }
 
 void fields(ConfigFields field, GptTraining& t) {
-  field("text", t.text);
-  field("text_name", t.text_name);
+  field.file("text", t.text);
+  field.file("text_name", t.text_name);
   field("characters", t.characters, 0, kMostCount);
   field.later("text_hash", t.text_hash);
   field("steps", t.steps, 0, kMostCount);

@@ -18,7 +18,7 @@ class ModelConfig;
 
 /// How a GPT is trained: the preset's values, or those of the command line.
 struct GptTraining {
-  std::string text;                      ///< the file; empty: the default text
+  std::string text;                      ///< the file, of which a folder keeps the name; empty: the default text
   std::string text_name;                 ///< what to call it
   int64_t characters = 0;                ///< bytes of the text
   std::string text_hash;                 ///< of the text, to notice a change; old directories have none

@@ -33,8 +33,8 @@ void fields(ConfigFields field, models::TransformerConfig& c) {
 }
 
 void fields(ConfigFields field, TranslatorTraining& t) {
-  field("pairs", t.pairs);
-  field.later("valid_pairs", t.valid_pairs);
+  field.file("pairs", t.pairs);
+  field.file("valid_pairs", t.valid_pairs);
   field("pair_count", t.pair_count, 1, kMostCount);
   field.later("pairs_hash", t.pairs_hash);
   field("arch", t.arch, arch_names());

@@ -12,7 +12,7 @@ namespace heed::train {
 
 /// How a translator is trained. What older directories lack has the value here.
 struct TranslatorTraining {
-  std::string pairs;        ///< the file; empty: sentences from the grammar
+  std::string pairs;        ///< the file, of which a folder keeps the name; empty: sentences from the grammar
   std::string valid_pairs;  ///< a file of those to validate with; empty: a share of `pairs`
   int64_t pair_count = 0;   ///< of the training split, to notice a change
   std::string pairs_hash;   ///< of all pairs, for the same

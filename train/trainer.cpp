@@ -499,7 +499,8 @@ void Trainer::save_state() const {
   NamedTensors own{{kLosses, from_vector(losses, {kept})}, {kNumbers, from_vector(numbers, {5})}};
   if (ema_)
     for (const auto& [name, x] : ema_->state()) own.emplace_back(kEma + name, x);
-  save_training(options_.directory / kStateFile, params_, optimizers_, params_.rng(), {now_.step, std::move(own)});
+  save_training(options_.directory / kStateFile, params_, optimizers_, params_.rng(),
+                {now_.step, std::move(own), options_.notes});
 }
 
 }  // namespace heed::train

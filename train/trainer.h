@@ -38,6 +38,7 @@ struct TrainerOptions {
   bool overwrite = false;                 ///< begin anew even where an interrupted run could be resumed
   bool tensorboard = false;               ///< an event file too, which TensorBoard shows
   bool quiet = false;                     ///< no progress line
+  Metadata notes = {};                    ///< kept in training.safetensors alone: what resuming needs to be told
   Distributed* world = nullptr;           ///< the processes that train together; rank 0 alone writes and shows
 };
 

@@ -67,7 +67,9 @@ void save_training(const std::filesystem::path& path, const nn::Parameters& para
   const std::vector<int64_t> state = rng.state();
   tensors.emplace_back(kRng, from_vector(state, {static_cast<int64_t>(state.size())}));
   tensors.emplace_back(kStep, from_vector(std::vector<int64_t>{training.step}, {}));
-  save_safetensors(path, tensors, {{kKind, kTrainingState}, {kHash, hash_of(tensors)}});
+  Metadata about = training.notes;
+  about.insert({{kKind, kTrainingState}, {kHash, hash_of(tensors)}});
+  save_safetensors(path, tensors, about);
 }
 
 int64_t load_training(const std::filesystem::path& path, const nn::Parameters& params, const Optimizers& optimizers,

@@ -18,6 +18,7 @@ namespace heed::train {
 struct TrainingState {
   int64_t step = 0;       ///< updates done
   NamedTensors own = {};  ///< what else the loop keeps, by names of its own
+  Metadata notes = {};    ///< texts beside, which SafetensorsFile::metadata() gives again
 };
 
 /// Writes parameters, optimisers and generator as they are now, and the loop's own state, all in one file, so that a

@@ -168,7 +168,6 @@ Run new_run(const GptTrainFlags& flags) {
 Run resumed_run(const ModelConfig& config, const GptTrainFlags& flags) {
   Run run{read_gpt_config(config), read_gpt_training(config)};
   run.training.text = path_now(run.training.text, flags.text, "--text");
-  if (!flags.text.empty()) run.training.text_name = flags.text;
   if (is_prepared(run.training)) return run;
   check_regular(run.training.text, {"gpt train"});
   run.text = load_text(run.training);
@@ -324,7 +323,6 @@ int train_gpt(const GptTrainFlags& flags) {
   }
   Run run = config ? resumed_run(*config, flags) : new_run(flags);
   const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(directory, *config)) : new_corpus(run, flags);
-  run.training.text = absolute_path(run.training.text);
   const TokenIds& held_out = corpus.tokens(Part::validation);
   const auto tokens = static_cast<int64_t>(corpus.tokens(Part::train).size() + held_out.size());
   if (!config && flags.init.empty()) run.model.vocabulary = corpus.vocabulary();
@@ -361,7 +359,7 @@ int train_gpt(const GptTrainFlags& flags) {
   const GptTraining& training = run.training;
   const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(params, run);
-  TrainerOptions options = trainer_options(flags, training.rules, training.steps);
+  TrainerOptions options = trainer_options(flags, training.rules, training.steps, {{"--text", training.text}});
   options.lr =
       warmup_cosine({.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps});
   options.clip_norm = 1;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,7 +18,9 @@
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
+#include <heed/tensor/io/safetensors.h>
 #include <heed/tensor/parallel.h>
+#include <heed/train/data/text.h>
 #include <heed/train/program/gpt.h>
 #include <heed/train/program/help.h>
 #include <heed/train/program/info.h>
@@ -56,13 +59,32 @@ void add_threads(CLI::App* command) {
       ->check(whole_number(1, 1024));
 }
 
-/// Throws UsageError if an option that decides a run was given: an interrupted run has its own, wherever the files are.
+/// What --resume takes too, and else has as the interrupted run did: where files are.
+const std::vector<std::string> kAgain = {"--text", "--pairs", "--valid-pairs"};
+
+/// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
 void check_resume(const CLI::App& command) {
-  const std::vector<std::string> files = {"--text", "--pairs", "--valid-pairs"};
   for (const CLI::Option* option : command.get_options())
-    if (option->count() > 0 && option->get_group() == kRunGroup && std::ranges::count(files, option->get_name()) == 0)
+    if (option->count() > 0 && option->get_group() == kRunGroup && std::ranges::count(kAgain, option->get_name()) == 0)
       fail<UsageError>({"--resume"}, "{} is given too; need none, as the interrupted run goes on with its own",
                        option->get_name());
+}
+
+/// Gives the command what the interrupted run was given of kAgain, where it was given nothing itself. Returns them all.
+Metadata remember(CLI::App& command, const TrainFlags& flags) {
+  const std::filesystem::path state = std::filesystem::path(flags.out) / kStateFile;
+  Metadata before, now;
+  if (flags.resume && is_there(state)) before = SafetensorsFile(state).metadata();
+  for (const std::string& name : kAgain) {
+    CLI::Option* option = command.get_option_no_throw(name);
+    if (!option) continue;
+    if (const std::string& said = before[name]; option->count() == 0 && !said.empty()) {
+      option->add_result(said);
+      option->run_callback();
+    }
+    if (option->count() > 0) now[name] = option->results().back();
+  }
+  return now;
 }
 
 /// The options that every training has after its own, and what runs it.
@@ -95,6 +117,7 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
   command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
   command->callback([command, flags, train, &exit_code] {
     if (flags->resume) check_resume(*command);
+    flags->notes = remember(*command, *flags);
     exit_code = train(*flags);
   });
 }

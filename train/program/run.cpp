@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
 #include <heed/train/model_config.h>
 #include <heed/train/program/options.h>
@@ -22,6 +23,13 @@ double peak_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
+/// A path as it is found from any working directory; "" stays "".
+std::string absolute_path(const std::string& file) {
+  std::error_code error;  // the working directory may be gone
+  const std::string path = file.empty() ? "" : std::filesystem::absolute(file, error).string();
+  return error ? file : path;
+}
+
 }  // namespace
 
 void check_interrupted(const TrainFlags& flags, const std::string& otherwise) {
@@ -29,12 +37,6 @@ void check_interrupted(const TrainFlags& flags, const std::string& otherwise) {
   if (is_there(directory / kStateFile) || !is_there(directory / kConfigFile)) return;
   fail<FileError>({"--resume"}, "the run in '{}' has ended, or was never saved whole; need {}--overwrite to begin anew",
                   flags.out, otherwise);
-}
-
-std::string absolute_path(const std::string& file) {
-  std::error_code error;  // the working directory may be gone
-  const std::string path = file.empty() ? "" : std::filesystem::absolute(file, error).string();
-  return error ? file : path;
 }
 
 std::string path_now(const std::string& file, const std::string& given, const char* option) {
@@ -58,14 +60,16 @@ RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise) {
           .license = flags.license.empty() ? otherwise.license : flags.license};
 }
 
-TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps) {
+TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files) {
   TrainerOptions options{.steps = steps,
                          .sample_every = flags.sample_every.value_or(std::max<int64_t>(1, steps)),
                          .save_every = flags.save_every,
                          .time_limit = flags.time_limit,
                          .directory = flags.out,
                          .overwrite = true,  // RunDirectory has asked
-                         .tensorboard = flags.tensorboard};
+                         .tensorboard = flags.tensorboard,
+                         .notes = flags.notes};
+  for (const auto& [option, file] : files) options.notes[option] = valid_utf8(absolute_path(file));
   rules.apply(options);
   return options;
 }

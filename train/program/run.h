@@ -27,6 +27,7 @@ struct TrainFlags {
   double time_limit = 0;
   int64_t save_every = 100;
   bool tensorboard = false, json = false, resume = false, overwrite = false;
+  Metadata notes = {};  ///< what was said of the options that --resume takes too, and remembers
 
   /// What --resume and --overwrite say about a model in the directory.
   RunDirectory::Model model_there() const {
@@ -39,8 +40,6 @@ struct TrainFlags {
 /// can do then, as "--init MODEL to train on, ".
 void check_interrupted(const TrainFlags& flags, const std::string& otherwise = "");
 
-/// A file or directory of the command line, as it is found from any working directory; "" stays "".
-std::string absolute_path(const std::string& file);
 /// For --resume: where `file`, which the run learns from, now is: `given`, if `option` says so. Throws FileError if it
 /// is not there.
 std::string path_now(const std::string& file, const std::string& given, const char* option);
@@ -48,8 +47,9 @@ std::string path_now(const std::string& file, const std::string& given, const ch
 /// What the command line says of a run's rules, and `otherwise` where it says nothing.
 RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise);
 
-/// The options of a run of so many steps that both trainings take from their flags.
-TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps);
+/// The options of a run of so many steps that both trainings take from their flags, and notes of the files that it
+/// learns from, by option.
+TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files);
 
 /// Tells on stderr how `heed COMMAND train` ended and what to type next: to go on, or `use` with the model.
 void say_end(const char* command, const TrainingReport& report, const TrainFlags& flags, const std::string& use);

@@ -198,8 +198,6 @@ int train_translator(const TranslatorTrainFlags& flags) {
                     training.pairs);
   drop_long(split.train, *translator, training.max_length, "training");
   drop_long(split.held_out, *translator, training.max_length, "what is held out");
-  training.pairs = absolute_path(training.pairs);
-  training.valid_pairs = absolute_path(training.valid_pairs);
   const RunDirectory hold(directory, flags.model_there());
 
   say("Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
@@ -211,6 +209,7 @@ int train_translator(const TranslatorTrainFlags& flags) {
     scores = translator->score(split.held_out, flags.beam, tell);
     return Measurements{{"exact_match", scores.exact_match}, {"bleu", scores.bleu}, {"chrf", scores.chrf}};
   };
+  const Metadata files = {{"--pairs", training.pairs}, {"--valid-pairs", training.valid_pairs}};
   const TrainingReport report = learn_pairs(*translator, split,
                                             {.steps = training.steps,
                                              .batch = training.batch,
@@ -219,7 +218,7 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .seed = training.seed,
                                              .resume = flags.resume,
                                              .average = training.average,
-                                             .trainer = trainer_options(flags, training.rules, training.steps),
+                                             .trainer = trainer_options(flags, training.rules, training.steps, files),
                                              .score = {score}},
                                             [&](const std::filesystem::path& into) { translator->save(into); });
 
