@@ -59,8 +59,9 @@ void add_threads(CLI::App* command) {
       ->check(whole_number(1, 1024));
 }
 
-/// What --resume takes too, and else has as the interrupted run did: where files are.
-const std::vector<std::string> kAgain = {"--text", "--pairs", "--valid-pairs"};
+/// What --resume takes too, and else has as the interrupted run did: where files are, and what decides no number.
+const std::vector<std::string> kAgain = {"--text",         "--pairs",      "--valid-pairs",
+                                         "--sample-every", "--save-every", "--beam"};
 
 /// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
 void check_resume(const CLI::App& command) {
