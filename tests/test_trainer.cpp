@@ -275,6 +275,20 @@ TEST_CASE("ema: the average follows its formula, is what is evaluated and saved,
   CHECK(resumed.averages.back() == through.averages.back());
 }
 
+TEST_CASE("ema: what is frozen has no average, and a state of older versions, which kept one, loads",
+          "[trainer][ema]") {
+  Task task;
+  task.params.freeze("*.bias");
+  train::Ema ema(task.params, 0.9);
+  NamedTensors state = ema.state();
+  REQUIRE(state.size() == 2);
+  CHECK(state[1].first == "linear.weight");
+  state.emplace_back("linear.bias", task.params.at("linear.bias"));
+  ema.load_state(state);
+  state.emplace_back("linear.scale", ones({1}));
+  CHECK_THROWS_WITH(ema.load_state(state), Contains("the state has 4 tensors; need the 2 of this model's average"));
+}
+
 TEST_CASE("trainer: callbacks are given all there is, and may end the run", "[trainer]") {
   const tests::TemporaryDirectory directory;
   Task task;

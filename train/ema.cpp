@@ -14,7 +14,9 @@ Ema::Ema(const nn::Parameters& params, double decay, Loc loc) : decay_(decay) {
   const Op op{"Ema", loc};
   if (!(decay > 0 && decay < 1)) fail<ValueError>(op, "decay is {}; need a number above 0 and below 1", decay);
   const NoGrad no_grad;
-  for (const auto& [name, parameter] : params) slots_.push_back({name, parameter, parameter.clone()});
+  for (const auto& [name, parameter] : params)
+    if (parameter.requires_grad()) slots_.push_back({name, parameter, parameter.clone()});
+    else ++frozen_;
 }
 
 void Ema::update() {
@@ -50,7 +52,7 @@ void Ema::load_state(const NamedTensors& state, Loc loc) {
       fail<ShapeError>(op, "'{}' of the state is {} {}; need {} {}", name, name_of(theirs->second.dtype()),
                        theirs->second.shape(), name_of(mine.dtype()), mine.shape());
   }
-  if (given.size() > own.size())
+  if (given.size() != own.size() && given.size() != own.size() + frozen_)
     fail<ValueError>(op, "the state has {} tensors; need the {} of this model's average", given.size(), own.size());
   updates_ = given.at(kUpdates).item<int64_t>();
   for (const Slot& slot : slots_) slot.average.assign(given.at(slot.name));

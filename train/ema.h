@@ -13,7 +13,7 @@ namespace heed::train {
 /// young average forgets the first weights sooner (as TensorFlow's ExponentialMovingAverage with num_updates).
 class Ema {
  public:
-  /// Starts as the parameters are now. Throws ValueError unless 0 < decay < 1.
+  /// Of the parameters that are not frozen; starts as they are now. Throws ValueError unless 0 < decay < 1.
   Ema(const nn::Parameters& params, double decay, Loc loc = Loc::current());
 
   /// Takes in the parameters as they are now.
@@ -33,6 +33,7 @@ class Ema {
   };
   double decay_;
   int64_t updates_ = 0;
+  size_t frozen_ = 0;  // parameters that are: older versions averaged them too
   std::vector<Slot> slots_;
 };
 
