@@ -226,7 +226,7 @@ TEST_CASE("parameter groups: an option that the optimizer lacks, or that makes n
   CHECK_THROWS_WITH(SGD(net.params, {{"*", {.adam = true}}}), Contains("has adam, which is no option"));
   CHECK_THROWS_WITH(Adam(net.params, {{"*", {.beta1 = 1}}}), Contains("a group's beta1 is 1; need a number in [0, 1)"));
   CHECK_THROWS_WITH(SGD(net.params, {{"*", {.nesterov = true}}}), Contains("nesterov comes with momentum 0"));
-  CHECK_THROWS_WITH(Muon(net.params, {}, {{"*.weight", {.momentum = 1}}}), Contains("momentum is 1"));
+  CHECK_THROWS_WITH(Muon(net.params, {{"*.weight", {.momentum = 1}}}), Contains("momentum is 1"));
   CHECK_THROWS_WITH(Muon(net.params, {}, {{"*.bias", {.adam = false}}}), Contains("'0.bias' of shape (3)"));
 }
 

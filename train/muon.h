@@ -30,6 +30,8 @@ class Muon : public Optimizer {
  public:
   explicit Muon(const nn::Parameters& params, const MuonOptions& options = {}, const ParameterGroups& groups = {},
                 Loc loc = Loc::current());
+  Muon(const nn::Parameters& params, const ParameterGroups& groups, Loc loc = Loc::current())
+      : Muon(params, MuonOptions{}, groups, loc) {}
 
  private:
   void update(const std::vector<Slot*>& slots, const std::vector<Tensor>& grads, const Step& step) const override;
