@@ -117,22 +117,15 @@ std::unique_ptr<SavedTranslator> load_translator(const std::filesystem::path& di
 
 void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) const {
   const Op op{"SavedTranslator::save", loc};
+  const auto words = [](const SentenceTokens& tokens) { return Json(parse_sorted_json(tokens.to_json())); };
   const Json json = {{"model", kKind},
                      {"heed", HEED_VERSION},
                      {"config", std::visit([](const auto& model) { return to_json(model.config); }, model())},
-                     {"training", to_json(training_)}};
-  std::string text = dump_json(json, 2);
-  text.resize(text.rfind('\n'));
-  const auto add = [&text](const char* key,
-                           const SentenceTokens& tokens) {  // as text: a parser looks each name up among all before
-    text += fmt::format(",\n  \"{}\": ", key);
-    for (const char c : tokens.to_json()) text.append(c == '\n' ? "\n  " : std::string_view(&c, 1));
-    text.resize(text.find_last_not_of(" \n") + 1);
-  };
-  add("source_words", source_tokens());
-  add("target_words", target_tokens());
+                     {"training", to_json(training_)},
+                     {"source_words", words(source_tokens())},
+                     {"target_words", words(target_tokens())}};
   write_model(directory, NamedTensors(params().begin(), params().end()), nn::weights_metadata(training_.rules.license),
-              {{kConfigFile, text + "\n}\n"}}, op);
+              {{kConfigFile, dump_json(json, 2) + "\n"}}, op);
 }
 
 }  // namespace heed::train
