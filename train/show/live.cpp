@@ -1,10 +1,7 @@
 #include <heed/train/show/live.h>
 
 #include <algorithm>
-#include <cmath>
 
-#include <heed/autograd/grad_mode.h>
-#include <heed/tensor/io/half.h>
 #include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/folder/family.h>
 #include <heed/train/show/page_template.h>
@@ -12,20 +9,6 @@
 
 namespace heed::train {
 namespace {
-
-/// {"shape": [...], "f16": base64 of the numbers, little-endian}.
-Json half_json(const Op& op, const std::string& name, const Tensor& tensor) {
-  const NoGrad no_grad;
-  std::vector<uint8_t> bytes;
-  for (const float x : tensor.detach().to(f32).to_vector<float>()) {
-    const uint16_t half = to_f16(x);
-    if (!std::isfinite(from_f16(half))) fail<ValueError>(op, "'{}' holds {}; f16 reaches to 65504", name, x);
-    bytes.push_back(static_cast<uint8_t>(half));
-    bytes.push_back(static_cast<uint8_t>(half >> 8));
-  }
-  const Shape& shape = tensor.shape();
-  return {{"shape", std::vector<int64_t>(shape.begin(), shape.end())}, {"f16", base64(bytes)}};
-}
 
 Json to_json(const LiveTokens& tokens) {
   return {
@@ -41,7 +24,7 @@ std::string html(const Op& op, const char* kind, const Json& config, const LiveP
   Json snapshots = Json::array();
   for (const auto& [steps, params] : page.snapshots) {
     Json tensors = tables;
-    for (const auto& [name, weight] : *params) tensors[name] = half_json(op, name, weight);
+    for (const auto& [name, weight] : *params) tensors[name] = tensor_json(op, name, weight, true);
     snapshots.push_back({{"steps", steps}, {"tensors", std::move(tensors)}});
   }
   return filled_page(kLiveTemplate, page.title,

@@ -9,10 +9,12 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/tensor/io/half.h>
 #include <heed/tensor/io/json.h>
 #include <heed/train/show/page_template.h>
 
 namespace heed::train {
+namespace {
 
 std::string base64(std::span<const uint8_t> bytes) {
   constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -27,21 +29,25 @@ std::string base64(std::span<const uint8_t> bytes) {
   return text;
 }
 
-Json tensor_json(const Op& op, const std::string& name, const Tensor& tensor) {
+}  // namespace
+
+Json tensor_json(const Op& op, const std::string& name, const Tensor& tensor, bool halves) {
   if (!tensor.defined()) return nullptr;
   if (!is_floating(tensor.dtype()))
     fail<DTypeError>(op, "the numbers of '{}' are {}; need f32 or f64", name, name_of(tensor.dtype()));
   const NoGrad no_grad;
   const std::vector<float> numbers = tensor.detach().to(f32).to_vector<float>();
   std::vector<uint8_t> bytes;
-  bytes.reserve(4 * numbers.size());
+  bytes.reserve((halves ? 2 : 4) * numbers.size());
   for (const float x : numbers) {
-    if (!std::isfinite(x)) fail<ValueError>(op, "the numbers of '{}' hold {}; need finite ones", name, x);
-    const auto bits = std::bit_cast<uint32_t>(x);
-    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<uint8_t>(bits >> shift));
+    if (!std::isfinite(halves ? from_f16(to_f16(x)) : x))
+      fail<ValueError>(op, "the numbers of '{}' hold {}; need finite ones{}", name, x,
+                       halves ? ", and f16 reaches to 65504" : "");
+    const uint32_t bits = halves ? to_f16(x) : std::bit_cast<uint32_t>(x);
+    for (int shift = 0; shift < (halves ? 16 : 32); shift += 8) bytes.push_back(static_cast<uint8_t>(bits >> shift));
   }
   const Shape& shape = tensor.shape();
-  return {{"shape", std::vector<int64_t>(shape.begin(), shape.end())}, {"f32", base64(bytes)}};
+  return {{"shape", std::vector<int64_t>(shape.begin(), shape.end())}, {halves ? "f16" : "f32", base64(bytes)}};
 }
 
 namespace {

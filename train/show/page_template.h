@@ -2,8 +2,6 @@
 // puts data into them.
 #pragma once
 
-#include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,9 +16,8 @@ extern const std::string_view kPageTemplate, kLiveTemplate;
 
 std::string filled_page(std::string_view page, const std::string& title, const Json& data);
 
-std::string base64(std::span<const uint8_t> bytes);
-/// {"shape": [...], "f32": base64 of the numbers, little-endian}; null for an undefined tensor. Throws DTypeError, or
-/// ValueError for what is not finite.
-Json tensor_json(const Op& op, const std::string& name, const Tensor& tensor);
+/// {"shape": [...], "f32": base64 of the numbers, little-endian}, or of halves "f16"; null for an undefined tensor.
+/// Throws DTypeError, or ValueError for what is not finite.
+Json tensor_json(const Op& op, const std::string& name, const Tensor& tensor, bool halves = false);
 
 }  // namespace heed::train
