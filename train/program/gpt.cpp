@@ -1,4 +1,4 @@
-#include <heed/train/program/gpt.h>
+#include <heed/train/program/commands.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,6 @@
 #include <heed/train/model_config.h>
 #include <heed/train/muon.h>
 #include <heed/train/program/options.h>
-#include <heed/train/program/tokenizer.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>

@@ -1,5 +1,5 @@
 // What a trained GPT writes: text, a page of what its heads look at, a GGUF file.
-#include <heed/train/program/gpt.h>
+#include <heed/train/program/commands.h>
 
 #include <algorithm>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include <heed/train/program/help.h>
+#include <heed/train/program/commands.h>
 
 #include <algorithm>
 #include <cctype>

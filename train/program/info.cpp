@@ -1,4 +1,4 @@
-#include <heed/train/program/info.h>
+#include <heed/train/program/commands.h>
 
 #include <filesystem>
 #include <fstream>

@@ -21,13 +21,8 @@
 #include <heed/tensor/io/safetensors.h>
 #include <heed/tensor/parallel.h>
 #include <heed/train/data/text.h>
-#include <heed/train/program/gpt.h>
-#include <heed/train/program/help.h>
-#include <heed/train/program/info.h>
+#include <heed/train/program/commands.h>
 #include <heed/train/program/options.h>
-#include <heed/train/program/page.h>
-#include <heed/train/program/seq2seq.h>
-#include <heed/train/program/tokenizer.h>
 #include <heed/train/show/say.h>
 #include <heed/train/translator.h>
 

@@ -1,4 +1,4 @@
-#include <heed/train/program/page.h>
+#include <heed/train/program/commands.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -15,7 +15,6 @@
 #include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/model_config.h>
-#include <heed/train/program/run.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/live.h>

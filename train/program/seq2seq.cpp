@@ -1,4 +1,4 @@
-#include <heed/train/program/seq2seq.h>
+#include <heed/train/program/commands.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include <heed/train/program/tokenizer.h>
+#include <heed/train/program/commands.h>
 
 #include <charconv>
 #include <cstdio>
