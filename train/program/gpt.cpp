@@ -267,12 +267,43 @@ std::unique_ptr<Optimizer> optimizer_of(const nn::Parameters& params, const Run&
       params, MuonOptions{.lr = adam.lr, .adjust = MuonOptions::match_rms_adamw, .adam = adam}, tables);
 }
 
+int64_t token_count(const Corpus& corpus) {
+  return static_cast<int64_t>(corpus.tokens(Part::train).size() + corpus.tokens(Part::validation).size());
+}
+
 void check_length(const Corpus& corpus, const Run& run) {
   const size_t train = corpus.tokens(Part::train).size(), validation = corpus.tokens(Part::validation).size();
   if (train <= static_cast<size_t>(run.window()) || validation < 2)
     fail<FileError>({"gpt train"},
                     "{} is too short: {} {} to train on and {} to validate on; need more than the context, {}, and 2",
                     run.training.text_name, train, unit(corpus), validation, run.window());
+}
+
+/// Fits a new run to its corpus and to the number of processes; refuses one, new or resumed, that does not fit.
+void settle(Run& run, const Corpus& corpus, const GptTrainFlags& flags, int64_t processes) {
+  GptTraining& training = run.training;
+  if (!flags.resume && flags.init.empty()) run.model.vocabulary = corpus.vocabulary();
+  if (corpus.vocabulary() > run.model.vocabulary)
+    fail<FileError>({"gpt train"}, "the tokenizer has {} tokens, the model of '{}' {}; need no more than that",
+                    corpus.vocabulary(), flags.resume ? flags.out : flags.init, run.model.vocabulary);
+  check_length(corpus, run);
+  if (!flags.resume) training.batch *= processes;  // the whole one: a run goes on with any number of processes
+  if (training.batch % processes != 0)
+    fail<FileError>({"gpt train"},
+                    "the interrupted run takes {} windows a step and mpirun started {} processes; need a "
+                    "number of processes that divides them",
+                    training.batch, processes);
+  if (!is_prepared(training)) return;
+  const int64_t tokens = token_count(corpus);
+  if (flags.resume && tokens != training.characters)
+    fail<FileError>({"gpt train"}, "'{}' has changed: it has {} ids, where the interrupted run had {}; need the same",
+                    training.text, tokens, training.characters);
+  const std::string hash = hash_of(corpus);
+  if (flags.resume && !training.text_hash.empty() && hash != training.text_hash)
+    fail<FileError>({"gpt train"}, "'{}' has changed: its ids are others, as many as the interrupted run's; need those",
+                    training.text);
+  training.characters = tokens;
+  training.text_hash = hash;
 }
 
 /// Takes from training what the run says is not to be trained, or all but additions of low rank to the layers.
@@ -285,6 +316,27 @@ void freeze(nn::Parameters& params, models::Gpt& gpt, const GptTraining& trainin
   }
   if (std::ranges::none_of(params, [](const auto& one) { return one.second.requires_grad(); }))
     fail<UsageError>({"gpt train"}, "--freeze leaves no parameter to train; need one at least");
+}
+
+TrainerOptions options_of(const GptTrainFlags& flags, const GptTraining& training, Distributed& world) {
+  TrainerOptions options = trainer_options(flags, training.rules, training.steps, {{"--text", training.text}});
+  options.lr = warmup_cosine({.lr = training.lr,
+                              .min_lr = training.lr / 10,
+                              .warmup = std::min<int64_t>(100, training.steps / 10),
+                              .decay_steps = training.steps});
+  options.clip_norm = 1;
+  options.world = &world;
+  return options;
+}
+
+void say_begin(const nn::Parameters& params, const Corpus& corpus, const GptTraining& training) {
+  int64_t trained = 0;
+  for (const auto& [name, parameter] : params) trained += parameter.requires_grad() ? parameter.numel() : 0;
+  const std::string share =
+      trained == params.numel() ? "" : fmt::format(", {} of them trained,", format_count(static_cast<double>(trained)));
+  say("GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
+      format_count(static_cast<double>(params.numel())), share, training.text_name,
+      format_count(static_cast<double>(token_count(corpus))), unit(corpus), corpus.vocabulary(), training.steps);
 }
 
 /// Writes the model, with its additions of low rank added up.
@@ -314,69 +366,32 @@ std::vector<std::string> preset_names() {
 int train_gpt(const GptTrainFlags& flags) {
   Distributed world;
   const bool first = world.rank() == 0;
-  const std::filesystem::path directory = flags.out;
   std::optional<ModelConfig> config;
   if (flags.resume) {
     check_interrupted(flags, fmt::format("--init {} and another --out to train on, ", shell_word(flags.out)));
-    config = ModelConfig::read(directory);
+    config = ModelConfig::read(flags.out);
   }
   Run run = config ? resumed_run(*config, flags) : new_run(flags);
-  const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(directory, *config)) : new_corpus(run, flags);
-  const TokenIds& held_out = corpus.tokens(Part::validation);
-  const auto tokens = static_cast<int64_t>(corpus.tokens(Part::train).size() + held_out.size());
-  if (!config && flags.init.empty()) run.model.vocabulary = corpus.vocabulary();
-  if (corpus.vocabulary() > run.model.vocabulary)
-    fail<FileError>({"gpt train"}, "the tokenizer has {} tokens, the model of '{}' {}; need no more than that",
-                    corpus.vocabulary(), config ? flags.out : flags.init, run.model.vocabulary);
-  check_length(corpus, run);
-  if (!config) run.training.batch *= world.size();  // the whole one: a run goes on with any number of processes
-  if (run.training.batch % world.size() != 0)
-    fail<FileError>({"gpt train"},
-                    "the interrupted run takes {} windows a step and mpirun started {} processes; need a "
-                    "number of processes that divides them",
-                    run.training.batch, world.size());
-  if (is_prepared(run.training)) {
-    if (config && tokens != run.training.characters)
-      fail<FileError>({"gpt train"}, "'{}' has changed: it has {} ids, where the interrupted run had {}; need the same",
-                      run.training.text, tokens, run.training.characters);
-    const std::string hash = hash_of(corpus);
-    if (config && !run.training.text_hash.empty() && hash != run.training.text_hash)
-      fail<FileError>({"gpt train"},
-                      "'{}' has changed: its ids are others, as many as the interrupted run's; need those",
-                      run.training.text);
-    run.training.characters = tokens;
-    run.training.text_hash = hash;
-  }
-  Rng rng(run.training.seed);
+  const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(flags.out, *config)) : new_corpus(run, flags);
+  settle(run, corpus, flags, world.size());
+  const GptTraining& training = run.training;
+
+  Rng rng(training.seed);
   nn::Parameters params(rng);
   models::Gpt gpt(params, run.model);
   if (!flags.init.empty()) load_weights(flags.init, params, run.model);
-  freeze(params, gpt, run.training);
+  freeze(params, gpt, training);
   std::optional<RunDirectory> hold;
-  if (first) hold.emplace(directory, flags.model_there());
-
-  const GptTraining& training = run.training;
-  const int64_t warmup = std::min<int64_t>(100, training.steps / 10);
+  if (first) hold.emplace(flags.out, flags.model_there());
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(params, run);
-  TrainerOptions options = trainer_options(flags, training.rules, training.steps, {{"--text", training.text}});
-  options.lr =
-      warmup_cosine({.lr = training.lr, .min_lr = training.lr / 10, .warmup = warmup, .decay_steps = training.steps});
-  options.clip_norm = 1;
-  options.world = &world;
-  Trainer trainer(params, *optimizer, options);
+  Trainer trainer(params, *optimizer, options_of(flags, training, world));
   if (flags.resume) trainer.resume();
   world.share(params, flags.shard_optimizer ? optimizer.get() : nullptr);
-  int64_t trained = 0;
-  for (const auto& [name, parameter] : params) trained += parameter.requires_grad() ? parameter.numel() : 0;
-  const std::string share =
-      trained == params.numel() ? "" : fmt::format(", {} of them trained,", format_count(static_cast<double>(trained)));
-  if (first)
-    say("GPT of {} parameters{} learns {} ({} {}, {} distinct) in {} steps\n",
-        format_count(static_cast<double>(params.numel())), share, training.text_name,
-        format_count(static_cast<double>(tokens)), unit(corpus), corpus.vocabulary(), training.steps);
+  if (first) say_begin(params, corpus, training);
 
   const std::vector<TokenBatch> all = corpus.windows(std::max<int64_t>(1, kWindowTokens / run.window()), run.window()),
                                 some = spread(all, kSampledWindows);
+  const TokenIds& held_out = corpus.tokens(Part::validation);
   // Nats a token as bits a byte of the text: losses over different vocabularies compare.
   const double bits = static_cast<double>(held_out.size() - 1) / std::log(2) /
                       static_cast<double>(std::max<int64_t>(1, corpus.bytes(Part::validation)));
@@ -396,7 +411,7 @@ int train_gpt(const GptTrainFlags& flags) {
   const std::string use = fmt::format("heed gpt sample --model {}", shell_word(flags.out));
   if (report.ended != Ended::interrupted)
     say("val_loss {:.4f} ({:.4f} bits a byte) after {} steps in {}; saved in {}\n", report.evaluation[0].second,
-        report.evaluation[1].second, report.steps, format_duration(report.seconds), directory.string());
+        report.evaluation[1].second, report.steps, format_duration(report.seconds), flags.out);
   if (flags.json && report.ended != Ended::interrupted) print_report(report, params.numel());
   say_end("gpt", report, flags, use);
   return exit_code_of(report);
