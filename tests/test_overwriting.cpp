@@ -1,5 +1,5 @@
-// A model's folder that another model is written over: whatever is stopped between two of the steps, what stands there
-// is never the weights of one with the vocabulary or the shape of the other.
+// A model's folder that another model is written over: stopped between any two of the steps, it never has the weights
+// of one with the vocabulary or the shape of the other.
 #include <cerrno>
 #include <filesystem>
 #include <functional>

@@ -91,8 +91,8 @@ class ConfigFields {
     (*this)(key, name, names);
     member = static_cast<Choice>(std::ranges::find(names, name) - names.begin());
   }
-  /// A file or folder, of which configurations tell the name alone: who is handed a model need not know where its text
-  /// lay. Those of older versions tell the whole path, or nothing: then the member stays as it is.
+  /// A file or folder, of which configurations tell the name alone: who is handed a model need not know where its
+  /// text lay. Those of older versions tell the whole path, or nothing: then the member stays as it is.
   void file(const char* key, std::string& path);
   /// The members of an object within.
   void object(const char* key, const std::function<void(ConfigFields)>& members);

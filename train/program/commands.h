@@ -113,8 +113,8 @@ struct PageFlags {
 };
 int write_page(const PageFlags& flags);
 
-/// Prints the path of the book: the installed one, or what scripts/book.sh wrote beside the build that this program is
-/// of. Throws FileError if there is none.
+/// Prints the path of the book: the installed one, or what scripts/book.sh wrote beside the build that this program
+/// is of. Throws FileError if there is none.
 int print_book();
 
 struct InfoFlags {

@@ -182,20 +182,23 @@ Run resumed_run(const ModelConfig& config, const GptTrainFlags& flags) {
   return run;
 }
 
-/// The text or the ids of a new run, by its own tokenizer or that of --tokenizer, which learns the text if it has to.
-Corpus new_corpus(const Run& run, const GptTrainFlags& flags) {
+/// Of a new run: one that learns the text, that of --tokenizer or of --init, or none.
+std::optional<Tokenizer> new_tokenizer(const Run& run, const GptTrainFlags& flags) {
   std::optional<Tokenizer> tokenizer;
   if (flags.tokenizer == "bpe")
     tokenizer = Bpe::train(run.text, flags.vocabulary.value_or(kBpeVocabulary), std::vector<std::string>{kEndOfText});
   else if (!flags.tokenizer.empty() && flags.tokenizer != "chars") tokenizer = Tokenizer::load(flags.tokenizer);
   else if (!flags.init.empty()) tokenizer = read_tokenizer(flags.init, ModelConfig::read(flags.init));
-  if (is_prepared(run.training)) {
-    const std::filesystem::path own = std::filesystem::path(run.training.text) / kTokenizerFile;
-    if (tokenizer && is_there(own) && Tokenizer::load(own).to_json() != tokenizer->to_json())
-      fail<UsageError>({"gpt train"}, "the tokenizer of {} is another than '{}', which made the ids; need that one",
-                       flags.tokenizer.empty() ? "--init" : "--tokenizer", own.string());
-    return Corpus::from_directory(run.training.text, std::move(tokenizer));
-  }
+  const std::filesystem::path own = std::filesystem::path(run.training.text) / kTokenizerFile;
+  if (tokenizer && is_prepared(run.training) && is_there(own) && Tokenizer::load(own).to_json() != tokenizer->to_json())
+    fail<UsageError>({"gpt train"}, "the tokenizer of {} is another than '{}', which made the ids; need that one",
+                     flags.tokenizer.empty() ? "--init" : "--tokenizer", own.string());
+  return tokenizer;
+}
+
+/// By a tokenizer, or by what is beside the ids, or by the characters of the text.
+Corpus corpus_of(const Run& run, std::optional<Tokenizer> tokenizer) {
+  if (is_prepared(run.training)) return Corpus::from_directory(run.training.text, std::move(tokenizer));
   return tokenizer ? Corpus::from_text(run.text, std::move(*tokenizer)) : Corpus::from_text(run.text);
 }
 
@@ -208,12 +211,6 @@ std::string hash_of(const Corpus& corpus) {
     for (size_t i = 0; i < ids.size(); ++i) hash = fnv1a(static_cast<uint64_t>(ids[i]), hash);
   }
   return hex(hash);
-}
-
-/// The text or the ids of an interrupted run.
-Corpus resumed_corpus(const Run& run, Tokenizer tokenizer) {
-  if (!is_prepared(run.training)) return Corpus::from_text(run.text, std::move(tokenizer));
-  return Corpus::from_directory(run.training.text, std::move(tokenizer));
 }
 
 constexpr int64_t kWindowTokens = 4096;  // of the validation part, at once
@@ -372,7 +369,7 @@ int train_gpt(const GptTrainFlags& flags) {
     config = ModelConfig::read(flags.out);
   }
   Run run = config ? resumed_run(*config, flags) : new_run(flags);
-  const Corpus corpus = config ? resumed_corpus(run, read_tokenizer(flags.out, *config)) : new_corpus(run, flags);
+  const Corpus corpus = corpus_of(run, config ? read_tokenizer(flags.out, *config) : new_tokenizer(run, flags));
   settle(run, corpus, flags, world.size());
   const GptTraining& training = run.training;
 

@@ -66,7 +66,7 @@ void check_resume(const CLI::App& command) {
                        option->get_name());
 }
 
-/// Gives the command what the interrupted run was given of kAgain, where it was given nothing itself. Returns them all.
+/// Gives the command what the interrupted run was given of kAgain, where it has nothing itself. Returns all of that.
 Metadata remember(CLI::App& command, const TrainFlags& flags) {
   const std::filesystem::path state = std::filesystem::path(flags.out) / kStateFile;
   Metadata before, now;

@@ -96,13 +96,10 @@ std::string tsv(std::span<const SentencePair> pairs) {
 std::string hash_of(const PairSplit& split) { return hex(fnv1a(tsv(split.train) + "\n" + tsv(split.held_out))); }
 
 TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSplit& split) {
-  const auto index = [](const std::vector<std::string>& names, const std::string& name) {
-    return static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
-  };
   TranslatorTraining training = flags.training;
   training.pair_count = std::ssize(split.train);
   training.pairs_hash = hash_of(split);
-  training.arch = static_cast<Arch>(index(arch_names(), flags.arch));
+  training.arch = static_cast<Arch>(std::ranges::find(arch_names(), flags.arch) - arch_names().begin());
   if (flags.cell) training.cell = cell_named(*flags.cell);
   training.steps = flags.steps.value_or(kTranslatorSteps);
   training.seed = flags.seed.value_or(training.seed);
