@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <heed/autograd/ops.h>
+#include <heed/tensor/io/atomic_file.h>
+#include <heed/train/data/corpus.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 
@@ -50,9 +52,10 @@ extern "C" int remove(const char* path) noexcept {
 namespace {
 
 /// Writes `fresh` over `old`, stopped after every number of steps. What can be opened then is one of them, as `seen`
-/// has it.
+/// has it; else `refusal` is said.
 void check(const std::function<void(const fs::path&)>& old, const std::function<void(const fs::path&)>& fresh,
-           const std::function<std::string(const fs::path&)>& seen) {
+           const std::function<std::string(const fs::path&)>& seen,
+           const std::string& refusal = "has no config.json; need a directory that training, or save_gpt, wrote") {
   const TemporaryDirectory place;
   old(place / "old");
   fresh(place / "new");
@@ -76,7 +79,7 @@ void check(const std::function<void(const fs::path&)>& old, const std::function<
       CHECK((here == before || here == after));
       found.insert(here);
     } catch (const FileError& error) {
-      CHECK_THAT(error.what(), Contains("has no config.json; need a directory that training, or save_gpt, wrote"));
+      CHECK_THAT(error.what(), Contains(refusal));
     }
   }
   CHECK(found == std::set<std::string>{before, after});
@@ -123,6 +126,25 @@ TEST_CASE("overwriting: a translator's folder that a stop cuts short is the old 
                        saved->source_tokens().decode(std::vector<int64_t>{4, 5}));
   };
   check(translator(1, "the cat", "le chat"), translator(2, "the dog", "le chien"), seen);
+}
+
+TEST_CASE("overwriting: ids that a stop cuts short are the old ones, the new ones, or refused", "[files]") {
+  const TemporaryDirectory place;
+  const auto prepared = [&](const std::string& text, const std::string& names) {
+    return [=, &place](const fs::path& folder) {
+      fs::create_directories(folder);
+      write_file(place / "text", text);
+      train::prepare_corpus(place / "text", train::Chars::from_text(names), folder);
+    };
+  };
+  const auto seen = [](const fs::path& folder) {
+    const auto corpus = train::Corpus::from_directory(folder);
+    std::string text;
+    for (const train::Part part : {train::Part::train, train::Part::validation})
+      text += corpus.tokenizer().decode(corpus.tokens(part).to_vector());
+    return text;
+  };
+  check(prepared("abcabcabcabc", "abc"), prepared("zyxzyxzyxzyx", "xyz"), seen, "has no val.bin");
 }
 
 TEST_CASE("overwriting: a model that is saved again in its run never leaves its folder closed", "[files]") {

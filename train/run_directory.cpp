@@ -59,19 +59,16 @@ bool holds_model(const std::filesystem::path& directory) {
 void write_model(const std::filesystem::path& directory, const NamedTensors& weights, const Metadata& about,
                  const FolderTexts& texts, const Op& op) {
   make_directory(directory, op);
-  AtomicFile largest(directory / kWeightsFile);  // first: where it finds no room, all stays as it was
-  write_safetensors(largest, weights, about);
+  std::list<AtomicFile> files;
+  AtomicFile& largest = files.emplace_back(directory / kWeightsFile);
+  write_safetensors(largest, weights, about);  // first: where it finds no room, all stays as it was
   if (std::ranges::all_of(texts, [&](const auto& one) { return holds(directory / one.first, one.second); }))
     return largest.commit();
-  std::list<AtomicFile> files;
+  std::vector<std::filesystem::path> gone;
   for (const auto& [name, text] : texts)
-    if (!text.empty()) files.emplace_back(directory / name).write(text);
-  largest.flush();
-  remove_if_there(directory / kConfigFile, op);
-  largest.commit();
-  for (const auto& [name, text] : texts)
-    if (text.empty()) remove_if_there(directory / name, op);
-  for (AtomicFile& file : files) file.commit();
+    if (text.empty()) gone.push_back(directory / name);
+    else files.emplace_back(directory / name).write(text);
+  commit_together(files, gone);
 }
 
 void remove_if_there(const std::filesystem::path& file, const Op& op) {

@@ -89,6 +89,17 @@ void AtomicFile::commit() {
   sync_folder(folder_of(path_));
 }
 
+void commit_together(std::list<AtomicFile>& files, std::span<const std::filesystem::path> gone) {
+  const auto remove = [](const std::filesystem::path& file) {
+    if (std::error_code error; !std::filesystem::remove(file, error) && error)
+      fail_with({Op::called("commit_together")}, "cannot remove", error.value(), file, "and whose files may change");
+  };
+  for (AtomicFile& file : files) file.flush();  // which takes long, before anything changes
+  remove(files.back().path_);
+  for (const std::filesystem::path& file : gone) remove(file);
+  for (AtomicFile& file : files) file.commit();
+}
+
 constexpr const char* kRoom = "with room on the disk";
 
 AppendFile::AppendFile(std::filesystem::path path, Loc loc) : path_(std::move(path)), where_(loc) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <list>
 #include <span>
 #include <string_view>
 
@@ -23,17 +24,23 @@ class AtomicFile {
   /// Throws FileError, for example when the disk is full.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-  /// Waits until the disk has what was written, which commit() does too. Throws FileError.
-  void flush();
   /// The file takes its name. Throws FileError.
   void commit();
 
  private:
+  friend void commit_together(std::list<AtomicFile>& files, std::span<const std::filesystem::path> gone);
+  void flush();  // until the disk has what was written
+
   std::filesystem::path path_, temporary_;
   const char* called_ = Op::called("AtomicFile");
   Loc where_;
   int descriptor_ = -1;
 };
+
+/// Files that belong together take their names in this order, those in `gone` lose theirs. The last is one without
+/// which nobody reads the others: stopped at any moment, this leaves all as it was, or as it is to be, or no file of
+/// that name. Throws FileError.
+void commit_together(std::list<AtomicFile>& files, std::span<const std::filesystem::path> gone = {});
 
 /// A file that grows by records, each whole or not at all.
 class AppendFile {

@@ -191,13 +191,15 @@ std::pair<int64_t, int64_t> prepare_corpus(const std::filesystem::path& path, co
     }
     return count;
   };
-  AtomicFile train(directory / kTrainFile), validation(directory / kValidationFile);
+  std::list<AtomicFile> files;
+  AtomicFile &train = files.emplace_back(directory / kTrainFile),
+             &names = files.emplace_back(directory / kTokenizerFile),
+             &validation = files.emplace_back(directory / kValidationFile);
   const std::pair counts(write(train, text.substr(0, cut)), write(validation, text.substr(cut)));
   if (counts.first == 0 || counts.second == 0)
     fail<FileError>(op, "'{}' has {} bytes; need text for both parts", path.string(), text.size());
-  tokenizer.save(directory / kTokenizerFile);
-  train.commit();
-  validation.commit();
+  names.write(tokenizer.to_json());
+  commit_together(files);
   return counts;
 }
 

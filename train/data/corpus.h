@@ -97,8 +97,8 @@ class Corpus {
 /// Writes train.bin, val.bin and tokenizer.json into a directory, as from_directory reads them: the first 90% of the
 /// text's bytes, and the rest. The file is read and written as it goes, however long it is; its byte order mark and the
 /// "\r" of its line ends are left out, unless `keep_cr`. Throws FileError if it is no UTF-8 text, or the vocabulary
-/// does not fit into two bytes, and as Tokenizer::encode does; then no file of the directory is changed. Returns how
-/// many ids each part has.
+/// does not fit into two bytes, and as Tokenizer::encode does; then no file of the directory is changed. Stopped at
+/// any moment over older files, it leaves those, or the new ones, or no val.bin. Returns how many ids each part has.
 std::pair<int64_t, int64_t> prepare_corpus(const std::filesystem::path& text, const Tokenizer& tokenizer,
                                            const std::filesystem::path& directory, bool keep_cr = false,
                                            Loc loc = Loc::current());
