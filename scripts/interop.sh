@@ -19,7 +19,7 @@ trap 'rm -rf "$place"' EXIT
 mkdir "$place/heed" "$place/theirs"
 export HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
 {
-  $build/tests/trained "$place/heed" && $python tests/oracle/opened.py heed "$place/heed"
+  $build/tests/trained "$place/heed" && $python tests/oracle/opened.py heed $build/heed "$place/heed"
   $python tests/oracle/run_gguf.py $build/heed "$place/heed"
   $python tests/oracle/folders.py "$place/theirs" &&
     $python tests/oracle/opened.py theirs $build/tests/probe "$place/theirs"

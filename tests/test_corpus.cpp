@@ -32,6 +32,10 @@ TEST_CASE("corpus: the last tenth is the validation split", "[data]") {
   CHECK(corpus.tokens(Part::validation).size() == 2);
   CHECK(corpus.tokens(Part::validation)[0] == 17);
   CHECK(Corpus::from_text("ab", Chars::from_text("abc")).vocabulary() == 3);
+  const Corpus whole = Corpus::from_text("cab", Chars::from_text("abc"), Part::validation);
+  CHECK(whole.tokens(Part::validation).to_vector() == std::vector<int64_t>{2, 0, 1});
+  CHECK(whole.tokens(Part::train).size() == 0);
+  CHECK(Corpus::from_text("cab", Chars::from_text("abc"), Part::train).tokens(Part::train).size() == 3);
   CHECK_THROWS_WITH(Corpus::from_text("abd", Chars::from_text("abc")), Contains("unknown characters \"d\""));
   CHECK_THROWS_AS(Corpus::from_text(""), ValueError);
   CHECK_THROWS_WITH(Corpus::from_file("/no/such/file"), Contains("Corpus::from_file: cannot read"));

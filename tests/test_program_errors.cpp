@@ -122,7 +122,7 @@ TEST_CASE("heed: a command line that cannot be is a usage error", "[program][err
       {"gpt sample --model none --temp 1", kUsage, "heed: not expected: --temp; did you mean --temperature?"},
       {"gpt sample --modle none", kUsage, "heed: not expected: --modle; did you mean --model?"},
       {"seq2seq translate --model none --bogus cat", kUsage, "heed: not expected: --bogus\n"},
-      {"gpt", kUsage, "need a command: train, prepare, sample, export"},
+      {"gpt", kUsage, "need a command: train, prepare, evaluate, sample, export"},
       {"gpt fly", kUsage, "not expected: fly"},
       {"gpt train --bogus", kUsage, "not expected: --bogus"},
       {"gpt train extra", kUsage, "not expected: extra"},

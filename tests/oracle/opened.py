@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Folders that cross to transformers and back, compared.
 
-    opened.py heed DIR            opens with transformers what tests/interop/trained.cpp left
+    opened.py heed HEED DIR       opens with transformers what tests/interop/trained.cpp left; HEED is the program
     opened.py theirs PROBE DIR    has tests/interop/probe.cpp open what folders.py left, and opens what that writes again
 
 Prints a line for each folder and each GGUF file, and how many passed and failed.
 """
+import json
 import pathlib
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tempfile
 
 import gguf
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, pipeline
 from transformers.utils import logging
@@ -33,18 +35,37 @@ def difference(model, said):
     return (logits - said["logits"]).abs().max().item()
 
 
-def check_folder(folder, said):
+def mean_loss(model, ids):
+    """Nats a token, in windows of the model's context side by side."""
+    context, loss = model.config.max_position_embeddings, 0.0
+    with torch.no_grad():
+        for at in range(0, len(ids) - 1, context):
+            window = ids[at: at + context + 1]
+            loss += F.cross_entropy(model(window[None, :-1]).logits[0], window[1:], reduction="sum").item()
+    return loss / (len(ids) - 1)
+
+
+def evaluated(heed, folder, text):
+    with tempfile.NamedTemporaryFile("w", newline="") as file:
+        file.write(text)
+        file.flush()
+        command = [heed, "gpt", "evaluate", "--model", folder, "--text", file.name, "--keep-cr", "--json"]
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["loss"]
+
+
+def check_folder(heed, folder, said):
     text, prompt = text_of(said["text"]), said["prompt"].item()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ids = tokenizer(text, add_special_tokens=False).input_ids
-    logits = difference(AutoModelForCausalLM.from_pretrained(folder), said)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    logits, loss = difference(model, said), mean_loss(model, said["ids"])
     write = pipeline("text-generation", str(folder))
     begin = tokenizer.decode(said["ids"][:prompt])
     new = len(said["greedy_ids"]) - prompt
     written = write(begin, do_sample=False, max_new_tokens=new, min_new_tokens=new)[0]["generated_text"]
     good = {"ids": ids == said["ids"].tolist(), "text": tokenizer.decode(ids) == text, "logits": logits <= LOGITS,
-            "greedy text": written == text_of(said["greedy"])}
-    print(f"{folder.name}: {len(ids)} ids, logits differ by {logits:.1e} at most;",
+            "loss": abs(evaluated(heed, folder, text) - loss) <= RELATIVE * loss, "greedy text": written == text_of(said["greedy"])}
+    print(f"{folder.name}: {len(ids)} ids, logits differ by {logits:.1e} at most, loss {loss:.4f};",
           "all equal" if all(good.values()) else f"WRONG: {[what for what, ok in good.items() if not ok]}")
     return all(good.values())
 
@@ -87,10 +108,10 @@ def check_theirs(probe, folder):
     return all(good.values())
 
 
-def check_heeds(place):
+def check_heeds(heed, place):
     for answer in sorted(place.glob("*.safetensors")):
         said, folder = load_file(answer), place / answer.stem
-        yield check_folder(folder, said)
+        yield check_folder(heed, folder, said)
         for file in sorted(place.glob(answer.stem + ".*.gguf")):
             yield check_gguf(file, folder, said)
 
@@ -99,6 +120,6 @@ if __name__ == "__main__":
     logging.disable_progress_bar()
     place = pathlib.Path(sys.argv[-1])
     theirs = (check_theirs(sys.argv[2], folder) for folder in sorted(place.iterdir()))
-    passed = list(theirs if sys.argv[1] == "theirs" else check_heeds(place))
+    passed = list(theirs if sys.argv[1] == "theirs" else check_heeds(sys.argv[2], place))
     print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
     sys.exit(not all(passed))

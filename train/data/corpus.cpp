@@ -76,7 +76,7 @@ TokenBatch rows(const TokenIds& tokens, std::span<const int64_t> offsets, int64_
 
 }  // namespace
 
-Corpus Corpus::from_text(std::string_view text, Tokenizer tokenizer, Loc loc) {
+Corpus Corpus::from_text(std::string_view text, Tokenizer tokenizer, std::optional<Part> whole, Loc loc) {
   const Op op{"Corpus::from_text", loc};
   if (text.empty()) fail<ValueError>(op, "the text is empty; need at least one character");
   const auto made = [&]<class Id>(Id) {
@@ -87,13 +87,15 @@ Corpus Corpus::from_text(std::string_view text, Tokenizer tokenizer, Loc loc) {
       rest.remove_prefix(part.size());
     }
     const TokenIds all{std::span<const Id>(*ids)};
-    const size_t cut = all.size() * 9 / 10;
+    const size_t cut = !whole ? all.size() * 9 / 10 : *whole == Part::train ? all.size() : 0;
     return Corpus(std::move(tokenizer), std::move(ids), all.part(0, cut), all.part(cut, all.size() - cut));
   };
   return tokenizer.size() <= kMostNarrow ? made(uint16_t{}) : made(int32_t{});
 }
 
-Corpus Corpus::from_text(std::string_view text, Loc loc) { return from_text(text, Chars::from_text(text, loc), loc); }
+Corpus Corpus::from_text(std::string_view text, Loc loc) {
+  return from_text(text, Chars::from_text(text, loc), {}, loc);
+}
 
 Corpus Corpus::from_file(const std::filesystem::path& path, Loc loc) {
   return from_text(unix_text(read_text(path, Op{"Corpus::from_file", loc})), loc);

@@ -55,8 +55,10 @@ class Corpus {
   static Corpus from_file(const std::filesystem::path& path, Loc loc = Loc::current());
   /// Throws ValueError if the text is empty or not UTF-8.
   static Corpus from_text(std::string_view text, Loc loc = Loc::current());
-  /// With a tokenizer. Throws ValueError also if that has no tokens for some of the text.
-  static Corpus from_text(std::string_view text, Tokenizer tokenizer, Loc loc = Loc::current());
+  /// With a tokenizer; all of the text is the part `whole`, if that is given. Throws ValueError also if the tokenizer
+  /// has no tokens for some of the text.
+  static Corpus from_text(std::string_view text, Tokenizer tokenizer, std::optional<Part> whole = {},
+                          Loc loc = Loc::current());
   /// The ids of a directory's train.bin and val.bin, or *_train.bin and *_val.bin: two bytes each, as nanoGPT writes
   /// them, or llm.c with its header. They stay in their files, which are mapped. Without a tokenizer, that of the
   /// directory's tokenizer.json. Throws FileError if a file is not there, has half an id, no id, an id that the

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <heed/models/gpt.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/program/run.h>
 #include <heed/train/saved_translator.h>
@@ -35,8 +34,12 @@ inline const std::vector<std::string> kFamilies = {"gpt2", "llama", "qwen3", "na
 inline const std::vector<std::string> kOptimizers = {"adamw", "muon"};
 int train_gpt(const GptTrainFlags& flags);
 
-/// What the model writes from a line break on, the same of the same weights and seed. Half a character is U+FFFD.
-std::string sample_text(const models::Gpt& gpt, const Tokenizer& tokenizer, uint64_t seed);
+struct GptEvaluateFlags {
+  std::string model, text, weights = "f32";
+  std::optional<int64_t> context;
+  bool held_out = false, keep_cr = false, json = false;
+};
+int evaluate_gpt(const GptEvaluateFlags& flags);
 
 struct GptSampleFlags {
   std::string model, prompt, page, weights = "f32";
@@ -78,6 +81,13 @@ struct TranslatorTrainFlags : TrainFlags {
   int64_t beam = 1;  // of the translations that are scored
 };
 int train_translator(const TranslatorTrainFlags& flags);
+
+struct TranslatorEvaluateFlags {
+  std::string model, pairs;  // no pairs: those that the model's training held out
+  int64_t beam = 1;
+  bool json = false;
+};
+int evaluate_translator(const TranslatorEvaluateFlags& flags);
 
 struct TranslateFlags {
   std::string model, page, beside;

@@ -1,4 +1,4 @@
-#include <heed/train/program/commands.h>
+#include <heed/train/program/gpt.h>
 
 #include <algorithm>
 #include <cmath>
@@ -6,14 +6,13 @@
 
 #include <heed/models/generate.h>
 #include <heed/nn/lora.h>
-#include <heed/train/data/corpus.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/data/text.h>
 #include <heed/train/distributed.h>
 #include <heed/train/model_config.h>
 #include <heed/train/muon.h>
+#include <heed/train/program/commands.h>
 #include <heed/train/program/options.h>
-#include <heed/train/saved_gpt.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
 #include <heed/train/show/say.h>
@@ -189,10 +188,8 @@ std::optional<Tokenizer> new_tokenizer(const Run& run, const GptTrainFlags& flag
     tokenizer = Bpe::train(run.text, flags.vocabulary.value_or(kBpeVocabulary), std::vector<std::string>{kEndOfText});
   else if (!flags.tokenizer.empty() && flags.tokenizer != "chars") tokenizer = Tokenizer::load(flags.tokenizer);
   else if (!flags.init.empty()) tokenizer = read_tokenizer(flags.init, ModelConfig::read(flags.init));
-  const std::filesystem::path own = std::filesystem::path(run.training.text) / kTokenizerFile;
-  if (tokenizer && is_prepared(run.training) && is_there(own) && Tokenizer::load(own).to_json() != tokenizer->to_json())
-    fail<UsageError>({"gpt train"}, "the tokenizer of {} is another than '{}', which made the ids; need that one",
-                     flags.tokenizer.empty() ? "--init" : "--tokenizer", own.string());
+  if (tokenizer && is_prepared(run.training))
+    check_made_by({"gpt train"}, run.training.text, *tokenizer, flags.tokenizer.empty() ? "--init" : "--tokenizer");
   return tokenizer;
 }
 
@@ -213,26 +210,8 @@ std::string hash_of(const Corpus& corpus) {
   return hex(hash);
 }
 
-constexpr int64_t kWindowTokens = 4096;  // of the validation part, at once
-constexpr int64_t kSampledWindows = 8;   // so many at an evaluation on the way, the same every time
-constexpr size_t kPictured = 64;         // of the validation part
-
-/// Mean cross-entropy over windows, in nats a token and as bits a byte of the text.
-Evaluation validation(const models::Gpt& gpt, const std::vector<TokenBatch>& windows, double bits) {
-  int64_t tokens = 0;
-  for (const auto& [x, y] : windows) tokens += y.numel();
-  const auto measure = [&gpt, &windows, bits](const Tell& tell) {
-    double sum = 0, count = 0, done = 0;
-    for (const auto& [x, y] : windows) {
-      const double n = static_cast<double>(y.numel());
-      sum += cross_entropy(gpt(x), y).item<double>() * n;
-      count += n;
-      tell(++done / static_cast<double>(windows.size()));
-    }
-    return Measurements{{"val_loss", sum / count}, {"bits_per_byte", sum / count * bits}};
-  };
-  return {measure, tokens};
-}
+constexpr int64_t kSampledWindows = 8;  // so many at an evaluation on the way, the same every time
+constexpr size_t kPictured = 64;        // of the validation part
 
 /// What all heads look at in the first held-out tokens, a row of pictures for each layer.
 Tensor attention_picture(const models::Gpt& gpt, const TokenIds& held_out) {
@@ -360,6 +339,13 @@ std::vector<std::string> preset_names() {
   return names;
 }
 
+void check_made_by(const Op& op, const std::string& directory, const Tokenizer& tokenizer, const char* option) {
+  const std::filesystem::path own = std::filesystem::path(directory) / kTokenizerFile;
+  if (is_there(own) && Tokenizer::load(own).to_json() != tokenizer.to_json())
+    fail<UsageError>(op, "the tokenizer of {} is another than '{}', which made the ids; need that one", option,
+                     own.string());
+}
+
 int train_gpt(const GptTrainFlags& flags) {
   Distributed world;
   const bool first = world.rank() == 0;
@@ -386,20 +372,17 @@ int train_gpt(const GptTrainFlags& flags) {
   world.share(params, flags.shard_optimizer ? optimizer.get() : nullptr);
   if (first) say_begin(params, corpus, training);
 
-  const std::vector<TokenBatch> all = corpus.windows(std::max<int64_t>(1, kWindowTokens / run.window()), run.window()),
-                                some = spread(all, kSampledWindows);
+  const HeldOut all(corpus, run.window());
+  const std::vector<TokenBatch> some = spread(all.windows, kSampledWindows);
   const TokenIds& held_out = corpus.tokens(Part::validation);
-  // Nats a token as bits a byte of the text: losses over different vocabularies compare.
-  const double bits = static_cast<double>(held_out.size() - 1) / std::log(2) /
-                      static_cast<double>(std::max<int64_t>(1, corpus.bytes(Part::validation)));
   const TrainingReport report = trainer.run(
       {.next =
            [&](int64_t) {
              const auto [x, y] = corpus.batch(training.batch, run.window(), rng);
              return Step{[&gpt, x = world.part(x), y = world.part(y)] { return cross_entropy(gpt(x), y); }, x.numel()};
            },
-       .evaluate = validation(gpt, some, bits),
-       .evaluate_all = some.size() < all.size() ? validation(gpt, all, bits) : Evaluation{},
+       .evaluate = validation(gpt, some, all.bits_per_nat),
+       .evaluate_all = some.size() < all.windows.size() ? validation(gpt, all.windows, all.bits_per_nat) : Evaluation{},
        .save = [&](const auto& into) { save(into, params, gpt, corpus, training); },
        .sample = [&] { return sample_text(gpt, corpus.tokenizer(), training.seed); },
        .picture = [&] { return attention_picture(gpt, held_out); }});

@@ -1,5 +1,5 @@
 // What a trained GPT writes: text, a page of what its heads look at, a GGUF file.
-#include <heed/train/program/commands.h>
+#include <heed/train/program/gpt.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -14,7 +14,7 @@
 #include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/gguf.h>
 #include <heed/train/model_config.h>
-#include <heed/train/saved_gpt.h>
+#include <heed/train/program/commands.h>
 #include <heed/train/show/page_models.h>
 #include <heed/train/show/progress.h>
 #include <heed/train/show/say.h>
@@ -84,6 +84,14 @@ AttentionPage sample_page(const SavedGpt& saved, const models::Gpt& gpt, const s
 
 }  // namespace
 
+models::Gpt with_weights(const SavedGpt& saved, const std::string& weights, const std::string& directory) {
+  if (weights != "f32" && saved.params.dtype() != f32)
+    fail<UsageError>(*Op::current(),
+                     "--weights {} is given, and the weights of '{}' are {}; need weights of f32, or no --weights",
+                     weights, directory, name_of(saved.params.dtype()));
+  return saved.gpt.compressed(weights_named(weights));
+}
+
 int sample_gpt(const GptSampleFlags& flags) {
   const Op op{"gpt sample"};
   const bool one = flags.samples == 1;
@@ -91,10 +99,7 @@ int sample_gpt(const GptSampleFlags& flags) {
     fail<UsageError>(op, "--samples {} is given with --page, which shows one text; need one of them", flags.samples);
   const SavedGpt saved = load_gpt(flags.model);
   const std::vector<int64_t> ids = prompt_ids(saved.tokenizer, flags.prompt);
-  if (flags.weights != "f32" && saved.params.dtype() != f32)
-    fail<UsageError>(op, "--weights {} is given, and the weights of '{}' are {}; need weights of f32, or no --weights",
-                     flags.weights, flags.model, name_of(saved.params.dtype()));
-  const models::Gpt gpt = saved.gpt.compressed(weights_named(flags.weights));
+  const models::Gpt gpt = with_weights(saved, flags.weights, flags.model);
   std::optional<AtomicFile> page;
   if (!flags.page.empty()) page.emplace(flags.page);  // before anything is said
   if (one) fmt::print("{}", flags.prompt);

@@ -54,6 +54,12 @@ void add_threads(CLI::App* command) {
       ->check(whole_number(1, 1024));
 }
 
+/// Of every command that reads a trained GPT.
+void add_weights(CLI::App* command, std::string& weights) {
+  add_option(command, "--weights", weights, "f32|bf16|q8", one_of({"f32", "bf16", "q8"}),
+             "how matrices are kept: in a half (bf16) or a quarter (q8) of the bytes, which is faster (default: f32)");
+}
+
 /// What --resume takes too, and else has as the interrupted run did: where files are, and what decides no number.
 const std::vector<std::string> kAgain = {"--text",         "--pairs",      "--valid-pairs",
                                          "--sample-every", "--save-every", "--beam"};
@@ -168,6 +174,27 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   end_training(command, flags, train_gpt, exit_code);
 }
 
+void add_gpt_evaluate(CLI::App& gpt, int& exit_code) {
+  const auto flags = std::make_shared<GptEvaluateFlags>();
+  CLI::App* command =
+      gpt.add_subcommand("evaluate", "Tell how well a GPT predicts a text: loss, perplexity, bits a byte");
+  command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
+  add_option(command, "--text", flags->text, "FILE|DIR",
+             "UTF-8 text, or a directory of ids, whose validation part is predicted")
+      ->required();
+  command->add_flag("--held-out", flags->held_out, "only the last 10% of the text, which training on it leaves out");
+  command->add_flag("--keep-cr", flags->keep_cr, "keep the text's \"\\r\\n\" and byte order mark, as gpt train has it");
+  add_option(
+      command, "--context", flags->context, "N", whole_number(1, kMost),
+      "tokens of a window, in which each is predicted from those before it (default: the model's, at most 1024)");
+  add_weights(command, flags->weights);
+  add_threads(command);
+  command->add_flag("--json", flags->json, "print one JSON object");
+  examples(command, {"heed gpt evaluate --model shakespeare --text input.txt --held-out",
+                     "heed gpt evaluate --model shakespeare --text sonnets.txt --weights q8"});
+  command->callback([flags, &exit_code] { exit_code = evaluate_gpt(*flags); });
+}
+
 void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<GptSampleFlags>();
   CLI::App* command = gpt.add_subcommand("sample", "Write with a trained GPT");
@@ -183,8 +210,7 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   add_option(command, "--seed", flags->seed, "N", whole_number(0, kMostSeed), "of the sample (default: 1337)");
   add_option(command, "--samples", flags->samples, "N", whole_number(1, 1024),
              "texts to write at once, the i-th as --seed and i - 1 more would alone (default: 1)");
-  add_option(command, "--weights", flags->weights, "f32|bf16|q8", one_of({"f32", "bf16", "q8"}),
-             "how matrices are kept: in a half (bf16) or a quarter (q8) of the bytes, which is faster (default: f32)");
+  add_weights(command, flags->weights);
   add_threads(command);
   add_option(command, "--page", flags->page, "FILE", "write an HTML page that shows what every head looks at");
   examples(command, {"heed gpt sample --model shakespeare --prompt ROMEO: --top-k 20",
@@ -224,6 +250,7 @@ void add_gpt(CLI::App& app, int& exit_code) {
                  "heed gpt sample --model shakespeare --prompt ROMEO:"});
   add_gpt_train(*gpt, exit_code);
   add_gpt_prepare(*gpt, exit_code);
+  add_gpt_evaluate(*gpt, exit_code);
   add_gpt_sample(*gpt, exit_code);
   add_gpt_export(*gpt, exit_code);
 }
@@ -265,6 +292,10 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
 
 // --- heed seq2seq --------------------------------------------------------------------------------------------------
 
+void add_beam(CLI::App* command, int64_t& beam, const char* help) {
+  add_option(command, "--beam", beam, "N", whole_number(1, 1000), fmt::format("{} (default: 1, greedy)", help));
+}
+
 void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
   const auto flags = std::make_shared<TranslatorTrainFlags>();
   CLI::App* command = seq2seq.add_subcommand("train", "Train a translator on sentence pairs");
@@ -300,19 +331,31 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
   run("--average", flags->training.average, "N", whole_number(1, kSnapshots),
       fmt::format("the model is the mean of the last N of {} snapshots (default: 1)", kSnapshots));
   run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
-  add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000),
-             "translations kept while searching, for the scores at the end (default: 1, greedy)");
+  add_beam(command, flags->beam, "translations kept while searching, for the scores at the end");
   examples(command, {"heed seq2seq train --arch attention --out translator",
                      "heed seq2seq train --pairs fra.txt --arch transformer --tokens bpe --beam 4"});
   end_training(command, flags, train_translator, exit_code);
+}
+
+void add_seq2seq_evaluate(CLI::App& seq2seq, int& exit_code) {
+  const auto flags = std::make_shared<TranslatorEvaluateFlags>();
+  CLI::App* command = seq2seq.add_subcommand("evaluate", "Score a translator: exact match, BLEU, chrF, by length");
+  command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
+  add_option(command, "--pairs", flags->pairs, "FILE",
+             "UTF-8 lines of source, tab, target (default: those that its training held out)");
+  add_beam(command, flags->beam, "translations kept while searching");
+  add_threads(command);
+  command->add_flag("--json", flags->json, "print one JSON object");
+  examples(command, {"heed seq2seq evaluate --model translator --beam 4",
+                     "heed seq2seq evaluate --model translator --pairs test.tsv"});
+  command->callback([flags, &exit_code] { exit_code = evaluate_translator(*flags); });
 }
 
 void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
   const auto flags = std::make_shared<TranslateFlags>();
   CLI::App* command = seq2seq.add_subcommand("translate", "Translate sentences with a trained translator");
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
-  add_option(command, "--beam", flags->beam, "N", whole_number(1, 1000),
-             "translations kept while searching (default: 1, greedy)");
+  add_beam(command, flags->beam, "translations kept while searching");
   add_threads(command);
   command->add_flag("--align", flags->align, "draw where each word of the translation looked");
   add_option(command, "--page", flags->page, "FILE",
@@ -332,6 +375,7 @@ void add_seq2seq(CLI::App& app, int& exit_code) {
   examples(seq2seq, {"heed seq2seq train --arch attention --out translator",
                      "heed seq2seq translate --model translator 'the cat sleeps'"});
   add_seq2seq_train(*seq2seq, exit_code);
+  add_seq2seq_evaluate(*seq2seq, exit_code);
   add_seq2seq_translate(*seq2seq, exit_code);
 }
 

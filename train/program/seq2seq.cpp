@@ -74,15 +74,16 @@ PairSplit load_pairs(const std::string& file, const std::string& valid_file) {
   return split;
 }
 
-/// Leaves out the pairs that have a side of more than `most` tokens, and says so.
-void drop_long(std::vector<SentencePair>& pairs, const Translator& translator, int64_t most, const char* from) {
+/// Leaves out the pairs that have a side of more tokens than the translator was trained on, and says so.
+void drop_long(const Op& op, std::vector<SentencePair>& pairs, const SavedTranslator& translator, const char* from) {
+  const int64_t most = translator.training().max_length;
   const size_t long_ones = std::erase_if(pairs, [&](const SentencePair& pair) {
     return std::ssize(translator.source_tokens().encode(pair.source)) > most ||
            std::ssize(translator.target_tokens().encode(pair.target)) > most;
   });
   if (long_ones > 0) say("heed: left out of {}, since longer than {} tokens: {} of the pairs\n", from, most, long_ones);
   if (pairs.empty())
-    fail<FileError>({"seq2seq train"}, "no pair has at most {} tokens on each side; need a larger --max-length", most);
+    fail<FileError>(op, "no pair has at most {} tokens on each side, the --max-length of training; need one", most);
 }
 
 /// The pairs as --pairs reads them.
@@ -193,8 +194,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
   if (!training.pairs_hash.empty() && hash_of(split) != training.pairs_hash)
     fail<FileError>({"seq2seq train"}, "'{}' has changed: it has as many pairs, but others; need the interrupted run's",
                     training.pairs);
-  drop_long(split.train, *translator, training.max_length, "training");
-  drop_long(split.held_out, *translator, training.max_length, "what is held out");
+  drop_long({"seq2seq train"}, split.train, *translator, "training");
+  drop_long({"seq2seq train"}, split.held_out, *translator, "what is held out");
   const RunDirectory hold(directory, flags.model_there());
 
   say("Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
@@ -234,6 +235,24 @@ int train_translator(const TranslatorTrainFlags& flags) {
                  to_json(arch_names()[static_cast<size_t>(training.arch)], scores));
   say_end("seq2seq", report, flags, use);
   return exit_code_of(report);
+}
+
+// --- evaluate -------------------------------------------------------------------------------------------------------
+
+int evaluate_translator(const TranslatorEvaluateFlags& flags) {
+  const Op op{"seq2seq evaluate"};
+  const auto translator = load_translator(flags.model);
+  const std::filesystem::path held_out = std::filesystem::path(flags.model) / kHeldOutFile;
+  if (flags.pairs.empty() && !is_there(held_out))
+    fail<FileError>(op, "'{}' has no {}, which training writes at its end; need --pairs FILE", flags.model,
+                    kHeldOutFile);
+  std::vector<SentencePair> pairs = tokenize(read_pairs(flags.pairs.empty() ? held_out.string() : flags.pairs));
+  drop_long(op, pairs, *translator, "what is scored");
+  const TranslationScores scores = translator->score(pairs, flags.beam);
+  if (flags.json)
+    fmt::print("{}\n", dump_json(to_json(arch_names()[static_cast<size_t>(translator->training().arch)], scores)));
+  else fmt::print("{}", format_scores(scores));
+  return 0;
 }
 
 // --- translate -------------------------------------------------------------------------------------------------------
