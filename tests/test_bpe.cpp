@@ -7,7 +7,7 @@
 #include <heed/train/data/grammar/grammar.h>
 #include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/bpe.h>
-#include <heed/train/data/tokenizer/gpt2.h>
+#include <heed/train/data/tokenizer/pieces.h>
 #include "catch.h"
 
 using namespace heed;
@@ -26,9 +26,9 @@ const std::string kMerges =
     "ing\n"
     "Ġ ,\nĠ cat\nĠ ju\nĠ mat\nĠ on\nĠ sit\nth e\n";
 
-std::string cut(const std::string& text) {
+std::string cut(const std::string& text, Cut how = Cut::gpt2) {
   std::string marked;
-  for (const auto piece : gpt2_pieces(text)) marked.append("[").append(piece).append("]");
+  for (const auto piece : train::pieces_of(text, how)) marked.append("[").append(piece).append("]");
   return marked;
 }
 
@@ -45,7 +45,28 @@ TEST_CASE("bpe: text is cut as GPT-2 cuts it", "[tokenizer]") {
   CHECK(cut("日本 a1b2") == "[日本][ a][1][b][2]");
   CHECK(cut("a\u00A0\u00A0b") == "[a][\u00A0][\u00A0][b]");
   CHECK(cut(" ") == "[ ]");
-  CHECK(gpt2_pieces("").empty());
+  CHECK(cut("") == "");
+}
+
+TEST_CASE("bpe: text is cut as GPT-4, Llama 3, nanochat and Qwen cut it", "[tokenizer]") {
+  const std::string text = "I'LL say   it's 1,23456 (don't)--\"they've\"\t gone...\n\n \nEnd  \n";
+  CHECK(cut(text, Cut::llama3) ==
+        "[I]['LL][ say][  ][ it]['s][ ][1][,][234][56][ (][don]['t][)--\"][they]['ve][\"][\t][ gone][...\n\n][ \n]"
+        "[End][  \n]");
+  CHECK_THAT(cut(text, Cut::nanochat), Contains("[ ][1][,][23][45][6][ (]"));
+  CHECK_THAT(cut(text, Cut::qwen2), Contains("[ ][1][,][2][3][4][5][6][ (]"));
+  CHECK(cut("\r\n  a", Cut::llama3) == "[\r\n][ ][ a]");
+  CHECK(cut("a  ", Cut::llama3) == "[a][  ]");
+  CHECK(cut("\tx\n\ty", Cut::llama3) == "[\tx][\n][\ty]");
+  CHECK(cut("日本,語 ½", Cut::llama3) == "[日本][,語][ ][½]");
+  CHECK(cut("'\u017Fa 'Ve'", Cut::llama3) == "['\u017F][a][ '][Ve][']");
+  CHECK(cut("'sa 'x", Cut::llama3) == "['s][a][ '][x]");
+  CHECK(cut(text, Cut::none) == "[" + text + "]");
+}
+
+TEST_CASE("bpe: text is cut as SmolLM cuts it, digits first", "[tokenizer]") {
+  CHECK(cut("in 1984,  42 x\n 7  ", Cut::smollm) == "[in][ ][1][9][8][4][,][  ][4][2][ x][\n ][7][  ]");
+  CHECK(cut("a1 b'll", Cut::smollm) == "[a][1][ b]['ll]");
 }
 
 TEST_CASE("bpe: training learns the reference's merges in its order", "[tokenizer]") {

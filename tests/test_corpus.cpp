@@ -138,7 +138,10 @@ TEST_CASE("corpus: nanoGPT's and llm.c's files are read, whatever is wrong with 
   header[0] = 20240520, header[1] = 1, header[2] = 4;
   CHECK(made("train.bin", bytes_of(header) + ids).tokens(Part::train).to_vector() == Ids{0, 3, 1, 2});
   CHECK_THROWS_WITH(made("train.bin", bytes_of(header) + ids.substr(2)), Contains("says 4 ids, but 3 follow"));
-  CHECK_THROWS_WITH(Corpus::from_directory(place.path()), Contains("tokenizer.json"));
+  CHECK_THROWS_WITH(Corpus::from_directory(place.path()),
+                    Contains("has no tokenizer.json; need one there or a tokenizer, as by --tokenizer FILE"));
+  header[0] = 20240801, header[1] = 7;
+  CHECK_THROWS_WITH(made("train.bin", bytes_of(header) + ids), Contains("has llm.c's header of ids of four bytes"));
 }
 
 TEST_CASE("corpus: the two parts of a prepared text are cut behind a whole line end, and lose no mark", "[data]") {

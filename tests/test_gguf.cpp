@@ -332,6 +332,23 @@ TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays",
   const std::string_view cut = "\"add_prefix_space\": false";
   spaced.replace(spaced.find(cut), cut.size(), "\"add_prefix_space\": true");
   refused(Model(tiny(256)), train::Tokenizer::from_json(spaced), GgufType::f32, "need one that cuts as GPT-2's");
+  Json form = Json::parse(train::Bpe::train("", 256).to_json());
+  const auto of_form = [&](const std::string& digits, bool whole) {
+    const std::string regex = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" + digits +
+                              "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+    const Json split = {{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}},
+               bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+    form["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}};
+    form["model"]["ignore_merges"] = whole;
+    return train::Tokenizer::from_json(form.dump());
+  };
+  const std::tuple<const char*, bool, const char*> named[] = {{"\\p{N}{1,3}", true, "llama-bpe"},
+                                                              {"\\p{N}", false, "qwen2"}};
+  for (const auto& [digits, whole, name] : named) {
+    save_gguf(place / "of.gguf", Model(tiny(256)).params, tiny(256), of_form(digits, whole), GgufType::f32);
+    CHECK(Gguf(place / "of.gguf").key<std::string>("tokenizer.ggml.pre") == name);
+    refused(Model(tiny(256)), of_form(digits, !whole), GgufType::f32, "in a way that the file has no name for");
+  }
   Json taking = Json::parse(train::Bpe::train("", 257, std::vector<std::string>{"<s>"}).to_json());
   taking["added_tokens"][0]["lstrip"] = true;
   refused(Model(tiny(257)), train::Tokenizer::from_json(taking.dump()), GgufType::f32,

@@ -254,6 +254,103 @@ TEST_CASE("bpe: a post-processor is carried, and what it puts before a text is k
   CHECK_THROWS_WITH(Tokenizer::from_json(json.dump()), Contains("asks for post_processor"));
 }
 
+TEST_CASE("bpe: the forms of models after GPT-2 are read, and written as they were", "[tokenizer]") {
+  Json json = Json::parse(Bpe::train("the the the 22 22 22", 260, std::vector<std::string>{kEndOfText}).to_json());
+  const auto sequence = [](const Json& first, bool cuts) {
+    const Json bytes = {
+        {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", cuts}};
+    return Json{{"type", "Sequence"}, {"pretokenizers", {first, bytes}}};
+  };
+  const auto split = [](const std::string& regex) {
+    return Json{{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}, {"invert", false}};
+  };
+  const std::string words = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|",
+                    rest = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+  const Json llama3 = sequence(split(words + "\\p{N}{1,3}" + rest), false),
+             qwen = sequence(split(words + "\\p{N}" + rest), false),
+             smollm = sequence({{"type", "Digits"}, {"individual_digits", true}}, true);
+  const auto take = [&](const Json& pre_tokenizer, const Json& normalizer, bool whole) {
+    json["pre_tokenizer"] = pre_tokenizer;
+    json["normalizer"] = normalizer;
+    json["model"]["ignore_merges"] = whole;
+    const Bpe bpe = Bpe::from_json(json.dump());
+    CHECK(Json::parse(bpe.to_json()) == json);
+    return bpe;
+  };
+  const int64_t two = 17, pair = json["model"]["vocab"]["22"];
+  CHECK(take(llama3, nullptr, false).encode("22") == Ids{pair});
+  CHECK(take(qwen, nullptr, false).encode("22") == Ids{two, two});
+  CHECK(take(smollm, nullptr, false).encode("22") == Ids{two, two});
+
+  // Letters are composed with their marks, but not in tokens that are whole; other bytes stay.
+  const Bpe composing = take(qwen, {{"type", "NFC"}}, false);
+  CHECK(composing.decode(composing.encode("e\u0301<|endoftext|>\xFF"
+                                          "e\u0301")) == "\u00E9<|endoftext|>\xFF\u00E9");
+  CHECK(take(qwen, nullptr, false).encode("e\u0301") != composing.encode("e\u0301"));
+
+  // A piece that is a token is taken as that where no merges lead to it.
+  json["model"]["merges"] = Json::array();
+  const int64_t the = json["model"]["vocab"]["the"];
+  CHECK(take(llama3, nullptr, true).encode("the ther") == [&] {
+    Ids ids = take(llama3, nullptr, false).encode(" ther");
+    ids.insert(ids.begin(), the);
+    return ids;
+  }());
+  CHECK(take(llama3, nullptr, false).encode("the").size() == 3);
+
+  const auto refused = [&](const Json& pre_tokenizer, const std::string& what) {
+    json["pre_tokenizer"] = pre_tokenizer;
+    CHECK_THROWS_WITH(Bpe::from_json(json.dump()),
+                      Contains("asks for " + what) && Contains("which heed has not; need "));
+  };
+  refused(sequence(split("\\w+"), false), "pre_tokenizer {\"pretokenizers\":[{\"behavior\":\"Isolated\"");
+  refused(sequence(split(words + "\\p{N}" + rest), true), "pre_tokenizer");  // cut twice
+  Json other = qwen;
+  other["pretokenizers"][0]["behavior"] = "Removed";
+  refused(other, "pre_tokenizer");
+  other = qwen;
+  other["pretokenizers"][1]["add_prefix_space"] = true;
+  refused(other, "pre_tokenizer");
+  other = qwen;
+  other["pretokenizers"].push_back(other["pretokenizers"][1]);
+  refused(other, "pre_tokenizer");
+  other = smollm;
+  other["pretokenizers"][0]["individual_digits"] = false;
+  refused(other, "pre_tokenizer");
+  json["normalizer"] = {{"type", "NFKC"}};
+  refused(qwen, "normalizer {\"type\":\"NFKC\"}");
+}
+
+TEST_CASE("tokenizer: parts of a long text have the ids of the whole, however it is cut", "[tokenizer]") {
+  std::string text;
+  for (int i = 0; text.size() < (size_t{9} << 20); ++i)
+    text += "word" + std::to_string(i % 9) + ".\n" + (i % 5 ? "x" : "(");
+  for (int i = 0; i < 3; ++i) text[(size_t{4} << 20) - 100 + 40 * static_cast<size_t>(i)] = ' ';
+  Json json = Json::parse(Bpe::train(text.substr(0, 2000), 300).to_json());
+  for (const bool qwens : {false, true}) {
+    if (qwens) {
+      json["model"]["vocab"][".\u010A"] = json["model"]["vocab"].size();  // a sign with the line break behind it
+      json["model"]["merges"].push_back(". \u010A");
+      const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+      const char* regex =
+          "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+          "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+      json["pre_tokenizer"] = {
+          {"type", "Sequence"},
+          {"pretokenizers", {{{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}}, bytes}}};
+    }
+    const Tokenizer tokenizer = Tokenizer::from_json(json.dump());
+    const std::string_view part = tokenizer.first_part(text);
+    REQUIRE(part.size() < text.size());
+    const size_t around = 1000;
+    const std::string_view last = part.substr(part.size() - around),
+                           next = std::string_view(text).substr(part.size(), around);
+    Ids apart = tokenizer.encode(last);
+    std::ranges::copy(tokenizer.encode(next), std::back_inserter(apart));
+    CHECK(apart == tokenizer.encode(std::string(last).append(next)));
+  }
+}
+
 TEST_CASE("bpe: a tokenizer.json that is none, or asks for what heed has not, is refused by name", "[tokenizer]") {
   const std::string good = Bpe::train("the the the", 258, std::vector<std::string>{kEndOfText}).to_json();
   REQUIRE(Bpe::from_json(good).size() == 258);
@@ -278,8 +375,8 @@ TEST_CASE("bpe: a tokenizer.json that is none, or asks for what heed has not, is
   CHECK_THAT(refused("\"B\": 33", "\"B B\": 33"), Contains("\"B B\" is not made of the characters that show bytes"));
   CHECK_THAT(refused("\"id\": 257", "\"id\": 3"), Contains("\"<|endoftext|>\" has two ids, 257 and 3"));
   CHECK_THAT(refused("\"single_word\": false", "\"single_word\": true"), Contains("asks for single_word"));
-  CHECK_THAT(refused("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFC\"}"),
-             Contains("asks for normalizer {\"type\":\"NFC\"}, which heed has not"));
+  CHECK_THAT(refused("\"normalizer\": null", "\"normalizer\": {\"type\": \"NFKD\"}"),
+             Contains("asks for normalizer {\"type\":\"NFKD\"}, which heed has not"));
   CHECK_THAT(refused("\"type\": \"ByteLevel\"", "\"type\": \"Whitespace\""), Contains("asks for pre_tokenizer"));
   CHECK_THAT(refused("\"dropout\": null", "\"dropout\": 0.1"), Contains("asks for dropout 0.1"));
   CHECK_THAT(refused("\"type\": \"BPE\"", "\"type\": \"Unigram\""), Contains("the text is no tokenizer.json"));

@@ -185,6 +185,7 @@ std::vector<Stored> stored_tensors(const nn::Parameters& params, const models::G
 struct Vocabulary {
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
+  const char* pre = "gpt-2";  ///< how texts are cut
 };
 constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5;
 
@@ -204,12 +205,20 @@ Vocabulary vocabulary_of(const Op&, const Chars& chars) {
   return all;
 }
 
+/// What llama.cpp calls the way in which a text is cut. Only that of Llama 3 takes tokens whole, and none composes.
+const char* name_of_cut(const Op& op, const Bpe& bpe) {
+  const auto taken = [&](Cut cut) { return bpe.pieces() == cut && bpe.takes_whole() == (cut == Cut::llama3); };
+  for (const auto& [cut, name] : {std::pair(Cut::gpt2, "gpt-2"), std::pair(Cut::smollm, "smollm"),
+                                  std::pair(Cut::llama3, "llama-bpe"), std::pair(Cut::qwen2, "qwen2")})
+    if (taken(cut) && !bpe.adds_space()) return name;
+  fail<ValueError>(op,
+                   "the tokenizer cuts a text in a way that the file has no name for; need one that cuts as GPT-2's, "
+                   "SmolLM's, Llama 3's or Qwen's, without a space before a text");
+}
+
 Vocabulary vocabulary_of(const Op& op, const Bpe& bpe) {
-  if (!bpe.cuts_as_gpt2())
-    fail<ValueError>(op,
-                     "the tokenizer adds a space before a text, or does not cut it into words; need one that cuts as "
-                     "GPT-2's, the only way that the file can say");
   Vocabulary all;
+  all.pre = name_of_cut(op, bpe);
   for (int64_t id = 0; id < bpe.size(); ++id) all.tokens.push_back(shown_bytes(bpe.token(id)));
   all.types.assign(all.tokens.size(), kNormal);
   for (const SpecialToken& token : bpe.special()) {
@@ -291,7 +300,7 @@ void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, 
     }
   }
   keys.add("tokenizer.ggml.model", std::string_view("gpt2"));
-  keys.add("tokenizer.ggml.pre", std::string_view("gpt-2"));
+  keys.add("tokenizer.ggml.pre", std::string_view(vocabulary.pre));
   keys.add("tokenizer.ggml.tokens", vocabulary.tokens);
   keys.add("tokenizer.ggml.token_type", vocabulary.types);
   keys.add("tokenizer.ggml.merges", vocabulary.merges);

@@ -1,7 +1,9 @@
 #include <heed/tensor/io/utf8.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
+#include <new>
 
 #include <utf8proc.h>
 
@@ -81,6 +83,23 @@ CharClass class_of(char32_t c) {
   const auto range = std::lower_bound(std::begin(kNewer), std::end(kNewer), c,
                                       [](const Range& r, char32_t point) { return r.last < point; });
   return range != std::end(kNewer) && c >= range->first ? range->kind : CharClass::other;
+}
+
+std::string composed(std::string_view text) {
+  std::string all;
+  while (!text.empty()) {
+    const std::string_view valid = text.substr(0, find_invalid_utf8(text));
+    utf8proc_uint8_t* made = nullptr;
+    const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(valid.data()),
+                                                 static_cast<utf8proc_ssize_t>(valid.size()), &made,
+                                                 static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    if (length < 0) throw std::bad_alloc();  // valid text has no other error
+    all.append(reinterpret_cast<const char*>(made), static_cast<size_t>(length));
+    std::free(made);
+    all += text.substr(valid.size(), 1);
+    text.remove_prefix(std::min(valid.size() + 1, text.size()));
+  }
+  return all;
 }
 
 char32_t lower_case(char32_t c) { return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c))); }

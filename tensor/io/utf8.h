@@ -31,6 +31,10 @@ std::string encode_utf8(std::u32string_view text);
 enum class CharClass : uint8_t { letter, mark, number, space, other };
 CharClass class_of(char32_t code_point);
 
+/// The text in Unicode's Normalization Form C: letters with their marks composed where one code point has both. Bytes
+/// that are not part of valid UTF-8 stay.
+std::string composed(std::string_view text);
+
 /// Lower case of any script, where that is one code point; any other code point as it is.
 char32_t lower_case(char32_t code_point);
 

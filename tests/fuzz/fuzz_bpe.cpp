@@ -1,9 +1,10 @@
 #include <heed/train/data/tokenizer/bpe.h>
-#include <heed/train/data/tokenizer/gpt2.h>
+#include <heed/train/data/tokenizer/pieces.h>
 #include "fuzz.h"
 
 using namespace heed;
 using train::Bpe;
+using train::Cut;
 
 namespace {
 
@@ -21,11 +22,13 @@ void heed::tests::fuzz(std::string_view bytes) {
   const size_t zero = bytes.find('\0');
   const std::string_view merges = bytes.substr(0, zero), text = zero == bytes.npos ? bytes : bytes.substr(zero + 1);
   take_or_refuse([&] { check(Bpe::from_merges(merges), text); });
-  size_t length = 0;
-  for (const std::string_view piece : train::gpt2_pieces(text)) {
-    require(!piece.empty(), "no piece is empty");
-    length += piece.size();
+  for (const auto cut : {Cut::none, Cut::gpt2, Cut::smollm, Cut::llama3, Cut::nanochat, Cut::qwen2}) {
+    size_t length = 0;
+    for (const std::string_view piece : train::pieces_of(text, cut)) {
+      require(!piece.empty(), "no piece is empty");
+      length += piece.size();
+    }
+    require(length == text.size(), "the pieces are the text");
   }
-  require(length == text.size(), "the pieces are the text");
   take_or_refuse([&] { check(Bpe::train(text, 300), text); });
 }

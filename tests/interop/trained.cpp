@@ -11,6 +11,7 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/models/generate.h>
+#include <heed/tensor/io/json.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/gguf.h>
 #include <heed/train/optimizer.h>
@@ -29,6 +30,20 @@ Tensor bytes_of(const std::string& text) {
   std::vector<int64_t> bytes;
   for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
   return from_vector(bytes, {std::ssize(bytes)});
+}
+
+/// The tokenizer as a family after GPT-2 has it: cut by GPT-4's pattern with so many digits in a piece.
+train::Tokenizer cut_as(const train::Tokenizer& bpe, const std::string& digits, const Json& normalizer, bool whole) {
+  const std::string regex = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)" + digits +
+                            R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+  const Json split = {{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}, {"invert", false}},
+             bytes = {
+                 {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", false}, {"use_regex", false}};
+  Json form = Json::parse(bpe.to_json());
+  form["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {split, bytes}}};
+  form["normalizer"] = normalizer;
+  form["model"]["ignore_merges"] = whole;
+  return train::Tokenizer::from_json(form.dump());
 }
 
 void train_one(const fs::path& place, const std::string& text, const train::Tokenizer& tokenizer,
@@ -80,7 +95,8 @@ int main(int argc, char** argv) try {
   if (argc != 2) return std::fprintf(stderr, "usage: trained DIR\n"), 2;
   const fs::path place = argv[1];
   Rng rng(0);
-  const std::string text = train::default_text(rng, 20'000).text + "« L'été, où est-il ? »\n";
+  const std::string text =
+      train::default_text(rng, 20'000).text + "« L'été, où est-il ? »\n\nIN 1984'S  12345 \"don'T\"...\n \n7\n";
   const train::Tokenizer chars = train::Chars::from_text(text);
   train_one(place / "chars", text, chars, {.bias = false, .gelu = Gelu::erf});  // as `heed gpt train` does
   train_one(place / "untied", text, chars, {.tied = false, .hidden = 80});
@@ -92,11 +108,11 @@ int main(int argc, char** argv) try {
   today.mlp = models::Mlp::swiglu;
   today.hidden = 96;
   today.kv_heads = 1;
-  train_one(place / "llama", text, bpe, today);
+  train_one(place / "llama", text, cut_as(bpe, R"(\p{N}{1,3})", nullptr, true), today);
   today.rope.scaling = {};
   today.qk_norm = nn::QkNorm::weighted;
   today.tied = true;
-  train_one(place / "qwen3", text, chars, today);
+  train_one(place / "qwen3", text, cut_as(bpe, R"(\p{N})", {{"type", "NFC"}}, false), today);
   return 0;
 } catch (const std::exception& error) {
   return std::fprintf(stderr, "trained: %s\n", error.what()), 1;

@@ -22,13 +22,16 @@ void check_sizes(int64_t batch, int64_t context, const Op& op) {
 /// A whole file of ids, mapped; the part behind llm.c's header if there is one.
 std::span<const uint16_t> read_bin(const MappedFile& file, const std::filesystem::path& path, int64_t vocabulary,
                                    const Op& op) {
-  constexpr int32_t kMagic = 20240520, kVersion = 1;  // llm.c, dev/data/data_common.py
+  constexpr int32_t kMagic = 20240520, kWideMagic = 20240801, kVersion = 1;  // llm.c, dev/data/data_common.py
   constexpr size_t kHeader = 256 * sizeof(int32_t);
   std::span<const std::byte> bytes = file.bytes();
   int32_t header[3] = {};
   if (bytes.size() >= kHeader) std::memcpy(header, bytes.data(), sizeof header);
   if (bytes.size() % 2 != 0)
     fail<FileError>(op, "'{}' has {} bytes; need two for each id", path.string(), bytes.size());
+  if (header[0] == kWideMagic)
+    fail<FileError>(op, "'{}' has llm.c's header of ids of four bytes; need ids of two, as of GPT-2's tokens",
+                    path.string());
   if (header[0] == kMagic && header[1] == kVersion) {
     bytes = bytes.subspan(kHeader);
     if (header[2] < 0 || static_cast<size_t>(header[2]) != bytes.size() / 2)
@@ -105,6 +108,9 @@ Corpus Corpus::from_directory(const std::filesystem::path& directory, std::optio
   const Op op{"Corpus::from_directory", loc};
   const auto train_path = find_bin(directory, kTrainFile, op),
              validation_path = find_bin(directory, kValidationFile, op);
+  if (!tokenizer && !is_there(directory / kTokenizerFile))
+    fail<FileError>(op, "'{}' has no {}; need one there or a tokenizer, as by --tokenizer FILE, which made its ids",
+                    directory.string(), kTokenizerFile);
   if (!tokenizer) tokenizer = Tokenizer::load(directory / kTokenizerFile);
   const auto open = [&](const std::filesystem::path& path) {
     auto file = std::make_shared<const MappedFile>(op, path, "ids of two bytes each");

@@ -46,7 +46,7 @@ std::string live_pieces(const Op& op, const Bpe& bpe) {
     special.push_back({token.text, token.id, token.normalized});
     strips |= token.strip_left || token.strip_right;
   }
-  if (!bpe.cuts_as_gpt2() || strips)
+  if (bpe.pieces() != Cut::gpt2 || bpe.adds_space() || bpe.composes() || bpe.takes_whole() || strips)
     fail<ValueError>(op, "the tokenizer cuts a text in another way than GPT-2's; need one that cuts as that does");
   const nlohmann::json model = parse_sorted_json(bpe.to_json()).at("model");
   return dump_json({{"vocab", model.at("vocab")}, {"merges", model.at("merges")}, {"special", special}});

@@ -9,7 +9,6 @@
 
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/tokenizer/gpt2.h>
-#include <heed/train/data/tokenizer/tokenizer_json.h>
 
 namespace heed::train {
 
@@ -34,28 +33,6 @@ struct LaterTurn {
     return a.first != b.first ? a.first < b.first : a.second > b.second;
   }
 };
-
-Json byte_level(bool space_first, bool pieces) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", space_first}, {"trim_offsets", true}, {"use_regex", pieces}};
-}
-
-/// The tokens that a post-processor puts before a text.
-std::vector<int64_t> ids_before(const nlohmann::json& processor) {
-  std::vector<int64_t> ids;
-  const auto add = [&](const nlohmann::json& id) { ids.push_back(id.is_number_integer() ? id.get<int64_t>() : -1); };
-  for (const nlohmann::json& one : find_json(processor, "processors")) {  // of a Sequence, each around those before
-    const std::vector<int64_t> more = ids_before(one);
-    ids.insert(ids.begin(), more.begin(), more.end());
-  }
-  for (const nlohmann::json& piece : find_json(processor, "single")) {  // of a TemplateProcessing: names, and the text
-    const nlohmann::json& name = find_json(find_json(piece, "SpecialToken"), "id");
-    if (!name.is_string()) break;
-    const nlohmann::json& token = find_json(find_json(processor, "special_tokens"), name.get<std::string>().c_str());
-    for (const nlohmann::json& id : find_json(token, "ids")) add(id);
-  }
-  if (const nlohmann::json& cls = find_json(processor, "cls"); cls.is_array() && cls.size() == 2) add(cls[1]);
-  return ids;
-}
 
 }  // namespace
 
@@ -93,13 +70,15 @@ const SpecialToken* Bpe::special_at(std::string_view text, bool normalized) cons
   return longest;
 }
 
-std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>& spaced) const {
+std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>& made) const {
   std::vector<Part> parts;
   for (const Part& part : cut(text, false))
     if (part.special) parts.push_back(part);
-    else std::ranges::copy(cut(part.text, true), std::back_inserter(parts));
+    else
+      std::ranges::copy(cut(compose_ ? made.emplace_back(composed(part.text)) : part.text, true),
+                        std::back_inserter(parts));
   for (Part& part : parts)
-    if (space_first_ && !part.special && part.text[0] != ' ') part.text = spaced.emplace_back(" ").append(part.text);
+    if (space_first_ && !part.special && part.text[0] != ' ') part.text = made.emplace_back(" ").append(part.text);
   return parts;
 }
 
@@ -170,10 +149,10 @@ Bpe Bpe::train(std::string_view text, int64_t vocabulary, std::span<const std::s
     added.push_back({.text = token});
   }
   bpe.set_special(std::move(added));
-  std::deque<std::string> spaced;
-  for (const Part& part : bpe.parts(text, spaced))
+  std::deque<std::string> made;
+  for (const Part& part : bpe.parts(text, made))
     if (!part.special)
-      for (const std::string_view piece : gpt2_pieces(part.text)) ++frequency[piece];
+      for (const std::string_view piece : pieces_of(part.text, bpe.cut_)) ++frequency[piece];
   std::unordered_map<std::string, int64_t> id_of;
   for (int64_t id = 0; id < bpe.size(); ++id) id_of.emplace(bpe.tokens_[id], id);
   const int64_t most = vocabulary - std::ssize(special);
@@ -250,7 +229,8 @@ const std::string& Bpe::token(int64_t id, Loc loc) const {
 }
 
 bool Bpe::cuts_at_spaces() const {
-  return cuts_as_gpt2() && std::none_of(special_.begin(), special_.end(), [](const SpecialToken& token) {
+  return cut_ != Cut::none && !space_first_ &&
+         std::none_of(special_.begin(), special_.end(), [](const SpecialToken& token) {
            const std::u32string text = decode_utf8(token.text);
            return token.strip_left || token.strip_right || std::any_of(text.begin(), text.end(), is_space);
          });
@@ -321,20 +301,22 @@ std::vector<int64_t> Bpe::encode(std::string_view text, Loc loc) const {
   std::unordered_map<std::string_view, std::pair<size_t, size_t>> known;  // where in `ids` a piece's tokens are
   std::vector<int64_t> ids;
   Merger merger(*this);
-  std::deque<std::string> spaced;
-  for (const Part& part : parts(text, spaced)) {
+  std::deque<std::string> made;
+  for (const Part& part : parts(text, made)) {
     if (part.special) {
       ids.push_back(part.special->id);
       continue;
     }
     for (size_t i = 0, end = 0; i < part.text.size(); i = end) {
-      end = pieces_ ? gpt2_piece_end(part.text, i) : part.text.size();
+      end = piece_end(part.text, i, cut_);
       const std::string_view piece = part.text.substr(i, end - i);
       const size_t start = ids.size();
       const auto [found, fresh] =
           piece.size() > kLongestKnown ? std::pair(known.end(), true) : known.try_emplace(piece, start, 0);
       if (fresh) {
-        merger.append(piece, ids, op);
+        if (const auto whole = take_whole_ ? whole_.find(std::string(piece)) : whole_.end(); whole != whole_.end())
+          ids.push_back(whole->second);
+        else merger.append(piece, ids, op);
         if (found != known.end()) found->second.second = ids.size() - start;
       } else {
         for (size_t k = 0; k < found->second.second; ++k) ids.push_back(ids[found->second.first + k]);
@@ -380,85 +362,6 @@ Bpe Bpe::from_merges(std::string_view merges, Loc loc) {
     const auto [named, fresh] = ids.emplace(left->first + right->first, bpe.size());
     if (!bpe.add_merge(pair, named->second)) fail<FileError>(op, "merges:{}: \"{}\" is there twice", line, row);
     if (fresh) bpe.add(bpe.tokens_[pair.first] + bpe.tokens_[pair.second]);
-  }
-  return bpe;
-}
-
-std::string Bpe::to_json() const {
-  std::vector<std::string> names;
-  for (const std::string& token : tokens_) names.push_back(shown_bytes(token));
-  for (const SpecialToken& token : special_) names[token.id] = token.text;
-  Json merges = Json::array();
-  for (const auto& [left, right] : order_) merges.push_back(names[left] + " " + names[right]);
-  const Json after = post_processor_.empty() ? byte_level(true, true) : Json(parse_sorted_json(post_processor_));
-  return dump_tokenizer(names, special_, byte_level(space_first_, pieces_), after, byte_level(true, true),
-                        {{"type", "BPE"},
-                         {"dropout", nullptr},
-                         {"unk_token", nullptr},
-                         {"continuing_subword_prefix", ""},
-                         {"end_of_word_suffix", ""},
-                         {"fuse_unk", false},
-                         {"byte_fallback", false},
-                         {"ignore_merges", false},
-                         {"vocab", Json::object()},
-                         {"merges", merges}});
-}
-
-Bpe Bpe::from_json(std::string_view text, Loc loc) {
-  const Op op{"Bpe::from_json", loc};
-  const TokenizerJson json(text, "BPE", op);
-  const nlohmann::json &cut = json.part("pre_tokenizer"), &decoder = json.part("decoder");
-  const auto is_byte_level = [](const nlohmann::json& part) { return find_json(part, "type") == "ByteLevel"; };
-  if (!is_byte_level(cut)) json.refuse("pre_tokenizer", cut, "type ByteLevel");
-  if (!is_byte_level(decoder)) json.refuse("decoder", decoder, "type ByteLevel");
-  for (const char* key :
-       {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges"})
-    if (const auto& value = json.model(key); !value.is_null() && value != "" && value != false && value != 0)
-      json.refuse(key, value, "none");
-
-  Bpe bpe;
-  bpe.space_first_ = find_json(cut, "add_prefix_space") != false;
-  bpe.pieces_ = find_json(cut, "use_regex") != false;
-  std::vector<SpecialToken> special;
-  bpe.tokens_ = json.tokens(special);
-  std::vector<bool> whole(bpe.tokens_.size());
-  for (const SpecialToken& token : special) whole[token.id] = true;
-  bpe.set_special(std::move(special));
-  const nlohmann::json& after = json.part("post_processor");
-  if (after != nlohmann::json(byte_level(true, true))) bpe.post_processor_ = dump_json(after);
-  bpe.before_ = ids_before(after);
-  for (const int64_t id : bpe.before_)
-    if (id < 0 || id >= bpe.size()) json.refuse("post_processor", after, "ids of the vocabulary in it");
-  std::unordered_map<std::string, int64_t> ids;  // by the names that merges use
-  bpe.id_of_byte_.assign(256, -1);
-  for (int64_t id = 0; id < bpe.size(); ++id) {
-    std::string& token = bpe.tokens_[id];
-    ids.emplace(token, id);
-    if (whole[id]) continue;
-    std::optional<std::string> bytes = bytes_shown(token);
-    if (!bytes || bytes->empty())
-      fail<FileError>(op, "the token \"{}\" is not made of the characters that show bytes, as byte-level tokens are",
-                      token);
-    token = std::move(*bytes);
-    if (token.size() == 1) bpe.id_of_byte_[static_cast<unsigned char>(token[0])] = id;
-  }
-  const nlohmann::json& merges = json.model("merges");
-  if (!merges.is_array()) fail<FileError>(op, "the model has no \"merges\"; need an array of them");
-  for (const nlohmann::json& merge : merges) {  // "a b" or ["a", "b"]
-    std::string left, right;
-    if (merge.is_string()) {
-      const auto pair = merge.get<std::string>();
-      const size_t space = std::min(pair.find(' '), pair.size());
-      left = pair.substr(0, space);
-      right = pair.substr(std::min(space + 1, pair.size()));
-    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      left = merge[0].get<std::string>(), right = merge[1].get<std::string>();
-    }
-    const auto a = ids.find(left), b = ids.find(right), both = ids.find(left + right);
-    if (a == ids.end() || b == ids.end() || both == ids.end())
-      fail<FileError>(op, "the merge {} is not of two tokens of the vocabulary that make a third", dump_ascii(merge));
-    if (!bpe.add_merge({a->second, b->second}, both->second))
-      fail<FileError>(op, "the merge {} is there twice", dump_ascii(merge));
   }
   return bpe;
 }

@@ -7,10 +7,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <heed/tensor/error.h>
+#include <heed/train/data/tokenizer/pieces.h>
 
 namespace heed::train {
 
@@ -25,8 +27,7 @@ struct SpecialToken {
   bool control = true;                           ///< what `tokenizers` call special: no part of what a text says
 };
 
-/// Text is first cut as GPT-2 cuts it: a word with the space before it, a number, a run of signs, white
-/// space, and 's, 't, 're, 've, 'm, 'll, 'd apart. Within each piece, neighbouring tokens are merged, the
+/// Text is first cut into pieces, by a new one as GPT-2 cuts it. Within each piece, neighbouring tokens are merged, the
 /// earliest learned merge first. Ids of a new one: the 256 bytes in GPT-2's order ("!" is 0), then the merges in
 /// theirs, then the special tokens.
 class Bpe {
@@ -50,8 +51,12 @@ class Bpe {
   /// Those that the post-processor of its file puts before a text, which encode leaves out.
   const std::vector<int64_t>& before() const { return before_; }
 
-  /// Whether a text is cut as GPT-2 cuts it, without a space added before it.
-  bool cuts_as_gpt2() const { return pieces_ && !space_first_; }
+  /// How a text is cut, and what is done besides: a space added before it, its letters composed with their marks (NFC),
+  /// a piece that is a token taken as that whatever its merges say.
+  Cut pieces() const { return cut_; }
+  bool adds_space() const { return space_first_; }
+  bool composes() const { return compose_; }
+  bool takes_whole() const { return take_whole_; }
   /// Whether a piece begins at every space that follows no white space.
   bool cuts_at_spaces() const;
 
@@ -67,10 +72,10 @@ class Bpe {
   std::string to_merges() const;
   static Bpe from_merges(std::string_view merges, Loc loc = Loc::current());
 
-  /// A tokenizer.json of Hugging Face's `tokenizers`, and back. from_json takes any byte-level BPE: other ids, an
-  /// added space, special tokens anywhere. It throws FileError, saying what is wrong, for anything else, and for what
-  /// would change the ids and heed has not, by its name. A post-processor is carried; encode leaves out what it adds
-  /// around a text, as with add_special_tokens=False.
+  /// A tokenizer.json of Hugging Face's `tokenizers`, and back. from_json takes byte-level BPEs that cut in a way of
+  /// Cut: other ids, an added space, special tokens anywhere, letters composed with their marks. It throws FileError,
+  /// saying what is wrong, for anything else, and for what would change the ids and heed has not, by its name. A
+  /// post-processor is carried; encode leaves out what it adds around a text, as with add_special_tokens=False.
   std::string to_json() const;
   static Bpe from_json(std::string_view json, Loc loc = Loc::current());
 
@@ -90,8 +95,8 @@ class Bpe {
   /// The longest special token of one of the two kinds that `text` begins with, or null.
   const SpecialToken* special_at(std::string_view text, bool normalized) const;
   bool add_merge(Pair pair, int64_t id);  ///< false if it is there
-  /// The text between special tokens and these, in turn; `spaced` holds parts that are not in `text` as they are.
-  std::vector<Part> parts(std::string_view text, std::deque<std::string>& spaced) const;
+  /// The text between special tokens and these, in turn; `made` holds parts that are not in `text` as they are.
+  std::vector<Part> parts(std::string_view text, std::deque<std::string>& made) const;
   /// By one kind of special tokens.
   std::vector<Part> cut(std::string_view text, bool normalized) const;
 
@@ -104,9 +109,11 @@ class Bpe {
   std::vector<Merge> table_;         // of 2^n: a merge is in the first free slot from its hash on
   std::vector<Pair> order_;          // of the merges
   std::vector<int64_t> id_of_byte_;  // 256; -1: none
-  bool space_first_ = false;         // a text gets a space before it, if it has none
-  bool pieces_ = true;               // false: a text is one piece
-  std::string post_processor_;       // JSON; empty: GPT-2's, which adds nothing
+  Cut cut_ = Cut::gpt2;
+  bool space_first_ = false;  // a text gets a space before it, if it has none
+  bool compose_ = false, take_whole_ = false;
+  std::unordered_map<std::string, int64_t> whole_;  // tokens by their bytes, if pieces may be taken whole
+  std::string post_processor_;                      // JSON; empty: GPT-2's, which adds nothing
   std::vector<int64_t> before_;
 };
 

@@ -98,7 +98,7 @@ Chars Chars::from_json(std::string_view text, Loc loc) {
   } else {
     const TokenizerJson json(text, "WordLevel", op);
     json.need("pre_tokenizer", each_alone());
-    json.need("post_processor", nullptr);
+    for (const char* key : {"normalizer", "post_processor"}) json.need(key, nullptr);
     std::vector<SpecialToken> special;
     for (const std::string& name : json.tokens(special)) {
       const std::u32string points = decode_utf8(name);

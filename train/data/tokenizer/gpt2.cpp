@@ -10,39 +10,6 @@
 namespace heed::train {
 namespace {
 
-/// What the pattern tells apart: marks are signs to it.
-CharClass kind_of(char32_t c) {
-  if (c < 0x80) {
-    static const auto kAscii = [] {
-      std::array<CharClass, 0x80> kinds{};
-      for (char32_t a = 0; a < kinds.size(); ++a) kinds[a] = class_of(a);
-      return kinds;
-    }();
-    return kAscii[c];
-  }
-  const CharClass kind = class_of(c);
-  return kind == CharClass::mark ? CharClass::other : kind;
-}
-
-/// Bytes of the contraction at the start of `text`, or 0.
-size_t contraction(std::string_view text) {
-  if (text[0] == '\'')
-    for (std::string_view ending : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"})
-      if (text.starts_with(ending)) return ending.size();
-  return 0;
-}
-
-/// Where the run of characters of one class that starts at byte i ends; `last` becomes the start of its last
-/// character.
-size_t run_end(std::string_view text, size_t i, CharClass wanted, size_t& last) {
-  last = i;
-  for (size_t next = i; i < text.size(); i = next) {
-    if (kind_of(next_code_point(text, next)) != wanted) break;
-    last = i;
-  }
-  return i;
-}
-
 /// The characters that show the bytes: those that print in Latin-1 themselves, the others from U+0100 on.
 const std::array<char32_t, 256>& shown_as() {
   static const auto kShown = [] {
@@ -58,27 +25,6 @@ const std::array<char32_t, 256>& shown_as() {
 }
 
 }  // namespace
-
-size_t gpt2_piece_end(std::string_view text, size_t i) {
-  if (const size_t bytes = contraction(text.substr(i))) return i + bytes;
-  size_t last = 0, first = i, peek = i;
-  // A space may lead a word, but not white space.
-  if (text[i] == ' ' && i + 1 < text.size()) peek = first = i + 1;
-  CharClass kind = kind_of(next_code_point(text, peek));
-  if (kind == CharClass::space) first = peek = i, kind = kind_of(next_code_point(text, peek));
-  const size_t end = run_end(text, first, kind, last);
-  // White space leaves its last character to what follows, if it has more than one.
-  return kind == CharClass::space && end < text.size() && last > i ? last : end;
-}
-
-std::vector<std::string_view> gpt2_pieces(std::string_view text) {
-  std::vector<std::string_view> pieces;
-  for (size_t i = 0, end = 0; i < text.size(); i = end) {
-    end = gpt2_piece_end(text, i);
-    pieces.push_back(text.substr(i, end - i));
-  }
-  return pieces;
-}
 
 std::string shown_bytes(std::string_view token) {
   std::string text;

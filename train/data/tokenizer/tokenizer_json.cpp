@@ -8,7 +8,7 @@ TokenizerJson::TokenizerJson(std::string_view text, const char* type, const Op& 
     : json_(parse_sorted_json(text)), op_(op) {
   if (!json_.is_object() || !part("model").is_object() || model("type") != type)
     fail<FileError>(op, "the text is no tokenizer.json; need a JSON object whose \"model\" is of type \"{}\"", type);
-  for (const char* key : {"normalizer", "truncation", "padding"})
+  for (const char* key : {"truncation", "padding"})
     if (!part(key).is_null()) refuse(key, part(key), "none");
 }
 
@@ -64,7 +64,8 @@ std::vector<std::string> TokenizerJson::tokens(std::vector<SpecialToken>& specia
 }
 
 std::string dump_tokenizer(std::span<const std::string> names, std::span<const SpecialToken> special,
-                           const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model) {
+                           const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model,
+                           const Json& normalizer) {
   std::vector<const SpecialToken*> by_id;
   for (const SpecialToken& token : special) by_id.push_back(&token);
   std::sort(by_id.begin(), by_id.end(), [](auto* a, auto* b) { return a->id < b->id; });
@@ -84,7 +85,7 @@ std::string dump_tokenizer(std::span<const std::string> names, std::span<const S
                      {"truncation", nullptr},
                      {"padding", nullptr},
                      {"added_tokens", added},
-                     {"normalizer", nullptr},
+                     {"normalizer", normalizer},
                      {"pre_tokenizer", pre_tokenizer},
                      {"post_processor", post_processor},
                      {"decoder", decoder},

@@ -15,7 +15,7 @@
 namespace heed::train {
 
 /// What a tokenizer.json says. Throws FileError if the text is no JSON object with a "model" of this type ("BPE",
-/// "WordLevel"), or asks for a normalizer, truncation or padding, which heed has not.
+/// "WordLevel"), or asks for truncation or padding, which heed has not.
 class TokenizerJson {
  public:
   TokenizerJson(std::string_view text, const char* type, const Op& op);
@@ -38,6 +38,7 @@ class TokenizerJson {
 
 /// The whole file. `model` is all of the model but its vocabulary, which has the names in the order of their ids.
 std::string dump_tokenizer(std::span<const std::string> names, std::span<const SpecialToken> special,
-                           const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model);
+                           const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model,
+                           const Json& normalizer = nullptr);
 
 }  // namespace heed::train

@@ -107,7 +107,7 @@ Words Words::from_json(std::string_view text, Loc loc) {
   } else {
     const TokenizerJson json(text, "WordLevel", op);
     json.need("pre_tokenizer", spaces_removed());
-    json.need("post_processor", nullptr);
+    for (const char* key : {"normalizer", "post_processor"}) json.need(key, nullptr);
     std::vector<SpecialToken> ignored;
     words = json.tokens(ignored);
     const Words none;

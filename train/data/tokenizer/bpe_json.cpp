@@ -1,0 +1,173 @@
+// A byte-level BPE as a tokenizer.json of Hugging Face's `tokenizers` says it.
+#include <heed/train/data/tokenizer/bpe.h>
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <unordered_map>
+
+#include <heed/train/data/tokenizer/gpt2.h>
+#include <heed/train/data/tokenizer/tokenizer_json.h>
+
+namespace heed::train {
+namespace {
+
+/// A pattern that a Split before ByteLevel may have.
+struct Pattern {
+  Cut cut;
+  const char* regex;
+};
+constexpr Pattern kPatterns[] = {  // of equal cuts the first is written
+    {Cut::llama3,
+     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
+    {Cut::llama3,
+     R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)"},
+    {Cut::nanochat,
+     R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)"},
+    {Cut::qwen2,
+     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
+    {Cut::gpt2, R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"},
+    {Cut::gpt2, R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"}};
+
+Json byte_level(bool space_first, bool cuts) {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", space_first}, {"trim_offsets", true}, {"use_regex", cuts}};
+}
+
+Json pre_tokenizer(Cut cut, bool space_first) {
+  if (cut == Cut::none || cut == Cut::gpt2) return byte_level(space_first, cut == Cut::gpt2);
+  const auto sequence = [](const Json& first, bool cuts) {
+    return Json{{"type", "Sequence"}, {"pretokenizers", Json::array({first, byte_level(false, cuts)})}};
+  };
+  if (cut == Cut::smollm) return sequence({{"type", "Digits"}, {"individual_digits", true}}, true);
+  const char* regex = std::ranges::find(kPatterns, cut, &Pattern::cut)->regex;
+  return sequence({{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}, {"invert", false}},
+                  false);
+}
+
+/// How a pre-tokenizer cuts; std::nullopt for one that heed has not. `byte_level` becomes its part of that type.
+std::optional<Cut> cut_of(const nlohmann::json& whole, const nlohmann::json*& byte_level) {
+  const nlohmann::json& parts = find_json(whole, "pretokenizers");
+  const bool two = find_json(whole, "type") == "Sequence" && parts.is_array() && parts.size() == 2;
+  byte_level = two ? &parts[1] : &whole;
+  if (find_json(*byte_level, "type") != "ByteLevel") return {};
+  const bool cuts = find_json(*byte_level, "use_regex") != false;
+  if (!two) return cuts ? Cut::gpt2 : Cut::none;
+  const nlohmann::json &first = parts[0], &type = find_json(first, "type");
+  if (find_json(*byte_level, "add_prefix_space") != false) return {};  // before each piece
+  if (type == "Digits" && find_json(first, "individual_digits") == true && cuts) return Cut::smollm;
+  if (type != "Split" || find_json(first, "behavior") != "Isolated" || find_json(first, "invert") == true || cuts)
+    return {};
+  const auto* found = std::ranges::find_if(kPatterns, [&](const Pattern& pattern) {
+    return find_json(find_json(first, "pattern"), "Regex") == pattern.regex;
+  });
+  return found == std::end(kPatterns) ? std::optional<Cut>() : found->cut;
+}
+
+/// The tokens that a post-processor puts before a text.
+std::vector<int64_t> ids_before(const nlohmann::json& processor) {
+  std::vector<int64_t> ids;
+  const auto add = [&](const nlohmann::json& id) { ids.push_back(id.is_number_integer() ? id.get<int64_t>() : -1); };
+  for (const nlohmann::json& one : find_json(processor, "processors")) {  // of a Sequence, each around those before
+    const std::vector<int64_t> more = ids_before(one);
+    ids.insert(ids.begin(), more.begin(), more.end());
+  }
+  for (const nlohmann::json& piece : find_json(processor, "single")) {  // of a TemplateProcessing: names, and the text
+    const nlohmann::json& name = find_json(find_json(piece, "SpecialToken"), "id");
+    if (!name.is_string()) break;
+    const nlohmann::json& token = find_json(find_json(processor, "special_tokens"), name.get<std::string>().c_str());
+    for (const nlohmann::json& id : find_json(token, "ids")) add(id);
+  }
+  if (const nlohmann::json& cls = find_json(processor, "cls"); cls.is_array() && cls.size() == 2) add(cls[1]);
+  return ids;
+}
+
+}  // namespace
+
+std::string Bpe::to_json() const {
+  std::vector<std::string> names;
+  for (const std::string& token : tokens_) names.push_back(shown_bytes(token));
+  for (const SpecialToken& token : special_) names[token.id] = token.text;
+  Json merges = Json::array();
+  for (const auto& [left, right] : order_) merges.push_back(names[left] + " " + names[right]);
+  const Json after = post_processor_.empty() ? byte_level(true, true) : Json(parse_sorted_json(post_processor_));
+  return dump_tokenizer(names, special_, pre_tokenizer(cut_, space_first_), after, byte_level(true, true),
+                        {{"type", "BPE"},
+                         {"dropout", nullptr},
+                         {"unk_token", nullptr},
+                         {"continuing_subword_prefix", ""},
+                         {"end_of_word_suffix", ""},
+                         {"fuse_unk", false},
+                         {"byte_fallback", false},
+                         {"ignore_merges", take_whole_},
+                         {"vocab", Json::object()},
+                         {"merges", merges}},
+                        compose_ ? Json{{"type", "NFC"}} : Json());
+}
+
+Bpe Bpe::from_json(std::string_view text, Loc loc) {
+  const Op op{"Bpe::from_json", loc};
+  const TokenizerJson json(text, "BPE", op);
+  const nlohmann::json &decoder = json.part("decoder"), &normalizer = json.part("normalizer"),
+                       *byte_level_part = nullptr;
+  const std::optional<Cut> cut = cut_of(json.part("pre_tokenizer"), byte_level_part);
+  if (!cut)
+    json.refuse("pre_tokenizer", json.part("pre_tokenizer"),
+                "ByteLevel, alone or behind the Split of GPT-4, Llama 3, Qwen or nanochat, or SmolLM's Digits");
+  if (find_json(decoder, "type") != "ByteLevel") json.refuse("decoder", decoder, "type ByteLevel");
+  if (!normalizer.is_null() && find_json(normalizer, "type") != "NFC")
+    json.refuse("normalizer", normalizer, "NFC or none");
+  for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
+    if (const auto& value = json.model(key); !value.is_null() && value != "" && value != false && value != 0)
+      json.refuse(key, value, "none");
+
+  Bpe bpe;
+  bpe.cut_ = *cut;
+  bpe.space_first_ = find_json(*byte_level_part, "add_prefix_space") != false;
+  bpe.compose_ = !normalizer.is_null();
+  bpe.take_whole_ = json.model("ignore_merges") == true;
+  std::vector<SpecialToken> special;
+  bpe.tokens_ = json.tokens(special);
+  std::vector<bool> whole(bpe.tokens_.size());
+  for (const SpecialToken& token : special) whole[token.id] = true;
+  bpe.set_special(std::move(special));
+  const nlohmann::json& after = json.part("post_processor");
+  if (after != nlohmann::json(byte_level(true, true))) bpe.post_processor_ = dump_json(after);
+  bpe.before_ = ids_before(after);
+  for (const int64_t id : bpe.before_)
+    if (id < 0 || id >= bpe.size()) json.refuse("post_processor", after, "ids of the vocabulary in it");
+  std::unordered_map<std::string, int64_t> ids;  // by the names that merges use
+  bpe.id_of_byte_.assign(256, -1);
+  for (int64_t id = 0; id < bpe.size(); ++id) {
+    std::string& token = bpe.tokens_[id];
+    ids.emplace(token, id);
+    if (whole[id]) continue;
+    std::optional<std::string> bytes = bytes_shown(token);
+    if (!bytes || bytes->empty())
+      fail<FileError>(op, "the token \"{}\" is not made of the characters that show bytes, as byte-level tokens are",
+                      token);
+    token = std::move(*bytes);
+    if (bpe.take_whole_) bpe.whole_.emplace(token, id);
+    if (token.size() == 1) bpe.id_of_byte_[static_cast<unsigned char>(token[0])] = id;
+  }
+  const nlohmann::json& merges = json.model("merges");
+  if (!merges.is_array()) fail<FileError>(op, "the model has no \"merges\"; need an array of them");
+  for (const nlohmann::json& merge : merges) {  // "a b" or ["a", "b"]
+    std::string left, right;
+    if (merge.is_string()) {
+      const auto pair = merge.get<std::string>();
+      const size_t space = std::min(pair.find(' '), pair.size());
+      left = pair.substr(0, space);
+      right = pair.substr(std::min(space + 1, pair.size()));
+    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      left = merge[0].get<std::string>(), right = merge[1].get<std::string>();
+    }
+    const auto a = ids.find(left), b = ids.find(right), both = ids.find(left + right);
+    if (a == ids.end() || b == ids.end() || both == ids.end())
+      fail<FileError>(op, "the merge {} is not of two tokens of the vocabulary that make a third", dump_ascii(merge));
+    if (!bpe.add_merge({a->second, b->second}, both->second))
+      fail<FileError>(op, "the merge {} is there twice", dump_ascii(merge));
+  }
+  return bpe;
+}
+
+}  // namespace heed::train
