@@ -1,7 +1,6 @@
 // Kernels over the rows of an array: softmax and its relatives, cross-entropy, norms, sums.
 #include <algorithm>
 
-#include <heed/tensor/kernels/cross_entropy.h>
 #include <heed/tensor/kernels/norm.h>
 #include <heed/tensor/kernels/softmax.h>
 #include <heed/tensor/kernels/sums.h>
@@ -71,14 +70,15 @@ TEMPLATE_TEST_CASE("softmax kernels: equal their definitions at every size", "[k
         CAPTURE(rows, n);
         const auto x = normal<T>(rows * n, 1, 5), g = normal<T>(rows * n, 2);
         const std::vector<double> xd = exact(x), gd = exact(g), p = softmax_of(xd, n);
-        std::vector<T> y(rows * n), ly(rows * n), dx(rows * n), ldx(rows * n);
+        std::vector<T> y(rows * n), ly(rows * n), dx(rows * n), ldx(rows * n), sums(rows);
         kernels::softmax(SoftmaxForm::plain, x.data(), y.data(), rows, n);
         kernels::softmax(SoftmaxForm::log, x.data(), ly.data(), rows, n);
         kernels::softmax_backward(SoftmaxForm::plain, g.data(), y.data(), dx.data(), rows, n);
         kernels::softmax_backward(SoftmaxForm::log, g.data(), ly.data(), ldx.data(), rows, n);
-        std::vector<double> lp(rows * n), dp(rows * n), dlp(rows * n);
+        kernels::logsumexp(x.data(), sums.data(), rows, n);
+        std::vector<double> lp(rows * n), dp(rows * n), dlp(rows * n), lses(rows);
         for (int64_t r = 0; r < rows; ++r) {
-          const double lse = log_sum_exp_of(xd.data() + r * n, n);
+          const double lse = lses[r] = log_sum_exp_of(xd.data() + r * n, n);
           double dot = 0, total = 0;
           for (int64_t i = r * n; i < (r + 1) * n; ++i) dot += gd[i] * p[i], total += gd[i];
           for (int64_t i = r * n; i < (r + 1) * n; ++i) {
@@ -89,6 +89,7 @@ TEMPLATE_TEST_CASE("softmax kernels: equal their definitions at every size", "[k
         }
         CHECK(worst_error(y, p, 1e-30) <= tolerance<T>());
         CHECK(worst_error(ly, lp, 1) <= tolerance<T>());
+        CHECK(worst_error(sums, lses, 1) <= tolerance<T>());
         CHECK(worst_error(dx, dp, 1) <= tolerance<T>());
         CHECK(worst_error(ldx, dlp, 10) <= tolerance<T>());
       }
@@ -112,6 +113,13 @@ TEMPLATE_TEST_CASE("softmax kernels: infinities, NaN and huge elements", "[kerne
       for (int64_t i = 0; i < 3 * n; ++i) CHECK(std::isnan(y[i]));
       for (int64_t i = 3 * n; i < 5 * n; ++i) CHECK(y[i] == T(i % n == 2));
       CHECK(y[5 * n] == Approx(1.0 / double(n)));
+      x[2 * n] = inf;  // 2: one +inf before the NaN
+      std::vector<T> sums(6);
+      kernels::logsumexp(x.data(), sums.data(), 6, n);
+      CHECK(std::isnan(sums[2]));
+      CHECK((sums[0] == -inf && sums[1] == inf && sums[3] == 5 && sums[4] == T(1e30) && sums[5] == T(-1e30)));
+      kernels::logsumexp(x.data(), sums.data(), 1, 0);
+      CHECK(sums[0] == -inf);
     }
   });
 }

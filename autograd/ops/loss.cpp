@@ -6,8 +6,8 @@
 #include <heed/autograd/ops/arguments.h>
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/copy.h>
-#include <heed/tensor/kernels/cross_entropy.h>
 #include <heed/tensor/kernels/elementwise.h>
+#include <heed/tensor/kernels/softmax.h>
 
 namespace heed {
 

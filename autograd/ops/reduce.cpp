@@ -7,6 +7,7 @@
 #include <heed/autograd/ops/arguments.h>
 #include <heed/tensor/kernels/elementwise.h>
 #include <heed/tensor/kernels/reduce.h>
+#include <heed/tensor/kernels/softmax.h>
 
 namespace heed {
 
@@ -23,6 +24,16 @@ int64_t count(const Shape& shape, const Shape& axes) {
   int64_t n = 1;
   for (const int64_t axis : axes) n *= shape[int(axis)];
   return n;
+}
+
+/// x with the reduced axes merged into one, the last.
+Tensor reduced_last(const Tensor& x, const Shape& axes) {
+  Shape order, rows = kernels::reduced_shape(x.shape(), axes, false);
+  for (int i = 0; i < x.rank(); ++i)
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
+  for (const int64_t axis : axes) order.push_back(axis);
+  rows.push_back(count(x.shape(), axes));
+  return x.permute(order).reshape(rows);
 }
 
 void check_not_empty(const Op& op, const Tensor& x, const Shape& axes) {
@@ -161,15 +172,10 @@ Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
 Tensor Tensor::prod(const Axes& axes0, bool keepdim, Loc loc) const {
   const Op op{"prod", loc};
   const Tensor& x = *this;
-  const Shape axes = some_axes(op, axes0, x), kept = kernels::reduced_shape(x.shape(), axes, false);
-  Shape order, rows = kept;
-  for (int i = 0; i < x.rank(); ++i)
-    if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
-  for (const int64_t axis : axes) order.push_back(axis);
-  rows.push_back(count(x.shape(), axes));
+  const Shape axes = some_axes(op, axes0, x);
   const DType dtype = is_floating(x.dtype()) ? x.dtype() : i64;
   const Tensor wide = x.to(is_floating(dtype) ? f64 : i64);
-  const Tensor y = product_of_last(wide.permute(order).reshape(rows)).to(dtype);
+  const Tensor y = product_of_last(reduced_last(wide, axes)).to(dtype);
   return keepdim ? keep(y, x.shape(), axes) : y;
 }
 
@@ -214,21 +220,16 @@ Tensor logsumexp(const Tensor& x, const Axes& axes0, bool keepdim, Loc loc) {
   const Op op{"logsumexp", loc};
   check_floating(op, x);
   const Shape axes = some_axes(op, axes0, x);
-  // Subtract the maximum so that exp cannot overflow; an infinite one stays in place, or inf - inf would be NaN.
-  const Tensor top = count(x.shape(), axes) == 0 ? zeros(kernels::reduced_shape(x.shape(), axes, true), x.dtype())
-                                                 : kernels::map(kernels::amax(x, axes, true), [](auto v) {
-                                                     return std::abs(v) == INFINITY ? decltype(v)(0) : v;
-                                                   });
-  const Tensor shifted = kernels::map2(x, top.expand(x.shape()), [](auto v, auto m) { return std::exp(v - m); });
-  const Tensor total = kernels::sum(shifted, axes, true);
-  const Tensor y = kernels::map2(total, top, [](auto s, auto m) { return std::log(s) + m; });
-  return record(op, keepdim ? y : y.reshape(kernels::reduced_shape(x.shape(), axes, false)),
-                {{x, [x, axes](const Tensor& g, const Tensor& value) {
-                    const Tensor z = keep(value, x.shape(), axes);
-                    const Tensor empty_rows =
-                        eq(z.detach(), -INFINITY);  // exp(-inf - 0) = 0: such a row gets no gradient
-                    return times(keep(g, x.shape(), axes), heed::exp(x - masked_fill(z, empty_rows, 0)));
-                  }}});
+  const Tensor rows = kernels::contiguous(reduced_last(x.detach(), axes));
+  Tensor y = empty(kernels::reduced_shape(x.shape(), axes, keepdim), x.dtype());
+  dispatch_floating(
+      x.dtype(), [&]<class T>() { kernels::logsumexp(rows.data<T>(), y.mutable_data<T>(), y.numel(), rows.size(-1)); });
+  return record(op, y, {{x, [x, axes](const Tensor& g, const Tensor& value) {
+                           const Tensor z = keep(value, x.shape(), axes);
+                           const Tensor empty_rows =
+                               eq(z.detach(), -INFINITY);  // exp(-inf - 0) = 0: such a row gets no gradient
+                           return times(keep(g, x.shape(), axes), heed::exp(x - masked_fill(z, empty_rows, 0)));
+                         }}});
 }
 
 Tensor cumsum(const Tensor& x, int64_t axis0, Loc loc) {

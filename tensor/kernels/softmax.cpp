@@ -1,7 +1,9 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
 #include <heed/tensor/kernels/softmax.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
@@ -16,17 +18,22 @@
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
 
+/// The largest of x (n), and the sum of e^(x - largest), which cannot overflow; y, unless null, gets its terms.
+template <class Real>
+HWY_INLINE std::pair<Real, double> sum_exp(const Real* x, int64_t n, Real* y = nullptr) {
+  const Real top = largest(x, n);
+  const double total = sum<Real>(n, [=, m = constant<Vec<Real>>(top)](auto at) HWY_ATTR {
+    const Vec<Real> e = exp_small(hn::Sub(at(x), m));
+    if (y) at.store(e, y);
+    return e;
+  });
+  return {top, total};
+}
+
 template <class Real>
 void softmax_row(const Real* x, Real* y, int64_t n) {
   using V = Vec<Real>;
-  // With the largest element subtracted exp cannot overflow.
-  const V m = constant<V>(largest(x, n));
-  const double total = sum<Real>(n, [=](auto at) HWY_ATTR {
-    const V e = exp_small(hn::Sub(at(x), m));
-    at.store(e, y);
-    return e;
-  });
-  const V scale = constant<V>(1 / total);
+  const V scale = constant<V>(1 / sum_exp(x, n, y).second);
   map(y, y, n, [=](V e) HWY_ATTR { return hn::Mul(e, scale); });
 }
 
@@ -35,10 +42,15 @@ void log_softmax_row(const Real* x, Real* y, int64_t n) {
   using V = Vec<Real>;
   // (x - max) - log(sum), each small where y is: x - (max + log(sum)) would lose the digits that a large max rounds
   // away.
-  const V shift = constant<V>(largest(x, n));
-  const double total = sum<Real>(n, [=](auto at) HWY_ATTR { return exp_small(hn::Sub(at(x), shift)); });
-  const V rest = constant<V>(std::log(total));
+  const auto [top, total] = sum_exp(x, n);
+  const V shift = constant<V>(top), rest = constant<V>(std::log(total));
   map(x, y, n, [=](V v) HWY_ATTR { return hn::Sub(hn::Sub(v, shift), rest); });
+}
+
+template <class Real>
+double log_sum_exp(const Real* x, int64_t n) {
+  const auto [top, total] = sum_exp(x, n);
+  return top + std::log(total);
 }
 
 template <class Real>
@@ -55,10 +67,22 @@ void log_softmax_backward_row(const Real* g, const Real* y, Real* dx, int64_t n)
   map(g, y, dx, n, [=](V d, V p) HWY_ATTR { return hn::NegMulAdd(exp_small(p), total, d); });
 }
 
+/// dx = scale e^(x - lse) - less. What f32 loses of a large lse goes into the factor.
+template <class Real>
+void weighted_softmax(const Real* x, double lse, Real scale, Real less, Real* dx, int64_t n) {
+  using V = Vec<Real>;
+  const Real rounded = static_cast<Real>(lse);
+  const V shift = constant<V>(rounded), factor = constant<V>(scale * std::exp(rounded - lse)), rest = constant<V>(less);
+  map(x, dx, n, [=](V v) HWY_ATTR { return hn::MulSub(exp_small(hn::Sub(v, shift)), factor, rest); });
+}
+
 auto softmax_rows() { return Both{softmax_row<float>, softmax_row<double>}; }
 auto log_softmax_rows() { return Both{log_softmax_row<float>, log_softmax_row<double>}; }
 auto softmax_backward_rows() { return Both{softmax_backward_row<float>, softmax_backward_row<double>}; }
 auto log_softmax_backward_rows() { return Both{log_softmax_backward_row<float>, log_softmax_backward_row<double>}; }
+auto log_sum_exps() { return Both{log_sum_exp<float>, log_sum_exp<double>}; }
+auto means() { return Both{mean_of<float>, mean_of<double>}; }
+auto weighted_softmaxes() { return Both{weighted_softmax<float>, weighted_softmax<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -70,6 +94,9 @@ HWY_EXPORT(softmax_rows);
 HWY_EXPORT(log_softmax_rows);
 HWY_EXPORT(softmax_backward_rows);
 HWY_EXPORT(log_softmax_backward_rows);
+HWY_EXPORT(log_sum_exps);
+HWY_EXPORT(means);
+HWY_EXPORT(weighted_softmaxes);
 
 template <class T>
 void softmax(SoftmaxForm form, const T* x, T* y, int64_t rows, int64_t n) {
@@ -88,8 +115,57 @@ void softmax_backward(SoftmaxForm form, const T* g, const T* y, T* dx, int64_t r
   });
 }
 
+template <class T>
+void logsumexp(const T* x, T* y, int64_t rows, int64_t n) {
+  const auto log_sum_exp = HWY_DYNAMIC_DISPATCH(log_sum_exps)().template get<T>();
+  for_rows(rows, n, [=](int64_t r) {
+    const T* row = x + r * n;
+    y[r] = static_cast<T>(log_sum_exp(row, n));
+    // inf - inf where the largest is infinite: that is the answer, unless there is a NaN.
+    if (std::isnan(y[r])) y[r] = *std::max_element(row, row + n, [](T a, T b) { return a < b || (b != b && a == a); });
+  });
+}
+
+template <class T>
+void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* lse) {
+  const auto log_sum_exp = HWY_DYNAMIC_DISPATCH(log_sum_exps)().template get<T>();
+  const auto mean = HWY_DYNAMIC_DISPATCH(means)().template get<T>();
+  for_rows(shape.N, shape.V, [=](int64_t i) {
+    const double smoothing = shape.label_smoothing;
+    const T* x = logits + i * shape.V;
+    const double log_sum = log_sum_exp(x, shape.V);
+    lse[i] = log_sum;
+    loss[i] = 0;
+    if (targets[i] == shape.ignore_index) return;
+    double nats = log_sum - static_cast<double>(x[targets[i]]);
+    // Of a uniform target: log_sum - mean(x).
+    if (smoothing != 0) nats = (1 - smoothing) * nats + smoothing * (log_sum - mean(x, shape.V));
+    loss[i] = static_cast<T>(nats);
+  });
+}
+
+template <class T>
+void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse,
+                            T scale, T* dlogits) {
+  const T less = static_cast<T>(static_cast<double>(scale) * shape.label_smoothing / static_cast<double>(shape.V));
+  const T hit = static_cast<T>(static_cast<double>(scale) * (1 - shape.label_smoothing));
+  const auto weighted_softmax = HWY_DYNAMIC_DISPATCH(weighted_softmaxes)().template get<T>();
+  for_rows(shape.N, shape.V, [=](int64_t i) {
+    T* dx = dlogits + i * shape.V;
+    if (targets[i] == shape.ignore_index) {
+      std::fill_n(dx, shape.V, T(0));
+      return;
+    }
+    weighted_softmax(logits + i * shape.V, lse[i], scale, less, dx, shape.V);
+    dx[targets[i]] -= hit;
+  });
+}
+
 HEED_FOR_BOTH(softmax)
 HEED_FOR_BOTH(softmax_backward)
+HEED_FOR_BOTH(logsumexp)
+HEED_FOR_BOTH(cross_entropy)
+HEED_FOR_BOTH(cross_entropy_backward)
 
 }  // namespace heed::kernels
 #endif
