@@ -361,7 +361,7 @@ std::vector<ErrorCase> joins_and_picks() {
                           [] {
                             split(real({4}), std::vector<int64_t>{5, -1}, 0);
                           }),
-      refuses<IndexError>("gather: index 3 is out of range; need -3 <= index < 3",
+      refuses<IndexError>("gather: index 3 is out of range for axis 0 of shape (3); need -3 <= index < 3",
                           [] {
                             gather(real({3}), 0, tensor({0, 3}));
                           }),
@@ -371,7 +371,7 @@ std::vector<ErrorCase> joins_and_picks() {
             gather(real({2, 2}), 0, whole({2, 3}));
           }),
       refuses<DTypeError>("gather: the index is f32; need i64", [] { gather(real({3}), 0, real({3})); }),
-      refuses<IndexError>("index_select: index -4 is out of range; need -3 <= index < 3",
+      refuses<IndexError>("index_select: index -4 is out of range for axis 0 of shape (3); need -3 <= index < 3",
                           [] { index_select(real({3}), 0, tensor({-4})); }),
       refuses<ShapeError>("index_select: the index has shape (1, 1); need rank 1",
                           [] {
@@ -382,7 +382,7 @@ std::vector<ErrorCase> joins_and_picks() {
           [] { index_add(real({5}), 0, whole({2}), real({3})); }),
       refuses<ShapeError>("scatter_add: src (1) is smaller than the index (2); need at least its size on every axis",
                           [] { scatter_add(real({3}), 0, whole({2}), real({1})); }),
-      refuses<IndexError>("scatter: index -4 is out of range; need -3 <= index < 3",
+      refuses<IndexError>("scatter: index -4 is out of range for axis 0 of shape (3); need -3 <= index < 3",
                           [] { scatter(real({3}), 0, tensor({-4}), real({1})); }),
       refuses<DTypeError>("scatter: dtypes differ: f32 and i64; need equal dtypes: cast the second with .to(f32)",
                           [] { scatter(real({3}), 0, whole({1}), whole({1})); }),

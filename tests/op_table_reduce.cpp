@@ -3,6 +3,7 @@
 
 #include <fmt/ranges.h>
 
+#include <heed/autograd/ops/reference.h>
 #include "op_table.h"
 
 namespace heed::tests {
@@ -157,6 +158,7 @@ std::vector<OpRecord> norms_and_products() {
     c.sample(
         fmt::format("{} along {}", shape, axis), real(shape), [=](const List& x) { return cumprod(x[0], axis); },
         fmt::format("torch.cumprod(x[0], {})", axis));
+    if (shape.rank() > 0) c.twin([=](const List& x) { return reference::cumprod(x[0], axis); });
   };
   add({3, 4}, 0);
   add({3, 5}, 1);
@@ -174,6 +176,7 @@ std::vector<OpRecord> norms_and_products() {
       },
       [](const List& x) { return cumprod(x[0], 0); },
       "torch.stack([x[0][0], x[0][0] * x[0][1], x[0][0] * x[0][1] * x[0][2], x[0][0] * x[0][1] * x[0][2] * x[0][3]])");
+  c.twin([](const List& x) { return reference::cumprod(x[0], 0); });
   all.push_back(c);
 
   for (const bool every : {false, true}) {

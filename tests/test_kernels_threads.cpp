@@ -2,7 +2,9 @@
 #include <cmath>
 #include <memory>
 
+#include <heed/autograd/engine.h>
 #include <heed/autograd/ops.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/sums.h>
 #include <heed/tensor/kernels/unary.h>
 #include <heed/tensor/parallel.h>
@@ -130,15 +132,32 @@ TEST_CASE("cumsum: a long f32 row is added up in f64", "[kernels]") {
   CHECK(sums.at<float>({99999}) == Approx(100000 * double(0.1f)).epsilon(1e-7));
 }
 
+TEST_CASE("cumprod: columns that run down together, and the gradient in one pass, equal the twin", "[kernels][ops]") {
+  Rng rng(3);
+  for (const DType dtype : {f32, f64})
+    for (const Shape& shape : {Shape{700}, {5, 300}, {2, 9, 257}})
+      for (int axis = 0; axis < shape.rank(); ++axis) {
+        CAPTURE(shape, axis);
+        const Tensor x = rand(shape, rng, dtype) + 0.5, g = randn(shape, rng, dtype);
+        x.narrow(axis, shape[axis] / 2, 1).assign(zeros_like(x.narrow(axis, 0, 1)));
+        x.set_requires_grad();
+        const Tensor y = cumprod(x, axis), twin = reference::cumprod(x, axis);
+        CHECK(largest_difference(y, twin) <= 1e-6 * largest(twin));
+        const Tensor dx = grad({y}, {x}, {.seeds = {g}})[0], twins = grad({twin}, {x}, {.seeds = {g}})[0];
+        CHECK(largest_difference(dx, twins) <= 1e-6 * largest(twins));
+      }
+}
+
 TEST_CASE("where: broadcast conditions and operands, over every layout", "[kernels][ops]") {
   Rng rng(5);
-  const Tensor a = randn({6, 40}, rng, f64), b = randn({6, 40}, rng, f64);
-  for (const Tensor& condition : {lt(randn({6, 1}, rng, f64), 0.0), lt(randn({1, 40}, rng, f64), 0.0),
-                                  lt(randn({6, 40}, rng, f64), 0.0), lt(randn({}, rng, f64), 0.0)})
+  const Tensor a = randn({20, 40}, rng, f64), b = randn({20, 40}, rng, f64);
+  for (const Tensor& condition :
+       {lt(randn({20, 1}, rng, f64), 0.0), lt(randn({1, 40}, rng, f64), 0.0), lt(randn({20, 40}, rng, f64), 0.0),
+        lt(randn({40, 20}, rng, f64), 0.0).transpose(0, 1), lt(randn({}, rng, f64), 0.0)})
     for (const Tensor& u : {a, a.narrow(0, 2, 1), a.narrow(1, 3, 1), a.transpose(0, 1).contiguous().transpose(0, 1)}) {
       const Tensor y = where(condition, u, b);
-      const Tensor c = condition.expand({6, 40}), wide = u.expand({6, 40});
-      for (int64_t i = 0; i < 6; ++i)
+      const Tensor c = condition.expand({20, 40}), wide = u.expand({20, 40});
+      for (int64_t i = 0; i < 20; ++i)
         for (int64_t j = 0; j < 40; ++j)
           REQUIRE(y.at<double>({i, j}) == (c.at<bool>({i, j}) ? wide.at<double>({i, j}) : b.at<double>({i, j})));
     }

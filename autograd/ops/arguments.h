@@ -110,6 +110,9 @@ inline Tensor as_vector(const Tensor& x) { return x.defined() && x.rank() == 0 ?
 Tensor times(const Tensor& g, const Tensor& f);
 Tensor over(const Tensor& g, const Tensor& f);
 
+/// An index of that axis as numbers from 0 on: negative ones count from the end.
+Tensor checked_index(const Op& op, const Tensor& index, int axis, const Shape& shape);
+
 /// All axes but the last few, and those with the axes of a matrix behind.
 inline Shape leading(const Shape& shape, int dropped) {
   return Shape(std::span<const int64_t>(shape.begin(), size_t(shape.rank() - dropped)));

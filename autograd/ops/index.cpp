@@ -12,14 +12,6 @@ using namespace autograd;
 
 namespace {
 
-/// `index` as numbers in [0, n): negative ones count from the end.
-Tensor checked_index(const Op& op, const Tensor& index, int64_t n) {
-  check_dtype(op, index, i64, "the index");
-  if (const auto bad = kernels::first_outside(index, -n, n))
-    fail<IndexError>(op, "index {} is out of range; need {} <= index < {}", *bad, -n, n);
-  return kernels::from_the_start(index, n);
-}
-
 Tensor checked_gather(const Op& op, const Tensor& index, int axis, const Shape& shape) {
   check_defined(op, index, "the index");
   bool fits = index.rank() == shape.rank();
@@ -27,7 +19,7 @@ Tensor checked_gather(const Op& op, const Tensor& index, int axis, const Shape& 
   if (!fits)
     fail<ShapeError>(op, "the index {} does not fit {} along axis {}; need equal ranks, and no other size larger",
                      index.shape(), shape, axis);
-  return checked_index(op, index, shape[axis]);
+  return checked_index(op, index, axis, shape);
 }
 
 /// Whether x or the index of its only axis is a number, which is then taken as a vector of one.
@@ -68,6 +60,16 @@ Tensor triangle(const Op& op, const Tensor& x, int64_t diagonal, bool lower) {
 }
 
 }  // namespace
+
+Tensor autograd::checked_index(const Op& op, const Tensor& index, int axis, const Shape& shape) {
+  check_dtype(op, index, i64, "the index");
+  const int64_t n = shape[axis];
+  if (!kernels::first_outside(index, 0, n)) return index;
+  if (const auto bad = kernels::first_outside(index, -n, n))
+    fail<IndexError>(op, "index {} is out of range for axis {} of shape {}; need {} <= index < {}", *bad, axis, shape,
+                     -n, n);
+  return kernels::from_the_start(index, n);
+}
 
 Tensor cat(const std::vector<Tensor>& tensors, int64_t axis0, Loc loc) {
   const Op op{"cat", loc};
@@ -115,7 +117,7 @@ Tensor index_select(const Tensor& x, int64_t axis0, const Tensor& index0, Loc lo
   const Op op{"index_select", loc};
   const int axis = axis_of(op, axis0, x);
   if (x.rank() == 0) return index_select(as_vector(x), axis, index0).squeeze(0);
-  const Tensor index = checked_index(op, as_vector(index0), x.shape()[axis]);
+  const Tensor index = checked_index(op, as_vector(index0), axis, x.shape());
   if (index.rank() != 1) fail<ShapeError>(op, "the index has shape {}; need rank 1", index.shape());
   return record(op, kernels::index_select(x, axis, index),
                 {{x, [axis, index, n = x.shape()[axis]](const Tensor& g) { return add_slices(g, axis, index, n); }}});
@@ -127,7 +129,7 @@ Tensor index_add(const Tensor& x, int64_t axis0, const Tensor& index0, const Ten
   check_same_dtype(op, x, source);
   const int axis = axis_of(op, axis0, x);
   if (x.rank() == 0) return index_add(as_vector(x), axis, index0, as_vector(source)).squeeze(0);
-  const Tensor index = checked_index(op, as_vector(index0), x.shape()[axis]);
+  const Tensor index = checked_index(op, as_vector(index0), axis, x.shape());
   Shape expected = x.shape();
   expected[axis] = index.numel();
   if (index.rank() != 1 || !(source.shape() == expected))

@@ -5,6 +5,7 @@
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/elementwise.h>
 #include <heed/tensor/kernels/reduce.h>
 #include <heed/tensor/kernels/softmax.h>
@@ -245,11 +246,11 @@ Tensor cumprod(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"cumprod", loc};
   check_number(op, x);
   const int axis = axis_of(op, axis0, x);
-  // Of the last `done` elements up to each: exact beside zeros, as are the derivatives.
-  Tensor y = is_floating(x.dtype()) ? x.to(f64) : x;
-  for (int64_t done = 1, n = x.rank() == 0 ? 1 : x.size(axis); done < n; done *= 2)
-    y = cat({y.narrow(axis, 0, done), y.narrow(axis, done, n - done) * y.narrow(axis, 0, n - done)}, axis);
-  return y.to(x.dtype());
+  if (x.rank() == 0) return x;
+  return fused(
+      op, kernels::cumprod(x, axis), {x},
+      [x = x.detach(), axis](const Tensor& g, Needs) -> Gradients { return {kernels::cumprod_backward(g, x, axis)}; },
+      [axis](Inputs in) { return reference::cumprod(in[0], axis); });
 }
 
 }  // namespace heed

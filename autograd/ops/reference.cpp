@@ -31,6 +31,14 @@ Tensor from_top(const Tensor& x, int64_t axis) {
   return x - masked_fill(top, logical_not(isfinite(top)), 0);
 }
 
+Tensor cumprod(const Tensor& x, int64_t axis) {
+  // Of the last `done` elements up to each.
+  Tensor y = x.to(f64);
+  for (int64_t done = 1, n = x.size(axis); done < n; done *= 2)
+    y = cat({y.narrow(axis, 0, done), y.narrow(axis, done, n - done) * y.narrow(axis, 0, n - done)}, axis);
+  return y.to(x.dtype());
+}
+
 Tensor reduced(const Tensor& losses, Reduction reduction) {
   switch (reduction) {
     case Reduction::none: return losses;

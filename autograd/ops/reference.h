@@ -10,6 +10,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 Tensor gelu(const Tensor& x, Gelu form);
 Tensor silu(const Tensor& x);
 Tensor relu2(const Tensor& x);
+Tensor cumprod(const Tensor& x, int64_t axis);
 Tensor softmax(const Tensor& x, int64_t axis);
 Tensor log_softmax(const Tensor& x, int64_t axis);
 /// x less its largest along the axis, if that is finite: softmax is the same, and loses no digits to what all share.

@@ -66,46 +66,39 @@ Kept kept_of(const Op& op, int64_t i, int axis, const Shape& shape) {
   return {axis, i < 0 ? i + n : i, 1, 1, false};
 }
 
-/// An index tensor, and the axis that it indexes.
+/// Elements of the axes that lie from `axis` on, as if those were merged into one.
 struct Pick {
-  int axis;
+  int axis, axes;
   Tensor index;
-  int given;  // that axis in the whole tensor, for errors
 };
 
-/// x, a view of a tensor of shape `whole`, by index tensors: their axes to the front and merged into one, rows of that
-/// selected, the new axes put in place.
-Tensor pick(const Op& op, const Tensor& x, const Shape& whole, std::vector<Pick>& picks) {
-  Shape together;
-  for (const Pick& p : picks) together = broadcast_shapes(op, together, p.index.shape(), "the indices");
-  Tensor flat = zeros(together, i64);
-  Shape front, order;
+/// x by index tensors: the axes that they index, which come to the front unless they are neighbours, merged into one;
+/// rows of that selected.
+Tensor pick(const Op& op, const Tensor& x0, const std::vector<Pick>& picks) {
+  Shape together, order;
+  for (const Pick& p : picks) {
+    together = broadcast_shapes(op, together, p.index.shape(), "the indices");
+    for (int i = 0; i < p.axes; ++i) order.push_back(p.axis + i);
+  }
+  const int first = order[0], count = order.rank();
+  const bool neighbours = order.back() - first + 1 == count;
+  for (int i = 0; i < x0.rank(); ++i)
+    if (std::find(order.begin(), order.end(), i) == order.end()) order.push_back(i);
+  const Tensor x = neighbours ? x0 : x0.permute(order);
+  const int at = neighbours ? first : 0;
+  Tensor flat;
   int64_t rows = 1;
-  for (Pick& p : picks) {
-    const int64_t n = x.shape()[p.axis];
-    if (const auto bad = kernels::first_outside(p.index, -n, n))
-      fail<IndexError>(op, "index {} is out of range for axis {} of shape {}; need {} <= index < {}", *bad, p.given,
-                       whole, -n, n);
-    flat = flat * n + kernels::from_the_start(p.index, n);
-    front.push_back(p.axis);
+  for (const Pick& p : picks) {
+    int64_t n = 1;
+    for (int i = 0; i < p.axes; ++i) n *= x0.shape()[p.axis + i];
+    flat = flat.defined() ? flat * n + p.index : p.index;
     rows *= n;
   }
-  order = front;
-  Shape merged{rows}, result = together;
-  for (int i = 0; i < x.rank(); ++i)
-    if (std::find(front.begin(), front.end(), i) == front.end()) {
-      order.push_back(i);
-      merged.push_back(x.shape()[i]);
-      result.push_back(x.shape()[i]);
-    }
-  const Tensor y = index_select(x.permute(order).reshape(merged), 0, flat.reshape({flat.numel()})).reshape(result);
-  const int first = picks.front().axis, k = together.rank();
-  if (first == 0 || picks.back().axis - first + 1 != static_cast<int>(picks.size())) return y;
-  Shape back;
-  for (int i = 0; i < first; ++i) back.push_back(k + i);
-  for (int i = 0; i < k; ++i) back.push_back(i);
-  for (int i = k + first; i < y.rank(); ++i) back.push_back(i);
-  return y.permute(back);
+  Shape merged = leading(x.shape(), x.rank() - at), result = merged;
+  merged.push_back(rows);
+  for (const int64_t n : together) result.push_back(n);
+  for (int i = at + count; i < x.rank(); ++i) merged.push_back(x.shape()[i]), result.push_back(x.shape()[i]);
+  return index_select(x.reshape(merged), at, flat.reshape({flat.numel()})).reshape(result);
 }
 
 /// The axes that a subscript covers.
@@ -159,24 +152,20 @@ Tensor Tensor::index(const std::vector<Subscript>& given, Loc loc) const {
     else if (std::holds_alternative<Ellipsis>(s.what)) keep_all(rank() - covered);
     else {
       const Tensor& t = std::get<Tensor>(s.what);
-      if (t.dtype() == i64) picks.push_back({place, t, axis});
+      if (t.dtype() == i64) picks.push_back({place, 1, checked_index(op, t, axis, shape_)});
       else {
         const Shape here(std::span(shape_.begin() + axis, static_cast<size_t>(t.rank())));
         if (!(t.shape() == here))
           fail<ShapeError>(op, "a boolean index of shape {} for shape {} from axis {} on; need {}", t.shape(), shape_,
                            axis, here);
-        int at = 0;
-        for (const Tensor& coordinates : kernels::nonzero(t)) {
-          picks.push_back({place + at, coordinates, axis + at});
-          ++at;
-        }
+        picks.push_back({place, t.rank(), kernels::true_places(t)});
       }
       keep_all(axes_of(s));
     }
   }
   keep_all(rank() - axis);
   const Tensor y = take(op, *this, [kept](const Tensor& x) { return view_of(x, kept); });
-  return picks.empty() ? y : pick(op, y, shape_, picks);
+  return picks.empty() ? y : pick(op, y, picks);
 }
 
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t axis1, int64_t axis2, Loc loc) {

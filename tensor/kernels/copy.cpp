@@ -193,9 +193,10 @@ void fill(Tensor& y, Scalar value) {
 
 namespace {
 
-/// first ? a : b by masks, not by a branch that a random condition would mislead.
+/// first ? a : b by masks, not by a branch that a random condition would mislead; of a byte, as GCC makes no vectors of
+/// bool.
 template <class T>
-T choose_bits(bool first, T a, T b) {
+T choose_bits(uint8_t first, T a, T b) {
   using B = Bits<sizeof(T)>;
   const B mask = static_cast<B>(B(0) - B(first));
   return std::bit_cast<T>(static_cast<B>((std::bit_cast<B>(a) & mask) | (std::bit_cast<B>(b) & ~mask)));
@@ -205,19 +206,22 @@ T choose_bits(bool first, T a, T b) {
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   Tensor y = empty(a.shape(), a.dtype());
+  const Nest<4> nest(a.shape(), {&y.strides(), &condition.strides(), &a.strides(), &b.strides()});
+  const int64_t sc = nest.inner_stride(1), sa = nest.inner_stride(2), sb = nest.inner_stride(3);
+  if (const bool cc = crosses_lines(condition, sc), ca = crosses_lines(a, sa), cb = crosses_lines(b, sb); cc | ca | cb)
+    return where(cc ? copy(condition) : condition, ca ? copy(a) : a, cb ? copy(b) : b);
   dispatch(a.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
-    const bool* pc = condition.data<bool>();
+    const auto* pc = reinterpret_cast<const uint8_t*>(condition.data<bool>());
     const T *pa = a.data<T>(), *pb = b.data<T>();
-    const Nest<4> nest(a.shape(), {&y.strides(), &condition.strides(), &a.strides(), &b.strides()});
-    const int64_t sc = nest.inner_stride(1), sa = nest.inner_stride(2), sb = nest.inner_stride(3);
     nest.for_runs([=](const std::array<int64_t, 4>& at, int64_t n) {
       T* po = out + at[0];
       const auto choose = [=](int64_t step_a, int64_t step_b, int64_t step_c) {
         for (int64_t i = 0; i < n; ++i)
           po[i] = choose_bits(pc[at[1] + i * step_c], pa[at[2] + i * step_a], pb[at[3] + i * step_b]);
       };
-      if (sa == 1 && sb == 1 && sc == 1) choose(1, 1, 1);
+      if (sc == 0 && (pc[at[1]] ? sa : sb) == 1) std::copy_n(pc[at[1]] ? pa + at[2] : pb + at[3], n, po);
+      else if (sa == 1 && sb == 1 && sc == 1) choose(1, 1, 1);
       else if (sa == 0 && sb == 1 && sc == 1) choose(0, 1, 1);
       else if (sa == 1 && sb == 0 && sc == 1) choose(1, 0, 1);
       else choose(sa, sb, sc);

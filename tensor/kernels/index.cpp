@@ -1,7 +1,7 @@
 #include <heed/tensor/kernels/index.h>
 
 #include <algorithm>
-#include <cstring>
+#include <atomic>
 #include <numeric>
 
 #include <heed/tensor/kernels/copy.h>
@@ -14,33 +14,30 @@ namespace heed::kernels {
 namespace {
 
 /// Calls f(at_index, at_data) for each element of `index`, where at_data is its place in a contiguous tensor of `shape`
-/// with the axis's coordinate replaced by the index.
+/// with the axis's coordinate replaced by the index; in parallel, if no two write to one place.
 template <class F>
-void for_gathered(const Tensor& index, int axis, const Shape& shape, F f) {
-  const Strides strides = contiguous_strides(shape);
+void for_gathered(const Tensor& index, int axis, const Shape& shape, bool parallel, F f) {
+  const Strides strides = contiguous_strides(shape), dense = contiguous_strides(index.shape());
   Strides walked = strides;
   walked[axis] = 0;
   const int64_t* pi = index.data<int64_t>();
-  const Nest<2> nest(index.shape(), {&index.strides(), &walked});
-  if (index.numel() == 0) return;
-  int64_t position = 0;
-  nest.for_rows(0, nest.rows(),
-                [&, axis_stride = strides[axis], sp = nest.inner_stride(0), sw = nest.inner_stride(1)](const auto& at,
-                                                                                                       int64_t n) {
-                  const int64_t start = position;
-                  for (int64_t j = 0; j < n; ++j) f(start + j, at[1] + j * sw + pi[at[0] + j * sp] * axis_stride);
-                  position = start + n;
-                });
+  const Nest<3> nest(index.shape(), {&dense, &index.strides(), &walked});
+  const int64_t step = strides[axis], si = nest.inner_stride(1), sw = nest.inner_stride(2);
+  const auto run = [=, &f](const std::array<int64_t, 3>& at, int64_t n) {
+    for (int64_t j = 0; j < n; ++j) f(at[0] + j, at[2] + j * sw + pi[at[1] + j * si] * step);
+  };
+  if (parallel) nest.for_runs(run);
+  else if (index.numel() > 0) nest.for_rows(0, nest.rows(), run);
 }
 
 /// y, after f(y's elements, from's, at_index, at_data) for each element of `index`.
 template <class F>
-Tensor walked(const Tensor& from0, const Tensor& index, int axis, const Shape& shape, Tensor y, F f) {
+Tensor walked(const Tensor& from0, const Tensor& index, int axis, const Shape& shape, bool parallel, Tensor y, F f) {
   const Tensor from = contiguous(from0);
   dispatch(y.dtype(), [&]<class T>() {
     const T* in = from.data<T>();
     T* out = y.mutable_data<T>();
-    for_gathered(index, axis, shape, [&](int64_t i, int64_t at) { f(out, in, i, at); });
+    for_gathered(index, axis, shape, parallel, [&](int64_t i, int64_t at) { f(out, in, i, at); });
   });
   return y;
 }
@@ -50,28 +47,32 @@ Tensor walked(const Tensor& from0, const Tensor& index, int axis, const Shape& s
 std::optional<int64_t> first_outside(const Tensor& index, int64_t low, int64_t high) {
   const Tensor flat = contiguous(index);
   const int64_t* p = flat.data<int64_t>();
-  for (int64_t i = 0; i < flat.numel(); ++i)
-    if (p[i] < low || p[i] >= high) return p[i];
-  return {};
+  const auto outside = [=](int64_t i) { return (i < low) | (i >= high); };  // |: no branch
+  std::atomic<bool> any = false;
+  parallel_for(flat.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    bool found = false;
+    for (int64_t i = begin; i < end; ++i) found |= outside(p[i]);
+    if (found) any = true;
+  });
+  if (!any) return {};
+  return *std::find_if(p, p + flat.numel(), outside);
 }
 
 Tensor from_the_start(const Tensor& index, int64_t n) {
   return map_as<int64_t, int64_t>(index, [n](int64_t i) { return i < 0 ? i + n : i; });
 }
 
-std::vector<Tensor> nonzero(const Tensor& mask0) {
+Tensor true_places(const Tensor& mask0) {
   const Tensor mask = contiguous(mask0);
   const bool* p = mask.data<bool>();
   const int64_t count = std::count(p, p + mask.numel(), true);
-  const Strides strides = contiguous_strides(mask.shape());
-  std::vector<Tensor> places;
-  for (int axis = 0; axis < mask.rank(); ++axis) {
-    places.push_back(empty({count}, i64));
-    int64_t* out = places.back().mutable_data<int64_t>();
-    for (int64_t i = 0; i < mask.numel(); ++i)
-      if (p[i]) *out++ = i / strides[axis] % mask.shape()[axis];
+  Tensor y = empty({count}, i64);
+  int64_t* out = y.mutable_data<int64_t>();
+  for (int64_t i = 0, found = 0; found < count; ++i) {  // no branch on what the mask holds
+    out[found] = i;
+    found += p[i];
   }
-  return places;
+  return y;
 }
 
 Tensor cat(const std::vector<Tensor>& tensors, int axis) {
@@ -95,12 +96,17 @@ Tensor index_select(const Tensor& x0, int axis, const Tensor& index0) {
   const Around in(x.shape(), axis);
   const int64_t m = index.numel();
   const int64_t* pi = index.data<int64_t>();
-  const size_t bytes = size_of(x.dtype()) * static_cast<size_t>(in.inner);
-  const std::byte* px = x.storage()->data() + static_cast<size_t>(x.offset()) * size_of(x.dtype());
-  std::byte* py = y.storage()->data();
-  for_rows(in.outer * m, in.inner, [&](int64_t i) {
-    std::memcpy(py + static_cast<size_t>(i) * bytes, px + static_cast<size_t>((i / m) * in.n + pi[i % m]) * bytes,
-                bytes);
+  dispatch(x.dtype(), [&]<class T>() {
+    const T* px = x.data<T>();
+    T* py = y.mutable_data<T>();
+    parallel_for(in.outer * m, row_grain(in.inner), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin, o = begin / m, k = begin % m; i < end; ++i) {
+        const T* from = px + (o * in.n + pi[k]) * in.inner;
+        if (in.inner == 1) py[i] = *from;
+        else std::copy_n(from, in.inner, py + i * in.inner);
+        if (++k == m) k = 0, ++o;
+      }
+    });
   });
   return y;
 }
@@ -130,17 +136,17 @@ Tensor index_add(const Tensor& g0, int axis, const Tensor& index0, int64_t size)
 }
 
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
-  return walked(x, index, axis, x.shape(), empty(index.shape(), x.dtype()),
+  return walked(x, index, axis, x.shape(), true, empty(index.shape(), x.dtype()),
                 [](auto* y, const auto* from, int64_t i, int64_t at) { y[i] = from[at]; });
 }
 
 Tensor scatter_add(const Tensor& g, int axis, const Tensor& index, const Shape& shape) {
-  return walked(g, index, axis, shape, zeros(shape, g.dtype()),
+  return walked(g, index, axis, shape, false, zeros(shape, g.dtype()),
                 [](auto* y, const auto* from, int64_t i, int64_t at) { y[at] += from[i]; });
 }
 
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& src) {
-  return walked(src, index, axis, x.shape(), copy(x),
+  return walked(src, index, axis, x.shape(), false, copy(x),
                 [](auto* y, const auto* from, int64_t i, int64_t at) { y[at] = from[i]; });
 }
 

@@ -11,8 +11,8 @@ namespace heed::kernels {
 std::optional<int64_t> first_outside(const Tensor& index, int64_t low, int64_t high);
 /// `index` with n added to its negative elements.
 Tensor from_the_start(const Tensor& index, int64_t n);
-/// The coordinates of a boolean tensor's true elements, in row-major order: one i64 tensor (count) an axis.
-std::vector<Tensor> nonzero(const Tensor& mask);
+/// Where among its elements in row-major order a boolean tensor's true ones are: i64 (count).
+Tensor true_places(const Tensor& mask);
 
 Tensor cat(const std::vector<Tensor>& tensors, int axis);
 Tensor index_select(const Tensor& x, int axis, const Tensor& index);

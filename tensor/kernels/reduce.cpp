@@ -211,6 +211,50 @@ Tensor arg_extreme(const Tensor& x, int axis, bool keepdim, Less less) {
   return y;
 }
 
+constexpr int64_t kColumns = 256;  // that run down together
+
+/// f(first, width) for columns that lie side by side, up to kColumns of them: element i of column j is at
+/// first + i * inner + j.
+template <class F>
+void for_columns(const Around& in, F f) {
+  const int64_t blocks = (in.inner + kColumns - 1) / kColumns;
+  for_rows(in.outer * blocks, std::min(kColumns, in.inner) * in.n, [&](int64_t block) {
+    const int64_t column = block % blocks * kColumns;
+    f(block / blocks * in.n * in.inner + column, std::min(kColumns, in.inner - column));
+  });
+}
+
+/// What `combine` makes of the elements up to each, from `initial` on; of floating numbers in f64.
+template <class Combine>
+Tensor running(const Tensor& x0, int axis, int initial, Combine combine) {
+  const Tensor x = contiguous(x0);
+  Tensor y = empty(x.shape(), x.dtype());
+  const Around in(x.shape(), axis);
+  dispatch(x.dtype(), [&]<class T>() {
+    using Acc = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
+    const T* px = x.data<T>();
+    T* py = y.mutable_data<T>();
+    for_columns(in, [&](int64_t first, int64_t width) {
+      if (in.inner == 1) {
+        Acc acc = initial;
+        for (int64_t i = first; i < first + in.n; ++i) {
+          acc = combine(acc, static_cast<Acc>(px[i]));
+          py[i] = static_cast<T>(acc);
+        }
+        return;
+      }
+      Acc accs[kColumns];
+      std::fill_n(accs, width, initial);
+      for (int64_t row = first; row < first + in.n * in.inner; row += in.inner)
+        for (int64_t j = 0; j < width; ++j) {
+          accs[j] = combine(accs[j], static_cast<Acc>(px[row + j]));
+          py[row + j] = static_cast<T>(accs[j]);
+        }
+    });
+  });
+  return y;
+}
+
 }  // namespace
 
 Shape reduced_shape(const Shape& shape, const Shape& axes, bool keepdim) {
@@ -248,38 +292,36 @@ Tensor argmin(const Tensor& x, int axis, bool keepdim) {
   return arg_extreme(x, axis, keepdim, [](auto a, auto b) { return a < b; });
 }
 
-Tensor cumsum(const Tensor& x0, int axis) {
-  const Tensor x = contiguous(x0);
-  Tensor y = empty(x.shape(), x.dtype());
+Tensor cumsum(const Tensor& x, int axis) { return running(x, axis, 0, wrapping(std::plus<>{})); }
+Tensor cumprod(const Tensor& x, int axis) { return running(x, axis, 1, wrapping(std::multiplies<>{})); }
+
+Tensor cumprod_backward(const Tensor& g0, const Tensor& x0, int axis) {
+  const Tensor g = contiguous(g0), x = contiguous(x0);
+  Tensor dx = empty(x.shape(), x.dtype());
   const Around in(x.shape(), axis);
-  dispatch(x.dtype(), [&]<class T>() {
-    using Acc = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
-    const T* px = x.data<T>();
-    T* py = y.mutable_data<T>();
-    constexpr int64_t kBlock = 256;  // columns that run down together
-    const auto add = wrapping(std::plus<>{});
-    const int64_t blocks = (in.inner + kBlock - 1) / kBlock;
-    for_rows(in.outer * blocks, std::min(kBlock, in.inner) * in.n, [&](int64_t block) {
-      const int64_t first = block % blocks * kBlock, width = std::min(kBlock, in.inner - first);
-      if (in.inner == 1) {
-        Acc sum = 0;
-        for (int64_t i = block * in.n; i < (block + 1) * in.n; ++i) {
-          sum = add(sum, static_cast<Acc>(px[i]));
-          py[i] = static_cast<T>(sum);
-        }
-        return;
-      }
-      Acc sums[kBlock] = {};
-      for (int64_t i = 0; i < in.n; ++i) {
-        const int64_t row = (block / blocks * in.n + i) * in.inner + first;
+  dispatch_floating(x.dtype(), [&]<class T>() {
+    const T *pg = g.data<T>(), *px = x.data<T>();
+    T* out = dx.mutable_data<T>();
+    for_columns(in, [&](int64_t first, int64_t width) {
+      const Scratch<double> behind(in.n * width);  // s_i = g_i + x_{i+1} s_{i+1}
+      double* s = behind.data();
+      for (int64_t i = in.n - 1; i >= 0; --i)
         for (int64_t j = 0; j < width; ++j) {
-          sums[j] = add(sums[j], static_cast<Acc>(px[row + j]));
-          py[row + j] = static_cast<T>(sums[j]);
+          const int64_t at = first + i * in.inner + j, here = i * width + j;
+          const double next = i + 1 < in.n ? s[here + width] : 0;
+          s[here] = pg[at] + (next == 0 ? 0 : px[at + in.inner] * next);
         }
-      }
+      double before[kColumns];
+      std::fill_n(before, width, 1);
+      for (int64_t i = 0; i < in.n; ++i)
+        for (int64_t j = 0; j < width; ++j) {
+          const int64_t at = first + i * in.inner + j, here = i * width + j;
+          out[at] = static_cast<T>(s[here] == 0 ? 0 : before[j] * s[here]);
+          before[j] *= px[at];
+        }
     });
   });
-  return y;
+  return dx;
 }
 
 }  // namespace heed::kernels

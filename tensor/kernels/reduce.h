@@ -16,7 +16,10 @@ Tensor amin(const Tensor& x, const Shape& axes, bool keepdim);
 /// i64: where along `axis` the first maximum (minimum) is; the first NaN wins. The axis must not be empty.
 Tensor argmax(const Tensor& x, int axis, bool keepdim);
 Tensor argmin(const Tensor& x, int axis, bool keepdim);
-/// Running sums along `axis`; f32 accumulates in f64.
+/// Running sums and products along `axis`; f32 accumulates in f64.
 Tensor cumsum(const Tensor& x, int axis);
+Tensor cumprod(const Tensor& x, int axis);
+/// dx_k = (product of all before k) (sum over i >= k of g_i times the product of those between): exact beside zeros.
+Tensor cumprod_backward(const Tensor& g, const Tensor& x, int axis);
 
 }  // namespace heed::kernels
