@@ -100,7 +100,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b, Loc loc 
 Tensor where(const Tensor& condition, const Tensor& a, Scalar s, Loc loc = Loc::current());
 Tensor where(const Tensor& condition, Scalar s, const Tensor& b, Loc loc = Loc::current());
 /// x, with `value` where mask (boolean) holds; the two broadcast.
-Tensor masked_fill(const Tensor& x, const Tensor& mask, double value, Loc loc = Loc::current());
+Tensor masked_fill(const Tensor& x, const Tensor& mask, Scalar value, Loc loc = Loc::current());
 
 // --- reductions beside the members of Tensor: axes {} means all ------------------------------------------------------
 /// Maximum and minimum; equal elements share the gradient evenly. Throws ShapeError if there is nothing to choose from.
@@ -148,7 +148,7 @@ Tensor tile(const Tensor& x, const Shape& repeats, Loc loc = Loc::current());
 /// along all elements in row-major order. Throws ValueError for unequal counts.
 Tensor roll(const Tensor& x, const Axes& shifts, const Axes& axes = {}, Loc loc = Loc::current());
 /// x with `value` around it: pads are (before, after) the last axis, then the one before, ...; negative ones cut off.
-Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value = 0, Loc loc = Loc::current());
+Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, Scalar value = 0, Loc loc = Loc::current());
 /// A view of the elements x[..., i, ..., i + offset, ...] of two axes, which go; the diagonal is the last axis.
 Tensor diagonal(const Tensor& x, int64_t offset = 0, int64_t axis1 = 0, int64_t axis2 = 1, Loc loc = Loc::current());
 /// The sum of the diagonal of x (n, m) -> ().

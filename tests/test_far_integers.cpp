@@ -158,3 +158,19 @@ TEST_CASE("ops: i64 wraps around", "[ops]") {
   CHECK(x.sum().item<int64_t>() == -1);
   CHECK(whole(cumsum(x, 0)) == std::vector{kLeast, int64_t{-1}});
 }
+
+TEST_CASE("ops: a number given to i64 keeps all its digits", "[ops]") {
+  const Tensor x = tensor({1, 2}), first = tensor({true, false});
+  const auto whole = [](const Tensor& y) { return y.to_vector<int64_t>(); };
+  for (const int64_t far : {kMost, kMost - 2, kLeast + 1}) {
+    CHECK(whole(full({1}, far, i64)) == std::vector{far});
+    CHECK(whole(full_like(x, far)) == std::vector{far, far});
+    CHECK(whole(masked_fill(x, first, far)) == std::vector{far, int64_t{2}});
+    CHECK(whole(where(first, far, x)) == std::vector{far, int64_t{2}});
+    CHECK(whole(pad(x, {1, 0}, far)) == std::vector{far, int64_t{1}, int64_t{2}});
+    CHECK(whole(scatter(x, 0, tensor({0}), far)) == std::vector{far, int64_t{2}});
+    CHECK(whole(maximum(x * kLeast, far)) == std::vector{std::max(kLeast, far), std::max(int64_t{0}, far)});
+    CHECK(whole(eq(full({1}, far, i64), far).to(i64)) == std::vector<int64_t>{1});
+    CHECK(whole(eq(full({1}, far, i64), far - 1).to(i64)) == std::vector<int64_t>{0});
+  }
+}

@@ -53,9 +53,6 @@ Tensor promoted(const Tensor& x, Scalar s) { return x.dtype() == i64 && !s.is_in
 /// x as it divides.
 Tensor as_fraction(const Tensor& x) { return x.dtype() == i64 ? x.to(f32) : x; }
 
-/// s as a tensor () that meets x.
-Tensor constant(Scalar s, const Tensor& x) { return x.dtype() == i64 ? tensor(s.integer) : scalar(s.value, x.dtype()); }
-
 /// f(x, s), which of i64 and an integer is i64.
 template <class F, class Gradient>
 Tensor with_number(const Op& op, const Tensor& x0, Scalar s, F f, Gradient gradient) {
@@ -199,7 +196,7 @@ Tensor pow(Scalar s, const Tensor& x, Loc loc) {
   const Op op{"pow", loc};
   check_number(op, x);
   const Tensor power = promoted(x, s);
-  return pow(constant(s, power), power);
+  return pow(scalar(s, power.dtype()), power);
 }
 
 Tensor pow(const Tensor& a, const Tensor& b, Loc loc) {
@@ -345,7 +342,7 @@ template <class Before>
 Tensor choice(const Op& op, const Tensor& x0, Scalar s, Before before) {
   check_number(op, x0);
   const Tensor x = promoted(x0, s);
-  return choice(op, x, constant(s, x), before);
+  return choice(op, x, scalar(s, x.dtype()), before);
 }
 
 }  // namespace
@@ -394,17 +391,17 @@ Tensor where(const Tensor& condition, const Tensor& a0, Scalar s, Loc loc) {
   const Op op{"where", loc};
   check_defined(op, a0);
   const Tensor a = promoted(a0, s);
-  return where(condition, a, constant(s, a));
+  return where(condition, a, scalar(s, a.dtype()));
 }
 
 Tensor where(const Tensor& condition, Scalar s, const Tensor& b0, Loc loc) {
   const Op op{"where", loc};
   check_defined(op, b0);
   const Tensor b = promoted(b0, s);
-  return where(condition, constant(s, b), b);
+  return where(condition, scalar(s, b.dtype()), b);
 }
 
-Tensor masked_fill(const Tensor& x0, const Tensor& mask, double value, Loc loc) {
+Tensor masked_fill(const Tensor& x0, const Tensor& mask, Scalar value, Loc loc) {
   const Op op{"masked_fill", loc};
   check_defined(op, x0);
   check_dtype(op, mask, boolean, "the mask");
@@ -431,7 +428,7 @@ Tensor compare(const Op& op, const Tensor& a, Scalar s, F f) {
   check_defined(op, a);
   const bool as_it_is = is_floating(a.dtype()) || (a.dtype() == i64 && s.is_integer);
   const Tensor x = as_it_is ? a : a.detach().to(f64);
-  return compare(op, x, constant(s, x), f);
+  return compare(op, x, scalar(s, x.dtype()), f);
 }
 
 }  // namespace

@@ -178,8 +178,7 @@ Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, Scalar value,
   const Op op{"scatter", loc};
   check_defined(op, x);
   check_defined(op, index, "the index");
-  const Tensor number = x.dtype() == i64 ? tensor(value.integer) : scalar(value.value, x.dtype());
-  return scatter(x, axis, index, number.expand(index.shape()));
+  return scatter(x, axis, index, scalar(value, x.dtype()).expand(index.shape()));
 }
 
 Tensor one_hot(const Tensor& index, int64_t classes, Loc loc) {

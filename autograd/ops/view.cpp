@@ -254,7 +254,7 @@ Tensor roll(const Tensor& x, const Axes& shifts0, const Axes& axes0, Loc loc) {
   return y;
 }
 
-Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, double value, Loc loc) {
+Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, Scalar value, Loc loc) {
   const Op op{"pad", loc};
   check_defined(op, x);
   if (pads.size() % 2 != 0 || static_cast<int>(pads.size()) > 2 * x.rank())
