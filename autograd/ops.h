@@ -31,13 +31,21 @@ Tensor mul(const Tensor& x, Scalar s, Loc loc = Loc::current());
 Tensor div(const Tensor& x, Scalar s, Loc loc = Loc::current());
 Tensor div(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor neg(const Tensor& x, Loc loc = Loc::current());
+/// a - b floor(a / b), with b's sign, and floor(a / b), as in Python; of i64 i64, where a divisor of 0 is a ValueError.
+/// floor_divide has gradient 0.
+Tensor remainder(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor remainder(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor remainder(Scalar s, const Tensor& x, Loc loc = Loc::current());
+Tensor floor_divide(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
+Tensor floor_divide(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor floor_divide(Scalar s, const Tensor& x, Loc loc = Loc::current());
 /// x^p and s^x for constant p and s, and a^b element by element (a > 0 where b's gradient is wanted). i64 to an integer
 /// stays i64: 0, 1 or -1 for a negative power in a tensor, ValueError for a negative constant.
 Tensor pow(const Tensor& x, Scalar p, Loc loc = Loc::current());
 Tensor pow(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor pow(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 
-/// add, sub, mul, div and neg.
+/// add, sub, mul, div, remainder and neg.
 inline Tensor operator+(const Operand& a, const Tensor& b) { return add(a.tensor, b, a.where); }
 inline Tensor operator-(const Operand& a, const Tensor& b) { return sub(a.tensor, b, a.where); }
 inline Tensor operator*(const Operand& a, const Tensor& b) { return mul(a.tensor, b, a.where); }
@@ -50,6 +58,9 @@ inline Tensor operator+(Scalar s, const Operand& a) { return add(a.tensor, s, a.
 inline Tensor operator-(Scalar s, const Operand& a) { return add(neg(a.tensor, a.where), s, a.where); }
 inline Tensor operator*(Scalar s, const Operand& a) { return mul(a.tensor, s, a.where); }
 inline Tensor operator/(Scalar s, const Operand& a) { return div(s, a.tensor, a.where); }
+inline Tensor operator%(const Operand& a, const Tensor& b) { return remainder(a.tensor, b, a.where); }
+inline Tensor operator%(const Operand& a, Scalar s) { return remainder(a.tensor, s, a.where); }
+inline Tensor operator%(Scalar s, const Operand& a) { return remainder(s, a.tensor, a.where); }
 inline Tensor operator-(const Operand& a) { return neg(a.tensor, a.where); }
 
 // --- element by element --------------------------------------------------------------------------------------------
@@ -169,6 +180,8 @@ Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, const Tensor&
 Tensor scatter(const Tensor& x, int64_t axis, const Tensor& index, Scalar value, Loc loc = Loc::current());
 /// (..., classes) i64: 1 at index (...) i64, 0 elsewhere. Without `classes`, one more than the largest index.
 Tensor one_hot(const Tensor& index, int64_t classes = -1, Loc loc = Loc::current());
+/// The indices of the elements that are not 0, in row-major order: (count, rank) i64. Any dtype.
+Tensor nonzero(const Tensor& x, Loc loc = Loc::current());
 /// Sorted along an axis: values, and i64 indices into x. Equal elements keep their order; NaN counts as the largest.
 std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t axis = -1, bool descending = false, Loc loc = Loc::current());
 /// sort's indices.

@@ -25,6 +25,12 @@ std::vector<ErrorCase> elementwise() {
           [] { real({2}) - ones({2}, f64); }),
       refuses<DTypeError>("add: input is boolean; need f32, f64 or i64", [] { add(flags({2}), flags({2})); }),
       refuses<DTypeError>("div: input is boolean; need f32, f64 or i64", [] { div(flags({2}), flags({2})); }),
+      refuses<ValueError>("remainder: an i64 divisor is 0; need others, or .to(f32) for infinity and NaN",
+                          [] {
+                            whole({2}) % tensor({3, 0});
+                          }),
+      refuses<ValueError>("floor_divide: an i64 divisor is 0; need others, or .to(f32) for infinity and NaN",
+                          [] { floor_divide(whole({2}), 0); }),
       refuses<ValueError>("pow: i64 to the power -1; need at least 0, or .to(f32) first", [] { pow(whole({2}), -1); }),
       refuses<DTypeError>("pow: input is boolean; need f32, f64 or i64", [] { pow(2.0, flags({2})); }),
       refuses<DTypeError>("maximum: input is boolean; need f32, f64 or i64", [] { maximum(flags({2}), 0); }),

@@ -112,6 +112,31 @@ std::vector<OpRecord> arithmetic() {
   all.back().sample(
       "integers", integers(-2, 3), [](const List& x) { return pow(x[0], x[1]); }, "torch.pow(x[0], x[1])");
 
+  const auto whole = [](Draw& d) { return List{d.integers(-7, 8, {3, 4}), add(d.integers(0, 2, {4}) * 5, -3)}; };
+  for (const bool rest : {true, false}) {
+    const auto f = [rest](const auto& a, const auto& b) { return rest ? remainder(a, b) : floor_divide(a, b); };
+    const std::string name = rest ? "remainder" : "floor_divide";
+    const std::string torch = rest ? "torch.remainder({}, {})" : "torch.div({}, {}, rounding_mode='floor')";
+    const auto with = [&](const char* a, const char* b) { return fmt::format(fmt::runtime(torch), a, b); };
+    all.push_back(binary(name + "(a, b)", f, with("x[0]", "x[1]"), anywhere, nonzero));
+    all.back().sample(
+        "integers", whole, [f](const List& x) { return f(x[0], x[1]); }, with("x[0]", "x[1]"));
+    all.push_back(unary(
+        name + "(x, s)", [f](const Tensor& x) { return f(x, Scalar(-0.75)); }, with("x[0]", "-0.75")));
+    all.back().sample(
+        "integers", whole, [f](const List& x) { return f(x[0], Scalar(3)); }, with("x[0]", "3"));
+    all.back().sample(
+        "integers and a fraction", whole, [f](const List& x) { return f(x[0], Scalar(1.5)).to(f64); },
+        with("x[0]", "1.5") + ".double()");
+    all.push_back(unary(
+        name + "(s, x)", [f](const Tensor& x) { return f(Scalar(7.25), x); },
+        with("torch.tensor(7.25, dtype=x[0].dtype)", "x[0]"), nonzero));
+    all.back().sample(
+        "integers", whole, [f](const List& x) { return f(Scalar(7), x[1]); }, with("torch.tensor(7)", "x[1]"));
+    if (!rest)
+      for (size_t i = all.size() - 3; i < all.size(); ++i) all[i].flat_gradient();
+  }
+
   // i64 beside i64 and beside numbers, as PyTorch promotes them.
   for (OpRecord& r : all) {
     const auto sample = [&](const std::string& declares, const std::string& what, auto f, const std::string& torch) {

@@ -238,6 +238,19 @@ std::vector<OpRecord> picks() {
       "without classes", [](Draw& d) { return List{d.integers(0, 5, {4})}; },
       [](const List& x) { return one_hot(x[0]); }, "F.one_hot(x[0])");
   all.push_back(hot);
+  OpRecord places{"nonzero(x)"};
+  places.no_gradient();
+  for (const Shape& shape : {Shape{3, 4}, Shape{37}, Shape{2, 3, 2}, Shape{}, Shape{0, 2}})
+    places.sample(
+        fmt::format("{}", shape), [=](Draw& d) { return List{d.integers(-1, 2, shape)}; },
+        [](const List& x) { return nonzero(x[0]); }, "torch.nonzero(x[0])");
+  places.sample(
+      "flags",
+      [](Draw& d) {
+        return List{d.mask({4, 5})};
+      },
+      [](const List& x) { return nonzero(x[0]); }, "torch.nonzero(x[0])");
+  all.push_back(places);
   return all;
 }
 

@@ -157,6 +157,8 @@ TEST_CASE("ops: i64 wraps around", "[ops]") {
   CHECK(whole(x * 2) == std::vector<int64_t>{0, -2});
   CHECK(x.sum().item<int64_t>() == -1);
   CHECK(whole(cumsum(x, 0)) == std::vector{kLeast, int64_t{-1}});
+  CHECK(whole(floor_divide(x, -1)) == std::vector{kLeast, -kMost});
+  CHECK(whole(x % -1) == std::vector<int64_t>{0, 0});
 }
 
 TEST_CASE("ops: a number given to i64 keeps all its digits", "[ops]") {

@@ -1,4 +1,6 @@
 // Every record of the op table: the same values and gradients in every precision, layout and mode.
+#include <fmt/ranges.h>
+
 #include <heed/autograd/engine.h>
 #include <heed/autograd/node.h>
 #include <heed/tensor/random.h>
@@ -183,6 +185,18 @@ TEST_CASE("ops: products that leave f32's range on their way come back, in f32",
   near(cumprod(tensor({1e30f, 1e-30f, 1e-30f, 1e30f}), 0), {1e30, 1, 1e-30, 1});
   near(tensor({1e20f, 1e-20f, 1e20f, 1e-20f}).prod(), {1});
   near(smooth_l1_loss(tensor({1e-10f}), zeros({1}), Reduction::sum, 1e-38), {1e-10});
+}
+
+TEST_CASE("remainder and floor_divide: at signs, zeros and infinities", "[ops]") {  // expected values from PyTorch 2.15
+  const Tensor a = tensor({-7.5, 7.5, 0.0, -0.0, 5.0, -5.0, 5.0, -5.0, INFINITY, 6.0, 0.0});
+  const Tensor b = tensor({2.0, -2.0, -3.0, 3.0, INFINITY, INFINITY, -INFINITY, -INFINITY, 2.0, 0.0, 0.0});
+  const auto text = [](const Tensor& x) {
+    return fmt::format("{}", fmt::join(masked_fill(x, isnan(x), NAN).to_vector<double>(), " "));
+  };
+  for (const DType dtype : {f32, f64}) {
+    CHECK(text(abs(a.to(dtype) % b.to(dtype))) == "0.5 0.5 0 0 5 inf inf 5 nan nan nan");
+    CHECK(text(floor_divide(a.to(dtype), b.to(dtype))) == "-4 -4 -0 -0 0 -1 -1 0 nan inf nan");
+  }
 }
 
 TEST_CASE("matmul: few rows add up a million products in f32", "[ops][gemm]") {

@@ -53,6 +53,13 @@ Tensor promoted(const Tensor& x, Scalar s) { return x.dtype() == i64 && !s.is_in
 /// x as it divides.
 Tensor as_fraction(const Tensor& x) { return x.dtype() == i64 ? x.to(f32) : x; }
 
+/// x and s as tensors that meet.
+std::pair<Tensor, Tensor> meeting(const Op& op, const Tensor& x0, Scalar s) {
+  check_number(op, x0);
+  const Tensor x = promoted(x0, s);
+  return {x, scalar(s, x.dtype())};
+}
+
 /// f(x, s), which of i64 and an integer is i64.
 template <class F, class Gradient>
 Tensor with_number(const Op& op, const Tensor& x0, Scalar s, F f, Gradient gradient) {
@@ -82,6 +89,30 @@ int64_t integer_power(int64_t a, int64_t b) {
   for (uint64_t square = static_cast<uint64_t>(a); b > 0; b >>= 1, square *= square)
     if (b & 1) y *= square;
   return static_cast<int64_t>(y);
+}
+
+/// What is left of a by b, with b's sign, and how often b goes into a.
+constexpr auto floored_rest = []<class T>(T a, T b) -> T {
+  T rest;
+  if constexpr (std::is_floating_point_v<T>) rest = std::fmod(a, b);
+  else rest = b == -1 ? 0 : a % b;  // of the least number % -1 overflows
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+};
+constexpr auto floored_quotient = []<class T>(T a, T b) -> T {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (b == 0) return a / b;
+    const T rest = std::fmod(a, b), whole = (a - rest) / b - T(rest != 0 && (rest < 0) != (b < 0));
+    return whole == 0 ? std::copysign(T(0), a / b) : std::nearbyint(whole);
+  } else {
+    if (b == -1) return wrapping(std::negate<>{})(a);
+    return a / b - T(a % b != 0 && (a < 0) != (b < 0));
+  }
+};
+
+void check_divisor(const Op& op, const Tensor& b) {
+  check_number(op, b);
+  if (b.dtype() == i64 && !b.all().item<bool>())
+    fail<ValueError>(op, "an i64 divisor is 0; need others, or .to(f32) for infinity and NaN");
 }
 
 }  // namespace
@@ -171,6 +202,47 @@ Tensor div(Scalar s, const Tensor& x0, Loc loc) {
                 {{x, [x](const Tensor& g, const Tensor& y) { return -over(times(g, y), x); }}});
 }
 
+Tensor remainder(const Tensor& a, const Tensor& b, Loc loc) {
+  const Op op{"remainder", loc};
+  if (const auto wide = broadcast(op, a, b)) return remainder(wide->first, wide->second);
+  check_divisor(op, b);
+  return record(op, kernels::map2_numbers(a, b, floored_rest),
+                {{a, [](const Tensor& g) { return g; }},
+                 {b, [a, b](const Tensor& g) { return times(g, -floor_divide(a.detach(), b.detach())); }}});
+}
+
+Tensor floor_divide(const Tensor& a, const Tensor& b, Loc loc) {
+  const Op op{"floor_divide", loc};
+  if (const auto wide = broadcast(op, a, b)) return floor_divide(wide->first, wide->second);
+  check_divisor(op, b);
+  const auto flat = [](const Tensor& g) { return zeros_like(g); };
+  return record(op, kernels::map2_numbers(a, b, floored_quotient), {{a, flat}, {b, flat}});
+}
+
+Tensor remainder(const Tensor& x0, Scalar s, Loc loc) {
+  const Op op{"remainder", loc};
+  const auto [x, number] = meeting(op, x0, s);
+  return remainder(x, number);
+}
+
+Tensor remainder(Scalar s, const Tensor& x0, Loc loc) {
+  const Op op{"remainder", loc};
+  const auto [x, number] = meeting(op, x0, s);
+  return remainder(number, x);
+}
+
+Tensor floor_divide(const Tensor& x0, Scalar s, Loc loc) {
+  const Op op{"floor_divide", loc};
+  const auto [x, number] = meeting(op, x0, s);
+  return floor_divide(x, number);
+}
+
+Tensor floor_divide(Scalar s, const Tensor& x0, Loc loc) {
+  const Op op{"floor_divide", loc};
+  const auto [x, number] = meeting(op, x0, s);
+  return floor_divide(number, x);
+}
+
 Tensor neg(const Tensor& x, Loc loc) {
   const Op op{"neg", loc};
   check_number(op, x);
@@ -194,9 +266,8 @@ Tensor pow(const Tensor& x0, Scalar s, Loc loc) {
 
 Tensor pow(Scalar s, const Tensor& x, Loc loc) {
   const Op op{"pow", loc};
-  check_number(op, x);
-  const Tensor power = promoted(x, s);
-  return pow(scalar(s, power.dtype()), power);
+  const auto [power, base] = meeting(op, x, s);
+  return pow(base, power);
 }
 
 Tensor pow(const Tensor& a, const Tensor& b, Loc loc) {
@@ -340,9 +411,8 @@ Tensor choice(const Op& op, const Tensor& a, const Tensor& b, Before before) {
 
 template <class Before>
 Tensor choice(const Op& op, const Tensor& x0, Scalar s, Before before) {
-  check_number(op, x0);
-  const Tensor x = promoted(x0, s);
-  return choice(op, x, scalar(s, x.dtype()), before);
+  const auto [x, number] = meeting(op, x0, s);
+  return choice(op, x, number, before);
 }
 
 }  // namespace

@@ -197,6 +197,18 @@ Tensor one_hot(const Tensor& index, int64_t classes, Loc loc) {
   return eq(index.unsqueeze(-1), arange(classes)).to(i64);
 }
 
+Tensor nonzero(const Tensor& x, Loc loc) {
+  const Op op{"nonzero", loc};
+  check_defined(op, x);
+  const Tensor places = kernels::true_places(x.dtype() == boolean ? x : ne(x, 0));
+  const Strides strides = contiguous_strides(x.shape());
+  Tensor y = empty({places.numel(), x.rank()}, i64);
+  int64_t* out = y.mutable_data<int64_t>();
+  for (const int64_t place : places.to_vector<int64_t>())
+    for (int axis = 0; axis < x.rank(); ++axis) *out++ = place / strides[axis] % x.shape()[axis];
+  return y;
+}
+
 Tensor argsort(const Tensor& x, int64_t axis0, bool descending, Loc loc) {
   const Op op{"sort", loc};
   const int axis = axis_of(op, axis0, x);
