@@ -250,10 +250,12 @@ Gradients run_backward(const Op& op, Inputs outputs, const GradOptions& options,
                       "result",
                       i, name_of(outputs[i].dtype()), name_of(outputs[i].dtype()));
     if (!outputs[i].node())
-      fail<GradError>(op,
-                      "output {} is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
-                      "need a result computed from a tensor with set_requires_grad()",
-                      i);
+      fail<GradError>(
+          op,
+          "output {} is a constant: no input of it requires a gradient, or it was computed under NoGrad, or by "
+          "grad() without create_graph = true; need a result computed from a tensor with "
+          "set_requires_grad()",
+          i);
   }
   const GradMode mode(options.create_graph);
   Walk walk(op, outputs, targets, through);
@@ -369,8 +371,8 @@ Tensor& Tensor::own_grad(const Op& op) const {
   check_defined(op, *this, "the tensor");
   const auto& own = history();
   if (!own || !own->leaf)
-    fail<GradError>(op, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad()",
-                    own ? "the result of an op" : "a constant");
+    fail<GradError>(op, "only leaves keep gradients, and this is {}; need a tensor with set_requires_grad(){}",
+                    own ? "the result of an op" : "a constant", own ? ", or grad(loss, x)" : "");
   return own->leaf->grad;
 }
 

@@ -27,6 +27,8 @@ Tensor sub(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor mul(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor div(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor add(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor sub(const Tensor& x, Scalar s, Loc loc = Loc::current());
+Tensor sub(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor mul(const Tensor& x, Scalar s, Loc loc = Loc::current());
 Tensor div(const Tensor& x, Scalar s, Loc loc = Loc::current());
 Tensor div(Scalar s, const Tensor& x, Loc loc = Loc::current());
@@ -51,11 +53,11 @@ inline Tensor operator-(const Operand& a, const Tensor& b) { return sub(a.tensor
 inline Tensor operator*(const Operand& a, const Tensor& b) { return mul(a.tensor, b, a.where); }
 inline Tensor operator/(const Operand& a, const Tensor& b) { return div(a.tensor, b, a.where); }
 inline Tensor operator+(const Operand& a, Scalar s) { return add(a.tensor, s, a.where); }
-inline Tensor operator-(const Operand& a, Scalar s) { return add(a.tensor, -s, a.where); }
+inline Tensor operator-(const Operand& a, Scalar s) { return sub(a.tensor, s, a.where); }
 inline Tensor operator*(const Operand& a, Scalar s) { return mul(a.tensor, s, a.where); }
 inline Tensor operator/(const Operand& a, Scalar s) { return div(a.tensor, s, a.where); }
 inline Tensor operator+(Scalar s, const Operand& a) { return add(a.tensor, s, a.where); }
-inline Tensor operator-(Scalar s, const Operand& a) { return add(neg(a.tensor, a.where), s, a.where); }
+inline Tensor operator-(Scalar s, const Operand& a) { return sub(s, a.tensor, a.where); }
 inline Tensor operator*(Scalar s, const Operand& a) { return mul(a.tensor, s, a.where); }
 inline Tensor operator/(Scalar s, const Operand& a) { return div(s, a.tensor, a.where); }
 inline Tensor operator%(const Operand& a, const Tensor& b) { return remainder(a.tensor, b, a.where); }

@@ -26,7 +26,7 @@ class Allocator {
       taken = take(bytes);
     }
     if (!taken.data) {
-      fail<Error>(Op{"Storage::allocate", loc},
+      fail<Error>(Op{Op::called("Storage::allocate"), loc},
                   "the system refused {} bytes; {} bytes are in use by tensors, need fewer or smaller ones", bytes,
                   live_);
     }

@@ -18,7 +18,7 @@ std::vector<ErrorCase> layers() {
                           }),
       refuses<ShapeError>("embedding: the weight has shape (4); need (V, C)",
                           [] { embedding(tensor({1}), real({4})); }),
-      refuses<DTypeError>("embedding: the index is f32; need i64",
+      refuses<DTypeError>("embedding: the index is f32; need i64: cast it with .to(i64)",
                           [] {
                             embedding(real({1}), real({4, 2}));
                           }),
@@ -58,7 +58,7 @@ std::vector<ErrorCase> layers() {
           [=] {
             scaled_dot_product_attention(real({2, 3}), real({2, 3}), real({2, 3}), masked);
           }),
-      refuses<DTypeError>("rope_angles: positions is f32; need i64",
+      refuses<DTypeError>("rope_angles: positions is f32; need i64: cast it with .to(i64)",
                           [] {
                             rope(real({2, 4}), real({2}));
                           }),
@@ -148,7 +148,7 @@ std::vector<ErrorCase> attentive() {
     attentive_decoder(cell, in, loc);
   };
   return {
-      refuses<DTypeError>("attentive_decoder: gates is i64; need f32 or f64",
+      refuses<DTypeError>("attentive_decoder: gates is i64; need f32 or f64: cast it with .to(f32)",
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) { in.gates = tensor({1}); }); }),
       refuses<ShapeError>("attentive_decoder: w_hh has shape (4, 2); need (3 H, H)",
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) {
@@ -174,7 +174,7 @@ std::vector<ErrorCase> attentive() {
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) {
                                   in.w_context = real({6, 4});
                                 }); }),
-      refuses<DTypeError>("attentive_decoder: w_query is f64; need f32",
+      refuses<DTypeError>("attentive_decoder: w_query is f64; need f32: cast it with .to(f32)",
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) {
                                   in.w_query = real({3, 2}).to(f64);
                                 }); }),
@@ -189,7 +189,7 @@ std::vector<ErrorCase> attentive() {
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) {
                                   in.c0 = real({1, 2});
                                 }); }),
-      refuses<DTypeError>("attentive_decoder: mask is f32; need boolean",
+      refuses<DTypeError>("attentive_decoder: mask is f32; need boolean: x != 0",
                           [=] { refused(Cell::gru, [](AttentiveInputs& in) {
                                   in.mask = real({1, 4});
                                 }); }),
@@ -228,7 +228,7 @@ std::vector<ErrorCase> recurrent_and_additive() {
                           [=] {
                             run({2, 1, 6}, {6, 2}, {}, tensor({3}));
                           }),
-      refuses<DTypeError>("recurrent: lengths is f32; need i64",
+      refuses<DTypeError>("recurrent: lengths is f32; need i64: cast it with .to(i64)",
                           [=] {
                             run({2, 1, 6}, {6, 2}, {}, real({1}));
                           }),

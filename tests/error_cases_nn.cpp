@@ -132,7 +132,8 @@ std::vector<ErrorCase> inputs() {
                             nn::LearnedPosition(s, 4, 2)(real({3, 2}), 2);
                           })),
       refuses<ShapeError>("length_mask: lengths has shape (1, 1); need (B)", [] { nn::length_mask(tensor({{1}}), 2); }),
-      refuses<DTypeError>("length_mask: lengths is f32; need i64", [] { nn::length_mask(real({1}), 2); }),
+      refuses<DTypeError>("length_mask: lengths is f32; need i64: cast it with .to(i64)",
+                          [] { nn::length_mask(real({1}), 2); }),
       refuses<ValueError>("length_mask: a length of 3; need 0 to 2", [] { nn::length_mask(tensor({3}), 2); }),
       refuses<Error>("LSTM: x is undefined; need (T, B, 2)", lstm([](const nn::LSTM& m) { m(Tensor()); })),
       refuses<ShapeError>("LSTM: x has shape (4, 1, 3); need (T, B, 2)", lstm([](const nn::LSTM& m) {
@@ -208,7 +209,7 @@ std::vector<ErrorCase> compressed() {
   return {
       refuses<ShapeError>("Compressed: the matrix has shape (3); need (out, in)",
                           [] { nn::Compressed(ones({3}), Weights::q8); }),
-      refuses<DTypeError>("Compressed: the matrix is f64; need f32",
+      refuses<DTypeError>("Compressed: the matrix is f64; need f32: cast it with .to(f32)",
                           [] {
                             nn::Compressed(ones({2, 3}, f64), Weights::q8);
                           }),

@@ -23,8 +23,21 @@ std::vector<ErrorCase> elementwise() {
       refuses<DTypeError>(
           "sub: dtypes differ: f32 and f64; need equal dtypes: cast one with .to(f64) or the other with .to(f32)",
           [] { real({2}) - ones({2}, f64); }),
-      refuses<DTypeError>("add: input is boolean; need f32, f64 or i64", [] { add(flags({2}), flags({2})); }),
-      refuses<DTypeError>("div: input is boolean; need f32, f64 or i64", [] { div(flags({2}), flags({2})); }),
+      refuses<DTypeError>("add: input is boolean; need f32, f64 or i64: cast it with .to(f32), or write logical_not, "
+                          "logical_and or logical_or",
+                          [] { add(flags({2}), flags({2})); }),
+      refuses<DTypeError>("sub: input is boolean; need f32, f64 or i64: cast it with .to(f32), or write logical_not, "
+                          "logical_and or logical_or",
+                          [] { 1 - flags({2}); }),
+      refuses<DTypeError>("sub: input is boolean; need f32, f64 or i64: cast it with .to(f32), or write logical_not, "
+                          "logical_and or logical_or",
+                          [] { flags({2}) - 1; }),
+      refuses<DTypeError>("mean: input is boolean; need f32 or f64: cast it with .to(f32)", [] { flags({2}).mean(); }),
+      refuses<DTypeError>("logical_and: the second input is f32; need boolean: x != 0",
+                          [] { logical_and(flags({2}), real({2})); }),
+      refuses<DTypeError>("div: input is boolean; need f32, f64 or i64: cast it with .to(f32), or write logical_not, "
+                          "logical_and or logical_or",
+                          [] { div(flags({2}), flags({2})); }),
       refuses<ValueError>("remainder: an i64 divisor is 0; need others, or .to(f32) for infinity and NaN",
                           [] {
                             whole({2}) % tensor({3, 0});
@@ -32,24 +45,33 @@ std::vector<ErrorCase> elementwise() {
       refuses<ValueError>("floor_divide: an i64 divisor is 0; need others, or .to(f32) for infinity and NaN",
                           [] { floor_divide(whole({2}), 0); }),
       refuses<ValueError>("pow: i64 to the power -1; need at least 0, or .to(f32) first", [] { pow(whole({2}), -1); }),
-      refuses<DTypeError>("pow: input is boolean; need f32, f64 or i64", [] { pow(2.0, flags({2})); }),
-      refuses<DTypeError>("maximum: input is boolean; need f32, f64 or i64", [] { maximum(flags({2}), 0); }),
-      refuses<DTypeError>("round: input is boolean; need f32, f64 or i64", [] { round(flags({2})); }),
-      refuses<DTypeError>("log1p: input is i64; need f32 or f64", [] { log1p(whole({2})); }),
-      refuses<DTypeError>("expm1: input is i64; need f32 or f64", [] { expm1(whole({2})); }),
+      refuses<DTypeError>("pow: input is boolean; need f32, f64 or i64: cast it with .to(f32), or write logical_not, "
+                          "logical_and or logical_or",
+                          [] { pow(2.0, flags({2})); }),
+      refuses<DTypeError>("maximum: input is boolean; need f32, f64 or i64: cast it with .to(f32), or write "
+                          "logical_not, logical_and or logical_or",
+                          [] { maximum(flags({2}), 0); }),
+      refuses<DTypeError>("round: input is boolean; need f32, f64 or i64: cast it with .to(f32), or write logical_not, "
+                          "logical_and or logical_or",
+                          [] { round(flags({2})); }),
+      refuses<DTypeError>("log1p: input is i64; need f32 or f64: cast it with .to(f32)", [] { log1p(whole({2})); }),
+      refuses<DTypeError>("expm1: input is i64; need f32 or f64: cast it with .to(f32)", [] { expm1(whole({2})); }),
       refuses<Error>("isnan: input is undefined; need a tensor made by a factory or an op", [] { isnan(Tensor()); }),
-      refuses<DTypeError>("where: the condition is f32; need boolean", [] { where(real({2}), real({2}), 0.0); }),
+      refuses<DTypeError>("where: the condition is f32; need boolean: x != 0",
+                          [] { where(real({2}), real({2}), 0.0); }),
       refuses<Error>("exp: input is undefined; need a tensor made by a factory or an op", [] { exp(Tensor()); }),
-      refuses<DTypeError>("tanh: input is i64; need f32 or f64", [] { tanh(whole({2})); }),
+      refuses<DTypeError>("tanh: input is i64; need f32 or f64: cast it with .to(f32)", [] { tanh(whole({2})); }),
       refuses<ValueError>("clamp: low nan and high 1; need numbers", [] { clamp(real({2}), NAN, 1); }),
-      refuses<DTypeError>("where: the condition is f32; need boolean", [] { where(real({2}), real({2}), real({2})); }),
-      refuses<DTypeError>("masked_fill: the mask is i64; need boolean", [] { masked_fill(real({2}), whole({2}), 0); }),
+      refuses<DTypeError>("where: the condition is f32; need boolean: x != 0",
+                          [] { where(real({2}), real({2}), real({2})); }),
+      refuses<DTypeError>("masked_fill: the mask is i64; need boolean: x != 0",
+                          [] { masked_fill(real({2}), whole({2}), 0); }),
       refuses<ShapeError>("masked_fill: shapes (3) and (2) do not broadcast; need equal sizes or 1 on every axis, "
                           "aligned at the right",
                           [] { masked_fill(real({3}), flags({2}), 0); }),
       refuses<DTypeError>("eq: dtypes differ: f32 and i64; need equal dtypes: cast the second with .to(f32)",
                           [] { (void)(real({2}) == whole({2})); }),
-      refuses<DTypeError>("logical_not: the input is f32; need boolean", [] { logical_not(real({2})); }),
+      refuses<DTypeError>("logical_not: the input is f32; need boolean: x != 0", [] { logical_not(real({2})); }),
   };
 }
 
@@ -93,7 +115,7 @@ std::vector<ErrorCase> reductions() {
           [] {
             real({2, 0}).argmax();
           }),
-      refuses<DTypeError>("mean: input is i64; need f32 or f64", [] { whole({2}).mean(); }),
+      refuses<DTypeError>("mean: input is i64; need f32 or f64: cast it with .to(f32)", [] { whole({2}).mean(); }),
       refuses<IndexError>("logsumexp: axis 1 is out of range for rank 1; need -1 <= axis < 1",
                           [] { logsumexp(real({2}), 1); }),
       refuses<IndexError>("cumsum: axis 1 of a tensor of rank 0, which has no axes; need rank 1 or more",
@@ -109,8 +131,8 @@ std::vector<ErrorCase> reductions() {
             real({2, 0}).norm(INFINITY, 1);
           }),
       refuses<ValueError>("norm: p is nan; need a number", [] { real({2}).norm(NAN); }),
-      refuses<DTypeError>("norm: input is i64; need f32 or f64", [] { whole({2}).norm(); }),
-      refuses<DTypeError>("std: input is i64; need f32 or f64", [] { whole({2}).std(); }),
+      refuses<DTypeError>("norm: input is i64; need f32 or f64: cast it with .to(f32)", [] { whole({2}).norm(); }),
+      refuses<DTypeError>("std: input is i64; need f32 or f64: cast it with .to(f32)", [] { whole({2}).std(); }),
       refuses<IndexError>("prod: axis 1 is out of range for rank 1; need -1 <= axis < 1", [] { real({2}).prod(1); }),
       refuses<IndexError>("any: axis 1 is out of range for rank 1; need -1 <= axis < 1", [] { flags({2}).any(1); }),
       refuses<ValueError>("all: axis 0 is given twice; need distinct axes",
@@ -158,7 +180,8 @@ std::vector<ErrorCase> named_products() {
                           [] {
                             einsum("ij->ik", {real({2, 3})});
                           }),
-      refuses<DTypeError>("einsum: input is i64; need f32 or f64", [] { einsum("i", {whole({2})}); }),
+      refuses<DTypeError>("einsum: input is i64; need f32 or f64: cast it with .to(f32)",
+                          [] { einsum("i", {whole({2})}); }),
   };
 }
 
@@ -376,7 +399,8 @@ std::vector<ErrorCase> joins_and_picks() {
           [] {
             gather(real({2, 2}), 0, whole({2, 3}));
           }),
-      refuses<DTypeError>("gather: the index is f32; need i64", [] { gather(real({3}), 0, real({3})); }),
+      refuses<DTypeError>("gather: the index is f32; need i64: cast it with .to(i64)",
+                          [] { gather(real({3}), 0, real({3})); }),
       refuses<IndexError>("index_select: index -4 is out of range for axis 0 of shape (3); need -3 <= index < 3",
                           [] { index_select(real({3}), 0, tensor({-4})); }),
       refuses<ShapeError>("index_select: the index has shape (1, 1); need rank 1",

@@ -38,7 +38,7 @@ std::vector<ErrorCase> factories_and_elements() {
                           }),
       refuses<ShapeError>("Shape: one axis more than the 8 of (1, 1, 1, 1, 1, 1, 1, 1); need at most 8",
                           [] { tensor({{{{{{{{{1.}}}}}}}}}); }),
-      refuses<Error>("Storage::allocate: the system refused 2305843009213693952 bytes; * bytes are in use by tensors, "
+      refuses<Error>("empty: the system refused 2305843009213693952 bytes; * bytes are in use by tensors, "
                      "need fewer or "
                      "smaller ones",
                      [] { empty({int64_t{1} << 58}, f64); }),
@@ -233,8 +233,9 @@ std::vector<ErrorCase> engine_errors() {
   };
   return {
       refuses<GradError>(
-          "backward: output 0 is a constant: no input of it requires a gradient, or it was computed under NoGrad; "
-          "need a result computed from a tensor with set_requires_grad()",
+          "backward: output 0 is a constant: no input of it requires a gradient, or it was computed under NoGrad, or "
+          "by "
+          "grad() without create_graph = true; need a result computed from a tensor with set_requires_grad()",
           [] { ones({}).backward(); }),
       refuses<GradError>("backward: output 0 has shape (2) and no seed; need a scalar, or a seed of shape (2)",
                          [] { leaf({2}).backward(); }),

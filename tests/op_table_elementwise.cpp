@@ -61,6 +61,10 @@ std::vector<OpRecord> arithmetic() {
   all.push_back(unary(
       "add(x, s)", [](const Tensor& x) { return add(x, 1.5); }, "x[0] + 1.5"));
   all.push_back(unary(
+      "sub(x, s)", [](const Tensor& x) { return sub(x, 1.5); }, "x[0] - 1.5"));
+  all.push_back(unary(
+      "sub(s, x)", [](const Tensor& x) { return sub(1.5, x); }, "1.5 - x[0]"));
+  all.push_back(unary(
       "mul(x, s)", [](const Tensor& x) { return mul(x, -2.5); }, "x[0] * -2.5"));
   all.push_back(unary(
       "div(x, s)", [](const Tensor& x) { return div(x, -2.5); }, "x[0] / -2.5"));
@@ -159,6 +163,12 @@ std::vector<OpRecord> arithmetic() {
         "add(x, s)", "integers", [](L x) { return add(x[0], 3); }, "x[0] + 3");
     sample(
         "add(x, s)", "integers and a fraction", [](L x) { return add(x[0], 0.5).to(f64); }, "(x[0] + 0.5).double()");
+    sample(
+        "sub(x, s)", "integers", [](L x) { return sub(x[0], 3); }, "x[0] - 3");
+    sample(
+        "sub(s, x)", "integers and a fraction", [](L x) { return sub(0.5, x[0]).to(f64); }, "(0.5 - x[0]).double()");
+    sample(
+        "sub(s, x)", "integers", [](L x) { return sub(3, x[0]); }, "3 - x[0]");
     sample(
         "mul(x, s)", "integers", [](L x) { return mul(x[0], -3); }, "x[0] * -3");
     sample(

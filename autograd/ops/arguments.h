@@ -10,17 +10,25 @@ namespace heed::autograd {
 
 inline void check_floating(const Op& op, const Tensor& x, const char* name = "input") {
   check_defined(op, x, name);
-  if (!is_floating(x.dtype())) fail<DTypeError>(op, "{} is {}; need f32 or f64", name, name_of(x.dtype()));
+  if (!is_floating(x.dtype()))
+    fail<DTypeError>(op, "{} is {}; need f32 or f64: cast it with .to(f32)", name, name_of(x.dtype()));
 }
 
 inline void check_number(const Op& op, const Tensor& x, const char* name = "input") {
   check_defined(op, x, name);
-  if (x.dtype() == boolean) fail<DTypeError>(op, "{} is boolean; need f32, f64 or i64", name);
+  if (x.dtype() == boolean)
+    fail<DTypeError>(op,
+                     "{} is boolean; need f32, f64 or i64: cast it with .to(f32), or write logical_not, logical_and or "
+                     "logical_or",
+                     name);
 }
 
 inline void check_dtype(const Op& op, const Tensor& x, DType dtype, const char* name) {
   check_defined(op, x, name);
-  if (x.dtype() != dtype) fail<DTypeError>(op, "{} is {}; need {}", name, name_of(x.dtype()), name_of(dtype));
+  if (x.dtype() == dtype) return;
+  if (dtype == boolean) fail<DTypeError>(op, "{} is {}; need boolean: x != 0", name, name_of(x.dtype()));
+  fail<DTypeError>(op, "{} is {}; need {}: cast it with .to({})", name, name_of(x.dtype()), name_of(dtype),
+                   name_of(dtype));
 }
 
 inline void check_same_dtype(const Op& op, const Tensor& a, const Tensor& b) {

@@ -182,6 +182,15 @@ Tensor add(const Tensor& x, Scalar s, Loc loc) {
   return with_number({"add", loc}, x, s, wrapping(std::plus<>{}), [](const Tensor& g) { return g; });
 }
 
+Tensor sub(const Tensor& x, Scalar s, Loc loc) {
+  return with_number({"sub", loc}, x, s, wrapping(std::minus<>{}), [](const Tensor& g) { return g; });
+}
+
+Tensor sub(Scalar s, const Tensor& x, Loc loc) {
+  const auto from = wrapping([](auto v, auto number) { return number - v; });
+  return with_number({"sub", loc}, x, s, from, [](const Tensor& g) { return -g; });
+}
+
 Tensor mul(const Tensor& x, Scalar s, Loc loc) {
   return with_number({"mul", loc}, x, s, wrapping(std::multiplies<>{}), [s](const Tensor& g) { return g * s; });
 }
