@@ -1,5 +1,6 @@
 #include <heed/autograd/node.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include <heed/autograd/engine.h>
@@ -36,17 +37,8 @@ void bury(Remains remains) {
   burying = nullptr;
 }
 
-bool any_history(std::span<const Tensor> inputs) {
-  for (const Tensor& x : inputs)
-    if (x.node()) return true;
-  return false;
-}
-
-std::vector<Tensor> tensors_of(std::initializer_list<Input> inputs) {
-  std::vector<Tensor> tensors;
-  for (const Input& input : inputs) tensors.push_back(input.tensor);
-  return tensors;
-}
+const Tensor& tensor_of(const Tensor& x) { return x; }
+const Tensor& tensor_of(const Input& input) { return input.tensor; }
 
 /// What record's table of inputs keeps for backward.
 struct Table {
@@ -71,17 +63,18 @@ struct Table {
   }
 };
 
-/// Tells who watches of an op's result.
+/// Whether an op with this result is recorded. y is a tensor of its own then, if it is an input as it was, and who
+/// watches has been told of it.
 template <class Inputs>
-void announce(const Op& op, const Tensor& y, const Inputs& inputs) {
-  if (!Observer::any()) return;
-  if constexpr (std::is_same_v<Inputs, std::vector<Tensor>>) Observer::tell_computed(op, y, inputs);
-  else Observer::tell_computed(op, y, tensors_of(inputs));
-}
-
-/// The result of an op as a tensor of its own, if it is an input as it was.
-void forget_history(Tensor& y) {
+bool records(const Op& op, Tensor& y, const Inputs& inputs) {
   if (y.node()) y.set_node(nullptr);
+  if (Observer::any()) {
+    std::vector<Tensor> tensors;
+    for (const auto& x : inputs) tensors.push_back(tensor_of(x));
+    Observer::tell_computed(op, y, tensors);
+  }
+  return grad_enabled() &&
+         std::any_of(inputs.begin(), inputs.end(), [](const auto& x) { return tensor_of(x).node() != nullptr; });
 }
 
 Needs needs_of(const Node& node) {
@@ -186,12 +179,7 @@ Tensor room_for_gradient(const Tensor& g) {
 }
 
 Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
-  forget_history(y);
-  announce(op, y, inputs);
-  bool wanted = false;
-  for (const Input& input : inputs) wanted |= input.tensor.node() != nullptr;
-  if (!wanted || !grad_enabled()) return y;
-
+  if (!records(op, y, inputs)) return y;
   auto node = std::allocate_shared<Node>(Pooled<Node>(), op, y);
   node->inputs.reserve(inputs.size());
   for (const Input& input : inputs)
@@ -202,9 +190,7 @@ Tensor record(const Op& op, Tensor y, std::initializer_list<Input> inputs) {
 }
 
 Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward) {
-  forget_history(y);
-  announce(op, y, inputs);
-  if (!grad_enabled() || !any_history(inputs)) return y;
+  if (!records(op, y, inputs)) return y;
   auto node = node_over(op, y, inputs);
   node->backward = [backward = std::move(backward), needs = needs_of(*node)](
                        const Tensor& g, const std::shared_ptr<Node>&) { return backward(g, needs); };
@@ -213,9 +199,7 @@ Tensor record(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward 
 }
 
 Tensor fused(const Op& op, Tensor y, std::vector<Tensor> inputs, JointBackward backward, Twin twin, Remake remake) {
-  forget_history(y);
-  announce(op, y, inputs);
-  if (!grad_enabled() || !any_history(inputs)) return y;
+  if (!records(op, y, inputs)) return y;
   if (inputs.size() > Needs::kCounted)
     fail<ValueError>(op, "{} inputs; need at most {}", inputs.size(), Needs::kCounted);
   auto node = node_over(op, y, inputs);
