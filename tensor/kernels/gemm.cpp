@@ -6,7 +6,6 @@
 
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/nest.h>
-#include <heed/tensor/kernels/packed_gemm.h>
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
 #include <heed/tensor/kernels/thin_product.h>

@@ -1,14 +1,13 @@
 // One operand, the one of the shorter side of C, is packed first, by all threads; then each thread packs its share of
 // the other, piece by piece, and multiplies it while it is in cache (Goto and van de Geijn 2008). An A in f32 or f64 is
 // read as it lies where that is as fast.
-#include <heed/tensor/kernels/packed_gemm.h>
+#include <heed/tensor/kernels/tile.h>
 
 #include <algorithm>
 #include <type_traits>
 
 #include <heed/tensor/kernels/bf16_tiles.h>
 #include <heed/tensor/kernels/row_blocks.h>
-#include <heed/tensor/kernels/tile.h>
 
 namespace heed::kernels {
 namespace {
