@@ -171,7 +171,7 @@ void add_into(const Tensor& x, Tensor& y) {
 
 Tensor cast(const Tensor& x, DType dtype) {
   return dispatch(x.dtype(), [&]<class In>() {
-    return dispatch(dtype, [&]<class Out>() { return map_as<In, Out>(x, converted<Out, In>); });
+    return dispatch(dtype, [&]<class Out>() { return map_as<In, Out>(x, [](In v) { return converted<Out>(v); }); });
   });
 }
 
