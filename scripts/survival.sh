@@ -125,6 +125,16 @@ mv removed elsewhere; rm -rf removed
 wait $process; echo $? >code
 refused elsewhere
 say "a directory taken away" $? "$(told)"
+$heed $gpt $both 1000 --out removed 2>log & process=$!
+wait_for removed/metrics.jsonl $process
+kill -STOP $process
+mv removed moved
+$heed $gpt $both 10 --out removed 2>/dev/null
+kill -CONT $process
+wait $process; echo $? >code
+same whole-gpt removed && [ "$(cat code)" = 1 ] && grep -q "'removed' was moved to '.*/moved' while" log
+say "... and another run in its place, which stays" $? "$(told)"
+rm -rf removed
 mv elsewhere removed
 $heed gpt train --resume --threads 1 --out removed 2>/dev/null && same whole-gpt removed
 say "... put back, resumed" $? ""

@@ -235,7 +235,7 @@ TEST_CASE("heed train: nothing is removed that heed did not write", "[program]")
 TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no longer", "[program]") {
   const Workplace place;
   {
-    const train::RunDirectory held(place / "model", train::RunDirectory::Model::refuse);
+    const train::RunDirectory held(place / "model");
     for (const std::string& command : {kTinyGpt, kTinyTranslator, kTinyGpt + "--overwrite "}) {
       const Finished second = place.run(command + "--out model");
       CHECK(second.exit_code == 1);
@@ -244,8 +244,7 @@ TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no 
                                       getpid()));
     }
     CHECK(place.files_in("model") == std::set<std::string>{"run.lock"});
-    CHECK_THROWS_WITH(train::RunDirectory(place / "model", train::RunDirectory::Model::overwrite),
-                      Contains(fmt::format("process {} trains into", getpid())));
+    CHECK_THROWS_WITH(train::RunDirectory(place / "model"), Contains(fmt::format("process {} trains into", getpid())));
   }
   CHECK(place.files_in("model").empty());
   std::ofstream(place / "model/run.lock") << "left by a process that was killed";
@@ -253,6 +252,30 @@ TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no 
   CHECK(place.files_in("model") == kModelFiles);
   CHECK(place.run(kTinyGpt + "--seed 9 --overwrite --out model").exit_code == 0);
   CHECK_THAT(tests::content_of(place / "model/config.json"), Contains("\"seed\": 9"));
+}
+
+TEST_CASE("heed train: a run whose directory is removed or moved ends with a sentence, and makes no other",
+          "[program]") {
+  const Workplace place;
+  for (const std::string train : {"gpt train --text text --preset micro", "seq2seq train --pairs pairs --average 3"})
+    for (const std::string away : {"rm -r cut", "mv cut away"}) {
+      const Finished finished = place.run(train +
+                                          " --threads 1 --steps 100000 --save-every 1 --out cut & pid=$!; while [ ! -e "
+                                          "cut/training.safetensors ]; do :; done; kill -STOP $pid; " +
+                                          away + "; kill -CONT $pid; wait $pid");
+      INFO(finished.err);
+      CHECK(finished.exit_code == 1);
+      CHECK_THAT(finished.err, Contains("heed: "));
+      CHECK_FALSE(std::filesystem::exists(place / "cut"));
+      if (away[0] == 'r') {
+        CHECK_THAT(finished.err, !Contains("is whole"));
+        continue;
+      }
+      std::filesystem::rename(place / "away", place / "cut");
+      const std::string resume = train.substr(0, train.find(' ')) + " train --resume --time-limit 1e-6 --out cut";
+      CHECK(place.run(resume).exit_code == 0);
+      std::filesystem::remove_all(place / "cut");
+    }
 }
 
 TEST_CASE("heed train: the weights say which version wrote them and under what licence", "[program]") {

@@ -275,7 +275,7 @@ TEST_CASE("errors of train/: a run names the caller's line", "[errors][train]") 
       {"EventFile", [&] { EventFile(kNowhere, 0); }},
       {"EventFile.image", [&] { EventFile(place.path(), 0).image(1, "a", ones({3})); }},
       {"MetricsLog", [&] { MetricsLog(kNowhere / "a", 0); }},
-      {"RunDirectory", [&] { RunDirectory("/dev/null/a", RunDirectory::Model::refuse); }},
+      {"RunDirectory", [&] { RunDirectory("/dev/null/a"); }},
       {"save_training", [&] { save_training(kNowhere / "a", params, optimizer, rng, {.step = 1}); }},
       {"load_training", [&] { load_training(kNowhere / "a", params, optimizer, rng); }},
       {"SGD", [&] { SGD(params, {.lr = -1}); }},

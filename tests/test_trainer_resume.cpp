@@ -1,5 +1,6 @@
 // Runs that end before they are done: by a signal, a kill or a limit of time. They go on with the same bits.
 #include <csignal>
+#include <map>
 
 #include <heed/tensor/io/atomic_file.h>
 #include "catch.h"
@@ -191,4 +192,76 @@ TEST_CASE("trainer: a time limit saves and returns, and the run goes on with the
   CHECK(report.ended == train::Ended::all_steps);
   for (const char* file : {"metrics.jsonl", "weights", "best/weights"})
     CHECK(tests::content_of(cut / file) == tests::content_of(whole / file));
+}
+
+TEST_CASE("trainer: a directory that is removed, or moved and taken by another run, ends its run in a sentence",
+          "[trainer]") {
+  const tests::TemporaryDirectory place;
+  const auto files_in = [](const std::filesystem::path& directory) {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory))
+      if (entry.is_regular_file()) files[entry.path().lexically_relative(directory)] = tests::content_of(entry.path());
+    return files;
+  };
+  const auto said = [&](const std::function<void()>& meanwhile) {
+    Task task;
+    task.directory = place / "run";
+    try {
+      task.run(false, -1, [&](int64_t step) {
+        if (step == 25) meanwhile();
+      });
+    } catch (const FileError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing");
+  };
+  Task through;
+  through.run();
+  CHECK_THAT(said([&] { std::filesystem::remove_all(place / "run"); }),
+             Contains("Trainer: '") && Contains("run' was taken away while this run wrote into it; need a directory "
+                                                "that stays  [trainer_task.h:"));
+  CHECK_FALSE(std::filesystem::exists(place / "run"));
+  std::map<std::string, std::string> others;
+  CHECK_THAT(said([&] {
+               std::filesystem::rename(place / "run", place / "old");
+               Task other;
+               other.directory = place / "run";
+               other.run();
+               others = files_in(place / "run");
+             }),
+             Contains("was moved to '" + (place / "old").string() + "' while this run") &&
+                 Contains("; the save of step 20 is whole"));
+  CHECK(files_in(place / "run") == others);
+  Task resumed;
+  resumed.directory = place / "old";
+  resumed.run(true);
+  CHECK(resumed.values() == through.values());
+  CHECK_FALSE(files_in(place / "old").contains("run.lock"));
+}
+
+TEST_CASE("trainer: a directory is one run's at a time, and the model in it replaced only with .overwrite",
+          "[trainer]") {
+  const tests::TemporaryDirectory place;
+  const auto run = [&](
+                       bool overwrite, std::function<void()> meanwhile = [] {}) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 1, .directory = place.path(), .overwrite = overwrite, .quiet = true});
+    trainer.run({.next = [&](int64_t) { return meanwhile(), task.batch(); },
+                 .save = [&](const auto& into) { task.params.save(into / "model.safetensors"); }});
+  };
+  for (const bool overwrite : {false, true})
+    run(overwrite, [&] {
+      CHECK_THROWS_WITH(run(true), Contains("trains into '" + place.path().string() + "'; need another directory"));
+      Task again;
+      again.directory = place.path();
+      CHECK_THROWS_WITH(again.run(true), Contains("trains into"));
+    });
+  const std::string kept = tests::content_of(place / "model.safetensors");
+  CHECK_THROWS_WITH(run(false), Contains("' holds a model; need .overwrite to replace it, or another directory"));
+  std::filesystem::create_directory(place / "best");
+  std::filesystem::rename(place / "model.safetensors", place / "best/model.safetensors");
+  CHECK_THROWS_WITH(run(false), Contains("/best' holds a model; need .overwrite"));
+  CHECK(tests::content_of(place / "best/model.safetensors") == kept);
+  CHECK_FALSE(std::filesystem::exists(place / "run.lock"));
 }

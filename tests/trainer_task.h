@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,8 @@ struct Task {
   int signal = SIGINT;
   std::vector<int64_t> evaluated, saved;
 
-  train::TrainingReport run(bool resume = false, int64_t interrupt_at = -1) {
+  train::TrainingReport run(bool resume = false, int64_t interrupt_at = -1,
+                            const std::function<void(int64_t step)>& meanwhile = {}) {
     train::Trainer trainer(params, optimizer,
                            {.steps = steps,
                             .lr = train::constant(1e-2),
@@ -43,6 +45,7 @@ struct Task {
     train::Work work{.next =
                          [&, interrupt_at](int64_t step) {
                            done = step + 1;
+                           if (meanwhile) meanwhile(step);
                            for (int i = 0; step == interrupt_at && i < (signal == SIGHUP ? 2 : 1); ++i)
                              std::raise(signal);  // a terminal that closes sends several
                            return batch();

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <heed/tensor/io/atomic_file.h>
@@ -52,8 +53,10 @@ void make_directory(const std::filesystem::path& directory, const Op& op) {
   AtomicFile probe(directory / "probe");  // leaves nothing
 }
 
-bool holds_model(const std::filesystem::path& directory) {
-  return is_there(directory / kConfigFile) || is_there(directory / kWeightsFile);
+std::filesystem::path model_in(const std::filesystem::path& directory) {
+  for (const std::filesystem::path& folder : {directory, directory / kBestDirectory})
+    if (is_there(folder / kConfigFile) || is_there(folder / kWeightsFile)) return folder;
+  return {};
 }
 
 void write_model(const std::filesystem::path& directory, const NamedTensors& weights, const Metadata& about,
@@ -83,8 +86,8 @@ void remove_model(const std::filesystem::path& directory, const Op& op) {
   ::rmdir(directory.c_str());  // not if there is more in it
 }
 
-RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : path_(std::move(path)) {
-  const Op op{"train", loc};
+RunDirectory::RunDirectory(std::filesystem::path path, Loc loc) : path_(std::move(path)) {
+  const Op op{Op::called("train"), loc};
   make_directory(path_, op);
   const std::filesystem::path file = path_ / kLockFile;
   for (int error = ENOENT; error == ENOENT;) {  // the holder left meanwhile
@@ -103,22 +106,30 @@ RunDirectory::RunDirectory(std::filesystem::path path, Model model, Loc loc) : p
   const std::string number = std::to_string(::getpid());
   if (::ftruncate(descriptor_, 0) != 0 || ::write(descriptor_, number.data(), number.size()) < 0) {
   }  // others are told less
-  const std::filesystem::path best = path_ / kBestDirectory;
-  if (model != Model::refuse || (!holds_model(path_) && !holds_model(best))) {
-    for (const std::filesystem::path& folder : {path_, best}) remove_abandoned(folder);
-    return;
-  }
-  remove_if_there(file, op);
-  ::close(descriptor_);
-  fail<FileError>(op, "'{}' holds a model; need --overwrite to replace it, {}or another directory",
-                  (holds_model(path_) ? path_ : best).string(),
-                  is_there(path_ / kStateFile) ? "--resume to go on, " : "");
+  for (const std::filesystem::path& folder : {path_, path_ / kBestDirectory}) remove_abandoned(folder);
 }
 
 RunDirectory::~RunDirectory() {
   std::error_code ignored;  // a file without a lock holds nobody up
-  std::filesystem::remove(path_ / kLockFile, ignored);
+  if (const auto here = place(); !here.empty()) std::filesystem::remove(here / kLockFile, ignored);
   ::close(descriptor_);
+}
+
+std::filesystem::path RunDirectory::place() const {
+  struct stat held {
+  }, found{};
+  if (::fstat(descriptor_, &held) != 0 || held.st_nlink == 0) return {};
+  if (::stat((path_ / kLockFile).c_str(), &found) == 0 && found.st_dev == held.st_dev && found.st_ino == held.st_ino)
+    return path_;
+  std::error_code unknown;
+  return std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", descriptor_), unknown).parent_path();
+}
+
+void RunDirectory::check(const Op& op) const {
+  const std::filesystem::path here = place();
+  if (here != path_)
+    fail<FileError>(op, "'{}' was {} while this run wrote into it; need a directory that stays", path_.string(),
+                    here.empty() ? "taken away" : fmt::format("moved to '{}'", here.string()));
 }
 
 }  // namespace heed::train

@@ -17,8 +17,8 @@ constexpr const char* kStateFile = "training.safetensors";  ///< what an interru
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory, const Op& op);
-/// Whether heed wrote, or could read, a model there.
-bool holds_model(const std::filesystem::path& directory);
+/// The directory or its best/, whichever holds a model that heed wrote or could read; else an empty path.
+std::filesystem::path model_in(const std::filesystem::path& directory);
 /// Files by their names, written in this order; an empty text removes its file.
 using FolderTexts = std::vector<std::pair<const char*, std::string>>;
 /// Writes weights, with what their file says of itself, and texts, the last of which is config.json. The directory is
@@ -35,18 +35,18 @@ void remove_model(const std::filesystem::path& directory, const Op& op);
 /// ends.
 class RunDirectory {
  public:
-  /// What may happen to a model that is there already.
-  enum class Model { refuse, overwrite, resume };
-
   /// Makes the directory if there is none, and removes what a killed run left half-written. Throws FileError if it
-  /// cannot be written, if another process holds it (with its number), and if a model that is not to be touched is
-  /// there or in its best/.
-  RunDirectory(std::filesystem::path path, Model model, Loc loc = Loc::current());
+  /// cannot be written, and if another process, or this one, holds it already (with its number).
+  explicit RunDirectory(std::filesystem::path path, Loc loc = Loc::current());
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  /// Where it is: path(), or where it was moved to; empty if it was removed.
+  std::filesystem::path place() const;
+  /// Throws FileError if it is no longer at path(), where another run may be by now.
+  void check(const Op& op) const;
 
  private:
   std::filesystem::path path_;

@@ -55,10 +55,10 @@ struct Interrupted {};
 
 /// What one call of run() works with.
 struct Trainer::Session {
-  Session(Trainer& trainer, const Work& given) : t(trainer), now(trainer.now_), options(trainer.options_), work(given) {
+  Session(Trainer& trainer, const Work& given, const RunDirectory* held)
+      : t(trainer), now(trainer.now_), options(trainer.options_), work(given), hold(held) {
     const Op op{"Trainer", t.where_};
-    if (t.is_first() && !options.directory.empty()) {
-      make_directory(options.directory, op);
+    if (hold) {
       if (t.kept_ < 0) remove_if_there(options.directory / kStateFile, op);  // whose metrics end here
       log_file = std::make_unique<MetricsLog>(options.directory / kMetricsFile, first, t.where_);
       times_file = std::make_unique<MetricsLog>(options.directory / kTimesFile, first, t.where_);
@@ -130,10 +130,7 @@ struct Trainer::Session {
       now.best = now.evaluation[0].second;
       now.best_step = now.step;
       t.worse_ = 0;
-      if (t.is_first() && !options.directory.empty() && work.save) {
-        make_directory(options.directory / kBestDirectory, {"Trainer", t.where_});
-        write_model(options.directory / kBestDirectory);
-      }
+      if (hold) write_model(options.directory / kBestDirectory);
     }
     if (work.on_evaluate) work.on_evaluate(now);
   }
@@ -159,7 +156,7 @@ struct Trainer::Session {
     saved = now.step;
     const Timed timed(saving);
     save_state([&] {
-      if (now.best_step == 0 && options.overwrite && !options.directory.empty())
+      if (now.best_step == 0 && options.overwrite && hold)
         remove_model(options.directory / kBestDirectory, {"Trainer", t.where_});
       write_model(options.directory);
     });
@@ -190,8 +187,10 @@ struct Trainer::Session {
     }
     if (over() && t.is_first()) write_model(options.directory);
     if (work.score.measure && (!interrupted || over()) && !score(interrupt)) report.ended = Ended::interrupted;
-    else if (over() && t.is_first() && !options.directory.empty())  // nothing is left to resume
+    else if (over() && hold) {  // nothing is left to resume
+      check_hold();
       remove_if_there(options.directory / kStateFile, {"Trainer", t.where_});
+    }
     report.seconds = now.seconds;
     report.tokens_per_second = now.tokens_per_second();
     report.best_step = now.best_step;
@@ -211,12 +210,16 @@ struct Trainer::Session {
   /// On the first process, with what all have of the optimisers' moments.
   void save_state(const std::function<void()>& before = [] {}) {
     const auto write = [&] {
+      check_hold();
       before();
-      t.save_state();
+      if (hold) t.save_state();
       t.kept_ = now.step;
     };
     if (options.world) options.world->save(write);
     else write();
+  }
+  void check_hold() const {
+    if (hold) hold->check({"Trainer", t.where_});
   }
   Ema* ema() const { return t.ema_ ? &*t.ema_ : nullptr; }
   void note(const std::string& text) {
@@ -253,6 +256,8 @@ struct Trainer::Session {
   }
   void write_model(const std::filesystem::path& directory) {
     if (!work.save) return;
+    check_hold();
+    if (hold) make_directory(directory, {"Trainer", t.where_});
     const UseAverage average(ema());
     work.save(directory);
     now.saved = directory;
@@ -292,6 +297,7 @@ struct Trainer::Session {
   Moment& now;
   const TrainerOptions& options;
   const Work& work;
+  const RunDirectory* const hold;  // null where nothing is written
   const int64_t first = now.step;
   const ptrdiff_t restored = std::ssize(t.losses_);
   const Clock::time_point start = Clock::now();
@@ -303,6 +309,12 @@ struct Trainer::Session {
   std::unique_ptr<EventFile> events;
   std::unique_ptr<Progress> progress;
 };
+
+std::shared_ptr<const RunDirectory> hold_directory(const TrainerOptions& options, Loc loc) {
+  const Op op{"Trainer", loc};
+  if (options.directory.empty() || (options.world && options.world->rank() != 0)) return nullptr;
+  return options.hold ? options.hold : std::make_shared<RunDirectory>(options.directory);
+}
 
 Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, TrainerOptions options, Loc loc)
     : params_(params),
@@ -342,6 +354,7 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
 
 void Trainer::resume() {
   const Op op{"Trainer", where_};
+  const auto hold = hold_directory(options_, where_);
   const auto file = options_.directory / kStateFile;
   if (!is_there(file))
     fail<FileError>(op, "'{}' does not exist: the run has ended, or was never saved; need one to resume",
@@ -370,6 +383,7 @@ void Trainer::resume() {
   now_.mean_loss = mean_loss(kAveraged);
   begun_ = true;
   kept_ = now_.step;
+  hold_ = hold;
 }
 
 /// Refuses a run that cannot be, or that would lose what another one left.
@@ -380,31 +394,35 @@ void Trainer::check(const Work& work) const {
     fail<ValueError>(op, "patience is {} and Work has no evaluate; need one, as it counts evaluations",
                      options_.patience);
   if (ended_) fail<ValueError>(op, "the run has ended after {} steps; need another Trainer to train on", now_.step);
-  if (!begun_ && !options_.overwrite && is_first() && !options_.directory.empty() &&
-      is_there(options_.directory / kStateFile))
+  if (begun_ || options_.overwrite || !is_first() || options_.directory.empty()) return;
+  if (is_there(options_.directory / kStateFile))
     fail<FileError>(op, "'{}' holds an interrupted run; need resume() to go on, .overwrite, or another directory",
                     options_.directory.string());
+  if (const auto model = model_in(options_.directory); !model.empty())
+    fail<FileError>(op, "'{}' holds a model; need .overwrite to replace it, or another directory", model.string());
 }
 
 TrainingReport Trainer::run(const Work& work) {
+  const auto hold = hold_ ? std::exchange(hold_, nullptr) : hold_directory(options_, where_);
   check(work);
   begun_ = true;
   try {
-    return run_checked(work);
+    return run_checked(work, hold.get());
   } catch (const FileError& error) {  // a full disk, say
-    if (kept_ < 0 || !is_there(options_.directory / kStateFile)) throw;
+    const std::filesystem::path place = hold ? hold->place() : "";
+    if (kept_ < 0 || place.empty() || !is_there(place / kStateFile)) throw;
     const std::string text = error.what();
-    const size_t place = std::min(text.rfind("  ["), text.size());
+    const size_t end = std::min(text.rfind("  ["), text.size());
     throw FileError(fmt::format("{}; the save of step {} is whole: once this is mended, resume goes on from it{}",
-                                text.substr(0, place), kept_, text.substr(place)),
+                                text.substr(0, end), kept_, text.substr(end)),
                     error.check());
   }
 }
 
-TrainingReport Trainer::run_checked(const Work& work) {
+TrainingReport Trainer::run_checked(const Work& work, const RunDirectory* hold) {
   const Precision precision(options_.products.value_or(products()), where_);
   const InterruptGuard interrupt;
-  Session session(*this, work);
+  Session session(*this, work, hold);
   for (bool stop = is_told(interrupt.requested()); !session.over() && !stop;) {
     session.step();  // draws batches; forward, backward, clip, update, average
     if (now_.step % options_.log_every == 0) session.log();
@@ -490,7 +508,6 @@ double Trainer::mean_loss(size_t last) const {
 }
 
 void Trainer::save_state() const {
-  if (options_.directory.empty()) return;
   const Op op{"Trainer", where_};
   const int64_t kept = std::min(std::ssize(losses_), std::max<int64_t>(kAveraged, options_.log_every));
   const std::vector<double> losses(losses_.end() - kept, losses_.end());

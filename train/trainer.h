@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 namespace heed::train {
 
 class Distributed;
+class RunDirectory;
 
 /// How long a run is, what is measured on the way, and what is kept.
 struct TrainerOptions {
@@ -35,12 +37,17 @@ struct TrainerOptions {
   int64_t patience = 0;                   ///< evaluations in a row without a better one that end the run; 0: any number
   double time_limit = 0;                  ///< seconds after which run() saves and returns; 0: none
   std::filesystem::path directory = {};   ///< for metrics, training.safetensors and best/; empty: nothing is kept
-  bool overwrite = false;                 ///< begin anew even where an interrupted run could be resumed
-  bool tensorboard = false;               ///< an event file too, which TensorBoard shows
-  bool quiet = false;                     ///< no progress line
-  Metadata notes = {};                    ///< kept in training.safetensors alone: what resuming needs to be told
-  Distributed* world = nullptr;           ///< the processes that train together; rank 0 alone writes and shows
+  std::shared_ptr<const RunDirectory> hold = {};  ///< of the directory, by the caller; null: run() holds it itself
+  bool overwrite = false;                         ///< begin anew over a model, or a run that could be resumed
+  bool tensorboard = false;                       ///< an event file too, which TensorBoard shows
+  bool quiet = false;                             ///< no progress line
+  Metadata notes = {};           ///< kept in training.safetensors alone: what resuming needs to be told
+  Distributed* world = nullptr;  ///< the processes that train together; rank 0 alone writes and shows
 };
+
+/// What holds the directory of such a run: `hold`, or else what takes it now; null where this process writes nothing.
+/// Throws FileError if another run holds it, or it cannot be written.
+std::shared_ptr<const RunDirectory> hold_directory(const TrainerOptions& options, Loc loc = Loc::current());
 
 /// One batch's work, with its data already drawn: so that it can be run again.
 struct Step {
@@ -125,7 +132,8 @@ struct TrainingReport {
 /// The directory is made, and gets: metrics.jsonl, numbers that a run of the same seed repeats; times.jsonl, how long
 /// steps took and what share of the machine's peak they reached; training.safetensors, what resume() goes on from,
 /// removed at the end; best/, the model with the lowest evaluation. A resumed run goes on with the files that are
-/// there, another begins them anew; over an interrupted run it does so only with `overwrite`.
+/// there, another begins them anew; over an interrupted run or a model (config.json, model.safetensors) it does so only
+/// with `overwrite`. While it runs, no other run can write there, and it ends where the directory is removed or moved.
 class Trainer {
  public:
   /// Throws ValueError for an option that makes no sense, and for a parameter that two optimisers update. All
@@ -134,7 +142,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;  // what it hands to callbacks points to it
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Goes on from the directory's training.safetensors. Throws FileError if it is not there or does not fit.
+  /// Goes on from the directory's training.safetensors. Throws FileError if it is not there or does not fit, and if
+  /// another run holds the directory.
   void resume();
 
   /// Once more after Ctrl-C or the time limit, it goes on. Throws AnomalyError with the step and the first op that made
@@ -145,7 +154,7 @@ class Trainer {
  private:
   struct Session;
   void check(const Work& work) const;
-  TrainingReport run_checked(const Work& work);
+  TrainingReport run_checked(const Work& work, const RunDirectory* hold);
   double update(const std::vector<Step>& batches);
   [[noreturn]] void explain(const std::vector<Step>& batches, const std::vector<int64_t>& rng_before, const char* what,
                             double value);
@@ -160,6 +169,7 @@ class Trainer {
   std::vector<double> shares_;  // of the first optimiser's learning rate
   TrainerOptions options_;
   Loc where_;
+  std::shared_ptr<const RunDirectory> hold_;  // from resume() to run()
   Moment now_;
   std::vector<double> losses_;  // of each step, those of before a resume as far as they are still asked for
   int64_t worse_ = 0;           // evaluations since the best one

@@ -45,8 +45,9 @@ Evaluation mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const 
 /// The weights of the last steps, in files, so that an interrupted run finds them again.
 class Snapshots {
  public:
-  Snapshots(const Op& op, nn::Parameters& params, const PairTraining& options)
+  Snapshots(const Op& op, nn::Parameters& params, const PairTraining& options, const RunDirectory* hold)
       : params_(params),
+        hold_(hold),
         steps_(options.steps),
         count_(options.average),
         every_(std::max<int64_t>(1, steps_ / kSnapshots)),
@@ -69,6 +70,7 @@ class Snapshots {
   void keep(int64_t step) const {
     if (step <= steps_ - count_ * every_ || (steps_ - step) % every_ != 0) return;
     const Op op{"learn_pairs", where_};
+    if (hold_) hold_->check(op);
     make_directory(directory_, op);
     params_.save(file(step));
   }
@@ -107,6 +109,7 @@ class Snapshots {
   std::filesystem::path file(int64_t step) const { return directory_ / fmt::format("{}.safetensors", step); }
 
   nn::Parameters& params_;
+  const RunDirectory* hold_;
   int64_t steps_, count_, every_;
   std::filesystem::path directory_;
   Loc where_;
@@ -259,7 +262,8 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
   o.clip_norm = 1;
   o.quiet = options.quiet;
   if (o.evaluate_every == 0) o.evaluate_every = default_evaluate_every(options.steps);
-  const Snapshots snapshots({"learn_pairs", loc}, params, options);
+  o.hold = hold_directory(o, loc);
+  const Snapshots snapshots({"learn_pairs", loc}, params, options, o.hold.get());
   Trainer trainer(params, optimizer, o, loc);
   if (options.resume) trainer.resume();
   PairBatches batches(train, options.batch, options.seed, loc);

@@ -295,7 +295,8 @@ void freeze(nn::Parameters& params, models::Gpt& gpt, const GptTraining& trainin
 }
 
 TrainerOptions options_of(const GptTrainFlags& flags, const GptTraining& training, Distributed& world) {
-  TrainerOptions options = trainer_options(flags, training.rules, training.steps, {{"--text", training.text}});
+  TrainerOptions options = trainer_options(flags, training.rules, training.steps, {{"--text", training.text}},
+                                           world.rank() == 0 ? hold_directory(flags) : nullptr);
   options.lr = warmup_cosine({.lr = training.lr,
                               .min_lr = training.lr / 10,
                               .warmup = std::min<int64_t>(100, training.steps / 10),
@@ -364,8 +365,6 @@ int train_gpt(const GptTrainFlags& flags) {
   models::Gpt gpt(params, run.model);
   if (!flags.init.empty()) load_weights(flags.init, params, run.model);
   freeze(params, gpt, training);
-  std::optional<RunDirectory> hold;
-  if (first) hold.emplace(flags.out, flags.model_there());
   const std::unique_ptr<Optimizer> optimizer = optimizer_of(params, run);
   Trainer trainer(params, *optimizer, options_of(flags, training, world));
   if (flags.resume) trainer.resume();

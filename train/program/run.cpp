@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include <sys/resource.h>
 
@@ -32,6 +33,14 @@ std::string absolute_path(const std::string& file) {
 
 }  // namespace
 
+std::shared_ptr<const RunDirectory> hold_directory(const TrainFlags& flags) {
+  const auto hold = std::make_shared<RunDirectory>(flags.out);
+  if (const auto model = model_in(flags.out); !flags.resume && !flags.overwrite && !model.empty())
+    fail<FileError>({"train"}, "'{}' holds a model; need --overwrite to replace it, {}or another directory",
+                    model.string(), is_there(hold->path() / kStateFile) ? "--resume to go on, " : "");
+  return hold;
+}
+
 void check_interrupted(const TrainFlags& flags, const std::string& otherwise) {
   const std::filesystem::path directory = flags.out;
   if (is_there(directory / kStateFile) || !is_there(directory / kConfigFile)) return;
@@ -60,13 +69,15 @@ RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise) {
           .license = flags.license.empty() ? otherwise.license : flags.license};
 }
 
-TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files) {
+TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files,
+                               std::shared_ptr<const RunDirectory> hold) {
   TrainerOptions options{.steps = steps,
                          .sample_every = flags.sample_every.value_or(std::max<int64_t>(1, steps)),
                          .save_every = flags.save_every,
                          .time_limit = flags.time_limit,
                          .directory = flags.out,
-                         .overwrite = true,  // RunDirectory has asked
+                         .hold = std::move(hold),
+                         .overwrite = true,  // hold_directory has asked
                          .tensorboard = flags.tensorboard,
                          .notes = flags.notes};
   for (const auto& [option, file] : files) options.notes[option] = valid_utf8(absolute_path(file));

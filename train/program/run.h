@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -28,13 +29,11 @@ struct TrainFlags {
   int64_t save_every = 100;
   bool tensorboard = false, json = false, resume = false, overwrite = false;
   Metadata notes = {};  ///< what was said of the options that --resume takes too, and remembers
-
-  /// What --resume and --overwrite say about a model in the directory.
-  RunDirectory::Model model_there() const {
-    using Model = RunDirectory::Model;
-    return resume ? Model::resume : overwrite ? Model::overwrite : Model::refuse;
-  }
 };
+
+/// Holds the directory of --out. Throws FileError if another run holds it, or if it has a model that neither --resume
+/// nor --overwrite says may be touched.
+std::shared_ptr<const RunDirectory> hold_directory(const TrainFlags& flags);
 
 /// For --resume. Throws FileError if the directory holds a model and no interrupted run; `otherwise` is what more one
 /// can do then, as "--init MODEL to train on, ".
@@ -49,7 +48,8 @@ RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise);
 
 /// The options of a run of so many steps that both trainings take from their flags, and notes of the files that it
 /// learns from, by option.
-TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files);
+TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files,
+                               std::shared_ptr<const RunDirectory> hold);
 
 /// Tells on stderr how `heed COMMAND train` ended and what to type next: to go on, or `use` with the model.
 void say_end(const char* command, const TrainingReport& report, const TrainFlags& flags, const std::string& use);

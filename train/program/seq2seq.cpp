@@ -196,7 +196,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
                     training.pairs);
   drop_long({"seq2seq train"}, split.train, *translator, "training");
   drop_long({"seq2seq train"}, split.held_out, *translator, "what is held out");
-  const RunDirectory hold(directory, flags.model_there());
+  const Metadata files = {{"--pairs", training.pairs}, {"--valid-pairs", training.valid_pairs}};
+  const TrainerOptions options = trainer_options(flags, training.rules, training.steps, files, hold_directory(flags));
 
   say("Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
       arch_names()[static_cast<size_t>(training.arch)], format_count(static_cast<double>(translator->params().numel())),
@@ -207,7 +208,6 @@ int train_translator(const TranslatorTrainFlags& flags) {
     scores = translator->score(split.held_out, flags.beam, tell);
     return Measurements{{"exact_match", scores.exact_match}, {"bleu", scores.bleu}, {"chrf", scores.chrf}};
   };
-  const Metadata files = {{"--pairs", training.pairs}, {"--valid-pairs", training.valid_pairs}};
   const TrainingReport report = learn_pairs(*translator, split,
                                             {.steps = training.steps,
                                              .batch = training.batch,
@@ -216,7 +216,7 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .seed = training.seed,
                                              .resume = flags.resume,
                                              .average = training.average,
-                                             .trainer = trainer_options(flags, training.rules, training.steps, files),
+                                             .trainer = options,
                                              .score = {score}},
                                             [&](const std::filesystem::path& into) { translator->save(into); });
 
