@@ -6,8 +6,9 @@
 
 #include <heed/autograd/ops.h>
 #include <heed/tensor/io/safetensors.h>
-
+#include <heed/tensor/pool.h>
 #include "catch.h"
+#include "skip.h"
 #include "workplace.h"
 
 using namespace heed;
@@ -467,6 +468,31 @@ TEST_CASE("heed: a directory that cannot be written is said before training", "[
       CHECK(refused.exit_code == kError);
       CHECK_THAT(refused.err, Contains(name) && !Contains("filesystem error"));
     }
+}
+
+TEST_CASE("heed: a text for which memory has no room is refused with its size", "[program][errors]") {
+  if (!kKeepFreed) return tests::skip("a limit of memory: AddressSanitizer reserves more than that");
+  const Workplace place;
+  REQUIRE(place.run("tokenizer train --tokenizer pieces --vocabulary 270 text").exit_code == 0);
+  REQUIRE(place.run("seq2seq train --pairs pairs --steps 1 --width 8 --out translator").exit_code == 0);
+  std::ofstream(place / "big") << "a";
+  std::filesystem::resize_file(place / "big", 3'000'000'000);
+  const std::string no_room =
+      "bytes or more, for which memory has no room; need less text, or for a GPT ids, which heed "
+      "gpt prepare makes of a file of any size\n";
+  for (const auto& [command, said] :
+       {std::pair<std::string, std::string>("gpt train --out out --text big", "\"big\" has 3000000000 " + no_room),
+        {"seq2seq train --out out --pairs big", "\"big\" has 3000000000 " + no_room},
+        {"tokenizer encode --tokenizer pieces big", "\"big\" has 3000000000 " + no_room},
+        {"tokenizer encode --tokenizer pieces <big", no_room},
+        {"seq2seq translate --model translator <big",
+         "line 1 of standard input cannot be read, or memory has no room for it; need a sentence in each line\n"}}) {
+    const Finished refused = place.run(command, "ulimit -v 500000;");
+    INFO(command << "\n" << refused.err);
+    CHECK(refused.exit_code == kError);
+    CHECK(refused.out.empty());
+    CHECK_THAT(refused.err, Contains("heed: ") && Contains(said));
+  }
 }
 
 TEST_CASE("heed: a full disk ends training in one sentence and leaves no file half-written", "[program][errors]") {

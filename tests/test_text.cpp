@@ -28,6 +28,9 @@ TEST_CASE("read_text: what is no text file is refused by name", "[data]") {
       read_text("/no/such/file"),
       Contains("read_text: cannot read \"/no/such/file\": No such file or directory") && Contains("test_text.cpp"));
   CHECK_THROWS_WITH(read_text("/"), Contains("\"/\" is a directory; need a text file"));
+  for (const char* device : {"/dev/zero", "/dev/null"})
+    CHECK_THROWS_WITH(read_text(device),
+                      Contains("\"" + std::string(device) + "\" is not a regular file; need a text"));
   CHECK_THROWS_WITH(read_text(empty.path), Contains(empty.path + "\" is empty"));
   CHECK_THROWS_WITH(read_text(bad.path), Contains(bad.path + "\" is not UTF-8: byte 11 (0xc3), in line 3"));
   CHECK_THROWS_AS(read_text(bad.path), FileError);

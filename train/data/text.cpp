@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <system_error>
 
 #include <heed/tensor/io/utf8.h>
@@ -23,18 +24,12 @@ constexpr size_t kAnySize = SIZE_MAX;
 
 std::string read_bytes(const std::filesystem::path& path, size_t most, const Op& op) {
   if (is_folder(path)) fail<FileError>(op, "\"{}\" is a directory; need a text file", path.string());
-  if (most != kAnySize) check_regular(path, op);
+  std::error_code unknown;
+  if (most != kAnySize || !std::filesystem::is_fifo(path, unknown)) check_regular(path, op);
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) fail<FileError>(op, "cannot read \"{}\": {}; need a text file", path.string(), std::strerror(errno));
-  std::string text;
-  std::array<char, 1 << 16> buffer;
-  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-    text.append(buffer.data(), got);
-    if (text.size() > most)
-      fail<FileError>(op, "\"{}\" has more than {} bytes; need a smaller file", path.string(), most);
-  }
-  if (std::ferror(file.get())) fail<FileError>(op, "cannot read \"{}\": {}", path.string(), std::strerror(errno));
-  return text;
+  const auto bytes = std::filesystem::file_size(path, unknown);
+  return read_rest(file.get(), fmt::format("\"{}\"", path.string()), unknown ? 0 : bytes, most, op);
 }
 
 /// "LE" or "BE" if the text begins as UTF-16 does: with its byte order mark, or with Latin letters of two bytes each.
@@ -50,6 +45,25 @@ const char* utf16_order(std::string_view text) {
 }
 
 }  // namespace
+
+std::string read_rest(std::FILE* stream, std::string_view name, size_t bytes, size_t most, const Op& op) {
+  std::string text;
+  std::array<char, 1 << 16> buffer;
+  try {
+    text.reserve(std::min(bytes, most));
+    while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), stream)) {
+      text.append(buffer.data(), got);
+      if (text.size() > most) fail<FileError>(op, "{} has more than {} bytes; need a smaller file", name, most);
+    }
+  } catch (const std::bad_alloc&) {
+    fail<FileError>(op,
+                    "{} has {} bytes or more, for which memory has no room; need less text, or for a GPT ids, which "
+                    "heed gpt prepare makes of a file of any size",
+                    name, std::max(bytes, text.size()));
+  }
+  if (std::ferror(stream)) fail<FileError>(op, "cannot read {}: {}", name, std::strerror(errno));
+  return text;
+}
 
 bool is_there(const std::filesystem::path& path) {
   std::error_code ignored;

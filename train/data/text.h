@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -10,13 +11,17 @@
 
 namespace heed::train {
 
-/// The whole of a UTF-8 text file, byte for byte. Throws FileError, naming the file, if it is missing, a
-/// directory, unreadable, empty, or not valid UTF-8 (then with the byte offset and the line).
+/// The whole of a UTF-8 text file, or of a pipe, byte for byte. Throws FileError, naming the file, if it is missing, a
+/// directory or a device, unreadable, empty, larger than memory, or not valid UTF-8 (then with the byte offset and the
+/// line).
 std::string read_text(const std::filesystem::path& path, Loc loc = Loc::current());
 std::string read_text(const std::filesystem::path& path, const Op& op);
 /// The same of a file that is small by its kind, as a configuration. Throws FileError too if it is not a regular file,
 /// but a device or a pipe, or has more than `most` bytes.
 std::string read_small_text(const std::filesystem::path& path, size_t most, const Op& op);
+/// The rest of a stream of so many bytes or more, which errors call `name`. Throws FileError if it cannot be read, and
+/// if it has more than `most` bytes, or than memory has room for.
+std::string read_rest(std::FILE* stream, std::string_view name, size_t bytes, size_t most, const Op& op);
 /// Whether something is there, and a directory; false where that cannot be asked, as of a name that is too long.
 bool is_there(const std::filesystem::path& path);
 bool is_folder(const std::filesystem::path& path);

@@ -9,6 +9,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -442,6 +443,9 @@ constexpr const char* kOutputLost = "the output could not all be written; need a
 
 /// An error's sentence without the place in our source that ends it.
 std::string sentence(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error))
+    return "memory has no room for what this takes; need more of it, a smaller model or batch, or less text: for a GPT "
+           "ids, which heed gpt prepare makes of a file of any size";
   std::string text = error.what();
   if (const size_t place = text.rfind("  ["); place != std::string::npos && text.ends_with(']')) text.resize(place);
   return text;

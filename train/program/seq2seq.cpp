@@ -367,7 +367,8 @@ std::vector<models::Translation> answer(const TranslateFlags& flags, const Saved
 int answer_lines(const TranslateFlags& flags, const SavedTranslator& translator) {
   int exit_code = 0;
   std::string line;
-  for (int64_t number = 1; !std::ferror(stdout) && std::getline(std::cin, line); ++number) {
+  int64_t number = 1;
+  for (; !std::ferror(stdout) && std::getline(std::cin, line); ++number) {
     std::vector<std::vector<std::string>> sentence(1);
     try {
       sentence[0] = parts_of(words_of(line), translator);
@@ -377,6 +378,11 @@ int answer_lines(const TranslateFlags& flags, const SavedTranslator& translator)
     }
     answer(flags, translator, sentence);
   }
+  if (std::cin.bad())
+    fail<FileError>({"seq2seq translate"},
+                    "line {} of standard input cannot be read, or memory has no room for it; need a sentence in each "
+                    "line",
+                    number);
   return exit_code;
 }
 

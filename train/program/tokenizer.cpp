@@ -1,10 +1,9 @@
 #include <heed/train/program/commands.h>
 
 #include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
-#include <iterator>
 
 #include <fmt/core.h>
 
@@ -18,9 +17,10 @@ namespace {
 
 std::string input(const TokenizerFlags& flags) {
   if (!flags.text.empty()) return read_text(flags.text);
-  std::string text(std::istreambuf_iterator<char>(std::cin), {});
+  const Op& op = *Op::current();
+  std::string text = read_rest(stdin, "standard input", 0, SIZE_MAX, op);
   size_t line = 1;
-  check_text(text, "standard input", 0, line, *Op::current());
+  check_text(text, "standard input", 0, line, op);
   return text;
 }
 
