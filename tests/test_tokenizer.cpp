@@ -123,6 +123,18 @@ TEST_CASE("chars: JSON that is no vocabulary is refused", "[tokenizer]") {
                     Contains("asks for pre_tokenizer") && Contains("which heed has not; need {\"type\":\"Split\""));
   const TempFile file;
   CHECK_THROWS_WITH(Tokenizer::load(file.path), Contains(file.path) && Contains("is not there"));
+  const std::string whole = Bpe::train("banana", 260).to_json();
+  const auto refused = [](const std::string& text, const std::string& why) {
+    CHECK_THROWS_WITH(Tokenizer::from_json(text),
+                      Contains("Tokenizer::from_json: the text is no tokenizer.json: " + why));
+    CHECK_THROWS_WITH(Bpe::from_json(text), Contains("the text is no tokenizer.json: " + why));
+  };
+  const size_t within = whole.find("\"added_tokens\"") + 3;
+  refused(whole.substr(0, within), fmt::format("it ends within a string at byte {}; need all of it", within));
+  refused(whole.substr(0, whole.size() - 2), fmt::format("it ends at byte {}; need all of it", whole.size() - 2));
+  refused("{\"a\": 1, \"a\": 2}", "key \"a\" stands twice; need each once");
+  refused("{\"a\": b}", "it is no JSON at byte 6");
+  refused(std::string(17, '['), "it nests deeper than 16 levels; need fewer");
   write_file(file.path, "{}");
   CHECK_THROWS_WITH(Tokenizer::load(file.path),
                     Contains("\"" + file.path + "\": Tokenizer::from_json: the text is no tokenizer.json"));

@@ -18,10 +18,9 @@ ModelConfig ModelConfig::read(const std::filesystem::path& directory, const char
     fail<FileError>(op, "'{}' is not a directory; need one that training wrote", directory.string());
   if (!is_there(file))
     fail<FileError>(op, "'{}' has no {}; need a directory that training, or save_gpt, wrote", directory.string(), name);
-  nlohmann::json json = parse_sorted_json(read_small_text(file, kLargestJson, op));
-  if (!json.is_object())
-    fail<FileError>(op, "'{}' is not a JSON object of at most {} levels with every key once; need what training wrote",
-                    file, kDeepestJson);
+  const std::string complaint = fmt::format("'{}' is no JSON object, as training writes it", file);
+  nlohmann::json json = need_json(read_small_text(file, kLargestJson, op), complaint, op);
+  if (!json.is_object()) fail<FileError>(op, "{}: it is {}; need an object", complaint, json.type_name());
   return {file, std::move(json)};
 }
 

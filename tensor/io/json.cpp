@@ -11,6 +11,8 @@ namespace {
 /// array after each object in it.
 class Check : public nlohmann::json_sax<Json> {
  public:
+  explicit Check(std::string_view text) : size_(text.size()) {}
+
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
   bool number_integer(number_integer_t) override { return true; }
@@ -22,25 +24,39 @@ class Check : public nlohmann::json_sax<Json> {
   bool start_array(size_t) override { return open(); }
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
-  bool key(string_t& key) override { return keys_.back().insert(key).second; }
-  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+  bool key(string_t& key) override {
+    if (keys_.back().insert(key).second) return true;
+    why = fmt::format("key {} stands twice; need each once", dump_ascii(key));
+    return false;
+  }
+  bool parse_error(size_t read, const std::string&, const nlohmann::detail::exception& error) override {
+    const bool in_string = std::string_view(error.what()).find("invalid string") != std::string_view::npos;
+    if (read > size_)
+      why = fmt::format("it ends {}at byte {}; need all of it", in_string ? "within a string " : "", size_);
+    else why = fmt::format("it is no JSON at byte {}", read - 1);
+    return false;
+  }
+
+  std::string why;  // it is not
 
  private:
   bool open() {
     keys_.emplace_back();
-    return keys_.size() <= kDeepestJson;
+    if (keys_.size() > kDeepestJson) why = fmt::format("it nests deeper than {} levels; need fewer", kDeepestJson);
+    return why.empty();
   }
   bool close() {
     keys_.pop_back();
     return true;
   }
 
+  size_t size_;
   std::vector<std::set<std::string>> keys_;  // of what is open; arrays have none
 };
 
 template <class Value>
 Value parse(std::string_view text) {
-  Check check;
+  Check check(text);
   if (!parse_json(text, check)) return Value(Value::value_t::discarded);
   return Value::parse(text, nullptr, false);
 }
@@ -50,6 +66,11 @@ Value parse(std::string_view text) {
 Json parse_json(std::string_view text) { return parse<Json>(text); }
 
 nlohmann::json parse_sorted_json(std::string_view text) { return parse<nlohmann::json>(text); }
+
+nlohmann::json need_json(std::string_view text, std::string_view complaint, const Op& op) {
+  if (Check check(text); !parse_json(text, check)) fail<FileError>(op, "{}: {}", complaint, check.why);
+  return nlohmann::json::parse(text);
+}
 
 const nlohmann::json& find_json(const nlohmann::json& object, const char* key) {
   static const nlohmann::json kNull;

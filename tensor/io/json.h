@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <heed/tensor/error.h>
+
 namespace heed {
 
 using Json = nlohmann::ordered_json;  ///< objects keep the order in which their keys were put
@@ -18,6 +20,10 @@ Json parse_json(std::string_view text);
 
 /// The same with objects that are sorted by key, and so find one among thousands fast.
 nlohmann::json parse_sorted_json(std::string_view text);
+
+/// The same of a text that has to be JSON. Throws FileError with `complaint` and where it is not, as "the text is no
+/// tokenizer.json: key "vocab" stands twice; need each once".
+nlohmann::json need_json(std::string_view text, std::string_view complaint, const Op& op);
 
 /// What an object has under a key; null if it has nothing there, or is no object.
 const nlohmann::json& find_json(const nlohmann::json& object, const char* key);

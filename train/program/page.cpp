@@ -135,7 +135,8 @@ std::pair<std::string, int64_t> part_and_layer(const std::string& name) {
 
 /// Attention that another program computed: each tensor a layer's (heads, queries, keys).
 std::string attention_page(const Op& op, const PageFlags& flags) {
-  const nlohmann::json json = parse_sorted_json(read_small_text(flags.tokens, kLargestJson, op));
+  const nlohmann::json json =
+      need_json(read_small_text(flags.tokens, kLargestJson, op), fmt::format("'{}' has no tokens", flags.tokens), op);
   const bool two = json.is_object() && json.contains("source") && json.contains("target");
   const std::vector<std::string> target = words_of(op, flags, two ? json["target"] : json, two ? "'target'" : "tokens"),
                                  source = two ? words_of(op, flags, json["source"], "'source'") : target;

@@ -67,7 +67,7 @@ std::string Tokenizer::to_json() const {
 
 Tokenizer Tokenizer::from_json(std::string_view text, Loc loc) {
   const Op op{"Tokenizer::from_json", loc};
-  const nlohmann::json json = parse_sorted_json(text);
+  const nlohmann::json json = need_json(text, "the text is no tokenizer.json", op);
   const auto at = [&json](const char* part, const char* key) -> const nlohmann::json& {
     return find_json(find_json(json, part), key);
   };

@@ -5,7 +5,7 @@
 namespace heed::train {
 
 TokenizerJson::TokenizerJson(std::string_view text, const char* type, const Op& op)
-    : json_(parse_sorted_json(text)), op_(op) {
+    : json_(need_json(text, "the text is no tokenizer.json", op)), op_(op) {
   if (!json_.is_object() || !part("model").is_object() || model("type") != type)
     fail<FileError>(op, "the text is no tokenizer.json; need a JSON object whose \"model\" is of type \"{}\"", type);
   for (const char* key : {"truncation", "padding"})
