@@ -173,7 +173,8 @@ TEST_CASE("gguf: keys, names, shapes and numbers are what the format says, in ev
   const Model model(tiny(kChars.size()));
   for (const auto type : {GgufType::f32, GgufType::f16, GgufType::q8_0}) {
     INFO("type " << static_cast<uint32_t>(type));
-    save_gguf(place / "m.gguf", model.params, model.config, kChars, type);
+    const int64_t others = save_gguf(place / "m.gguf", model.params, model.config, kChars, type);
+    CHECK(others == (type == GgufType::q8_0 ? model.config.layers : 0));  // ffn_down
     Gguf file(place / "m.gguf");
     CHECK(file.key<std::string>("general.architecture") == "gpt2");
     CHECK(file.key<int64_t>("gpt2.context_length") == 6);

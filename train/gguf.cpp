@@ -241,8 +241,8 @@ Vocabulary vocabulary_of(const Op& op, const Words&) {
 
 }  // namespace
 
-void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, const models::GptConfig& config,
-               const Tokenizer& tokenizer, GgufType type, const std::string& license, Loc loc) {
+int64_t save_gguf(const std::filesystem::path& path, const nn::Parameters& params, const models::GptConfig& config,
+                  const Tokenizer& tokenizer, GgufType type, const std::string& license, Loc loc) {
   const Op op{"save_gguf", loc};
   const Family& family = family_of(config);
   const bool gpt2 = &family == &kGpt2;
@@ -336,6 +336,8 @@ void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, 
   file.write(head.text);
   for (const Stored& tensor : tensors) file.write(tensor.encoded(op));
   file.commit();
+  return std::ranges::count_if(tensors,
+                               [&](const Stored& one) { return one.type != type && one.type != GgufType::f32; });
 }
 
 }  // namespace heed::train

@@ -20,8 +20,8 @@ enum class GgufType : uint32_t { f32 = 0, f16 = 1, q8_0 = 8 };
 /// likelier than that. What the tokenizer's notes say, and what its post-processor puts before a text, goes with it,
 /// but for the third end of a text and those that follow. Throws ValueError for a configuration or tokenizer that
 /// llama.cpp has not or a number that f16 cannot hold, FileError if the file cannot be written. `license` is what the
-/// file says of itself, nothing if empty.
-void save_gguf(const std::filesystem::path& path, const nn::Parameters& params, const models::GptConfig& config,
-               const Tokenizer& tokenizer, GgufType type, const std::string& license = {}, Loc loc = Loc::current());
+/// file says of itself, nothing if empty. Returns how many matrices have another type than was asked for: see GgufType.
+int64_t save_gguf(const std::filesystem::path& path, const nn::Parameters& params, const models::GptConfig& config,
+                  const Tokenizer& tokenizer, GgufType type, const std::string& license = {}, Loc loc = Loc::current());
 
 }  // namespace heed::train

@@ -162,7 +162,9 @@ int export_gpt(const GptExportFlags& flags) {
   const Op op{"gpt export"};
   const SavedGpt saved = load_gpt(flags.model);
   const auto type = std::ranges::find(kGgufTypes, flags.type, &std::pair<const char*, GgufType>::first);
-  save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type->second, license_of(flags.model));
+  if (const int64_t wider =
+          save_gguf(flags.gguf, saved.params, saved.gpt.config, saved.tokenizer, type->second, license_of(flags.model)))
+    say("{} matrices are f16, as 32 does not divide their rows, which q8_0 needs\n", wider);
   if (saved.gpt.config.gelu != Gelu::tanh)
     say("Its gelu is exact, but llama.cpp's is GPT-2's tanh: logits will differ from the fourth digit on\n");
   return 0;
