@@ -9,6 +9,7 @@ preset=${1:-cpu} steps=${2:-500} heed=${3:-build/heed}
 text=(); [ -z "${4:-}" ] || text=(--text "$4")
 [ -n "${3:-}" ] || scripts/build.sh heed_program
 scripts/deps.sh python3
+case $("$heed" info --json) in *'"bf16":null'*) echo "precision.sh: $("$heed" info | grep bf16)" >&2; exit 1 ;; esac
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 

@@ -12,8 +12,10 @@
 
 #include <heed/tensor/io/json.h>
 #include <heed/tensor/io/safetensors.h>
+#include <heed/tensor/precision.h>
 #include <heed/train/run_directory.h>
 #include "catch.h"
+#include "skip.h"
 #include "workplace.h"
 
 using namespace heed;
@@ -252,6 +254,22 @@ TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no 
   CHECK(place.files_in("model") == kModelFiles);
   CHECK(place.run(kTinyGpt + "--seed 9 --overwrite --out model").exit_code == 0);
   CHECK_THAT(tests::content_of(place / "model/config.json"), Contains("\"seed\": 9"));
+}
+
+TEST_CASE("heed train --resume: a run in bf16 is refused where there is none", "[program]") {
+  if (has_bf16()) return tests::skip("a machine without bf16");
+  const Workplace place;
+  for (const std::string& train : {kTinyGpt, kTinyTranslator}) {
+    REQUIRE(place.run(train + "--time-limit 1e-6 --overwrite --out cut").exit_code == 0);
+    std::string config = tests::content_of(place / "cut/config.json");
+    const std::string f32 = "\"precision\": \"f32\"";
+    REQUIRE_THAT(config, Contains(f32));
+    std::ofstream(place / "cut/config.json") << config.replace(config.find(f32), f32.size(), "\"precision\": \"bf16\"");
+    const Finished refused = place.run(train.substr(0, train.find(' ')) + " train --resume --out cut");
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err == "heed: --resume: the products of the run in 'cut' read bf16, and " + why_no_bf16() +
+                             "; need a machine of which heed info says bf16, as in f32 its numbers would be others\n");
+  }
 }
 
 TEST_CASE("heed train: a run whose directory is removed or moved ends with a sentence, and makes no other",

@@ -71,6 +71,12 @@ RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise) {
 
 TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files,
                                std::shared_ptr<const RunDirectory> hold) {
+  if (flags.resume && rules.products == Products::bf16 && !has_bf16())
+    fail<FileError>(
+        {"--resume"},
+        "the products of the run in '{}' read bf16, and {}; need a machine of which heed info says bf16, as "
+        "in f32 its numbers would be others",
+        flags.out, why_no_bf16());
   TrainerOptions options{.steps = steps,
                          .sample_every = flags.sample_every.value_or(std::max<int64_t>(1, steps)),
                          .save_every = flags.save_every,
