@@ -19,6 +19,9 @@ GptConfig checked(nn::Scope s, const GptConfig& c) {
   if (c.head_size == 0) nn::check_heads(op, c.channels, c.heads);
   for (const auto& [what, size] : {std::pair("kv_heads", c.kv_heads), {"head_size", c.head_size}, {"hidden", c.hidden}})
     if (size != 0) check_sizes(op, {{what, size}});
+  if (c.window) check_sizes(op, {{"window", *c.window}});
+  if (c.positions == Positions::rope && head_size_of(c) % 2 != 0)
+    fail<ValueError>(op, "{} heads of width {}; need an even width, as rope turns pairs", c.heads, head_size_of(c));
   if (!(c.softcap >= 0)) fail<ValueError>(op, "softcap {}; need a number above 0, or 0 for none", c.softcap);
   nn::check_probability(op, c.dropout);
   nn::check_eps(op, c.eps);

@@ -119,8 +119,8 @@ struct Gpt {
   Tensor lm_head;                                              ///< (V, C); wte.weight itself if tied
   std::shared_ptr<const nn::Compressed> compressed_head = {};  ///< read in place of lm_head, which is undefined then
 
-  /// Throws ValueError for a size below 1, heads that do not divide channels, kv_heads that do not divide heads, an odd
-  /// head size with rope, dropout outside [0, 1], or eps below 0.
+  /// Throws ValueError for a size or window below 1, heads that do not divide channels, kv_heads that do not divide
+  /// heads, an odd head size with rope, dropout outside [0, 1], or eps below 0.
   Gpt(nn::Scope s, const GptConfig& config);
 
   /// tokens (B, T) i64, 1 <= T <= context -> logits (B, T, V) of the token after each.

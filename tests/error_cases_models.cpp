@@ -57,6 +57,9 @@ std::vector<ErrorCase> sizes() {
   };
   models::GptConfig many_heads = kGpt;
   many_heads.heads = 3;
+  models::GptConfig odd_width = kGpt;
+  odd_width.positions = models::Positions::rope;
+  odd_width.head_size = 3;
   models::TransformerConfig odd_heads = kTransformer, unequal = kTransformer;
   odd_heads.heads = 3;
   unequal.target_vocabulary = 6;
@@ -65,6 +68,9 @@ std::vector<ErrorCase> sizes() {
       refuses<ValueError>("Gpt: layers is 0; need 1 or more", root([](nn::Scope s) { Gpt(s, {.layers = 0}); })),
       refuses<ValueError>("Gpt: 3 heads do not divide 4 channels; need channels % heads == 0",
                           root([=](nn::Scope s) { Gpt(s, many_heads); })),
+      refuses<ValueError>("Gpt: window is 0; need 1 or more", root([](nn::Scope s) { Gpt(s, {.window = 0}); })),
+      refuses<ValueError>("Gpt: 2 heads of width 3; need an even width, as rope turns pairs",
+                          root([=](nn::Scope s) { Gpt(s, odd_width); })),
       refuses<ValueError>("Gpt: kv_heads is -1; need 1 or more", root([](nn::Scope s) { Gpt(s, {.kv_heads = -1}); })),
       refuses<ValueError>("Gpt: eps is -1; need at least 0", root([](nn::Scope s) { Gpt(s, {.eps = -1}); })),
       refuses<ValueError>("Gpt: eps is nan; need at least 0", root([](nn::Scope s) { Gpt(s, {.eps = NAN}); })),

@@ -114,7 +114,8 @@ TEST_CASE_METHOD(Models, "errors of train/: models in folders name the caller's 
   });
   nn::Parameters odd(1);
   const models::GptConfig turning{.heads = 4, .channels = 12, .positions = models::Positions::rope};
-  CHECK_THAT(thrown([&] { models::Gpt(odd / "odd", turning); }), Contains("rope_angles in odd: "));
+  CHECK_THAT(thrown([&] { models::Gpt(odd / "odd", turning); }),
+             Contains("Gpt in odd: 4 heads of width 3; need an even width, as rope turns pairs"));
 }
 
 TEST_CASE_METHOD(Models, "errors of files name the function that the user called", "[errors][train]") {
