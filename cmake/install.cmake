@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 set(documents ${CMAKE_INSTALL_DATADIR}/doc)
 
 install(TARGETS heed EXPORT heed COMPONENT dev)
-heed_public_headers(public_headers heed.h)
+heed_public_headers(public_headers heed.h autograd/check/gradcheck_catch.h)
 list(POP_FRONT public_headers)
 install(FILES heed.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 foreach(header ${public_headers})

@@ -116,8 +116,8 @@ FOLDERS = {"tensor": "Arrays and numbers: no graph, no gradients.", "autograd": 
 
 
 def public_headers():
-    """heed.h and all that it leads to: what is installed."""
-    found, to_read = [], ["heed.h"]
+    """heed.h, the matchers of Catch2, and all that they lead to: what is installed."""
+    found, to_read = [], ["heed.h", "autograd/check/gradcheck_catch.h"]
     while to_read:
         found.append(to_read.pop(0))
         for name in re.findall(r"^#include <heed/([^>]*)>", (ROOT / found[-1]).read_text(), re.M):

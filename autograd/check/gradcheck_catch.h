@@ -16,6 +16,7 @@
 
 namespace heed {
 
+/// What Catch2 calls a matcher of its own.
 #ifdef HEED_MATCHERS_OF_CATCH2_V2
 using CatchMatcherBase = Catch::Matchers::Impl::MatcherUntypedBase;
 #undef HEED_MATCHERS_OF_CATCH2_V2
@@ -29,6 +30,7 @@ class GradientMatcher : public CatchMatcherBase {
   GradientMatcher(std::vector<Tensor> inputs, const GradcheckOptions& options, bool second, bool expected, Loc loc)
       : inputs_(std::move(inputs)), options_(options), second_(second), expected_(expected), where_(loc) {}
 
+  /// For CHECK_THAT: whether they do, and what it says then.
   template <class F>
   bool match(const F& fn) const {
     const GradcheckReport report =
@@ -40,6 +42,7 @@ class GradientMatcher : public CatchMatcherBase {
     return fmt::format("{} right {}gradients: {}", expected_ ? "has" : "does not have", second_ ? "second " : "",
                        found_);
   }
+  /// Of a function whose gradients are to be wrong.
   GradientMatcher operator!() const { return {inputs_, options_, second_, !expected_, where_}; }
 
  private:
@@ -50,10 +53,12 @@ class GradientMatcher : public CatchMatcherBase {
   mutable std::string found_ = "not checked yet";
 };
 
+/// The same in Catch2's words: CHECK_THAT(f, HasRightGradients({x, y})).
 inline GradientMatcher HasRightGradients(const autograd::CheckedInputs& inputs, const GradcheckOptions& options = {},
                                          Loc loc = Loc::current()) {
   return {inputs, options, false, true, loc};
 }
+/// Of second gradients: see gradgradcheck.
 inline GradientMatcher HasRightSecondGradients(const autograd::CheckedInputs& inputs,
                                                const GradcheckOptions& options = {}, Loc loc = Loc::current()) {
   return {inputs, options, true, true, loc};

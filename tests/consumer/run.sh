@@ -9,7 +9,7 @@ cmake --install "$1" --prefix "$work/prefix" > "$work/log" 2>&1 || { cat "$work/
 cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_COMPILER=$2" "-DCMAKE_CXX_FLAGS=$3" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 cmake --build "$work/build" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 cd "$work"
-scripts=(gpt sgd_by_hand fine_tune causal_lm snapshots draw_attention processes)
+scripts=(gpt sgd_by_hand fine_tune causal_lm snapshots draw_attention processes gradients)
 for script in "${scripts[@]}"; do
   echo "$script: $("build/$script")"
 done
