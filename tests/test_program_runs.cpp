@@ -256,6 +256,13 @@ TEST_CASE("heed: a directory is one run's at a time, and a dead one holds it no 
   CHECK_THAT(tests::content_of(place / "model/config.json"), Contains("\"seed\": 9"));
 }
 
+TEST_CASE("heed gpt train: one process that is to shard its optimiser is told that it does not", "[program]") {
+  const Workplace place;
+  const Finished alone = place.run(kTinyGpt + "--shard-optimizer --out alone");
+  CHECK(alone.exit_code == 0);
+  CHECK_THAT(alone.err, Contains("heed: --shard-optimizer shares nothing, as there is one process"));
+}
+
 TEST_CASE("heed train --resume: a run in bf16 is refused where there is none", "[program]") {
   if (has_bf16()) return tests::skip("a machine without bf16");
   const Workplace place;

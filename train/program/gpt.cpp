@@ -369,6 +369,8 @@ int train_gpt(const GptTrainFlags& flags) {
   Trainer trainer(params, *optimizer, options_of(flags, training, world));
   if (flags.resume) trainer.resume();
   world.share(params, flags.shard_optimizer ? optimizer.get() : nullptr);
+  if (flags.shard_optimizer && world.size() == 1)
+    say("heed: --shard-optimizer shares nothing, as there is one process; mpirun -np N starts more\n");
   if (first) say_begin(params, corpus, training);
 
   const HeldOut all(corpus, run.window());
