@@ -122,9 +122,10 @@ class Allocator {
   // "Lately" is the window of time that runs and the one before. A step that takes longer asks for its memory again;
   // then the window doubles, until it holds a whole step.
   void age(Time now) {
-    if (now - window_start_ < window_) return;
+    const auto passed = now - window_start_;
+    if (passed < window_) return;
     window_start_ = now;
-    most_before_ = most_lately_;
+    most_before_ = passed > 2 * window_ ? live_ : most_lately_;  // a large request would have come by here
     most_lately_ = live_;
     const size_t system = system_bytes();
     bound_cache();

@@ -222,6 +222,9 @@ TEST_CASE("release_idle_memory: what nothing asked for in a while goes back, and
   CHECK(memory_stats().system_bytes >= before + 1024 * kMiB);  // it may be asked for again
   later(), later();
   CHECK(memory_stats().system_bytes < before + 100 * kMiB);
+  touched(512 * kMiB).reset();
+  release_idle_memory(now += std::chrono::minutes(1));  // the first call of a program that did nothing for so long
+  CHECK(memory_stats().system_bytes < before + 100 * kMiB);
 
   Training training(1500000);  // each step takes ten seconds by this clock, and a window may hold none
   int64_t calls = 0;
