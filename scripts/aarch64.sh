@@ -5,6 +5,7 @@
 # Usage: scripts/aarch64.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 0 "$@"
 build=build-aarch64
 scripts/deps.sh g++-aarch64-linux-gnu qemu-user
 

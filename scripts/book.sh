@@ -5,12 +5,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=out
-case ${1:-} in
-  "") ;;
-  --out) [ -n "${2:-}" ] || { echo "book.sh: --out needs a directory" >&2; exit 2; }; out=$2 ;;
-  -h|--help) sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//'; exit 0 ;;
-  *) echo "book.sh: there is no option '$1'; --help lists them" >&2; exit 2 ;;
-esac
+if [ "${1:-}" = --out ] && [ -n "${2:-}" ]; then out=$2; shift 2; fi
+. scripts/usage.sh 0 "$@"
 python=$(scripts/python.sh tutorial/book/requirements.txt) || exit 1
 if scripts/deps.sh doxygen; then
   python3 docs/api.py write out/api || exit 1

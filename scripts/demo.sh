@@ -3,6 +3,7 @@
 # Usage: scripts/demo.sh [DIR]   (where the models go; out/demo unless given)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 1 "$@"
 out=${1:-out/demo}
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }

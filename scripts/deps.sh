@@ -10,6 +10,7 @@ if [ "${1:-}" = --tests ]; then
   optional+=(python3-torch python3-venv graphviz clang-format doxygen zsh  # to compare with, to read graphs, to check formatting, comments, completion
              chromium chromium-driver python3-selenium)  # to test pages in; without these the tests skip
 fi
+. "$(dirname "$0")/usage.sh" 999 "$@"
 required=(build-essential cmake ninja-build pkg-config
           libfmt-dev libhwy-dev libcli11-dev libutf8proc-dev nlohmann-json3-dev catch2 "$@")
 

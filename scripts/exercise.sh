@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//'; }
+. scripts/usage.sh 0
 list() { sed -n 's|^// Exercise \([0-9]*[a-z]\): |  \1  |p' tutorial/exercises/hole/*.h; }
 
 exercise="" solution=""

@@ -7,6 +7,7 @@
 #   0.5 unless given; from 10 on the speed is judged as well)
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 2 "$@"
 preset=${1:-release} megabytes=${2:-0.5}
 build=build
 [ "$preset" = release ] || build=build-$preset

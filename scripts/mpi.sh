@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Trains over MPI what one process trains, and lets processes die: installs Open MPI, builds with -DHEED_MPI=ON in
 # build-mpi, and shows it all on this machine. The last line is "N passed, N failed, N skipped".
+# Usage: scripts/mpi.sh
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 0 "$@"
 scripts/deps.sh libopenmpi-dev openmpi-bin python3 || exit 1
 configure=(-S . -B build-mpi -G Ninja -DCMAKE_BUILD_TYPE=Release -DHEED_MPI=ON -DHEED_TUTORIAL=OFF)
 command -v ccache >/dev/null && configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)

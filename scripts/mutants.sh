@@ -16,10 +16,12 @@ while [ $# -gt 0 ]; do
   case $1 in
     --check) check_only=1 ;;
     --all) whole_suite=1 ;;
+    -*) break ;;
     *) chosen+=("$1") ;;
   esac
   shift
 done
+. scripts/usage.sh 0 "$@"
 
 places() {  # places FILE LINE: the numbers of the lines that are LINE but for indentation
   LINE=$2 awk '{ text = $0; sub(/^[ \t]+/, "", text); sub(/[ \t]+$/, "", text); if (text == ENVIRON["LINE"]) print NR }' "$1"
@@ -38,6 +40,10 @@ if [ ${#families[@]} != ${#sources[@]} ] || [ ${#families[@]} != ${#replacements
   echo "mutants.sh: $table has ${#families[@]} heads, ${#sources[@]} sources and ${#replacements[@]} replacements; need as many of each" >&2
   exit 2
 fi
+for word in "${chosen[@]}"; do
+  [[ " ${families[*]} ${files[*]} " = *" $word "* ]] ||
+    refuse "$table has no family or file '$word'; need one of $(printf '%s\n' "${families[@]}" | sort -u | tr '\n' ' ')or a file of it"
+done
 stale=0
 for i in "${!families[@]}"; do
   found=$(places "${files[$i]}" "${sources[$i]}" | wc -l)

@@ -5,6 +5,7 @@
 # Usage: scripts/oracles.sh [SEED [COUNT]]   (of the random shapes: another seed every day, and 5,000)
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 2 "$@"
 seed=${1:-$(date +%Y%m%d)} count=${2:-5000}
 
 python=$(scripts/python.sh) || { printf 'skipped: %s: no PyPI, whose packages these are\n' opinfo onnx fuzz; echo "0 passed, 0 failed, 3 skipped"; exit 0; }

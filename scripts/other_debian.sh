@@ -17,6 +17,7 @@ if [ "${1:-}" = --inside ]; then  # in that root: the sources are /heed, which i
   exec /build/tests/heed_tests "~[mutations]"
 fi
 
+. scripts/usage.sh 1 "$@"
 suite=${1:-trixie} build=$PWD/build-${1:-trixie}
 root=$build/root cache=${XDG_CACHE_HOME:-$HOME/.cache}/heed/ccache-$suite
 scripts/deps.sh debootstrap

@@ -5,6 +5,7 @@
 # Usage: scripts/packages.sh
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 0 "$@"
 root=$PWD
 scripts/deps.sh lintian || exit 1
 work=$root/build-packages

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Loss curves with products in bf16 beside those in f32: the same run in both, of three seeds. Fails where the mean loss of
 # a hundred steps, or the validation loss at the end, differs by more than 0.01. Minutes for `cpu`, hours for `baby`.
-#
-#   scripts/precision.sh [PRESET [STEPS [HEED [TEXT]]]]   (default: cpu 500 build/heed, and heed's own text)
+# Usage: scripts/precision.sh [PRESET [STEPS [HEED [TEXT]]]]   (default: cpu 500 build/heed, and heed's own text)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 4 "$@"
 preset=${1:-cpu} steps=${2:-500} heed=${3:-build/heed}
 text=(); [ -z "${4:-}" ] || text=(--text "$4")
 [ -n "${3:-}" ] || scripts/build.sh heed_program

@@ -6,6 +6,7 @@
 # other requirements: venv-book. A line "# pip: OPTIONS" in the file is for pip.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 1 "$@"
 wanted=${1:-tests/oracle/requirements.txt}
 venv=${HEED_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/heed/venv}
 [ $# = 0 ] || venv+=-$(basename "$(dirname "$wanted")")

@@ -74,6 +74,8 @@ def table():
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["--check"]):
+        sys.exit(__doc__)
     text = table()
     print(f"{PARAMETERS / 1e6:.1f} M parameters, {math.ceil(4 * PARAMETERS / BUCKET)} buckets\n{text}")
     if "--check" in sys.argv:

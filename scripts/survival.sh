@@ -6,6 +6,7 @@
 # Usage: scripts/survival.sh [KILLS] [PROGRAM] [SEED]   (20, build/heed, any)
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 3 "$@"
 kills=${1:-20}
 [ $# -ge 2 ] || scripts/build.sh heed_program || exit 1
 heed=$(realpath "${2:-build/heed}")

@@ -4,6 +4,7 @@
 # Usage: scripts/test.sh [PRESET]   (of CMakePresets.json; release unless given)
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 1 "$@"
 preset=${1:-release}
 compiler=() jobs=1  # tests measure time, but for instrumented ones
 case $preset in

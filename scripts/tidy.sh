@@ -5,6 +5,7 @@
 # Usage: scripts/tidy.sh [FILE.cpp...]
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. scripts/usage.sh 999 "$@"
 scripts/deps.sh clang clang-tidy || exit 1
 tidy=$(command -v clang-tidy-14 || command -v clang-tidy)
 if [[ $("${tidy:-true}" --version 2>/dev/null) != *"version 14."* ]]; then

@@ -5,7 +5,9 @@
 # Usage: scripts/translators.sh PAIRS [OUT]   (out/translators unless given; HEED is the program, unless build/heed)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pairs=${1:?usage: scripts/translators.sh PAIRS [OUT]} out=${2:-out/translators} heed=${HEED:-build/heed}
+. scripts/usage.sh 2 "$@"
+[ $# -gt 0 ] || refuse "it needs pairs"
+pairs=$1 out=${2:-out/translators} heed=${HEED:-build/heed}
 [ -n "${HEED:-}" ] || scripts/build.sh heed_program
 mkdir -p "$out"
 

@@ -10,8 +10,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//'; }
-refuse() { echo "tutorial.sh: $1" >&2; exit 2; }
+. scripts/usage.sh 0
 
 mapfile -t sources < <(sed -n 's,^| \[[0-9][^(]*(\([0-9a-z_]*\)\.md).*,tutorial/\1.cpp,p' tutorial/README.md)  # its order
 lessons=() options=() out=out/tutorial write=""
@@ -22,7 +21,7 @@ while [ $# -gt 0 ]; do
     --write) write=1 ;;
     --seed) [[ ${2:-} =~ ^[0-9]+$ ]] || refuse "--seed needs a whole number, not '${2:-}'"; options+=("$1" "$2"); shift ;;
     --out) [ -n "${2:-}" ] || refuse "--out needs a directory"; out=$2; shift ;;
-    -*) refuse "there is no option '$1'; --help lists them" ;;
+    -*) refuse "there is no option '$1'" ;;
     *)
       found=""
       for source in "${sources[@]}"; do
