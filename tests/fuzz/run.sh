@@ -2,7 +2,7 @@
 # Builds the fuzz targets with clang and runs each, two at a time; stops with an error if one finds a crash, a leak, an input
 # that takes over 10 seconds, or one that takes over 1 GiB.
 # Usage: tests/fuzz/run.sh [SECONDS=600] [TARGET...]   (targets: safetensors pairs chars words bpe tokenizer bin text
-#   config index state)
+#   config index notes state)
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-600}
