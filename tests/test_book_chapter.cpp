@@ -73,7 +73,10 @@ TEST_CASE("book 3.4: attention with trained weights", "[book][attention]") {
   check("trainable_scores_2", "attn_scores_2", scores_2);
   const Tensor weights_2 = softmax(scores_2 / std::sqrt(2.0), -1);
   check("trainable_weights_2", "attn_weights_2", weights_2);
-  check("trainable_context_2", "context_vec_2", matmul(weights_2, matmul(inputs, raw.W_value)));
+  const Tensor values = matmul(inputs, raw.W_value);
+  check("trainable_context_2", "context_vec_2", matmul(weights_2, values));
+  const Tensor weights = softmax(matmul(matmul(inputs, raw.W_query), keys.mT()) / std::sqrt(2.0), -1);
+  check("self_attention_v1", "sa_v1", matmul(weights, values));
 
   Rng rng(789);
   nn::Parameters params(rng);
@@ -99,11 +102,17 @@ TEST_CASE("book 3.5: attention that cannot see the future", "[book][attention]")
   check("masked_simple", "masked_simple", masked);
   check("masked_simple_norm", "masked_simple_norm", masked / masked.sum(-1, true));
   const Tensor scores = matmul(attention.W_query(inputs), attention.W_key(inputs).mT());
-  check("masked_scores", "masked", masked_fill(scores, logical_not(nn::causal_mask(6)), -INFINITY));
+  const Tensor future = masked_fill(scores, logical_not(nn::causal_mask(6)), -INFINITY);
+  check("masked_scores", "masked", future);
+  const Tensor causal_weights = softmax(future / std::sqrt(2.0), -1);
+  check("causal_weights", "attn_weights", causal_weights);
 
   Rng dropping(123);
   nn::Parameters none(dropping);
-  check("dropout_ones", "out", nn::Dropout(none, 0.5)(ones({6, 6})));
+  const nn::Dropout dropout(none, 0.5);
+  check("dropout_ones", "out", dropout(ones({6, 6})));
+  dropping.seed(123);
+  check("dropout_weights", "dropped", dropout(causal_weights));
 
   Rng causal_rng(123);
   nn::Parameters causal_params(causal_rng);
@@ -114,8 +123,12 @@ TEST_CASE("book 3.5: attention that cannot see the future", "[book][attention]")
   check("multi_head_wrapper", "context_vecs", cat({first(batch), second(batch)}, -1));
 }
 
-TEST_CASE("book 3.6: products of batched matrices", "[book][attention]") {
+TEST_CASE("book 3.6: several heads at once, and products of batched matrices", "[book][attention]") {
   const json file = reference_file("attention_chapter.json");
+  const Tensor inputs = tensor_of(file.at("common").at("inputs"));
+  nn::Parameters params(123);
+  const nn::MultiHeadAttention heads(params, 3, 2, 2, {.causal = true});
+  require_close(heads(stack({inputs, inputs}, 0)), expected(find_case(file, "multi_head_attention"), "mha"), kPrinted);
   const json one = find_case(file, "batched_matmul");
   const Tensor a = tensor_of(one.at("operand_a"));
   require_close(matmul(a, a.transpose(2, 3)), expected(one, "a_at"), kPrinted);
@@ -123,5 +136,5 @@ TEST_CASE("book 3.6: products of batched matrices", "[book][attention]") {
 
 TEST_CASE("book: every case of the attention chapter is among these tests", "[book]") {
   const json file = reference_file("attention_chapter.json");
-  REQUIRE(file.at("cases").size() == 23);
+  REQUIRE(file.at("cases").size() == 27);
 }

@@ -43,7 +43,8 @@ std::vector<std::vector<double>> tensors(const std::string& output, const std::s
 
 TEST_CASE("book: lessons 5 to 8 print its numbers, digit by digit", "[book][lessons]") {
   const json file = tests::reference_file("attention_chapter.json");
-  const std::map<std::string, std::string> names = {{"a_at", "a @ a.transpose(2, 3)"}, {"out", "dropout(ones)"}};
+  const std::map<std::string, std::string> names = {
+      {"a_at", "a @ a.transpose(2, 3)"}, {"out", "dropout(ones)"}, {"dropped", "dropout(attn_weights)"}};
   std::string output;
   for (const char* lesson :
        {"05_simplified_self_attention", "06_self_attention", "07_causal_attention", "08_multi_head_attention"})

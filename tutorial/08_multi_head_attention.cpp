@@ -24,13 +24,9 @@ struct Copies {
 double share_on_copy(const models::Gpt& gpt, const Tensor& x, int64_t layer, int64_t head) {
   nn::WatchAttention seen;
   gpt(x);
-  const Tensor weights = seen[fmt::format("h.{}.attn", layer)];
-  double sum = 0;
-  int64_t n = 0;
-  for (int64_t b = 0; b < x.size(0); ++b)
-    for (int64_t t = Copies::kHalf; t < x.size(1); ++t, ++n)
-      sum += weights.at<double>({b, head, t, t - Copies::kHalf + 1});
-  return sum / double(n);
+  const Tensor weights =
+      seen[fmt::format("h.{}.attn", layer)](all, head, slice(Copies::kHalf, none), slice(1, Copies::kHalf));
+  return (weights * eye(Copies::kHalf - 1)).sum(-1).mean().item<double>();
 }
 
 }  // namespace
@@ -69,6 +65,13 @@ int main(int argc, char** argv) {
     l.expect_equal("head 1 weighs as the first module", seen[""].select(1, 0), seen["0"], 1e-6);
     l.expect_equal("head 2 weighs as the second", seen[""].select(1, 1), seen["1"], 1e-6);
 
+    l.heading("And from a seed of its own, with the last layer as it is drawn");
+    nn::Parameters book_params(l.seed());
+    const Tensor mha = nn::MultiHeadAttention(book_params, 3, 2, 2, {.causal = true})(batch).detach();
+    l.show("mha", mha);
+    if (l.seed() == 123)
+      l.expect_equal("its last row, as the book prints it", mha[0][5], tensor({0.2575, 0.4028}), 5.1e-5);
+
     l.heading("Batched products: the last two axes are matrices, those before only count them");
     const Tensor a = tensor({{{{0.2745, 0.6584, 0.2775, 0.8573},
                                {0.8993, 0.0390, 0.9268, 0.7388},
@@ -77,7 +80,7 @@ int main(int argc, char** argv) {
                                {0.4066, 0.2318, 0.4545, 0.9737},
                                {0.4606, 0.5159, 0.4220, 0.5786}}}});
     l.show("a @ a.transpose(2, 3)", matmul(a, a.transpose(2, 3)));
-    l.expect_equal("and are taken one by one", matmul(a, a.transpose(2, 3))[0][1],
+    l.expect_equal("batched products are taken one by one", matmul(a, a.transpose(2, 3))[0][1],
                    matmul(a[0][1], a[0][1].mT()), 1e-6);
 
     l.heading(

@@ -14,6 +14,7 @@ inline void side_by_side(Lesson& l) {
   const Tensor read = 0.3 * randn({1, S, d}, rng), written = 0.3 * randn({1, T, d}, rng);
   std::vector<std::vector<std::string>> table = {{"attention", "pairs of words that see", "parameters"}};
   std::vector<Tensor> panels;
+  std::vector<std::string> columns;  // each panel's name in the middle of its seven
   const auto add = [&](const std::string& name, const nn::Parameters& p, const auto& attend) {
     nn::WatchAttention seen;
     attend();
@@ -22,7 +23,8 @@ inline void side_by_side(Lesson& l) {
     const auto pairs = gt(weights, 0).to(i64).sum().item<int64_t>();
     table.push_back({name, fmt::format("{}", pairs), grouped(p.numel())});
     fmt::print("  {:<22} sees {:>2} pairs, {:>6} parameters\n", name, pairs, p.numel());
-    panels.push_back(pad(weights, {1, 1, 0, S - weights.size(0)}));
+    panels.push_back(pad(weights, {0, 1, 0, S - weights.size(0)}));
+    columns.resize(panels.size() * (S + 1)), columns[columns.size() - 4] = name.substr(0, name.find(" ("));
   };
   nn::Parameters none(rng), p1(rng), p2(rng), p3(rng), p4(rng), p5(rng);
   const nn::AdditiveAttention additive(p1, d, d, d);
@@ -36,8 +38,12 @@ inline void side_by_side(Lesson& l) {
   add("multi-head (8)", p4, [&] { heads(read); });
   add("cross, multi-head (9)", p5, [&] { cross(written, {.context = read}); });
   l.page("side by side", table);
-  const std::string title = "Who sees whom: additive, simplified, self, causal, one of four heads, cross";
-  l.picture("side_by_side", train::Heatmap{title, "", "", {}, {}, cat(panels, 1), 0, 0.4}, false);
+  const Tensor all_panels = cat(panels, 1).narrow(1, 0, int64_t(columns.size()) - 1);
+  columns.pop_back();
+  l.picture("side_by_side",
+            train::Heatmap{
+                "Who sees whom", "", "word", columns, {"1", "2", "3", "4", "5", "6"}, all_panels, 0, 0.4},
+            false);
   l.expect_equal("weights to train: 3 d^2, 4 d^2 + d, 2 d^2 + d",
                  from_vector(std::vector<int64_t>{p2.numel(), p4.numel(), p1.numel()}, {3}),
                  from_vector(std::vector<int64_t>{3 * d * d, 4 * d * d + d, 2 * d * d + d}, {3}));
