@@ -100,7 +100,11 @@ int main(int argc, char** argv) {
         l.page("right_at_the_end", lesson::bucket_table(right, kBucket, "{:.1f}"));
         l.page("commonest", fmt::format("{:.0f}%", commonest(test)));
         for (size_t i = 0; i < untrained.size(); ++i) {
-          const auto fall = [](const Series& s) { return fmt::format("{:.2g}", s.y.front() / s.y.back()); };
+          const auto fall = [](const Series& s) {
+            const double by = s.y.front() / s.y.back(), unit = std::pow(10, std::floor(std::log10(by)) - 1);
+            return by < 100 ? fmt::format("{:.2g}", by)
+                            : lesson::grouped(int64_t(std::round(by / unit) * unit));
+          };
           l.page(untrained[i].name + ": untrained fall", fall(untrained[i]));
           l.page(untrained[i].name + ": fall", fall(early_reach[i]));
           l.page(untrained[i].name + ": farthest", fmt::format("{:.0f}%", early_right[i].y.back()));

@@ -19,22 +19,24 @@ Tensor word_vectors() {
                  {0.05, 0.80, 0.55}});
 }
 
-/// What T queries of width d_k make of 64 keys, all numbers drawn from N(0, 1).
+/// What softmax makes of scores, a row for each query.
 struct Saturation {
   double variance;  ///< of the scores
   double largest;   ///< weight of a query, on average
   double gradient;  ///< norm that arrives at the scores of a query: the median
+  double root;      ///< and the root mean square
 };
-Saturation measure(int64_t d_k, bool scaled, Rng& rng) {
-  constexpr int64_t T = 512, S = 64;
-  const Tensor keys = randn({S, d_k}, rng), queries = randn({T, d_k}, rng);
-  Tensor scores = matmul(queries, keys.mT()) * (scaled ? 1 / std::sqrt(double(d_k)) : 1);
-  scores.set_requires_grad();
+/// `loss` is what each weight counts in the loss whose gradient is measured.
+Saturation measure(const Tensor& matrix, const Tensor& loss) {
+  Tensor scores = matrix.clone().set_requires_grad();
   const Tensor weights = softmax(scores, -1);
-  (weights * randn({T, S}, rng)).sum().backward();  // some loss: what of it arrives at the scores?
-  std::vector<double> norms = sqrt((scores.grad() * scores.grad()).sum(-1)).to_vector<double>();
-  std::nth_element(norms.begin(), norms.begin() + T / 2, norms.end());
-  return {scores.detach().var().item<double>(), weights.detach().max(-1).mean().item<double>(), norms[T / 2]};
+  (weights * loss).sum().backward();
+  const Tensor squares = (scores.grad() * scores.grad()).sum(-1);
+  std::vector<double> norms = sqrt(squares).to_vector<double>();
+  const auto middle = norms.begin() + std::ssize(norms) / 2;
+  std::nth_element(norms.begin(), middle, norms.end());
+  return {matrix.var().item<double>(), weights.detach().max(-1).mean().item<double>(), *middle,
+          std::sqrt(squares.mean().item<double>())};
 }
 
 }  // namespace
@@ -61,6 +63,8 @@ int main(int argc, char** argv) {
     if (l.seed() == 123)
       l.expect_equal("context of \"journey\", as the book prints it", context_vec_2, tensor({0.3061, 0.8210}),
                      5.1e-5);
+
+    l.show("sa_v1", matmul(softmax(matmul(matmul(inputs, W_query), keys.mT()) / std::sqrt(2.0), -1), values));
 
     l.heading("The module: three Linear layers without bias, from seed 789");
     Rng module_rng(789);
@@ -93,7 +97,10 @@ int main(int argc, char** argv) {
     std::vector<std::vector<std::string>> table = {
         {"d_k", "variance", "largest weight", "gradient", "scaled: variance", "largest weight", "gradient"}};
     for (const int64_t d_k : {1, 4, 16, 64, 256, 1024}) {
-      const Saturation raw = measure(d_k, false, rng), scaled = measure(d_k, true, rng);
+      const Tensor asking = randn({512, d_k}, rng), asked = randn({64, d_k}, rng),
+                   loss = randn({512, 64}, rng);
+      const Tensor scores = matmul(asking, asked.mT());
+      const Saturation raw = measure(scores, loss), scaled = measure(scores / std::sqrt(double(d_k)), loss);
       fmt::print("{:7}   {:8.2f}   {:7.3f}   {:8.5f}    {:8.3f}   {:7.3f}   {:8.5f}\n", d_k, raw.variance,
                  raw.largest, raw.gradient, scaled.variance, scaled.largest, scaled.gradient);
       std::vector<std::string>& row = table.emplace_back(std::vector{fmt::format("{}", d_k)});
@@ -102,6 +109,7 @@ int main(int argc, char** argv) {
       chart.series[0].x.push_back(double(d_k)), chart.series[0].y.push_back(scaled.gradient);
       chart.series[1].x.push_back(double(d_k)), chart.series[1].y.push_back(raw.gradient);
       if (d_k != 1024) continue;
+      l.page("root falls by", fmt::format("{:.1f}", scaled.root / raw.root));
       l.expect("variance of raw scores is d_k", raw.variance, 850, 1200);
       l.expect("variance of scaled scores is 1", scaled.variance, 0.85, 1.2);
       l.expect("raw softmax: the largest of 64 weights", raw.largest, 0.9, 1);

@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
     fmt::print("{}\n", wrong);
     const std::string told = to_string(wrong);
     l.page("wrong", "    " + told.substr(0, told.find(" (")) + "\n");
-    l.expect("gradcheck fails", bool(wrong), 0, 0);
+    l.expect("gradcheck fails", !wrong, 1, 1);
     l.expect_equal("and finds every element wrong", double(wrong.wrong), 12);
 
     l.heading("A module of our own: W x * sigmoid(V x), every parameter by name");

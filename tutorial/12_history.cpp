@@ -23,14 +23,11 @@ void associative_memory(lesson::Lesson& l, Rng& rng) {
   const Tensor ring = (2 * logical_and(gt(apart, 7), lt(apart, 20)).to(f32) - 1).reshape({1, 100});
   const Tensor few = cat({ring, signs({4, 100})}, 0), asked = spoil(few[0]), found = hopfield(few, asked);
   const auto picture = [](const Tensor& state) { return pad(state.reshape({10, 10}), {1, 1, 0, 0}); };
-  l.picture("hopfield", train::Heatmap{"Stored; as it is asked; as it is found",
-                                       "",
-                                       "",
-                                       {},
-                                       {},
-                                       cat({picture(few[0]), picture(asked), picture(found)}, 1),
-                                       -1,
-                                       1});
+  std::vector<std::string> columns(36);
+  columns[5] = "stored", columns[17] = "asked", columns[29] = "found";
+  l.picture("hopfield", train::Heatmap{"Stored; as it is asked; as it is found", "", "", columns,
+                                       std::vector<std::string>(10),
+                                       cat({picture(few[0]), picture(asked), picture(found)}, 1), -1, 1});
   const Tensor many = signs({60, 100});
   l.page("spoiled", fmt::format("{:.0f}%", 100 - percent_equal(asked, few[0])));
   l.expect_equal("Hopfield 1982: right again (%)", percent_equal(found, few[0]), 100);

@@ -82,9 +82,9 @@ void Lesson::count(bool passed, const std::string& line) {
 }
 
 void Lesson::expect(const std::string& what, double value, double low, double high) {
-  expected_.push_back({what, fmt::format("{:.3g}", value), fmt::format("{:g} to {:g}", low, high)});
-  count(value >= low && value <= high,
-        fmt::format("{}: {:.6g}   (expected {:g} to {:g})", what, value, low, high));
+  const std::string band = low == high ? fmt::format("{:g}", low) : fmt::format("{:g} to {:g}", low, high);
+  expected_.push_back({what, fmt::format("{:.3g}", value), band});
+  count(value >= low && value <= high, fmt::format("{}: {:.6g}   (expected {})", what, value, band));
 }
 
 void Lesson::expect_equal(const std::string& what, double value, double want, double tolerance) {
