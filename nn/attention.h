@@ -94,7 +94,7 @@ struct MultiHeadAttention {
 /// Throws ValueError unless `heads` divide the channels; returns heads.
 int64_t check_heads(const Op& op, int64_t channels, int64_t heads);
 
-/// RMSNorm of each head's queries and keys (Dehghani et al. 2023): none, without weights, or with one for each column.
+/// Norms of each head's queries and keys (Henry et al. 2020), here RMSNorm as in Qwen3: none, plain, or with weights.
 enum class QkNorm { none, plain, weighted };
 
 /// How a CausalSelfAttention differs from GPT-2's.

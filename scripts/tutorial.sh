@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds and runs the lessons: all of them, or those given. Three quarters of an hour on two cores, most of it lesson
-# 14's; --quick takes two minutes.
+# Builds and runs the lessons: all of them, or those given. Some 40 minutes on two cores, 30 of them lesson 14's;
+# --quick takes two minutes.
 # Usage: scripts/tutorial.sh [LESSON...] [--quick] [--seed N] [--out DIR] [--write]
 #   LESSON     a number, or a name such as 04_bahdanau
 #   --quick    short training, wider bands
