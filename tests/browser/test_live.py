@@ -6,6 +6,7 @@
 MAKE_PAGES is the program of make_pages.cpp, HEED the program heed. Prints what fails and "N passed, N failed, N skipped".
 """
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,18 @@ def test_trained_models_translate_and_write_as_heed_does(b, pages):
     assert b.text("#about").endswith("32 characters at once")
     wrote = pages.heed("gpt", "sample", "--model", "gpt", "--prompt", "the cat", "--tokens", "40", "--temperature", "0")
     assert b.js("return live.write('the cat', 40)") == wrote[:-1]
+
+
+def test_a_page_without_a_text_opens_with_one_that_the_model_writes(b, pages):
+    pages.heed("page", "--model", "gpt", "--out", "bare.html")
+    b.open(pages.directory / "bare.html")
+    wrote = b.driver.execute_async_script("""
+      const done = arguments[0], look = () => document.getElementById("write-one").disabled ? setTimeout(look, 20)
+          : done(document.getElementById("prompt").value);
+      look();
+    """)
+    assert len(wrote) == 31, wrote
+    no_errors(b)
 
 
 def test_byte_pairs_are_cut_and_merged_as_heed_does(b, pages):
@@ -319,7 +332,9 @@ def test_a_weight_is_told_from_its_query_and_key(b, pages):
         for select, value in (("layer", 1), ("head", 2)):
             b.js("const s = document.getElementById(arguments[0]); s.value = arguments[1]; s.dispatchEvent(new Event('change'))", select, value)
         size, n = 12 if name == "llama" else 8, len(TEXT)
-        for t, s in ((20, 17), (28, 25), (28, 2), (3, 9)):
+        edges = b.js("return ['cell-rows', 'cell-columns'].map(id => document.getElementById(id).getBoundingClientRect()).flatMap(r => [r.width, r.height])")
+        assert min(edges) >= 11, "the tokens stand at the matrix's edges"
+        for t, s in ((20, 17), (28, 25), (28, 2), (7, 7), (3, 9)):
             b.js("document.getElementById('cells').focus()")
             at = b.js("""
               const c = document.getElementById("cells"), box = c.getBoundingClientRect(), [t, s, n] = arguments;
@@ -335,6 +350,8 @@ def test_a_weight_is_told_from_its_query_and_key(b, pages):
             elif name == "llama" and s <= t - 9:
                 assert "Outside the window" in b.text("#cell-mask") and shown == 0
             else:
+                assert b.text("#cell-mask").startswith("It is the token itself" if s == t else "It came before")
+                assert not re.search("− ?[-−]", b.text("#cell-softmax")), "a minus behind a minus has its brackets"
                 product, scaled = float(b.text("#cell-product")), float(b.text("#cell-scaled"))
                 assert abs(product / math.sqrt(size) - scaled) < 2e-4
         b.press(Keys.ARROW_UP)

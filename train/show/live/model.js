@@ -316,7 +316,7 @@ class Gpt {
       values.push(Array.from({length: K}, (_, k) => part(heads + K + k)));
       for (let h = 0; h < heads; ++h) {
         const k = Math.floor(h * K / heads), query = this.placed(part(h), weights(p + "attn.q_norm.weight"));
-        const hidden = s => config.window > 0 && s <= this.length - config.window;
+        const out = this.length - config.window, hidden = s => config.window > 0 && s <= out;  // length will have grown
         const products = keys.map(key => dot(query, key[k]));
         const shares = softmax(products.map((x, s) => hidden(s) ? -Infinity : x / Math.sqrt(D)));
         looks.push({query, keys: keys.map(key => key[k]), products, shares, hidden});

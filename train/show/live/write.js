@@ -219,11 +219,43 @@ function weighHeads() {
 
 // --- one weight
 
+/** Pixels for the tokens at the matrix's edges, none where its cells are too small for them, and of a cell. */
+function edges() {
+  const n = writer.tokens.length, width = Math.min(document.getElementById("cells-box").clientWidth, 620);
+  const room = Math.min(90, Math.ceil(widest(tokenNames(), writer.font = `12px ${palette.mono}`)) + 8);
+  const size = taken => Math.max(2, Math.min(22, Math.floor((width - taken) / n)));
+  return size(room) >= 11 ? [room, size(room)] : [0, size(0)];
+}
+
+function tokenNames() { return writer.tokens.map(id => visible(page.source.names[id])); }
+
+/** The tokens along an edge: those that look from the top down, those looked at from the left, upwards if they are long. */
+function drawEdge(id, width, height) {
+  const canvas = document.getElementById(id), context = canvas.getContext("2d"), across = id === "cell-columns",
+        room = across ? height : width, names = tokenNames();
+  sizeCanvas(canvas, width, height);
+  context.font = writer.font;
+  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--muted");
+  context.textBaseline = "middle";
+  const upright = names.every(name => [...name].length === 1);
+  names.forEach((name, i) => {
+    const at = (i + 0.5) * writer.size, text = fitted(name, room - 6, writer.font);
+    context.save();
+    if (across) context.translate(at, room - (upright ? 10 : 4));
+    else context.translate(room - 4, at);
+    if (across && !upright) context.rotate(-Math.PI / 2);
+    context.textAlign = across ? upright ? "center" : "left" : "right";
+    if (room > 0) context.fillText(text, 0, 0);
+    context.restore();
+  });
+}
+
 function drawCellsOf() {
-  const canvas = document.getElementById("cells"), n = writer.tokens.length,
-        c = Math.max(2, Math.min(22, Math.floor(Math.min(document.getElementById("cells-box").clientWidth, 620) / n)));
+  const canvas = document.getElementById("cells"), n = writer.tokens.length, [room, c] = edges();
   writer.size = c;
   sizeCanvas(canvas, n * c, n * c);
+  drawEdge("cell-rows", room, n * c);
+  drawEdge("cell-columns", n * c, room);
   const context = canvas.getContext("2d");
   for (let t = 0; t < n; ++t) {
     const {shares} = writer.now.rows[t][writer.layer][writer.head];
@@ -247,6 +279,7 @@ function drawCell() {
   const few = x => `[${Array.from(x.slice(0, 4), a => a.toFixed(3)).join(", ")}${x.length > 4 ? ", …" : ""}]`,
         rows = [];
   const name = i => quoted(page.source.names[writer.tokens[i]]),
+        signed = x => x.toFixed(3).replace("-", "−"),
         add = (term, text, id) => rows.push(element("dt", {}, term), element("dd", id ? {id} : {}, text));
   add("looks", `${name(t)}, token ${t + 1}`);
   add("at", `${name(s)}, token ${s + 1}`);
@@ -260,11 +293,12 @@ function drawCell() {
     add("key k", few(keys[s]));
     add("q · k", products[s].toFixed(4), "cell-product");
     add(`/ √${D}`, scaled[s].toFixed(4), "cell-scaled");
-    add("mask", hidden(s) ? "Outside the window: its score becomes −∞." : "It came before: it may be seen.",
+    add("mask", hidden(s) ? "Outside the window: its score becomes −∞." :
+                          `${s === t ? "It is the token itself" : "It came before"}: it may be seen.`,
         "cell-mask");
     add("softmax",
         hidden(s) ? "0" :
-                    `exp(${scaled[s].toFixed(3)} − ${largest.toFixed(3)}) / ${sum.toFixed(3)} = ${
+                    `exp(${signed(scaled[s])} − ${largest < 0 ? `(${signed(largest)})` : signed(largest)}) / ${sum.toFixed(3)} = ${
                         Math.exp(scaled[s] - largest).toFixed(4)} / ${sum.toFixed(3)}`,
         "cell-softmax");
     add("weight", written(shares[s]), "cell-weight");
@@ -315,6 +349,7 @@ function startWriter() {
     pick(writer.cell[0] + move[0], writer.cell[1] + move[1]);
   });
   readPrompt();
+  if (!page.examples.length) write(Math.min(40, page.config.context - 1));  // a text of its own, to begin with
   window.live = {
     read: (text, off = []) => {
       const {logits, rows, loss} = readAll(tokensOf(text).ids, new Set(off));
