@@ -61,7 +61,7 @@ def file_of(path, config):
     extension = posixpath.splitext(path)[1]
     if extension in CODE:
         text = (ROOT / path).read_text()
-        file = SourcePage.generated(config, path, content=f"# {path}\n\n````{CODE[extension]} linenums=\"1\"\n{text}\n````\n")
+        file = SourcePage.generated(config, path, content=f"---\nsearch: {{boost: 0.5}}\n---\n# {path}\n\n````{CODE[extension]} linenums=\"1\"\n{text}\n````\n")
     else:
         file = File.generated(config, path, abs_src_path=str(ROOT / path))
     file.dest_uri = "heed.html" if path == "README.md" else place(path)
