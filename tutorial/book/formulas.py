@@ -29,9 +29,11 @@ def mathml(source, display="inline"):
 
 
 def fence(source, language, css_class, options, md, **kwargs):
-    """Notes behind the lines of a system, `&& ...`, stand below them where it is narrow."""
+    """Where it is narrow, notes behind the lines of a system, `&& ...`, and what \\qquad sets apart stand below."""
     source = source.replace("{aligned}", "{align*}")  # latex2mathml's name for it
     below = re.sub(r"&&(.*?)(?=\\\\|\\end)", r"\\\\ & \\quad \1", source, flags=re.S)
+    if r"\qquad" in source and "&" not in source:
+        below = r"\begin{align*}\, & " + r" \\ \, & ".join(re.split(r"\\q?quad", source)) + r"\end{align*}"
     kinds = [("", source)] if below == source else [(" wide", source), (" narrow", below)]
     return "".join(f'<div class="formula{kind}" tabindex="0">{mathml(text, "block")}</div>' for kind, text in kinds)
 
