@@ -348,8 +348,12 @@ TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays",
   for (const auto& [digits, whole, name] : named) {
     save_gguf(place / "of.gguf", Model(tiny(256)).params, tiny(256), of_form(digits, whole), GgufType::f32);
     CHECK(Gguf(place / "of.gguf").key<std::string>("tokenizer.ggml.pre") == name);
-    refused(Model(tiny(256)), of_form(digits, !whole), GgufType::f32, "in a way that the file has no name for");
+    refused(Model(tiny(256)), of_form(digits, !whole), GgufType::f32,
+            whole ? "the tokenizer has ignore_merges false, and llama.cpp takes llama-bpe with true; need the same"
+                  : "the tokenizer has ignore_merges true, and llama.cpp takes qwen2 with false; need the same");
+    CHECK(Gguf(place / "of.gguf").key<int64_t>("tokenizer.ggml.add_bos_token") == 0);
   }
+
   Json taking = Json::parse(train::Bpe::train("", 257, std::vector<std::string>{"<s>"}).to_json());
   taking["added_tokens"][0]["lstrip"] = true;
   refused(Model(tiny(257)), train::Tokenizer::from_json(taking.dump()), GgufType::f32,

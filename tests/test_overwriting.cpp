@@ -147,6 +147,33 @@ TEST_CASE("overwriting: ids that a stop cuts short are the old ones, the new one
   check(prepared("abcabcabcabc", "abc"), prepared("zyxzyxzyxzyx", "xyz"), seen, "has no val.bin");
 }
 
+TEST_CASE("overwriting: a model beside its run's state is open after every step, though its texts change", "[files]") {
+  const TemporaryDirectory place;
+  nn::Parameters params(1);
+  const models::Gpt gpt(params, {.vocabulary = 3, .context = 4, .layers = 1, .heads = 1, .channels = 4});
+  const auto save = [&](const std::string& chat) {
+    train::Tokenizer tokenizer = train::Chars::from_text("abc");
+    tokenizer.notes.chat_template = chat;
+    train::GptTraining training;
+    training.text_name = chat;  // in the configuration
+    train::save_gpt(place / "m", params, gpt.config, tokenizer, training);
+  };
+  save("{{ old }}");
+  write_file(place / "m/training.safetensors", "what a resumed run reads");
+  bool whole = false;
+  for (int64_t steps = 0; !whole; ++steps) {
+    INFO("stopped after " << steps << " steps");
+    REQUIRE(steps < 20);
+    steps_left = steps;
+    try {
+      save(steps % 2 ? "{{ new }}" : "");
+      whole = true;
+    } catch (const FileError&) {}
+    steps_left = kAny;
+    CHECK_NOTHROW(train::SavedGpt(place / "m"));
+  }
+}
+
 TEST_CASE("overwriting: a model that is saved again in its run never leaves its folder closed", "[files]") {
   const TemporaryDirectory place;
   nn::Parameters params(1);

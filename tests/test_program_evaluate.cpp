@@ -13,6 +13,7 @@
 using namespace heed;
 using nlohmann::json;
 using tests::Finished;
+using tests::kKillOnceSaved;
 using tests::kTinyGpt;
 using tests::kTinyTranslator;
 using tests::Workplace;
@@ -71,6 +72,7 @@ TEST_CASE("heed gpt evaluate: what it cannot predict", "[program]") {
     CHECK_THAT(finished.err, Contains(why));
   };
   refused("one", 1, "gpt evaluate: 'one' has 1 token to predict from; need 2 or more");
+  refused("one --held-out", 1, "gpt evaluate: the last tenth of 'one' has 1 token");
   refused("strange", 1, "unknown characters \"fé\"");
   refused("nothing", 1, "cannot read \"nothing\"");
   refused("text --context 33", 2, "--context 33 is more than the model has positions for; need at most 32");
@@ -95,8 +97,15 @@ TEST_CASE("heed seq2seq evaluate: the scores of training's end, of other pairs, 
   std::ofstream(place / "own") << sentence << "\t" << answer;
   CHECK(result_of(place, evaluate + "--pairs own")["exact_match"] == 1);
 
+  // What another run held out does not stay beside the model that is written over its own.
+  std::filesystem::rename(place / "model", place / "cut");
+  place.run(
+      "seq2seq train --pairs pairs --steps 9999 --save-every 1 --threads 1 --out cut --overwrite" + kKillOnceSaved,
+      "set -m;");
+  CHECK_THAT(place.run("seq2seq evaluate --model cut").err, Contains("'cut' has no held_out.tsv"));
+  std::filesystem::rename(place / "cut", place / "model");
+
   CHECK(place.run(evaluate + "--pairs nothing").exit_code == 1);
-  std::filesystem::remove(place / "model/held_out.tsv");
   CHECK_THAT(place.run(evaluate).err, Contains("'model' has no held_out.tsv") && Contains("need --pairs FILE"));
 }
 

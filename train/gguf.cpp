@@ -207,10 +207,14 @@ Vocabulary vocabulary_of(const Op&, const Chars& chars) {
 
 /// What llama.cpp calls the way in which a text is cut. Only that of Llama 3 takes tokens whole, and none composes.
 const char* name_of_cut(const Op& op, const Bpe& bpe) {
-  const auto taken = [&](Cut cut) { return bpe.pieces() == cut && bpe.takes_whole() == (cut == Cut::llama3); };
   for (const auto& [cut, name] : {std::pair(Cut::gpt2, "gpt-2"), std::pair(Cut::smollm, "smollm"),
-                                  std::pair(Cut::llama3, "llama-bpe"), std::pair(Cut::qwen2, "qwen2")})
-    if (taken(cut) && !bpe.adds_space()) return name;
+                                  std::pair(Cut::llama3, "llama-bpe"), std::pair(Cut::qwen2, "qwen2")}) {
+    if (bpe.pieces() != cut || bpe.adds_space()) continue;
+    if (const bool whole = cut == Cut::llama3; bpe.takes_whole() != whole)
+      fail<ValueError>(op, "the tokenizer has ignore_merges {}, and llama.cpp takes {} with {}; need the same",
+                       bpe.takes_whole(), name, whole);
+    return name;
+  }
   fail<ValueError>(op,
                    "the tokenizer cuts a text in a way that the file has no name for; need one that cuts as GPT-2's, "
                    "SmolLM's, Llama 3's or Qwen's, without a space before a text");
@@ -309,7 +313,8 @@ int64_t save_gguf(const std::filesystem::path& path, const nn::Parameters& param
   add_size("tokenizer.ggml.bos_token_id", begin < 0 ? end : begin);
   add_size("tokenizer.ggml.eos_token_id", end);
   if (ends.size() > 1) add_size("tokenizer.ggml.eot_token_id", ends[1]);
-  if (!before.empty()) keys.add("tokenizer.ggml.add_bos_token", true);
+  keys.add("tokenizer.ggml.add_bos_token",
+           !before.empty());  // else llama.cpp adds one where a text is cut as Llama 3's
   if (!tokenizer.notes.chat_template.empty())
     keys.add("tokenizer.chat_template", std::string_view(tokenizer.notes.chat_template));
   if (tokenizer.end_of_text() < 0)

@@ -71,7 +71,9 @@ void write_model(const std::filesystem::path& directory, const NamedTensors& wei
   for (const auto& [name, text] : texts)
     if (text.empty()) gone.push_back(directory / name);
     else files.emplace_back(directory / name).write(text);
-  commit_together(files, gone);
+  if (!is_there(directory / kStateFile)) return commit_together(files, gone);
+  for (AtomicFile& file : files) file.commit();  // over this run's own model, whose configuration it resumes with
+  for (const std::filesystem::path& file : gone) remove_if_there(file, op);
 }
 
 void remove_if_there(const std::filesystem::path& file, const Op& op) {

@@ -34,7 +34,8 @@ struct GptTraining {
 
 /// Writes DIRECTORY as transformers write it: config.json, generation_config.json and model.safetensors of the family
 /// that the configuration belongs to (gpt2, llama, qwen3, nanochat; else heed's own names). A GPT-2 without biases gets
-/// biases of 0. The directory, and those above it, are made if they are not there. Throws FileError.
+/// biases of 0. The directory, and those above it, are made if they are not there; a tokenizer's files in it stay.
+/// Throws FileError.
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const std::string& license = nn::kUnknownLicense, Loc loc = Loc::current());
 /// And tokenizer.json, tokenizer_config.json, and how it was trained, among heed's own keys. What the tokenizer's notes

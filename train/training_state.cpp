@@ -68,7 +68,8 @@ void save_training(const std::filesystem::path& path, const nn::Parameters& para
   tensors.emplace_back(kRng, from_vector(state, {static_cast<int64_t>(state.size())}));
   tensors.emplace_back(kStep, from_vector(std::vector<int64_t>{training.step}, {}));
   Metadata about = training.notes;
-  about.insert({{kKind, kTrainingState}, {kHash, hash_of(tensors)}});
+  about.insert_or_assign(kKind, kTrainingState);
+  about.insert_or_assign(kHash, hash_of(tensors));
   save_safetensors(path, tensors, about);
 }
 

@@ -71,7 +71,9 @@ int evaluate_gpt(const GptEvaluateFlags& flags) {
     fail<UsageError>(op, "--context {} is more than the model has positions for; need at most {}", context, most);
   const Corpus corpus = corpus_of(op, flags, saved.tokenizer);
   const auto tokens = static_cast<int64_t>(corpus.tokens(Part::validation).size()) - 1;
-  if (tokens < 1) fail<FileError>(op, "'{}' has {} token to predict from; need 2 or more", flags.text, tokens + 1);
+  if (tokens < 1)
+    fail<FileError>(op, "{}'{}' has {} token to predict from; need 2 or more",
+                    flags.held_out ? "the last tenth of " : "", flags.text, tokens + 1);
 
   const HeldOut all(corpus, context);
   const NoGrad no_grad;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <span>
+#include <utility>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/utf8.h>
@@ -218,7 +219,11 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .average = training.average,
                                              .trainer = options,
                                              .score = {score}},
-                                            [&](const std::filesystem::path& into) { translator->save(into); });
+                                            [&, first = true](const std::filesystem::path& into) mutable {
+                                              if (std::exchange(first, false))  // of another run, beside its model
+                                                remove_if_there(directory / kHeldOutFile, {"seq2seq train"});
+                                              translator->save(into);
+                                            });
 
   const std::string use =
       fmt::format("heed seq2seq translate --model {} {}", shell_word(flags.out), shell_word(split.held_out[0].source));
