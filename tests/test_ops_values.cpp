@@ -184,6 +184,11 @@ TEST_CASE("ops: products that leave f32's range on their way come back, in f32",
   near(cumprod(tensor({1e-30f, 1e30f, 1e30f, 1e-30f}), 0), {1e-30, 1, 1e30, 1});
   near(cumprod(tensor({1e30f, 1e-30f, 1e-30f, 1e30f}), 0), {1e30, 1, 1e-30, 1});
   near(tensor({1e20f, 1e-20f, 1e20f, 1e-20f}).prod(), {1});
+  const auto slope = [](const Tensor& x) { return grad(cumprod(x.set_requires_grad(), 0).sum(), x); };
+  near(slope(tensor({0., 1., 1e300, 1e300}, f64)), {INFINITY, 0, 0, 0});
+  near(slope(tensor({2., 0., 1., 1e300, 1e300}, f64)), {1, INFINITY, 0, 0, 0});
+  CHECK_FALSE(isnan(slope(cat({zeros({1}), full({1200}, 2)}))).any().item<bool>());
+  CHECK(isnan(slope(tensor({0., 1., NAN, 1.})).narrow(0, 0, 2)).all().item<bool>());
   near(smooth_l1_loss(tensor({1e-10f}), zeros({1}), Reduction::sum, 1e-38), {1e-10});
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <type_traits>
@@ -302,21 +303,23 @@ Tensor cumprod_backward(const Tensor& g0, const Tensor& x0, int axis) {
   dispatch_floating(x.dtype(), [&]<class T>() {
     const T *pg = g.data<T>(), *px = x.data<T>();
     T* out = dx.mutable_data<T>();
+    const auto product = [](double f, double s) { return s == 0 || (f == 0 && std::isinf(s)) ? 0 : f * s; };
     for_columns(in, [&](int64_t first, int64_t width) {
-      const Scratch<double> behind(in.n * width);  // s_i = g_i + x_{i+1} s_{i+1}
-      double* s = behind.data();
+      double few[kColumns];
+      const Scratch<double> many(in.n * width > kColumns ? in.n * width : 0);
+      double* s = many.storage ? many.data() : few;  // s_i = g_i + x_{i+1} s_{i+1}
       for (int64_t i = in.n - 1; i >= 0; --i)
         for (int64_t j = 0; j < width; ++j) {
           const int64_t at = first + i * in.inner + j, here = i * width + j;
           const double next = i + 1 < in.n ? s[here + width] : 0;
-          s[here] = pg[at] + (next == 0 ? 0 : px[at + in.inner] * next);
+          s[here] = pg[at] + (next == 0 ? 0 : product(px[at + in.inner], next));
         }
       double before[kColumns];
       std::fill_n(before, width, 1);
       for (int64_t i = 0; i < in.n; ++i)
         for (int64_t j = 0; j < width; ++j) {
           const int64_t at = first + i * in.inner + j, here = i * width + j;
-          out[at] = static_cast<T>(s[here] == 0 ? 0 : before[j] * s[here]);
+          out[at] = static_cast<T>(product(before[j], s[here]));
           before[j] *= px[at];
         }
     });
