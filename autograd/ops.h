@@ -33,8 +33,8 @@ Tensor mul(const Tensor& x, Scalar s, Loc loc = Loc::current());
 Tensor div(const Tensor& x, Scalar s, Loc loc = Loc::current());
 Tensor div(Scalar s, const Tensor& x, Loc loc = Loc::current());
 Tensor neg(const Tensor& x, Loc loc = Loc::current());
-/// a - b floor(a / b), with b's sign, and floor(a / b), as in Python; of i64 i64, where a divisor of 0 is a ValueError.
-/// floor_divide has gradient 0.
+/// a - b floor(a / b), with b's sign (a's where it is 0, as in PyTorch), and floor(a / b); of i64 i64, where a divisor
+/// of 0 is a ValueError. floor_divide has gradient 0.
 Tensor remainder(const Tensor& a, const Tensor& b, Loc loc = Loc::current());
 Tensor remainder(const Tensor& x, Scalar s, Loc loc = Loc::current());
 Tensor remainder(Scalar s, const Tensor& x, Loc loc = Loc::current());

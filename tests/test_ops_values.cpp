@@ -193,14 +193,29 @@ TEST_CASE("ops: products that leave f32's range on their way come back, in f32",
 }
 
 TEST_CASE("remainder and floor_divide: at signs, zeros and infinities", "[ops]") {  // expected values from PyTorch 2.15
-  const Tensor a = tensor({-7.5, 7.5, 0.0, -0.0, 5.0, -5.0, 5.0, -5.0, INFINITY, 6.0, 0.0});
-  const Tensor b = tensor({2.0, -2.0, -3.0, 3.0, INFINITY, INFINITY, -INFINITY, -INFINITY, 2.0, 0.0, 0.0});
+  const Tensor a = tensor({-7.5, 7.5, 0.0, -0.0, -4.0, 4.0, 5.0, -5.0, 5.0, -5.0, INFINITY, 6.0, 0.0});
+  const Tensor b = tensor({2.0, -2.0, -3.0, 3.0, 2.0, -2.0, INFINITY, INFINITY, -INFINITY, -INFINITY, 2.0, 0.0, 0.0});
   const auto text = [](const Tensor& x) {
     return fmt::format("{}", fmt::join(masked_fill(x, isnan(x), NAN).to_vector<double>(), " "));
   };
   for (const DType dtype : {f32, f64}) {
-    CHECK(text(abs(a.to(dtype) % b.to(dtype))) == "0.5 0.5 0 0 5 inf inf 5 nan nan nan");
-    CHECK(text(floor_divide(a.to(dtype), b.to(dtype))) == "-4 -4 -0 -0 0 -1 -1 0 nan inf nan");
+    CHECK(text(a.to(dtype) % b.to(dtype)) == "0.5 -0.5 0 -0 -0 0 5 inf -inf -5 nan nan nan");
+    CHECK(text(floor_divide(a.to(dtype), b.to(dtype))) == "-4 -4 -0 -0 -2 -2 0 -1 -1 0 nan inf nan");
+  }
+  CHECK(floor_divide(tensor({0x1.7f327p+20f}), tensor({0x1.b0a56p-3f})).item<float>() == 7429837);
+}
+
+TEST_CASE("remainder: of f32 is fmod's, bit by bit, whatever the quotient", "[ops]") {
+  Rng rng(7);
+  for (const double span : {1.0, 24.0, 40.0, 60.0}) {
+    const Tensor a = randn({1000}, rng) * pow(2, (rand({1000}, rng) - 0.5) * 2 * span);
+    const Tensor b = randn({1000}, rng) * pow(2, (rand({1000}, rng) - 0.5) * 2 * span), y = a % b;
+    const auto as = a.to_vector<float>(), bs = b.to_vector<float>(), ys = y.to_vector<float>();
+    for (size_t i = 0; i < ys.size(); ++i) {
+      const float u = as[i], v = bs[i], rest = std::fmod(u, v);
+      CAPTURE(u, v);
+      CHECK(ys[i] == (rest != 0 && (rest < 0) != (v < 0) ? rest + v : rest));
+    }
   }
 }
 

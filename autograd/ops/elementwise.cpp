@@ -91,18 +91,30 @@ int64_t integer_power(int64_t a, int64_t b) {
   return static_cast<int64_t>(y);
 }
 
-/// What is left of a by b, with b's sign, and how often b goes into a.
+/// std::fmod, which goes bit by bit. Of f32 with a quotient below 2^29, f64 has its whole part and the rest exactly.
+template <class T>
+T truncated_rest(T a, T b) {
+  if constexpr (std::is_same_v<T, float>) {
+    const double quotient = static_cast<double>(a) / b;
+    if (std::abs(quotient) < 0x1p29 && std::isfinite(b))
+      return std::copysign(static_cast<float>(a - static_cast<double>(static_cast<int32_t>(quotient)) * b), a);
+  }
+  return std::fmod(a, b);
+}
+
+/// What is left of a by b, with b's sign unless it is 0, and how often b goes into a.
 constexpr auto floored_rest = []<class T>(T a, T b) -> T {
   T rest;
-  if constexpr (std::is_floating_point_v<T>) rest = std::fmod(a, b);
+  if constexpr (std::is_floating_point_v<T>) rest = truncated_rest(a, b);
   else rest = b == -1 ? 0 : a % b;  // of the least number % -1 overflows
   return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 };
 constexpr auto floored_quotient = []<class T>(T a, T b) -> T {
   if constexpr (std::is_floating_point_v<T>) {
     if (b == 0) return a / b;
-    const T rest = std::fmod(a, b), whole = (a - rest) / b - T(rest != 0 && (rest < 0) != (b < 0));
-    return whole == 0 ? std::copysign(T(0), a / b) : std::nearbyint(whole);
+    const T rest = truncated_rest(a, b), whole = (a - rest) / b - T(rest != 0 && (rest < 0) != (b < 0));
+    const T below = std::floor(whole);  // .5, which rounding leaves where no fraction fits, is down
+    return whole == 0 ? std::copysign(T(0), a / b) : below + T(whole - below > T(0.5));
   } else {
     if (b == -1) return wrapping(std::negate<>{})(a);
     return a / b - T(a % b != 0 && (a < 0) != (b < 0));
