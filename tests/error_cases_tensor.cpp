@@ -232,11 +232,15 @@ std::vector<ErrorCase> engine_errors() {
          {.create_graph = true});
   };
   return {
-      refuses<GradError>(
-          "backward: output 0 is a constant: no input of it requires a gradient, or it was computed under NoGrad, or "
-          "by "
-          "grad() without create_graph = true; need a result computed from a tensor with set_requires_grad()",
-          [] { ones({}).backward(); }),
+      refuses<GradError>("backward: output 0 is a constant: nothing that varies with a tensor that requires a gradient "
+                         "(a line's slope "
+                         "does not), or computed under NoGrad, or by grad() without create_graph = true; need a result "
+                         "computed from a "
+                         "tensor with set_requires_grad()",
+                         [] {
+                           const Tensor b = leaf({});
+                           grad(remainder(5, b), b, {.create_graph = true}).backward();
+                         }),
       refuses<GradError>("backward: output 0 has shape (2) and no seed; need a scalar, or a seed of shape (2)",
                          [] { leaf({2}).backward(); }),
       refuses<ShapeError>("backward: seed 0 has shape (3); need the output's shape (2)",
