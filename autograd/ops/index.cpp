@@ -63,7 +63,7 @@ Tensor triangle(const Op& op, const Tensor& x, int64_t diagonal, bool lower) {
 
 Tensor autograd::checked_index(const Op& op, const Tensor& index, int axis, const Shape& shape) {
   check_dtype(op, index, i64, "the index");
-  const int64_t n = shape[axis];
+  const int64_t n = shape.rank() == 0 ? 1 : shape[axis];
   if (!kernels::first_outside(index, 0, n)) return index;
   if (const auto bad = kernels::first_outside(index, -n, n))
     fail<IndexError>(op, "index {} is out of range for axis {} of shape {}; need {} <= index < {}", *bad, axis, shape,
@@ -116,7 +116,7 @@ Tensor stack(const std::vector<Tensor>& tensors, int64_t axis0, Loc loc) {
 Tensor index_select(const Tensor& x, int64_t axis0, const Tensor& index0, Loc loc) {
   const Op op{"index_select", loc};
   const int axis = axis_of(op, axis0, x);
-  if (x.rank() == 0) return index_select(as_vector(x), axis, index0).squeeze(0);
+  if (x.rank() == 0) return index_select(as_vector(x), axis, checked_index(op, index0, axis, {})).squeeze(0);
   const Tensor index = checked_index(op, as_vector(index0), axis, x.shape());
   if (index.rank() != 1) fail<ShapeError>(op, "the index has shape {}; need rank 1", index.shape());
   return record(op, kernels::index_select(x, axis, index),
@@ -128,7 +128,8 @@ Tensor index_add(const Tensor& x, int64_t axis0, const Tensor& index0, const Ten
   check_floating(op, x);
   check_same_dtype(op, x, source);
   const int axis = axis_of(op, axis0, x);
-  if (x.rank() == 0) return index_add(as_vector(x), axis, index0, as_vector(source)).squeeze(0);
+  if (x.rank() == 0)
+    return index_add(as_vector(x), axis, checked_index(op, index0, axis, {}), as_vector(source)).squeeze(0);
   const Tensor index = checked_index(op, as_vector(index0), axis, x.shape());
   Shape expected = x.shape();
   expected[axis] = index.numel();
@@ -142,7 +143,7 @@ Tensor gather(const Tensor& x, int64_t axis0, const Tensor& index0, Loc loc) {
   const Op op{"gather", loc};
   const int axis = axis_of(op, axis0, x);
   if (has_number(x, index0)) {
-    const Tensor y = gather(as_vector(x), axis, as_vector(index0));
+    const Tensor y = gather(as_vector(x), axis, as_vector(checked_index(op, index0, axis, x.shape())));
     return index0.rank() == 0 ? y.squeeze(0) : y;
   }
   const Tensor index = checked_gather(op, index0, axis, x.shape());
@@ -157,7 +158,8 @@ Tensor scatter_add(const Tensor& x, int64_t axis0, const Tensor& index0, const T
   check_same_dtype(op, x, src);
   const int axis = axis_of(op, axis0, x);
   if (has_number(x, index0))
-    return scatter_add(as_vector(x), axis, as_vector(index0), as_vector(src)).reshape(x.shape());
+    return scatter_add(as_vector(x), axis, as_vector(checked_index(op, index0, axis, x.shape())), as_vector(src))
+        .reshape(x.shape());
   const Tensor index = checked_gather(op, index0, axis, x.shape());
   return x + add_elements(source_of(op, src, index), axis, index, x.shape());
 }
@@ -166,7 +168,9 @@ Tensor scatter(const Tensor& x, int64_t axis0, const Tensor& index0, const Tenso
   const Op op{"scatter", loc};
   check_same_dtype(op, x, src0);
   const int axis = axis_of(op, axis0, x);
-  if (has_number(x, index0)) return scatter(as_vector(x), axis, as_vector(index0), as_vector(src0)).reshape(x.shape());
+  if (has_number(x, index0))
+    return scatter(as_vector(x), axis, as_vector(checked_index(op, index0, axis, x.shape())), as_vector(src0))
+        .reshape(x.shape());
   const Tensor index = checked_gather(op, index0, axis, x.shape());
   const Tensor src = source_of(op, src0, index);
   return record(op, kernels::scatter(x, axis, index, src),
