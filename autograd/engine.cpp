@@ -251,11 +251,9 @@ Gradients run_backward(const Op& op, Inputs outputs, const GradOptions& options,
                       i, name_of(outputs[i].dtype()), name_of(outputs[i].dtype()));
     if (!outputs[i].node())
       fail<GradError>(op,
-                      "output {} is a constant: nothing that varies with a tensor that requires a gradient (a line's "
-                      "slope does not), "
-                      "or computed under NoGrad, or by grad() without create_graph = true; need a result computed from "
-                      "a tensor with "
-                      "set_requires_grad()",
+                      "output {} is a constant: it depends on no tensor that requires a gradient (as the slope of a "
+                      "line), or was computed under NoGrad, or by grad() without create_graph = true; need a result "
+                      "computed from a tensor with set_requires_grad()",
                       i);
   }
   const GradMode mode(options.create_graph);

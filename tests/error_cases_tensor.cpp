@@ -232,11 +232,9 @@ std::vector<ErrorCase> engine_errors() {
          {.create_graph = true});
   };
   return {
-      refuses<GradError>("backward: output 0 is a constant: nothing that varies with a tensor that requires a gradient "
-                         "(a line's slope "
-                         "does not), or computed under NoGrad, or by grad() without create_graph = true; need a result "
-                         "computed from a "
-                         "tensor with set_requires_grad()",
+      refuses<GradError>("backward: output 0 is a constant: it depends on no tensor that requires a gradient (as the "
+                         "slope of a line), or was computed under NoGrad, or by grad() without create_graph = true; "
+                         "need a result computed from a tensor with set_requires_grad()",
                          [] {
                            const Tensor b = leaf({});
                            grad(remainder(5, b), b, {.create_graph = true}).backward();
