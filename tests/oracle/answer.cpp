@@ -73,11 +73,12 @@ const std::map<std::string, Run>& ops() {
     std::map<std::string, Run> m;
     using Unary = Tensor (*)(const Tensor&, Loc);
     const std::pair<const char*, Unary> unary[] = {
-        {"abs", abs},     {"exp", exp},     {"log", log},     {"sqrt", sqrt},         {"rsqrt", rsqrt},
-        {"sin", sin},     {"cos", cos},     {"tanh", tanh},   {"sigmoid", sigmoid},   {"log1p", log1p},
-        {"expm1", expm1}, {"erf", erf},     {"relu", relu},   {"silu", silu},         {"softplus", softplus},
-        {"floor", floor}, {"ceil", ceil},   {"round", round}, {"sign", sign},         {"neg", neg},
-        {"isnan", isnan}, {"isinf", isinf}, {"trace", trace}, {"isfinite", isfinite}, {"logical_not", logical_not}};
+        {"abs", abs},        {"exp", exp},     {"log", log},     {"sqrt", sqrt},         {"rsqrt", rsqrt},
+        {"sin", sin},        {"cos", cos},     {"tanh", tanh},   {"sigmoid", sigmoid},   {"log1p", log1p},
+        {"expm1", expm1},    {"erf", erf},     {"relu", relu},   {"silu", silu},         {"softplus", softplus},
+        {"floor", floor},    {"ceil", ceil},   {"round", round}, {"sign", sign},         {"neg", neg},
+        {"isnan", isnan},    {"isinf", isinf}, {"trace", trace}, {"isfinite", isfinite}, {"logical_not", logical_not},
+        {"nonzero", nonzero}};
     for (const auto& [name, f] : unary) m[name] = one([f = f](const Call& a) { return f(a.x[0], Loc::current()); });
     m["gelu"] = one([](const Call& a) { return gelu(a.x[0], a.flag("tanh") ? Gelu::tanh : Gelu::erf); });
     using Binary = Tensor (*)(const Tensor&, const Tensor&, Loc);
@@ -85,6 +86,8 @@ const std::map<std::string, Run>& ops() {
                                                      {"sub", sub},
                                                      {"mul", mul},
                                                      {"div", div},
+                                                     {"remainder", remainder},
+                                                     {"floor_divide", floor_divide},
                                                      {"pow", pow},
                                                      {"minimum", minimum},
                                                      {"maximum", maximum},

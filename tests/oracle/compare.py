@@ -155,9 +155,9 @@ def judge(runner, what, cases, skipped):
 
 # --- PyTorch's own samples -------------------------------------------------------------------------------------------
 
-UNARY = "abs exp log sqrt rsqrt sin cos tanh sigmoid log1p expm1 erf floor ceil round sign neg isnan isinf isfinite trace logical_not".split()
+UNARY = "abs exp log sqrt rsqrt sin cos tanh sigmoid log1p expm1 erf floor ceil round sign neg isnan isinf isfinite trace logical_not nonzero".split()
 UNARY_NN = "nn.functional.relu nn.functional.silu".split()
-BINARY = "add sub mul pow minimum maximum eq ne lt le gt ge logical_and logical_or matmul bmm outer".split()
+BINARY = "add sub mul remainder floor_divide pow minimum maximum eq ne lt le gt ge logical_and logical_or matmul bmm outer".split()
 REDUCTIONS = "sum mean prod amax amin any all var std logsumexp".split()
 
 
