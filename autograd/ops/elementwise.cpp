@@ -60,6 +60,17 @@ std::pair<Tensor, Tensor> meeting(const Op& op, const Tensor& x0, Scalar s) {
   return {x, scalar(s, x.dtype())};
 }
 
+/// An op of two tensors of x and s, and of s and x.
+using OfTwo = Tensor (*)(const Tensor&, const Tensor&, Loc);
+Tensor with_last(const Op& op, OfTwo f, const Tensor& x, Scalar s) {
+  const auto [first, last] = meeting(op, x, s);
+  return f(first, last, Loc::current());
+}
+Tensor with_first(const Op& op, OfTwo f, Scalar s, const Tensor& x) {
+  const auto [last, first] = meeting(op, x, s);
+  return f(first, last, Loc::current());
+}
+
 /// f(x, s), which of i64 and an integer is i64.
 template <class F, class Gradient>
 Tensor with_number(const Op& op, const Tensor& x0, Scalar s, F f, Gradient gradient) {
@@ -240,28 +251,11 @@ Tensor floor_divide(const Tensor& a, const Tensor& b, Loc loc) {
   return record(op, kernels::map2_numbers(a, b, floored_quotient), {{a, flat}, {b, flat}});
 }
 
-Tensor remainder(const Tensor& x0, Scalar s, Loc loc) {
-  const Op op{"remainder", loc};
-  const auto [x, number] = meeting(op, x0, s);
-  return remainder(x, number);
-}
-
-Tensor remainder(Scalar s, const Tensor& x0, Loc loc) {
-  const Op op{"remainder", loc};
-  const auto [x, number] = meeting(op, x0, s);
-  return remainder(number, x);
-}
-
-Tensor floor_divide(const Tensor& x0, Scalar s, Loc loc) {
-  const Op op{"floor_divide", loc};
-  const auto [x, number] = meeting(op, x0, s);
-  return floor_divide(x, number);
-}
-
-Tensor floor_divide(Scalar s, const Tensor& x0, Loc loc) {
-  const Op op{"floor_divide", loc};
-  const auto [x, number] = meeting(op, x0, s);
-  return floor_divide(number, x);
+Tensor remainder(const Tensor& x, Scalar s, Loc loc) { return with_last({"remainder", loc}, remainder, x, s); }
+Tensor remainder(Scalar s, const Tensor& x, Loc loc) { return with_first({"remainder", loc}, remainder, s, x); }
+Tensor floor_divide(const Tensor& x, Scalar s, Loc loc) { return with_last({"floor_divide", loc}, floor_divide, x, s); }
+Tensor floor_divide(Scalar s, const Tensor& x, Loc loc) {
+  return with_first({"floor_divide", loc}, floor_divide, s, x);
 }
 
 Tensor neg(const Tensor& x, Loc loc) {
@@ -285,11 +279,7 @@ Tensor pow(const Tensor& x0, Scalar s, Loc loc) {
                                    }}});
 }
 
-Tensor pow(Scalar s, const Tensor& x, Loc loc) {
-  const Op op{"pow", loc};
-  const auto [power, base] = meeting(op, x, s);
-  return pow(base, power);
-}
+Tensor pow(Scalar s, const Tensor& x, Loc loc) { return with_first({"pow", loc}, pow, s, x); }
 
 Tensor pow(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"pow", loc};
@@ -501,77 +491,6 @@ Tensor masked_fill(const Tensor& x0, const Tensor& mask, Scalar value, Loc loc) 
   const Tensor m = view::expand(op, mask, x.shape());
   const Tensor filler = view::expand(op, scalar(value, x.dtype()), x.shape());
   return record(op, kernels::where(m, filler, x), {{x, [m](const Tensor& g) { return masked_fill(g, m, 0); }}});
-}
-
-// --- comparisons and logic -------------------------------------------------------------------------------------------
-
-namespace {
-
-template <class F>
-Tensor compare(const Op& op, const Tensor& a0, const Tensor& b0, F f) {
-  check_same_dtype(op, a0, b0);
-  const Shape shape = broadcast_shapes(op, a0.shape(), b0.shape());
-  return kernels::compare(view::expand(op, a0, shape), view::expand(op, b0, shape), f);
-}
-
-template <class F>
-Tensor compare(const Op& op, const Tensor& a, Scalar s, F f) {
-  check_defined(op, a);
-  const bool as_it_is = is_floating(a.dtype()) || (a.dtype() == i64 && s.is_integer);
-  const Tensor x = as_it_is ? a : a.detach().to(f64);
-  return compare(op, x, scalar(s, x.dtype()), f);
-}
-
-}  // namespace
-
-Tensor eq(const Tensor& a, const Tensor& b, Loc loc) { return compare({"eq", loc}, a, b, std::equal_to<>{}); }
-Tensor ne(const Tensor& a, const Tensor& b, Loc loc) { return compare({"ne", loc}, a, b, std::not_equal_to<>{}); }
-Tensor lt(const Tensor& a, const Tensor& b, Loc loc) { return compare({"lt", loc}, a, b, std::less<>{}); }
-Tensor le(const Tensor& a, const Tensor& b, Loc loc) { return compare({"le", loc}, a, b, std::less_equal<>{}); }
-Tensor gt(const Tensor& a, const Tensor& b, Loc loc) { return compare({"gt", loc}, a, b, std::greater<>{}); }
-Tensor ge(const Tensor& a, const Tensor& b, Loc loc) { return compare({"ge", loc}, a, b, std::greater_equal<>{}); }
-Tensor eq(const Tensor& a, Scalar s, Loc loc) { return compare({"eq", loc}, a, s, std::equal_to<>{}); }
-Tensor ne(const Tensor& a, Scalar s, Loc loc) { return compare({"ne", loc}, a, s, std::not_equal_to<>{}); }
-Tensor lt(const Tensor& a, Scalar s, Loc loc) { return compare({"lt", loc}, a, s, std::less<>{}); }
-Tensor le(const Tensor& a, Scalar s, Loc loc) { return compare({"le", loc}, a, s, std::less_equal<>{}); }
-Tensor gt(const Tensor& a, Scalar s, Loc loc) { return compare({"gt", loc}, a, s, std::greater<>{}); }
-Tensor ge(const Tensor& a, Scalar s, Loc loc) { return compare({"ge", loc}, a, s, std::greater_equal<>{}); }
-
-namespace {
-
-template <class F>
-Tensor test_each(const Op& op, const Tensor& x, F f) {
-  check_defined(op, x);
-  return dispatch(x.dtype(), [&]<class T>() {
-    return kernels::map_as<T, bool>(x, [f](T v) { return f(static_cast<double>(v)); });
-  });
-}
-
-}  // namespace
-
-Tensor isnan(const Tensor& x, Loc loc) {
-  return test_each({"isnan", loc}, x, [](double v) { return std::isnan(v); });
-}
-Tensor isinf(const Tensor& x, Loc loc) {
-  return test_each({"isinf", loc}, x, [](double v) { return std::isinf(v); });
-}
-Tensor isfinite(const Tensor& x, Loc loc) {
-  return test_each({"isfinite", loc}, x, [](double v) { return std::isfinite(v); });
-}
-
-Tensor logical_not(const Tensor& x, Loc loc) {
-  check_dtype({"logical_not", loc}, x, boolean, "the input");
-  return kernels::map_as<bool, bool>(x, [](bool v) { return !v; });
-}
-Tensor logical_and(const Tensor& a, const Tensor& b, Loc loc) {
-  check_dtype({"logical_and", loc}, a, boolean, "the first input");
-  check_dtype({"logical_and", loc}, b, boolean, "the second input");
-  return compare({"logical_and", loc}, a, b, [](bool u, bool v) { return u && v; });
-}
-Tensor logical_or(const Tensor& a, const Tensor& b, Loc loc) {
-  check_dtype({"logical_or", loc}, a, boolean, "the first input");
-  check_dtype({"logical_or", loc}, b, boolean, "the second input");
-  return compare({"logical_or", loc}, a, b, [](bool u, bool v) { return u || v; });
 }
 
 }  // namespace heed
