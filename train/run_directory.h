@@ -23,7 +23,8 @@ std::filesystem::path model_in(const std::filesystem::path& directory);
 using FolderTexts = std::vector<std::pair<const char*, std::string>>;
 /// Writes weights, with what their file says of itself, and texts, the last of which is config.json. The directory is
 /// made if it is not there. Stopped at any moment, this leaves what was there, or all that is new, or a folder
-/// without config.json, which does not open. Throws FileError.
+/// without config.json, which does not open; beside the state of a run, whose own model is there, config.json stays.
+/// Throws FileError.
 void write_model(const std::filesystem::path& directory, const NamedTensors& weights, const Metadata& about,
                  const FolderTexts& texts, const Op& op);
 /// Removes a file if it is there. Throws FileError.

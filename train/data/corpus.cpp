@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <list>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/mapped_file.h>

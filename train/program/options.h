@@ -1,4 +1,4 @@
-// How options are added to the command line, how its words are read, and what is checked of them.
+// The commands of the command line, how options are added to it, how its words are read, and what is checked of them.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,9 @@ std::string miscounted(const CLI::App& app, const CLI::ArgumentMismatch& error);
 
 /// A word of a command line as a shell takes it: in quotes if it has to be.
 std::string shell_word(const std::string& word);
+
+/// Every command with its options. One runs when it is parsed; exit_code becomes what the program ends with.
+void add_commands(CLI::App& app, int& exit_code);
 
 /// What `heed ... --help` ends with.
 void examples(CLI::App* command, const std::vector<std::string>& lines);
