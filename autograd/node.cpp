@@ -146,7 +146,7 @@ Node::~Node() {
 
 void Node::release() {
   freed = true;
-  bury({std::exchange(inputs, {}), std::exchange(backward, nullptr), std::exchange(remake, nullptr)});
+  bury({{}, std::exchange(backward, nullptr), std::exchange(remake, nullptr)});
 }
 
 void set_name(const Tensor& leaf, std::string name, ModuleName module) {

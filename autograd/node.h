@@ -110,7 +110,7 @@ struct Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// Forgets what backward needed, once it has run.
+  /// Forgets what backward needed, once it has run, but not its inputs: who asks for what lies below is refused.
   void release();
   /// Nodes that exist now, over all threads.
   static int64_t live();

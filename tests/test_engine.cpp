@@ -107,6 +107,17 @@ TEST_CASE("backward: a freed part below a fresh one is named", "[engine]") {
   CHECK_THROWS_WITH(y.backward(), Contains("the graph at exp"));
 }
 
+TEST_CASE("grad: what is freed gives no zeros for what lies before it, and stands in the way of nothing else",
+          "[engine]") {
+  const Tensor x = leaf({1., 2.}), w = leaf({3., 4.}), h = exp(x), y = (h * h).sum();
+  CHECK(grad(y, x).defined());
+  CHECK_THROWS_WITH(grad(y, x), Contains("grad: the graph at sum"));
+  CHECK_THROWS_WITH(grad((h * w).sum(), x), Contains("grad: the graph at exp"));
+  CHECK_THROWS_WITH(grad({h.sum()}, {x, h}), Contains("grad: the graph at exp"));
+  CHECK(numbers(grad((h * h).sum(), h)) == numbers(h * 2));
+  CHECK(numbers(grad((h * w).sum(), w)) == numbers(h));
+}
+
 TEST_CASE("grad: higher derivatives of tanh and x^4 are exact", "[engine]") {
   const Tensor x = leaf({-0.7, 0.2, 1.3});
   const auto derivative = [&](const Tensor& y) { return grad(y.sum(), x, {.create_graph = true}); };
