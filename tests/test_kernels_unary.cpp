@@ -31,6 +31,11 @@ constexpr double kTiny = 1.2e-38 / 2e-6;
 const std::vector<Case> kCases = {
     {Unary::exp, "exp", [](double x) { return std::exp(x); }, 1e-38, kInf, 0},
     {Unary::log, "log", [](double x) { return std::log(x); }, 0, kInf, kNaN},
+    {Unary::log1p, "log1p", [](double x) { return std::log1p(x); }, 1e-44, kInf, kNaN},
+    {Unary::expm1, "expm1", [](double x) { return std::expm1(x); }, 1e-44, kInf, -1},
+    {Unary::floor, "floor", [](double x) { return std::floor(x); }, 0, kInf, -kInf},
+    {Unary::ceil, "ceil", [](double x) { return std::ceil(x); }, 0, kInf, -kInf},
+    {Unary::round, "round", [](double x) { return std::nearbyint(x); }, 0, kInf, -kInf},
     {Unary::sqrt, "sqrt", [](double x) { return std::sqrt(x); }, 0, kInf, kNaN},
     {Unary::rsqrt, "rsqrt", [](double x) { return 1 / std::sqrt(x); }, 0, 0, kNaN},
     {Unary::sin, "sin", [](double x) { return std::sin(x); }, 1, kNaN, kNaN},
@@ -103,6 +108,19 @@ TEST_CASE("unary kernels: infinities give the limit and NaN gives NaN", "[kernel
       const std::vector<double> expected = {c.at_inf, c.at_minus_inf, kNaN};
       CHECK(worst_error(std::vector<float>(y, y + 3), expected, 0) == 0);
       CHECK(worst_error(std::vector<double>(yd, yd + 3), expected, 0) == 0);
+    }
+  });
+}
+
+TEST_CASE("unary kernels: zero keeps its sign", "[kernels][unary]") {
+  on_every_simd_target([&] {
+    for (const Unary f : {Unary::log1p, Unary::expm1, Unary::sin, Unary::tanh, Unary::erf, Unary::round}) {
+      const float x[] = {-0.0f, 0.0f};
+      float y[2];
+      kernels::unary(f, x, y, 2);
+      CAPTURE(int(f));
+      CHECK((y[0] == 0 && std::signbit(y[0])));
+      CHECK((y[1] == 0 && !std::signbit(y[1])));
     }
   });
 }

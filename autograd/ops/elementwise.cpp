@@ -40,13 +40,6 @@ Tensor unary(const Op& op, Unary f, const Tensor& x, Gradient gradient) {
   return record(op, y, {{x, gradient}});
 }
 
-/// The same of a function whose kernel is f on one number.
-template <class F, class Gradient>
-Tensor mapped(const Op& op, const Tensor& x, F f, Gradient gradient) {
-  check_floating(op, x);
-  return record(op, map(x, f), {{x, gradient}});
-}
-
 /// x as it meets s.
 Tensor promoted(const Tensor& x, Scalar s) { return x.dtype() == i64 && !s.is_integer ? x.to(f32) : x; }
 
@@ -344,14 +337,11 @@ Tensor sigmoid(const Tensor& x, Loc loc) {
 }
 
 Tensor log1p(const Tensor& x, Loc loc) {
-  return mapped(
-      {"log1p", loc}, x, [](auto v) { return std::log1p(v); }, [x](const Tensor& g) { return over(g, 1 + x); });
+  return unary({"log1p", loc}, Unary::log1p, x, [x](const Tensor& g) { return over(g, 1 + x); });
 }
 
 Tensor expm1(const Tensor& x, Loc loc) {
-  return mapped(
-      {"expm1", loc}, x, [](auto v) { return std::expm1(v); },
-      [](const Tensor& g, const Tensor& y) { return times(g, y + 1); });
+  return unary({"expm1", loc}, Unary::expm1, x, [](const Tensor& g, const Tensor& y) { return times(g, y + 1); });
 }
 
 Tensor erf(const Tensor& x, Loc loc) {
@@ -360,11 +350,12 @@ Tensor erf(const Tensor& x, Loc loc) {
 }
 
 Tensor relu(const Tensor& x, Loc loc) {
-  return mapped(
-      {"relu", loc}, x, [](auto v) { return v <= 0 ? decltype(v)(0) : v; },
-      [](const Tensor& g, const Tensor& y) {
-        return times(map(y.detach(), [](auto v) { return decltype(v)(!(v <= 0)); }), g);
-      });
+  const Op op{"relu", loc};
+  check_floating(op, x);
+  return record(op, map(x, [](auto v) { return v <= 0 ? decltype(v)(0) : v; }),
+                {{x, [](const Tensor& g, const Tensor& y) {
+                    return times(map(y.detach(), [](auto v) { return decltype(v)(!(v <= 0)); }), g);
+                  }}});
 }
 
 Tensor softplus(const Tensor& x, Loc loc) {
@@ -374,24 +365,16 @@ Tensor softplus(const Tensor& x, Loc loc) {
 namespace {
 
 /// A function that is flat between its steps, and leaves integers as they are.
-template <class F>
-Tensor rounded(const Op& op, const Tensor& x, F f) {
+Tensor rounded(const Op& op, Unary f, const Tensor& x) {
   check_number(op, x);
-  if (x.dtype() == i64) return x;
-  return record(op, map(x, f), {{x, [](const Tensor& g) { return zeros_like(g); }}});
+  return x.dtype() == i64 ? x : unary(op, f, x, [](const Tensor& g) { return zeros_like(g); });
 }
 
 }  // namespace
 
-Tensor floor(const Tensor& x, Loc loc) {
-  return rounded({"floor", loc}, x, [](auto v) { return std::floor(v); });
-}
-Tensor ceil(const Tensor& x, Loc loc) {
-  return rounded({"ceil", loc}, x, [](auto v) { return std::ceil(v); });
-}
-Tensor round(const Tensor& x, Loc loc) {
-  return rounded({"round", loc}, x, [](auto v) { return std::nearbyint(v); });
-}
+Tensor floor(const Tensor& x, Loc loc) { return rounded({"floor", loc}, Unary::floor, x); }
+Tensor ceil(const Tensor& x, Loc loc) { return rounded({"ceil", loc}, Unary::ceil, x); }
+Tensor round(const Tensor& x, Loc loc) { return rounded({"round", loc}, Unary::round, x); }
 Tensor sign(const Tensor& x, Loc loc) {
   const Op op{"sign", loc};
   check_number(op, x);

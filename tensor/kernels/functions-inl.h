@@ -44,6 +44,12 @@ HWY_INLINE V polynomial(V x, const double (&c)[N]) {
 
 // --- exp -----------------------------------------------------------------------------------------------------------
 
+/// e^r - 1 for |r| <= ln 2 / 2.
+HWY_INLINE F32 expm1_small(F32 r) {
+  const F32 p = polynomial(r, {0.49999993412, 0.16666520108, 0.041668394214, 0.0083687804358, 0.0013814466927});
+  return hn::MulAdd(hn::Mul(r, r), p, r);
+}
+
 /// e^r and an integer q (in the low bits of `bits`, plus 127) with x = r + q ln 2, |r| <= ln 2 / 2, for |x| < 2^21.
 HWY_INLINE F32 exp_reduced(F32 x, F32& bits) {
   // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits; 127 makes it the exponent field of 2^q.
@@ -51,8 +57,7 @@ HWY_INLINE F32 exp_reduced(F32 x, F32& bits) {
   bits = hn::MulAdd(x, constant<F32>(1.44269504), shift);
   const F32 q = hn::Sub(bits, shift);
   const F32 r = hn::NegMulAdd(q, constant<F32>(-2.12194440e-4), hn::NegMulAdd(q, constant<F32>(0.693359375), x));
-  const F32 p = polynomial(r, {0.49999993412, 0.16666520108, 0.041668394214, 0.0083687804358, 0.0013814466927});
-  return hn::Add(hn::MulAdd(hn::Mul(r, r), p, r), constant<F32>(1));
+  return hn::Add(expm1_small(r), constant<F32>(1));
 }
 
 /// e^x for x <= 88; 0 below -87.3, where e^x is no normal number. Error 2.
@@ -97,28 +102,43 @@ HWY_INLINE F64 exp(F64 x) {
   return by_lanes(x, [](double v) { return std::exp(v); });
 }
 
+HWY_INLINE F32 expm1(F32 x) {
+  const F32 y = hn::IfThenElse(hn::Lt(hn::Abs(x), constant<F32>(std::numbers::ln2 / 2)), expm1_small(x),
+                               hn::Sub(exp(x), constant<F32>(1)));
+  return hn::CopySign(y, x);  // of 0
+}
+HWY_INLINE F64 expm1(F64 x) {
+  return by_lanes(x, [](double v) { return std::expm1(v); });
+}
+
 // --- the logarithm and what bends like it --------------------------------------------------------------------------
 
-HWY_INLINE F32 log(F32 x) {
+/// y, a logarithm between its pole and infinity, and what it is there and beyond.
+HWY_INLINE F32 with_ends(F32 x, F32 y, F32 pole) {
   const Tag<float> d;
-  const F32 inf = hn::Inf(d), zero = hn::Zero(d);
+  const F32 inf = hn::Inf(d);
   const F32 at_the_ends =
-      hn::IfThenElse(hn::Eq(x, zero), hn::Neg(inf), hn::IfThenElse(hn::Eq(x, inf), inf, hn::NaN(d)));
-  return hn::IfThenElse(hn::And(hn::Gt(x, zero), hn::Lt(x, inf)), hn::Log(d, x), at_the_ends);
+      hn::IfThenElse(hn::Eq(x, pole), hn::Neg(inf), hn::IfThenElse(hn::Eq(x, inf), inf, hn::NaN(d)));
+  return hn::IfThenElse(hn::And(hn::Gt(x, pole), hn::Lt(x, inf)), y, at_the_ends);
 }
+
+HWY_INLINE F32 log(F32 x) { return with_ends(x, hn::Log(Tag<float>(), x), constant<F32>(0)); }
 HWY_INLINE F64 log(F64 x) {
   return by_lanes(x, [](double v) { return std::log(v); });
 }
 
-HWY_INLINE F32 log1p(F32 x) { return hn::Log1p(Tag<float>(), x); }
 HWY_INLINE F64 log1p(F64 x) {
   return by_lanes(x, [](double v) { return std::log1p(v); });
 }
+/// log(1 + x) for finite x > -1.
+HWY_INLINE F32 log1p_small(F32 x) { return hn::Log1p(Tag<float>(), x); }
+HWY_INLINE F64 log1p_small(F64 x) { return log1p(x); }
+HWY_INLINE F32 log1p(F32 x) { return with_ends(x, log1p_small(x), constant<F32>(-1)); }
 
 /// log(1 + e^x)
 template <class V>
 HWY_INLINE V softplus(V x) {
-  const V y = log1p(exp_small(hn::Neg(hn::Abs(x))));
+  const V y = log1p_small(exp_small(hn::Neg(hn::Abs(x))));
   return hn::IfThenElse(hn::Eq(x, x), hn::Add(hn::ZeroIfNegative(x), y), x);
 }
 
@@ -158,7 +178,8 @@ HWY_INLINE F32 with_large_arguments(F32 x, F32 y, Function f) {
   return HWY_LIKELY(hn::AllTrue(Tag<float>(), hn::Lt(hn::Abs(x), constant<F32>(39000)))) ? y : by_lanes(x, f);
 }
 HWY_INLINE F32 sin(F32 x) {
-  return with_large_arguments(x, hn::Sin(Tag<float>(), x), [](float v) { return std::sin(v); });
+  const F32 y = hn::IfThenElse(hn::Eq(x, constant<F32>(0)), x, hn::Sin(Tag<float>(), x));
+  return with_large_arguments(x, y, [](float v) { return std::sin(v); });
 }
 HWY_INLINE F32 cos(F32 x) {
   return with_large_arguments(x, hn::Cos(Tag<float>(), x), [](float v) { return std::cos(v); });

@@ -26,8 +26,13 @@ void unary_part(Unary f, const Real* x, Real* y, int64_t n) {
   switch (f) {
     case Unary::exp: return map(x, y, n, [](V v) HWY_ATTR { return exp(v); });
     case Unary::log: return map(x, y, n, [](V v) HWY_ATTR { return log(v); });
+    case Unary::log1p: return map(x, y, n, [](V v) HWY_ATTR { return log1p(v); });
+    case Unary::expm1: return map(x, y, n, [](V v) HWY_ATTR { return expm1(v); });
     case Unary::sqrt: return map(x, y, n, [](V v) HWY_ATTR { return hn::Sqrt(v); });
     case Unary::rsqrt: return map(x, y, n, [](V v) HWY_ATTR { return hn::Div(constant<V>(1), hn::Sqrt(v)); });
+    case Unary::floor: return map(x, y, n, [](V v) HWY_ATTR { return hn::Floor(v); });
+    case Unary::ceil: return map(x, y, n, [](V v) HWY_ATTR { return hn::Ceil(v); });
+    case Unary::round: return map(x, y, n, [](V v) HWY_ATTR { return hn::Round(v); });
     case Unary::sin: return map(x, y, n, [](V v) HWY_ATTR { return sin(v); });
     case Unary::cos: return map(x, y, n, [](V v) HWY_ATTR { return cos(v); });
     case Unary::tanh: return map(x, y, n, [](V v) HWY_ATTR { return tanh(v); });

@@ -13,8 +13,13 @@ namespace heed::kernels {
 enum class Unary {
   exp,
   log,
+  log1p,  ///< log(1 + x)
+  expm1,  ///< e^x - 1
   sqrt,
   rsqrt,
+  floor,
+  ceil,
+  round,  ///< halves to even
   sin,
   cos,
   tanh,
