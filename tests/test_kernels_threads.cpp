@@ -132,7 +132,7 @@ TEST_CASE("cumsum: a long f32 row is added up in f64", "[kernels]") {
   CHECK(sums.at<float>({99999}) == Approx(100000 * double(0.1f)).epsilon(1e-7));
 }
 
-TEST_CASE("cumprod: columns that run down together, and the gradient in one pass, equal the twin", "[kernels][ops]") {
+TEST_CASE("cumprod, prod: columns that run down together and gradients in one pass equal the twin", "[kernels][ops]") {
   Rng rng(3);
   for (const DType dtype : {f32, f64})
     for (const Shape& shape : {Shape{700}, {5, 300}, {2, 9, 257}})
@@ -143,8 +143,14 @@ TEST_CASE("cumprod: columns that run down together, and the gradient in one pass
         x.set_requires_grad();
         const Tensor y = cumprod(x, axis), twin = reference::cumprod(x, axis);
         CHECK(largest_difference(y, twin) <= 1e-6 * largest(twin));
-        const Tensor dx = grad({y}, {x}, {.seeds = {g}})[0], twins = grad({twin}, {x}, {.seeds = {g}})[0];
+        const Tensor dx = grad({y}, {x}, {.seeds = {g}})[0],
+                     twins = grad({twin}, {x}, {.seeds = {g}, .retain_graph = true})[0];
         CHECK(largest_difference(dx, twins) <= 1e-6 * largest(twins));
+        const Tensor end = g.narrow(axis, 0, 1), all = x.prod(axis, true), last = twin.narrow(axis, shape[axis] - 1, 1);
+        CHECK(largest_difference(all, last) <= 1e-6 * largest(last));
+        const Tensor of_all = grad({all}, {x}, {.seeds = {end}})[0], of_last = grad({last}, {x}, {.seeds = {end}})[0];
+        CHECK(largest(of_last) > 0);
+        CHECK(largest_difference(of_all, of_last) <= 1e-6 * largest(of_last));
       }
 }
 

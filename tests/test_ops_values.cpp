@@ -140,6 +140,18 @@ TEST_CASE("std: of numbers whose squares f32 cannot hold", "[ops]") {  // expect
   }
 }
 
+TEST_CASE("norm: of numbers whose powers f32 cannot hold", "[ops]") {
+  for (const float size : {1e30f, 1e-30f})
+    for (const double p : {2.0, 3.0, 2.5}) {
+      const Tensor x = from_vector<float>({3 * size, -4 * size}, {2}).set_requires_grad(), y = x.norm(p);
+      const double exact = std::pow(std::pow(3, p) + std::pow(4, p), 1 / p);
+      CAPTURE(size, p);
+      CHECK(y.item<float>() / size == Approx(exact));
+      y.backward();
+      CHECK(x.grad().at<float>({1}) == Approx(-std::pow(4 / exact, p - 1)));
+    }
+}
+
 TEST_CASE("binary_cross_entropy_with_logits: sure answers keep their digits in f32", "[ops]") {
   const Tensor x = tensor({10.f, 14.6f, 40.f}), one = ones({3});
   const std::vector<double> expected{4.5398899e-05, 4.563502e-07, 4.248354e-18};  // log1p(exp(-x))

@@ -7,6 +7,7 @@
 #include <heed/autograd/ops/arguments.h>
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/elementwise.h>
+#include <heed/tensor/kernels/index.h>
 #include <heed/tensor/kernels/reduce.h>
 #include <heed/tensor/kernels/softmax.h>
 
@@ -101,16 +102,6 @@ Tensor index_of(const Op& op, const Tensor& x, std::optional<int64_t> axis, bool
   return keepdim ? keep(y, x.shape(), axes) : y;
 }
 
-/// Products of halves until one element of the last axis is left: exact beside zeros, as are the derivatives.
-Tensor product_of_last(Tensor x) {
-  if (x.size(-1) == 0) return x.sum(-1) + 1;
-  for (int64_t n; (n = x.size(-1)) > 1;) {
-    const Tensor halves = x.narrow(-1, 0, n / 2) * x.narrow(-1, n / 2, n / 2);
-    x = n % 2 == 0 ? halves : cat({halves, x.narrow(-1, n - 1, 1)}, -1);
-  }
-  return x.squeeze(-1);
-}
-
 }  // namespace
 
 Tensor Tensor::sum(const Axes& axes, bool keepdim, Loc loc) const {
@@ -151,15 +142,10 @@ Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
   if (p == 0)
     return record(op, kernels::sum(ne(x, 0), axes, keepdim).to(x.dtype()),
                   {{x, [x](const Tensor&) { return zeros_like(x); }}});
-  const Tensor powers = kernels::map(x, [p](auto v) {
-    using T = decltype(v);
-    return p == 2 ? v * v : p == 1 ? std::abs(v) : T(std::pow(std::abs(v), T(p)));
-  });
-  const auto root = [p](auto v) {
-    using T = decltype(v);
-    return p == 2 ? std::sqrt(v) : p == 1 ? v : T(std::pow(v, T(1 / p)));
-  };
-  return record(op, kernels::map(kernels::sum(powers, axes, keepdim), root),
+  const auto root = [p](double v) { return p == 2 ? std::sqrt(v) : p == 1 ? v : std::pow(v, 1 / p); };
+  // In f64, where the squares of all that f32 holds are numbers.
+  const Tensor powers = kernels::sum_of_powers(x, p, axes, keepdim);
+  return record(op, kernels::map_as<double, double>(powers, root).to(x.dtype()),
                 {{x, [x, p, axes](const Tensor& g, const Tensor& y0) {
                     // sign(x) (|x| / y)^(p - 1), and 0 where x or y is.
                     if (p == 1) return keep(g, x.shape(), axes) * sign(x);
@@ -174,10 +160,22 @@ Tensor Tensor::prod(const Axes& axes0, bool keepdim, Loc loc) const {
   const Op op{"prod", loc};
   const Tensor& x = *this;
   const Shape axes = some_axes(op, axes0, x);
-  const DType dtype = is_floating(x.dtype()) ? x.dtype() : i64;
-  const Tensor wide = x.to(is_floating(dtype) ? f64 : i64);
-  const Tensor y = product_of_last(reduced_last(wide, axes)).to(dtype);
-  return keepdim ? keep(y, x.shape(), axes) : y;
+  if (axes.rank() != 1) {
+    const Tensor y = reduced_last(x, axes).prod(-1);
+    return keepdim ? keep(y, x.shape(), axes) : y;
+  }
+  const int axis = int(axes[0]);
+  return fused(
+      op, kernels::prod(x, axes, keepdim), {x},
+      [x = x.detach(), axes, axis](const Tensor& g, Needs) -> Gradients {
+        if (x.numel() == 0) return {zeros_like(x)};
+        const Tensor at_last = kernels::pad_slice(keep(g, x.shape(), axes), axis, x.size(axis) - 1, x.shape());
+        return {kernels::cumprod_backward(at_last, x, axis)};
+      },
+      [axis, keepdim, n = x.size(axis)](Inputs in) {
+        const Tensor y = n == 0 ? in[0].sum(axis, true) + 1 : reference::cumprod(in[0], axis).narrow(axis, n - 1, 1);
+        return keepdim ? y : y.squeeze(axis);
+      });
 }
 
 Tensor Tensor::any(const Axes& axes, bool keepdim, Loc loc) const {

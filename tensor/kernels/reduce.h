@@ -8,8 +8,12 @@ namespace heed::kernels {
 /// `x.shape()` without `axes` (sorted), or with 1 in their places.
 Shape reduced_shape(const Shape& shape, const Shape& axes, bool keepdim);
 
-/// Sum over `axes` (sorted, distinct). f32 accumulates in f64 along an axis, i64 in i64, boolean counts into i64.
+/// Sum or product over `axes` (sorted, distinct). f32 accumulates in f64 along an axis, i64 in i64, where it wraps;
+/// boolean counts into i64.
 Tensor sum(const Tensor& x, const Shape& axes, bool keepdim);
+Tensor prod(const Tensor& x, const Shape& axes, bool keepdim);
+/// f64: the sum of |x|^p.
+Tensor sum_of_powers(const Tensor& x, double p, const Shape& axes, bool keepdim);
 /// Maximum (minimum) over `axes`; NaN wins. The reduced axes must not be empty.
 Tensor amax(const Tensor& x, const Shape& axes, bool keepdim);
 Tensor amin(const Tensor& x, const Shape& axes, bool keepdim);
