@@ -188,7 +188,7 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const BackwardTil
                            tile.dq, dk, dv);
   if (options.keep) drop(shape, options, at, dweights);
   differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
-  if (call.dbias.data) with_mask(call.dbias, at, dweights, [](Real ds, Real& sum) { sum += ds; });
+  if (call.dbias.data) add_tile(dweights, at, call.dbias);
   if (options.softcap)
     map(dweights, slopes, dweights, at.keys * kTileQueries, [](auto g, auto f) HWY_ATTR { return times(g, f); });
   if (options.keep) drop(shape, options, at, scores);

@@ -86,24 +86,43 @@ HWY_INLINE void cap_scores(Real c, const Place& at, Real* tile, Real* slopes) {
     }
 }
 
-// Applies f to each element of the tile with its element of a mask. Row by row of the mask: that is how it
-// lies in memory.
+// Makes each score f(score, its element of the mask as a number).
 template <class Real, class Element, class F>
-HWY_INLINE void with_mask(const Strided<Element, 4>& mask, const Place& at, Real* tile, F f) {
-  Element* first = mask.at(at.b, at.h, at.query, at.key);
+HWY_INLINE void with_mask(const Strided<const Element, 4>& mask, const Place& at, Real* tile, F f) {
+  const Tag<Real> d;
+  const Element* first = mask.at(at.b, at.h, at.query, at.key);
+  const int64_t step = mask.strides[2];
+  HWY_ALIGN Real row[kTileQueries] = {};
+  for (int64_t j = 0; j < at.keys; ++j) {
+    const Element* own = first + j * mask.strides[3];
+    if (step == 0) std::fill_n(row, kTileQueries, static_cast<Real>(*own));
+    else
+      for (int64_t i = 0; i < at.queries; ++i) row[i] = static_cast<Real>(own[i * step]);
+    Real* scores = tile + j * kTileQueries;
+    for (int64_t i = 0; i < columns<Real>(at); i += kLanes<Real>)
+      hn::StoreU(f(hn::LoadU(d, scores + i), hn::Load(d, row + i)), d, scores + i);
+  }
+}
+
+// Adds the tile to an array that lies as a bias does. Row by row: that is how it lies in memory.
+template <class Real>
+HWY_INLINE void add_tile(const Real* tile, const Place& at, const Strided<Real, 4>& to) {
+  Real* first = to.at(at.b, at.h, at.query, at.key);
   for (int64_t i = 0; i < at.queries; ++i)
-    for (int64_t j = 0; j < at.keys; ++j)
-      f(tile[j * kTileQueries + i], first[i * mask.strides[2] + j * mask.strides[3]]);
+    for (int64_t j = 0; j < at.keys; ++j) first[i * to.strides[2] + j * to.strides[3]] += tile[j * kTileQueries + i];
 }
 
 // Everything that comes between q k^T and softmax; slopes, if given and scores are capped, get the caps' derivatives.
 template <class Real>
 HWY_INLINE void mask_scores(const ScoreOptions<Real>& options, const Place& at, Real* tile, Real* slopes) {
+  using V = Vec<Real>;
   if (options.softcap) cap_scores(options.softcap, at, tile, slopes);
   if (options.causal) hide_out_of_sight(options, at, tile);
-  if (options.bias.data) with_mask(options.bias, at, tile, [](Real& s, Real bias) { s += bias; });
+  if (options.bias.data) with_mask(options.bias, at, tile, [](V s, V bias) HWY_ATTR { return hn::Add(s, bias); });
   if (options.allowed.data)
-    with_mask(options.allowed, at, tile, [](Real& s, bool allowed) { s = allowed ? s : kMinusInfinity<Real>; });
+    with_mask(options.allowed, at, tile, [](V s, V allowed) HWY_ATTR {
+      return hn::IfThenElse(hn::Eq(allowed, constant<V>(1)), s, constant<V>(kMinusInfinity<Real>));
+    });
 }
 
 // Dropout of weights, and of their gradients.
@@ -111,8 +130,10 @@ template <class Real>
 HWY_INLINE void drop(const AttentionShape& shape, const ScoreOptions<Real>& options, const Place& at, Real* tile) {
   const int64_t head = shape.T * shape.S;
   const Strided<const bool, 4> keep{options.keep, {shape.H * head, head, shape.S, 1}};
-  const Real scale = options.keep_scale;
-  with_mask(keep, at, tile, [scale](Real& w, bool kept) { w = kept ? w * scale : Real(0); });
+  using V = Vec<Real>;
+  const V scale = constant<V>(options.keep_scale);
+  with_mask(keep, at, tile,
+            [=](V w, V kept) HWY_ATTR { return hn::IfThenElseZero(hn::Eq(kept, constant<V>(1)), hn::Mul(w, scale)); });
 }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
