@@ -3,6 +3,8 @@
 #include <heed/tensor/kernels/index.h>
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
 #include <type_traits>
 
 #include <heed/autograd/ops.h>
@@ -54,7 +56,8 @@ TEMPLATE_TEST_CASE("index_add and index_select kernels: equal loops over element
         for (int64_t i = 0; i < n; ++i)
           for (int64_t j = 0; j < inner; ++j)
             sums[(o * size + places[i]) * inner + j] += values[(o * n + i) * inner + j];
-      CHECK(kernels::index_add(g, 1, index, size).template to_vector<T>() == sums);
+      const Tensor added = kernels::index_add(zeros({outer, size, inner}, g.dtype()), 1, index, g);
+      CHECK(added.to_vector<T>() == sums);
       const Tensor x = randn({outer, size, inner}, rng, dtype_of<T>());
       const auto from = x.to_vector<T>();
       for (int64_t o = 0; o < outer; ++o)
@@ -80,7 +83,8 @@ TEST_CASE("gather, scatter and scatter_add kernels: equal loops over elements al
         index = index.transpose(0, 2).contiguous().transpose(0, 2);
         source = source.transpose(1, 2).contiguous().transpose(1, 2);
       }
-      const Tensor taken = kernels::gather(x, axis, index), added = kernels::scatter_add(source, axis, index, shape),
+      const Tensor taken = kernels::gather(x, axis, index),
+                   added = kernels::scatter_add(zeros(shape, f64), axis, index, source),
                    put = kernels::scatter(x, axis, index, source);
       std::vector<double> sums(size_t(x.numel())), last = x.to_vector<double>();
       for (int64_t i = 0; i < few[0]; ++i)
@@ -99,20 +103,30 @@ TEST_CASE("gather, scatter and scatter_add kernels: equal loops over elements al
   }
 }
 
-TEST_CASE("order kernel: every prefix of the sorted row, ties by place, NaN last or first", "[kernels][index]") {
+TEMPLATE_TEST_CASE("order kernel: every prefix of the sorted row, ties by place, NaN last or first", "[kernels][index]",
+                   float, double, int64_t, bool) {
+  using T = TestType;
+  using Limits = std::numeric_limits<T>;
+  const std::vector<T> special{T(0), T(-0.0), Limits::max(), Limits::lowest(), Limits::infinity(), Limits::quiet_NaN()};
+  const auto less = [](T a, T b) { return a < b || (b != b && a == a); };
   Rng rng(6);
-  for (const int64_t n : {1, 2, 17, 64}) {
-    const Tensor x = randint(0, 5, {3, n, 2}, rng);
+  for (const int64_t n : {1, 2, 17, 64, 127, 128, 1000}) {
+    auto values = (randn({3 * n * 2}, rng) * 3).to(i64).to(dtype_of<T>()).template to_vector<T>();  // with equals
+    for (size_t i = 0; i < values.size(); i += 7) values[i] = special[i / 7 % special.size()];
+    const Tensor x = from_vector<T>({values.begin(), values.end()}, {3, n, 2});
     for (const bool descending : {false, true})
-      for (int64_t k = 1; k <= n; ++k) {
+      for (int64_t k = 1; k <= n; k += n > 64 && k > 3 && k < n - 3 ? n - 6 : 1) {
         CAPTURE(n, k, descending);
         const Tensor order = kernels::order(x, 1, k, descending);
         for (int64_t o = 0; o < 3; ++o)
           for (int64_t i = 0; i < 2; ++i) {
-            std::vector<std::pair<int64_t, int64_t>> row;
-            for (int64_t j = 0; j < n; ++j) row.emplace_back((descending ? -1 : 1) * x.at<int64_t>({o, j, i}), j);
-            std::sort(row.begin(), row.end());
-            for (int64_t j = 0; j < k; ++j) REQUIRE(order.at<int64_t>({o, j, i}) == row[size_t(j)].second);
+            const auto value = [&](int64_t place) { return values[size_t((o * n + place) * 2 + i)]; };
+            std::vector<int64_t> places(static_cast<size_t>(n));
+            std::iota(places.begin(), places.end(), 0);
+            std::stable_sort(places.begin(), places.end(), [&](int64_t a, int64_t b) {
+              return descending ? less(value(b), value(a)) : less(value(a), value(b));
+            });
+            for (int64_t j = 0; j < k; ++j) REQUIRE(order.at<int64_t>({o, j, i}) == places[size_t(j)]);
           }
       }
   }

@@ -27,15 +27,13 @@ bool has_number(const Tensor& x, const Tensor& index) {
   return x.rank() == 0 || (x.rank() == 1 && index.defined() && index.rank() == 0);
 }
 
-/// Zeros with `size` on the axis and g's slices added at index: index_select's gradient, as index_select is its own.
-Tensor add_slices(const Tensor& g, int axis, const Tensor& index, int64_t size) {
-  return record({"index_add"}, kernels::index_add(g, axis, index, size),
+/// What index_select and gather took from a shape, added to zeros of it: their gradients, as they are of these.
+Tensor add_slices(const Tensor& g, int axis, const Tensor& index, const Shape& shape) {
+  return record({"index_add"}, kernels::index_add(zeros(shape, g.dtype()), axis, index, g),
                 {{g, [axis, index](const Tensor& gg) { return index_select(gg, axis, index); }}});
 }
-
-/// Zeros with g's elements added where gather took them: gather's gradient, as gather is its own.
 Tensor add_elements(const Tensor& g, int axis, const Tensor& index, const Shape& shape) {
-  return record({"scatter_add"}, kernels::scatter_add(g, axis, index, shape),
+  return record({"scatter_add"}, kernels::scatter_add(zeros(shape, g.dtype()), axis, index, g),
                 {{g, [axis, index](const Tensor& gg) { return gather(gg, axis, index); }}});
 }
 
@@ -120,7 +118,7 @@ Tensor index_select(const Tensor& x, int64_t axis0, const Tensor& index0, Loc lo
   const Tensor index = checked_index(op, as_vector(index0), axis, x.shape());
   if (index.rank() != 1) fail<ShapeError>(op, "the index has shape {}; need rank 1", index.shape());
   return record(op, kernels::index_select(x, axis, index),
-                {{x, [axis, index, n = x.shape()[axis]](const Tensor& g) { return add_slices(g, axis, index, n); }}});
+                {{x, [axis, index, shape = x.shape()](const Tensor& g) { return add_slices(g, axis, index, shape); }}});
 }
 
 Tensor index_add(const Tensor& x, int64_t axis0, const Tensor& index0, const Tensor& source, Loc loc) {
@@ -136,7 +134,9 @@ Tensor index_add(const Tensor& x, int64_t axis0, const Tensor& index0, const Ten
   if (index.rank() != 1 || !(source.shape() == expected))
     fail<ShapeError>(op, "the index {} and source {} do not fit axis {} of {}; need an index (n) and a source {}",
                      index.shape(), source.shape(), axis, x.shape(), expected);
-  return x + add_slices(source, axis, index, x.shape()[axis]);
+  return record(op, kernels::index_add(kernels::copy(x), axis, index, source),
+                {{x, [](const Tensor& g) { return g; }},
+                 {source, [axis, index](const Tensor& g) { return index_select(g, axis, index); }}});
 }
 
 Tensor gather(const Tensor& x, int64_t axis0, const Tensor& index0, Loc loc) {
@@ -161,7 +161,10 @@ Tensor scatter_add(const Tensor& x, int64_t axis0, const Tensor& index0, const T
     return scatter_add(as_vector(x), axis, as_vector(checked_index(op, index0, axis, x.shape())), as_vector(src))
         .reshape(x.shape());
   const Tensor index = checked_gather(op, index0, axis, x.shape());
-  return x + add_elements(source_of(op, src, index), axis, index, x.shape());
+  const Tensor part = source_of(op, src, index);
+  return record(op, kernels::scatter_add(kernels::copy(x), axis, index, part),
+                {{x, [](const Tensor& g) { return g; }},
+                 {part, [axis, index](const Tensor& g) { return gather(g, axis, index); }}});
 }
 
 Tensor scatter(const Tensor& x, int64_t axis0, const Tensor& index0, const Tensor& src0, Loc loc) {
@@ -198,7 +201,10 @@ Tensor one_hot(const Tensor& index, int64_t classes, Loc loc) {
   Shape shape = index.shape();
   shape.push_back(classes);
   check_sizes(op, shape);
-  return eq(index.unsqueeze(-1), arange(classes)).to(i64);
+  Tensor y = zeros(shape, i64);
+  int64_t* row = y.mutable_data<int64_t>();
+  for (const int64_t i : index.to_vector<int64_t>()) row[i] = 1, row += classes;
+  return y;
 }
 
 Tensor nonzero(const Tensor& x, Loc loc) {
@@ -256,8 +262,8 @@ Tensor embedding(const Tensor& index, const Tensor& weight, Loc loc) {
   Shape shape = index.shape();
   shape.push_back(weight.size(1));
   return record(op, view::reshape(kernels::index_select(weight, 0, flat), shape),
-                {{weight, [flat, V = weight.size(0), C = weight.size(1)](const Tensor& g) {
-                    return add_slices(g.reshape({flat.numel(), C}), 0, flat, V);
+                {{weight, [flat, shape = weight.shape()](const Tensor& g) {
+                    return add_slices(g.reshape({flat.numel(), shape[1]}), 0, flat, shape);
                   }}});
 }
 

@@ -62,6 +62,8 @@ Tensor map2_as(const Tensor& a, const Tensor& b, F f) {
       for (int64_t i = 0; i < n; ++i) po[i] = static_cast<Out>(f(pa[i], pb[i]));
     else if (sa == 1 && sb == 0)
       for (int64_t i = 0; i < n; ++i) po[i] = static_cast<Out>(f(pa[i], pb[0]));
+    else if (sa == 0 && sb == 1)
+      for (int64_t i = 0; i < n; ++i) po[i] = static_cast<Out>(f(pa[0], pb[i]));
     else
       for (int64_t i = 0; i < n; ++i) po[i] = static_cast<Out>(f(pa[i * sa], pb[i * sb]));
   });

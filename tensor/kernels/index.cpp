@@ -1,8 +1,10 @@
 #include <heed/tensor/kernels/index.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
-#include <numeric>
+#include <bit>
+#include <compare>
 
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/elementwise.h>
@@ -14,7 +16,7 @@ namespace heed::kernels {
 namespace {
 
 /// Calls f(at_index, at_data) for each element of `index`, where at_data is its place in a contiguous tensor of `shape`
-/// with the axis's coordinate replaced by the index; in parallel, if no two write to one place.
+/// with the axis's coordinate replaced by the index; in parallel, if no two write to one place, or none of two rows.
 template <class F>
 void for_gathered(const Tensor& index, int axis, const Shape& shape, bool parallel, F f) {
   const Strides strides = contiguous_strides(shape), dense = contiguous_strides(index.shape());
@@ -26,8 +28,11 @@ void for_gathered(const Tensor& index, int axis, const Shape& shape, bool parall
   const auto run = [=, &f](const std::array<int64_t, 3>& at, int64_t n) {
     for (int64_t j = 0; j < n; ++j) f(at[0] + j, at[2] + j * sw + pi[at[1] + j * si] * step);
   };
-  if (parallel) nest.for_runs(run);
-  else if (index.numel() > 0) nest.for_rows(0, nest.rows(), run);
+  if (index.numel() == 0) return;
+  if (parallel) return nest.for_runs(run);
+  const bool rows_apart = sw == 0;  // rows lie along the axis
+  parallel_for(nest.rows(), rows_apart ? row_grain(nest.inner()) : nest.rows(),
+               [&](int64_t begin, int64_t end) { nest.for_rows(begin, end, run); });
 }
 
 /// y, after f(y's elements, from's, at_index, at_data) for each element of `index`.
@@ -40,6 +45,48 @@ Tensor walked(const Tensor& from0, const Tensor& index, int axis, const Shape& s
     for_gathered(index, axis, shape, parallel, [&](int64_t i, int64_t at) { f(out, in, i, at); });
   });
   return y;
+}
+
+template <class T>
+using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint8_t>>;
+
+/// Bits that are in order as unsigned numbers where the elements are: NaN last, the zeros equal.
+template <class T>
+Bits<T> key_of(T v) {
+  if constexpr (std::is_same_v<T, bool>) return v;
+  else {
+    constexpr auto sign = Bits<T>(1) << (8 * sizeof(T) - 1);
+    if constexpr (std::is_floating_point_v<T>) {
+      if (v != v) return ~Bits<T>(0);
+      const auto bits = std::bit_cast<Bits<T>>(v == 0 ? T(0) : v);
+      return bits & sign ? ~bits : bits | sign;
+    } else return static_cast<Bits<T>>(v) ^ sign;
+  }
+}
+
+template <class T>
+struct Ranked {
+  Bits<T> key;
+  int64_t place;
+  auto operator<=>(const Ranked&) const = default;
+};
+
+/// By keys, equals in the order they had: a pass for each byte in which they differ.
+template <class T>
+void sort_by_digits(std::vector<Ranked<T>>& row, std::vector<Ranked<T>>& room) {
+  constexpr size_t kWorthCounting = 128;  // below it, comparing costs less
+  if (row.size() < kWorthCounting) return std::sort(row.begin(), row.end());
+  room.resize(row.size());
+  for (size_t shift = 0; shift < 8 * sizeof(T); shift += 8) {
+    const auto digit = [shift](const Ranked<T>& r) { return size_t(r.key >> shift & 255); };
+    std::array<size_t, 256> end = {};
+    for (const Ranked<T>& r : row) ++end[digit(r)];
+    if (end[digit(row[0])] == row.size()) continue;
+    size_t begin = 0;
+    for (size_t& e : end) begin += std::exchange(e, begin);
+    for (const Ranked<T>& r : row) room[end[digit(r)]++] = r;
+    row.swap(room);
+  }
 }
 
 }  // namespace
@@ -111,26 +158,25 @@ Tensor index_select(const Tensor& x0, int axis, const Tensor& index0) {
   return y;
 }
 
-Tensor index_add(const Tensor& g0, int axis, const Tensor& index0, int64_t size) {
+Tensor index_add(Tensor y, int axis, const Tensor& index0, const Tensor& g0) {
   const Tensor g = contiguous(g0), index = contiguous(index0);
-  Shape shape = g.shape();
-  shape[axis] = size;
-  Tensor y = zeros(shape, g.dtype());
   const Around in(g.shape(), axis);
   const int64_t* pi = index.data<int64_t>();
+  const int64_t size = y.shape()[axis];
   dispatch_floating(g.dtype(), [&]<class T>() {
     const T* pg = g.data<T>();
     T* py = y.mutable_data<T>();
-    // Threads share the inner elements, so that equal indices add up in order.
-    const int64_t grain = std::max<int64_t>(16, kGrain / std::max<int64_t>(1, in.outer * in.n));
-    parallel_for(in.inner, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t o = 0; o < in.outer; ++o)
-        for (int64_t i = 0; i < in.n; ++i) {
-          const T* from = pg + (o * in.n + i) * in.inner;
-          T* to = py + (o * size + pi[i]) * in.inner;
-          for (int64_t j = begin; j < end; ++j) to[j] += from[j];
-        }
-    });
+    const auto add = [=](int64_t o, int64_t begin, int64_t end) {
+      for (int64_t i = 0; i < in.n; ++i) {
+        const T* from = pg + (o * in.n + i) * in.inner;
+        T* to = py + (o * size + pi[i]) * in.inner;
+        for (int64_t j = begin; j < end; ++j) to[j] += from[j];
+      }
+    };
+    // Threads share the outer or the inner elements, so that equal indices add up in order.
+    if (in.outer > 1) return for_rows(in.outer, in.n * in.inner, [&](int64_t o) { add(o, 0, in.inner); });
+    parallel_for(in.inner, std::max<int64_t>(16, row_grain(in.n)),
+                 [&](int64_t begin, int64_t end) { add(0, begin, end); });
   });
   return y;
 }
@@ -140,9 +186,9 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
                 [](auto* y, const auto* from, int64_t i, int64_t at) { y[i] = from[at]; });
 }
 
-Tensor scatter_add(const Tensor& g, int axis, const Tensor& index, const Shape& shape) {
-  return walked(g, index, axis, shape, false, zeros(shape, g.dtype()),
-                [](auto* y, const auto* from, int64_t i, int64_t at) { y[at] += from[i]; });
+Tensor scatter_add(const Tensor& y, int axis, const Tensor& index, const Tensor& g) {
+  return walked(g, index, axis, y.shape(), false, y,
+                [](auto* sum, const auto* from, int64_t i, int64_t at) { sum[at] += from[i]; });
 }
 
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& src) {
@@ -159,21 +205,19 @@ Tensor order(const Tensor& x0, int axis, int64_t k, bool descending) {
   int64_t* out = y.mutable_data<int64_t>();
   dispatch(x.dtype(), [&]<class T>() {
     const T* px = x.data<T>();
-    std::vector<int64_t> rank(static_cast<size_t>(in.n));
-    for (int64_t row = 0; row < in.outer * in.inner; ++row) {
-      const int64_t o = row / in.inner, i = row % in.inner;
-      const auto value = [&](int64_t j) { return px[(o * in.n + j) * in.inner + i]; };
-      const auto less = [](T a, T b) { return a < b || (b != b && a == a); };
-      const auto before = [&](int64_t a, int64_t b) {
-        const T u = value(a), v = value(b);
-        if (descending ? less(v, u) : less(u, v)) return true;
-        return !(descending ? less(u, v) : less(v, u)) && a < b;
-      };
-      std::iota(rank.begin(), rank.end(), 0);
-      if (k < in.n) std::partial_sort(rank.begin(), rank.begin() + k, rank.end(), before);
-      else std::sort(rank.begin(), rank.end(), before);
-      for (int64_t j = 0; j < k; ++j) out[(o * k + j) * in.inner + i] = rank[static_cast<size_t>(j)];
-    }
+    parallel_for(in.outer * in.inner, row_grain(8 * in.n), [&](int64_t begin, int64_t end) {
+      std::vector<Ranked<T>> row(static_cast<size_t>(in.n)), room;
+      for (int64_t r = begin; r < end; ++r) {
+        const int64_t o = r / in.inner, i = r % in.inner;
+        for (int64_t j = 0; j < in.n; ++j) {
+          const auto key = key_of(px[(o * in.n + j) * in.inner + i]);
+          row[size_t(j)] = {descending ? decltype(key)(~key) : key, j};
+        }
+        if (k < in.n) std::partial_sort(row.begin(), row.begin() + k, row.end());
+        else sort_by_digits(row, room);
+        for (int64_t j = 0; j < k; ++j) out[(o * k + j) * in.inner + i] = row[size_t(j)].place;
+      }
+    });
   });
   return y;
 }

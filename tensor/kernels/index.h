@@ -16,10 +16,11 @@ Tensor true_places(const Tensor& mask);
 
 Tensor cat(const std::vector<Tensor>& tensors, int axis);
 Tensor index_select(const Tensor& x, int axis, const Tensor& index);
-/// Zeros with `size` on `axis`, plus g's slices at index; equal indices add up, in order.
-Tensor index_add(const Tensor& g, int axis, const Tensor& index, int64_t size);
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
-Tensor scatter_add(const Tensor& g, int axis, const Tensor& index, const Shape& shape);
+/// y itself (contiguous) with g's slices added at index, or its elements where gather would take them; equal indices
+/// add up, in order.
+Tensor index_add(Tensor y, int axis, const Tensor& index, const Tensor& g);
+Tensor scatter_add(const Tensor& y, int axis, const Tensor& index, const Tensor& g);
 /// A copy of x with src's elements where gather would take them; src has index's shape.
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& src);
 /// i64: the indices of the first k elements along an axis in ascending or descending order. Equal elements stand in the
