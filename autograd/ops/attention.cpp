@@ -24,7 +24,7 @@ using Mask = kernels::Readable<4, kernels::Tail::element>;  // (B, H, T, S)
 /// One attention in the kernel's terms: what forward and backward share. Leading axes merge into B.
 struct Attention {
   Rows q, k, v;
-  Tensor out, lse;
+  Tensor out, norms;
   AttentionOptions given;
   Mask allowed, bias;
   Tensor keep;  // (B, H, T, S), contiguous
@@ -35,7 +35,7 @@ struct Attention {
         k(k_),
         v(v_),
         out(out_),
-        lse(empty({q.size(0), q.size(1), q.size(2)}, q.dtype())),
+        norms(empty({q.size(0), q.size(1), q.size(2), 2}, q.dtype())),
         given(options),
         keep(kept) {}
 
@@ -68,7 +68,7 @@ struct Attention {
     count(q.size(3) + v.size(3));
     dispatch_floating(q.dtype(), [&]<class T>() {
       kernels::attention<T>(shape(), q.view<T>(), k.view<T>(), v.view<T>(), options<T>(), writable<T, 3>(out),
-                            lse.mutable_data<T>());
+                            norms.mutable_data<T>());
     });
   }
 
@@ -78,7 +78,7 @@ struct Attention {
     const Rows y(out), dy(g);
     dispatch_floating(q.dtype(), [&]<class T>() {
       const kernels::AttentionSaved<T> saved{q.view<T>(), k.view<T>(),  v.view<T>(),
-                                             y.view<T>(), dy.view<T>(), lse.data<T>()};
+                                             y.view<T>(), dy.view<T>(), norms.data<T>()};
       kernels::attention_backward<T>(shape(), saved, options<T>(), writable<T, 3>(dq), writable<T, 3>(dk),
                                      writable<T, 3>(dv), writable<T, 4, kernels::Tail::element>(dbias));
     });

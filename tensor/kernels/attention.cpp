@@ -90,9 +90,9 @@ struct BiasSums {
 
 template <class Real>
 void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<const Real, 3> k,
-               Strided<const Real, 3> v, const ScoreOptions<Real>& options, Strided<Real, 3> out, Real* lse) {
+               Strided<const Real, 3> v, const ScoreOptions<Real>& options, Strided<Real, 3> out, Real* norms) {
   if (shape.T == 0) return;
-  const ForwardCall<Real> call{shape, q, k, v, options, out, lse, reads_bf16<Real>(shape)};
+  const ForwardCall<Real> call{shape, q, k, v, options, out, norms, reads_bf16<Real>(shape)};
   const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
   const int64_t work = queries * keys_seen(shape, options) * (shape.D + shape.Dv);
   parallel_for(shape.B * shape.H * shares, grain_for(kWorkPerRange, work), [&](int64_t begin, int64_t end) {

@@ -29,23 +29,25 @@ struct ScoreOptions {
 };
 
 /// out (B, H, T, Dv) = softmax over keys(scale q k^T, masked, plus bias), with dropout, times v.
-/// lse (B, H, T) gets the log of each softmax denominator, for the backward pass; null if unwanted.
-/// A query that sees no key has output 0 and lse -inf. out must not overlap the inputs.
+/// norms (B, H, T, 2) gets what makes weights of each query's scores, exp(score - norms[0]) norms[1]: the largest score
+/// and 1 over the sum, for the backward pass; null if unwanted. Their one number, log sum exp, would lose the sum's
+/// digits beside a large score, as a mask of -1e9 makes it. A query that sees no key has output 0 and norms[1] = 0. out
+/// must not overlap the inputs.
 template <class Real>
 void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<const Real, 3> k,
-               Strided<const Real, 3> v, const ScoreOptions<Real>& options, Strided<Real, 3> out, Real* lse);
+               Strided<const Real, 3> v, const ScoreOptions<Real>& options, Strided<Real, 3> out, Real* norms);
 
 /// What attention's backward pass reads: the forward's inputs, options and results, and the output's
 /// gradient.
 template <class Real>
 struct AttentionSaved {
   Strided<const Real, 3> q, k, v, out, dout;
-  const Real* lse;  // (B, H, T)
+  const Real* norms;  // (B, H, T, 2)
 };
 
 /// Overwrites dq, dk, dv with the gradients. If dbias.data is given (zeroed by the caller, with bias's
 /// strides) adds the bias's gradient there, summed over broadcast dimensions. Probabilities are computed anew
-/// from lse, block by block. A query that sees no key receives and passes on no gradient. Same thread count:
+/// from norms, block by block. A query that sees no key receives and passes on no gradient. Same thread count:
 /// same bits.
 template <class Real>
 void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>& saved,

@@ -47,27 +47,27 @@ HWY_INLINE PaddedRows<Real> as_factor(int64_t rows, int64_t width, const Real* x
 // One tile of queries with all that its keys ask for.
 template <class Real>
 struct BackwardTile {
-  PaddedRows<Real> q, dout;
-  Real* q_transposed;     // (D, kTileQueries), scaled
-  Real* dout_transposed;  // (Dv, kTileQueries)
-  Real* lse;              // (kTileQueries); +inf where no key is seen or the gradient is 0: all weights count as 0
-  Real* delta;            // (kTileQueries): sum_j weight_j dweight_j = dout . out
-  Real* dq;               // (kTileQueries, padded(D)), before scale
+  PaddedRows<Real> q, dout;  // dout times 1 over the query's sum: its weights are exp(score - top) then
+  Real* q_transposed;        // (D, kTileQueries), scaled
+  Real* dout_transposed;     // (Dv, kTileQueries)
+  Real* top;                 // (kTileQueries); +inf where no key is seen or the gradient is 0: all weights count as 0
+  Real* delta;               // (kTileQueries): the mean of dweight, dout . out
+  Real* dq;                  // (kTileQueries, padded(D)), before scale
 };
 
-// Tiles (keys, queries): scores become weights w = exp(score - lse), and the weights' gradients those of the
+// Tiles (keys, queries): scores become weights w = exp(score - top), and the weights' gradients those of the
 // scores, w (dw - delta), or 0 where w is, whatever a hidden value made of dw.
 template <class Real>
-HWY_INLINE void differentiate_softmax(const Place& at, const Real* lse, const Real* delta, Real* scores,
+HWY_INLINE void differentiate_softmax(const Place& at, const Real* top, const Real* delta, Real* scores,
                                       Real* dweights) {
   const Tag<Real> d;
   for (int64_t i = 0; i < columns<Real>(at); i += kLanes<Real>) {
-    const auto log_sum = hn::LoadU(d, lse + i), mean = hn::LoadU(d, delta + i);
-    const auto idle = hn::Eq(log_sum, hn::Inf(d));
+    const auto base = hn::LoadU(d, top + i), mean = hn::LoadU(d, delta + i);
+    const auto idle = hn::Eq(base, hn::Inf(d));
     for (int64_t j = 0; j < at.keys; ++j) {
       Real* s = scores + j * kTileQueries + i;
       Real* g = dweights + j * kTileQueries + i;
-      const auto weight = hn::IfThenZeroElse(idle, exp_small(hn::Sub(hn::LoadU(d, s), log_sum)));
+      const auto weight = hn::IfThenZeroElse(idle, exp_small(hn::Sub(hn::LoadU(d, s), base)));
       hn::StoreU(weight, d, s);
       hn::StoreU(times(weight, hn::Sub(hn::LoadU(d, g), mean)), d, g);
     }
@@ -184,10 +184,10 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const BackwardTil
   if constexpr (std::is_same_v<Real, float>)
     if (packed && !options.keep && !call.dbias.data && !options.softcap)
       return add_gradients(at, *packed,
-                           differentiate_softmax_bf16(at.keys, tile.lse, tile.delta, scores, dweights, packed->slopes),
+                           differentiate_softmax_bf16(at.keys, tile.top, tile.delta, scores, dweights, packed->slopes),
                            tile.dq, dk, dv);
   if (options.keep) drop(shape, options, at, dweights);
-  differentiate_softmax(at, tile.lse, tile.delta, scores, dweights);
+  differentiate_softmax(at, tile.top, tile.delta, scores, dweights);
   if (call.dbias.data) add_tile(dweights, at, call.dbias);
   if (options.softcap)
     map(dweights, slopes, dweights, at.keys * kTileQueries, [](auto g, auto f) HWY_ATTR { return times(g, f); });
@@ -206,25 +206,29 @@ BackwardTile<Real> start(const BackwardCall<Real>& call, const Place& at, Worksp
   const Real* dout = saved.dout.at(at.b, at.h, at.query);
   BackwardTile<Real> tile;
   tile.q = as_factor(at.queries, shape.D, q, saved.q.strides[2], room.take(kTileQueries * padded(shape.D)));
-  tile.dout = as_padded(at.queries, shape.Dv, dout, saved.dout.strides[2], room.take(kTileQueries * padded(shape.Dv)));
+  Real* const scaled = room.take(kTileQueries * padded(shape.Dv));
+  tile.dout = {scaled, padded(shape.Dv)};
   tile.q_transposed = room.take(kTileQueries * shape.D);
   tile.dout_transposed = room.take(kTileQueries * shape.Dv);
-  if (!call.bf16) {
-    transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.strides[2], tile.q_transposed);
-    transpose_queries(at.queries, shape.Dv, Real(1), dout, saved.dout.strides[2], tile.dout_transposed);
-  }
   tile.dq = room.take(kTileQueries * padded(shape.D));
   std::fill_n(tile.dq, kTileQueries * padded(shape.D), Real(0));
-  tile.lse = room.take(kTileQueries);
+  tile.top = room.take(kTileQueries);
   tile.delta = room.take(kTileQueries);
-  std::fill_n(tile.lse, kTileQueries, -kMinusInfinity<Real>);
+  std::fill_n(tile.top, kTileQueries, -kMinusInfinity<Real>);
   std::fill_n(tile.delta, kTileQueries, Real(0));
   for (int64_t i = 0; i < at.queries; ++i) {
-    const Real lse = saved.lse[(at.b * shape.H + at.h) * shape.T + at.query + i];
+    const Real* norm = saved.norms + 2 * ((at.b * shape.H + at.h) * shape.T + at.query + i);
     const Real* dy = dout + i * saved.dout.strides[2];
-    if (lse == kMinusInfinity<Real> || all_zero(dy, shape.Dv)) continue;
-    tile.lse[i] = std::isinf(lse) ? std::numeric_limits<Real>::quiet_NaN() : lse;
-    tile.delta[i] = dot(shape.Dv, dy, saved.out.at(at.b, at.h, at.query + i));
+    Real* const row = scaled + i * padded(shape.Dv);
+    std::fill_n(row, padded(shape.Dv), Real(0));
+    if (norm[1] == 0 || all_zero(dy, shape.Dv)) continue;
+    map(dy, row, shape.Dv, [share = constant<Vec<Real>>(norm[1])](auto g) HWY_ATTR { return hn::Mul(g, share); });
+    tile.top[i] = std::isinf(norm[0]) ? std::numeric_limits<Real>::quiet_NaN() : norm[0];
+    tile.delta[i] = dot(shape.Dv, row, saved.out.at(at.b, at.h, at.query + i));
+  }
+  if (!call.bf16) {
+    transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.strides[2], tile.q_transposed);
+    transpose_queries(at.queries, shape.Dv, Real(1), tile.dout.data, tile.dout.row, tile.dout_transposed);
   }
   return tile;
 }

@@ -1,7 +1,5 @@
 #include <heed/tensor/kernels/attention_tiles.h>
 
-#include <cmath>
-
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/kernels/simd_targets.h>
 
@@ -95,7 +93,7 @@ template <class Real>
 void see_keys(const ForwardCall<Real>& call, const Place& at, const QueryTile<Real>& queries,
               const Values<Real>& values, const PackedBlock& packed, const Columns<Bf16Pair>& packed_queries,
               Real* tile, Real* shrink) {
-  const auto& [shape, q, k, v, options, out, lse, bf16] = call;
+  const auto& [shape, q, k, v, options, out, norms, bf16] = call;
   const int64_t width = padded(shape.Dv);
   if constexpr (std::is_same_v<Real, float>)
     if (bf16) multiply(at.keys, at.queries, shape.D, packed.keys, packed_queries, 0, tile, kTileQueries);
@@ -144,9 +142,7 @@ void finish(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile
     const Real* from = tile.output + i * padded(shape.Dv);
     Real* to = call.out.at(b, h, tile.query + i);
     for (int64_t j = 0; j < shape.Dv; ++j) to[j] = factor * from[j];
-    if (call.lse)
-      call.lse[(b * shape.H + h) * shape.T + tile.query + i] =
-          sum == 0 ? kMinusInfinity<Real> : tile.top[i] + std::log(sum);
+    call.keep_norm((b * shape.H + h) * shape.T + tile.query + i, tile.top[i], factor);
   }
 }
 
@@ -173,7 +169,7 @@ HWY_INLINE void score_keys(int64_t n, int64_t D, Real scale, const Real* q, cons
 template <class Real>
 HWY_NOINLINE void attend_query(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t i, Real* weights) {
   using V = Vec<Real>;
-  const auto& [shape, q, k, v, options, out, lse, bf16] = call;
+  const auto& [shape, q, k, v, options, out, norms, bf16] = call;
   const int64_t first = first_key(options, i), n = std::max<int64_t>(last_key(options, i, shape.S) - first, 0),
                 kv_head = shape.kv_head(h), query = (b * shape.H + h) * shape.T + i;
   score_keys(n, shape.D, options.scale, q.at(b, h, i), k.at(b, kv_head, first), k.strides[2], weights);
@@ -188,10 +184,10 @@ HWY_NOINLINE void attend_query(const ForwardCall<Real>& call, int64_t b, int64_t
     return exp_small(hn::Sub(s, base));
   });
   const auto total = static_cast<Real>(sum<Real>(n, [weights](auto at) HWY_ATTR { return at(weights); }));
-  if (lse) lse[query] = total == 0 ? kMinusInfinity<Real> : top + std::log(total);
+  const Real factor = total == 0 ? Real(0) : 1 / total;
+  call.keep_norm(query, top, factor);
   for (int64_t j = 0; j < n && options.keep; ++j)
     weights[j] = options.keep[query * shape.S + first + j] ? weights[j] * options.keep_scale : Real(0);
-  const Real factor = total == 0 ? Real(0) : 1 / total;
   weighted_sum(n, weights, v.at(b, kv_head, first), v.strides[2], shape.Dv, factor, out.at(b, h, i));
 }
 

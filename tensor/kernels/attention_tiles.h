@@ -51,8 +51,12 @@ struct ForwardCall {
   Strided<const Real, 3> q, k, v;
   ScoreOptions<Real> options;
   Strided<Real, 3> out;
-  Real* lse;
+  Real* norms;
   bool bf16;  // products read bf16 (Real is float)
+
+  void keep_norm(int64_t query, Real top, Real share) const {
+    if (norms) norms[2 * query] = top, norms[2 * query + 1] = share;
+  }
 };
 
 /// Elements of working memory that attend needs for up to `queries` queries.
@@ -64,7 +68,7 @@ constexpr int64_t forward_scratch(const AttentionShape& s, int64_t queries) {
   return std::max(tiles + packed, s.S);
 }
 
-/// Output and lse of queries [begin, end) of one head.
+/// Output and norms of queries [begin, end) of one head.
 template <class Real>
 void attend(const ForwardCall<Real>& call, int64_t b, int64_t h, int64_t begin, int64_t end, Real* scratch);
 

@@ -150,11 +150,11 @@ struct Queries {
   __m512 minus_base[2], mean[2];
   __mmask16 busy[2];
 
-  Queries(const float* lse, const float* delta) {
+  Queries(const float* top, const float* delta) {
     for (int v = 0; v < 2; ++v) {
-      const __m512 log_sum = _mm512_loadu_ps(lse + v * kBf16Lanes);
-      busy[v] = _mm512_cmp_ps_mask(log_sum, _mm512_set1_ps(INFINITY), _CMP_NEQ_UQ);
-      minus_base[v] = _mm512_mul_ps(log_sum, _mm512_set1_ps(-kLog2e));
+      const __m512 base = _mm512_loadu_ps(top + v * kBf16Lanes);
+      busy[v] = _mm512_cmp_ps_mask(base, _mm512_set1_ps(INFINITY), _CMP_NEQ_UQ);
+      minus_base[v] = _mm512_mul_ps(base, _mm512_set1_ps(-kLog2e));
       mean[v] = _mm512_loadu_ps(delta + v * kBf16Lanes);
     }
   }
@@ -255,9 +255,9 @@ Rows<Bf16Pair> soften_bf16(int64_t keys, int64_t queries, const float* scores, f
   return Rows<Bf16Pair>::units(to, pairs);
 }
 
-Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* lse, const float* delta, const float* scores,
+Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* top, const float* delta, const float* scores,
                                       const float* dweights, Bf16Pair* to) {
-  const Queries queries(lse, delta);
+  const Queries queries(top, delta);
   const Bf16Slopes slopes(keys, to);
   const auto room = [](const Rows<Bf16Pair>& rows, int64_t i) {
     return const_cast<Bf16Pair*>(rows.data) + i * kBf16Lanes;

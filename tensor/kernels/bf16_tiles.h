@@ -49,9 +49,9 @@ struct Bf16Slopes {
 constexpr int64_t bf16_slopes_size(int64_t keys) {
   return 2 * rows_size<Bf16Pair>(keys, kBf16Queries) + rows_size<Bf16Pair>(kBf16Queries, keys);
 }
-/// weight = exp(score - lse), 0 where lse is +inf, and its score's gradient weight (dweight - delta), 0 where the
+/// weight = exp(score - top), 0 where top is +inf, and its score's gradient weight (dweight - delta), 0 where the
 /// weight is. Writes bf16_slopes_size(keys).
-Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* lse, const float* delta, const float* scores,
+Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* top, const float* delta, const float* scores,
                                       const float* dweights, Bf16Pair* to);
 
 }  // namespace heed::kernels
