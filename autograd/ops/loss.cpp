@@ -82,21 +82,22 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   if (options.weight.defined() || options.reduction != Reduction::mean)
     return reference::cross_entropy(logits, targets, options);
   const kernels::CrossEntropy shape{rows.count, rows.size, options.ignore_index, options.label_smoothing};
-  Tensor losses = empty({rows.count}, x.dtype()), lse = empty({rows.count}, f64);
+  Tensor losses = empty({rows.count}, x.dtype()), norms = empty({rows.count, 2}, f64);
   Tensor y = zeros({}, x.dtype());
   dispatch_floating(x.dtype(), [&]<class T>() {
-    kernels::cross_entropy(shape, x.data<T>(), t.data<int64_t>(), losses.mutable_data<T>(), lse.mutable_data<double>());
+    kernels::cross_entropy(shape, x.data<T>(), t.data<int64_t>(), losses.mutable_data<T>(),
+                           norms.mutable_data<double>());
     double total = 0;
     for (int64_t i = 0; i < rows.count; ++i) total += static_cast<double>(losses.data<T>()[i]);
     if (kept > 0) *y.mutable_data<T>() = static_cast<T>(total / static_cast<double>(kept));
   });
   return fused(
       op, y, {logits},
-      [x, t, lse, shape, kept](const Tensor& g, Needs) -> Gradients {
+      [x, t, norms, shape, kept](const Tensor& g, Needs) -> Gradients {
         Tensor dx = empty_like(x);
         dispatch_floating(x.dtype(), [&]<class T>() {
           const double scale = kept > 0 ? g.item<double>() / static_cast<double>(kept) : 0.0;
-          kernels::cross_entropy_backward(shape, x.data<T>(), t.data<int64_t>(), lse.data<double>(),
+          kernels::cross_entropy_backward(shape, x.data<T>(), t.data<int64_t>(), norms.data<double>(),
                                           static_cast<T>(scale), dx.mutable_data<T>());
         });
         return {dx};

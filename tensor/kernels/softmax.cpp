@@ -48,9 +48,8 @@ void log_softmax_row(const Real* x, Real* y, int64_t n) {
 }
 
 template <class Real>
-double log_sum_exp(const Real* x, int64_t n) {
-  const auto [top, total] = sum_exp(x, n);
-  return top + std::log(total);
+std::pair<Real, double> terms_of_log_sum_exp(const Real* x, int64_t n) {
+  return sum_exp(x, n);
 }
 
 template <class Real>
@@ -67,12 +66,11 @@ void log_softmax_backward_row(const Real* g, const Real* y, Real* dx, int64_t n)
   map(g, y, dx, n, [=](V d, V p) HWY_ATTR { return hn::NegMulAdd(exp_small(p), total, d); });
 }
 
-/// dx = scale e^(x - lse) - less. What f32 loses of a large lse goes into the factor.
+/// dx = scale e^(x - top) - less
 template <class Real>
-void weighted_softmax(const Real* x, double lse, Real scale, Real less, Real* dx, int64_t n) {
+void weighted_exp(const Real* x, Real top, Real scale, Real less, Real* dx, int64_t n) {
   using V = Vec<Real>;
-  const Real rounded = static_cast<Real>(lse);
-  const V shift = constant<V>(rounded), factor = constant<V>(scale * std::exp(rounded - lse)), rest = constant<V>(less);
+  const V shift = constant<V>(top), factor = constant<V>(scale), rest = constant<V>(less);
   map(x, dx, n, [=](V v) HWY_ATTR { return hn::MulSub(exp_small(hn::Sub(v, shift)), factor, rest); });
 }
 
@@ -80,9 +78,9 @@ auto softmax_rows() { return Both{softmax_row<float>, softmax_row<double>}; }
 auto log_softmax_rows() { return Both{log_softmax_row<float>, log_softmax_row<double>}; }
 auto softmax_backward_rows() { return Both{softmax_backward_row<float>, softmax_backward_row<double>}; }
 auto log_softmax_backward_rows() { return Both{log_softmax_backward_row<float>, log_softmax_backward_row<double>}; }
-auto log_sum_exps() { return Both{log_sum_exp<float>, log_sum_exp<double>}; }
+auto log_sum_exp_terms() { return Both{terms_of_log_sum_exp<float>, terms_of_log_sum_exp<double>}; }
 auto means() { return Both{mean_of<float>, mean_of<double>}; }
-auto weighted_softmaxes() { return Both{weighted_softmax<float>, weighted_softmax<double>}; }
+auto weighted_exps() { return Both{weighted_exp<float>, weighted_exp<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -94,9 +92,9 @@ HWY_EXPORT(softmax_rows);
 HWY_EXPORT(log_softmax_rows);
 HWY_EXPORT(softmax_backward_rows);
 HWY_EXPORT(log_softmax_backward_rows);
-HWY_EXPORT(log_sum_exps);
+HWY_EXPORT(log_sum_exp_terms);
 HWY_EXPORT(means);
-HWY_EXPORT(weighted_softmaxes);
+HWY_EXPORT(weighted_exps);
 
 template <class T>
 void softmax(SoftmaxForm form, const T* x, T* y, int64_t rows, int64_t n) {
@@ -117,46 +115,48 @@ void softmax_backward(SoftmaxForm form, const T* g, const T* y, T* dx, int64_t r
 
 template <class T>
 void logsumexp(const T* x, T* y, int64_t rows, int64_t n) {
-  const auto log_sum_exp = HWY_DYNAMIC_DISPATCH(log_sum_exps)().template get<T>();
+  const auto terms = HWY_DYNAMIC_DISPATCH(log_sum_exp_terms)().template get<T>();
   for_rows(rows, n, [=](int64_t r) {
     const T* row = x + r * n;
-    y[r] = static_cast<T>(log_sum_exp(row, n));
+    const auto [top, total] = terms(row, n);
+    y[r] = static_cast<T>(top + std::log(total));
     // inf - inf where the largest is infinite: that is the answer, unless there is a NaN.
     if (std::isnan(y[r])) y[r] = *std::max_element(row, row + n, [](T a, T b) { return a < b || (b != b && a == a); });
   });
 }
 
 template <class T>
-void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* lse) {
-  const auto log_sum_exp = HWY_DYNAMIC_DISPATCH(log_sum_exps)().template get<T>();
+void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* norms) {
+  const auto terms = HWY_DYNAMIC_DISPATCH(log_sum_exp_terms)().template get<T>();
   const auto mean = HWY_DYNAMIC_DISPATCH(means)().template get<T>();
   for_rows(shape.N, shape.V, [=](int64_t i) {
     const double smoothing = shape.label_smoothing;
     const T* x = logits + i * shape.V;
-    const double log_sum = log_sum_exp(x, shape.V);
-    lse[i] = log_sum;
+    const auto [top, total] = terms(x, shape.V);
+    norms[2 * i] = top, norms[2 * i + 1] = total;
     loss[i] = 0;
     if (targets[i] == shape.ignore_index) return;
-    double nats = log_sum - static_cast<double>(x[targets[i]]);
-    // Of a uniform target: log_sum - mean(x).
-    if (smoothing != 0) nats = (1 - smoothing) * nats + smoothing * (log_sum - mean(x, shape.V));
-    loss[i] = static_cast<T>(nats);
+    double below = static_cast<double>(top) - static_cast<double>(x[targets[i]]);
+    // Of a uniform target: top - mean(x).
+    if (smoothing != 0) below = (1 - smoothing) * below + smoothing * (top - mean(x, shape.V));
+    loss[i] = static_cast<T>(below + std::log(total));
   });
 }
 
 template <class T>
-void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse,
+void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* norms,
                             T scale, T* dlogits) {
   const T less = static_cast<T>(static_cast<double>(scale) * shape.label_smoothing / static_cast<double>(shape.V));
   const T hit = static_cast<T>(static_cast<double>(scale) * (1 - shape.label_smoothing));
-  const auto weighted_softmax = HWY_DYNAMIC_DISPATCH(weighted_softmaxes)().template get<T>();
+  const auto weighted_exp = HWY_DYNAMIC_DISPATCH(weighted_exps)().template get<T>();
   for_rows(shape.N, shape.V, [=](int64_t i) {
     T* dx = dlogits + i * shape.V;
     if (targets[i] == shape.ignore_index) {
       std::fill_n(dx, shape.V, T(0));
       return;
     }
-    weighted_softmax(logits + i * shape.V, lse[i], scale, less, dx, shape.V);
+    const double top = norms[2 * i], total = norms[2 * i + 1];
+    weighted_exp(logits + i * shape.V, static_cast<T>(top), static_cast<T>(scale / total), less, dx, shape.V);
     dx[targets[i]] -= hit;
   });
 }

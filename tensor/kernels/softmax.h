@@ -30,14 +30,14 @@ struct CrossEntropy {
   double label_smoothing = 0;  ///< this share of the target is spread over all V classes
 };
 
-/// loss (N) in nats and lse (N) = log sum e^logits. Every target (N) is ignore_index or in [0, V): the caller has
-/// checked. lse is written for ignored rows too.
+/// loss (N) in nats and norms (N, 2): the largest logit, and the sum of e^(logit - largest). Every target (N) is
+/// ignore_index or in [0, V): the caller has checked. norms are written for ignored rows too.
 template <class T>
-void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* lse);
+void cross_entropy(const CrossEntropy& shape, const T* logits, const int64_t* targets, T* loss, double* norms);
 
 /// dlogits (N, V) = scale (softmax(logits) - target distribution), overwritten; it may be logits itself.
 template <class T>
-void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* lse,
+void cross_entropy_backward(const CrossEntropy& shape, const T* logits, const int64_t* targets, const double* norms,
                             T scale, T* dlogits);
 
 }  // namespace heed::kernels
