@@ -221,7 +221,8 @@ struct CrossEntropyOptions {
 /// logits (..., V); targets (...) i64 in [0, V), or ignore_index to skip. Returns (), or (...) without reduction.
 /// Or against probabilities: targets (..., V) of logits' dtype; the mean is over all rows.
 /// Throws ShapeError if the leading axes differ; IndexError naming the first bad target.
-/// If every target is skipped: loss 0, gradient 0.
+/// If every target is skipped: loss 0, gradient 0. A class whose probability or weight is 0 adds 0, be its logit
+/// -infinity.
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {},
                      Loc loc = Loc::current());
 /// As those of cross_entropy.

@@ -176,6 +176,32 @@ TEST_CASE("nan: an infinite gradient does not reach what an op has not taken", "
   CHECK(gradient([](T t) { return huber_loss(t, zeros({3}, f64), Reduction::sum); }, {kInf, 0, -kInf}) == V{1, 0, -1});
 }
 
+TEST_CASE("nan: a term of a loss that weighs 0 is 0, and has gradient 0, beside an infinity", "[nan]") {
+  const Tensor logits = tensor({{-kInf, 1., 2.}}), p = tensor({{0., 0.25, 0.75}}), weight = tensor({0., 1., 1.});
+  const std::map<std::string, std::function<Tensor(T)>> losses{
+      {"kl_div", [&](T x) { return kl_div(log_softmax(x, -1), p, Reduction::sum); }},
+      {"kl_div, log_target", [&](T x) { return kl_div(log_softmax(x, -1), log(p), Reduction::sum, true); }},
+      {"cross_entropy", [&](T x) { return cross_entropy(x, p); }},
+      {"cross_entropy, weight",
+       [&](T x) { return cross_entropy(x, tensor({1}), {.weight = weight, .label_smoothing = 0.1}); }},
+      {"nll_loss",
+       [&](T x) {
+         return nll_loss(x.expand({2, 3}), tensor({0, 1}), {.weight = weight});
+       }},
+      {"with logits", [&](T x) { return binary_cross_entropy_with_logits(x, p); }},
+      {"with logits, sure", [&](T x) { return binary_cross_entropy_with_logits(-x, 1 - p); }},
+  };
+  for (const auto& [name, loss] : losses) {
+    CAPTURE(name);
+    const Tensor x = logits.detach().set_requires_grad();
+    const Tensor y = loss(x);
+    y.backward();
+    CHECK(isfinite(y).item<bool>());
+    CHECK(isfinite(x.grad()).all().item<bool>());
+    CHECK(x.grad()(0, 0).item<float>() == 0);
+  }
+}
+
 TEST_CASE("nan: a row whose gradient is 0 gives none, whatever stands in it", "[nan]") {
   Rng rng(3);
   for (const DType dtype : {f32, f64})

@@ -122,7 +122,7 @@ Tensor nll_loss(const Tensor& log_p, const Tensor& targets, const NllLossOptions
     return masked_fill(gather(x, -1, index.unsqueeze(-1)).squeeze(-1), skipped, 0);
   };
   const Tensor weight = options.weight.defined() ? of_target(options.weight.detach().expand(log_p.shape())) : Tensor();
-  const Tensor chosen = of_target(log_p), losses = -(weight.defined() ? chosen * weight : chosen);
+  const Tensor chosen = of_target(log_p), losses = -(weight.defined() ? times(weight, chosen) : chosen);
   if (options.reduction != Reduction::mean) return reduced(op, losses, options.reduction);
   const double total = weight.defined() ? weight.sum().item<double>()
                                         : static_cast<double>(targets.numel() - skipped.sum().item<int64_t>());
@@ -162,8 +162,8 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction, bool log_target, Loc loc) {
   const Op op{"kl_div", loc};
   check_pair(op, log_q, p);
-  if (log_target) return reduced(op, exp(p) * (p - log_q), reduction);
-  return reduced(op, p * (log(masked_fill(p, eq(p, 0), 1)) - log_q), reduction);
+  if (log_target) return reduced(op, times(exp(p), p - log_q), reduction);
+  return reduced(op, times(p, log(masked_fill(p, eq(p, 0), 1)) - log_q), reduction);
 }
 
 Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction, Loc loc) {
@@ -192,7 +192,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, c
   check_weight(op, pos_weight, "pos_weight", x);
   // -log s = log(1 + e^-x) and -log(1 - s) = log(1 + e^x), neither of which cancels where the other is large.
   const Tensor positive = pos_weight.defined() ? pos_weight * target : target;
-  const Tensor losses = positive * softplus(-x) + (1 - target) * softplus(x);
+  const Tensor losses = times(positive, softplus(-x)) + times(1 - target, softplus(x));
   return reduced(op, weight.defined() ? losses * weight : losses, reduction);
 }
 

@@ -2,7 +2,11 @@
 
 #include <cmath>
 
+#include <heed/autograd/ops/arguments.h>
+
 namespace heed::reference {
+
+using autograd::times;
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor y = matmul(x, weight.mT());
@@ -54,13 +58,13 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   const Tensor log_p = reference::log_softmax(logits, -1);
   if (is_floating(targets.dtype())) {
     const Tensor smoothed = targets * (1 - e) + e / V;
-    return reduced(-(log_p * (weight.defined() ? smoothed * weight : smoothed)).sum(-1), reduction);
+    return reduced(-times(weight.defined() ? smoothed * weight : smoothed, log_p).sum(-1), reduction);
   }
   const Tensor chosen = nll_loss(log_p, targets, {weight, ignore_index, reduction});
   if (e == 0) return chosen;
   // The share e / V of every class: as if each in turn were the target, divided by the same number of rows.
   const Tensor skipped = eq(targets, ignore_index);
-  const Tensor all = -(weight.defined() ? log_p * weight : log_p).sum(-1), losses = masked_fill(all, skipped, 0);
+  const Tensor all = -(weight.defined() ? times(weight, log_p) : log_p).sum(-1), losses = masked_fill(all, skipped, 0);
   if (reduction != Reduction::mean) return chosen * (1 - e) + reduced(losses, reduction) * (e / V);
   const double rows =
       weight.defined()
