@@ -1,4 +1,6 @@
 // Every record of the op table: the same values and gradients in every precision, layout and mode.
+#include <map>
+
 #include <fmt/ranges.h>
 
 #include <heed/autograd/engine.h>
@@ -185,6 +187,32 @@ TEST_CASE("ops: numbers far from 0 keep the digits in which they differ, in f32"
     CHECK(largest_difference(layer_norm(full({2, 1000}, offset + 0.1f), ones({1000}), zeros({1000})),
                              zeros({2, 1000})) == 0);
   }
+}
+
+TEST_CASE("ops: what is no view shares no element with its input, where there is nothing to do", "[ops]") {
+  using T = const Tensor&;
+  const std::map<std::string, std::function<Tensor(T)>> functions{
+      {"prod", [](T x) { return x.prod(-1); }},
+      {"cumsum", [](T x) { return cumsum(x, 0); }},
+      {"cumprod", [](T x) { return cumprod(x, 0); }},
+      {"flip", [](T x) { return flip(x, 0); }},
+      {"sort", [](T x) { return sort(x).first; }},
+      {"roll", [](T x) { return roll(x, 0); }},
+      {"repeat", [](T x) { return repeat(x, {1})[0]; }},
+      {"tile", [](T x) { return tile(x, {1}); }},
+      {"pad", [](T x) { return pad(x, {}); }},
+      {"floor", [](T x) { return floor(x); }},
+      {"abs", [](T x) { return abs(x); }},
+      {"clamp", [](T x) { return clamp(x, -INFINITY, INFINITY); }},
+      {"pow", [](T x) { return pow(x, 1); }},
+  };
+  for (const auto& [name, f] : functions)
+    for (const DType dtype : {f64, i64}) {
+      CAPTURE(name, name_of(dtype));
+      const Tensor x = scalar(2, dtype), y = f(x);
+      y.assign(zeros_like(y));
+      CHECK(x.item<double>() == 2);
+    }
 }
 
 TEST_CASE("ops: products that leave f32's range on their way come back, in f32", "[ops]") {

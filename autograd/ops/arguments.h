@@ -113,6 +113,9 @@ inline int axis_of(const Op& op, int64_t axis, const Tensor& x) {
 }
 inline Tensor as_vector(const Tensor& x) { return x.defined() && x.rank() == 0 ? x.unsqueeze(0) : x; }
 
+/// y, and a copy where an op with nothing to do left it x or a view: who writes to one does not mean the other.
+inline Tensor apart(const Tensor& y, const Tensor& x) { return y.storage() == x.storage() ? y.clone() : y; }
+
 /// g f and g / f, the products that gradients are made of, but 0 where g is: nothing comes of a gradient that is 0, not
 /// even through infinity or NaN. See nan.md.
 Tensor times(const Tensor& g, const Tensor& f);

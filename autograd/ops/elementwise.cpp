@@ -367,7 +367,7 @@ namespace {
 /// A function that is flat between its steps, and leaves integers as they are.
 Tensor rounded(const Op& op, Unary f, const Tensor& x) {
   check_number(op, x);
-  return x.dtype() == i64 ? x : unary(op, f, x, [](const Tensor& g) { return zeros_like(g); });
+  return x.dtype() == i64 ? x.clone() : unary(op, f, x, [](const Tensor& g) { return zeros_like(g); });
 }
 
 }  // namespace

@@ -246,7 +246,7 @@ Tensor triu(const Tensor& x, int64_t diagonal, Loc loc) { return triangle({"triu
 Tensor flip(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"flip", loc};
   const int axis = axis_of(op, axis0, x);
-  if (x.rank() == 0) return x;
+  if (x.rank() == 0) return x.clone();
   return record(op, kernels::flip(x, axis), {{x, [axis](const Tensor& g) { return flip(g, axis); }}});
 }
 

@@ -235,7 +235,7 @@ Tensor cumsum(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"cumsum", loc};
   check_number(op, x);
   const int axis = axis_of(op, axis0, x);
-  if (x.rank() == 0) return x;
+  if (x.rank() == 0) return x.clone();
   return record(op, kernels::cumsum(x, axis),
                 {{x, [axis](const Tensor& g) { return flip(cumsum(flip(g, axis), axis), axis); }}});
 }
@@ -244,7 +244,7 @@ Tensor cumprod(const Tensor& x, int64_t axis0, Loc loc) {
   const Op op{"cumprod", loc};
   check_number(op, x);
   const int axis = axis_of(op, axis0, x);
-  if (x.rank() == 0) return x;
+  if (x.rank() == 0) return x.clone();
   return fused(
       op, kernels::cumprod(x, axis), {x},
       [x = x.detach(), axis](const Tensor& g, Needs) -> Gradients { return {kernels::cumprod_backward(g, x, axis)}; },

@@ -222,11 +222,11 @@ Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc) {
   while (y.rank() < repeats.rank()) y = y.unsqueeze(0);
   for (int axis = 0; axis < y.rank(); ++axis) {
     if (repeats[axis] == 1) continue;
-    Shape apart = y.shape();
-    apart.insert(axis, repeats[axis]);
-    y = y.unsqueeze(axis).expand(apart).flatten(axis, axis + 1);
+    Shape wide = y.shape();
+    wide.insert(axis, repeats[axis]);
+    y = y.unsqueeze(axis).expand(wide).flatten(axis, axis + 1);
   }
-  return y;
+  return apart(y, x);
 }
 
 Tensor tile(const Tensor& x, const Shape& repeats, Loc loc) {
@@ -251,7 +251,7 @@ Tensor roll(const Tensor& x, const Axes& shifts0, const Axes& axes0, Loc loc) {
     if (const int64_t up = n == 0 ? 0 : (shifts[i] % n + n) % n; up != 0)
       y = cat({y.narrow(axis, n - up, up), y.narrow(axis, 0, n - up)}, axis);
   }
-  return y;
+  return apart(y, x);
 }
 
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, Scalar value, Loc loc) {
