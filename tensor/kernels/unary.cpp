@@ -58,7 +58,10 @@ void unary_backward_part(Unary f, const Real* g, const Real* x, Real* dx, int64_
                          HWY_ATTR { map(g, x, dx, n, [=](V d, V v) HWY_ATTR { return times(d, slope(v)); }); };
   switch (f) {
     case Unary::silu: return scale([](V v) HWY_ATTR { return gate_slope(bounded(v), v, constant<V>(1)); });
-    case Unary::relu2: return scale([](V v) HWY_ATTR { return hn::Mul(constant<V>(2), above_zero(v)); });
+    case Unary::relu2:  // 0 below 0, whatever arrives
+      return map(g, x, dx, n, [](V d, V v) HWY_ATTR {
+        return hn::IfThenZeroElse(hn::Le(v, constant<V>(0)), times(d, hn::Add(v, v)));
+      });
     case Unary::gelu: return scale([](V v) HWY_ATTR { return gelu_slope(v); });
     case Unary::gelu_tanh: return scale([](V v) HWY_ATTR { return gelu_tanh_slope(v); });
     default: return;
