@@ -171,6 +171,11 @@ TEST_CASE("nan: a NaN takes the gradient that its result gets", "[nan]") {
 TEST_CASE("nan: an infinite gradient does not reach what an op has not taken", "[nan]") {
   CHECK(gradient([](T t) { return relu(t) * kInf; }, {-1, 2}) == V{0, kInf});
   CHECK(gradient([](T t) { return sqrt(relu2(t)); }, {-1, 2, 0}) == V{0, 1, 0});
+  CHECK(gradient([](T t) { return sqrt(t.max(0)); }, {-1, 0, -2}) == V{0, kInf, 0});
+  CHECK(gradient([](T t) { return sqrt(amin(t)); }, {1, 0, 2}) == V{0, kInf, 0});
+  CHECK(gradient([](T t) { return sqrt(t.norm()); }, {0, 0}) == V{0, 0});
+  CHECK(gradient([](T t) { return sqrt(t.norm(3)); }, {0, 0}) == V{0, 0});
+  CHECK(gradient([](T t) { return sqrt(t.std()); }, {3, 3}) == V{0, 0});
   CHECK(gradient([](T t) { return clamp(t, 0, 1) * kInf; }, {2, 0.5}) == V{0, kInf});
   CHECK(gradient([](T t) { return maximum(t, 1) * kInf; }, {0, 2}) == V{0, kInf});
   CHECK(gradient([](T t) { return minimum(t, 1) * kInf; }, {0, 2}) == V{kInf, 0});

@@ -71,6 +71,9 @@ Tensor ratio_of(const Tensor& x, const Tensor& y) {
   return masked_fill(x, none, 0) / masked_fill(y, none, 1);
 }
 
+/// g, but 0 where y is: an infinite one would make NaN of that.
+Tensor beside_zeros(const Tensor& g, const Tensor& y) { return masked_fill(g, eq(y, 0), 0); }
+
 Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim,
                Tensor (*kernel)(const Tensor&, const Shape&, bool)) {
   check_not_empty(op, x, axes);
@@ -79,7 +82,7 @@ Tensor extreme(const Op& op, const Tensor& x, const Shape& axes, bool keepdim,
                     const Tensor best = keep(y.detach(), x.shape(), axes).expand(x.shape());
                     const Tensor hits = kernels::map2(
                         x.detach(), best, [](auto u, auto v) { return decltype(u)((u == v) | ((u != u) & (v != v))); });
-                    return keep(g, x.shape(), axes) / kernels::sum(hits, axes, true) * hits;
+                    return times(hits, keep(g, x.shape(), axes) / kernels::sum(hits, axes, true));
                   }}});
 }
 
@@ -127,8 +130,8 @@ Tensor Tensor::std(const Axes& axes0, double correction, bool keepdim, Loc loc) 
   return record(op, kernels::map(heed::var(op, x.detach().to(f64), axes, correction, keepdim), root).to(x.dtype()),
                 {{x, [x, axes, n = freedom(x, axes, correction)](const Tensor& g, const Tensor& y) {
                     // (x - mean) / (n y), and 0 where all are equal.
-                    const Tensor centred = x - heed::mean({"std"}, x, axes, true);
-                    return times(keep(g, x.shape(), axes) / n, ratio_of(centred, keep(y, x.shape(), axes)));
+                    const Tensor centred = x - heed::mean({"std"}, x, axes, true), z = keep(y, x.shape(), axes);
+                    return times(beside_zeros(keep(g, x.shape(), axes) / n, z), ratio_of(centred, z));
                   }}});
 }
 
@@ -149,10 +152,10 @@ Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
                 {{x, [x, p, axes](const Tensor& g, const Tensor& y0) {
                     // sign(x) (|x| / y)^(p - 1), and 0 where x or y is.
                     if (p == 1) return keep(g, x.shape(), axes) * sign(x);
-                    const Tensor ratio = ratio_of(x, keep(y0, x.shape(), axes));
+                    const Tensor y = keep(y0, x.shape(), axes), ratio = ratio_of(x, y);
                     const Tensor dx =
                         p == 2 ? ratio : sign(ratio) * pow(masked_fill(abs(ratio), eq(ratio, 0), 1), p - 1);
-                    return times(keep(g, x.shape(), axes), dx);
+                    return times(beside_zeros(keep(g, x.shape(), axes), y), dx);
                   }}});
 }
 
