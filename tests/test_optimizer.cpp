@@ -231,6 +231,25 @@ TEST_CASE("parameter groups: an option that the optimizer lacks, or that makes n
 }
 
 // p - lr g / (sqrt(v + g^2) + eps), by hand.
+TEST_CASE("optimizers: without a decay an infinite element without a gradient stays as it is", "[optimizer]") {
+  const auto after = [](auto make) {
+    nn::Parameters params(1);
+    const Tensor mask = nn::Scope(params).param("mask", {2}, constant_values({-INFINITY, 1}));
+    const auto optimizer = make(params);
+    mask.set_grad(tensor({0., 1.}));
+    for (int step = 0; step < 2; ++step) optimizer->step();
+    CHECK(mask[1].template item<float>() < 1);
+    return mask[0].template item<float>();
+  };
+  using P = const nn::Parameters&;
+  CHECK(after([](P p) { return std::make_unique<SGD>(p, train::SGDOptions{.lr = 0.1, .momentum = 0.9}); }) ==
+        -INFINITY);
+  CHECK(after([](P p) { return std::make_unique<Adam>(p); }) == -INFINITY);
+  CHECK(after([](P p) { return std::make_unique<AdamW>(p); }) == -INFINITY);
+  CHECK(after([](P p) { return std::make_unique<RMSprop>(p); }) == -INFINITY);
+  CHECK(after([](P p) { return std::make_unique<Adagrad>(p); }) == -INFINITY);
+}
+
 TEST_CASE("Adagrad: the sum of squares begins with initial_accumulator_value", "[optimizer]") {
   const One one;
   Adagrad adagrad(one.params, {.lr = 0.5, .initial_accumulator_value = 16, .eps = 0});

@@ -270,7 +270,7 @@ void SGD::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& gra
     const T share = first ? T(1) : T(1 - *s.options.dampening), kept = first ? T(0) : momentum;
     T* const buffer = a.moments[0];
     for (int64_t i = 0; i < a.n; ++i) {
-      T g = a.g[i] * scale + decay * a.p[i];
+      T g = a.decayed(i, scale, decay);
       if (buffer) {
         const T b = buffer[i] = kept * buffer[i] + share * g;
         g = nesterov ? g + momentum * b : b;
@@ -344,7 +344,7 @@ void RMSprop::update(const std::vector<Slot*>& slots, const std::vector<Tensor>&
     T* const mean = *o.centered ? a.moments[1] : nullptr;
     T* const buffer = *o.momentum > 0 ? a.moments[*o.centered ? 2 : 1] : nullptr;
     for (int64_t i = 0; i < a.n; ++i) {
-      const T g = a.g[i] * scale + decay * a.p[i];
+      const T g = a.decayed(i, scale, decay);
       T variance = square[i] = alpha * square[i] + rest * g * g;
       if (mean) {
         const T m = mean[i] += rest * (g - mean[i]);
@@ -376,7 +376,7 @@ void Adagrad::update(const std::vector<Slot*>& slots, const std::vector<Tensor>&
             decay = T(*o.weight_decay), scale = T(s.grad_scale);
     T* const sum = a.moments[0];
     for (int64_t i = 0; i < a.n; ++i) {
-      const T g = a.g[i] * scale + decay * a.p[i];
+      const T g = a.decayed(i, scale, decay);
       sum[i] += g * g;
       a.p[i] -= lr * g / (std::sqrt(sum[i]) + eps);
     }

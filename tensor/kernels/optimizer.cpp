@@ -53,7 +53,7 @@ void adam_part(const AdamNumbers<Real>& s, const ParameterPart<Real>& a) {
   Real *const m_data = a.moments[0], *const v_data = a.moments[1], *const v_max = a.moments[2];
   for_vectors<Real>(a.n, [=, p_data = a.p, g_data = a.g](auto at) HWY_ATTR {
     const V p = hn::Mul(at(p_data), keep);
-    const V g = hn::MulAdd(at(g_data), grad_scale, hn::Mul(decay, p));
+    const V g = hn::MulAdd(at(g_data), grad_scale, times(decay, p));
     const V m = hn::MulAdd(g, rest1, hn::Mul(at(m_data), beta1));
     V v = hn::MulAdd(hn::Mul(g, g), rest2, hn::Mul(at(v_data), beta2));
     at.store(m, m_data);

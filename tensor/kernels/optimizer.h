@@ -17,6 +17,9 @@ struct ParameterPart {
   const T* g;
   T* moments[3];
   int64_t n;
+
+  /// g scale + decay p. No decay leaves an infinite p, as of a mask that is trained, alone.
+  T decayed(int64_t i, T scale, T decay) const { return g[i] * scale + (decay == 0 ? T(0) : decay * p[i]); }
 };
 
 /// Calls f(part) for parts of all slots, in parallel over the parts of all slots together.
