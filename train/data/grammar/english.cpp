@@ -5,8 +5,6 @@ namespace heed::train::grammar {
 
 namespace {
 
-constexpr bool plural(const Agreement& agreement) { return agreement.number == Number::plural; }
-
 // Each in the order of its enumeration.
 constexpr std::string_view kDeterminers[] = {"the", "a", "this", "my", "his", "her", "their", "two", "many", "all"};
 constexpr std::string_view kSubjects[] = {"", "he", "she", "it", "they"}, kObjects[] = {"", "him", "her", "it", "them"};
@@ -78,8 +76,7 @@ class English {
     if (!c.verb->particle.empty()) say(c.verb->particle, meaning(c.id, particle));
     if (c.predicate) say(c.predicate->english, meaning(c.id, Role::predicate));
     if (!c.verb->preposition.empty()) say(c.verb->preposition, meaning(c.id, Role::preposition));
-    const bool negated = c.polarity == Polarity::negated || c.polarity == Polarity::never;
-    if (c.object) phrase(*c.object, negated);
+    if (c.object) phrase(*c.object, c.negated());
     if (c.object_pronoun != Pronoun::none) say(word_of(kObjects, c.object_pronoun), meaning(c.id, Role::after));
     if (c.place) {
       for (auto word : c.preposition->english) say(word, meaning(c.id, Role::preposition));
@@ -91,7 +88,8 @@ class English {
   void verb_group(const Clause& c) {
     const Verb& verb = *c.verb;
     const bool be = verb.base == "be", past = c.tense == Tense::past || c.tense == Tense::past_progressive;
-    const std::string_view to_be = past ? (plural(c.agreement) ? "were" : "was") : (plural(c.agreement) ? "are" : "is");
+    const bool many = c.agreement.plural();
+    const std::string_view to_be = past ? (many ? "were" : "was") : (many ? "are" : "is");
     std::string_view finite, rest;
     if (c.tense >= Tense::present_progressive) {
       finite = to_be, rest = verb.ing;
@@ -100,9 +98,9 @@ class English {
     } else if (be) {
       finite = to_be;
     } else if (c.polarity == Polarity::negated) {
-      finite = past ? "did" : plural(c.agreement) ? "do" : "does", rest = verb.base;
+      finite = past ? "did" : many ? "do" : "does", rest = verb.base;
     } else {
-      finite = past ? verb.past : plural(c.agreement) ? verb.base : verb.third;
+      finite = past ? verb.past : many ? verb.base : verb.third;
     }
     const std::string_view adverb = word_of(kAdverbs, c.polarity);
     // The adverb follows an auxiliary and precedes any other verb.

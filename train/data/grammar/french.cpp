@@ -7,9 +7,6 @@ namespace {
 
 using namespace lexicon;
 
-constexpr bool plural(const Agreement& agreement) { return agreement.number == Number::plural; }
-constexpr bool feminine(const Agreement& agreement) { return agreement.gender == Gender::feminine; }
-
 /// What a word becomes before a vowel sound; itself if nothing changes.
 std::string_view before_vowel(std::string_view word) {
   constexpr std::pair<std::string_view, std::string_view> kChanges[] = {{"le", "l'"},  {"la", "l'"},   {"de", "d'"},
@@ -97,7 +94,7 @@ class French {
 
   void phrase(const Phrase& p, bool partitive = false) {
     const Gender gender = p.noun->gender;
-    if (p.owner) article(p, meaning(p.id, Role::of));  // the possessed is always definite
+    if (p.owner) agreeing(p, "le", "la", "les", Role::of);  // the possessed is always definite
     else determiner(p, partitive);
     if (p.before) before_noun(p);
     say(form(*p.noun, p.number), meaning(p.id, Role::noun));
@@ -126,21 +123,17 @@ class French {
     say(vowel ? p.before->before_vowel : form(*p.before, p.noun->gender, p.number), meaning(p.id, Role::before));
   }
 
-  void article(const Phrase& p, int64_t means) {
-    const Agreement agreement{p.noun->gender, p.number};
-    say(plural(agreement) ? "les" : feminine(agreement) ? "la" : "le", means);
-  }
-
   /// One of three by the noun's number and gender.
-  void agreeing(const Phrase& p, std::string_view masculine, std::string_view feminine_form, std::string_view many) {
-    const std::string_view one = p.noun->gender == Gender::feminine ? feminine_form : masculine;
-    say(p.number == Number::plural ? many : one, meaning(p.id, Role::determiner));
+  void agreeing(const Phrase& p, std::string_view masculine, std::string_view feminine, std::string_view many,
+                Role role = Role::determiner) {
+    const std::string_view one = p.noun->gender == Gender::feminine ? feminine : masculine;
+    say(p.number == Number::plural ? many : one, meaning(p.id, role));
   }
 
   void determiner(const Phrase& p, bool partitive) {
     const int64_t means = meaning(p.id, Role::determiner);
     switch (p.determiner) {
-      case Determiner::the: article(p, means); break;
+      case Determiner::the: agreeing(p, "le", "la", "les"); break;
       case Determiner::a: indefinite(p, partitive); break;
       case Determiner::these: agreeing(p, "ce", "cette", "ces"); break;
       case Determiner::my: agreeing(p, "mon", "ma", "mes"); break;
@@ -183,18 +176,17 @@ class French {
   void clause(const Clause& c) {
     if (c.subject) phrase(*c.subject);
     if (c.pronoun != Pronoun::none) {
-      const bool many = plural(c.agreement);
-      say(feminine(c.agreement) ? (many ? "elles" : "elle") : (many ? "ils" : "il"), meaning(c.id, Role::subject));
+      const bool many = c.agreement.plural();
+      say(c.agreement.feminine() ? (many ? "elles" : "elle") : (many ? "ils" : "il"), meaning(c.id, Role::subject));
     }
     verb_group(c);
     if (c.predicate) predicate(c);
     if (!c.verb->complement.empty()) complement(c);
-    const bool negated = c.polarity == Polarity::negated || c.polarity == Polarity::never;
     if (c.object) {
       const bool own_word = !c.verb->preposition.empty();  // English "needs" already says "besoin de"
       if (!c.verb->french_preposition.empty())
         say(c.verb->french_preposition, meaning(c.id, own_word ? Role::preposition : Role::verb));
-      phrase(*c.object, negated && c.verb->frame == Frame::direct);
+      phrase(*c.object, c.negated() && c.verb->frame == Frame::direct);
     }
     if (c.place) {
       for (auto word : c.preposition->french) say(word, meaning(c.id, Role::preposition));
@@ -207,7 +199,7 @@ class French {
     say(idiom ? c.predicate->after_avoir : form(*c.predicate, c.agreement.gender, c.agreement.number),
         meaning(c.id, Role::predicate));
     note(Phenomenon::avoir_idiom, idiom);
-    note(Phenomenon::feminine_adjective, !idiom && feminine(c.agreement) && shows_gender(*c.predicate));
+    note(Phenomenon::feminine_adjective, !idiom && c.agreement.feminine() && shows_gender(*c.predicate));
   }
 
   /// "besoin" and "peur" never change; "assis" agrees. English "needs" and "sitting" have no word of their
@@ -217,7 +209,7 @@ class French {
     const int64_t means = meaning(c.id, own_word ? Role::predicate : Role::verb);
     if (c.verb->frame == Frame::posture) {
       say(agree(c.verb->complement, c.agreement.gender, c.agreement.number), means);
-      note(Phenomenon::feminine_adjective, feminine(c.agreement));
+      note(Phenomenon::feminine_adjective, c.agreement.feminine());
     } else {
       say(c.verb->complement, means);
       note(Phenomenon::avoir_idiom);
@@ -229,14 +221,14 @@ class French {
     constexpr std::string_view kAdverbs[] = {"", "pas", "jamais", "souvent", "toujours"};
     const std::string_view adverb = word_of(kAdverbs, c.polarity);
     const bool idiom = c.predicate && !c.predicate->after_avoir.empty();
-    const Conjugation& conjugation = idiom ? avoir() : c.verb->french;
+    const Conjugation& conjugation = idiom ? kAvoir : c.verb->french;
     const bool compound = c.tense == Tense::past && !c.verb->stative;
-    if (c.polarity == Polarity::negated || c.polarity == Polarity::never) {
+    if (c.negated()) {
       say("ne", meaning(c.id, Role::polarity));
       note(Phenomenon::negation);
     }
     if (c.object_pronoun != Pronoun::none) object_pronoun(c);
-    const Conjugation& finite = compound ? (c.verb->etre ? etre() : avoir()) : conjugation;
+    const Conjugation& finite = compound ? (c.verb->etre ? kEtre : kAvoir) : conjugation;
     say(conjugate(finite, compound ? Tense::present : c.tense, c.agreement), meaning(c.id, Role::verb));
     if (!adverb.empty()) say(adverb, meaning(c.id, Role::polarity));
     if (compound) say(participle(c), meaning(c.id, Role::verb));
@@ -249,7 +241,7 @@ class French {
   }
 
   static std::string conjugate(const Conjugation& verb, Tense tense, const Agreement& subject) {
-    const bool many = plural(subject);
+    const bool many = subject.plural();
     switch (tense) {
       case Tense::future: return std::string(verb.future) + (many ? "ont" : "a");
       case Tense::past:

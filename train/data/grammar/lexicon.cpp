@@ -2,17 +2,8 @@
 
 namespace heed::train::lexicon {
 
-namespace {
-
-constexpr Gender m = Gender::masculine, f = Gender::feminine;
-
-// Stems end where the regular endings begin: dorm|ait, dormir|a.
-constexpr Conjugation kAvoir{"a", "ont", "av", "eu", "aur"};
-constexpr Conjugation kEtre{"est", "sont", "ét", "été", "ser"};
-
-}  // namespace
-
 const std::vector<Noun>& nouns() {
+  constexpr Gender m = Gender::masculine, f = Gender::feminine;
   static const std::vector<Noun> all = {
       {"man", "men", "homme", "hommes", m, kPerson | kAdult},
       {"woman", "women", "femme", "femmes", f, kPerson | kAdult},
@@ -121,9 +112,6 @@ const std::vector<Preposition>& prepositions() {
   };
   return all;
 }
-
-const Conjugation& avoir() { return kAvoir; }
-const Conjugation& etre() { return kEtre; }
 
 bool begins_with_vowel(std::string_view french) {
   for (std::string_view vowel : {"a", "e", "i", "o", "u", "é", "ê", "h"})

@@ -33,13 +33,15 @@ struct Adjective {
   std::string_view after_avoir;  ///< "is hungry" is said with avoir and this noun: "a faim"
 };
 
-/// The third persons of a French verb; the imperfect and the future are regular in their stems.
+/// The third persons of a French verb; the imperfect and the future are regular: stems end where their endings begin.
 struct Conjugation {
   std::string_view present, presents;  // dort, dorment
   std::string_view imperfect;          // dorm|ait, dorm|aient
   std::string_view participle;         // dormi
   std::string_view future;             // dormir|a, dormir|ont
 };
+
+constexpr Conjugation kAvoir{"a", "ont", "av", "eu", "aur"}, kEtre{"est", "sont", "ét", "été", "ser"};
 
 enum class Frame : uint8_t {
   alone,      ///< "sleeps", with or without a place
@@ -75,8 +77,6 @@ const std::vector<Noun>& nouns();
 const std::vector<Adjective>& adjectives();
 const std::vector<Verb>& verbs();
 const std::vector<Preposition>& prepositions();
-const Conjugation& avoir();
-const Conjugation& etre();
 /// The copula "to be", with an adjective or with a place behind it.
 const Verb& to_be(Frame frame);
 

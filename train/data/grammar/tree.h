@@ -25,6 +25,9 @@ constexpr std::string_view word_of(const std::string_view (&words)[count], Choic
 struct Agreement {
   Gender gender = Gender::masculine;
   Number number = Number::singular;
+
+  bool feminine() const { return gender == Gender::feminine; }
+  bool plural() const { return number == Number::plural; }
 };
 
 // `id` tells the parts of a sentence apart: words of the two languages that carry the same id and role mean
@@ -64,6 +67,8 @@ struct Clause {
   bool person = false;        ///< the antecedent is a person: who, whom
   bool object_gap = false;    ///< "that the dog saw": the antecedent is the object
   Agreement antecedent = {};  ///< with which the participle agrees behind "que"
+
+  bool negated() const { return polarity == Polarity::negated || polarity == Polarity::never; }
 };
 
 struct Sentence {
