@@ -54,6 +54,11 @@ inline void check_same_shape(const Op& op, const Tensor& a, const Tensor& b) {
     fail<ShapeError>(op, "shapes {} and {} differ; need equal shapes", a.shape(), b.shape());
 }
 
+/// A call of an op of x, which must be defined.
+struct OpOf : Op {
+  OpOf(const char* function, const Tensor& x, Loc loc) : Op(function, loc) { check_defined(*this, x); }
+};
+
 /// The result has one axis more than x.
 inline void check_new_axis(const Op& op, const Tensor& x) {
   if (x.rank() == kMaxRank)

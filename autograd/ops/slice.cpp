@@ -110,8 +110,7 @@ int axes_of(const Subscript& s) {
 }  // namespace
 
 Tensor Tensor::index(const std::vector<Subscript>& given, Loc loc) const {
-  const Op op{"index", loc};
-  check_defined(op, *this);
+  const OpOf op{"index", *this, loc};
   std::vector<Subscript> subscripts = given;
   for (Subscript& s : subscripts)
     if (const Tensor* t = std::get_if<Tensor>(&s.what); t && t->defined() && t->dtype() == i64 && t->rank() == 0)
@@ -187,8 +186,7 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t axis1, int64_t axis2, L
 }
 
 Tensor trace(const Tensor& x, Loc loc) {
-  const Op op{"trace", loc};
-  check_defined(op, x);
+  const OpOf op{"trace", x, loc};
   if (x.rank() != 2) fail<ShapeError>(op, "input has shape {}; need rank 2", x.shape());
   return diagonal(x).sum();
 }

@@ -22,8 +22,7 @@ Tensor pad_slice(const Tensor& x, int axis, int64_t start, const Shape& shape) {
 }  // namespace
 
 Tensor Tensor::to(DType dtype, Loc loc) const {
-  const Op op{"to", loc};
-  check_defined(op, *this);
+  const OpOf op{"to", *this, loc};
   if (dtype == dtype_) return *this;
   Tensor y = kernels::cast(*this, dtype);
   if (!is_floating(dtype) || !is_floating(dtype_)) return y;
@@ -31,20 +30,17 @@ Tensor Tensor::to(DType dtype, Loc loc) const {
 }
 
 Tensor Tensor::contiguous(Loc loc) const {
-  const Op op{"contiguous", loc};
-  check_defined(op, *this);
+  const OpOf op{"contiguous", *this, loc};
   return is_contiguous() ? *this : clone();
 }
 
 Tensor Tensor::clone(Loc loc) const {
-  const Op op{"clone", loc};
-  check_defined(op, *this);
+  const OpOf op{"clone", *this, loc};
   return record(op, kernels::copy(*this), {{*this, [](const Tensor& g) { return g; }}});
 }
 
 Tensor Tensor::reshape(const Shape& asked, Loc loc) const {
-  const Op op{"reshape", loc};
-  check_defined(op, *this);
+  const OpOf op{"reshape", *this, loc};
   const Shape shape = view::resolve(op, *this, asked);
   if (shape == shape_) return *this;
   Tensor y = view::reshape(*this, shape);
@@ -53,8 +49,7 @@ Tensor Tensor::reshape(const Shape& asked, Loc loc) const {
 }
 
 Tensor Tensor::flatten(int64_t first0, int64_t last0, Loc loc) const {
-  const Op op{"flatten", loc};
-  check_defined(op, *this);
+  const OpOf op{"flatten", *this, loc};
   if (rank() == 0) return reshape({1});
   const int first = normalize_axis(op, first0, rank()), last = normalize_axis(op, last0, rank());
   if (first > last)
@@ -71,8 +66,7 @@ Tensor Tensor::flatten(int64_t first0, int64_t last0, Loc loc) const {
 }
 
 Tensor Tensor::transpose(int64_t a0, int64_t b0, Loc loc) const {
-  const Op op{"transpose", loc};
-  check_defined(op, *this);
+  const OpOf op{"transpose", *this, loc};
   const int axes = std::max(rank(), 1);  // a scalar has axis 0 here, as in PyTorch
   const int a = normalize_axis(op, a0, axes), b = normalize_axis(op, b0, axes);
   if (rank() == 0) return *this;
@@ -86,8 +80,7 @@ Tensor Tensor::mT(Loc loc) const {
 }
 
 Tensor Tensor::permute(const Shape& asked, Loc loc) const {
-  const Op op{"permute", loc};
-  check_defined(op, *this);
+  const OpOf op{"permute", *this, loc};
   if (asked.rank() != rank()) fail<ShapeError>(op, "{} axes for shape {}; need {}", asked.rank(), shape_, rank());
   normalize_axes(op, {asked.begin(), size_t(asked.rank())}, rank());
   Shape axes = asked, back = asked;
@@ -97,8 +90,7 @@ Tensor Tensor::permute(const Shape& asked, Loc loc) const {
 }
 
 Tensor Tensor::narrow(int64_t axis0, int64_t start0, int64_t length, Loc loc) const {
-  const Op op{"narrow", loc};
-  check_defined(op, *this);
+  const OpOf op{"narrow", *this, loc};
   const int axis = normalize_axis(op, axis0, rank());
   Tensor y = view::narrow(op, *this, axis, start0, length);
   const int64_t start = start0 < 0 ? start0 + shape_[axis] : start0;
@@ -107,8 +99,7 @@ Tensor Tensor::narrow(int64_t axis0, int64_t start0, int64_t length, Loc loc) co
 }
 
 Tensor Tensor::select(int64_t axis0, int64_t index, Loc loc) const {
-  const Op op{"select", loc};
-  check_defined(op, *this);
+  const OpOf op{"select", *this, loc};
   const int axis = normalize_axis(op, axis0, rank());
   Tensor y = view::select(op, *this, axis, index);
   const int64_t start = index < 0 ? index + shape_[axis] : index;
@@ -120,23 +111,20 @@ Tensor Tensor::select(int64_t axis0, int64_t index, Loc loc) const {
 Tensor Tensor::operator[](Index index) const { return select(0, index.at, index.where); }
 
 Tensor Tensor::expand(const Shape& shape, Loc loc) const {
-  const Op op{"expand", loc};
-  check_defined(op, *this);
+  const OpOf op{"expand", *this, loc};
   return record(op, view::expand(op, *this, shape),
                 {{*this, [from = shape_](const Tensor& g) { return sum_to(g, from); }}});
 }
 
 Tensor Tensor::squeeze(int64_t axis0, Loc loc) const {
-  const Op op{"squeeze", loc};
-  check_defined(op, *this);
+  const OpOf op{"squeeze", *this, loc};
   const int axis = normalize_axis(op, axis0, std::max(rank(), 1));  // a scalar has axis 0 here, as in PyTorch
   if (rank() == 0 || shape_[axis] != 1) return *this;
   return record(op, view::select(op, *this, axis, 0), {{*this, [axis](const Tensor& g) { return g.unsqueeze(axis); }}});
 }
 
 Tensor Tensor::squeeze(Loc loc) const {
-  const Op op{"squeeze", loc};
-  check_defined(op, *this);
+  const OpOf op{"squeeze", *this, loc};
   Shape shape;
   for (const int64_t size : shape_)
     if (size != 1) shape.push_back(size);
@@ -144,16 +132,14 @@ Tensor Tensor::squeeze(Loc loc) const {
 }
 
 Tensor Tensor::unsqueeze(int64_t axis0, Loc loc) const {
-  const Op op{"unsqueeze", loc};
-  check_defined(op, *this);
+  const OpOf op{"unsqueeze", *this, loc};
   check_new_axis(op, *this);
   const int axis = normalize_axis(op, axis0, rank() + 1);
   return record(op, view::unsqueeze(*this, axis), {{*this, [axis](const Tensor& g) { return g.squeeze(axis); }}});
 }
 
 Tensor sum_to(const Tensor& x, const Shape& shape, Loc loc) {
-  const Op op{"sum_to", loc};
-  check_defined(op, x);
+  const OpOf op{"sum_to", x, loc};
   if (x.shape() == shape) return x;
   const int extra = x.rank() - shape.rank();
   Shape axes;
@@ -169,8 +155,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape, Loc loc) {
 }
 
 std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, int64_t axis0, Loc loc) {
-  const Op op{"split", loc};
-  check_defined(op, x);
+  const OpOf op{"split", x, loc};
   const int axis = normalize_axis(op, axis0, x.rank());
   int64_t total = 0;
   for (const int64_t size : sizes) {
@@ -190,8 +175,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<int64_t>& sizes, in
 }
 
 std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis0, Loc loc) {
-  const Op op{"split", loc};
-  check_defined(op, x);
+  const OpOf op{"split", x, loc};
   const int axis = normalize_axis(op, axis0, x.rank());
   if (size < 1) fail<ValueError>(op, "size {}; need at least 1", size);
   int64_t rest = x.shape()[axis];
@@ -202,8 +186,7 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t axis0, Loc loc)
 }
 
 std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis0, Loc loc) {
-  const Op op{"chunk", loc};
-  check_defined(op, x);
+  const OpOf op{"chunk", x, loc};
   const int axis = normalize_axis(op, axis0, x.rank());
   if (chunks < 1) fail<ValueError>(op, "{} chunks; need at least 1", chunks);
   const int64_t n = x.shape()[axis];
@@ -212,8 +195,7 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int64_t axis0, Loc lo
 }
 
 Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc) {
-  const Op op{"repeat", loc};
-  check_defined(op, x);
+  const OpOf op{"repeat", x, loc};
   if (repeats.rank() < x.rank())
     fail<ShapeError>(op, "repeats {} for shape {}; need at least {} numbers", repeats, x.shape(), x.rank());
   for (const int64_t n : repeats)
@@ -230,16 +212,14 @@ Tensor repeat(const Tensor& x, const Shape& repeats, Loc loc) {
 }
 
 Tensor tile(const Tensor& x, const Shape& repeats, Loc loc) {
-  const Op op{"tile", loc};
-  check_defined(op, x);
+  const OpOf op{"tile", x, loc};
   Shape all_axes = repeats;
   while (all_axes.rank() < x.rank()) all_axes.insert(0, 1);
   return repeat(x, all_axes);
 }
 
 Tensor roll(const Tensor& x, const Axes& shifts0, const Axes& axes0, Loc loc) {
-  const Op op{"roll", loc};
-  check_defined(op, x);
+  const OpOf op{"roll", x, loc};
   const std::span<const int64_t> shifts = shifts0.of(op), axes = axes0.of(op);
   if (axes.empty() && shifts.size() == 1) return roll(x.reshape({-1}), shifts0, 0).reshape(x.shape());
   if (axes.size() != shifts.size())
@@ -255,8 +235,7 @@ Tensor roll(const Tensor& x, const Axes& shifts0, const Axes& axes0, Loc loc) {
 }
 
 Tensor pad(const Tensor& x, const std::vector<int64_t>& pads, Scalar value, Loc loc) {
-  const Op op{"pad", loc};
-  check_defined(op, x);
+  const OpOf op{"pad", x, loc};
   if (pads.size() % 2 != 0 || static_cast<int>(pads.size()) > 2 * x.rank())
     fail<ValueError>(op, "{} pads for shape {}; need two an axis, for at most {} axes", pads.size(), x.shape(),
                      x.rank());
