@@ -18,26 +18,17 @@ using kernels::writable;
 
 namespace {
 
-using Rows = kernels::Readable<3>;                          // (B, H, rows) of width
+using Heads = kernels::Readable<3>;                         // (B, H, rows) of width
 using Mask = kernels::Readable<4, kernels::Tail::element>;  // (B, H, T, S)
 
 /// One attention in the kernel's terms: what forward and backward share. Leading axes merge into B.
 struct Attention {
-  Rows q, k, v;
-  Tensor out, norms;
+  Heads q, k, v;
+  Tensor out;
   AttentionOptions given;
-  Mask allowed, bias;
   Tensor keep;  // (B, H, T, S), contiguous
-
-  Attention(const Rows& q_, const Rows& k_, const Rows& v_, const Tensor& out_, const AttentionOptions& options,
-            const Tensor& kept)
-      : q(q_),
-        k(k_),
-        v(v_),
-        out(out_),
-        norms(empty({q.size(0), q.size(1), q.size(2), 2}, q.dtype())),
-        given(options),
-        keep(kept) {}
+  Mask allowed = {}, bias = {};
+  Tensor norms = empty({q.size(0), q.size(1), q.size(2), 2}, q.dtype());
 
   kernels::AttentionShape shape() const {
     return {q.size(0), q.size(1), q.size(2), k.size(2), q.size(3), v.size(3), k.size(1) ? q.size(1) / k.size(1) : 1};
@@ -75,7 +66,7 @@ struct Attention {
   /// Writes dq, dk and dv; adds to dbias, if defined.
   void backward(const Tensor& g, const Tensor& dq, const Tensor& dk, const Tensor& dv, const Tensor& dbias) const {
     count(3 * q.size(3) + 2 * v.size(3));
-    const Rows y(out), dy(g);
+    const Heads y(out), dy(g);
     dispatch_floating(q.dtype(), [&]<class T>() {
       const kernels::AttentionSaved<T> saved{q.view<T>(), k.view<T>(),  v.view<T>(),
                                              y.view<T>(), dy.view<T>(), norms.data<T>()};
@@ -172,7 +163,7 @@ Shape with_room_to_add(const Shape& mask, const Shape& weights) {
 
 Tensor attend(const Op& op, const Checked& c, const AttentionOptions& options, const Tensor& keep) {
   const Tensor out = empty(with_matrix(leading(c.q.shape(), 2), c.q.size(-2), c.v.size(-1)), c.q.dtype());
-  Attention a(c.q, c.k, c.v, out, options, keep);
+  Attention a{c.q, c.k, c.v, out, options, keep};
   const bool additive = c.mask.defined() && c.mask.dtype() != boolean;
   if (c.mask.defined()) (additive ? a.bias : a.allowed) = view::expand(op, c.mask, c.weights);
   a.forward();
@@ -230,7 +221,7 @@ Tensor packed_self_attention(const Tensor& qkv, int64_t heads, const AttentionOp
   const auto as_output = [B, T, C, heads](const Tensor& t) {
     return view::transpose(view::reshape(t, {B, T, heads, C / heads}), 1, 2);
   };
-  Attention a(part(x, 0), part(x, 1), part(x, 2), as_output(out), options, keep);
+  Attention a{part(x, 0), part(x, 1), part(x, 2), as_output(out), options, keep};
   a.forward();
   return fused(
       op, out, {qkv},
