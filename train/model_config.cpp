@@ -37,20 +37,24 @@ void ModelConfig::refuse(const std::string& key, const std::string& need) const 
   fail<FileError>({Op::called("model")}, "\"{}\" of '{}' is {}; need {}", key, file_, shown, need);
 }
 
-int64_t ModelConfig::integer(const std::string& key, int64_t low, int64_t high) const {
+int64_t ModelConfig::integer(const std::string& key, int64_t low, int64_t high,
+                             std::optional<int64_t> otherwise) const {
+  if (otherwise && !has(key)) return *otherwise;
   const nlohmann::json& json = value(key);
   if (!json.is_number_integer() || json < low || json > high)
     refuse(key, fmt::format("a whole number from {} to {}", low, high));
   return json.get<int64_t>();
 }
 
-double ModelConfig::number(const std::string& key, double low, double high) const {
+double ModelConfig::number(const std::string& key, double low, double high, std::optional<double> otherwise) const {
+  if (otherwise && !has(key)) return *otherwise;
   const nlohmann::json& json = value(key);
   if (!json.is_number() || json < low || json > high) refuse(key, fmt::format("a number from {} to {}", low, high));
   return json.get<double>();
 }
 
-bool ModelConfig::flag(const std::string& key) const {
+bool ModelConfig::flag(const std::string& key, std::optional<bool> otherwise) const {
+  if (otherwise && !has(key)) return *otherwise;
   const nlohmann::json& json = value(key);
   if (!json.is_boolean()) refuse(key, "true or false");
   return json.get<bool>();
@@ -60,16 +64,6 @@ bool ModelConfig::has(const std::string& key) const {
   const auto found = json_->find(key);
   return found != json_->end() && !found->is_null();
 }
-
-int64_t ModelConfig::integer(const std::string& key, int64_t low, int64_t high, int64_t otherwise) const {
-  return has(key) ? integer(key, low, high) : otherwise;
-}
-
-double ModelConfig::number(const std::string& key, double low, double high, double otherwise) const {
-  return has(key) ? number(key, low, high) : otherwise;
-}
-
-bool ModelConfig::flag(const std::string& key, bool otherwise) const { return has(key) ? flag(key) : otherwise; }
 
 void ModelConfig::only(const std::string& key, const nlohmann::json& wanted) const {
   if (has(key) && value(key) != wanted) refuse(key, dump_ascii(wanted) + ", as heed has nothing else");

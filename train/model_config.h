@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -31,14 +32,11 @@ class ModelConfig {
   /// DIRECTORY/`file`, an object in which every key comes once.
   static ModelConfig read(const std::filesystem::path& directory, const char* file = kConfigFile);
 
-  int64_t integer(const std::string& key, int64_t low, int64_t high) const;
-  double number(const std::string& key, double low, double high) const;
-  bool flag(const std::string& key) const;
+  /// Of the kind, in [low, high]. Where the value is null or not there, `otherwise`, if that is given.
+  int64_t integer(const std::string& key, int64_t low, int64_t high, std::optional<int64_t> otherwise = {}) const;
+  double number(const std::string& key, double low, double high, std::optional<double> otherwise = {}) const;
+  bool flag(const std::string& key, std::optional<bool> otherwise = {}) const;
   std::string text(const std::string& key) const;
-  /// The same, or `otherwise` if the value is null or not there.
-  int64_t integer(const std::string& key, int64_t low, int64_t high, int64_t otherwise) const;
-  double number(const std::string& key, double low, double high, double otherwise) const;
-  bool flag(const std::string& key, bool otherwise) const;
   /// Whether there is a value that is not null.
   bool has(const std::string& key) const;
   /// Refuses any other value; none, or null, is as good.
