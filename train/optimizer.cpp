@@ -283,7 +283,8 @@ void SGD::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& gra
 Adam::Adam(const nn::Parameters& params, const AdamOptions& options, const ParameterGroups& groups, Loc loc)
     : Adam("Adam", params, options, Decay::gradient, groups, loc) {}
 
-Adam::Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay,
+template <class Options>
+Adam::Adam(const char* name, const nn::Parameters& params, const Options& options, Decay decay,
            const ParameterGroups& groups, Loc loc)
     : Optimizer(
           name, params, options.lr,
@@ -310,14 +311,7 @@ void Adam::update(const std::vector<Slot*>& slots, const std::vector<Tensor>& gr
 }
 
 AdamW::AdamW(const nn::Parameters& params, const AdamWOptions& options, const ParameterGroups& groups, Loc loc)
-    : Adam("AdamW", params,
-           {.lr = options.lr,
-            .beta1 = options.beta1,
-            .beta2 = options.beta2,
-            .eps = options.eps,
-            .weight_decay = options.weight_decay,
-            .amsgrad = options.amsgrad},
-           options.decay_vectors ? Decay::everything : Decay::matrices, groups, loc) {}
+    : Adam("AdamW", params, options, options.decay_vectors ? Decay::everything : Decay::matrices, groups, loc) {}
 
 RMSprop::RMSprop(const nn::Parameters& params, const RMSpropOptions& options, const ParameterGroups& groups, Loc loc)
     : Optimizer(

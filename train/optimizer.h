@@ -176,7 +176,8 @@ class Adam : public Optimizer {
 
  protected:
   enum class Decay { gradient, matrices, everything };  // where weight_decay goes: into the gradient, or to parameters
-  Adam(const char* name, const nn::Parameters& params, const AdamOptions& options, Decay decay,
+  template <class Options>
+  Adam(const char* name, const nn::Parameters& params, const Options& options, Decay decay,
        const ParameterGroups& groups, Loc loc);
 
  private:
