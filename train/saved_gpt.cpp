@@ -225,12 +225,9 @@ void load_weights(const std::filesystem::path& directory, const nn::Parameters& 
 
 // The Op of a constructor that delegates lives until all is built; braces make it first.
 SavedModel::SavedModel(const std::filesystem::path& directory, Loc loc)
-    : SavedModel{Op{"SavedModel", loc}, directory, ModelConfig::read(directory)} {}
+    : SavedModel{Op{"SavedModel", loc}, ModelConfig::read(directory), open_weights(directory)} {}
 
-SavedModel::SavedModel(const Op&, const std::filesystem::path& directory, const ModelConfig& config)
-    : SavedModel(config, open_weights(directory)) {}
-
-SavedModel::SavedModel(const ModelConfig& config, const nn::StoredTensors& weights)
+SavedModel::SavedModel(const Op&, const ModelConfig& config, const nn::StoredTensors& weights)
     : params(0, dtype_of(weights)), gpt(params, checked_config(config, weights)) {
   fill(params, gpt.config, config, weights);
 }
@@ -239,7 +236,7 @@ SavedGpt::SavedGpt(const std::filesystem::path& directory, Loc loc)
     : SavedGpt{Op{"SavedGpt", loc}, directory, ModelConfig::read(directory)} {}
 
 SavedGpt::SavedGpt(const Op& op, const std::filesystem::path& directory, const ModelConfig& config)
-    : SavedModel(op, directory, config), tokenizer(read_tokenizer(directory, config)) {
+    : SavedModel(op, config, open_weights(directory)), tokenizer(read_tokenizer(directory, config)) {
   if (tokenizer.size() > gpt.config.vocabulary)
     fail<FileError>({Op::called("model")},
                     "'{}' has a tokenizer of {} tokens for a vocabulary of {}; need no more than that",

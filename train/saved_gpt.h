@@ -63,10 +63,7 @@ struct SavedModel {
   explicit SavedModel(const std::filesystem::path& directory, Loc loc = Loc::current());
 
  protected:
-  SavedModel(const Op& op, const std::filesystem::path& directory, const ModelConfig& config);
-
- private:
-  SavedModel(const ModelConfig& config, const nn::StoredTensors& weights);
+  SavedModel(const Op& op, const ModelConfig& config, const nn::StoredTensors& weights);
 };
 
 /// A trained model and its tokenizer.
