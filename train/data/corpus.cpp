@@ -102,7 +102,8 @@ Corpus Corpus::from_text(std::string_view text, Loc loc) {
 }
 
 Corpus Corpus::from_file(const std::filesystem::path& path, Loc loc) {
-  return from_text(unix_text(read_text(path, Op{"Corpus::from_file", loc})), loc);
+  const Op op{"Corpus::from_file", loc};
+  return from_text(unix_text(read_text(path)));
 }
 
 Corpus Corpus::from_directory(const std::filesystem::path& directory, std::optional<Tokenizer> tokenizer, Loc loc) {

@@ -46,7 +46,7 @@ std::vector<std::vector<int64_t>> cut(std::span<const int64_t> order, int64_t ba
 
 std::vector<SentencePair> read_pairs(const std::filesystem::path& path, Loc loc) {
   const Op op{"read_pairs", loc};
-  const std::string text = read_text(path, op);
+  const std::string text = read_text(path);
   std::vector<SentencePair> pairs;
   std::string_view rest = text;
   if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);

@@ -100,10 +100,8 @@ std::string read_small_text(const std::filesystem::path& path, size_t most, cons
   return text;
 }
 
-std::string read_text(const std::filesystem::path& path, const Op& op) { return read_small_text(path, kAnySize, op); }
-
 std::string read_text(const std::filesystem::path& path, Loc loc) {
-  return read_text(path, Op{Op::called("read_text"), loc});
+  return read_small_text(path, kAnySize, {Op::called("read_text"), loc});
 }
 
 std::string unix_text(std::string text) {

@@ -15,7 +15,6 @@ namespace heed::train {
 /// directory or a device, unreadable, empty, larger than memory, or not valid UTF-8 (then with the byte offset and the
 /// line).
 std::string read_text(const std::filesystem::path& path, Loc loc = Loc::current());
-std::string read_text(const std::filesystem::path& path, const Op& op);
 /// The same of a file that is small by its kind, as a configuration. Throws FileError too if it is not a regular file,
 /// but a device or a pipe, or has more than `most` bytes.
 std::string read_small_text(const std::filesystem::path& path, size_t most, const Op& op);
