@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -33,6 +34,16 @@ void require_command(CLI::App& app) {
     for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
     throw UsageError(fmt::format("need a command: {}", join(names, ", ")));
   });
+}
+
+/// A command of `parent`, and the flags that its options set and `run` gets.
+template <class Flags>
+std::pair<CLI::App*, std::shared_ptr<Flags>> add_command(CLI::App& parent, const char* name, const char* about,
+                                                         int (*run)(const Flags&), int& exit_code) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::App* command = parent.add_subcommand(name, about);
+  command->callback([flags, run, &exit_code] { exit_code = run(*flags); });
+  return {command, flags};
 }
 
 /// Of every command that computes.
@@ -163,9 +174,8 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
 }
 
 void add_gpt_evaluate(CLI::App& gpt, int& exit_code) {
-  const auto flags = std::make_shared<GptEvaluateFlags>();
-  CLI::App* command =
-      gpt.add_subcommand("evaluate", "Tell how well a GPT predicts a text: loss, perplexity, bits a byte");
+  const auto [command, flags] = add_command(
+      gpt, "evaluate", "Tell how well a GPT predicts a text: loss, perplexity, bits a byte", evaluate_gpt, exit_code);
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   add_option(command, "--text", flags->text, "FILE|DIR",
              "UTF-8 text, or a directory of ids, whose validation part is predicted")
@@ -180,12 +190,10 @@ void add_gpt_evaluate(CLI::App& gpt, int& exit_code) {
   command->add_flag("--json", flags->json, "print one JSON object");
   examples(command, {"heed gpt evaluate --model shakespeare --text input.txt --held-out",
                      "heed gpt evaluate --model shakespeare --text sonnets.txt --weights q8"});
-  command->callback([flags, &exit_code] { exit_code = evaluate_gpt(*flags); });
 }
 
 void add_gpt_sample(CLI::App& gpt, int& exit_code) {
-  const auto flags = std::make_shared<GptSampleFlags>();
-  CLI::App* command = gpt.add_subcommand("sample", "Write with a trained GPT");
+  const auto [command, flags] = add_command(gpt, "sample", "Write with a trained GPT", sample_gpt, exit_code);
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   add_option(command, "--prompt", flags->prompt, "TEXT", "text to continue; only of tokens that the model knows");
   add_option(command, "--tokens", flags->tokens, "N", whole_number(0),
@@ -204,31 +212,28 @@ void add_gpt_sample(CLI::App& gpt, int& exit_code) {
   examples(command, {"heed gpt sample --model shakespeare --prompt ROMEO: --top-k 20",
                      "heed gpt sample --model shakespeare --weights q8 --samples 4",
                      "heed gpt sample --model shakespeare --temperature 0 --page look.html"});
-  command->callback([flags, &exit_code] { exit_code = sample_gpt(*flags); });
 }
 
 void add_gpt_export(CLI::App& gpt, int& exit_code) {
-  const auto flags = std::make_shared<GptExportFlags>();
-  CLI::App* command = gpt.add_subcommand("export", "Write a trained GPT for other programs");
+  const auto [command, flags] =
+      add_command(gpt, "export", "Write a trained GPT for other programs", export_gpt, exit_code);
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   command->add_option("--gguf", flags->gguf, "GGUF file to write, which llama.cpp runs")->required()->type_name("FILE");
   add_option(command, "--type", flags->type, join(gguf_type_names(), "|"), one_of(gguf_type_names()),
              "how matrices are stored (default: f32)");
   examples(command, {"heed gpt export --model shakespeare --gguf shakespeare.gguf",
                      "heed gpt export --model shakespeare --gguf small.gguf --type q8_0"});
-  command->callback([flags, &exit_code] { exit_code = export_gpt(*flags); });
 }
 
 void add_gpt_prepare(CLI::App& gpt, int& exit_code) {
-  const auto flags = std::make_shared<PrepareFlags>();
-  CLI::App* command = gpt.add_subcommand("prepare", "Write a text as token ids, for --text of gpt train");
+  const auto [command, flags] =
+      add_command(gpt, "prepare", "Write a text as token ids, for --text of gpt train", prepare, exit_code);
   add_option(command, "--text", flags->text, "FILE", "UTF-8 text; its last 10% validates")->required();
   add_option(command, "--tokenizer", flags->tokenizer, "FILE", "tokenizer.json, or a directory with one")->required();
   add_option(command, "--out", flags->out, "DIR", "directory of train.bin, val.bin and tokenizer.json")->required();
   command->add_flag("--keep-cr", flags->keep_cr, "take the text byte for byte, with CR at line ends");
   examples(command,
            {"heed gpt prepare --text input.txt --tokenizer pieces --out ids", "heed gpt train --text ids --out model"});
-  command->callback([flags, &exit_code] { exit_code = prepare(*flags); });
 }
 
 void add_gpt(CLI::App& app, int& exit_code) {
@@ -252,13 +257,12 @@ void add_tokenizer(CLI::App& app, int& exit_code) {
                        "heed tokenizer encode --tokenizer pieces input.txt > ids"});
   const auto add = [&](const char* name, const char* about, const char* file, const char* text,
                        int (*run)(const TokenizerFlags&), const std::vector<std::string>& lines) {
-    const auto flags = std::make_shared<TokenizerFlags>();
-    CLI::App* command = tokenizer->add_subcommand(name, about);
+    const auto added = add_command(*tokenizer, name, about, run, exit_code);
+    const auto& [command, flags] = added;
     command->add_option("--tokenizer", flags->tokenizer, file)->required()->type_name("FILE|DIR");
     command->add_option("text", flags->text, text)->type_name("FILE");
     examples(command, lines);
-    command->callback([flags, run, &exit_code] { exit_code = run(*flags); });
-    return std::pair(command, flags);
+    return added;
   };
   const auto [train, flags] = add("train", "Learn a vocabulary", "tokenizer.json to write, or a directory for one",
                                   "UTF-8 text to learn (default: stdin)", train_tokenizer,
@@ -326,8 +330,8 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
 }
 
 void add_seq2seq_evaluate(CLI::App& seq2seq, int& exit_code) {
-  const auto flags = std::make_shared<TranslatorEvaluateFlags>();
-  CLI::App* command = seq2seq.add_subcommand("evaluate", "Score a translator: exact match, BLEU, chrF, by length");
+  const auto [command, flags] = add_command(
+      seq2seq, "evaluate", "Score a translator: exact match, BLEU, chrF, by length", evaluate_translator, exit_code);
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   add_option(command, "--pairs", flags->pairs, "FILE",
              "UTF-8 lines of source, tab, target (default: those that its training held out)");
@@ -336,12 +340,11 @@ void add_seq2seq_evaluate(CLI::App& seq2seq, int& exit_code) {
   command->add_flag("--json", flags->json, "print one JSON object");
   examples(command, {"heed seq2seq evaluate --model translator --beam 4",
                      "heed seq2seq evaluate --model translator --pairs test.tsv"});
-  command->callback([flags, &exit_code] { exit_code = evaluate_translator(*flags); });
 }
 
 void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
-  const auto flags = std::make_shared<TranslateFlags>();
-  CLI::App* command = seq2seq.add_subcommand("translate", "Translate sentences with a trained translator");
+  const auto [command, flags] =
+      add_command(seq2seq, "translate", "Translate sentences with a trained translator", translate, exit_code);
   command->add_option("--model", flags->model, "directory that training wrote")->required()->type_name("DIR");
   add_beam(command, flags->beam, "translations kept while searching");
   add_threads(command);
@@ -354,7 +357,6 @@ void add_seq2seq_translate(CLI::App& seq2seq, int& exit_code) {
              "sentences, each in quotes; without any, stdin is answered line by line");
   examples(command, {"heed seq2seq translate --model translator --align 'the cat sleeps'",
                      "heed seq2seq translate --model translator --beam 4 < sentences.txt"});
-  command->callback([flags, &exit_code] { exit_code = translate(*flags); });
 }
 
 void add_seq2seq(CLI::App& app, int& exit_code) {
@@ -370,9 +372,8 @@ void add_seq2seq(CLI::App& app, int& exit_code) {
 // --- heed page -----------------------------------------------------------------------------------------------------
 
 void add_page(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<PageFlags>();
-  CLI::App* command =
-      app.add_subcommand("page", "Write an HTML page in which a model runs, or of attention from elsewhere");
+  const auto [command, flags] = add_command(
+      app, "page", "Write an HTML page in which a model runs, or of attention from elsewhere", write_page, exit_code);
   add_option(command, "--model", flags->models, "DIR",
              "directory that training wrote; of a translator also several, as snapshots of one training")
       ->allow_extra_args(false);
@@ -387,7 +388,6 @@ void add_page(CLI::App& app, int& exit_code) {
   examples(command,
            {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'",
             "heed page --attention attentions.safetensors --tokens tokens.json"});
-  command->callback([flags, &exit_code] { exit_code = write_page(*flags); });
 }
 
 // --- heed book, heed info -------------------------------------------------------------------------------------------
@@ -399,12 +399,10 @@ void add_book(CLI::App& app, int& exit_code) {
 }
 
 void add_info(CLI::App& app, int& exit_code) {
-  const auto flags = std::make_shared<InfoFlags>();
-  CLI::App* command =
-      app.add_subcommand("info", "What heed runs on here: threads, SIMD, the speed of products, memory");
+  const auto [command, flags] =
+      add_command(app, "info", "What heed runs on here: threads, SIMD, the speed of products, memory", info, exit_code);
   command->add_flag("--json", flags->json, "print one JSON object");
   examples(command, {"heed info", "heed info --json"});
-  command->callback([flags, &exit_code] { exit_code = info(*flags); });
 }
 
 // --- heed completion, heed manual ----------------------------------------------------------------------------------
