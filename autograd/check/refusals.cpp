@@ -4,6 +4,18 @@
 #include <cmath>
 
 namespace heed::autograd {
+namespace {
+
+/// Integers and truth values are.
+void check_finite(const Op& op, const std::string& name, const Tensor& x, const char* where = "") {
+  const std::vector<double> values = x.detach().to_vector<double>();
+  const auto bad = std::ranges::find_if(values, [](double value) { return !std::isfinite(value); });
+  if (bad != values.end())
+    fail<ValueError>(op, "{} is {}{}; need finite values to take differences",
+                     place(name, index_of(bad - values.begin(), x.shape())), without_sign_of_nan(*bad), where);
+}
+
+}  // namespace
 
 void check_options(const Op& op, const GradcheckOptions& o) {
   if (!(o.eps > 0) || !(o.atol > 0) || !(o.rtol > 0))
@@ -16,12 +28,7 @@ void check_leaf(const Op& op, const std::string& name, const Tensor& x) {
   if (x.dtype() == f32)
     fail<DTypeError>(
         op, "{} is f32, whose rounding (1e-7) hides errors below 1% of a derivative; need f64: use .to(f64)", name);
-  if (x.dtype() != f64) return;
-  const std::vector<double> values = x.detach().to_vector<double>();
-  for (size_t i = 0; i < values.size(); ++i)
-    if (!std::isfinite(values[i]))
-      fail<ValueError>(op, "{} is {}; need finite values to take differences",
-                       place(name, index_of(static_cast<int64_t>(i), x.shape())), without_sign_of_nan(values[i]));
+  check_finite(op, name, x);
 }
 
 void check_outputs(const Problem& problem, const std::vector<Tensor>& outputs) {
@@ -48,16 +55,8 @@ void check_outputs(const Problem& problem, const std::vector<Tensor>& outputs) {
     fail<ValueError>(op, "no f64 output has elements: {} {} is {}; need at least one derivative to compare",
                      problem.output_name, first - outputs.begin(), first->shape());
   }
-  for (size_t k = 0; k < outputs.size(); ++k) {
-    if (!is_f64(outputs[k])) continue;
-    const std::vector<double> values = outputs[k].detach().to_vector<double>();
-    for (size_t i = 0; i < values.size(); ++i)
-      if (!std::isfinite(values[i]))
-        fail<ValueError>(
-            op, "{} is {} at the given inputs; need finite values to take differences",
-            place(fmt::format("{} {}", problem.output_name, k), index_of(static_cast<int64_t>(i), outputs[k].shape())),
-            without_sign_of_nan(values[i]));
-  }
+  for (size_t k = 0; k < outputs.size(); ++k)
+    check_finite(op, fmt::format("{} {}", problem.output_name, k), outputs[k], " at the given inputs");
 }
 
 }  // namespace heed::autograd
