@@ -76,10 +76,10 @@ std::string tokenize(std::string_view raw, Loc loc) {
                      static_cast<unsigned char>(raw[bad]));
   std::u32string points = decode_utf8(raw);
   for (char32_t& c : points) c = c == U'\u2019' ? U'\'' : lower_case(c);
-  std::vector<std::u32string> words;
+  std::vector<std::string> words;
   std::u32string word;
   const auto finish = [&] {
-    if (!word.empty()) words.push_back(std::move(word));
+    if (!word.empty()) words.push_back(encode_utf8(word));
     word.clear();
   };
   for (size_t i = 0; i < points.size(); ++i) {
@@ -99,12 +99,7 @@ std::string tokenize(std::string_view raw, Loc loc) {
     }
   }
   finish();
-  std::string text;
-  for (const std::u32string& w : words) {
-    if (!text.empty()) text += ' ';
-    text += encode_utf8(w);
-  }
-  return text;
+  return join(words, " ");
 }
 
 std::vector<SentencePair> tokenize(std::span<const SentencePair> raw, Loc loc) {

@@ -13,13 +13,10 @@ using namespace grammar;
 
 namespace {
 
-std::string join(const std::vector<Word>& words) {
-  std::string text;
-  for (const Word& word : words) {
-    if (!text.empty()) text += ' ';
-    text += word.text;
-  }
-  return text;
+std::string text_of(const Spoken& spoken) {
+  std::vector<std::string> words;
+  for (const Word& word : spoken.words) words.push_back(word.text);
+  return join(words, " ");
 }
 
 int64_t position(const std::vector<Word>& words, int64_t meaning) {
@@ -53,7 +50,7 @@ ParsedPair parse(const Sentence& sentence, const Spoken& english) {
               .alignment = align(english.words, french.words)};
   about.head = english.words[about.subject].text;
   about.distance = about.verb - about.subject - 1;
-  return {{join(english.words), join(french.words)}, std::move(about)};
+  return {{text_of(english), text_of(french)}, std::move(about)};
 }
 
 void check(int64_t count, const GrammarOptions& o, const Op& op) {
@@ -138,7 +135,7 @@ std::vector<SentencePair> Grammar::phrases() {
   std::vector<SentencePair> all;
   for (const auto& [english, french] : dictionary()) all.push_back({english, french});
   const auto add = [&](const Phrase& phrase) {
-    all.push_back({join(in_english(phrase).words), join(in_french(phrase).words)});
+    all.push_back({text_of(in_english(phrase)), text_of(in_french(phrase))});
   };
   for (const Noun& noun : lexicon::nouns())
     for (int64_t i = 0; i <= static_cast<int64_t>(Determiner::all); ++i)

@@ -66,18 +66,17 @@ std::vector<std::string> TokenizerJson::tokens(std::vector<SpecialToken>& specia
 std::string dump_tokenizer(std::span<const std::string> names, std::span<const SpecialToken> special,
                            const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model,
                            const Json& normalizer) {
-  std::vector<const SpecialToken*> by_id;
-  for (const SpecialToken& token : special) by_id.push_back(&token);
-  std::sort(by_id.begin(), by_id.end(), [](auto* a, auto* b) { return a->id < b->id; });
+  std::vector<SpecialToken> by_id(special.begin(), special.end());
+  std::ranges::sort(by_id, {}, &SpecialToken::id);
   Json added = Json::array();
-  for (const SpecialToken* token : by_id)
-    added.push_back({{"id", token->id},
-                     {"content", token->text},
+  for (const SpecialToken& token : by_id)
+    added.push_back({{"id", token.id},
+                     {"content", token.text},
                      {"single_word", false},
-                     {"lstrip", token->strip_left},
-                     {"rstrip", token->strip_right},
-                     {"normalized", token->normalized},
-                     {"special", token->control}});
+                     {"lstrip", token.strip_left},
+                     {"rstrip", token.strip_right},
+                     {"normalized", token.normalized},
+                     {"special", token.control}});
   Json::object_t vocabulary;  // which would look each name up among all before
   for (size_t id = 0; id < names.size(); ++id) vocabulary.emplace_back(names[id], id);
   model["vocab"] = std::move(vocabulary);
