@@ -34,9 +34,8 @@ template <class T>
 int64_t check_weights(const Op& op, const T* weights, int64_t n) {
   int64_t positive = 0;
   for (int64_t i = 0; i < n; ++i) {
-    if (!(weights[i] >= 0) || std::isinf(weights[i])) {
+    if (!(weights[i] >= 0) || std::isinf(weights[i]))
       fail<ValueError>(op, "weight {} of category {}; need a finite number >= 0", weights[i], i);
-    }
     positive += weights[i] > 0;
   }
   if (positive == 0) fail<ValueError>(op, "none of {} weights is positive; need at least one", n);
@@ -119,9 +118,8 @@ void Rng::uniform(T* out, int64_t n, double from, double to, Loc loc) {
   const Op op{"uniform", loc};
   check_count(op, n);
   const T low = static_cast<T>(from), high = static_cast<T>(to);
-  if (!(from <= to) || !std::isfinite(high - low)) {
+  if (!(from <= to) || !std::isfinite(high - low))
     fail<ValueError>(op, "from {} to {} is not an interval; need finite from <= to", from, to);
-  }
   uint32_t words[kChunk];
   constexpr int64_t step = kChunk / words_for<T>();
   for (int64_t i = 0; i < n; i += step) {
@@ -149,9 +147,8 @@ template <class T>
 void Rng::normal(T* out, int64_t n, double mean, double std, Loc loc) {
   const Op op{"normal", loc};
   check_count(op, n);
-  if (!(std >= 0) || !std::isfinite(std) || !std::isfinite(mean)) {
+  if (!(std >= 0) || !std::isfinite(std) || !std::isfinite(mean))
     fail<ValueError>(op, "mean {} and std {}; need finite numbers and std >= 0", mean, std);
-  }
   if (n < 16) {
     for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(normal_double() * std + mean);
     return;
@@ -168,9 +165,8 @@ template <class T>
 void Rng::trunc_normal(T* out, int64_t n, double mean, double std, double low, double high, Loc loc) {
   const Op op{"trunc_normal", loc};
   check_count(op, n);
-  if (!(std > 0) || !(low < high)) {
+  if (!(std > 0) || !(low < high))
     fail<ValueError>(op, "std {} within [{}, {}]; need std > 0 and low < high", std, low, high);
-  }
   const double from = 2 * normal_cdf((low - mean) / std) - 1;
   const double to = 2 * normal_cdf((high - mean) / std) - 1;
   if (!(from < to))
@@ -263,11 +259,10 @@ void Rng::multinomial(int64_t* out, int64_t samples, const T* weights, int64_t c
   const Op op{"multinomial", loc};
   if (samples < 1) fail<ValueError>(op, "cannot draw {} samples; need at least 1", samples);
   const int64_t possible = check_weights(op, weights, categories);
-  if (!replacement && samples > possible) {
+  if (!replacement && samples > possible)
     fail<ValueError>(op,
                      "cannot draw {} samples without replacement; need at most {}, the categories with positive weight",
                      samples, possible);
-  }
   if (replacement && samples > 1) {
     std::vector<T> up_to(weights, weights + categories);  // the share of each category and those before it
     std::partial_sum(up_to.begin(), up_to.end(), up_to.begin());
@@ -306,13 +301,11 @@ std::vector<int64_t> Rng::state() const {
 void Rng::set_state(std::span<const int64_t> state, Loc loc) {
   const Op op{"set_state", loc};
   if (state.size() != kWords + 3) fail<ValueError>(op, "state of {} numbers; need {}", state.size(), kWords + 3);
-  for (int i = 0; i < kWords; ++i) {
+  for (int i = 0; i < kWords; ++i)
     if (state[i] < 0 || state[i] > UINT32_MAX) fail<ValueError>(op, "word {} is {}; need 32 bits", i, state[i]);
-  }
   const int64_t position = state[kWords], has_normal = state[kWords + 1];
-  if (position < 0 || position > kWords || has_normal < 0 || has_normal > 1) {
+  if (position < 0 || position > kWords || has_normal < 0 || has_normal > 1)
     fail<ValueError>(op, "position {} and flag {}; need 0 to {}, and 0 or 1", position, has_normal, kWords);
-  }
   std::transform(state.begin(), state.begin() + kWords, words_.begin(),
                  [](int64_t w) { return static_cast<uint32_t>(w); });
   position_ = static_cast<uint32_t>(position);
