@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <utility>
 
 #include <heed/autograd/check/anomaly.h>
 #include <heed/autograd/grad_mode.h>
@@ -120,8 +121,7 @@ struct Trainer::Session {
 
   /// Measures, and keeps the model if no other was better.
   void evaluate() {
-    if (evaluated == now.step || !work.evaluate.measure) return;
-    evaluated = now.step;
+    if (!work.evaluate.measure || std::exchange(evaluated, now.step) == now.step) return;
     now.evaluation = measured(work.evaluate, evaluation);
     if (!finished) write(log_file, now.evaluation);
     note(fmt::format("step {}: {}", now.step, described(now.evaluation)));
@@ -136,8 +136,7 @@ struct Trainer::Session {
   }
 
   void sample() {
-    if (sampled == now.step || !work.sample || !t.is_first()) return;
-    sampled = now.step;
+    if (!work.sample || !t.is_first() || std::exchange(sampled, now.step) == now.step) return;
     const Timed timed(sampling);
     const NoGrad no_grad;
     const nn::EvalMode eval;
@@ -152,8 +151,7 @@ struct Trainer::Session {
 
   /// The model and what resume() needs.
   void save() {
-    if (saved == now.step) return;
-    saved = now.step;
+    if (std::exchange(saved, now.step) == now.step) return;
     const Timed timed(saving);
     save_state([&] {
       if (now.best_step == 0 && options.overwrite && hold)
@@ -466,10 +464,9 @@ double Trainer::update(const std::vector<Step>& batches) {
   now_.grad_norm = world ? world->grad_norm() : grad_norm(params_);
   check("gradient norm", now_.grad_norm);
   const double scale = options_.clip_norm > 0 ? clip_scale(now_.grad_norm, options_.clip_norm) : 1;
-  for (Optimizer& optimizer : optimizers_) {
+  for (Optimizer& optimizer : optimizers_)
     if (world) world->step(optimizer, scale, where_);
     else optimizer.step(scale, where_);
-  }
   zero_grad();
   return mean;
 }
