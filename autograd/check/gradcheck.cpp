@@ -1,6 +1,5 @@
 #include <heed/autograd/check/gradcheck.h>
 
-#include <cmath>
 #include <optional>
 
 #include <heed/autograd/check/gradcheck_problem.h>

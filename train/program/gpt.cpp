@@ -1,7 +1,6 @@
 #include <heed/train/program/gpt.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include <heed/models/generate.h>

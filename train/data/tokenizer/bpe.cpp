@@ -1,7 +1,6 @@
 #include <heed/train/data/tokenizer/bpe.h>
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <queue>
 #include <set>
