@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "heed.h"
+#include <heed.h>
 
 using namespace heed;
 

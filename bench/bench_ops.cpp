@@ -4,9 +4,9 @@
 
 #include <benchmark/benchmark.h>
 
+#include <heed.h>
 #include <heed/tensor/kernels/gemm.h>
 #include "../tests/limits/news.h"
-#include "heed.h"
 
 using namespace heed;
 

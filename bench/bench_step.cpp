@@ -10,10 +10,10 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <heed.h>
 #include <heed/autograd/check/profile.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/parallel.h>
-#include "heed.h"
 
 using namespace heed;
 using Clock = std::chrono::steady_clock;
