@@ -227,17 +227,14 @@ int train_translator(const TranslatorTrainFlags& flags) {
 
   const std::string use =
       fmt::format("heed seq2seq translate --model {} {}", shell_word(flags.out), shell_word(split.held_out[0].source));
-  if (report.ended == Ended::interrupted) {
-    say_end("seq2seq", report, flags, use);
-    return exit_code_of(report);
+  if (report.ended != Ended::interrupted) {
+    const std::string how = flags.beam == 1 ? "greedily" : fmt::format("with a beam of {}", flags.beam);
+    say("{} steps in {}; held-out sentences, translated {}; saved in {}\n{}", report.steps,
+        format_duration(report.seconds), how, directory.string(), format_scores(scores));
+    if (flags.json)
+      print_report(report, translator->params().numel(),
+                   to_json(arch_names()[static_cast<size_t>(training.arch)], scores));
   }
-  const std::string how = flags.beam == 1 ? "greedily" : fmt::format("with a beam of {}", flags.beam);
-  say("{} steps in {}; held-out sentences, translated {}; saved in {}\n", report.steps, format_duration(report.seconds),
-      how, directory.string());
-  say("{}", format_scores(scores));
-  if (flags.json)
-    print_report(report, translator->params().numel(),
-                 to_json(arch_names()[static_cast<size_t>(training.arch)], scores));
   say_end("seq2seq", report, flags, use);
   return exit_code_of(report);
 }
