@@ -185,45 +185,6 @@ std::vector<ErrorCase> named_products() {
   };
 }
 
-std::vector<ErrorCase> more_losses() {
-  return {
-      refuses<ShapeError>("cross_entropy: weight has shape (2); need (3), one for each class",
-                          [] {
-                            cross_entropy(real({2, 3}), real({2, 3}), {.weight = real({2})});
-                          }),
-      refuses<ShapeError>("nll_loss: weight has shape (2); need (3), one for each class",
-                          [] {
-                            nll_loss(real({2, 3}), whole({2}), {.weight = real({2})});
-                          }),
-      refuses<ShapeError>("cross_entropy: targets are f32 (3, 2) and logits (2, 3); need i64 class indices, or "
-                          "probabilities of the logits' shape",
-                          [] {
-                            cross_entropy(real({2, 3}), real({3, 2}));
-                          }),
-      refuses<ValueError>("cross_entropy: ignore_index 0 beside probabilities; need class indices, or the default -1",
-                          [] {
-                            cross_entropy(real({2, 3}), real({2, 3}), {.ignore_index = 0});
-                          }),
-      refuses<ShapeError>("l1_loss: shapes (2) and (3) differ; need equal shapes",
-                          [] { l1_loss(real({2}), real({3})); }),
-      refuses<ValueError>("huber_loss: delta is 0; need a number above 0",
-                          [] { huber_loss(real({2}), real({2}), Reduction::mean, 0); }),
-      refuses<ValueError>("smooth_l1_loss: beta is -1; need a number of at least 0",
-                          [] { smooth_l1_loss(real({2}), real({2}), Reduction::mean, -1); }),
-      refuses<DTypeError>(
-          "kl_div: dtypes differ: f32 and f64; need equal dtypes: cast one with .to(f64) or the other with .to(f32)",
-          [] { kl_div(real({2}), ones({2}, f64)); }),
-      refuses<ValueError>("binary_cross_entropy: a probability outside [0, 1] in x; need probabilities, or "
-                          "binary_cross_entropy_with_logits",
-                          [] { binary_cross_entropy(real({2}) * 2, real({2})); }),
-      refuses<ShapeError>(
-          "binary_cross_entropy_with_logits: pos_weight has shape (2, 3); need one that broadcasts to (3)",
-          [] {
-            binary_cross_entropy_with_logits(real({3}), real({3}), {.pos_weight = real({2, 3})});
-          }),
-  };
-}
-
 std::vector<ErrorCase> views() {
   return {
       refuses<ShapeError>(
@@ -523,8 +484,7 @@ std::vector<ErrorCase> products_and_losses() {
 
 std::vector<ErrorCase> op_errors() {
   std::vector<ErrorCase> all;
-  for (auto part :
-       {elementwise, reductions, named_products, more_losses, views, subscripts, joins_and_picks, products_and_losses})
+  for (auto part : {elementwise, reductions, named_products, views, subscripts, joins_and_picks, products_and_losses})
     for (ErrorCase& one : part()) all.push_back(std::move(one));
   return all;
 }
