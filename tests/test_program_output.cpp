@@ -35,6 +35,26 @@ TEST_CASE("heed: output that a full disk did not take is an error in one sentenc
   }
 }
 
+TEST_CASE("heed: a full disk ends training in one sentence and leaves no file half-written", "[program][errors]") {
+  const Workplace place;
+  REQUIRE(place.run("gpt train --text text --preset micro --steps 2 --out model").exit_code == 0);
+  const std::string weights = tests::content_of(place / "model/model.safetensors");
+  const Finished full =
+      place.run("gpt train --text text --preset micro --steps 3 --overwrite --out model", tests::kFullDisk);
+  INFO(full.err);
+  CHECK(full.exit_code == 1);
+  CHECK_THAT(full.err, Contains("heed: ") && Contains("cannot write") && Contains("model.safetensors"));
+  CHECK(tests::content_of(place / "model/model.safetensors") == weights);
+  for (const auto& entry : std::filesystem::directory_iterator(place / "model"))
+    CHECK(entry.path().extension() != ".tmp");
+
+  REQUIRE(place.run("gpt train --text text --preset micro --steps 3 --time-limit 0.000001 --out cut").exit_code == 0);
+  const Finished resumed = place.run("gpt train --resume --out cut", tests::kFullDisk);
+  CHECK(resumed.exit_code == 1);
+  CHECK_THAT(resumed.err, Contains("; the save of step 1 is whole: once this is mended, resume goes on from it\n"));
+  CHECK(place.run("gpt train --resume --out cut").exit_code == 0);
+}
+
 TEST_CASE("heed: a log that cannot be written ends no command, and takes no file's place", "[program]") {
   const Workplace place;
   REQUIRE(place.run(kTinyGpt + "--out whole").exit_code == 0);
