@@ -31,7 +31,8 @@ std::set<std::string> options_of(const Finished& help) {
   return names;
 }
 
-const std::set<std::string> kAgain = {"--text", "--pairs", "--valid-pairs", "--sample-every", "--save-every", "--beam"};
+const std::set<std::string> kAgain = {"--text",       "--pairs", "--valid-pairs", "--sample-every",
+                                      "--save-every", "--keep",  "--beam"};
 // Of one process: how long it may take, what it runs on, where it writes what.
 const std::set<std::string> kOfProcess = {"--out",  "--resume",  "--overwrite",      "--time-limit",
                                           "--json", "--threads", "--shard-optimizer"};
@@ -46,7 +47,7 @@ TEST_CASE("heed train --resume: no option that a run was given is forgotten, and
   std::ofstream(place / "valid") << "cat number 3\tchat numéro 3\ncat number 4\tchat numéro 4\n";
   const std::string rules =
       " --steps 12 --seed 5 --lr 0.01 --accumulate 2 --evaluate-every 3 --precision auto --license MIT --batch 5 "
-      "--dropout 0.1 --sample-every 2 --save-every 5 --tensorboard ";
+      "--dropout 0.1 --sample-every 2 --save-every 5 --keep 0,4 --tensorboard ";
   for (const auto& [kind, runs] :
        {std::pair<std::string, std::vector<std::string>>(
             "gpt", {"--text text --preset micro --like nanochat --tokenizer bpe --vocabulary 270 --optimizer muon "
@@ -82,7 +83,8 @@ TEST_CASE("heed train --resume: no option that a run was given is forgotten, and
       INFO(resumed.err);
       CHECK(resumed.exit_code == 0);
       CHECK(place.files_in("cut").size() > place.files_in("whole").size());  // each process has its event file
-      for (const char* file : {"config.json", "metrics.jsonl", "model.safetensors"})
+      for (const char* file : {"config.json", "metrics.jsonl", "model.safetensors", "steps/0/model.safetensors",
+                               "steps/4/model.safetensors"})
         CHECK(tests::content_of(place / "cut" / file) == tests::content_of(place / "whole" / file));
       for (const char* said : {"sample of step 4:", "sample of step 6:", "translated with a beam of 3"})
         CHECK((resumed.err.find(said) == resumed.err.npos) == (whole.err.find(said) == whole.err.npos));

@@ -303,7 +303,8 @@ TEST_CASE("heed train: a run whose directory is removed or moved ends with a sen
     }
 }
 
-TEST_CASE("heed train: the weights say which version wrote them and under what licence", "[program]") {
+TEST_CASE("heed train: the weights say which version wrote them, under what licence, and after how many steps",
+          "[program]") {
   const Workplace place;
   const std::string version = place.run("--version").out;  // "heed 1.2.3\n"
   for (const std::string& train : {kTinyGpt, kTinyTranslator})
@@ -313,7 +314,8 @@ TEST_CASE("heed train: the weights say which version wrote them and under what l
       const Metadata said = SafetensorsFile(place / "m/model.safetensors").metadata();
       CHECK(said == Metadata{{"format", "pt"},
                              {"heed", version.substr(5, version.size() - 6)},
-                             {"license", license.empty() ? "unknown" : license}});
+                             {"license", license.empty() ? "unknown" : license},
+                             {"steps", train == kTinyGpt ? "20" : "6"}});
     }
   const Finished refused = place.run(std::string(kTinyGpt) + " --out n --license ''");
   CHECK(refused.exit_code == 2);

@@ -39,19 +39,67 @@ TEST_CASE("heed seq2seq: each architecture trains, reports by length, and transl
   CHECK_THAT(place.run("seq2seq translate --model attention 'cat zebra'").err, Contains("does not know 'zebra'"));
 }
 
+TEST_CASE("heed page: a run becomes a page of all models that it kept, each after the steps that made it",
+          "[program][page]") {
+  const Workplace place;
+  for (const std::string run : {"seq2seq", "gpt"}) {
+    const std::string train = run + " train --threads 1 --steps 6 --out " + run +
+                              (run == "gpt" ? " --text text --preset micro " : " --pairs pairs ");
+    REQUIRE(place.run(train + "--keep 0,2 --keep 4").exit_code == 0);
+    const auto steps = [&](const std::string& models) {
+      const Finished finished = place.run("page " + models + " --out page.html");
+      INFO(finished.err);
+      REQUIRE(finished.exit_code == 0);
+      const auto page = tests::page_data(tests::content_of(place / "page.html"));
+      std::vector<int64_t> all;
+      for (const auto& snapshot : page["snapshots"]) all.push_back(snapshot["steps"]);
+      return all;
+    };
+    CHECK(steps("--model " + run) == std::vector<int64_t>{0, 2, 4, 6});
+    CHECK(steps("--model " + run + "/steps/2") == std::vector<int64_t>{2});
+    CHECK(steps("--model " + run + " --model " + run + "/steps/0") == std::vector<int64_t>{0, 6});
+    const Finished twice = place.run("page --out no.html --model " + run + " --model " + run);
+    CHECK(twice.exit_code == 2);
+    CHECK_THAT(twice.err, Contains(fmt::format("'{0}' and '{0}' are both of 6 steps; need snapshots of one", run)));
+
+    // A run that was cut off goes on with what it was asked to keep, and its model says how far it came.
+    REQUIRE(place.run(train + "--keep 1,3,6 --time-limit 1e-6 --overwrite").exit_code == 0);
+    CHECK(steps("--model " + run) == std::vector<int64_t>{1});
+    REQUIRE(place.run(run + " train --resume --out " + run).exit_code == 0);
+    CHECK(steps("--model " + run) == std::vector<int64_t>{1, 3, 6});
+  }
+  CHECK_THAT(place.run(kTinyTranslator + "--keep 7 --out no").err,
+             Contains("--keep: the run has no step 7; need 0 to 6"));
+  CHECK_FALSE(std::filesystem::exists(place / "no"));
+  const Finished mixed = place.run("page --out no.html --model seq2seq --model gpt/steps/3");
+  CHECK(mixed.exit_code == 2);
+  CHECK_THAT(mixed.err, Contains("'gpt/steps/3' has another architecture, other sizes or tokens than 'seq2seq'"));
+  CHECK_FALSE(std::filesystem::exists(place / "no.html"));
+}
+
 TEST_CASE("heed page: snapshots are of one training, not of models that differ where shapes do not",
           "[program][page]") {
   const Workplace place;
-  const std::string learn = "seq2seq train --pairs pairs --arch transformer --width 16 --layers 1 --threads 1 ";
-  REQUIRE(place.run(learn + "--heads 4 --steps 2 --out early").exit_code == 0);
-  REQUIRE(place.run(learn + "--heads 4 --steps 4 --out late").exit_code == 0);
-  REQUIRE(place.run(learn + "--heads 2 --steps 4 --out other").exit_code == 0);
-  CHECK(place.run("page --model early --model late --out page.html").exit_code == 0);
-  const Finished refused = place.run("page --model early --model other --out page2.html");
-  CHECK(refused.exit_code == 2);
-  CHECK_THAT(refused.err,
-             Contains("'other' has other shapes, heads or words than 'early'; need snapshots of one training"));
-  CHECK_FALSE(std::filesystem::exists(place / "page2.html"));
+  const auto learn = [&](const std::string& options, const std::string& name) {
+    REQUIRE(place.run("seq2seq train --pairs pairs --width 16 --threads 1 " + options + " --out " + name).exit_code ==
+            0);
+  };
+  const auto refuses = [&](const std::string& model, const std::string& other) {
+    const Finished refused = place.run("page --out page.html --model " + model + " --model " + other);
+    CHECK(refused.exit_code == 2);
+    CHECK_THAT(refused.err, Contains(fmt::format("'{}' has another architecture, other sizes or tokens than '{}'; need "
+                                                 "snapshots of one training",
+                                                 other, model)));
+    CHECK_FALSE(std::filesystem::exists(place / "page.html"));
+  };
+  learn("--arch transformer --layers 1 --heads 4 --steps 2", "four");
+  learn("--arch transformer --layers 1 --heads 2 --steps 4", "two");
+  refuses("four", "two");
+  learn("--cell rnn --steps 2", "tanh");
+  learn("--cell rnn_relu --steps 4", "relu");
+  refuses("tanh", "relu");
+  learn("--cell rnn --steps 4", "late");
+  CHECK(place.run("page --model tanh --model late --out page.html").exit_code == 0);
 }
 
 TEST_CASE("heed seq2seq train: tokens, sizes and training are as asked, and kept with the model", "[program]") {

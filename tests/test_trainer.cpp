@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
@@ -15,6 +16,7 @@
 #include <heed/tensor/random.h>
 #include <heed/train/data/corpus.h>
 #include <heed/train/muon.h>
+#include <heed/train/run_directory.h>
 #include "catch.h"
 #include "run_program.h"
 #include "temporary_directory.h"
@@ -384,6 +386,58 @@ TEST_CASE("trainer: stops when evaluations no longer fall, and best/ keeps the m
   CHECK(tests::content_of(cut / "weights") != tests::content_of(cut / "best/weights"));
 }
 
+TEST_CASE("trainer: models are kept at the steps asked for, in a resumed run too, and give way to another run's",
+          "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  const auto go = [&](std::vector<int64_t> keep, bool resume, int64_t cut) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 12,
+                     .lr = train::constant(1e-2),
+                     .save_every = 5,
+                     .keep = std::move(keep),
+                     .directory = directory.path(),
+                     .overwrite = true,
+                     .quiet = true});
+    if (resume) trainer.resume();
+    std::map<int64_t, std::string> weights;
+    const auto save = [&](const auto& into) { task.params.save(into / "model.safetensors"); };
+    trainer.run({.next =
+                     [&](int64_t i) {
+                       task.params.save(directory / "now");
+                       weights[i] = tests::content_of(directory / "now");
+                       if (i == cut) std::raise(SIGINT);
+                       return task.batch();
+                     },
+                 .save = save});
+    return weights;
+  };
+  const auto kept = [&] { return train::kept_in(directory.path()); };
+  const auto is_kept = [&](int64_t step, const std::string& weights) {
+    CAPTURE(step);
+    CHECK(tests::content_of(kept().at(step) / "model.safetensors") == weights);
+  };
+  const auto before = go({0, 3, 7, 12}, false, 5);
+  CHECK(kept().size() == 2);
+  is_kept(0, before.at(0));
+  is_kept(3, before.at(3));
+  std::filesystem::remove_all(directory / "steps" / "3");
+  const auto after = go({0, 3, 7, 12}, true, -1);
+  CHECK(kept().size() == 3);
+  is_kept(0, before.at(0));  // as the first of the two runs left it
+  is_kept(7, after.at(7));
+  is_kept(12, tests::content_of(directory / "model.safetensors"));
+
+  std::ofstream(directory / "steps" / "7" / "photo.jpg") << "precious";
+  go({2}, false, -1);
+  CHECK(kept().size() == 2);
+  is_kept(2, before.at(2));
+  CHECK(tests::content_of(directory / "steps" / "7" / "photo.jpg") == "precious");
+  std::filesystem::remove_all(directory / "steps" / "7");
+  go({}, false, -1);
+  CHECK_FALSE(std::filesystem::exists(directory / "steps"));
+}
+
 TEST_CASE("trainer: the directory is made, and one that cannot be is said with the user's line", "[trainer]") {
   const tests::TemporaryDirectory directory;
   Task task;
@@ -417,6 +471,9 @@ TEST_CASE("trainer: work that lacks a part is refused in a sentence", "[trainer]
   refuses({.quiet = true}, {.next = [](int64_t) { return Step{}; }}, "next() gave batch 0 without a loss");
   refuses({.patience = 3, .quiet = true}, {.next = [&](int64_t) { return task.batch(); }},
           "patience is 3 and Work has no evaluate");
+  const tests::TemporaryDirectory directory;
+  refuses({.keep = {1, 2}, .directory = directory.path(), .quiet = true},
+          {.next = [&](int64_t) { return task.batch(); }}, "keep has 2 steps and Work has no save; need one");
 }
 
 TEST_CASE("trainer: run() goes on after a time limit, and refuses to once the run has ended", "[trainer]") {
@@ -478,6 +535,9 @@ TEST_CASE("trainer: options that make no sense, and resuming nothing, are refuse
   CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.patience = -1}), Contains("patience is -1"));
   CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.time_limit = NAN}), Contains("time_limit is nan"));
   CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.ema = 1}), Contains("decay is 1; need a number above 0"));
+  CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.steps = 9, .keep = {3, 10}, .directory = directory.path()}),
+                    Contains("keep has step 10; need 0 to 9"));
+  CHECK_THROWS_WITH(Trainer(task.params, task.optimizer, {.keep = {3}}), Contains("there is no directory; need one"));
   task.directory = directory.path();
   CHECK_THROWS_WITH(task.run(true), Contains("training.safetensors' does not exist: the run has ended, or"));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <list>
@@ -59,6 +60,18 @@ std::filesystem::path model_in(const std::filesystem::path& directory) {
   return {};
 }
 
+std::map<int64_t, std::filesystem::path> kept_in(const std::filesystem::path& directory) {
+  std::map<int64_t, std::filesystem::path> kept;
+  std::error_code absent;
+  for (const auto& entry : std::filesystem::directory_iterator(directory / kStepsDirectory, absent)) {
+    const std::string name = entry.path().filename().string();
+    int64_t step = -1;
+    std::from_chars(name.data(), name.data() + name.size(), step);
+    if (name == std::to_string(step)) kept.emplace(step, entry.path());
+  }
+  return kept;
+}
+
 void write_model(const std::filesystem::path& directory, const NamedTensors& weights, const Metadata& about,
                  const FolderTexts& texts, const Op& op) {
   make_directory(directory, op);
@@ -109,6 +122,7 @@ RunDirectory::RunDirectory(std::filesystem::path path, Loc loc) : path_(std::mov
   if (::ftruncate(descriptor_, 0) != 0 || ::write(descriptor_, number.data(), number.size()) < 0) {
   }  // others are told less
   for (const std::filesystem::path& folder : {path_, path_ / kBestDirectory}) remove_abandoned(folder);
+  for (const auto& [step, folder] : kept_in(path_)) remove_abandoned(folder);
 }
 
 RunDirectory::~RunDirectory() {

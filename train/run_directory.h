@@ -1,7 +1,9 @@
 // The directory of a training run, held by one process at a time.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,12 +15,15 @@ namespace heed::train {
 
 // Within a run's directory:
 constexpr const char* kBestDirectory = "best";              ///< the model with the lowest evaluation
+constexpr const char* kStepsDirectory = "steps";            ///< of directories N: the model as N steps had made it
 constexpr const char* kStateFile = "training.safetensors";  ///< what an interrupted run goes on from
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory, const Op& op);
 /// The directory or its best/, whichever holds a model that heed wrote or could read; else an empty path.
 std::filesystem::path model_in(const std::filesystem::path& directory);
+/// The models in its steps/, by their number.
+std::map<int64_t, std::filesystem::path> kept_in(const std::filesystem::path& directory);
 /// Files by their names, written in this order; an empty text removes its file.
 using FolderTexts = std::vector<std::pair<const char*, std::string>>;
 /// Writes weights, with what their file says of itself, and texts, the last of which is config.json. The directory is

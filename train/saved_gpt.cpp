@@ -73,7 +73,7 @@ TokenNotes read_notes(const std::filesystem::path& directory, const ModelConfig&
 
 /// `generation` is what generation_config.json says, `texts` are further files.
 void save(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
-          const Json& own, const std::string& license, const Json& generation, FolderTexts texts = {}) {
+          const Json& own, const Metadata& about, const Json& generation, FolderTexts texts = {}) {
   const Family& family = family_of(model);
   Json config = {{"model_type", family.model_type},
                  {"architectures", {family.architecture}},
@@ -88,7 +88,7 @@ void save(const std::filesystem::path& directory, const nn::Parameters& params, 
     tensors.emplace_back(slot.name, slot.reorder ? slot.reorder(slot.into) : slot.into);
   texts.emplace_back(kGenerationFile, text_of(generation));
   texts.emplace_back(kConfigFile, text_of(config));
-  write_model(directory, tensors, nn::weights_metadata(license), texts, *Op::current());
+  write_model(directory, tensors, about, texts, *Op::current());
 }
 
 /// model.safetensors, or the shards that the index names.
@@ -162,7 +162,8 @@ void fill(const nn::Parameters& params, const models::GptConfig& model, const Mo
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
               const std::string& license, Loc loc) {
   const Op op{"save_gpt", loc};
-  save(directory, params, model, Json::object(), license, {{"bos_token_id", nullptr}, {"eos_token_id", nullptr}});
+  save(directory, params, model, Json::object(), nn::weights_metadata(license),
+       {{"bos_token_id", nullptr}, {"eos_token_id", nullptr}});
 }
 
 void save_gpt(const std::filesystem::path& directory, const nn::Parameters& params, const models::GptConfig& model,
@@ -184,7 +185,7 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
   if (!notes.config.empty()) about = parse_sorted_json(notes.config);
   const FolderTexts texts = {
       {kTokenizerFile, tokenizer.to_json()}, {kTokenNamesFile, text_of(about)}, {kTemplateFile, notes.chat_template}};
-  save(directory, params, model, {{"training", how}}, training.rules.license, generation, texts);
+  save(directory, params, model, {{"training", how}}, training.rules.metadata(), generation, texts);
 }
 
 models::GptConfig read_gpt_config(const ModelConfig& config, Loc loc) {

@@ -102,9 +102,10 @@ std::unique_ptr<SavedTranslator> SavedTranslator::from_config(const std::filesys
   config.choice("model", {kKind});
   SentenceTokens source = SentenceTokens::from_json(config.at("source_words").dump()),
                  target = SentenceTokens::from_json(config.at("target_words").dump());
-  const TranslatorTraining training = read_training(config.at("training"));
+  TranslatorTraining training = read_training(config.at("training"));
   const TranslatorConfig model = read_model(config.at("config"), training.arch, source.size(), target.size());
   check_weights(directory, std::visit([](const auto& c) { return fewest_numbers(c); }, model));
+  training.rules.done = steps_of(directory);
   return std::make_unique<SavedTranslator>(training, std::move(source), std::move(target), model);
 }
 
@@ -124,7 +125,7 @@ void SavedTranslator::save(const std::filesystem::path& directory, Loc loc) cons
                      {"training", to_json(training_)},
                      {"source_words", words(source_tokens())},
                      {"target_words", words(target_tokens())}};
-  write_model(directory, NamedTensors(params().begin(), params().end()), nn::weights_metadata(training_.rules.license),
+  write_model(directory, NamedTensors(params().begin(), params().end()), training_.rules.metadata(),
               {{kConfigFile, dump_json(json, 2) + "\n"}}, op);
 }
 

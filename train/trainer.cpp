@@ -160,6 +160,13 @@ struct Trainer::Session {
     });
   }
 
+  /// The model besides, if this step's is to be kept; after a save, which another run's give way to.
+  void keep() {
+    if (std::ranges::count(options.keep, now.step) == 0) return;
+    if (!over()) save();
+    if (hold) write_model(options.directory / kStepsDirectory / std::to_string(now.step));
+  }
+
   TrainingReport end(const InterruptGuard& interrupt) {
     const bool interrupted = t.is_told(interrupt.requested());
     TrainingReport report{.steps = now.step, .train_loss = now.mean_loss};
@@ -184,6 +191,7 @@ struct Trainer::Session {
       show_curve();
     }
     if (over() && t.is_first()) write_model(options.directory);
+    if (over()) keep();
     if (work.score.measure && (!interrupted || over()) && !score(interrupt)) report.ended = Ended::interrupted;
     else if (over() && hold) {  // nothing is left to resume
       check_hold();
@@ -255,7 +263,12 @@ struct Trainer::Session {
   void write_model(const std::filesystem::path& directory) {
     if (!work.save) return;
     check_hold();
-    if (hold) make_directory(directory, {"Trainer", t.where_});
+    const Op op{"Trainer", t.where_};
+    if (hold && directory == options.directory && std::exchange(anew, false)) {
+      for (const auto& [step, of_another_run] : kept_in(directory)) remove_model(of_another_run, op);
+      ::rmdir((directory / kStepsDirectory).c_str());  // not if there is more in it
+    }
+    if (hold) make_directory(directory, op);
     const UseAverage average(ema());
     work.save(directory);
     now.saved = directory;
@@ -301,6 +314,7 @@ struct Trainer::Session {
   const Clock::time_point start = Clock::now();
   const bool finished = t.kept_ == first && over();  // a run of which only the scores are missing
   int64_t evaluated = -1, sampled = -1, saved = -1;  // the step of the last one
+  bool anew = t.kept_ < 0;                           // and nothing is written yet
   double peak = 0, flops = 0;
   Cost steps, evaluation, whole_evaluation, saving, sampling, scoring;
   std::unique_ptr<MetricsLog> log_file, times_file;
@@ -333,6 +347,10 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
                                      {"patience", static_cast<double>(o.patience)},
                                      {"time_limit", o.time_limit}})
     if (!(number >= 0)) fail<ValueError>(op, "{} is {}; need at least 0", name, number);
+  for (const int64_t step : o.keep)
+    if (step < 0 || step > o.steps) fail<ValueError>(op, "keep has step {}; need 0 to {}", step, o.steps);
+  if (!o.keep.empty() && o.directory.empty())
+    fail<ValueError>(op, "keep has {} steps, and there is no directory; need one", o.keep.size());
   if (optimizers_.empty()) fail<ValueError>(op, "there are no optimisers; need at least one");
   std::map<std::string, size_t> updated_by;
   for (size_t i = 0; i < optimizers_.size(); ++i) {
@@ -391,6 +409,8 @@ void Trainer::check(const Work& work) const {
   if (options_.patience > 0 && !work.evaluate.measure)
     fail<ValueError>(op, "patience is {} and Work has no evaluate; need one, as it counts evaluations",
                      options_.patience);
+  if (!options_.keep.empty() && !work.save)
+    fail<ValueError>(op, "keep has {} steps and Work has no save; need one, as it writes them", options_.keep.size());
   if (ended_) fail<ValueError>(op, "the run has ended after {} steps; need another Trainer to train on", now_.step);
   if (begun_ || options_.overwrite || !is_first() || options_.directory.empty()) return;
   if (is_there(options_.directory / kStateFile))
@@ -421,12 +441,14 @@ TrainingReport Trainer::run_checked(const Work& work, const RunDirectory* hold) 
   const Precision precision(options_.products.value_or(products()), where_);
   const InterruptGuard interrupt;
   Session session(*this, work, hold);
+  if (!session.over()) session.keep();
   for (bool stop = is_told(interrupt.requested()); !session.over() && !stop;) {
     session.step();  // draws batches; forward, backward, clip, update, average
     if (now_.step % options_.log_every == 0) session.log();
     const bool evaluates = session.due(options_.evaluate_every);
     if (evaluates) session.evaluate();
     if (session.due(options_.sample_every)) session.sample();
+    if (!session.over()) session.keep();
     if (session.due(options_.save_every) || (evaluates && !session.over())) session.save();
     stop = is_told(session.out_of_time() || interrupt.requested());
   }

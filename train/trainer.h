@@ -33,10 +33,11 @@ struct TrainerOptions {
   int64_t evaluate_every = 500;           ///< steps; then the run is saved too
   int64_t sample_every = 500;             ///< steps
   int64_t save_every = 100;               ///< steps between saves besides
+  std::vector<int64_t> keep = {};         ///< steps after which the model is also kept, in steps/N/; 0: as it begins
   int64_t log_every = 10;                 ///< steps between lines of metrics.jsonl
   int64_t patience = 0;                   ///< evaluations in a row without a better one that end the run; 0: any number
   double time_limit = 0;                  ///< seconds after which run() saves and returns; 0: none
-  std::filesystem::path directory = {};   ///< for metrics, training.safetensors and best/; empty: nothing is kept
+  std::filesystem::path directory = {};   ///< for metrics, training.safetensors, best/, steps/; empty: nothing is kept
   std::shared_ptr<const RunDirectory> hold = {};  ///< of the directory, by the caller; null: run() holds it itself
   bool overwrite = false;                         ///< begin anew over a model, or a run that could be resumed
   bool tensorboard = false;                       ///< an event file too, which TensorBoard shows
@@ -91,7 +92,7 @@ struct Moment {
   Measurements evaluation{};  ///< the last one
   double best = std::numeric_limits<double>::infinity();  ///< the lowest first number of an evaluation
   int64_t best_step = 0;                                  ///< when that was
-  std::filesystem::path saved{};  ///< of on_save: where the model was written, the directory or its best/
+  std::filesystem::path saved{};  ///< of on_save: where the model was written, the directory or one in it
   bool stop = false;              ///< a callback sets it to end the run after this step
 
   /// Of all steps.
@@ -131,9 +132,10 @@ struct TrainingReport {
 ///
 /// The directory is made, and gets: metrics.jsonl, numbers that a run of the same seed repeats; times.jsonl, how long
 /// steps took and what share of the machine's peak they reached; training.safetensors, what resume() goes on from,
-/// removed at the end; best/, the model with the lowest evaluation. A resumed run goes on with the files that are
-/// there, another begins them anew; over an interrupted run or a model (config.json, model.safetensors) it does so only
-/// with `overwrite`. While it runs, no other run can write there, and it ends where the directory is removed or moved.
+/// removed at the end; best/, the model with the lowest evaluation; steps/N/, those of `keep`. A resumed run goes on
+/// with the files that are there, another begins them anew; over an interrupted run or a model (config.json,
+/// model.safetensors) it does so only with `overwrite`. While it runs, no other run can write there, and it ends where
+/// the directory is removed or moved.
 class Trainer {
  public:
   /// Throws ValueError for an option that makes no sense, and for a parameter that two optimisers update. All

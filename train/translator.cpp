@@ -293,7 +293,11 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
                    .score = options.score,
                    .sample = o.quiet && !o.tensorboard ? nullptr : sample,
                    .picture = picture,
-                   .on_step = [&](const Moment& now) { done = now.step; }});
+                   .on_step =
+                       [&](Moment& now) {
+                         done = now.step;
+                         if (options.on_step) options.on_step(now);
+                       }});
   if (report.ended != Ended::interrupted && report.ended != Ended::out_of_time) snapshots.remove();
   return report;
 }

@@ -100,6 +100,7 @@ struct PairTraining {
   int64_t average = 1;
   TrainerOptions trainer = {.evaluate_every = 0};  ///< the rest; evaluate_every 0: ten times, see above
   Evaluation score = {};                           ///< see Work
+  std::function<void(Moment&)> on_step = {};       ///< see Work
 };
 constexpr int64_t kSnapshots = 50;  ///< of a run
 

@@ -210,6 +210,21 @@ def test_the_slider_walks_through_training(b, pages):
     assert b.text("#own") == trained
 
 
+def test_the_slider_walks_through_a_gpts_training(b, pages):
+    b.open(pages.cli["gpt"])
+    assert b.text("#snapshot-steps") == "60 steps" and len(b.all("#next li")) > 1
+    b.one("#heads button").click()
+    costs = []
+    for i, steps in ((0, "0 steps"), (1, "20 steps"), (2, "60 steps")):
+        b.js("const s = document.getElementById('snapshot'); s.value = arguments[0]; s.dispatchEvent(new Event('input'))", i)
+        assert b.text("#snapshot-steps") == steps and b.one("#snapshot").get_attribute("aria-valuetext") == f"after {steps}"
+        assert b.js("return document.getElementById('prompt').value") == "the cat" and b.all("#next .bar b"), "what a reader chose stays"
+        costs.append(b.js("return live.read('the cat sat on the mat .').loss"))
+    assert costs[0] > costs[1] > costs[2], costs
+    b.open(pages.cli["pieces"])
+    assert not b.one("#snapshots").is_displayed(), "one snapshot needs no slider"
+
+
 def test_the_story_of_a_word_adds_up(b, pages):
     b.open(pages.live["gru"])
     scores, shares, p = (b.js("return [...document.querySelectorAll(arguments[0])].map(e => Number(e.textContent))", s)
@@ -390,8 +405,8 @@ def test_models_that_cannot_live_in_a_page_are_refused_in_a_sentence(b, pages):
     tokenizer["pre_tokenizer"]["use_regex"] = False
     (pages.directory / "uncut/tokenizer.json").write_text(json.dumps(tokenizer))
     for models, said in ((["rnn"], "'rnn' has no attention; need a translator of --arch attention or transformer"),
-                         (["translator", "rnn"], "'rnn' has no attention"),
-                         (["gpt", "gpt"], "2 models are given, and 'gpt' is a GPT; need one"),
+                         (["translator", "rnn"], "'rnn' has another architecture, other sizes or tokens than 'translator'"),
+                         (["gpt", "gpt"], "'gpt' and 'gpt' are both of 60 steps; need snapshots of one training after different ones"),
                          (["uncut"], "the tokenizer cuts a text in another way than GPT-2's"),
                          (["nowhere"], "nowhere")):
         ran = run("page", "--out", "refused.html", *(x for model in models for x in ("--model", model)))
@@ -430,7 +445,7 @@ class Pages:
         self.numbers = {name: json.loads((directory / f"live-{name}.json").read_text()) for name in names}
         (directory / "text").write_text("the cat sat on the mat .\n" * 100)
         (directory / "pairs").write_text("".join(f"the cat , number {i} !\tle chat , numéro {i} !\n" for i in range(100)))
-        self.heed("gpt", "train", "--text", "text", "--preset", "micro", "--steps", "60", "--out", "gpt")
+        self.heed("gpt", "train", "--text", "text", "--preset", "micro", "--steps", "60", "--keep", "0,20", "--out", "gpt")
         self.heed("seq2seq", "train", "--pairs", "pairs", "--steps", "60", "--width", "32", "--out", "translator")
         (directory / "mixed").write_text("it's the naïve café; they'll pay 12 € in 2024 , \t and\n\n  go — 今日は 😀 .\n" * 40)
         self.heed("gpt", "train", "--text", "mixed", "--preset", "micro", "--steps", "40", "--tokenizer", "bpe", "--vocabulary", "330", "--out", "gpt-pieces")

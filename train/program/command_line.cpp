@@ -63,8 +63,8 @@ void add_weights(CLI::App* command, std::string& weights) {
 }
 
 /// What --resume takes too, and else has as the interrupted run did: where files are, and what decides no number.
-const std::vector<std::string> kAgain = {"--text",         "--pairs",      "--valid-pairs",
-                                         "--sample-every", "--save-every", "--beam"};
+const std::vector<std::string> kAgain = {"--text",       "--pairs", "--valid-pairs", "--sample-every",
+                                         "--save-every", "--keep",  "--beam"};
 
 /// Throws UsageError if an option that decides a run was given: an interrupted run has its own.
 void check_resume(const CLI::App& command) {
@@ -86,7 +86,7 @@ Metadata remember(CLI::App& command, const TrainFlags& flags) {
       option->add_result(said);
       option->run_callback();
     }
-    if (option->count() > 0) now[name] = option->results().back();
+    if (option->count() > 0) now[name] = join(option->results(), ",");
   }
   return now;
 }
@@ -115,6 +115,10 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
   add_option(command, "--out", flags->out, "DIR", fmt::format("directory of the model (default: {})", flags->out));
   add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
              "steps between saves, which --resume goes on from (default: 100)");
+  add_option(command, "--keep", flags->keep, "N,N,...", whole_number(0),
+             "steps after which the model is also kept, in DIR/steps/N, such as 0,50,100,200, for heed page")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_flag("--tensorboard", flags->tensorboard, "write an event file for TensorBoard beside metrics.jsonl");
   command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
   command->add_flag("--overwrite", flags->overwrite, "replace the model in --out, if there is one")->group(kRunGroup);
@@ -375,7 +379,7 @@ void add_page(CLI::App& app, int& exit_code) {
   const auto [command, flags] = add_command(
       app, "page", "Write an HTML page in which a model runs, or of attention from elsewhere", write_page, exit_code);
   add_option(command, "--model", flags->models, "DIR",
-             "directory that training wrote; of a translator also several, as snapshots of one training")
+             "directory that training wrote, with what its --keep kept; several are snapshots of one training")
       ->allow_extra_args(false);
   add_option(command, "--attention", flags->attention, "FILE",
              "instead of a model, weights from elsewhere: a safetensors file with (heads, queries, keys) for each "
@@ -385,9 +389,9 @@ void add_page(CLI::App& app, int& exit_code) {
              "[...]}, for weights called encoder..., cross... and decoder...");
   add_option(command, "--out", flags->out, "FILE", "file to write (default: page.html)");
   add_option(command, "text", flags->texts, "TEXT", "what is found typed in the page")->expected(1);
-  examples(command,
-           {"heed page --model translator --out live.html", "heed page --model early --model late 'the cat sleeps'",
-            "heed page --attention attentions.safetensors --tokens tokens.json"});
+  examples(command, {"heed page --model translator --out live.html",
+                     "heed page --model translator/steps/50 --model translator 'the cat sleeps'",
+                     "heed page --attention attentions.safetensors --tokens tokens.json"});
 }
 
 // --- heed book, heed info -------------------------------------------------------------------------------------------

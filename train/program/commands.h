@@ -115,7 +115,7 @@ int decode(const TokenizerFlags& flags);
 
 /// A page in which a trained model runs, or that shows attention from elsewhere.
 struct PageFlags {
-  std::vector<std::string> models;  ///< directories: one, or snapshots of one translator's training
+  std::vector<std::string> models;  ///< directories: one, or snapshots of one training
   std::string attention;            ///< instead of models: a safetensors file of weights
   std::string tokens;               ///< and the JSON file of what they are between
   std::string out = "page.html";

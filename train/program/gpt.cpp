@@ -139,7 +139,7 @@ Run new_run(const GptTrainFlags& flags) {
   run.training.optimizer = flags.optimizer;
   run.training.steps = flags.steps.value_or(preset.steps);
   run.training.batch = flags.batch.value_or(preset.batch);
-  run.training.rules = rules_of(flags, {.evaluate_every = preset.evaluate_every});
+  run.training.rules = rules_of(flags, run.training.steps, {.evaluate_every = preset.evaluate_every});
   run.training.lr = flags.lr.value_or(flags.init.empty() || flags.lora ? run.training.lr : kFineTuningLr);
   run.training.seed = flags.seed.value_or(run.training.seed);
   run.training.text_name = flags.text;
@@ -164,6 +164,7 @@ Run new_run(const GptTrainFlags& flags) {
 /// The run of a directory, on the text that it began with. Directories of old versions do not tell which that was.
 Run resumed_run(const ModelConfig& config, const GptTrainFlags& flags) {
   Run run{read_gpt_config(config), read_gpt_training(config)};
+  run.training.rules.done = steps_of(flags.out);
   run.training.text = path_now(run.training.text, flags.text, "--text");
   if (is_prepared(run.training)) return run;
   check_regular(run.training.text, {"gpt train"});
@@ -357,7 +358,7 @@ int train_gpt(const GptTrainFlags& flags) {
   Run run = config ? resumed_run(*config, flags) : new_run(flags);
   const Corpus corpus = corpus_of(run, config ? read_tokenizer(flags.out, *config) : new_tokenizer(run, flags));
   settle(run, corpus, flags, world.size());
-  const GptTraining& training = run.training;
+  GptTraining& training = run.training;
 
   Rng rng(training.seed);
   nn::Parameters params(rng);
@@ -385,7 +386,8 @@ int train_gpt(const GptTrainFlags& flags) {
        .evaluate_all = some.size() < all.windows.size() ? validation(gpt, all.windows, all.bits_per_nat) : Evaluation{},
        .save = [&](const auto& into) { save(into, params, gpt, corpus, training); },
        .sample = [&] { return sample_text(gpt, corpus.tokenizer(), training.seed); },
-       .picture = [&] { return attention_picture(gpt, held_out); }});
+       .picture = [&] { return attention_picture(gpt, held_out); },
+       .on_step = [&](const Moment& now) { training.rules.done = now.step; }});
 
   if (!first) return exit_code_of(report);
   const std::string use = fmt::format("heed gpt sample --model {}", shell_word(flags.out));

@@ -14,7 +14,9 @@
 #include <heed/tensor/io/utf8.h>
 #include <heed/train/data/text.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
+#include <heed/train/folder/family.h>
 #include <heed/train/model_config.h>
+#include <heed/train/run_directory.h>
 #include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 #include <heed/train/show/live.h>
@@ -40,29 +42,51 @@ void check_size(const Op& op, int64_t numbers) {
                      format_count(double(kMostNumbers)));
 }
 
-/// What must be equal in all snapshots of one training, as a text.
-std::string likeness(const SavedTranslator& translator) {
-  std::string shapes;
-  for (const auto& [name, weight] : translator.params()) shapes += fmt::format("{} {}\n", name, weight.shape());
-  if (const auto* model = std::get_if<models::Transformer>(&translator.model()))
-    shapes += fmt::format("{} heads, pre-norm {}\n", model->config.heads, model->config.pre_norm);
-  return shapes + translator.source_tokens().to_json() + translator.target_tokens().to_json();
+/// The steps that made a model; if its weights do not say, those of its whole run.
+int64_t steps_made(const std::string& directory) {
+  const ModelConfig config = ModelConfig::read(directory);
+  const ModelConfig own = config.has("model") ? config : config.optional("heed");
+  return steps_of(directory).value_or(own.optional("training").integer("steps", 0, kMostCount, 0));
+}
+
+/// The models to show, by their steps: those given, or one and those that its run kept.
+std::map<int64_t, std::string> snapshots_of(const Op& op, const PageFlags& flags) {
+  std::map<int64_t, std::string> snapshots;
+  for (const std::string& directory : flags.models)
+    if (const auto [other, fresh] = snapshots.emplace(steps_made(directory), directory); !fresh)
+      fail<UsageError>(op, "'{}' and '{}' are both of {} steps; need snapshots of one training after different ones",
+                       other->second, directory, other->first);
+  if (flags.models.size() > 1) return snapshots;
+  for (const auto& [step, directory] : kept_in(flags.models[0]))
+    if (is_there(directory / kConfigFile)) snapshots.emplace(step, directory.string());
+  return snapshots;
+}
+
+/// What must be equal in all snapshots of one training.
+std::string likeness(const std::string& directory) {
+  const ModelConfig config = ModelConfig::read(directory);
+  if (is_translator(directory))
+    return config.at("config").dump() + config.at("source_words").dump() + config.at("target_words").dump();
+  return dump_json(own_json(read_gpt_config(config))) + read_tokenizer(directory, config).to_json();
+}
+
+void check_alike(const Op& op, const std::string& directory, const std::string& first) {
+  if (is_translator(directory) != is_translator(first) || likeness(directory) != likeness(first))
+    fail<UsageError>(op,
+                     "'{}' has another architecture, other sizes or tokens than '{}'; need snapshots of one training",
+                     directory, first);
 }
 
 std::string translator_page(const Op& op, const PageFlags& flags) {
+  const std::map<int64_t, std::string> snapshots = snapshots_of(op, flags);
   std::vector<std::unique_ptr<SavedTranslator>> models;
-  int64_t numbers = 0;
-  for (const std::string& directory : flags.models) {
+  for (const auto& [steps, directory] : snapshots) {
+    check_alike(op, directory, flags.models[0]);
     models.push_back(load_translator(directory));
-    const SavedTranslator& model = *models.back();
-    if (model.training().arch == Arch::rnn)
+    if (models.back()->training().arch == Arch::rnn)
       fail<UsageError>(op, "'{}' has no attention; need a translator of --arch attention or transformer", directory);
-    if (likeness(model) != likeness(*models[0]))
-      fail<UsageError>(op, "'{}' has other shapes, heads or words than '{}'; need snapshots of one training", directory,
-                       flags.models[0]);
-    check_size(op, numbers += model.params().numel());
+    check_size(op, std::ssize(models) * models.back()->params().numel());
   }
-  std::ranges::stable_sort(models, {}, [](const auto& model) { return model->training().steps; });
   const SavedTranslator& last = *models.back();
   LivePage page{
       .title = "A translator whose attention you can move",
@@ -73,26 +97,31 @@ std::string translator_page(const Op& op, const PageFlags& flags) {
       .most = last.training().max_length};
   if (page.examples.empty() && last.training().pairs.empty())
     page.examples = {"the small black cat did not see the dogs"};  // of the grammar
-  for (const auto& model : models) page.snapshots.emplace_back(model->training().steps, &model->params());
+  for (const auto& [steps, directory] : snapshots)
+    page.snapshots.emplace_back(steps, &models[page.snapshots.size()]->params());
   return std::visit([&](const auto& model) { return live_page_html(model, page); }, last.model());
 }
 
 std::string gpt_page(const Op& op, const PageFlags& flags) {
-  const std::string& directory = flags.models[0];
-  if (flags.models.size() > 1)
-    fail<UsageError>(op, "{} models are given, and '{}' is a GPT; need one", flags.models.size(), directory);
-  const SavedGpt saved = load_gpt(directory);
-  check_size(op, saved.params.numel());
-  const models::GptConfig& c = saved.gpt.config;
-  const char* unit = std::holds_alternative<Chars>(saved.tokenizer.kind()) ? "character" : "token";
+  const std::map<int64_t, std::string> snapshots = snapshots_of(op, flags);
+  std::vector<std::unique_ptr<SavedGpt>> models;
+  for (const auto& [steps, directory] : snapshots) {
+    check_alike(op, directory, flags.models[0]);
+    models.push_back(std::make_unique<SavedGpt>(directory));
+    check_size(op, std::ssize(models) * models.back()->params.numel());
+  }
+  const SavedGpt& last = *models.back();
+  const models::GptConfig& c = last.gpt.config;
+  const char* unit = std::holds_alternative<Chars>(last.tokenizer.kind()) ? "character" : "token";
   LivePage page{.title = "A GPT that writes in your hands",
                 .about = fmt::format("GPT of {} and {}, {} wide, {} parameters, {} at once", counted(c.layers, "layer"),
-                                     counted(c.heads, "head"), c.channels, format_count(double(saved.params.numel())),
+                                     counted(c.heads, "head"), c.channels, format_count(double(last.params.numel())),
                                      counted(c.context, unit)),
                 .examples = flags.texts,
-                .snapshots = {{0, &saved.params}}};
-  page.source = live_tokens(saved.tokenizer);
-  return live_page_html(saved.gpt, page);
+                .source = live_tokens(last.tokenizer)};
+  for (const auto& [steps, directory] : snapshots)
+    page.snapshots.emplace_back(steps, &models[page.snapshots.size()]->params);
+  return live_page_html(last.gpt, page);
 }
 
 /// The words of a JSON list.

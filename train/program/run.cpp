@@ -57,7 +57,9 @@ std::string path_now(const std::string& file, const std::string& given, const ch
   return now;
 }
 
-RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise) {
+RunRules rules_of(const TrainFlags& flags, int64_t steps, const RunRules& otherwise) {
+  for (const int64_t step : flags.keep)
+    if (step > steps) fail<UsageError>({"--keep"}, "the run has no step {}; need 0 to {}", step, steps);
   const Products products = flags.precision.empty() ? otherwise.products : products_named(flags.precision);
   if (products == Products::bf16 && !has_bf16())
     fail<UsageError>({"--precision"}, "bf16 is asked for, and {}; need f32, or auto", why_no_bf16());
@@ -66,7 +68,8 @@ RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise) {
           .patience = flags.patience.value_or(otherwise.patience),
           .ema = flags.ema.value_or(otherwise.ema),
           .products = products,
-          .license = flags.license.empty() ? otherwise.license : flags.license};
+          .license = flags.license.empty() ? otherwise.license : flags.license,
+          .done = 0};
 }
 
 TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files,
@@ -80,6 +83,7 @@ TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, i
   TrainerOptions options{.steps = steps,
                          .sample_every = flags.sample_every.value_or(std::max<int64_t>(1, steps)),
                          .save_every = flags.save_every,
+                         .keep = flags.keep,
                          .time_limit = flags.time_limit,
                          .directory = flags.out,
                          .hold = std::move(hold),

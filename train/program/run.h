@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <heed/tensor/io/json.h>
 #include <heed/train/run_directory.h>
@@ -27,6 +28,7 @@ struct TrainFlags {
   std::string precision = {}, license = {};
   double time_limit = 0;
   int64_t save_every = 100;
+  std::vector<int64_t> keep = {};
   bool tensorboard = false, json = false, resume = false, overwrite = false;
   Metadata notes = {};  ///< what was said of the options that --resume takes too, and remembers
 };
@@ -43,8 +45,8 @@ void check_interrupted(const TrainFlags& flags, const std::string& otherwise = "
 /// is not there.
 std::string path_now(const std::string& file, const std::string& given, const char* option);
 
-/// What the command line says of a run's rules, and `otherwise` where it says nothing.
-RunRules rules_of(const TrainFlags& flags, const RunRules& otherwise);
+/// What the command line says of the rules of a run of so many steps, and `otherwise` where it says nothing.
+RunRules rules_of(const TrainFlags& flags, int64_t steps, const RunRules& otherwise);
 
 /// The options of a run of so many steps that both trainings take from their flags, and notes of the files that it
 /// learns from, by option.

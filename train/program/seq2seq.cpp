@@ -105,7 +105,7 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   if (flags.cell) training.cell = cell_named(*flags.cell);
   training.steps = flags.steps.value_or(kTranslatorSteps);
   training.seed = flags.seed.value_or(training.seed);
-  training.rules = rules_of(flags, {.evaluate_every = default_evaluate_every(training.steps)});
+  training.rules = rules_of(flags, training.steps, {.evaluate_every = default_evaluate_every(training.steps)});
   return training;
 }
 
@@ -218,7 +218,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .resume = flags.resume,
                                              .average = training.average,
                                              .trainer = options,
-                                             .score = {score}},
+                                             .score = {score},
+                                             .on_step = [&](Moment& now) { training.rules.done = now.step; }},
                                             [&, first = true](const std::filesystem::path& into) mutable {
                                               if (std::exchange(first, false))  // of another run, beside its model
                                                 remove_if_there(directory / kHeldOutFile, {"seq2seq train"});

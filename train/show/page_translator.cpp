@@ -51,7 +51,8 @@ PageLane page_lane(const SavedTranslator& translator, const std::string& sentenc
 std::string about(const SavedTranslator& translator) {
   return fmt::format("{}, {} parameters, {} steps",
                      std::visit([](const auto& model) { return describe(model.config); }, translator.model()),
-                     format_count(static_cast<double>(translator.params().numel())), translator.training().steps);
+                     format_count(static_cast<double>(translator.params().numel())),
+                     translator.training().rules.done.value_or(translator.training().steps));
 }
 
 }  // namespace heed::train

@@ -3,7 +3,6 @@
 const kMostShown = 120;  // words of a translation that are drawn
 const loom = {
   model: null,
-  weights: [],
   ids: [],
   words: [],
   forced: {},
@@ -12,7 +11,6 @@ const loom = {
   dragging: null,
   own: null,
   now: null,
-  snapshot: 0,
   row: 30
 };
 const svgOf = id => document.getElementById(id);
@@ -46,12 +44,6 @@ function textOf(result) {
       .map(wordWritten)
       .filter(word => word !== "<pad>" && word !== "<bos>")
       .join(" ");
-}
-
-function useSnapshot(i) {
-  loom.snapshot = i;
-  loom.weights[i] ??= weightsOf(page.snapshots[i]);
-  loom.model = new (page.kind === "seq2seq" ? Seq2Seq : Transformer)(page.config, loom.weights[i]);
 }
 
 function mostWritten() { return Math.min(2 * loom.ids.length + 10, page.config.context ?? Infinity); }
@@ -365,22 +357,8 @@ function drawSheet() {
 
 function startTranslator() {
   document.getElementById("translator").hidden = false;
-  const field = document.getElementById("sentence"), slider = document.getElementById("snapshot");
+  const field = document.getElementById("sentence");
   field.value = page.examples[0] ?? "";
-  const many = page.snapshots.length > 1;
-  document.getElementById("snapshots").hidden = !many;
-  slider.max = page.snapshots.length - 1;
-  slider.value = page.snapshots.length - 1;
-  const toSnapshot = () => {
-    useSnapshot(Number(slider.value));
-    const steps = page.snapshots[loom.snapshot].steps;
-    document.getElementById("snapshot-steps").textContent = `${steps} steps`;
-    slider.setAttribute("aria-valuetext", `after ${steps} steps`);
-  };
-  slider.addEventListener("input", () => {
-    toSnapshot();
-    retranslate(true);
-  });
   field.addEventListener("input", readSentence);
   document.getElementById("let-go").addEventListener("click", () => {
     loom.forced = {};
@@ -393,7 +371,10 @@ function startTranslator() {
     retranslate();
   });
   listenLoom();
-  toSnapshot();
+  chooseSnapshot(weights => {
+    loom.model = new (page.kind === "seq2seq" ? Seq2Seq : Transformer)(page.config, weights);
+    retranslate(true);
+  });
   readSentence();
   window.live = {
     translate: (sentence, how = {}) => {

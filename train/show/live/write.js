@@ -125,7 +125,7 @@ function write(count) {
   const field = document.getElementById("prompt"),
         buttons = ["write-one", "write-many"].map(id => document.getElementById(id));
   const most = page.config.context, ids = writer.tokens.slice();
-  const gpt = new Gpt(page.config, weightsOf(page.snapshots.at(-1)));  // others may read meanwhile
+  const gpt = new Gpt(page.config, writer.gpt.weights);  // others may read meanwhile
   let next = readAll(ids, writer.off, gpt), text = field.value;
   const begun = text, added = [];
   const one = left => {
@@ -319,7 +319,6 @@ function startWriter() {
         top = document.getElementById("top-k");
   top.max = top.value = page.source.names.length;
   document.getElementById("prompt").value = page.examples[0] ?? "";
-  writer.gpt = new Gpt(page.config, weightsOf(page.snapshots.at(-1)));
   buildHeads();
   on("prompt", "input", readPrompt);
   on("temperature", "input", drawNext);
@@ -348,7 +347,10 @@ function startWriter() {
     event.preventDefault();
     pick(writer.cell[0] + move[0], writer.cell[1] + move[1]);
   });
-  readPrompt();
+  chooseSnapshot(weights => {
+    writer.gpt = new Gpt(page.config, weights);
+    readPrompt();
+  });
   if (!page.examples.length) write(Math.min(40, page.config.context - 1));  // a text of its own, to begin with
   window.live = {
     read: (text, off = []) => {
