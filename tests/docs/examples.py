@@ -4,7 +4,8 @@
 
 A block with a main() is compiled under another name. Others are the bodies of functions, which are run; what they take for
 granted stands in a comment right before: <!-- example: nn::Parameters params(1); -->, or <!-- compiled: ... --> if the block is
-not to be run (it trains for long, or reads a folder). A block that shows lines of several files says <!-- not compiled: why -->.
+not to be run (it trains for long, or reads a folder). Lines of the library say what their file includes: <!-- in heed: ... -->.
+A block that shows a part of something says <!-- not compiled: why -->.
 A link to a file that is not there is an error.
 """
 
@@ -12,7 +13,7 @@ import os
 import re
 import sys
 
-BLOCK = re.compile(r"(?:<!-- (example|compiled|not compiled):(.*?)-->\n)?```cpp\n(.*?)^```", re.S | re.M)
+BLOCK = re.compile(r"(?:<!-- (example|compiled|in heed|not compiled):(.*?)-->\n)?```cpp\n(.*?)^```", re.S | re.M)
 HEAD = """#include <heed.h>
 
 #include <cstdio>
@@ -40,6 +41,10 @@ def main(out, files):
             includes = "".join(re.findall(r"^#include.*\n", code, re.M))
             code = re.sub(r"^#include.*\n", "\n", code, flags=re.M)
             place = f'#line {line} "{path}"\n'
+            if kind == "in heed":
+                text.append(f"{given}\nnamespace heed {{\nnamespace {name}_ {{\nusing namespace autograd;\nusing kernels::map;\n"
+                            f"{place}{code}}}  // namespace {name}_\n}}  // namespace heed\n\n")
+                continue
             if "int main()" in code:
                 body = place + code.replace("int main()", f"[[maybe_unused]] void {name}()")
                 text.append(f"{includes}namespace {name}_ {{\n{body}}}  // namespace\n\n")
