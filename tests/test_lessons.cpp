@@ -1,9 +1,11 @@
 // The lessons print the book's numbers: every tensor of attention_chapter.json, to every printed digit.
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <regex>
 
 #include "reference_files.h"
+#include "run_program.h"
 #include "temporary_directory.h"
 
 using namespace heed;
@@ -69,4 +71,14 @@ TEST_CASE("book: lessons 5 to 8 print its numbers, digit by digit", "[book][less
     }
   REQUIRE(compared > 400);
   WARN("numbers of the book that the lessons print digit by digit: " << equal << " of " << compared);
+}
+
+TEST_CASE("lessons: Ctrl-C while one trains ends it, whatever trainings are yet to come", "[lessons]") {
+  const tests::TemporaryDirectory directory;
+  const std::string command = "bash -c 'set -m; cd \"" + directory.path().string() +
+                              "\"; \"" HEED_LESSONS "/04_bahdanau\" --quick --out out > said 2> progress & pid=$!; " +
+                              "while ! grep -q step progress; do sleep 0.05; done; kill -INT $pid; wait $pid'";
+  CHECK(std::system(command.c_str()) != 0);
+  CHECK_THAT(tests::content_of(directory / "progress"), Contains("Interrupted after step"));
+  CHECK_THAT(tests::content_of(directory / "said"), !Contains("one vector"));
 }

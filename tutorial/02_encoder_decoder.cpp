@@ -66,10 +66,10 @@ int main(int argc, char** argv) {
 
         l.heading("Training: cross-entropy of each French word, given the vector and the words before it");
         const TrainingReport report =
-            learn_pairs(translator, pairs,
-                        {.steps = l.budget(3000, 250),
-                         .seed = l.seed(),
-                         .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}});
+            lesson::whole(learn_pairs(translator, pairs,
+                                      {.steps = l.budget(3000, 250),
+                                       .seed = l.seed(),
+                                       .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}}));
         l.picture("loss", lesson::loss_chart("The encoder-decoder learns",
                                              {lesson::loss_series("training", report.losses)}));
 

@@ -86,8 +86,8 @@ int main(int argc, char** argv) {
             without(Arch::rnn, nn::Cell::gru, pairs.train, l.seed());
 
         l.heading("The same training, with attention and without");
-        const TrainingReport learned = learn_pairs(with, pairs, budget),
-                             beside = learn_pairs(without, pairs, budget);
+        const TrainingReport learned = lesson::whole(learn_pairs(with, pairs, budget)),
+                             beside = lesson::whole(learn_pairs(without, pairs, budget));
         l.picture("loss", lesson::loss_chart("Attention learns faster, and further",
                                              {lesson::loss_series("one vector", beside.losses),
                                               lesson::loss_series("attention", learned.losses)}));

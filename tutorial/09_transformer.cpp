@@ -74,12 +74,12 @@ int main(int argc, char** argv) {
         l.page("sizes", fmt::format("{} layers, {} heads, {} parameters", model.config.layers,
                                     model.config.heads, lesson::grouped(transformer.params().numel())));
         const TrainingReport report =
-            learn_pairs(transformer, pairs,
-                        {.steps = l.budget(3000, 250),
-                         .seed = l.seed(),
-                         .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}});
-        const TrainingReport beside =
-            learn_pairs(recurrent, pairs, {.steps = l.budget(100, 20), .seed = l.seed(), .quiet = true});
+            lesson::whole(learn_pairs(transformer, pairs,
+                                      {.steps = l.budget(3000, 250),
+                                       .seed = l.seed(),
+                                       .trainer = {.evaluate_every = 0, .sample_every = l.budget(300, 50)}}));
+        const TrainingReport beside = lesson::whole(
+            learn_pairs(recurrent, pairs, {.steps = l.budget(100, 20), .seed = l.seed(), .quiet = true}));
         fmt::print("{:.1f} ms a step; the GRU with attention {:.1f} ms\n",
                    1e3 * report.seconds / double(report.steps), 1e3 * beside.seconds / double(beside.steps));
         l.picture("loss", lesson::loss_chart("A Transformer learns the same task",

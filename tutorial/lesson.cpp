@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <sstream>
+#include <stdexcept>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -147,6 +148,12 @@ std::string spaced(const std::vector<int64_t>& numbers) {
   std::string text;
   for (const int64_t n : numbers) text += fmt::format("{}{}", text.empty() ? "" : " ", n);
   return text;
+}
+
+heed::train::TrainingReport whole(const heed::train::TrainingReport& report) {
+  if (report.ended == heed::train::Ended::interrupted)
+    throw std::runtime_error(fmt::format("Interrupted after step {} of a training.", report.steps));
+  return report;
 }
 
 int run(int argc, char** argv, const std::string& title, const std::function<void(Lesson&)>& body,

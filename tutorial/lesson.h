@@ -78,6 +78,9 @@ class Watch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// The report of a training. Throws if Ctrl-C cut it off: then the lesson ends, as its numbers would say nothing.
+heed::train::TrainingReport whole(const heed::train::TrainingReport& report);
+
 /// "806,016"
 std::string grouped(int64_t number);
 /// "3 14 15"

@@ -97,7 +97,7 @@ void lesson::one_task(Lesson& l) {
   std::vector<Result> results;
   const auto learn = [&](const std::string& name, Arch arch, nn::Cell cell) {
     Translator translator(arch, cell, pairs.train, l.seed());
-    const TrainingReport report = learn_pairs(translator, pairs, budget);
+    const TrainingReport report = lesson::whole(learn_pairs(translator, pairs, budget));
     results.push_back({name, translator.params().numel(), report, translator.score(pairs.held_out)});
     fmt::print("  {:<28} {:>4.0f} s\n", name, report.seconds);
   };
@@ -111,8 +111,8 @@ void lesson::one_task(Lesson& l) {
   GptTranslator gpt(source_words, target_words, l.seed());
   const PairSet train_set(pairs.train, source_words, target_words),
       held_out_set(pairs.held_out, source_words, target_words);
-  const TrainingReport report = learn_pairs(
-      gpt.params(), [&](const PairBatch& b) { return gpt.loss(b); }, train_set, held_out_set, budget);
+  const TrainingReport report = lesson::whole(learn_pairs(
+      gpt.params(), [&](const PairBatch& b) { return gpt.loss(b); }, train_set, held_out_set, budget));
   const std::vector<std::string> said = gpt.translate(side(pairs.held_out, &SentencePair::source));
   results.push_back({"2018 GPT", gpt.params().numel(), report, score_translations(pairs.held_out, said)});
   fmt::print("  {:<28} {:>4.0f} s\n", results.back().name, report.seconds);
