@@ -1,4 +1,5 @@
 // Losses: cross_entropy over its kernel, the others from simpler ops.
+#include <algorithm>
 #include <cmath>
 
 #include <heed/autograd/node.h>
@@ -44,6 +45,19 @@ void check_weight(const Op& op, const Tensor& weight, const char* name, const Te
 }
 
 Tensor log_at_least_minus_100(const Tensor& x) { return clamp(log(x), -100, INFINITY); }
+
+/// r^2 / 2 of a difference r within delta, delta (|r| - delta / 2) beyond; over `unit`.
+Tensor huber(const Op& op, const Tensor& x, const Tensor& target, double delta, double unit) {
+  const auto loss = [=](auto u, auto t) {
+    using T = decltype(u);
+    const T r = u - t, c = std::clamp(r, T(-delta), T(delta));
+    return c / T(unit) * (r - c / 2);
+  };
+  const auto slope = [=](const Tensor& from, const Tensor& to) {
+    return [=](const Tensor& g) { return times(g, clamp(from - to, -delta, delta) / unit); };
+  };
+  return record(op, kernels::map2(x, target, loss), {{x, slope(x, target)}, {target, slope(target, x)}});
+}
 
 }  // namespace
 
@@ -132,8 +146,11 @@ Tensor nll_loss(const Tensor& log_p, const Tensor& targets, const NllLossOptions
 Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction, Loc loc) {
   const Op op{"mse_loss", loc};
   check_pair(op, x, target);
-  const Tensor r = x - target;
-  return reduced(op, r * r, reduction);
+  const auto square = [](auto u, auto t) { return (u - t) * (u - t); };
+  const Tensor losses = record(op, kernels::map2(x, target, square),
+                               {{x, [x, target](const Tensor& g) { return times(g, (x - target) * 2); }},
+                                {target, [x, target](const Tensor& g) { return times(g, (target - x) * 2); }}});
+  return reduced(op, losses, reduction);
 }
 
 Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, Loc loc) {
@@ -146,8 +163,7 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, do
   const Op op{"huber_loss", loc};
   check_pair(op, x, target);
   if (!(delta > 0)) fail<ValueError>(op, "delta is {}; need a number above 0", delta);
-  const Tensor r = x - target, c = clamp(r, -delta, delta);
-  return reduced(op, c * (r - c * 0.5), reduction);  // c = r: r^2 / 2; |c| = delta: delta (|r| - delta / 2)
+  return reduced(op, huber(op, x, target, delta, 1), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta, Loc loc) {
@@ -155,8 +171,7 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction
   if (!(beta >= 0)) fail<ValueError>(op, "beta is {}; need a number of at least 0", beta);
   if (beta == 0) return l1_loss(x, target, reduction);
   check_pair(op, x, target);
-  const Tensor r = x - target, c = clamp(r, -beta, beta);
-  return reduced(op, c / beta * (r - c * 0.5), reduction);
+  return reduced(op, huber(op, x, target, beta, beta), reduction);
 }
 
 Tensor kl_div(const Tensor& log_q, const Tensor& p, Reduction reduction, bool log_target, Loc loc) {
