@@ -127,10 +127,10 @@ void multiply_panels(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, c
 
 constexpr float kLog2e = 1.44269504f;
 
-// e^(x - base), given -base / ln 2, for x <= base, to within 2^-18 of itself. Where that is below 2^-126 it is 0, and
-// no longer `there`; as where it was not from the start.
-__m512 exp_below(__m512 x, __m512 minus_base, __mmask16& there) {
-  const __m512 power = _mm512_fmadd_ps(x, _mm512_set1_ps(kLog2e), minus_base);
+// e^(x - base) for x <= base, to within 2^-17 of itself, be they as large as they may. Where that is below 2^-126 it is
+// 0, and no longer `there`; as where it was not from the start.
+__m512 exp_below(__m512 x, __m512 base, __mmask16& there) {
+  const __m512 power = _mm512_mul_ps(_mm512_sub_ps(x, base), _mm512_set1_ps(kLog2e));
   there = _mm512_mask_cmp_ps_mask(there, power, _mm512_set1_ps(-126), _CMP_NLT_UQ);  // NaN is there
   const __m512 shift = _mm512_set1_ps(12582912 + 127);  // rounds, and leaves 2^rounded's exponent in the low bits
   const __m512 bits = _mm512_add_ps(power, shift), rest = _mm512_sub_ps(power, _mm512_sub_ps(bits, shift));
@@ -140,21 +140,20 @@ __m512 exp_below(__m512 x, __m512 minus_base, __mmask16& there) {
   y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.99999926f));
   return _mm512_maskz_mul_ps(there, y, _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(bits), 23)));
 }
-__m512 exp_below(__m512 x, __m512 minus_base) {
+__m512 exp_below(__m512 x, __m512 base) {
   __mmask16 there = 0xffff;
-  return exp_below(x, minus_base, there);
+  return exp_below(x, base, there);
 }
 
 // What softmax's gradient takes of kBf16Queries queries.
 struct Queries {
-  __m512 minus_base[2], mean[2];
+  __m512 base[2], mean[2];
   __mmask16 busy[2];
 
   Queries(const float* top, const float* delta) {
     for (int v = 0; v < 2; ++v) {
-      const __m512 base = _mm512_loadu_ps(top + v * kBf16Lanes);
-      busy[v] = _mm512_cmp_ps_mask(base, _mm512_set1_ps(INFINITY), _CMP_NEQ_UQ);
-      minus_base[v] = _mm512_mul_ps(base, _mm512_set1_ps(-kLog2e));
+      base[v] = _mm512_loadu_ps(top + v * kBf16Lanes);
+      busy[v] = _mm512_cmp_ps_mask(base[v], _mm512_set1_ps(INFINITY), _CMP_NEQ_UQ);
       mean[v] = _mm512_loadu_ps(delta + v * kBf16Lanes);
     }
   }
@@ -164,7 +163,7 @@ struct Queries {
 #pragma GCC unroll 2
     for (int v = 0; v < 2; ++v) {
       __mmask16 there = busy[v];
-      weight[v] = exp_below(_mm512_loadu_ps(scores + v * kBf16Lanes), minus_base[v], there);
+      weight[v] = exp_below(_mm512_loadu_ps(scores + v * kBf16Lanes), base[v], there);
       slope[v] =
           _mm512_maskz_mul_ps(there, weight[v], _mm512_sub_ps(_mm512_loadu_ps(dweights + v * kBf16Lanes), mean[v]));
     }
@@ -238,16 +237,14 @@ Rows<Bf16Pair> soften_bf16(int64_t keys, int64_t queries, const float* scores, f
     }
     now = _mm512_max_ps(now, other);
     const __m512 base = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(now, nothing, _CMP_NEQ_UQ), now);
-    const __m512 minus_base = _mm512_mul_ps(base, _mm512_set1_ps(-kLog2e));
     __m512 even = zero, odd = zero;
     for (int64_t j = 0; j < keys; j += 2) {
-      const __m512 first = exp_below(_mm512_loadu_ps(score + j * kBf16Queries), minus_base);
-      const __m512 second =
-          j + 1 < keys ? exp_below(_mm512_loadu_ps(score + (j + 1) * kBf16Queries), minus_base) : zero;
+      const __m512 first = exp_below(_mm512_loadu_ps(score + j * kBf16Queries), base);
+      const __m512 second = j + 1 < keys ? exp_below(_mm512_loadu_ps(score + (j + 1) * kBf16Queries), base) : zero;
       even = _mm512_add_ps(even, first), odd = _mm512_add_ps(odd, second);
       _mm512_storeu_si512(to + i * pairs + j / 2 * kUnit, pairs_of(first, second));
     }
-    const __m512 factor = exp_below(before, minus_base);
+    const __m512 factor = exp_below(before, base);
     _mm512_storeu_ps(top + i, now);
     _mm512_storeu_ps(shrink + i, factor);
     _mm512_storeu_ps(sum + i, _mm512_fmadd_ps(_mm512_loadu_ps(sum + i), factor, _mm512_add_ps(even, odd)));
