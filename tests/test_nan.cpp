@@ -173,8 +173,9 @@ TEST_CASE("nan: an infinite gradient does not reach what an op has not taken", "
   CHECK(gradient([](T t) { return sqrt(relu2(t)); }, {-1, 2, 0}) == V{0, 1, 0});
   CHECK(gradient([](T t) { return sqrt(t.max(0)); }, {-1, 0, -2}) == V{0, kInf, 0});
   CHECK(gradient([](T t) { return sqrt(amin(t)); }, {1, 0, 2}) == V{0, kInf, 0});
-  CHECK(gradient([](T t) { return sqrt(t.norm()); }, {0, 0}) == V{0, 0});
-  CHECK(gradient([](T t) { return sqrt(t.norm(3)); }, {0, 0}) == V{0, 0});
+  for (const double p : {0.5, 1., 2., 3., kInf})
+    CHECK(gradient([p](T t) { return sqrt(t.norm(p)); }, {0, 0}) == V{0, 0});
+  CHECK(gradient([](T t) { return sqrt(abs(t)); }, {0, 0}) == V{0, 0});
   CHECK(gradient([](T t) { return sqrt(t.std()); }, {3, 3}) == V{0, 0});
   CHECK(gradient([](T t) { return clamp(t, 0, 1) * kInf; }, {2, 0.5}) == V{0, kInf});
   CHECK(gradient([](T t) { return maximum(t, 1) * kInf; }, {0, 2}) == V{0, kInf});
@@ -195,6 +196,10 @@ TEST_CASE("nan: a term of a loss that weighs 0 is 0, and has gradient 0, beside 
          return nll_loss(x.expand({2, 3}), tensor({0, 1}), {.weight = weight});
        }},
       {"with logits", [&](T x) { return binary_cross_entropy_with_logits(x, p); }},
+      {"with logits, weight",
+       [&](T x) {
+         return binary_cross_entropy_with_logits(-x, p, {.weight = weight.expand({1, 3})});
+       }},
       {"with logits, sure", [&](T x) { return binary_cross_entropy_with_logits(-x, 1 - p); }},
   };
   for (const auto& [name, loss] : losses) {

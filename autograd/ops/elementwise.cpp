@@ -316,7 +316,7 @@ Tensor abs(const Tensor& x, Loc loc) {
                                        if constexpr (std::is_floating_point_v<decltype(v)>) return std::abs(v);
                                        else return v < 0 ? wrapping(std::negate<>{})(v) : v;
                                      }),
-                {{x, [x](const Tensor& g) { return g * sign(x.detach()); }}});
+                {{x, [x](const Tensor& g) { return times(sign(x.detach()), g); }}});
 }
 
 Tensor sin(const Tensor& x, Loc loc) {

@@ -195,7 +195,7 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Tensor&
       op, kernels::map2(x, target, loss),
       {{x, [x, target](const Tensor& g) { return g * (x - target) / maximum(x * (1 - x), 1e-12); }},
        {target, [x](const Tensor& g) { return g * (log_at_least_minus_100(1 - x) - log_at_least_minus_100(x)); }}});
-  return reduced(op, weight.defined() ? losses * weight : losses, reduction);
+  return reduced(op, weight.defined() ? times(weight, losses) : losses, reduction);
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const BinaryCrossEntropyOptions& options,
@@ -208,7 +208,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, c
   // -log s = log(1 + e^-x) and -log(1 - s) = log(1 + e^x), neither of which cancels where the other is large.
   const Tensor positive = pos_weight.defined() ? pos_weight * target : target;
   const Tensor losses = times(positive, softplus(-x)) + times(1 - target, softplus(x));
-  return reduced(op, weight.defined() ? losses * weight : losses, reduction);
+  return reduced(op, weight.defined() ? times(weight, losses) : losses, reduction);
 }
 
 }  // namespace heed

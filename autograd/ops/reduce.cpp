@@ -151,7 +151,7 @@ Tensor Tensor::norm(double p, const Axes& axes0, bool keepdim, Loc loc) const {
   return record(op, kernels::map_as<double, double>(powers, root).to(x.dtype()),
                 {{x, [x, p, axes](const Tensor& g, const Tensor& y0) {
                     // sign(x) (|x| / y)^(p - 1), and 0 where x or y is.
-                    if (p == 1) return keep(g, x.shape(), axes) * sign(x);
+                    if (p == 1) return times(sign(x), keep(g, x.shape(), axes));
                     const Tensor y = keep(y0, x.shape(), axes), ratio = ratio_of(x, y);
                     const Tensor dx =
                         p == 2 ? ratio : sign(ratio) * pow(masked_fill(abs(ratio), eq(ratio, 0), 1), p - 1);
