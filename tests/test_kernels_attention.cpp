@@ -391,12 +391,12 @@ TEMPLATE_TEST_CASE("attention: logits of 1e4 neither overflow nor lose the distr
 TEMPLATE_TEST_CASE("attention: a query whose keys a mask all sends far down has the gradients of its weights",
                    "[kernels][attention]", float, double) {
   for (const float far : {-1e9f, std::numeric_limits<float>::lowest()})
-    for (const int64_t T : {1, 37}) {
-      CAPTURE(far, T);
-      Problem<TestType> p({1, 2, T, 41, 8, 8});
+    for (const auto& [T, S] : {std::pair<int64_t, int64_t>{1, 41}, {37, 41}, {37, 300}}) {  // 300: several tiles
+      CAPTURE(far, T, S);
+      Problem<TestType> p({1, 2, T, S, 8, 8});
       p.q.each([](TestType& x, auto...) { x = 0; });  // a score is what the mask says, exactly
-      p.add_bias(1, 1, T, 41);
-      std::fill_n(p.bias.end() - 41, 41, TestType(far));
+      p.add_bias(1, 1, T, S);
+      std::fill_n(p.bias.end() - S, S, TestType(far));
       check_against_twin(p);
     }
 }

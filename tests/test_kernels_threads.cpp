@@ -5,6 +5,7 @@
 #include <heed/autograd/engine.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/reference.h>
+#include <heed/tensor/kernels/reduce.h>
 #include <heed/tensor/kernels/sums.h>
 #include <heed/tensor/kernels/unary.h>
 #include <heed/tensor/parallel.h>
@@ -130,6 +131,31 @@ TEST_CASE("argmax and argmin: the first NaN wins, as the largest and the smalles
 TEST_CASE("cumsum: a long f32 row is added up in f64", "[kernels]") {
   const Tensor sums = cumsum(full({100000}, 0.1), 0);
   CHECK(sums.at<float>({99999}) == Approx(100000 * double(0.1f)).epsilon(1e-7));
+}
+
+TEST_CASE("reductions: the same on every instruction set", "[kernels]") {
+  Rng rng(8);
+  for (const DType dtype : {f32, f64, i64, boolean}) {
+    const Tensor x = (randn({37, 130}, rng) * 3).to(dtype);
+    const auto reduced = [&] {
+      std::vector<std::vector<double>> all;
+      for (const Shape& axes : {Shape{0}, {1}, {0, 1}})
+        for (const auto& f : {kernels::sum, kernels::prod, kernels::amax, kernels::amin})
+          all.push_back(f(x, axes, false).to_vector<double>());
+      for (const int axis : {0, 1}) {
+        all.push_back(kernels::argmax(x, axis, false).to_vector<double>());
+        all.push_back(kernels::argmin(x, axis, false).to_vector<double>());
+        all.push_back(kernels::cumsum(x, axis).to_vector<double>());
+      }
+      return all;
+    };
+    const auto expected = reduced();
+    on_every_simd_target([&] { CHECK(reduced() == expected); });
+    if (!is_floating(dtype)) continue;
+    const Tensor norms = kernels::sum_of_powers(x, 2, {1}, false);
+    on_every_simd_target(
+        [&] { CHECK(largest_difference(kernels::sum_of_powers(x, 2, {1}, false), norms) <= 1e-14 * largest(norms)); });
+  }
 }
 
 TEST_CASE("cumprod, prod: columns that run down together and gradients in one pass equal the twin", "[kernels][ops]") {

@@ -102,6 +102,7 @@ HWY_INLINE F64 exp(F64 x) {
   return by_lanes(x, [](double v) { return std::exp(v); });
 }
 
+/// Error 4.
 HWY_INLINE F32 expm1(F32 x) {
   const F32 y = hn::IfThenElse(hn::Lt(hn::Abs(x), constant<F32>(std::numbers::ln2 / 2)), expm1_small(x),
                                hn::Sub(exp(x), constant<F32>(1)));
@@ -133,6 +134,7 @@ HWY_INLINE F64 log1p(F64 x) {
 /// log(1 + x) for finite x > -1.
 HWY_INLINE F32 log1p_small(F32 x) { return hn::Log1p(Tag<float>(), x); }
 HWY_INLINE F64 log1p_small(F64 x) { return log1p(x); }
+/// Error 3.
 HWY_INLINE F32 log1p(F32 x) { return with_ends(x, log1p_small(x), constant<F32>(-1)); }
 
 /// log(1 + e^x)

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <bit>
 #include <compare>
+#include <utility>
 
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/elementwise.h>
@@ -74,7 +75,7 @@ struct Ranked {
 /// By keys, equals in the order they had: a pass for each byte in which they differ.
 template <class T>
 void sort_by_digits(std::vector<Ranked<T>>& row, std::vector<Ranked<T>>& room) {
-  constexpr size_t kWorthCounting = 128;  // below it, comparing costs less
+  constexpr size_t kWorthCounting = 8 * sizeof(T);  // below it, comparing costs less
   if (row.size() < kWorthCounting) return std::sort(row.begin(), row.end());
   room.resize(row.size());
   for (size_t shift = 0; shift < 8 * sizeof(T); shift += 8) {

@@ -1,6 +1,7 @@
 // Picking and adding by index, joining, triangles, reversal. Indices have been checked by the op.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <heed/tensor/tensor.h>
