@@ -252,7 +252,7 @@ class Tensor {
   Tensor unsqueeze(int64_t axis, Loc loc = Loc::current()) const;
 
   /// Reductions over all elements, one axis, or several; keepdim leaves size 1 in their place. Axis 0 or -1 of a number
-  /// is the number itself. sum and mean of f32 accumulate pairwise.
+  /// is the number itself. f32 accumulates in f64.
   Tensor sum(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
   Tensor mean(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
   /// Squared deviations divided by n - correction, and the root of that. PyTorch's `unbiased` is correction true, which
@@ -262,7 +262,7 @@ class Tensor {
   /// (sum |x|^p)^(1/p); p 0 counts what is not 0, infinity takes the largest |x|, -infinity the smallest. Gradient 0 at
   /// 0.
   Tensor norm(double p = 2, const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
-  /// The product; 1 of no element. Also i64, and boolean as i64.
+  /// The product, made in f64 from first to last; 1 of no element. Also i64, and boolean as i64.
   Tensor prod(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
   /// boolean: whether any, or every, element is true or not 0. Of no element: false, and true. Any dtype.
   Tensor any(const Axes& axes = {}, bool keepdim = false, Loc loc = Loc::current()) const;
