@@ -2,6 +2,7 @@
 #include <heed/tensor/precision.h>
 
 #include <cmath>
+#include <limits>
 #include <thread>
 
 #include <heed/autograd/engine.h>
@@ -254,6 +255,25 @@ TEST_CASE("bf16 attention: what is hidden is not read, be it NaN or infinite, an
   }
   const auto lost = run(where(late, k, full_like(k, NAN)), v);
   CHECK(isnan(lost[3]).any().item<bool>());
+}
+
+TEST_CASE("bf16 attention: scores that a mask sends far down keep their weights", "[bf16]") {
+  if (cannot()) return;
+  Rng rng(9);
+  const Tensor q = zeros({1, 1, 8, 16}), k = randn({1, 1, 300, 16}, rng), v = randn({1, 1, 300, 16}, rng);
+  for (const float far : {-1e9f, std::numeric_limits<float>::lowest()})
+    for (const int64_t hidden : {128, 300}) {  // a whole tile of keys, and all of them
+      CAPTURE(far, hidden);
+      const Tensor mask = where(lt(arange(300), hidden), full({300}, far), 0.0);
+      const auto run = [&](Products products) {
+        const Precision precision(products);
+        const Tensor values = v.detach().set_requires_grad();
+        const Tensor y = scaled_dot_product_attention(q, k, values, {.mask = mask});
+        return cat({y.detach(), grad({(y * y).sum()}, {values})[0]}, 2);
+      };
+      const Tensor exact = run(Products::f32);
+      CHECK(norm(run(Products::bf16) - exact) <= 1.0 / 64 * norm(exact));
+    }
 }
 
 TEST_CASE("Precision: guards nest, belong to their thread, and are gone with their scope", "[bf16]") {
