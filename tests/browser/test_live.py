@@ -225,6 +225,32 @@ def test_the_slider_walks_through_a_gpts_training(b, pages):
     assert not b.one("#snapshots").is_displayed(), "one snapshot needs no slider"
 
 
+def test_a_page_opens_with_its_last_snapshot_and_with_all_tokens_however_many_there_are(b, pages):
+    b.open(pages.cli["gpt-pieces"])
+    assert b.text("#top-k-value") == "all" and b.js("return Number(document.getElementById('top-k').value)") > 256
+    html, many = pages.live["relu"].read_text(), pages.directory / "many.html"
+    lists = re.findall(r'"snapshots":\[(.*?\}\})\]', html)
+    assert len(lists) == 1
+    first = lists[0][:lists[0].index(',{"steps":')]
+    many.write_text(html.replace(lists[0], ",".join([first] * 150 + [lists[0]])))
+    b.open(many)
+    assert b.text("#snapshot-steps") == "100 steps" and b.js("return document.getElementById('snapshot').value") == "151"
+
+
+def test_a_gpt_writes_no_more_under_the_name_of_another_snapshot(b, pages):
+    b.open(pages.cli["gpt"])
+    wrote = b.driver.execute_async_script("""
+      const done = arguments[0], many = document.getElementById("write-many"), text = () => document.getElementById("prompt").value;
+      many.click();
+      const slider = document.getElementById("snapshot");
+      slider.value = 0;
+      slider.dispatchEvent(new Event("input"));
+      const before = text(), look = () => many.disabled ? setTimeout(look, 20) : done([before, text()]);
+      look();
+    """)
+    assert len(wrote[0]) == len("the cat") + 1 and wrote[1] == wrote[0], wrote
+
+
 def test_the_story_of_a_word_adds_up(b, pages):
     b.open(pages.live["gru"])
     scores, shares, p = (b.js("return [...document.querySelectorAll(arguments[0])].map(e => Number(e.textContent))", s)

@@ -4,7 +4,8 @@
 function chooseSnapshot(use) {
   const slider = document.getElementById("snapshot"), last = page.snapshots.length - 1, weights = [];
   document.getElementById("snapshots").hidden = last === 0;
-  slider.max = slider.value = last;
+  slider.max = last;  // before the value, which it limits
+  slider.value = last;
   const choose = () => {
     const i = Number(slider.value), steps = counted(page.snapshots[i].steps, "step");
     document.getElementById("snapshot-steps").textContent = steps;

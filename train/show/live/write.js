@@ -120,7 +120,7 @@ function drawNext() {
   document.getElementById("top-k-value").textContent = k === page.source.names.length ? "all" : k;
 }
 
-/** Appends so many drawn tokens, one a frame, so that one sees it write; ends when somebody else types. */
+/** Appends so many drawn tokens, one a frame, to see it write, until somebody types or takes another snapshot. */
 function write(count) {
   const field = document.getElementById("prompt"),
         buttons = ["write-one", "write-many"].map(id => document.getElementById(id));
@@ -135,7 +135,7 @@ function write(count) {
     while (p[id] === 0) --id;  // rounding may go past the last that has a share
     const ended = page.source.ends.includes(id);
     if (!ended) ids.push(id), added.push(id);
-    if (field.value === text) field.value = text = begun + textOfIds(added);
+    if (field.value === text && writer.gpt.weights === gpt.weights) field.value = text = begun + textOfIds(added);
     else left = 1;
     if (left === 1 || ended) {
       buttons.forEach(button => {
@@ -317,7 +317,8 @@ function startWriter() {
   document.getElementById("writer").hidden = false;
   const on = (id, event, act) => document.getElementById(id).addEventListener(event, act),
         top = document.getElementById("top-k");
-  top.max = top.value = page.source.names.length;
+  top.max = page.source.names.length;  // before the value, which it limits
+  top.value = top.max;
   document.getElementById("prompt").value = page.examples[0] ?? "";
   buildHeads();
   on("prompt", "input", readPrompt);
