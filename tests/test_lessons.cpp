@@ -75,9 +75,10 @@ TEST_CASE("book: lessons 5 to 8 print its numbers, digit by digit", "[book][less
 
 TEST_CASE("lessons: Ctrl-C while one trains ends it, whatever trainings are yet to come", "[lessons]") {
   const tests::TemporaryDirectory directory;
-  const std::string command = "bash -c 'set -m; cd \"" + directory.path().string() +
-                              "\"; \"" HEED_LESSONS "/04_bahdanau\" --quick --out out > said 2> progress & pid=$!; " +
-                              "while ! grep -q step progress; do sleep 0.05; done; kill -INT $pid; wait $pid'";
+  const std::string command =
+      "bash -c 'set -m; cd \"" + directory.path().string() +
+      "\"; \"" HEED_LESSONS "/04_bahdanau\" --quick --out out > said 2> progress & pid=$!; " +
+      "while kill -0 $pid && ! grep -q step progress; do sleep 0.05; done; kill -INT $pid; wait $pid'";
   CHECK(std::system(command.c_str()) != 0);
   CHECK_THAT(tests::content_of(directory / "progress"), Contains("Interrupted after step"));
   CHECK_THAT(tests::content_of(directory / "said"), !Contains("one vector"));

@@ -18,8 +18,8 @@ const exercise::Exercise exercise_13a("13a", "the chain rule, number by number",
 
   const size_t a = add(0.5), b = add(-2), c = add(3);
   const size_t ab = times(a, b), e = exp_of(ab), square = times(c, c), sum = plus(e, plus(square, ab));
-  times(sum,
-        a);  // (exp(ab) + c^2 + ab) a: of a and ab three paths lead there, and two from c through one product
+  // (exp(ab) + c^2 + ab) a: of a and ab three paths lead there, and two from c through one product.
+  times(sum, a);
   const std::vector<double> yours = gradients(numbers);
   check.equal("so many numbers", double(yours.size()), double(numbers.size()));
   if (yours.size() != numbers.size()) return;
