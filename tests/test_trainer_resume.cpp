@@ -263,5 +263,10 @@ TEST_CASE("trainer: a directory is one run's at a time, and the model in it repl
   std::filesystem::rename(place / "model.safetensors", place / "best/model.safetensors");
   CHECK_THROWS_WITH(run(false), Contains("/best' holds a model; need .overwrite"));
   CHECK(tests::content_of(place / "best/model.safetensors") == kept);
+  std::filesystem::create_directories(place / "steps/1");
+  std::filesystem::create_directory(place / "steps/2");
+  std::filesystem::rename(place / "best/model.safetensors", place / "steps/2/model.safetensors");
+  CHECK_THROWS_WITH(run(false), Contains("/steps/2' holds a model; need .overwrite"));
+  CHECK(tests::content_of(place / "steps/2/model.safetensors") == kept);
   CHECK_FALSE(std::filesystem::exists(place / "run.lock"));
 }

@@ -55,7 +55,9 @@ void make_directory(const std::filesystem::path& directory, const Op& op) {
 }
 
 std::filesystem::path model_in(const std::filesystem::path& directory) {
-  for (const std::filesystem::path& folder : {directory, directory / kBestDirectory})
+  std::vector<std::filesystem::path> folders = {directory, directory / kBestDirectory};
+  for (const auto& [step, folder] : kept_in(directory)) folders.push_back(folder);
+  for (const std::filesystem::path& folder : folders)
     if (is_there(folder / kConfigFile) || is_there(folder / kWeightsFile)) return folder;
   return {};
 }

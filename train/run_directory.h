@@ -20,7 +20,7 @@ constexpr const char* kStateFile = "training.safetensors";  ///< what an interru
 
 /// Makes the directory (and those above it) and checks that files can be created in it. Throws FileError.
 void make_directory(const std::filesystem::path& directory, const Op& op);
-/// The directory or its best/, whichever holds a model that heed wrote or could read; else an empty path.
+/// The directory, its best/ or one of its steps/: the first with a model that heed wrote or could read; else empty.
 std::filesystem::path model_in(const std::filesystem::path& directory);
 /// The models in its steps/, by their number.
 std::map<int64_t, std::filesystem::path> kept_in(const std::filesystem::path& directory);
