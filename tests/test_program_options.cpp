@@ -89,7 +89,9 @@ TEST_CASE("heed train --resume: no option that a run was given is forgotten, and
       for (const char* said : {"sample of step 4:", "sample of step 6:", "translated with a beam of 3"})
         CHECK((resumed.err.find(said) == resumed.err.npos) == (whole.err.find(said) == whole.err.npos));
     }
-    CHECK(options_of(place.run(train + "--help")) == known);
+    const Finished help = place.run(train + "--help");
+    CHECK(options_of(help) == known);
+    CHECK_THAT(help.out, Contains("--keep N,N,... ") && !Contains("... ..."));
 
     REQUIRE(place.run(train + runs[0] + rules + "--overwrite --out cut --time-limit 0.000001").exit_code == 0);
     std::set<std::string> tried = {"--tensorboard"};  // goes on where it is

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <heed/train/model_config.h>
+#include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 #include "catch.h"
 #include "page_data.h"
@@ -65,8 +67,25 @@ TEST_CASE("heed page: a run becomes a page of all models that it kept, each afte
     // A run that was cut off goes on with what it was asked to keep, and its model says how far it came.
     REQUIRE(place.run(train + "--keep 1,3,6 --time-limit 1e-6 --overwrite").exit_code == 0);
     CHECK(steps("--model " + run) == std::vector<int64_t>{1});
+    for (const char* step : {"0", "7", "300000"}) {
+      const Finished none = place.run(run + " train --resume --keep 2," + step + " --out " + run);
+      CHECK(none.exit_code == 2);
+      CHECK_THAT(none.err, Contains(fmt::format("--keep: the run has no step {} ahead; need 1 to 6\n", step)));
+    }
     REQUIRE(place.run(run + " train --resume --out " + run).exit_code == 0);
     CHECK(steps("--model " + run) == std::vector<int64_t>{1, 3, 6});
+    const std::filesystem::path third = place / run / "steps/3";
+    CHECK((run == "gpt" ? train::read_gpt_training(train::ModelConfig::read(third)).rules.done
+                        : train::load_translator(third)->training().rules.done) == 3);
+
+    // As many as a page has no room for.
+    for (int64_t step = 10; step < 3000; ++step)
+      std::filesystem::create_directory_symlink("1", place / run / "steps" / std::to_string(step));
+    const Finished many = place.run("page --out no.html --model " + run);
+    CHECK(many.exit_code == 2);
+    CHECK_THAT(many.err, Contains("numbers of 2993 snapshots are too many for a page; need at most 30.00M: name fewer "
+                                  "snapshots, each by --model"));
+    CHECK(steps("--model " + run + " --model " + run + "/steps/3") == std::vector<int64_t>{3, 6});
   }
   CHECK_THAT(place.run(kTinyTranslator + "--keep 7 --out no").err,
              Contains("--keep: the run has no step 7; need 0 to 6"));

@@ -213,6 +213,7 @@ GptTraining read_gpt_training(const ModelConfig& config, Loc loc) {
   const Op op{Op::called("read_gpt_training"), loc};
   GptTraining training;
   fields((is_old(config) ? config : config.at(kOwnKeys)).at("training"), training);
+  training.rules.done = steps_of(std::filesystem::path(config.file()).parent_path());
   return training;
 }
 

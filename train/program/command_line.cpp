@@ -115,16 +115,20 @@ void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*
   add_option(command, "--out", flags->out, "DIR", fmt::format("directory of the model (default: {})", flags->out));
   add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
              "steps between saves, which --resume goes on from (default: 100)");
-  add_option(command, "--keep", flags->keep, "N,N,...", whole_number(0),
-             "steps after which the model is also kept, in DIR/steps/N, such as 0,50,100,200, for heed page")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  command
+      ->add_option_function<std::string>(
+          "--keep", [flags](const std::string& list) { flags->keep = numbers_in(list); },
+          "steps after which the model is also kept, in DIR/steps/N, such as 0,50,100,200, for heed page")
+      ->type_name("N,N,...")
+      ->check(whole_numbers(0))
+      ->multi_option_policy(CLI::MultiOptionPolicy::Join);
   command->add_flag("--tensorboard", flags->tensorboard, "write an event file for TensorBoard beside metrics.jsonl");
   command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
   command->add_flag("--overwrite", flags->overwrite, "replace the model in --out, if there is one")->group(kRunGroup);
   command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
   command->callback([command, flags, train, &exit_code] {
     if (flags->resume) check_resume(*command);
+    flags->keep_anew = !flags->keep.empty();
     flags->notes = remember(*command, *flags);
     exit_code = train(*flags);
   });

@@ -164,7 +164,6 @@ Run new_run(const GptTrainFlags& flags) {
 /// The run of a directory, on the text that it began with. Directories of old versions do not tell which that was.
 Run resumed_run(const ModelConfig& config, const GptTrainFlags& flags) {
   Run run{read_gpt_config(config), read_gpt_training(config)};
-  run.training.rules.done = steps_of(flags.out);
   run.training.text = path_now(run.training.text, flags.text, "--text");
   if (is_prepared(run.training)) return run;
   check_regular(run.training.text, {"gpt train"});

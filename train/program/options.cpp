@@ -51,6 +51,21 @@ CLI::Validator whole_number(int64_t low, int64_t high) {
   });
 }
 
+CLI::Validator whole_numbers(int64_t low, int64_t high) {
+  return needed(fmt::format("whole numbers from {} to {} with commas between", low, high),
+                [one = whole_number(low, high)](const std::string& text) {
+                  return std::ranges::all_of(CLI::detail::split(text + ',', ','),
+                                             [&](const std::string& word) { return one(word).empty(); });
+                });
+}
+
+std::vector<int64_t> numbers_in(std::string list) {
+  std::ranges::replace(list, '\n', ',');  // where CLI11 has joined lists
+  std::vector<int64_t> numbers;
+  for (const std::string& word : CLI::detail::split(list, ',')) CLI::detail::lexical_cast(word, numbers.emplace_back());
+  return numbers;
+}
+
 CLI::Validator number(double low, bool closed, double high, bool below) {
   const std::string most = std::isfinite(high) ? fmt::format(" and {} {}", below ? "below" : "at most", high) : "";
   return needed(fmt::format("a number {} {}{}", closed ? "from" : "above", low, most), [=](const std::string& text) {

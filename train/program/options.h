@@ -11,6 +11,9 @@ namespace heed::train::program {
 
 /// A whole number in [low, high].
 CLI::Validator whole_number(int64_t low, int64_t high = 1'000'000'000);
+/// Several of them with commas between, which numbers_in() reads.
+CLI::Validator whole_numbers(int64_t low, int64_t high = 1'000'000'000);
+std::vector<int64_t> numbers_in(std::string list);
 /// A number above `low` (or equal to it, if `closed`) and at most `high` (or below it).
 CLI::Validator number(double low, bool closed, double high, bool below = false);
 /// One of the names.

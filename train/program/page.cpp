@@ -36,10 +36,13 @@ bool is_translator(const std::string& directory) {
   return config.has("model") && config.text("model") == "translator";
 }
 
-void check_size(const Op& op, int64_t numbers) {
-  if (numbers > kMostNumbers)
-    fail<UsageError>(op, "{} numbers are too many for a page; need at most {}", format_count(double(numbers)),
-                     format_count(double(kMostNumbers)));
+void check_size(const Op& op, size_t snapshots, int64_t numbers) {
+  const double all = double(numbers) * double(snapshots);
+  if (all > double(kMostNumbers))
+    fail<UsageError>(op, "{} numbers{} are too many for a page; need at most {}{}", format_count(all),
+                     snapshots > 1 ? fmt::format(" of {} snapshots", snapshots) : "",
+                     format_count(double(kMostNumbers)),
+                     snapshots > 1 && numbers <= kMostNumbers ? ": name fewer snapshots, each by --model" : "");
 }
 
 /// The steps that made a model; if its weights do not say, those of its whole run.
@@ -84,8 +87,9 @@ std::string translator_page(const Op& op, const PageFlags& flags) {
     check_alike(op, directory, flags.models[0]);
     models.push_back(load_translator(directory));
     if (models.back()->training().arch == Arch::rnn)
-      fail<UsageError>(op, "'{}' has no attention; need a translator of --arch attention or transformer", directory);
-    check_size(op, std::ssize(models) * models.back()->params().numel());
+      fail<UsageError>(op, "'{}' has no attention; need a translator of --arch attention or transformer",
+                       flags.models[0]);
+    check_size(op, snapshots.size(), models.back()->params().numel());
   }
   const SavedTranslator& last = *models.back();
   LivePage page{
@@ -108,7 +112,7 @@ std::string gpt_page(const Op& op, const PageFlags& flags) {
   for (const auto& [steps, directory] : snapshots) {
     check_alike(op, directory, flags.models[0]);
     models.push_back(std::make_unique<SavedGpt>(directory));
-    check_size(op, std::ssize(models) * models.back()->params.numel());
+    check_size(op, snapshots.size(), models.back()->params.numel());
   }
   const SavedGpt& last = *models.back();
   const models::GptConfig& c = last.gpt.config;

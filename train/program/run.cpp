@@ -31,6 +31,14 @@ std::string absolute_path(const std::string& file) {
   return error ? file : path;
 }
 
+/// Refuses a --keep of steps that a run from step `first` to `steps` does not have.
+void check_keep(const TrainFlags& flags, int64_t first, int64_t steps) {
+  for (const int64_t step : flags.keep)
+    if (flags.keep_anew && (step < first || step > steps))
+      fail<UsageError>({"--keep"}, "the run has no step {}{}; need {} to {}", step, first > 0 ? " ahead" : "", first,
+                       steps);
+}
+
 }  // namespace
 
 std::shared_ptr<const RunDirectory> hold_directory(const TrainFlags& flags) {
@@ -58,8 +66,7 @@ std::string path_now(const std::string& file, const std::string& given, const ch
 }
 
 RunRules rules_of(const TrainFlags& flags, int64_t steps, const RunRules& otherwise) {
-  for (const int64_t step : flags.keep)
-    if (step > steps) fail<UsageError>({"--keep"}, "the run has no step {}; need 0 to {}", step, steps);
+  check_keep(flags, 0, steps);
   const Products products = flags.precision.empty() ? otherwise.products : products_named(flags.precision);
   if (products == Products::bf16 && !has_bf16())
     fail<UsageError>({"--precision"}, "bf16 is asked for, and {}; need f32, or auto", why_no_bf16());
@@ -74,6 +81,7 @@ RunRules rules_of(const TrainFlags& flags, int64_t steps, const RunRules& otherw
 
 TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files,
                                std::shared_ptr<const RunDirectory> hold) {
+  check_keep(flags, rules.done.value_or(0), steps);
   if (flags.resume && rules.products == Products::bf16 && !has_bf16())
     fail<FileError>(
         {"--resume"},

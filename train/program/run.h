@@ -29,6 +29,7 @@ struct TrainFlags {
   double time_limit = 0;
   int64_t save_every = 100;
   std::vector<int64_t> keep = {};
+  bool keep_anew = false;  ///< keep was given to this process, not remembered of the run that it resumes
   bool tensorboard = false, json = false, resume = false, overwrite = false;
   Metadata notes = {};  ///< what was said of the options that --resume takes too, and remembers
 };
