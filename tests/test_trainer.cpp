@@ -386,58 +386,6 @@ TEST_CASE("trainer: stops when evaluations no longer fall, and best/ keeps the m
   CHECK(tests::content_of(cut / "weights") != tests::content_of(cut / "best/weights"));
 }
 
-TEST_CASE("trainer: models are kept at the steps asked for, in a resumed run too, and give way to another run's",
-          "[trainer]") {
-  const tests::TemporaryDirectory directory;
-  const auto go = [&](std::vector<int64_t> keep, bool resume, int64_t cut) {
-    Task task;
-    Trainer trainer(task.params, task.optimizer,
-                    {.steps = 12,
-                     .lr = train::constant(1e-2),
-                     .save_every = 5,
-                     .keep = std::move(keep),
-                     .directory = directory.path(),
-                     .overwrite = true,
-                     .quiet = true});
-    if (resume) trainer.resume();
-    std::map<int64_t, std::string> weights;
-    const auto save = [&](const auto& into) { task.params.save(into / "model.safetensors"); };
-    trainer.run({.next =
-                     [&](int64_t i) {
-                       task.params.save(directory / "now");
-                       weights[i] = tests::content_of(directory / "now");
-                       if (i == cut) std::raise(SIGINT);
-                       return task.batch();
-                     },
-                 .save = save});
-    return weights;
-  };
-  const auto kept = [&] { return train::kept_in(directory.path()); };
-  const auto is_kept = [&](int64_t step, const std::string& weights) {
-    CAPTURE(step);
-    CHECK(tests::content_of(kept().at(step) / "model.safetensors") == weights);
-  };
-  const auto before = go({0, 3, 7, 12}, false, 5);
-  CHECK(kept().size() == 2);
-  is_kept(0, before.at(0));
-  is_kept(3, before.at(3));
-  std::filesystem::remove_all(directory / "steps" / "3");
-  const auto after = go({0, 3, 7, 12}, true, -1);
-  CHECK(kept().size() == 3);
-  is_kept(0, before.at(0));  // as the first of the two runs left it
-  is_kept(7, after.at(7));
-  is_kept(12, tests::content_of(directory / "model.safetensors"));
-
-  std::ofstream(directory / "steps" / "7" / "photo.jpg") << "precious";
-  go({2}, false, -1);
-  CHECK(kept().size() == 2);
-  is_kept(2, before.at(2));
-  CHECK(tests::content_of(directory / "steps" / "7" / "photo.jpg") == "precious");
-  std::filesystem::remove_all(directory / "steps" / "7");
-  go({}, false, -1);
-  CHECK_FALSE(std::filesystem::exists(directory / "steps"));
-}
-
 TEST_CASE("trainer: the directory is made, and one that cannot be is said with the user's line", "[trainer]") {
   const tests::TemporaryDirectory directory;
   Task task;
@@ -474,51 +422,6 @@ TEST_CASE("trainer: work that lacks a part is refused in a sentence", "[trainer]
   const tests::TemporaryDirectory directory;
   refuses({.keep = {1, 2}, .directory = directory.path(), .quiet = true},
           {.next = [&](int64_t) { return task.batch(); }}, "keep has 2 steps and Work has no save; need one");
-}
-
-TEST_CASE("trainer: run() goes on after a time limit, and refuses to once the run has ended", "[trainer]") {
-  const tests::TemporaryDirectory directory;
-  Task through;
-  through.steps = 10;
-  through.run();
-  Task task;
-  Trainer trainer(task.params, task.optimizer,
-                  {.steps = 10,
-                   .lr = train::constant(1e-2),
-                   .clip_norm = 1,
-                   .log_every = 1,
-                   .time_limit = 1e-9,
-                   .directory = directory.path(),
-                   .quiet = true});
-  const Work work{.next = [&](int64_t) { return task.batch(); }};
-  for (int64_t step = 1; step < 10; ++step) CHECK(trainer.run(work).ended == train::Ended::out_of_time);
-  CHECK(trainer.run(work).ended == train::Ended::all_steps);
-  CHECK(task.values() == through.values());
-  CHECK(metrics_in(directory.path()).size() == 10);
-  CHECK_THROWS_WITH(trainer.run(work), Contains("the run has ended after 10 steps; need another Trainer"));
-  CHECK(metrics_in(directory.path()).size() == 10);
-}
-
-TEST_CASE("trainer: an interrupted run is not lost to another in its directory", "[trainer]") {
-  const tests::TemporaryDirectory directory;
-  const auto train = [&](bool overwrite) {
-    Task task;
-    Trainer trainer(task.params, task.optimizer,
-                    {.steps = 3, .log_every = 1, .directory = directory.path(), .overwrite = overwrite, .quiet = true});
-    trainer.run({.next = [&](int64_t) { return task.batch(); }});
-  };
-  Task cut;
-  cut.directory = directory.path();
-  CHECK(cut.run(false, 16).ended == train::Ended::interrupted);
-  const std::string state = tests::content_of(directory / "training.safetensors"),
-                    metrics = tests::content_of(directory / "metrics.jsonl");
-  CHECK_THROWS_WITH(train(false), Contains("holds an interrupted run; need resume() to go on, .overwrite, or another"));
-  CHECK(tests::content_of(directory / "training.safetensors") == state);
-  CHECK(tests::content_of(directory / "metrics.jsonl") == metrics);
-  train(true);
-  CHECK(metrics_in(directory.path()).size() == 3);
-  train(false);  // of an ended run nothing could be resumed: its metrics begin anew
-  CHECK(metrics_in(directory.path()).size() == 3);
 }
 
 TEST_CASE("trainer: options that make no sense, and resuming nothing, are refused", "[trainer]") {

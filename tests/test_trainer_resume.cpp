@@ -1,8 +1,10 @@
 // Runs that end before they are done: by a signal, a kill or a limit of time. They go on with the same bits.
 #include <csignal>
+#include <fstream>
 #include <map>
 
 #include <heed/tensor/io/atomic_file.h>
+#include <heed/train/run_directory.h>
 #include "catch.h"
 #include "run_program.h"
 #include "temporary_directory.h"
@@ -13,6 +15,7 @@ using tests::metrics_in;
 using tests::Task;
 using train::Trainer;
 using train::TrainingReport;
+using train::Work;
 
 TEST_CASE("trainer: SIGTERM and a closed terminal save as Ctrl-C does, unless nohup", "[trainer][processes]") {
   const auto before = std::signal(SIGHUP, SIG_DFL);  // these tests may run under nohup
@@ -269,4 +272,101 @@ TEST_CASE("trainer: a directory is one run's at a time, and the model in it repl
   CHECK_THROWS_WITH(run(false), Contains("/steps/2' holds a model; need .overwrite"));
   CHECK(tests::content_of(place / "steps/2/model.safetensors") == kept);
   CHECK_FALSE(std::filesystem::exists(place / "run.lock"));
+}
+
+TEST_CASE("trainer: models are kept at the steps asked for, in a resumed run too, and give way to another run's",
+          "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  const auto go = [&](std::vector<int64_t> keep, bool resume, int64_t cut) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 12,
+                     .lr = train::constant(1e-2),
+                     .save_every = 5,
+                     .keep = std::move(keep),
+                     .directory = directory.path(),
+                     .overwrite = true,
+                     .quiet = true});
+    if (resume) trainer.resume();
+    std::map<int64_t, std::string> weights;
+    const auto save = [&](const auto& into) { task.params.save(into / "model.safetensors"); };
+    trainer.run({.next =
+                     [&](int64_t i) {
+                       task.params.save(directory / "now");
+                       weights[i] = tests::content_of(directory / "now");
+                       if (i == cut) std::raise(SIGINT);
+                       return task.batch();
+                     },
+                 .save = save});
+    return weights;
+  };
+  const auto kept = [&] { return train::kept_in(directory.path()); };
+  const auto is_kept = [&](int64_t step, const std::string& weights) {
+    CAPTURE(step);
+    CHECK(tests::content_of(kept().at(step) / "model.safetensors") == weights);
+  };
+  const auto before = go({0, 3, 7, 12}, false, 5);
+  CHECK(kept().size() == 2);
+  is_kept(0, before.at(0));
+  is_kept(3, before.at(3));
+  std::filesystem::remove_all(directory / "steps" / "3");
+  const auto after = go({0, 3, 7, 12}, true, -1);
+  CHECK(kept().size() == 3);
+  is_kept(0, before.at(0));  // as the first of the two runs left it
+  is_kept(7, after.at(7));
+  is_kept(12, tests::content_of(directory / "model.safetensors"));
+
+  std::ofstream(directory / "steps" / "7" / "photo.jpg") << "precious";
+  go({2}, false, -1);
+  CHECK(kept().size() == 2);
+  is_kept(2, before.at(2));
+  CHECK(tests::content_of(directory / "steps" / "7" / "photo.jpg") == "precious");
+  std::filesystem::remove_all(directory / "steps" / "7");
+  go({}, false, -1);
+  CHECK_FALSE(std::filesystem::exists(directory / "steps"));
+}
+
+TEST_CASE("trainer: run() goes on after a time limit, and refuses to once the run has ended", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  Task through;
+  through.steps = 10;
+  through.run();
+  Task task;
+  Trainer trainer(task.params, task.optimizer,
+                  {.steps = 10,
+                   .lr = train::constant(1e-2),
+                   .clip_norm = 1,
+                   .log_every = 1,
+                   .time_limit = 1e-9,
+                   .directory = directory.path(),
+                   .quiet = true});
+  const Work work{.next = [&](int64_t) { return task.batch(); }};
+  for (int64_t step = 1; step < 10; ++step) CHECK(trainer.run(work).ended == train::Ended::out_of_time);
+  CHECK(trainer.run(work).ended == train::Ended::all_steps);
+  CHECK(task.values() == through.values());
+  CHECK(metrics_in(directory.path()).size() == 10);
+  CHECK_THROWS_WITH(trainer.run(work), Contains("the run has ended after 10 steps; need another Trainer"));
+  CHECK(metrics_in(directory.path()).size() == 10);
+}
+
+TEST_CASE("trainer: an interrupted run is not lost to another in its directory", "[trainer]") {
+  const tests::TemporaryDirectory directory;
+  const auto train = [&](bool overwrite) {
+    Task task;
+    Trainer trainer(task.params, task.optimizer,
+                    {.steps = 3, .log_every = 1, .directory = directory.path(), .overwrite = overwrite, .quiet = true});
+    trainer.run({.next = [&](int64_t) { return task.batch(); }});
+  };
+  Task cut;
+  cut.directory = directory.path();
+  CHECK(cut.run(false, 16).ended == train::Ended::interrupted);
+  const std::string state = tests::content_of(directory / "training.safetensors"),
+                    metrics = tests::content_of(directory / "metrics.jsonl");
+  CHECK_THROWS_WITH(train(false), Contains("holds an interrupted run; need resume() to go on, .overwrite, or another"));
+  CHECK(tests::content_of(directory / "training.safetensors") == state);
+  CHECK(tests::content_of(directory / "metrics.jsonl") == metrics);
+  train(true);
+  CHECK(metrics_in(directory.path()).size() == 3);
+  train(false);  // of an ended run nothing could be resumed: its metrics begin anew
+  CHECK(metrics_in(directory.path()).size() == 3);
 }

@@ -103,6 +103,11 @@ void remove_model(const std::filesystem::path& directory, const Op& op) {
   ::rmdir(directory.c_str());  // not if there is more in it
 }
 
+void remove_kept(const std::filesystem::path& directory, const Op& op) {
+  for (const auto& [step, folder] : kept_in(directory)) remove_model(folder, op);
+  ::rmdir((directory / kStepsDirectory).c_str());
+}
+
 RunDirectory::RunDirectory(std::filesystem::path path, Loc loc) : path_(std::move(path)) {
   const Op op{Op::called("train"), loc};
   make_directory(path_, op);

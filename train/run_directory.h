@@ -36,6 +36,8 @@ void write_model(const std::filesystem::path& directory, const NamedTensors& wei
 void remove_if_there(const std::filesystem::path& file, const Op& op);
 /// Removes the files that heed may have written, and the directory if they were all that is in it. Throws FileError.
 void remove_model(const std::filesystem::path& directory, const Op& op);
+/// Removes the models in its steps/, as of a run that another one follows. Throws FileError.
+void remove_kept(const std::filesystem::path& directory, const Op& op);
 
 /// While it lives, nobody else can hold the directory. The hold is the system's: it ends with the process, however that
 /// ends.
