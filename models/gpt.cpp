@@ -39,8 +39,8 @@ std::vector<GptBlock> blocks(nn::Scope s, const GptConfig& config) {
 int64_t parameter_count(const GptConfig& c) {
   const int64_t C = c.channels, bias = c.bias ? 1 : 0, D = head_size_of(c), K = kv_heads_of(c), hidden = hidden_of(c);
   const auto linear_count = [&](int64_t in, int64_t out) { return in * out + bias * out; };
-  const int64_t norm = c.norm == Norm::plain ? 0 : c.norm == Norm::rms ? C : C + bias * C;
-  const int64_t block = 2 * norm + linear_count(C, (c.heads + 2 * K) * D) + linear_count(c.heads * D, C) +
+  const int64_t norm = c.norm == Norm::plain ? 0 : c.norm == Norm::rms ? C : C + bias * C, qkv = (c.heads + 2 * K) * D;
+  const int64_t block = 2 * norm + C * qkv + (c.bias || c.qkv_bias ? qkv : 0) + linear_count(c.heads * D, C) +
                         (c.qk_norm == nn::QkNorm::weighted ? 2 * D : 0) +
                         linear_count(C, c.mlp == Mlp::swiglu ? 2 * hidden : hidden) + linear_count(hidden, C);
   const int64_t table = c.vocabulary * C;
@@ -78,7 +78,8 @@ GptBlock::GptBlock(nn::Scope s, const GptConfig& c)
       ln_1(s / "ln_1", c),
       attn(s / "attn", c.channels, c.heads,
            {.dropout = c.dropout,
-            .bias = c.bias,
+            .qkv_bias = c.bias || c.qkv_bias,
+            .out_bias = c.bias,
             .kv_heads = c.kv_heads,
             .head_size = c.head_size,
             .qk_norm = c.qk_norm,
@@ -122,7 +123,7 @@ Gpt::Gpt(nn::Scope s, const GptConfig& c)
   for (GptBlock& block : h)
     for (const nn::Linear* layer : block.layers()) {
       normal(layer->weight, s.rng());
-      if (c.bias) nn::init::zeros()(layer->bias, s.rng());
+      if (layer->bias.defined()) nn::init::zeros()(layer->bias, s.rng());
     }
   normal(lm_head, s.rng());
   // Every block adds to the residual stream twice: this keeps its variance from growing with depth.

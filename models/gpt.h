@@ -22,8 +22,9 @@ enum class Positions { learned, rope };  ///< a trained vector for each, or turn
 enum class Norm { layer, rms, plain };   ///< LayerNorm; RMSNorm, with or without weights
 enum class Mlp { gelu, relu2, swiglu };  ///< c_proj f(c_fc x); of swiglu c_proj (silu(a) * b), where a, b = c_fc x
 
-/// The defaults are GPT-2's 124 million parameters. Llama: rope, rms, swiglu, no bias, fewer kv_heads. Qwen3: qk_norm
-/// weighted besides. nanochat: rope, plain norms (of the embedding and of q and k too), relu2, not tied, capped logits.
+/// The defaults are GPT-2's 124 million parameters. Llama: rope, rms, swiglu, no bias, fewer kv_heads; Mistral besides
+/// a window; Qwen2: qkv_bias; Qwen3: qk_norm weighted. nanochat: rope, plain norms (of the embedding and of q and k
+/// too), relu2, not tied, capped logits.
 struct GptConfig {
   int64_t vocabulary = 50257;                ///< V
   int64_t context = 1024;                    ///< tokens it can see at once
@@ -32,6 +33,7 @@ struct GptConfig {
   int64_t channels = 768;                    ///< C
   double dropout = 0;                        ///< of embeddings, attention weights and what each layer adds
   bool bias = true;                          ///< in linear layers and norms
+  bool qkv_bias = false;                     ///< of queries, keys and values, whatever the others have
   bool tied = true;                          ///< the output layer is the table of token embeddings; else lm_head
   Gelu gelu = Gelu::tanh;                    ///< nanoGPT uses erf
   Positions positions = Positions::learned;  ///< of tokens

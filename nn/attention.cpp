@@ -184,8 +184,8 @@ CausalSelfAttention::CausalSelfAttention(Scope s, int64_t channels, int64_t head
       heads(o.head_size ? head_count : check_heads({"CausalSelfAttention", s.name(), s.where()}, channels, head_count)),
       kv_heads(o.kv_heads ? o.kv_heads : heads),
       head_size(o.head_size ? o.head_size : channels / heads),
-      c_attn(s / "c_attn", channels, (heads + 2 * kv_heads) * head_size, o.bias),
-      c_proj(s / "c_proj", heads * head_size, channels, o.bias),
+      c_attn(s / "c_attn", channels, (heads + 2 * kv_heads) * head_size, o.qkv_bias),
+      c_proj(s / "c_proj", heads * head_size, channels, o.out_bias),
       options(o),
       rng(s.shared_rng()) {
   const Op op{"CausalSelfAttention", s.name(), s.where()};

@@ -100,7 +100,8 @@ enum class QkNorm { none, plain, weighted };
 /// How a CausalSelfAttention differs from GPT-2's.
 struct CausalOptions {
   double dropout = 0;     ///< of the weights
-  bool bias = true;       ///< of c_attn and c_proj
+  bool qkv_bias = true;   ///< of c_attn
+  bool out_bias = true;   ///< of c_proj
   int64_t kv_heads = 0;   ///< heads of keys and values, each read by heads / kv_heads of queries; 0: as many as heads
   int64_t head_size = 0;  ///< 0: channels / heads
   QkNorm qk_norm = QkNorm::none;       ///< of queries and keys, before they turn

@@ -67,7 +67,7 @@ struct Spoiled : TemporaryDirectory {
 }  // namespace
 
 TEST_CASE("folders: logits, gradients and greedy text of every folder that transformers wrote", "[folders]") {
-  CHECK(folder_names().size() >= 12);
+  CHECK(folder_names().size() >= 14);
   for (const std::string& name : folder_names()) {
     INFO(name);
     const SavedModel saved(kFolders / name);
@@ -110,8 +110,9 @@ TEST_CASE("folders: what is read is written again with the same names, shapes an
 }
 
 TEST_CASE("folders: every configuration is saved and read back, as the family that can say it", "[folders]") {
-  const std::map<std::string, std::string> families = {
-      {"gpt2", "gpt2"}, {"llama", "llama"}, {"qwen3", "qwen3"}, {"nanochat", "nanochat"}, {"windowed", "heed"}};
+  const std::map<std::string, std::string> families = {{"gpt2", "gpt2"},         {"llama", "llama"},
+                                                       {"qwen2", "qwen2"},       {"qwen3", "qwen3"},
+                                                       {"nanochat", "nanochat"}, {"windowed", "mistral"}};
   auto configs = tests::gpt_families();
   for (const auto& [name, expected] : families)
     for (auto [of, config] : configs) {
@@ -120,13 +121,14 @@ TEST_CASE("folders: every configuration is saved and read back, as the family th
         INFO(name << " bias " << bias);
         const TemporaryDirectory place;
         config.bias = bias;
+        if (bias) config.qkv_bias = false;  // as it says so too
         config.dropout = 0.25;
         nn::Parameters params(1);
         const models::Gpt gpt(params, config);
         train::save_gpt(place.path(), params, config);
         const std::string family = Json::parse(content_of(place / "config.json"))["model_type"];
-        if (name == "gpt2" || name == "llama" || name == "windowed" || !bias) CHECK(family == expected);
-        else CHECK(family == "heed");  // no one else has such biases
+        if (name == "gpt2" || name == "llama" || !bias) CHECK(family == expected);
+        else CHECK(family == (name == "qwen2" ? "llama" : "heed"));  // no one else has such biases
         const SavedModel again(place.path());
         CHECK(train::own_json(again.gpt.config) == train::own_json(config));
         CHECK(again.params.size() == params.size());
@@ -237,7 +239,7 @@ TEST_CASE("folders: tables that older files hold beside the parameters are not m
 TEST_CASE("folders: what a configuration asks for and heed has not is named", "[folders][errors]") {
   const std::vector<std::tuple<std::string, std::string, Json, std::string>> cases = {
       {"gpt2-tied", "model_type", "mamba",
-       "is \"mamba\"; need one of \"gpt2\", \"llama\", \"qwen3\", \"nanochat\", \"heed\""},
+       "is \"mamba\"; need one of \"gpt2\", \"llama\", \"mistral\", \"qwen2\", \"qwen3\", \"nanochat\", \"heed\""},
       {"gpt2-tied", "activation_function", "relu", "\"activation_function\""},
       {"gpt2-tied", "scale_attn_by_inverse_layer_idx", true, "is true; need false, as heed has nothing else"},
       {"gpt2-tied", "scale_attn_weights", false, "\"scale_attn_weights\""},
@@ -255,6 +257,9 @@ TEST_CASE("folders: what a configuration asks for and heed has not is named", "[
       {"llama", "max_position_embeddings", 999'999'999, "\"max_position_embeddings\""},
       {"llama", "rope_parameters", {{"rope_type", "yarn"}, {"factor", 2}}, "\"rope_type\""},
       {"llama", "num_key_value_heads", 3, "3 heads of keys do not divide 4"},
+      {"mistral", "attention_bias", true, "\"attention_bias\""},
+      {"mistral", "sliding_window", 0, "\"sliding_window\""},
+      {"qwen2", "use_sliding_window", true, "\"use_sliding_window\""},
       {"qwen3", "use_sliding_window", true, "\"use_sliding_window\""},
       {"nanochat", "attention_bias", true, "\"attention_bias\""},
   };
@@ -277,6 +282,14 @@ TEST_CASE("folders: a key that is left out has transformers' default, where null
   };
   CHECK(softcap([](Json& c) { c["final_logit_softcapping"] = nullptr; }) == 0);
   CHECK(softcap([](Json& c) { c.erase("final_logit_softcapping"); }) == 15);
+  const Spoiled mistral("mistral");
+  CHECK(SavedModel(mistral / "f").gpt.config.window == 5);
+  mistral.config([](Json& c) { c["sliding_window"] = nullptr; });
+  CHECK_FALSE(SavedModel(mistral / "f").gpt.config.window);
+  mistral.config([](Json& c) { c.erase("sliding_window"); });
+  CHECK(SavedModel(mistral / "f").gpt.config.window == 4096);
+  mistral.config([](Json& c) { c.erase("num_key_value_heads"); });
+  mistral.refused("8 heads of keys do not divide 4");
   const Spoiled qwen3("qwen3");
   qwen3.config([](Json& c) { c["num_key_value_heads"] = nullptr; });
   qwen3.refused("different");  // 4 of them, where the file has 2

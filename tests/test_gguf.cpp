@@ -321,7 +321,7 @@ TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays",
   const std::string before = Gguf(place / "m.gguf").bytes;
   models::GptConfig rope = model.config;
   rope.positions = models::Positions::rope;
-  refused(Model(rope), kChars, GgufType::f32, "the model is a heed; need a gpt2, llama or qwen3");
+  refused(Model(rope), kChars, GgufType::f32, "the model is a heed; need a gpt2, llama, qwen2 or qwen3");
   models::GptConfig scaled = today(kChars.size());
   scaled.qk_norm = nn::QkNorm::weighted;
   refused(Model(scaled), kChars, GgufType::f32, "Llama 3's scaling of positions, which llama.cpp has for llama alone");

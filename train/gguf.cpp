@@ -250,11 +250,13 @@ int64_t save_gguf(const std::filesystem::path& path, const nn::Parameters& param
   const Op op{"save_gguf", loc};
   const Family& family = family_of(config);
   const bool gpt2 = &family == &kGpt2;
-  if (!gpt2 && &family != &kLlama && &family != &kQwen3)
-    fail<ValueError>(op, "the model is a {}; need a gpt2, llama or qwen3, which llama.cpp runs", family.model_type);
-  if (&family == &kQwen3 && config.rope.scaling.original_context > 0)
-    fail<ValueError>(op,
-                     "the model is a qwen3 with Llama 3's scaling of positions, which llama.cpp has for llama alone");
+  const std::set runs = {&kGpt2, &kLlama, &kQwen2, &kQwen3};
+  if (!runs.contains(&family))
+    fail<ValueError>(op, "the model is a {}; need a gpt2, llama, qwen2 or qwen3, which llama.cpp runs",
+                     family.model_type);
+  if (&family != &kLlama && config.rope.scaling.original_context > 0)
+    fail<ValueError>(op, "the model is a {} with Llama 3's scaling of positions, which llama.cpp has for llama alone",
+                     family.model_type);
   if (tokenizer.before().size() > 1)
     fail<ValueError>(op, "the tokenizer puts {} tokens before a text; need one at most, as the file can say",
                      tokenizer.before().size());

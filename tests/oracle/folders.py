@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from transformers import (AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, GPT2Model, LlamaConfig, LlamaForCausalLM,
-                          NanoChatConfig, NanoChatForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+                          MistralConfig, MistralForCausalLM, NanoChatConfig, NanoChatForCausalLM, Qwen2Config, Qwen2ForCausalLM,
+                          Qwen3Config, Qwen3ForCausalLM)
 
 GPT2 = dict(vocab_size=13, n_positions=10, n_embd=8, n_layer=2, n_head=2, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
             bos_token_id=None, eos_token_id=None)
@@ -42,6 +43,8 @@ CASES = {
                             torch.float64, {}),
     "llama-linear": (lambda: LlamaForCausalLM(LlamaConfig(**LLAMA, rope_parameters=dict(
         rope_theta=50.0, rope_type="linear", factor=2.0))), torch.float64, {}),
+    "mistral": (lambda: MistralForCausalLM(MistralConfig(**LLAMA, sliding_window=5)), torch.float64, {}),
+    "qwen2": (lambda: Qwen2ForCausalLM(Qwen2Config(**LLAMA)), torch.float64, {}),
     "qwen3": (lambda: Qwen3ForCausalLM(Qwen3Config(**LLAMA, head_dim=6)), torch.float64, {}),
     "nanochat": (lambda: NanoChatForCausalLM(NanoChatConfig(**LLAMA)), torch.float64, {}),
 }
@@ -59,8 +62,6 @@ def all_in_f64():
     finally:
         torch.float, torch.float32, torch.Tensor.float, default = before
         torch.set_default_dtype(default)
-
-
 
 
 def answer(model, names):

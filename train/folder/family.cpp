@@ -5,7 +5,7 @@
 namespace heed::train {
 namespace {
 
-const Family* const kFamilies[] = {&kGpt2, &kLlama, &kQwen3, &kNanochat, &kOwnFamily};
+const Family* const kFamilies[] = {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3, &kNanochat, &kOwnFamily};
 
 void fields(ConfigFields field, models::GptConfig& c) {
   using Names = ConfigFields::Names;
@@ -16,6 +16,7 @@ void fields(ConfigFields field, models::GptConfig& c) {
   field("channels", c.channels, 1, kMostSize);
   field("dropout", c.dropout, 0, 1);
   field("bias", c.bias);
+  field.later("qkv_bias", c.qkv_bias);
   field("tied", c.tied);
   field("gelu", c.gelu, Names{"erf", "tanh"});
   field.later("positions", c.positions, Names{"learned", "rope"});
@@ -76,6 +77,7 @@ const Family& family_in(const ModelConfig& config) {
 
 const Family& family_of(const models::GptConfig& config) {
   models::GptConfig said = config;  // without what its other choices make idle
+  if (said.bias) said.qkv_bias = false;
   if (said.mlp != models::Mlp::gelu) said.gelu = Gelu::tanh;
   if (said.positions != models::Positions::rope) said.rope = {};
   const auto says_all = [&](const Family* family) {

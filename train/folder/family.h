@@ -23,7 +23,7 @@ struct Family {
   std::vector<nn::Slot> (*slots)(const nn::Parameters& params, const models::GptConfig& config);
 };
 
-extern const Family kGpt2, kLlama, kQwen3, kNanochat;
+extern const Family kGpt2, kLlama, kMistral, kQwen2, kQwen3, kNanochat;
 /// Of configurations that no other family can say: heed's own names, unknown to others.
 extern const Family kOwnFamily;
 

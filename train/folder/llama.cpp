@@ -1,5 +1,5 @@
-// Llama (Touvron et al. 2023), Qwen3 and nanochat: alike but for their norms and MLPs. Projections that heed keeps in
-// one matrix (of queries, keys and values; of gate and up) have their own names in files.
+// Llama (Touvron et al. 2023), Mistral, Qwen2, Qwen3 and nanochat: alike but for biases, norms and MLPs. Projections
+// that heed keeps in one matrix (of queries, keys and values; of gate and up) have their own names in files.
 #include <heed/autograd/ops.h>
 #include <heed/train/folder/family.h>
 
@@ -38,7 +38,7 @@ Json rope_json(const RopeOptions& rope) {
   return json;
 }
 
-/// What the three have in common.
+/// What all have in common.
 GptConfig read(const ModelConfig& c, const char* activation, double eps) {
   c.only("hidden_act", activation);
   c.only("attention_dropout", 0.0);
@@ -83,17 +83,43 @@ Json write_llama(const GptConfig& c) {
   return json;
 }
 
-GptConfig read_qwen3(const ModelConfig& c) {
+/// Those without a bias at the end of the attention; kv_heads: of a file that says nothing of them.
+GptConfig read_unbiased(const ModelConfig& c, int64_t kv_heads) {
   c.only("attention_bias", false);
-  c.only("use_sliding_window", false);
   GptConfig config = read(c, "silu", 1e-6);
-  if (!c.has("head_dim")) config.head_size = 128;
-  if (!c.says("num_key_value_heads")) config.kv_heads = 32;
-  config.qk_norm = nn::QkNorm::weighted;
+  if (!c.says("num_key_value_heads")) config.kv_heads = kv_heads;
   return config;
 }
 
-Json write_qwen3(const GptConfig& c) { return write(c, "silu"); }
+Json write_unbiased(const GptConfig& c) { return write(c, "silu"); }
+
+GptConfig read_mistral(const ModelConfig& c) {
+  GptConfig config = read_unbiased(c, 8);
+  const int64_t window = c.integer("sliding_window", 1, kMostSize, c.says("sliding_window") ? 0 : 4096);
+  config.window = window ? std::optional(window) : std::nullopt;
+  return config;
+}
+
+Json write_mistral(const GptConfig& c) {
+  Json json = write_unbiased(c);
+  json["sliding_window"] = c.window ? Json(*c.window) : Json();
+  return json;
+}
+
+GptConfig read_qwen2(const ModelConfig& c) {
+  c.only("use_sliding_window", false);
+  GptConfig config = read_unbiased(c, 32);
+  config.qkv_bias = true;
+  return config;
+}
+
+GptConfig read_qwen3(const ModelConfig& c) {
+  c.only("use_sliding_window", false);
+  GptConfig config = read_unbiased(c, 32);
+  if (!c.has("head_dim")) config.head_size = 128;
+  config.qk_norm = nn::QkNorm::weighted;
+  return config;
+}
 
 GptConfig read_nanochat(const ModelConfig& c) {
   c.only("attention_bias", false);
@@ -163,7 +189,9 @@ std::vector<nn::Slot> slots(const nn::Parameters& params, const GptConfig& c) {
 }  // namespace
 
 const Family kLlama = {"llama", "LlamaForCausalLM", "model.", read_llama, write_llama, slots};
-const Family kQwen3 = {"qwen3", "Qwen3ForCausalLM", "model.", read_qwen3, write_qwen3, slots};
+const Family kMistral = {"mistral", "MistralForCausalLM", "model.", read_mistral, write_mistral, slots};
+const Family kQwen2 = {"qwen2", "Qwen2ForCausalLM", "model.", read_qwen2, write_unbiased, slots};
+const Family kQwen3 = {"qwen3", "Qwen3ForCausalLM", "model.", read_qwen3, write_unbiased, slots};
 const Family kNanochat = {"nanochat", "NanoChatForCausalLM", "model.", read_nanochat, write_nanochat, slots};
 
 }  // namespace heed::train

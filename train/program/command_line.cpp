@@ -155,7 +155,8 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--like", flags->like, join(kFamilies, "|"), one_of(kFamilies),
       "the blocks of that family of models (default: gpt2; of --preset modern: qwen3)");
   run("--init", flags->init, "DIR",
-      "begin with that model: a directory of heed's, or a gpt2, llama, qwen3 or nanochat that transformers wrote");
+      "begin with that model: a directory of heed's, or a gpt2, llama, mistral, qwen2, qwen3 or nanochat that "
+      "transformers wrote");
   run("--freeze", flags->freeze, "PATTERN",
       "leave parameters as they are: a module or a pattern, \"h.0\", \"*.bias\" (may be given again)")
       ->allow_extra_args(false);

@@ -30,7 +30,7 @@ struct GptTrainFlags : TrainFlags {
 };
 std::vector<std::string> preset_names();
 /// What --like takes, and --optimizer.
-inline const std::vector<std::string> kFamilies = {"gpt2", "llama", "qwen3", "nanochat"};
+inline const std::vector<std::string> kFamilies = {"gpt2", "llama", "qwen2", "qwen3", "nanochat"};
 inline const std::vector<std::string> kOptimizers = {"adamw", "muon"};
 int train_gpt(const GptTrainFlags& flags);
 

@@ -52,6 +52,7 @@ void become(models::GptConfig& c, const std::string& family) {
   c.kv_heads = c.heads % 2 == 0 ? c.heads / 2 : c.heads;
   const int64_t attention = 2 * C * C + 2 * C * (C / c.heads) * c.kv_heads;
   c.hidden = std::max<int64_t>(8, (12 * C * C - attention) / (3 * C) / 8 * 8);
+  c.qkv_bias = family == "qwen2";
   if (family == "qwen3") c.qk_norm = nn::QkNorm::weighted;
 }
 
