@@ -11,6 +11,7 @@
 #include <heed/autograd/ops.h>
 #include <heed/tensor/io/json.h>
 #include "catch.h"
+#include "llama_tokenizer.h"
 #include "temporary_directory.h"
 
 using namespace heed;
@@ -18,7 +19,8 @@ using train::GgufType;
 
 namespace {
 
-using Value = std::variant<int64_t, double, std::string, std::vector<std::string>, std::vector<int64_t>>;
+using Value =
+    std::variant<int64_t, double, std::string, std::vector<std::string>, std::vector<int64_t>, std::vector<double>>;
 
 struct Entry {
   std::vector<uint64_t> sizes;  // the last axis first
@@ -76,10 +78,12 @@ struct Gguf {
     const auto of = take<uint32_t>();
     std::vector<std::string> texts;
     std::vector<int64_t> numbers;
+    std::vector<double> reals;
     for (auto n = take<uint64_t>(); n > 0; --n)
       if (of == 8) texts.push_back(take_text());
+      else if (of == 6) reals.push_back(take<float>());
       else numbers.push_back(take<int32_t>());
-    return of == 8 ? Value(texts) : Value(numbers);
+    return of == 8 ? Value(texts) : of == 6 ? Value(reals) : Value(numbers);
   }
   template <class T>
   T key(const std::string& name) const {
@@ -309,6 +313,43 @@ TEST_CASE("gguf: a text begins and ends with the tokens that the folder named", 
   CHECK(std::ranges::find(tokens, train::kEndOfText) == tokens.end());
   const auto types = file.key<std::vector<int64_t>>("tokenizer.ggml.token_type");
   CHECK(std::vector(types.begin() + 255, types.begin() + 261) == std::vector<int64_t>{1, 4, 3, 3, 3, 5});
+}
+
+TEST_CASE("gguf: a vocabulary of characters has scores in place of merges", "[gguf]") {
+  const tests::TemporaryDirectory place;
+  const std::vector<std::string> special = {"<unk>", "<s>", "</s>"};
+  const auto file_of = [&](const std::vector<std::string>& tokens) {
+    const train::Tokenizer tokenizer = train::Tokenizer::from_json(tests::llama_json(special, tokens).dump());
+    const Model model(tiny(300));
+    save_gguf(place / "m.gguf", model.params, model.config, tokenizer, GgufType::f32);
+    return Gguf(place / "m.gguf");
+  };
+  const Gguf file = file_of({"th", "▁t", "▁th", "▁", "t", "h", "é"});  // "▁th" in two ways
+  CHECK(file.key<std::string>("tokenizer.ggml.model") == "llama");
+  CHECK(file.key<int64_t>("tokenizer.ggml.add_space_prefix") == 1);
+  CHECK_FALSE(file.keys.contains("tokenizer.ggml.merges"));
+  const auto names = file.key<std::vector<std::string>>("tokenizer.ggml.tokens");
+  CHECK(std::vector(names.begin() + 258, names.begin() + 263) ==
+        std::vector<std::string>{"<0xFF>", "th", "▁t", "▁th", "▁"});
+  const auto scores = file.key<std::vector<double>>("tokenizer.ggml.scores");
+  CHECK(scores.size() == names.size());
+  CHECK(std::vector(scores.begin() + 258, scores.begin() + 263) == std::vector<double>{0, -1, -2, -3, 0});
+  const auto types = file.key<std::vector<int64_t>>("tokenizer.ggml.token_type");
+  CHECK(std::vector(types.begin(), types.begin() + 4) == std::vector<int64_t>{3, 3, 3, 6});
+  CHECK(std::vector(types.begin() + 258, types.begin() + 260) == std::vector<int64_t>{6, 1});
+
+  // llama.cpp would make what the merges do not, or in another order.
+  Json json = tests::llama_json(special, {"th", "▁t", "▁th", "▁", "t", "h"});
+  const auto refused = [&](const Json& merges) {
+    json["model"]["merges"] = merges;
+    const Model model(tiny(300));
+    CHECK_THROWS_WITH(save_gguf(place / "m.gguf", model.params, model.config, train::Tokenizer::from_json(json.dump()),
+                                GgufType::f32),
+                      Contains("the merges to \"\\u2581th\" are not all ways to make it"));
+  };
+  refused({"t h", "▁ t", "▁t h"});
+  refused({"t h", "▁ t"});
+  refused({"t h", "▁t h", "▁ t", "▁ th"});
 }
 
 TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays", "[gguf][errors]") {

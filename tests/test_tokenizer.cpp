@@ -9,6 +9,7 @@
 #include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include "catch.h"
+#include "llama_tokenizer.h"
 #include "temp_file.h"
 
 using namespace heed;
@@ -331,6 +332,66 @@ TEST_CASE("bpe: the forms of models after GPT-2 are read, and written as they we
   refused(other, "pre_tokenizer");
   json["normalizer"] = {{"type", "NFKC"}};
   refused(qwen, "normalizer {\"type\":\"NFKC\"}");
+}
+
+TEST_CASE("bpe: characters are merged as Llama 2's are, with bytes for those that are no tokens", "[tokenizer]") {
+  const std::vector<std::string> special = {"<unk>", "<s>", "</s>", "<x>"};
+  Json json = tests::llama_json(special, {"th", "the", "▁the", "▁▁", "é", "▁", "t", "h", "e", "c"});
+  const Json replace = json["normalizer"]["normalizers"][1], before = json["normalizer"], decoder = json["decoder"];
+  Json unstripped = decoder;
+  unstripped["decoders"].erase(3);
+  const auto metaspace = [](const char* scheme) {
+    return Json{{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", scheme}, {"split", false}};
+  };
+  const std::string words = "the  thé", specials = "the</s>the<x> <x>", spaces = " cat▁";
+  struct Form {
+    Json normalizer, pre_tokenizer, decoder;
+    Ids words, specials, spaces;  // of tokenizers 0.23.3, as the texts below
+    std::string specials_again, spaces_again;
+  };
+  const Ids thes = {262, 263, 260, 264}, cat = {265, 269, 101, 266, 265}, first = {262, 2, 261, 3, 265, 3},
+            none = {261, 2, 261, 3, 265, 3};
+  const std::string apart = "the</s> the<x> <x>";
+  for (const Form& form :
+       {Form{before, nullptr, decoder, thes, {262, 2, 262, 64, 124, 66, 3}, {263, 269, 101, 266, 265}, apart, " cat "},
+        {replace, nullptr, unstripped, {261, 263, 260, 264}, none, cat, specials, " cat "},
+        {nullptr, metaspace("never"), unstripped, {261, 263, 260, 264}, none, cat, specials, " cat "},
+        {nullptr, metaspace("first"), decoder, thes, first, cat, specials, "cat "},
+        {nullptr, metaspace("always"), decoder, thes, {262, 2, 262, 3, 265, 3}, cat, apart, "cat "}}) {
+    INFO(form.normalizer.dump() << form.pre_tokenizer.dump());
+    json["normalizer"] = form.normalizer;
+    json["pre_tokenizer"] = form.pre_tokenizer;
+    json["decoder"] = form.decoder;
+    const Tokenizer tokenizer = Tokenizer::from_json(json.dump());
+    CHECK(tokenizer.to_json() == json.dump());
+    CHECK(tokenizer.encode(words) == form.words);
+    CHECK(tokenizer.decode(form.words) == words);
+    CHECK(tokenizer.encode(specials) == form.specials);
+    CHECK(tokenizer.decode(form.specials) == form.specials_again);
+    CHECK(tokenizer.encode(spaces) == form.spaces);
+    CHECK(tokenizer.decode(form.spaces) == form.spaces_again);
+    CHECK(tokenizer.decode(form.spaces, false).starts_with(' '));
+    CHECK(tokenizer.encode("\xC3\xFF").back() == 4 + 0xFF);  // what is no character
+  }
+  const auto refused = [&](const char* part, const Json& value, const std::string& why) {
+    Json other = json;
+    other[part] = value;
+    CHECK_THROWS_WITH(Bpe::from_json(other.dump()), Contains(std::string("asks for ") + part) && Contains(why));
+  };
+  Json splits = metaspace("first");
+  splits["split"] = true;
+  refused("pre_tokenizer", splits, "need none, or Metaspace of \"▁\" that does not split");
+  json["pre_tokenizer"] = nullptr;
+  refused("normalizer", {{"type", "NFKC"}}, "need Llama 2's, which replaces spaces by \"▁\"");
+  json["normalizer"] = before;
+  refused("pre_tokenizer", metaspace("first"), "need none, or Metaspace");  // a space twice
+  refused("decoder", {{"type", "ByteLevel"}}, "need Llama 2's: Replace, ByteFallback, Fuse and perhaps Strip");
+  json["model"]["vocab"].erase("<0x61>");
+  json["model"]["vocab"]["a"] = 101;
+  CHECK(Bpe::from_json(json.dump()).encode("a").back() == 101);
+  json["model"]["vocab"].erase("<0x62>");
+  json["model"]["vocab"]["bb"] = 102;
+  CHECK_THROWS_WITH(Bpe::from_json(json.dump()).encode("b"), Contains("no token for the byte 0x62"));
 }
 
 TEST_CASE("tokenizer: parts of a long text have the ids of the whole, however it is cut", "[tokenizer]") {

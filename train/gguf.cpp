@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <sstream>
+#include <unordered_map>
 #include <utility>
 
 #include <heed/tensor/io/atomic_file.h>
@@ -182,12 +182,15 @@ std::vector<Stored> stored_tensors(const nn::Parameters& params, const models::G
 }
 
 /// A tokenizer as GGUF knows GPT-2's: tokens in byte-level characters by id, what they are, and merges in their order.
+/// Or as it knows Llama 2's, which has scores in place of merges.
 struct Vocabulary {
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> types;
-  const char* pre = "gpt-2";  ///< how texts are cut
+  std::vector<float> scores = {};
+  bool adds_space = false;                     ///< before a text
+  const char *model = "gpt2", *pre = "gpt-2";  ///< what it is, and how texts are cut
 };
-constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5;
+constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6;
 
 /// Characters of several bytes are merged from them.
 Vocabulary vocabulary_of(const Op&, const Chars& chars) {
@@ -207,9 +210,10 @@ Vocabulary vocabulary_of(const Op&, const Chars& chars) {
 
 /// What llama.cpp calls the way in which a text is cut. Only that of Llama 3 takes tokens whole, and none composes.
 const char* name_of_cut(const Op& op, const Bpe& bpe) {
+  if (bpe.of_characters()) return "default";
   for (const auto& [cut, name] : {std::pair(Cut::gpt2, "gpt-2"), std::pair(Cut::smollm, "smollm"),
                                   std::pair(Cut::llama3, "llama-bpe"), std::pair(Cut::qwen2, "qwen2")}) {
-    if (bpe.pieces() != cut || bpe.adds_space()) continue;
+    if (bpe.pieces() != cut || bpe.added_space() != AddedSpace::none) continue;
     if (const bool whole = cut == Cut::llama3; bpe.takes_whole() != whole)
       fail<ValueError>(op, "the tokenizer has ignore_merges {}, and llama.cpp takes {} with {}; need the same",
                        bpe.takes_whole(), name, whole);
@@ -220,22 +224,50 @@ const char* name_of_cut(const Op& op, const Bpe& bpe) {
                    "SmolLM's, Llama 3's or Qwen's, without a space before a text");
 }
 
+/// llama.cpp makes the token of the highest score first, wherever two others spell it: so do merges that are all the
+/// ways to make a token, one behind the other, as those made from sentencepiece's scores.
+void become_llamas(const Op& op, Vocabulary& all, const std::vector<bool>& special) {
+  all.model = "llama";
+  std::unordered_map<std::string, size_t> ids;
+  for (size_t id = 0; id < all.tokens.size(); ++id) ids.emplace(all.tokens[id], id);
+  for (size_t byte = 0; byte < 256; ++byte)
+    if (const auto found = ids.find(name_of_byte(byte)); found != ids.end()) all.types[found->second] = kByte;
+  const auto check = [&](bool good, size_t id) {
+    if (!good)
+      fail<ValueError>(op,
+                       "the merges to {} are not all ways to make it, one behind the other; need them so, as llama.cpp "
+                       "merges whatever makes a token",
+                       dump_ascii(all.tokens[id]));
+  };
+  std::vector<int64_t> ways(all.tokens.size());  // to make each that no merge has said yet
+  for (size_t id = 0; id < all.tokens.size(); ++id)
+    for (size_t n = 1; n < all.tokens[id].size() && !special[id]; ++n)
+      ways[id] += ids.contains(all.tokens[id].substr(0, n)) && ids.contains(all.tokens[id].substr(n));
+  all.scores.assign(all.tokens.size(), 0);
+  size_t last = 0, count = 0;
+  for (const std::string& merge : std::exchange(all.merges, {})) {
+    const size_t space = merge.find(' '), id = ids.at(merge.substr(0, space) + merge.substr(space + 1));
+    if (float& score = all.scores[id]; score == 0) score = -static_cast<float>(++count);
+    else check(id == last, id);
+    --ways[last = id];
+  }
+  for (size_t id = 0; id < ways.size(); ++id) check(ways[id] == 0 || special[id], id);
+}
+
 Vocabulary vocabulary_of(const Op& op, const Bpe& bpe) {
-  Vocabulary all;
+  Vocabulary all{.tokens = bpe.names(), .merges = bpe.merges(), .types = {}};
   all.pre = name_of_cut(op, bpe);
-  for (int64_t id = 0; id < bpe.size(); ++id) all.tokens.push_back(shown_bytes(bpe.token(id)));
   all.types.assign(all.tokens.size(), kNormal);
+  std::vector<bool> special(all.tokens.size());
+  for (const SpecialToken& token : bpe.special()) special[static_cast<size_t>(token.id)] = true;
+  all.adds_space = bpe.added_space() != AddedSpace::none;
+  if (bpe.of_characters()) become_llamas(op, all, special);
   for (const SpecialToken& token : bpe.special()) {
-    all.tokens[static_cast<size_t>(token.id)] = token.text;
     all.types[static_cast<size_t>(token.id)] = token.control ? kControl : kUserDefined;
     if (token.strip_left || token.strip_right)
       fail<ValueError>(op, "the token {} takes the white space beside it; need tokens that take none, as files have",
                        dump_ascii(token.text));
   }
-  std::istringstream lines(bpe.to_merges());
-  std::string line;
-  std::getline(lines, line);  // "#version"
-  while (std::getline(lines, line)) all.merges.push_back(line);
   return all;
 }
 
@@ -305,11 +337,16 @@ int64_t save_gguf(const std::filesystem::path& path, const nn::Parameters& param
       keys.add(name + ".rope.scaling.factor", static_cast<float>(scaling.factor));
     }
   }
-  keys.add("tokenizer.ggml.model", std::string_view("gpt2"));
+  keys.add("tokenizer.ggml.model", std::string_view(vocabulary.model));
   keys.add("tokenizer.ggml.pre", std::string_view(vocabulary.pre));
   keys.add("tokenizer.ggml.tokens", vocabulary.tokens);
   keys.add("tokenizer.ggml.token_type", vocabulary.types);
-  keys.add("tokenizer.ggml.merges", vocabulary.merges);
+  if (vocabulary.scores.empty()) keys.add("tokenizer.ggml.merges", vocabulary.merges);
+  else {
+    vocabulary.scores.resize(vocabulary.tokens.size());
+    keys.add("tokenizer.ggml.scores", vocabulary.scores);
+    keys.add("tokenizer.ggml.add_space_prefix", vocabulary.adds_space);
+  }
   const std::vector<int64_t> ends = tokenizer.ends(), before = tokenizer.before();
   const int64_t begin = before.empty() ? tokenizer.begin_of_text() : before[0];
   add_size("tokenizer.ggml.bos_token_id", begin < 0 ? end : begin);

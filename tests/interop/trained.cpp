@@ -7,15 +7,18 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/models/generate.h>
 #include <heed/tensor/io/json.h>
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/data/default_text.h>
 #include <heed/train/gguf.h>
 #include <heed/train/optimizer.h>
 #include <heed/train/saved_gpt.h>
+#include "../llama_tokenizer.h"
 
 using namespace heed;
 namespace fs = std::filesystem;
@@ -44,6 +47,25 @@ train::Tokenizer cut_as(const train::Tokenizer& bpe, const std::string& digits, 
   form["normalizer"] = normalizer;
   form["model"]["ignore_merges"] = whole;
   return train::Tokenizer::from_json(form.dump());
+}
+
+/// One as Llama 2 has it, of the characters in the tokens of `bpe`.
+train::Tokenizer of_characters(const train::Bpe& bpe) {
+  std::vector<std::string> tokens;
+  std::set<std::string> characters;
+  for (int64_t id = 0; id < bpe.size(); ++id) {
+    const std::string& token = bpe.token(id);
+    if (token == train::kEndOfText || find_invalid_utf8(token) != token.npos) continue;
+    std::string shown;
+    for (const char32_t c : decode_utf8(token)) {
+      const std::string character = c == U' ' ? "▁" : encode_utf8(c);
+      characters.insert(character);
+      shown += character;
+    }
+    if (decode_utf8(token).size() > 1) tokens.push_back(shown);
+  }
+  tokens.insert(tokens.end(), characters.begin(), characters.end());
+  return train::Tokenizer::from_json(tests::llama_json({"<unk>", "<s>", "</s>"}, tokens).dump());
 }
 
 void train_one(const fs::path& place, const std::string& text, const train::Tokenizer& tokenizer,
@@ -110,6 +132,10 @@ int main(int argc, char** argv) try {
   today.kv_heads = 1;
   train_one(place / "llama", text, cut_as(bpe, R"(\p{N}{1,3})", nullptr, true), today);
   today.rope.scaling = {};
+  train_one(place / "llama2", text, of_characters(std::get<train::Bpe>(bpe.kind())), today);
+  today.qkv_bias = true;
+  train_one(place / "qwen2", text, cut_as(bpe, R"(\p{N})", {{"type", "NFC"}}, false), today);
+  today.qkv_bias = false;
   today.qk_norm = nn::QkNorm::weighted;
   today.tied = true;
   train_one(place / "qwen3", text, cut_as(bpe, R"(\p{N})", {{"type", "NFC"}}, false), today);

@@ -6,7 +6,8 @@
 HEED is the program. Two vocabularies, one that heed learns and one that tokenizers learn, each opened by both, encode
 MEGABYTES (20 unless given) of random code points and as many of words in mixed scripts; every id must be equal. From 10
 MB on, heed must encode 5 MB in a second of one core, and learn 16,000 merges of 1.8 MB in one: less says little of speed.
-The ways of later models to cut texts are tried beside every code point below U+3000, and the others or some of them.
+The ways of later models to cut texts are tried beside every code point below U+3000, and the others or some of them, and so
+are vocabularies of characters as Llama 2 has them, with decoded texts.
 """
 import json
 import os
@@ -145,6 +146,52 @@ def check_forms(heed, place, lines, check):
         check(f"cut as {name}: {len(ids)} ids of {len(lines)} lines, {wrong} lines differ", wrong == 0 and len(found) == len(wanted))
 
 
+# name: the normalizer, the pre-tokenizer, and whether decoding leaves a space out
+SPACE, SHOWN = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}, "\u2581"
+BEFORE = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": SHOWN}, SPACE]}
+LLAMAS = {"llama 2": (BEFORE, None, True), "spaces shown alone": (SPACE, None, False)} | {
+    f"a space before {scheme}": (None, {"type": "Metaspace", "replacement": SHOWN, "prepend_scheme": scheme, "split": False},
+                                 scheme != "never") for scheme in ("first", "always", "never")}
+
+
+def learn_llamas(lines, count):
+    """A tokenizer.json as transformers make it from sentencepiece's vocabulary: all ways to make a token are merges."""
+    learner = Tokenizer(models.BPE())
+    learner.pre_tokenizer = pre_tokenizers.Metaspace()
+    learner.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=count, limit_alphabet=300, show_progress=False))
+    learnt = sorted(learner.get_vocab(), key=learner.token_to_id)
+    special = ["<unk>", "<s>", "</s>", "<|x|>"]
+    tokens = [*special, *(f"<0x{byte:02X}>" for byte in range(256)), *(t for t in learnt if len(t) > 1), *(t for t in learnt if len(t) == 1)]
+    ids = {token: id for id, token in enumerate(tokens)}
+    merges = [f"{token[:i]} {token[i:]}" for token in tokens[260:] for i in range(1, len(token)) if token[:i] in ids and token[i:] in ids]
+    added = [{"id": ids[t], "content": t, "single_word": False, "lstrip": False, "rstrip": False, "normalized": t == "<|x|>", "special": True}
+             for t in special]
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "post_processor": None,
+            "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None, "end_of_word_suffix": None,
+                      "fuse_unk": True, "byte_fallback": True, "vocab": ids, "merges": merges}}
+
+
+def check_llamas(heed, place, lines, check):
+    said = learn_llamas(lines, 4000)
+    text = "".join(line + end for line, end in zip(lines, ["", " ", "<s>", "</s> ", " <s>", "<|x|>", " <|x|>", SHOWN, "  "] * len(lines)))
+    for start, (name, (normalizer, cut, strip)) in zip([" ", "", "<s>", " a", SHOWN], LLAMAS.items()):
+        decoders = [{**SPACE, "pattern": {"String": SHOWN}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]
+        decoders += [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] * strip
+        said.update(normalizer=normalizer, pre_tokenizer=cut, decoder={"type": "Sequence", "decoders": decoders})
+        (place / "llama.json").write_text(json.dumps(said))
+        (place / "text").write_bytes((start + text).encode())
+        output, _ = run(heed, "tokenizer", "encode", "--tokenizer", place / "llama.json", place / "text")
+        found = output.decode().split()
+        tokenizer = Tokenizer.from_file(str(place / "llama.json"))
+        wanted = tokenizer.encode(start + text, add_special_tokens=False).ids
+        (place / "ids").write_bytes(output)
+        again, _ = run(heed, "tokenizer", "decode", "--tokenizer", place / "llama.json", place / "ids")
+        back = tokenizer.decode(wanted, skip_special_tokens=False)
+        wrong = sum(int(a) != b for a, b in zip(found, wanted)) + abs(len(found) - len(wanted))
+        check(f"characters, {name}: {len(wanted)} ids, {wrong} differ; the text of them {'' if again.decode() == back else 'not '}equal",
+              wrong == 0 and again.decode() == back)
+
+
 def main(heed, megabytes, place):
     good = []
     fast = megabytes >= 10
@@ -190,6 +237,7 @@ def main(heed, megabytes, place):
         points = [c for c in points if ord(c) < 0x3000 or ord(c) % 23 == 0]
     known = [c for c in points if unicodedata.category(c) != "Cn"]  # to this Python, whose Unicode composes
     check_forms(heed, place, [*lines_of_points(known), *sample[:2000]], check)
+    check_llamas(heed, place, [*lines_of_points(points), *sample[:2000]], check)
     print(f"{sum(good)} passed, {len(good) - sum(good)} failed")
     return all(good)
 

@@ -135,7 +135,7 @@ int64_t Corpus::bytes(Part part) const {
   const TokenIds& ids = tokens(part);
   int64_t bytes = 0;
   for (size_t i = 1; i < ids.size(); i += kBlock)
-    bytes += std::ssize(tokenizer_.decode(ids.part(i, std::min(kBlock, ids.size() - i)).to_vector()));
+    bytes += std::ssize(tokenizer_.decode(ids.part(i, std::min(kBlock, ids.size() - i)).to_vector(), false));
   return bytes;
 }
 

@@ -50,7 +50,7 @@ std::string sample_text(const models::Gpt& gpt, const Tokenizer& tokenizer, uint
                                      {.tokens = kShownTokens, .temperature = 0.8, .vocabulary = tokenizer.size()}, rng);
   const std::vector<int64_t> all = text[0].to_vector<int64_t>(), ends = tokenizer.ends();
   const std::span<const int64_t> written = std::span(all).subspan(ids.size());
-  return valid_utf8(tokenizer.decode({written.begin(), std::ranges::find_first_of(written, ends)}));
+  return valid_utf8(tokenizer.decode({written.begin(), std::ranges::find_first_of(written, ends)}, false));
 }
 
 namespace {
@@ -65,7 +65,7 @@ AttentionPage sample_page(const SavedGpt& saved, const models::Gpt& gpt, const s
   std::span<const int64_t> ids = text;
   if (ids.size() > context) ids = ids.first(ids.size() - 1).last(context);
   std::vector<std::string> names;
-  for (const int64_t& id : ids) names.push_back(legible_bytes(saved.tokenizer.decode({&id, 1})));
+  for (const int64_t& id : ids) names.push_back(legible_bytes(saved.tokenizer.decode({&id, 1}, false)));
   AttentionMaps maps = attention_maps(gpt, ids, names);
   const size_t shown = std::min(ids.size(), static_cast<size_t>(kMostOnPage)), hidden = ids.size() - shown;
   for (std::vector<std::string>* tokens : {&maps.queries, &maps.keys})
@@ -113,7 +113,7 @@ int sample_gpt(const GptSampleFlags& flags) {
   const auto on_token = [&](const Tensor& tokens) {
     const std::vector<int64_t> next = tokens.to_vector<int64_t>();
     for (size_t i = 0; i < next.size(); ++i) ended[i] = ended[i] || ends_text(next[i]);
-    if (one && !ended[0]) fmt::print("{}", saved.tokenizer.decode(next));
+    if (one && !ended[0]) fmt::print("{}", saved.tokenizer.decode(next, false));
     return std::ranges::count(ended, false) > 0 && std::fflush(stdout) == 0;
   };
   const models::SampleOptions options{.tokens = flags.tokens,
@@ -128,7 +128,7 @@ int sample_gpt(const GptSampleFlags& flags) {
     const std::vector<int64_t> text = texts[i].to_vector<int64_t>();
     const std::span<const int64_t> written = std::span(text).subspan(ids.size());
     fmt::print("--- seed {} ---\n{}{}\n", flags.seed + static_cast<uint64_t>(i), flags.prompt,
-               saved.tokenizer.decode({written.begin(), std::ranges::find_if(written, ends_text)}));
+               saved.tokenizer.decode({written.begin(), std::ranges::find_if(written, ends_text)}, false));
   }
   if (page) {
     page->write(page_html(sample_page(saved, gpt, texts[0].to_vector<int64_t>())));

@@ -46,10 +46,13 @@ std::string live_pieces(const Op& op, const Bpe& bpe) {
     special.push_back({token.text, token.id, token.normalized});
     strips |= token.strip_left || token.strip_right;
   }
-  if (bpe.pieces() != Cut::gpt2 || bpe.adds_space() || bpe.composes() || bpe.takes_whole() || strips)
+  if (bpe.pieces() != Cut::gpt2 || bpe.added_space() != AddedSpace::none || bpe.composes() || bpe.takes_whole() ||
+      strips)
     fail<ValueError>(op, "the tokenizer cuts a text in another way than GPT-2's; need one that cuts as that does");
-  const nlohmann::json model = parse_sorted_json(bpe.to_json()).at("model");
-  return dump_json({{"vocab", model.at("vocab")}, {"merges", model.at("merges")}, {"special", special}});
+  Json::object_t vocabulary;
+  const std::vector<std::string> names = bpe.names();
+  for (size_t id = 0; id < names.size(); ++id) vocabulary.emplace_back(names[id], id);
+  return dump_json({{"vocab", vocabulary}, {"merges", bpe.merges()}, {"special", special}});
 }
 
 }  // namespace
@@ -71,7 +74,7 @@ LiveTokens live_tokens(const Tokenizer& tokens, Loc loc) {
   LiveTokens live{.before = tokens.before(), .ends = tokens.ends()};
   if (bpe) live.pieces = live_pieces(op, *bpe);
   for (int64_t id = 0; id < tokens.size(); ++id) {
-    const std::string name = tokens.decode({&id, 1});
+    const std::string name = tokens.decode({&id, 1}, false);
     live.names.push_back(legible_bytes(name));
   }
   return live;

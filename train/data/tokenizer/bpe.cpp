@@ -69,15 +69,21 @@ const SpecialToken* Bpe::special_at(std::string_view text, bool normalized) cons
   return longest;
 }
 
+std::string Bpe::normalized(std::string_view text) const {
+  const std::string made = compose_ ? composed(text) : of_characters_ ? spaces_shown(text) : std::string(text);
+  return added_ == AddedSpace::all ? " " + made : made;
+}
+
 std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>& made) const {
   std::vector<Part> parts;
   for (const Part& part : cut(text, false))
     if (part.special) parts.push_back(part);
     else
-      std::ranges::copy(cut(compose_ ? made.emplace_back(composed(part.text)) : part.text, true),
+      std::ranges::copy(cut(compose_ || of_characters_ ? made.emplace_back(normalized(part.text)) : part.text, true),
                         std::back_inserter(parts));
-  for (Part& part : parts)
-    if (space_first_ && !part.special && part.text[0] != ' ') part.text = made.emplace_back(" ").append(part.text);
+  if (added_ == AddedSpace::first_without || added_ == AddedSpace::all_without)
+    for (Part& part : std::span(parts).first(added_ == AddedSpace::all_without ? parts.size() : !parts.empty()))
+      if (!part.special && part.text[0] != ' ') part.text = made.emplace_back(" ").append(part.text);
   return parts;
 }
 
@@ -228,11 +234,18 @@ const std::string& Bpe::token(int64_t id, Loc loc) const {
 }
 
 bool Bpe::cuts_at_spaces() const {
-  return cut_ != Cut::none && !space_first_ &&
+  return cut_ != Cut::none && added_ == AddedSpace::none &&
          std::none_of(special_.begin(), special_.end(), [](const SpecialToken& token) {
            const std::u32string text = decode_utf8(token.text);
            return token.strip_left || token.strip_right || std::any_of(text.begin(), text.end(), is_space);
          });
+}
+
+int64_t Bpe::id_of_character(std::string_view text, size_t& i) const {
+  const bool ascii = (text[i] & 0x80) == 0;
+  const size_t begin = i;
+  const auto found = characters_.find(next_code_point(text, i));
+  return found != characters_.end() && (ascii || i > begin + 1) ? found->second : -1;
 }
 
 /// Merges the tokens of one piece after the other.
@@ -244,12 +257,13 @@ class Bpe::Merger {
   void append(std::string_view piece, std::vector<int64_t>& ids, const Op& op) {
     if (piece.size() > INT32_MAX) fail<ValueError>(op, "a piece has {} bytes; need less than 2^31", piece.size());
     links_.clear();
-    for (const char c : piece) {
-      const auto id = static_cast<int32_t>(bpe_.id_of_byte_[static_cast<unsigned char>(c)]), i = size();
+    for (size_t i = 0, next = 0; i < piece.size(); i = next) {
+      const auto byte = static_cast<unsigned char>(piece[i]);
+      int64_t id = bpe_.of_characters_ ? bpe_.id_of_character(piece, next) : -1;
+      if (id < 0) id = bpe_.id_of_byte_[byte], next = i + 1;
       if (id < 0)
-        fail<ValueError>(op, "the vocabulary has no token for the byte 0x{:02x}, and so none for \"{}\"",
-                         static_cast<unsigned char>(c), piece);
-      links_.push_back({id, i - 1, i + 1});
+        fail<ValueError>(op, "the vocabulary has no token for the byte 0x{:02x}, and so none for \"{}\"", byte, piece);
+      links_.push_back({static_cast<int32_t>(id), size() - 1, size() + 1});
     }
     const int32_t end = size();
     for (int32_t i = 0; i + 1 < end; ++i) queue(i);
@@ -325,16 +339,32 @@ std::vector<int64_t> Bpe::encode(std::string_view text, Loc loc) const {
   return ids;
 }
 
-std::string Bpe::decode(std::span<const int64_t> ids, Loc loc) const {
+std::string Bpe::decode(std::span<const int64_t> ids, bool begins, Loc loc) const {
   std::string text;
   for (const int64_t id : ids) text += token(id, loc);
-  return text;
+  return begins && strip_ && text.starts_with(' ') ? text.substr(1) : text;
+}
+
+std::vector<std::string> Bpe::names() const {
+  std::vector<std::string> names;
+  for (const std::string& token : tokens_) names.push_back(of_characters_ ? shown_spaces(token) : shown_bytes(token));
+  for (size_t byte = 0; of_characters_ && byte < id_of_byte_.size(); ++byte)
+    if (const int64_t id = id_of_byte_[byte]; id >= 0) names[static_cast<size_t>(id)] = name_of_byte(byte);
+  for (const SpecialToken& token : special_)
+    names[static_cast<size_t>(token.id)] = token.name.empty() ? token.text : token.name;
+  return names;
+}
+
+std::vector<std::string> Bpe::merges() const {
+  const std::vector<std::string> name = names();
+  std::vector<std::string> merges;
+  for (const auto& [left, right] : order_) merges.push_back(name[left] + " " + name[right]);
+  return merges;
 }
 
 std::string Bpe::to_merges() const {
   std::string text = "#version: 0.2\n";
-  for (const auto& [left, right] : order_)
-    text += shown_bytes(tokens_[left]) + " " + shown_bytes(tokens_[right]) + "\n";
+  for (const std::string& merge : merges()) text += merge + "\n";
   return text;
 }
 

@@ -1,4 +1,5 @@
-// Byte-level byte pair encoding, as GPT-2's: tokens are frequent runs of bytes, and any bytes can be encoded.
+// Byte pair encoding, as GPT-2's: tokens are frequent runs of bytes, and any bytes can be encoded. Or as Llama 2's: of
+// characters, with bytes in place of those that the vocabulary lacks.
 #pragma once
 
 #include <array>
@@ -20,11 +21,20 @@ constexpr const char* kEndOfText = "<|endoftext|>";  ///< GPT-2's special token,
 
 /// A token whose text is never cut: where it stands in a text, it is that token.
 struct SpecialToken {
-  std::string text;                              ///< as it stands in texts
+  std::string text;                              ///< as it stands in texts, normalized if the token is
   int64_t id = 0;                                ///< its token
   bool strip_left = false, strip_right = false;  ///< takes the white space on that side with it
   bool normalized = false;                       ///< is looked for in what the others leave of a text
   bool control = true;                           ///< what `tokenizers` call special: no part of what a text says
+  std::string name = {};                         ///< of files, where it is not the text
+};
+
+/// Which parts of a text, between its special tokens, get a space before them.
+enum class AddedSpace : uint8_t {
+  none,
+  first_without,  ///< the first, if it has none
+  all_without,    ///< those that have none
+  all,            ///< all, also those that have one
 };
 
 /// Text is first cut into pieces, by a new one as GPT-2 cuts it. Within each piece, neighbouring tokens are merged, the
@@ -51,20 +61,25 @@ class Bpe {
   /// Those that the post-processor of its file puts before a text, which encode leaves out.
   const std::vector<int64_t>& before() const { return before_; }
 
-  /// How a text is cut, and what is done besides: a space added before it, its letters composed with their marks (NFC),
-  /// a piece that is a token taken as that whatever its merges say.
+  /// How a text is cut, and what is done besides: spaces added, its letters composed with their marks (NFC), a piece
+  /// that is a token taken as that whatever its merges say, and characters merged in place of bytes.
   Cut pieces() const { return cut_; }
-  bool adds_space() const { return space_first_; }
+  AddedSpace added_space() const { return added_; }
   bool composes() const { return compose_; }
   bool takes_whole() const { return take_whole_; }
+  bool of_characters() const { return of_characters_; }
   /// Whether a piece begins at every space that follows no white space.
   bool cuts_at_spaces() const;
 
   /// Throws ValueError for a byte that the vocabulary lacks: none does that heed trained.
   std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;
-  /// The bytes of `ids`; not UTF-8 if they end within a character. Throws IndexError.
-  std::string decode(std::span<const int64_t> ids, Loc loc = Loc::current()) const;
+  /// The bytes of `ids`; not UTF-8 if they end within a character. Where they begin a text, the space that encode added
+  /// is left out if the file says so, as Llama 2's does. Throws IndexError.
+  std::string decode(std::span<const int64_t> ids, bool begins = true, Loc loc = Loc::current()) const;
 
+  /// The tokens by id as files show them, and the merges in their order, "a b".
+  std::vector<std::string> names() const;
+  std::vector<std::string> merges() const;
   /// GPT-2's merges file (merges.txt, vocab.bpe): a line a merge, two tokens with a space between, in which
   /// every byte is shown as a printable character ("Ġ" is a space); an optional first line "#version: ...".
   /// from_merges throws FileError with the line if a merge is not two tokens that exist by then, or is there
@@ -72,10 +87,11 @@ class Bpe {
   std::string to_merges() const;
   static Bpe from_merges(std::string_view merges, Loc loc = Loc::current());
 
-  /// A tokenizer.json of Hugging Face's `tokenizers`, and back. from_json takes byte-level BPEs that cut in a way of
-  /// Cut: other ids, an added space, special tokens anywhere, letters composed with their marks. It throws FileError,
-  /// saying what is wrong, for anything else, and for what would change the ids and heed has not, by its name. A
-  /// post-processor is carried; encode leaves out what it adds around a text, as with add_special_tokens=False.
+  /// A tokenizer.json of Hugging Face's `tokenizers`, and back; what was read is written as it came. from_json takes
+  /// byte-level BPEs that cut in a way of Cut (other ids, an added space, special tokens anywhere, letters composed
+  /// with their marks), and those of characters as Llama 2, TinyLlama and Mistral have them, made from sentencepiece's.
+  /// It throws FileError, saying what is wrong, for anything else, and for what would change the ids and heed has not,
+  /// by its name. encode leaves out what a post-processor adds around a text, as with add_special_tokens=False.
   std::string to_json() const;
   static Bpe from_json(std::string_view json, Loc loc = Loc::current());
 
@@ -95,8 +111,11 @@ class Bpe {
   /// The longest special token of one of the two kinds that `text` begins with, or null.
   const SpecialToken* special_at(std::string_view text, bool normalized) const;
   bool add_merge(Pair pair, int64_t id);  ///< false if it is there
+  /// Of the character at byte i, and moves i behind it; -1: none.
+  int64_t id_of_character(std::string_view text, size_t& i) const;
   /// The text between special tokens and these, in turn; `made` holds parts that are not in `text` as they are.
   std::vector<Part> parts(std::string_view text, std::deque<std::string>& made) const;
+  std::string normalized(std::string_view text) const;
   /// By one kind of special tokens.
   std::vector<Part> cut(std::string_view text, bool normalized) const;
 
@@ -110,11 +129,13 @@ class Bpe {
   std::vector<Pair> order_;          // of the merges
   std::vector<int64_t> id_of_byte_;  // 256; -1: none
   Cut cut_ = Cut::gpt2;
-  bool space_first_ = false;  // a text gets a space before it, if it has none
-  bool compose_ = false, take_whole_ = false;
-  std::unordered_map<std::string, int64_t> whole_;  // tokens by their bytes, if pieces may be taken whole
-  std::string post_processor_;                      // JSON; empty: GPT-2's, which adds nothing
+  AddedSpace added_ = AddedSpace::none;
+  bool compose_ = false, take_whole_ = false, of_characters_ = false;
+  bool strip_ = false;                                // decode leaves out a space
+  std::unordered_map<std::string, int64_t> whole_;    // tokens by their bytes, if pieces may be taken whole
+  std::unordered_map<char32_t, int64_t> characters_;  // tokens of one
   std::vector<int64_t> before_;
+  std::string json_;  // that was read
 };
 
 }  // namespace heed::train

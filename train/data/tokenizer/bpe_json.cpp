@@ -1,11 +1,13 @@
-// A byte-level BPE as a tokenizer.json of Hugging Face's `tokenizers` says it.
+// A BPE of bytes or of characters as a tokenizer.json of Hugging Face's `tokenizers` says it.
 #include <heed/train/data/tokenizer/bpe.h>
 
 #include <algorithm>
 #include <iterator>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/data/tokenizer/tokenizer_json.h>
 
@@ -17,7 +19,7 @@ struct Pattern {
   Cut cut;
   const char* regex;
 };
-constexpr Pattern kPatterns[] = {  // of equal cuts the first is written
+constexpr Pattern kPatterns[] = {
     {Cut::llama3,
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
     {Cut::llama3,
@@ -28,21 +30,6 @@ constexpr Pattern kPatterns[] = {  // of equal cuts the first is written
      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
     {Cut::gpt2, R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"},
     {Cut::gpt2, R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)"}};
-
-Json byte_level(bool space_first, bool cuts) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", space_first}, {"trim_offsets", true}, {"use_regex", cuts}};
-}
-
-Json pre_tokenizer(Cut cut, bool space_first) {
-  if (cut == Cut::none || cut == Cut::gpt2) return byte_level(space_first, cut == Cut::gpt2);
-  const auto sequence = [](const Json& first, bool cuts) {
-    return Json{{"type", "Sequence"}, {"pretokenizers", Json::array({first, byte_level(false, cuts)})}};
-  };
-  if (cut == Cut::smollm) return sequence({{"type", "Digits"}, {"individual_digits", true}}, true);
-  const char* regex = std::ranges::find(kPatterns, cut, &Pattern::cut)->regex;
-  return sequence({{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}, {"invert", false}},
-                  false);
-}
 
 /// How a pre-tokenizer cuts; std::nullopt for one that heed has not. `byte_level` becomes its part of that type.
 std::optional<Cut> cut_of(const nlohmann::json& whole, const nlohmann::json*& byte_level) {
@@ -61,6 +48,35 @@ std::optional<Cut> cut_of(const nlohmann::json& whole, const nlohmann::json*& by
     return find_json(find_json(first, "pattern"), "Regex") == pattern.regex;
   });
   return found == std::end(kPatterns) ? std::optional<Cut>() : found->cut;
+}
+
+/// Which parts of a text get a space where characters are merged: by Llama 2's normalizer, or by Metaspace.
+AddedSpace read_space(const TokenizerJson& json) {
+  const nlohmann::json &normalizer = json.part("normalizer"), &cut = json.part("pre_tokenizer"),
+                       replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\u2581"}},
+                       prepend = {{"type", "Prepend"}, {"prepend", "\u2581"}};
+  if (normalizer.is_null() && find_json(cut, "replacement") == "\u2581" && find_json(cut, "split") == false)
+    for (const auto& [name, added] : {std::pair("always", AddedSpace::all_without),
+                                      {"first", AddedSpace::first_without},
+                                      {"never", AddedSpace::none}})
+      if (find_json(cut, "prepend_scheme") == name) return added;
+  if (!cut.is_null()) json.refuse("pre_tokenizer", cut, "none, or Metaspace of \"\u2581\" that does not split");
+  if (normalizer == replace) return AddedSpace::none;
+  if (normalizer == nlohmann::json{{"type", "Sequence"}, {"normalizers", {prepend, replace}}}) return AddedSpace::all;
+  json.refuse("normalizer", normalizer, "Llama 2's, which replaces spaces by \"\u2581\"");
+}
+
+/// Whether a space is left out of what is decoded there.
+bool strips_space(const TokenizerJson& json) {
+  nlohmann::json decoder = {{"type", "Sequence"},
+                            {"decoders",
+                             {{{"type", "Replace"}, {"pattern", {{"String", "\u2581"}}}, {"content", " "}},
+                              {{"type", "ByteFallback"}},
+                              {{"type", "Fuse"}}}}};
+  if (json.part("decoder") == decoder) return false;
+  decoder["decoders"].push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  if (json.part("decoder") == decoder) return true;
+  json.refuse("decoder", json.part("decoder"), "Llama 2's: Replace, ByteFallback, Fuse and perhaps Strip");
 }
 
 /// The tokens that a post-processor puts before a text.
@@ -84,13 +100,11 @@ std::vector<int64_t> ids_before(const nlohmann::json& processor) {
 }  // namespace
 
 std::string Bpe::to_json() const {
-  std::vector<std::string> names;
-  for (const std::string& token : tokens_) names.push_back(shown_bytes(token));
-  for (const SpecialToken& token : special_) names[token.id] = token.text;
-  Json merges = Json::array();
-  for (const auto& [left, right] : order_) merges.push_back(names[left] + " " + names[right]);
-  const Json after = post_processor_.empty() ? byte_level(true, true) : Json(parse_sorted_json(post_processor_));
-  return dump_tokenizer(names, special_, pre_tokenizer(cut_, space_first_), after, byte_level(true, true),
+  if (!json_.empty()) return json_;
+  const auto byte_level = [](bool space_first) {
+    return Json{{"type", "ByteLevel"}, {"add_prefix_space", space_first}, {"trim_offsets", true}, {"use_regex", true}};
+  };
+  return dump_tokenizer(names(), special_, byte_level(false), byte_level(true), byte_level(true),
                         {{"type", "BPE"},
                          {"dropout", nullptr},
                          {"unk_token", nullptr},
@@ -98,40 +112,48 @@ std::string Bpe::to_json() const {
                          {"end_of_word_suffix", ""},
                          {"fuse_unk", false},
                          {"byte_fallback", false},
-                         {"ignore_merges", take_whole_},
+                         {"ignore_merges", false},
                          {"vocab", Json::object()},
-                         {"merges", merges}},
-                        compose_ ? Json{{"type", "NFC"}} : Json());
+                         {"merges", merges()}});
 }
 
 Bpe Bpe::from_json(std::string_view text, Loc loc) {
   const Op op{"Bpe::from_json", loc};
   const TokenizerJson json(text, "BPE", op);
-  const nlohmann::json &decoder = json.part("decoder"), &normalizer = json.part("normalizer"),
-                       *byte_level_part = nullptr;
-  const std::optional<Cut> cut = cut_of(json.part("pre_tokenizer"), byte_level_part);
-  if (!cut)
-    json.refuse("pre_tokenizer", json.part("pre_tokenizer"),
-                "ByteLevel, alone or behind the Split of GPT-4, Llama 3, Qwen or nanochat, or SmolLM's Digits");
-  if (find_json(decoder, "type") != "ByteLevel") json.refuse("decoder", decoder, "type ByteLevel");
-  if (!normalizer.is_null() && find_json(normalizer, "type") != "NFC")
-    json.refuse("normalizer", normalizer, "NFC or none");
-  for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
-    if (const auto& value = json.model(key); !value.is_null() && value != "" && value != false && value != 0)
+  for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"})
+    if (const auto& value = json.model(key); !value.is_null() && value != "" && value != 0)
       json.refuse(key, value, "none");
-
   Bpe bpe;
-  bpe.cut_ = *cut;
-  bpe.space_first_ = find_json(*byte_level_part, "add_prefix_space") != false;
-  bpe.compose_ = !normalizer.is_null();
+  bpe.json_ = text;
   bpe.take_whole_ = json.model("ignore_merges") == true;
+  bpe.of_characters_ = json.model("byte_fallback") == true;
+  if (bpe.of_characters_) {
+    bpe.cut_ = Cut::none;
+    bpe.added_ = read_space(json);
+    bpe.strip_ = strips_space(json);
+  } else {
+    const nlohmann::json &decoder = json.part("decoder"), &normalizer = json.part("normalizer"), *byte_level = nullptr;
+    const std::optional<Cut> cut = cut_of(json.part("pre_tokenizer"), byte_level);
+    if (!cut)
+      json.refuse("pre_tokenizer", json.part("pre_tokenizer"),
+                  "ByteLevel, alone or behind the Split of GPT-4, Llama 3, Qwen or nanochat, or SmolLM's Digits");
+    if (find_json(decoder, "type") != "ByteLevel") json.refuse("decoder", decoder, "type ByteLevel");
+    if (!normalizer.is_null() && find_json(normalizer, "type") != "NFC")
+      json.refuse("normalizer", normalizer, "NFC or none");
+    bpe.cut_ = *cut;
+    bpe.added_ = find_json(*byte_level, "add_prefix_space") == false ? AddedSpace::none : AddedSpace::all_without;
+    bpe.compose_ = !normalizer.is_null();
+  }
+
   std::vector<SpecialToken> special;
   bpe.tokens_ = json.tokens(special);
   std::vector<bool> whole(bpe.tokens_.size());
-  for (const SpecialToken& token : special) whole[token.id] = true;
+  for (SpecialToken& token : special) {
+    whole[token.id] = true;
+    if (token.normalized) token.name = std::exchange(token.text, bpe.normalized(token.text));
+  }
   bpe.set_special(std::move(special));
   const nlohmann::json& after = json.part("post_processor");
-  if (after != nlohmann::json(byte_level(true, true))) bpe.post_processor_ = dump_json(after);
   bpe.before_ = ids_before(after);
   for (const int64_t id : bpe.before_)
     if (id < 0 || id >= bpe.size()) json.refuse("post_processor", after, "ids of the vocabulary in it");
@@ -141,14 +163,22 @@ Bpe Bpe::from_json(std::string_view text, Loc loc) {
     std::string& token = bpe.tokens_[id];
     ids.emplace(token, id);
     if (whole[id]) continue;
-    std::optional<std::string> bytes = bytes_shown(token);
+    const std::optional<std::string> bytes = bpe.of_characters_ ? spaces_shown(token) : bytes_shown(token);
     if (!bytes || bytes->empty())
       fail<FileError>(op, "the token \"{}\" is not made of the characters that show bytes, as byte-level tokens are",
                       token);
-    token = std::move(*bytes);
-    if (bpe.take_whole_) bpe.whole_.emplace(token, id);
-    if (token.size() == 1) bpe.id_of_byte_[static_cast<unsigned char>(token[0])] = id;
+    if (bpe.take_whole_) bpe.whole_.emplace(*bytes, id);
+    if (size_t end = 0; bpe.of_characters_ && token[0] != ' ')  // which no text has any more
+      if (const char32_t first = next_code_point(*bytes, end); end == bytes->size()) bpe.characters_.emplace(first, id);
+    token = *bytes;
+    if (!bpe.of_characters_ && token.size() == 1) bpe.id_of_byte_[static_cast<unsigned char>(token[0])] = id;
   }
+  for (size_t byte = 0; bpe.of_characters_ && byte < 256; ++byte)
+    if (const auto found = ids.find(name_of_byte(byte)); found != ids.end() && !whole[found->second]) {
+      bpe.id_of_byte_[byte] = found->second;
+      bpe.tokens_[found->second] = static_cast<char>(byte);
+    }
+  for (const SpecialToken& token : bpe.special_) bpe.tokens_[token.id] = token.text;
   const nlohmann::json& merges = json.model("merges");
   if (!merges.is_array()) fail<FileError>(op, "the model has no \"merges\"; need an array of them");
   for (const nlohmann::json& merge : merges) {  // "a b" or ["a", "b"]

@@ -24,7 +24,22 @@ const std::array<char32_t, 256>& shown_as() {
   return kShown;
 }
 
+std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
+  std::string made;
+  for (size_t at; (at = text.find(from)) != text.npos; text.remove_prefix(at + from.size()))
+    made.append(text.substr(0, at)).append(to);
+  return made.append(text);
+}
+
+constexpr std::string_view kShownSpace = "\u2581";  // "▁"
+
 }  // namespace
+
+std::string shown_spaces(std::string_view token) { return replaced(token, " ", kShownSpace); }
+
+std::string spaces_shown(std::string_view text) { return replaced(text, kShownSpace, " "); }
+
+std::string name_of_byte(size_t byte) { return fmt::format("<0x{:02X}>", byte); }
 
 std::string shown_bytes(std::string_view token) {
   std::string text;

@@ -21,9 +21,10 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text, Loc loc) const {
   return std::visit([&](const auto& kind) { return kind.encode(text); }, kind_);
 }
 
-std::string Tokenizer::decode(std::span<const int64_t> ids, Loc loc) const {
+std::string Tokenizer::decode(std::span<const int64_t> ids, bool begins, Loc loc) const {
   const Op op{"Tokenizer::decode", loc};
-  return std::visit([&](const auto& kind) { return kind.decode(ids); }, kind_);
+  const auto* bpe = std::get_if<Bpe>(&kind_);
+  return bpe ? bpe->decode(ids, begins) : std::visit([&](const auto& kind) { return kind.decode(ids); }, kind_);
 }
 
 std::string_view Tokenizer::first_part(std::string_view text) const {

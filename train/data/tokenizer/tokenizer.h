@@ -43,8 +43,8 @@ class Tokenizer {
   int64_t size() const;
   /// Throws ValueError for text that it has no tokens for.
   std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;
-  /// Throws IndexError for an id outside [0, size()).
-  std::string decode(std::span<const int64_t> ids, Loc loc = Loc::current()) const;
+  /// Throws IndexError for an id outside [0, size()). begins: whether the ids begin a text, as Bpe::decode says.
+  std::string decode(std::span<const int64_t> ids, bool begins = true, Loc loc = Loc::current()) const;
   /// A start of a text that has some megabytes, or all of the text: its ids and those of the rest are those of the
   /// whole.
   std::string_view first_part(std::string_view text) const;

@@ -64,8 +64,7 @@ std::vector<std::string> TokenizerJson::tokens(std::vector<SpecialToken>& specia
 }
 
 std::string dump_tokenizer(std::span<const std::string> names, std::span<const SpecialToken> special,
-                           const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model,
-                           const Json& normalizer) {
+                           const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model) {
   std::vector<SpecialToken> by_id(special.begin(), special.end());
   std::ranges::sort(by_id, {}, &SpecialToken::id);
   Json added = Json::array();
@@ -84,7 +83,7 @@ std::string dump_tokenizer(std::span<const std::string> names, std::span<const S
                      {"truncation", nullptr},
                      {"padding", nullptr},
                      {"added_tokens", added},
-                     {"normalizer", normalizer},
+                     {"normalizer", nullptr},
                      {"pre_tokenizer", pre_tokenizer},
                      {"post_processor", post_processor},
                      {"decoder", decoder},

@@ -38,7 +38,6 @@ class TokenizerJson {
 
 /// The whole file. `model` is all of the model but its vocabulary, which has the names in the order of their ids.
 std::string dump_tokenizer(std::span<const std::string> names, std::span<const SpecialToken> special,
-                           const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model,
-                           const Json& normalizer = nullptr);
+                           const Json& pre_tokenizer, const Json& post_processor, const Json& decoder, Json model);
 
 }  // namespace heed::train
