@@ -12,7 +12,7 @@
 namespace heed::tests {
 
 /// The special tokens, those of the 256 bytes, and then `tokens`, with spaces shown: all ways to make one of them of
-/// two others are merges, in the order of what they make.
+/// two others are merges, in the order of what they make, the longest left part first.
 inline Json llama_json(const std::vector<std::string>& special, const std::vector<std::string>& tokens) {
   Json vocabulary = Json::object(), added = Json::array(), merges = Json::array();
   for (const std::string& token : special) {
@@ -29,7 +29,7 @@ inline Json llama_json(const std::vector<std::string>& special, const std::vecto
   for (const std::string& token : tokens) vocabulary[token] = vocabulary.size();
   const std::set<std::string> all(tokens.begin(), tokens.end());
   for (const std::string& token : tokens)
-    for (size_t n = 1; n < token.size(); ++n)
+    for (size_t n = token.size() - 1; n > 0; --n)
       if (all.contains(token.substr(0, n)) && all.contains(token.substr(n)))
         merges.push_back(token.substr(0, n) + " " + token.substr(n));
   const auto replace = [](const char* from, const char* to) {

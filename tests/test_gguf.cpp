@@ -338,18 +338,24 @@ TEST_CASE("gguf: a vocabulary of characters has scores in place of merges", "[gg
   CHECK(std::vector(types.begin(), types.begin() + 4) == std::vector<int64_t>{3, 3, 3, 6});
   CHECK(std::vector(types.begin() + 258, types.begin() + 260) == std::vector<int64_t>{6, 1});
 
-  // llama.cpp would make what the merges do not, or in another order.
-  Json json = tests::llama_json(special, {"th", "▁t", "▁th", "▁", "t", "h"});
-  const auto refused = [&](const Json& merges) {
+  // Merges of tokens with one score are mixed, longer parts first; others would be made in another order by llama.cpp,
+  // or not at all.
+  const std::vector<std::string> tokens = {"th", "▁t", "▁th", "the", "▁", "t", "h", "e", "he"};
+  const auto scores_by = [&](const Json& merges) {
+    Json json = tests::llama_json(special, tokens);
     json["model"]["merges"] = merges;
     const Model model(tiny(300));
-    CHECK_THROWS_WITH(save_gguf(place / "m.gguf", model.params, model.config, train::Tokenizer::from_json(json.dump()),
-                                GgufType::f32),
-                      Contains("the merges to \"\\u2581th\" are not all ways to make it"));
+    save_gguf(place / "m.gguf", model.params, model.config, train::Tokenizer::from_json(json.dump()), GgufType::f32);
+    const auto all = Gguf(place / "m.gguf").key<std::vector<double>>("tokenizer.ggml.scores");
+    return std::vector(all.begin() + 259, all.begin() + 263);
   };
-  refused({"t h", "▁ t", "▁t h"});
-  refused({"t h", "▁ t"});
-  refused({"t h", "▁t h", "▁ t", "▁ th"});
+  CHECK(scores_by({"h e", "t h", "▁ t", "▁t h", "th e", "▁ th", "t he"}) == std::vector<double>{-2, -3, -4, -4});
+  const auto refused = [&](const Json& merges, const char* token) {
+    CHECK_THROWS_WITH(scores_by(merges), Contains(fmt::format("the merges to \"{}\" are not all ways to make", token)));
+  };
+  refused({"h e", "t h", "▁ t", "▁t h", "th e", "t he"}, "\\u2581th");
+  refused({"h e", "t h", "▁ t", "▁ th", "▁t h", "th e", "t he"}, "\\u2581th");
+  refused({"h e", "▁t h", "t h", "▁ t", "▁ th", "th e", "t he"}, "\\u2581th");
 }
 
 TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays", "[gguf][errors]") {

@@ -8,6 +8,7 @@
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/half.h>
+#include <heed/tensor/io/utf8.h>
 #include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/folder/family.h>
 
@@ -224,8 +225,9 @@ const char* name_of_cut(const Op& op, const Bpe& bpe) {
                    "SmolLM's, Llama 3's or Qwen's, without a space before a text");
 }
 
-/// llama.cpp makes the token of the highest score first, wherever two others spell it: so do merges that are all the
-/// ways to make a token, one behind the other, as those made from sentencepiece's scores.
+/// llama.cpp makes the token of the highest score first, wherever two others spell it. Merges that were made from such
+/// scores, sentencepiece's, are all the ways to make a token, one behind the other; those of tokens with the same score
+/// are mixed, the longest left part first, then the longest right part.
 void become_llamas(const Op& op, Vocabulary& all, const std::vector<bool>& special) {
   all.model = "llama";
   std::unordered_map<std::string, size_t> ids;
@@ -235,23 +237,40 @@ void become_llamas(const Op& op, Vocabulary& all, const std::vector<bool>& speci
   const auto check = [&](bool good, size_t id) {
     if (!good)
       fail<ValueError>(op,
-                       "the merges to {} are not all ways to make it, one behind the other; need them so, as llama.cpp "
-                       "merges whatever makes a token",
+                       "the merges to {} are not all ways to make it in the order of scores; need merges made from "
+                       "sentencepiece's scores, as llama.cpp merges whatever makes a token",
                        dump_ascii(all.tokens[id]));
   };
-  std::vector<int64_t> ways(all.tokens.size());  // to make each that no merge has said yet
-  for (size_t id = 0; id < all.tokens.size(); ++id)
-    for (size_t n = 1; n < all.tokens[id].size() && !special[id]; ++n)
-      ways[id] += ids.contains(all.tokens[id].substr(0, n)) && ids.contains(all.tokens[id].substr(n));
-  all.scores.assign(all.tokens.size(), 0);
-  size_t last = 0, count = 0;
+  struct Merge {
+    size_t made;
+    std::pair<size_t, size_t> lengths;
+  };
+  std::vector<Merge> merges;
+  std::vector<size_t> last(all.tokens.size());   // of those that make a token
+  std::vector<int64_t> ways(all.tokens.size());  // to make it that no merge has
   for (const std::string& merge : std::exchange(all.merges, {})) {
-    const size_t space = merge.find(' '), id = ids.at(merge.substr(0, space) + merge.substr(space + 1));
-    if (float& score = all.scores[id]; score == 0) score = -static_cast<float>(++count);
-    else check(id == last, id);
-    --ways[last = id];
+    const size_t space = merge.find(' ');
+    const std::string left = merge.substr(0, space), right = merge.substr(space + 1);
+    const size_t made = ids.at(left + right);
+    last[made] = merges.size();
+    --ways[made];
+    merges.push_back({made, {decode_utf8(left).size(), decode_utf8(right).size()}});
   }
-  for (size_t id = 0; id < ways.size(); ++id) check(ways[id] == 0 || special[id], id);
+  for (size_t id = 0; id < all.tokens.size(); ++id) {
+    const std::string& token = all.tokens[id];
+    for (size_t n = 1; n < token.size(); ++n)
+      ways[id] += ids.contains(token.substr(0, n)) && ids.contains(token.substr(n));
+    check(ways[id] == 0 || special[id], id);
+  }
+  all.scores.assign(all.tokens.size(), 0);
+  float score = -1;
+  for (size_t i = 0, begin = 0, end = 0; i < merges.size(); ++i) {  // begin, end: of those with this score
+    const auto& [made, lengths] = merges[i];
+    check(i == begin || lengths <= merges[i - 1].lengths, made);
+    all.scores[made] = score;
+    end = std::max(end, last[made]);
+    if (i == end) --score, begin = i + 1;
+  }
 }
 
 Vocabulary vocabulary_of(const Op& op, const Bpe& bpe) {

@@ -163,7 +163,7 @@ def learn_llamas(lines, count):
     special = ["<unk>", "<s>", "</s>", "<|x|>"]
     tokens = [*special, *(f"<0x{byte:02X}>" for byte in range(256)), *(t for t in learnt if len(t) > 1), *(t for t in learnt if len(t) == 1)]
     ids = {token: id for id, token in enumerate(tokens)}
-    merges = [f"{token[:i]} {token[i:]}" for token in tokens[260:] for i in range(1, len(token)) if token[:i] in ids and token[i:] in ids]
+    merges = [f"{token[:i]} {token[i:]}" for token in tokens[260:] for i in range(len(token) - 1, 0, -1) if token[:i] in ids and token[i:] in ids]
     added = [{"id": ids[t], "content": t, "single_word": False, "lstrip": False, "rstrip": False, "normalized": t == "<|x|>", "special": True}
              for t in special]
     return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "post_processor": None,
