@@ -346,7 +346,6 @@ TEST_CASE("errors of train/: data and pictures name the caller's line", "[errors
       {"Bpe::train", [&] { Bpe::train("a", 1); }},
       {"Bpe.decode", [&] { bytes.decode(std::vector<int64_t>{999}); }},
       {"Bpe.token", [&] { bytes.token(999); }},
-      {"Bpe::from_merges", [&] { Bpe::from_merges("a b c"); }},
       {"Bpe::from_json", [&] { Bpe::from_json("{"); }},
       {"Chars::from_text", [&] { Chars::from_text("\xff"); }},
       {"Chars.encode", [&] { Chars::from_text("a").encode("b"); }},

@@ -9,6 +9,7 @@
 #include <heed/tensor/io/safetensors.h>
 #include <heed/train/data/tokenizer/bpe.h>
 #include <heed/train/training_state.h>
+#include "../llama_tokenizer.h"
 #include "small_models.h"
 
 using namespace heed;
@@ -59,7 +60,8 @@ int main(int argc, char** argv) {
   train::save_training(target(root, "state") / "one", run.params, run.optimizers, run.params.rng(), {.step = 1});
   write_file(target(root, "state") / "metrics", "{\"step\": 10, \"loss\": 1.5}\n{\"step\": 20, \"loss\": null}\n");
   write_file(target(root, "tokenizer") / "bpe", train::Bpe::train(kText, 270, special).to_json());
-  write_file(target(root, "bpe") / "merges", train::Bpe::train(kText, 270).to_merges() + std::string(1, '\0') + kText);
+  write_file(target(root, "tokenizer") / "llama2", tests::llama_json({"<unk>"}, {"th", "the", "t", "h", "e"}).dump());
+  write_file(target(root, "bpe") / "text", kText);
 
   const std::string zero(1, '\0');
   write_file(target(root, "notes") / "chat", R"({"bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": null})" +

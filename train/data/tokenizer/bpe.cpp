@@ -362,37 +362,4 @@ std::vector<std::string> Bpe::merges() const {
   return merges;
 }
 
-std::string Bpe::to_merges() const {
-  std::string text = "#version: 0.2\n";
-  for (const std::string& merge : merges()) text += merge + "\n";
-  return text;
-}
-
-Bpe Bpe::from_merges(std::string_view merges, Loc loc) {
-  const Op op{"Bpe::from_merges", loc};
-  Bpe bpe;
-  std::unordered_map<std::string, int64_t> ids;
-  for (int64_t id = 0; id < 256; ++id) ids.emplace(shown_bytes(bpe.tokens_[id]), id);
-  int64_t line = 0;
-  while (!merges.empty()) {
-    const size_t end = std::min(merges.find('\n'), merges.size());
-    std::string_view row = merges.substr(0, end);
-    merges.remove_prefix(std::min(end + 1, merges.size()));
-    ++line;
-    if (row.ends_with('\r')) row.remove_suffix(1);
-    if (row.empty() || (line == 1 && row.starts_with("#version"))) continue;
-    const size_t space = row.find(' ');
-    const auto left = ids.find(std::string(row.substr(0, space)));
-    const auto right = space == row.npos ? ids.end() : ids.find(std::string(row.substr(space + 1)));
-    if (left == ids.end() || right == ids.end())
-      fail<FileError>(op, "merges:{}: \"{}\" is no merge; need two tokens that are bytes or earlier merges", line, row);
-    const Pair pair{left->second, right->second};
-    // Two merges may spell one token.
-    const auto [named, fresh] = ids.emplace(left->first + right->first, bpe.size());
-    if (!bpe.add_merge(pair, named->second)) fail<FileError>(op, "merges:{}: \"{}\" is there twice", line, row);
-    if (fresh) bpe.add(bpe.tokens_[pair.first] + bpe.tokens_[pair.second]);
-  }
-  return bpe;
-}
-
 }  // namespace heed::train

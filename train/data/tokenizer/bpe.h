@@ -80,12 +80,6 @@ class Bpe {
   /// The tokens by id as files show them, and the merges in their order, "a b".
   std::vector<std::string> names() const;
   std::vector<std::string> merges() const;
-  /// GPT-2's merges file (merges.txt, vocab.bpe): a line a merge, two tokens with a space between, in which
-  /// every byte is shown as a printable character ("Ġ" is a space); an optional first line "#version: ...".
-  /// from_merges throws FileError with the line if a merge is not two tokens that exist by then, or is there
-  /// twice.
-  std::string to_merges() const;
-  static Bpe from_merges(std::string_view merges, Loc loc = Loc::current());
 
   /// A tokenizer.json of Hugging Face's `tokenizers`, and back; what was read is written as it came. from_json takes
   /// byte-level BPEs that cut in a way of Cut (other ids, an added space, special tokens anywhere, letters composed
