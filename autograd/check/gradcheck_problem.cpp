@@ -10,7 +10,6 @@
 #include <tuple>
 
 #include <heed/autograd/check/difference.h>
-#include <heed/autograd/check/refusals.h>
 #include <heed/autograd/engine.h>
 #include <heed/tensor/random.h>
 #include <heed/tensor/scoped.h>

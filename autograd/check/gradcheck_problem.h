@@ -29,6 +29,10 @@ Shape index_of(int64_t i, const Shape& shape);
 /// out. `wrong`: all that were found; `elements`: how many elements they belong to, of `compared` that were looked at.
 std::string hint_for(const std::vector<Derivative>& wrong, int64_t elements, int64_t compared);
 
+/// Refuses outputs that leave nothing to compare: undefined ones, f32, none in f64, no elements here or in leaves, or
+/// values that are not finite.
+void check_outputs(const Problem& problem, const std::vector<Tensor>& outputs);
+
 /// `elements`: how many of each leaf to compare one by one; 0: all.
 GradcheckReport check_problem(Problem problem, const GradcheckOptions& options, int64_t elements);
 
