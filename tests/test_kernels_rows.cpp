@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <heed/tensor/kernels/norm.h>
+#include <heed/tensor/kernels/reduce.h>
 #include <heed/tensor/kernels/softmax.h>
 #include <heed/tensor/kernels/sums.h>
 #include <heed/tensor/parallel.h>
@@ -340,15 +341,17 @@ TEST_CASE("norm kernels: constant rows give the bias", "[kernels][norm]") {
 TEMPLATE_TEST_CASE("sums kernels: equal the sum in f64", "[kernels][sums]", float, double) {
   using T = TestType;
   on_every_simd_target([&] {
-    for (const int64_t n : {0, 1, 15, 16, 17, 33, 1024, 1025, 8192, 8193, 100'000}) {
+    const auto sum_of_squares = [](const Tensor& x) {
+      return kernels::sum_of_powers(x, 2, {0}, false).template item<double>();
+    };
+    for (const int64_t n : {0, 1, 15, 16, 17, 33, 1024, 1025, 16384, 16385, 100'000}) {
       CAPTURE(n);
       const auto x = normal<T>(n, 10);
       double squares = 0;
       for (const T v : x) squares += double(v) * double(v);
-      CHECK(close(kernels::sum_of_squares(x.data(), n), squares, 1e-12, squares));  // f64 in another order
+      CHECK(close(sum_of_squares(from_vector(x, {n})), squares, 1e-12, squares));  // f64 in another order
     }
-    const std::vector<T> large(100, T(1e30));
-    CHECK(kernels::sum_of_squares(large.data(), 100) == Approx(1e62));
+    CHECK(sum_of_squares(full({100}, 1e30, dtype_of<T>())) == Approx(1e62));
     for (const int64_t rows : {0, 1, 3, 63, 64, 700})
       for (const int64_t n : {1, 16, 31, 129, 300}) {
         CAPTURE(rows, n);
@@ -378,7 +381,7 @@ TEST_CASE("row kernels: the same bits at any number of threads", "[kernels]") {
     keep(y), keep(dw), keep(db);
     kernels::sum_rows(x.data(), db.data(), rows, C);
     keep(db);
-    all.push_back(static_cast<float>(kernels::sum_of_squares(x.data(), rows * C)));
+    keep({kernels::sum_of_powers(from_vector(x, {rows * C}), 2, {0}, false).item<float>()});
     results.push_back(all);
   }
   set_num_threads(before);

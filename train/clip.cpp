@@ -4,7 +4,7 @@
 
 #include <heed/autograd/grad_mode.h>
 #include <heed/autograd/ops.h>
-#include <heed/tensor/kernels/sums.h>
+#include <heed/tensor/kernels/reduce.h>
 
 namespace heed::train {
 
@@ -13,8 +13,8 @@ double grad_norm(const nn::Parameters& params) {
   double squares = 0;
   for (const auto& [name, parameter] : params) {
     if (!parameter.grad().defined() || !parameter.requires_grad()) continue;
-    const Tensor g = parameter.grad().contiguous();
-    squares += dispatch_floating(g.dtype(), [&]<class T>() { return kernels::sum_of_squares(g.data<T>(), g.numel()); });
+    const Shape all_axes = normalize_axes({"grad_norm"}, {}, parameter.rank());
+    squares += kernels::sum_of_powers(parameter.grad(), 2, all_axes, false).item<double>();
   }
   return std::sqrt(squares);
 }

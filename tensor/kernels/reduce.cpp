@@ -39,7 +39,7 @@ struct Split {
 
 // Independent accumulators, which the compiler keeps in vectors: sums add in this many chains; where the order is all
 // one, as of a maximum, more of them hide how long each takes.
-constexpr int kSums = 8, kExtremes = 32;
+constexpr int kSums = 8, kPowers = 16, kExtremes = 32;
 
 /// f64 for floating numbers, else i64: what sums and products are made in.
 template <class T>
@@ -305,7 +305,7 @@ Tensor sum_of_powers(const Tensor& x, double p, const Shape& axes, bool keepdim)
   Tensor y = empty(reduced_shape(x.shape(), axes, keepdim), f64);
   dispatch_floating(x.dtype(), [&]<class T>() {
     const auto sum_of = [&](auto of) {
-      reduce<kSums, T>(x, y.mutable_data<double>(), axes, Fold{0.0, of, std::plus<>{}});
+      reduce<kPowers, T>(x, y.mutable_data<double>(), axes, Fold{0.0, of, std::plus<>{}});
     };
     if (p == 2) sum_of([](T v) { return static_cast<double>(v) * static_cast<double>(v); });
     else if (p == 1) sum_of([](T v) { return std::abs(static_cast<double>(v)); });

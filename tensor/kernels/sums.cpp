@@ -2,8 +2,6 @@
 #include <heed/tensor/kernels/sums.h>
 
 #include <algorithm>
-#include <numeric>
-#include <vector>
 
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
@@ -18,26 +16,6 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace heed::kernels::HWY_NAMESPACE {
-
-HWY_INLINE Vec<double> load_f64(const float* p) {
-  return hn::PromoteTo(Tag<double>(), hn::LoadU(hn::Rebind<float, Tag<double>>(), p));
-}
-HWY_INLINE Vec<double> load_f64(const double* p) { return hn::LoadU(Tag<double>(), p); }
-
-template <class Real>
-double squares_part(const Real* x, int64_t n) {
-  const Tag<double> d;
-  auto even = hn::Zero(d), odd = even;
-  int64_t i = 0;
-  for (; i + 2 * kLanes<double> <= n; i += 2 * kLanes<double>) {
-    const auto a = load_f64(x + i), b = load_f64(x + i + kLanes<double>);
-    even = hn::MulAdd(a, a, even);
-    odd = hn::MulAdd(b, b, odd);
-  }
-  double total = hn::GetLane(hn::SumOfLanes(d, hn::Add(even, odd)));
-  for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return total;
-}
 
 /// y (width) = the sum over `rows` rows of x, `stride` apart.
 template <class Real>
@@ -59,7 +37,6 @@ void add_rows(const Real* x, int64_t rows, int64_t stride, Real* y, int64_t widt
   });
 }
 
-auto squares_parts() { return Both{squares_part<float>, squares_part<double>}; }
 auto add_rows_parts() { return Both{add_rows<float>, add_rows<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
@@ -68,19 +45,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace heed::kernels {
 
-HWY_EXPORT(squares_parts);
 HWY_EXPORT(add_rows_parts);
-
-template <class T>
-double sum_of_squares(const T* x, int64_t n) {
-  constexpr int64_t kBlock = 8192;
-  const auto part = HWY_DYNAMIC_DISPATCH(squares_parts)().template get<T>();
-  if (n <= kBlock) return part(x, n);
-  std::vector<double> partial(static_cast<size_t>((n + kBlock - 1) / kBlock));
-  for_rows(static_cast<int64_t>(partial.size()), kBlock / 2,
-           [&](int64_t i) { partial[i] = part(x + i * kBlock, std::min(kBlock, n - i * kBlock)); });
-  return std::accumulate(partial.begin(), partial.end(), 0.0);
-}
 
 template <class T>
 void sum_rows(const T* x, T* y, int64_t rows, int64_t n) {
@@ -93,7 +58,6 @@ void sum_rows(const T* x, T* y, int64_t rows, int64_t n) {
               n, y);
 }
 
-HEED_FOR_BOTH(sum_of_squares)
 HEED_FOR_BOTH(sum_rows)
 
 }  // namespace heed::kernels
