@@ -4,7 +4,7 @@
 #include <heed/tensor/kernels/norm.h>
 #include <heed/tensor/kernels/reduce.h>
 #include <heed/tensor/kernels/softmax.h>
-#include <heed/tensor/kernels/sums.h>
+#include <heed/tensor/kernels/unary.h>
 #include <heed/tensor/parallel.h>
 #include "kernels.h"
 

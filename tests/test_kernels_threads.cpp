@@ -6,7 +6,6 @@
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/reduce.h>
-#include <heed/tensor/kernels/sums.h>
 #include <heed/tensor/kernels/unary.h>
 #include <heed/tensor/parallel.h>
 #include <heed/tensor/random.h>

@@ -5,7 +5,6 @@
 #include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/gemm.h>
-#include <heed/tensor/kernels/sums.h>
 #include <heed/tensor/kernels/unary.h>
 
 namespace heed {

@@ -1,6 +1,8 @@
 // Compiled once for each instruction set: the part before HWY_ONCE.
 #include <heed/tensor/kernels/unary.h>
 
+#include <algorithm>
+
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
 
@@ -73,6 +75,26 @@ void add_part(const Real* a, const Real* b, Real* y, int64_t n) {
   map(a, b, y, n, [](Vec<Real> u, Vec<Real> v) HWY_ATTR { return hn::Add(u, v); });
 }
 
+/// y (width) = the sum over `rows` rows of x, `stride` apart.
+template <class Real>
+void sum_rows_part(const Real* x, int64_t rows, int64_t stride, Real* y, int64_t width) {
+  constexpr int64_t kTile = 8;  // vectors of sums that stay in registers
+  const auto zero = hn::Zero(Tag<Real>());
+  int64_t j = 0;
+  for (; j + kTile * kLanes<Real> <= width; j += kTile * kLanes<Real>) {
+    Vec<Real> total[kTile];
+    for (auto& v : total) v = zero;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t t = 0; t < kTile; ++t) total[t] = hn::Add(total[t], Whole{j + t * kLanes<Real>}(x + r * stride));
+    for (int64_t t = 0; t < kTile; ++t) Whole{j + t * kLanes<Real>}.store(total[t], y);
+  }
+  for_vectors<Real>(width - j, [=](auto at) HWY_ATTR {
+    auto total = zero;
+    for (int64_t r = 0; r < rows; ++r) total = hn::Add(total, at(x + j + r * stride));
+    at.store(total, y + j);
+  });
+}
+
 template <class Real>
 void dropout_part(const Real* x, const bool* keep, Real scale, Real* y, int64_t n) {
   int64_t i = 0;
@@ -93,6 +115,7 @@ void dropout_part(const Real* x, const bool* keep, Real scale, Real* y, int64_t 
 auto unary_parts() { return Both{unary_part<float>, unary_part<double>}; }
 auto unary_backward_parts() { return Both{unary_backward_part<float>, unary_backward_part<double>}; }
 auto add_parts() { return Both{add_part<float>, add_part<double>}; }
+auto sum_rows_parts() { return Both{sum_rows_part<float>, sum_rows_part<double>}; }
 auto dropout_parts() { return Both{dropout_part<float>, dropout_part<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
@@ -104,6 +127,7 @@ namespace heed::kernels {
 HWY_EXPORT(unary_parts);
 HWY_EXPORT(unary_backward_parts);
 HWY_EXPORT(add_parts);
+HWY_EXPORT(sum_rows_parts);
 HWY_EXPORT(dropout_parts);
 
 constexpr int64_t kCheapGrain = 32768;  // elements of arithmetic as cheap as a sum, some 4 us
@@ -129,6 +153,17 @@ void add_bias(T* x, const T* bias, int64_t rows, int64_t n) {
 }
 
 template <class T>
+void sum_rows(const T* x, T* y, int64_t rows, int64_t n) {
+  const auto add = HWY_DYNAMIC_DISPATCH(sum_rows_parts)().template get<T>();
+  if (rows < 64)  // one block of rows: the columns are what can be shared out
+    return parallel_for(n, std::max<int64_t>(64, row_grain(rows)),
+                        [=](int64_t begin, int64_t end) { add(x + begin, rows, n, y + begin, end - begin); });
+  RowSums<T> sums(rows, n);
+  std::copy_n(sums.run([=](int64_t begin, int64_t end, T* partial) { add(x + begin * n, end - begin, n, partial, n); }),
+              n, y);
+}
+
+template <class T>
 void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
   const auto part = HWY_DYNAMIC_DISPATCH(dropout_parts)().template get<T>();
   parallel_for(n, kCheapGrain,
@@ -138,6 +173,7 @@ void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
 HEED_FOR_BOTH(unary)
 HEED_FOR_BOTH(unary_backward)
 HEED_FOR_BOTH(add_bias)
+HEED_FOR_BOTH(sum_rows)
 HEED_FOR_BOTH(dropout)
 
 }  // namespace heed::kernels

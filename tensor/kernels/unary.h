@@ -44,6 +44,11 @@ void unary_backward(Unary f, const T* g, const T* x, T* dx, int64_t n);
 template <class T>
 void add_bias(T* x, const T* bias, int64_t rows, int64_t n);
 
+/// y (n) = sum over the rows of x (rows, n): a bias's gradient. Runs of at most 256 rows add up in T, then the runs,
+/// which are cut by the sizes alone: the same bits at any number of threads.
+template <class T>
+void sum_rows(const T* x, T* y, int64_t rows, int64_t n);
+
 /// y = keep ? x * scale : 0: dropout, and its own gradient.
 template <class T>
 void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n);
