@@ -25,7 +25,7 @@ struct TranslatorTraining {
   double lr = 2e-3;
   double label_smoothing = 0;
   int64_t max_length = 250;  ///< tokens of a sentence
-  int64_t average = 1;       ///< see PairTraining
+  int64_t average = 1;       ///< see TrainerOptions
   RunRules rules = {};       ///< the rest
 };
 

@@ -20,16 +20,19 @@ namespace {
 
 // In the state:
 constexpr const char* kLosses = "losses";    // of the last steps
-constexpr const char* kNumbers = "numbers";  // best, best_step, evaluations since, seconds, tokens
+constexpr const char* kNumbers = "numbers";  // best, best_step, evaluations since, seconds, tokens, snapshots
 constexpr const char* kEma = "ema.";         // before the names of the averages
+constexpr const char* kSum = "sum.";         // and of the sums of snapshots
 
-}  // namespace
-
+/// What holds the directory of such a run: `hold`, or else what takes it now; null where this process writes nothing.
+/// Throws FileError if another run holds it, or it cannot be written.
 std::shared_ptr<const RunDirectory> hold_directory(const TrainerOptions& options, Loc loc) {
   const Op op{"Trainer", loc};
   if (options.directory.empty() || (options.world && options.world->rank() != 0)) return nullptr;
   return options.hold ? options.hold : std::make_shared<RunDirectory>(options.directory);
 }
+
+}  // namespace
 
 Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, TrainerOptions options, Loc loc)
     : params_(params),
@@ -50,6 +53,12 @@ Trainer::Trainer(const nn::Parameters& params, const Optimizers& optimizers, Tra
                                      {"patience", static_cast<double>(o.patience)},
                                      {"time_limit", o.time_limit}})
     if (!(number >= 0)) fail<ValueError>(op, "{} is {}; need at least 0", name, number);
+  if (o.average < 1 || o.average > kSnapshots)
+    fail<ValueError>(op, "average is {}; need 1 to {}", o.average, kSnapshots);
+  if (o.average > 1 && o.ema != 0) fail<ValueError>(op, "average is {} and ema {}; need one of them", o.average, o.ema);
+  if (o.average > 1 && o.patience != 0)
+    fail<ValueError>(op, "average is {} and patience {}, which may end the run before the last snapshots; need one",
+                     o.average, o.patience);
   for (const int64_t step : o.keep)
     if (step < 0 || step > o.steps) fail<ValueError>(op, "keep has step {}; need 0 to {}", step, o.steps);
   if (!o.keep.empty() && o.directory.empty())
@@ -79,22 +88,28 @@ void Trainer::resume() {
     fail<FileError>(op, "'{}' does not exist: the run has ended, or was never saved; need one to resume",
                     file.string());
   const auto take = [&](const NamedTensors& own) {
-    NamedTensors averages;
-    for (const auto& [name, x] : own)
-      if (name.starts_with(kEma)) averages.emplace_back(name.substr(std::string_view(kEma).size()), x);
+    const auto under = [&](std::string_view prefix) {
+      NamedTensors tensors;
+      for (const auto& [name, x] : own)
+        if (name.starts_with(prefix)) tensors.emplace_back(name.substr(prefix.size()), x);
+      return tensors;
+    };
+    const NamedTensors averages = under(kEma);
     if (ema_.has_value() == averages.empty())
       fail<FileError>(op, "'{}' has {}; need the ema that the interrupted run had", file.string(),
                       averages.empty() ? "no average of the weights" : "an average of the weights, and ema is 0");
     if (ema_) ema_->load_state(averages, where_);
+    if (options_.average > 1) snapshots_ = under(kSum);
     for (const auto& [name, x] : own) {
       if (name == kLosses) losses_ = x.to_vector<double>();
-      else if (name == kNumbers && x.numel() == 5) {
+      else if (name == kNumbers && x.numel() >= 5) {
         const std::vector<double> numbers = x.to_vector<double>();
         now_.best = numbers[0];
         now_.best_step = static_cast<int64_t>(numbers[1]);
         worse_ = static_cast<int64_t>(numbers[2]);
         now_.seconds = numbers[3];
         now_.tokens = numbers[4];
+        if (numbers.size() > 5) snapshot_count_ = static_cast<int64_t>(numbers[5]);  // older versions had none here
       }
     }
   };
@@ -229,15 +244,35 @@ double Trainer::mean_loss(size_t last) const {
          static_cast<double>(count);
 }
 
+/// Takes in the weights as they are, if the mean at the end is to have them.
+void Trainer::add_snapshot() {
+  const int64_t every = std::max<int64_t>(1, options_.steps / kSnapshots), left = options_.steps - now_.step;
+  if (options_.average == 1 || left % every != 0 || left >= options_.average * every) return;
+  const NoGrad no_grad;
+  if (snapshots_.empty())
+    for (const auto& [name, x] : params_) snapshots_.emplace_back(name, zeros(x.shape(), f64));
+  for (auto& [name, sum] : snapshots_) sum = sum + params_.at(name).to(f64);
+  ++snapshot_count_;
+}
+
+/// Makes the weights the mean of all snapshots.
+void Trainer::average_snapshots() {
+  const NoGrad no_grad;
+  for (const auto& [name, sum] : std::exchange(snapshots_, {}))
+    params_.at(name).assign((sum / snapshot_count_).to(params_.dtype()));
+}
+
 void Trainer::save_state() const {
   const Op op{"Trainer", where_};
   const int64_t kept = std::min(std::ssize(losses_), std::max<int64_t>(Session::kAveraged, options_.log_every));
   const std::vector<double> losses(losses_.end() - kept, losses_.end());
-  const std::vector<double> numbers = {now_.best, static_cast<double>(now_.best_step), static_cast<double>(worse_),
-                                       now_.seconds, now_.tokens};
-  NamedTensors own{{kLosses, from_vector(losses, {kept})}, {kNumbers, from_vector(numbers, {5})}};
+  const std::vector<double> numbers = {
+      now_.best,   static_cast<double>(now_.best_step), static_cast<double>(worse_), now_.seconds,
+      now_.tokens, static_cast<double>(snapshot_count_)};
+  NamedTensors own{{kLosses, from_vector(losses, {kept})}, {kNumbers, from_vector(numbers, {std::ssize(numbers)})}};
   if (ema_)
     for (const auto& [name, x] : ema_->state()) own.emplace_back(kEma + name, x);
+  for (const auto& [name, x] : snapshots_) own.emplace_back(kSum + name, x);
   save_training(options_.directory / kStateFile, params_, optimizers_, params_.rng(),
                 {now_.step, std::move(own), options_.notes});
 }

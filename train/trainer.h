@@ -22,6 +22,8 @@ namespace heed::train {
 class Distributed;
 class RunDirectory;
 
+constexpr int64_t kSnapshots = 50;  ///< of a run, which TrainerOptions::average counts
+
 /// How long a run is, what is measured on the way, and what is kept.
 struct TrainerOptions {
   int64_t steps = 2000;  ///< updates in all
@@ -30,6 +32,7 @@ struct TrainerOptions {
   std::optional<Products> products = {};  ///< what matrix products read in run(); none: as the guard around it says
   int64_t accumulate = 1;                 ///< batches whose gradients make one step
   double ema = 0;                         ///< decay of the weights' average, which is evaluated and saved; 0: none
+  int64_t average = 1;                    ///< the weights at the end: mean of the last so many of kSnapshots snapshots
   int64_t evaluate_every = 500;           ///< steps; then the run is saved too
   int64_t sample_every = 500;             ///< steps
   int64_t save_every = 100;               ///< steps between saves besides
@@ -45,10 +48,6 @@ struct TrainerOptions {
   Metadata notes = {};           ///< kept in training.safetensors alone: what resuming needs to be told
   Distributed* world = nullptr;  ///< the processes that train together; rank 0 alone writes and shows
 };
-
-/// What holds the directory of such a run: `hold`, or else what takes it now; null where this process writes nothing.
-/// Throws FileError if another run holds it, or it cannot be written.
-std::shared_ptr<const RunDirectory> hold_directory(const TrainerOptions& options, Loc loc = Loc::current());
 
 /// One batch's work, with its data already drawn: so that it can be run again.
 struct Step {
@@ -162,6 +161,8 @@ class Trainer {
                             double value);
   void zero_grad();
   double mean_loss(size_t last) const;
+  void add_snapshot();
+  void average_snapshots();
   bool is_first() const;          // of the world's processes, or alone
   bool is_told(bool here) const;  // whether any of them is
   void save_state() const;
@@ -179,6 +180,8 @@ class Trainer {
   bool ended_ = false;
   int64_t kept_ = -1;  // the step of the directory's training.safetensors
   std::optional<Ema> ema_;
+  NamedTensors snapshots_;      // the sum of the weights in them, f64
+  int64_t snapshot_count_ = 0;  // in the sum
 };
 
 }  // namespace heed::train

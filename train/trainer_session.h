@@ -63,6 +63,7 @@ struct Trainer::Session {
     now.loss = t.update(batches);
     if (t.ema_) t.ema_->update();
     ++now.step;
+    t.add_snapshot();
     t.losses_.push_back(now.loss);
     now.mean_loss = t.mean_loss(kAveraged);
     for (const Step& batch : batches) now.tokens += static_cast<double>(batch.tokens);
@@ -145,6 +146,7 @@ struct Trainer::Session {
       report.ended = now.step >= options.steps ? Ended::all_steps
                      : now.stop                ? Ended::by_callback
                                                : Ended::out_of_patience;
+      if (report.ended == Ended::all_steps) t.average_snapshots();
       evaluate();
     }
     if (!interrupted || over()) {

@@ -3,8 +3,6 @@
 #include <numeric>
 
 #include <heed/autograd/grad_mode.h>
-#include <heed/train/data/text.h>
-#include <heed/train/run_directory.h>
 #include <heed/train/show/plot.h>
 
 namespace heed::train {
@@ -41,79 +39,6 @@ Evaluation mean_loss(const std::function<Tensor(const PairBatch&)>& loss, const 
   };
   return {measure, tokens};
 }
-
-/// The weights of the last steps, in files, so that an interrupted run finds them again.
-class Snapshots {
- public:
-  Snapshots(const Op& op, nn::Parameters& params, const PairTraining& options, const RunDirectory* hold)
-      : params_(params),
-        hold_(hold),
-        steps_(options.steps),
-        count_(options.average),
-        every_(std::max<int64_t>(1, steps_ / kSnapshots)),
-        directory_(options.trainer.directory / "snapshots"),
-        where_(op.where) {
-    if (count_ < 1 || count_ > kSnapshots) fail<ValueError>(op, "average is {}; need 1 to {}", count_, kSnapshots);
-    if (count_ > 1 && options.trainer.directory.empty())
-      fail<ValueError>(op, "average is {}, but snapshots have no directory; need one", count_);
-    if (count_ > 1 && options.trainer.ema != 0)
-      fail<ValueError>(op, "average is {} and ema {}; need one of them", count_, options.trainer.ema);
-    if (count_ > 1 && options.trainer.patience != 0)
-      fail<ValueError>(op, "average is {} and patience {}, which may end the run before the last snapshots; need one",
-                       count_, options.trainer.patience);
-    if (options.trainer.directory.empty() || !options.trainer.overwrite || options.resume) return;
-    remove_if_there(options.trainer.directory / kStateFile, op);  // which would miss them
-    remove();
-  }
-
-  /// Keeps the weights after so many steps, if they are to be averaged.
-  void keep(int64_t step) const {
-    if (step <= steps_ - count_ * every_ || (steps_ - step) % every_ != 0) return;
-    const Op op{"learn_pairs", where_};
-    if (hold_) hold_->check(op);
-    make_directory(directory_, op);
-    params_.save(file(step));
-  }
-
-  /// Makes the weights, which are those of the last step, the mean of all that were kept and these.
-  void average() const {
-    std::vector<Tensor> sum;
-    for (const auto& [name, x] : params_) sum.push_back(x.detach().to(f64));
-    double count = 1;
-    for (int64_t step = steps_ - every_; step > steps_ - count_ * every_; step -= every_) {
-      if (step <= 0) break;
-      params_.load(file(step), where_);
-      size_t i = 0;
-      for (const auto& [name, x] : params_) sum[i] = sum[i] + x.detach().to(f64), ++i;
-      ++count;
-    }
-    size_t i = 0;
-    for (const auto& [name, x] : params_) params_.set(name, (sum[i++] / count).to(x.dtype()));
-  }
-
-  void remove() const {
-    if (!directory_.has_parent_path()) return;  // nothing was kept
-    const Op op{"learn_pairs", where_};
-    remove_abandoned(directory_);
-    std::vector<std::filesystem::path> files;
-    std::error_code absent;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_, absent))
-      if (const auto name = entry.path().filename().string();
-          name.find_first_not_of("0123456789") == name.find('.') && entry.path().extension() == ".safetensors")
-        files.push_back(entry.path());
-    for (const auto& file : files) remove_if_there(file, op);
-    std::filesystem::remove(directory_, absent);  // not if there is more in it
-  }
-
- private:
-  std::filesystem::path file(int64_t step) const { return directory_ / fmt::format("{}.safetensors", step); }
-
-  nn::Parameters& params_;
-  const RunDirectory* hold_;
-  int64_t steps_, count_, every_;
-  std::filesystem::path directory_;
-  Loc where_;
-};
 
 }  // namespace
 
@@ -262,44 +187,23 @@ TrainingReport learn_pairs(nn::Parameters& params, const std::function<Tensor(co
   o.clip_norm = 1;
   o.quiet = options.quiet;
   if (o.evaluate_every == 0) o.evaluate_every = default_evaluate_every(options.steps);
-  o.hold = hold_directory(o, loc);
-  const Snapshots snapshots({"learn_pairs", loc}, params, options, o.hold.get());
   Trainer trainer(params, optimizer, o, loc);
   if (options.resume) trainer.resume();
   PairBatches batches(train, options.batch, options.seed, loc);
   const auto all = held_out.in_order(options.batch, loc);
   const auto some = spread(all, std::max<int64_t>(1, kSampledPairs / options.batch));
-  bool averaged = false;
-  int64_t done = 0;
-  const auto averaging = [&](const Evaluation& evaluation) {  // the mean is what the last evaluations are of
-    return Evaluation{[&, measure = evaluation.measure](const Tell& tell) {
-                        if (done == options.steps && options.average > 1 && !std::exchange(averaged, true))
-                          snapshots.average();
-                        return measure(tell);
-                      },
-                      evaluation.tokens};
-  };
-  const TrainingReport report =
-      trainer.run({.next =
-                       [&](int64_t index) {
-                         done = index / o.accumulate;
-                         if (index % o.accumulate == 0) snapshots.keep(done);
-                         const PairBatch batch = batches.at(index);
-                         return Step{[&loss, batch] { return loss(batch); }, batch.target_tokens()};
-                       },
-                   .evaluate = averaging(mean_loss(loss, held_out, some, loc)),
-                   .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all, loc) : Evaluation{},
-                   .save = save,
-                   .score = options.score,
-                   .sample = o.quiet && !o.tensorboard ? nullptr : sample,
-                   .picture = picture,
-                   .on_step =
-                       [&](Moment& now) {
-                         done = now.step;
-                         if (options.on_step) options.on_step(now);
-                       }});
-  if (report.ended != Ended::interrupted && report.ended != Ended::out_of_time) snapshots.remove();
-  return report;
+  return trainer.run({.next =
+                          [&](int64_t index) {
+                            const PairBatch batch = batches.at(index);
+                            return Step{[&loss, batch] { return loss(batch); }, batch.target_tokens()};
+                          },
+                      .evaluate = mean_loss(loss, held_out, some, loc),
+                      .evaluate_all = some.size() < all.size() ? mean_loss(loss, held_out, all, loc) : Evaluation{},
+                      .save = save,
+                      .score = options.score,
+                      .sample = o.quiet && !o.tensorboard ? nullptr : sample,
+                      .picture = picture,
+                      .on_step = options.on_step});
 }
 
 TrainingReport learn_pairs(Translator& translator, const PairSplit& split, const PairTraining& options,

@@ -88,21 +88,17 @@ inline int64_t default_evaluate_every(int64_t steps) { return std::max<int64_t>(
 
 /// How learn_pairs runs.
 struct PairTraining {
-  int64_t steps = 3000;        ///< updates
-  int64_t batch = 64;          ///< pairs in each
-  double lr = 2e-3;            ///< after a warm-up; it ends at 1/50 of that
-  double label_smoothing = 0;  ///< of a translator's loss in training
-  uint64_t seed = 1337;        ///< of the order of the pairs
-  bool resume = false;         ///< go on from the directory's training.safetensors
-  bool quiet = false;          ///< no progress line
-  /// The weights become the mean of the last so many of kSnapshots snapshots, which are taken on the way, the last at
-  /// the end. More than one needs a directory, and no patience, which may end the run before them.
-  int64_t average = 1;
+  int64_t steps = 3000;                            ///< updates
+  int64_t batch = 64;                              ///< pairs in each
+  double lr = 2e-3;                                ///< after a warm-up; it ends at 1/50 of that
+  double label_smoothing = 0;                      ///< of a translator's loss in training
+  uint64_t seed = 1337;                            ///< of the order of the pairs
+  bool resume = false;                             ///< go on from the directory's training.safetensors
+  bool quiet = false;                              ///< no progress line
   TrainerOptions trainer = {.evaluate_every = 0};  ///< the rest; evaluate_every 0: ten times, see above
   Evaluation score = {};                           ///< see Work
   std::function<void(Moment&)> on_step = {};       ///< see Work
 };
-constexpr int64_t kSnapshots = 50;  ///< of a run
 
 /// Minimises loss(batch) over the batches of `train`, by Adam with gradients clipped at norm 1. On the way the mean
 /// loss of a token ("val_loss") is taken of a fixed part of `held_out`, at the end of all. See Work for the

@@ -198,7 +198,8 @@ int train_translator(const TranslatorTrainFlags& flags) {
   drop_long({"seq2seq train"}, split.train, *translator, "training");
   drop_long({"seq2seq train"}, split.held_out, *translator, "what is held out");
   const Metadata files = {{"--pairs", training.pairs}, {"--valid-pairs", training.valid_pairs}};
-  const TrainerOptions options = trainer_options(flags, training.rules, training.steps, files, hold_directory(flags));
+  TrainerOptions options = trainer_options(flags, training.rules, training.steps, files, hold_directory(flags));
+  options.average = training.average;
 
   say("Translator ({}) of {} parameters learns {} pairs of {} in {} steps\n",
       arch_names()[static_cast<size_t>(training.arch)], format_count(static_cast<double>(translator->params().numel())),
@@ -216,7 +217,6 @@ int train_translator(const TranslatorTrainFlags& flags) {
                                              .label_smoothing = training.label_smoothing,
                                              .seed = training.seed,
                                              .resume = flags.resume,
-                                             .average = training.average,
                                              .trainer = options,
                                              .score = {score},
                                              .on_step = [&](Moment& now) { training.rules.done = now.step; }},
