@@ -95,41 +95,42 @@ Metadata remember(CLI::App& command, const TrainFlags& flags) {
 template <class Flags>
 void end_training(CLI::App* command, const std::shared_ptr<Flags>& flags, int (*train)(const Flags&), int& exit_code) {
   const auto run = [command](auto&&... option) { return add_option(command, option...)->group(kRunGroup); };
-  run("--accumulate", flags->accumulate, "N", whole_number(1, 1'000'000),
+  run("--accumulate", flags->rules.accumulate, "N", whole_number(1, 1'000'000),
       "batches whose gradients make one step (default: 1)");
-  run("--ema", flags->ema, "DECAY", number(0, false, 1, true),
+  run("--ema", flags->rules.ema, "DECAY", number(0, false, 1, true),
       "evaluate and save a running average of the weights, such as 0.999 (default: the weights)");
   run("--precision", flags->precision, "f32|bf16|auto", one_of({"f32", "bf16", "auto"}),
       "what matrix products read; bf16 takes half their time where heed info has it, auto takes it there (default: "
       "f32)");
-  run("--license", flags->license, "ID", one_line(),
+  run("--license", flags->rules.license, "ID", one_line(),
       "licence of the model as SPDX names it, such as MIT, kept with its weights (default: unknown)");
   run("--evaluate-every", flags->evaluate_every, "N", whole_number(1), "steps between evaluations on a fixed sample");
-  run("--patience", flags->patience, "N", whole_number(1),
+  run("--patience", flags->rules.patience, "N", whole_number(1),
       "stop after so many evaluations without a better one (default: never)");
   add_option(command, "--sample-every", flags->sample_every, "N", whole_number(1),
              "steps between samples of what the model writes (default: one at the end)");
-  add_option(command, "--time-limit", flags->time_limit, "SECONDS", number(0, false, 1e9),
+  add_option(command, "--time-limit", flags->trainer.time_limit, "SECONDS", number(0, false, 1e9),
              "save and stop after so long; --resume goes on");
   add_threads(command);
   add_option(command, "--out", flags->out, "DIR", fmt::format("directory of the model (default: {})", flags->out));
-  add_option(command, "--save-every", flags->save_every, "N", whole_number(1),
+  add_option(command, "--save-every", flags->trainer.save_every, "N", whole_number(1),
              "steps between saves, which --resume goes on from (default: 100)");
   command
       ->add_option_function<std::string>(
-          "--keep", [flags](const std::string& list) { flags->keep = numbers_in(list); },
+          "--keep", [flags](const std::string& list) { flags->trainer.keep = numbers_in(list); },
           "steps after which the model is also kept, in DIR/steps/N, such as 0,50,100,200, for heed page")
       ->type_name("N,N,...")
       ->check(whole_numbers(0))
       ->multi_option_policy(CLI::MultiOptionPolicy::Join);
-  command->add_flag("--tensorboard", flags->tensorboard, "write an event file for TensorBoard beside metrics.jsonl");
+  command->add_flag("--tensorboard", flags->trainer.tensorboard,
+                    "write an event file for TensorBoard beside metrics.jsonl");
   command->add_flag("--json", flags->json, "print one JSON object on stdout at the end");
   command->add_flag("--overwrite", flags->overwrite, "replace the model in --out, if there is one")->group(kRunGroup);
   command->add_flag("--resume", flags->resume, "go on with the interrupted run in --out");
   command->callback([command, flags, train, &exit_code] {
     if (flags->resume) check_resume(*command);
-    flags->keep_anew = !flags->keep.empty();
-    flags->notes = remember(*command, *flags);
+    flags->keep_anew = !flags->trainer.keep.empty();
+    flags->trainer.notes = remember(*command, *flags);
     exit_code = train(*flags);
   });
 }
@@ -140,7 +141,7 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   const auto flags = std::make_shared<GptTrainFlags>();
   CLI::App* command = gpt.add_subcommand("train", "Train a GPT on a text");
   const auto run = [command](auto&&... option) { return add_option(command, option...)->group(kRunGroup); };
-  run("--text", flags->text, "FILE|DIR",
+  run("--text", flags->training.text, "FILE|DIR",
       "UTF-8 text, whose last 10% validates, or a directory that gpt prepare, nanoGPT or llm.c wrote "
       "(default: the King James Bible)");
   command->add_flag("--keep-cr", flags->keep_cr, "keep the text's \"\\r\\n\" and byte order mark as characters")
@@ -157,12 +158,12 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--init", flags->init, "DIR",
       "begin with that model: a directory of heed's, or a gpt2, llama, mistral, qwen2, qwen3 or nanochat that "
       "transformers wrote");
-  run("--freeze", flags->freeze, "PATTERN",
+  run("--freeze", flags->training.frozen, "PATTERN",
       "leave parameters as they are: a module or a pattern, \"h.0\", \"*.bias\" (may be given again)")
       ->allow_extra_args(false);
-  run("--lora", flags->lora, "RANK", whole_number(1, kMost),
+  run("--lora", flags->training.lora, "RANK", whole_number(1, kMost),
       "train additions of that rank to the layers of --init alone; they are added up in what is saved");
-  run("--optimizer", flags->optimizer, join(kOptimizers, "|"), one_of(kOptimizers),
+  run("--optimizer", flags->training.optimizer, join(kOptimizers, "|"), one_of(kOptimizers),
       "of the weights; muon takes matrices, and leaves the rest to AdamW (default: adamw)");
   run("--steps", flags->steps, "N", whole_number(0), "updates");
   run("--batch", flags->batch, "N", whole_number(1, kMost), "windows of the text in each step, of each process");
@@ -174,7 +175,7 @@ void add_gpt_train(CLI::App& gpt, int& exit_code) {
   run("--dropout", flags->dropout, "X", number(0, true, 1, true), "share of activations zeroed in training");
   run("--lr", flags->lr, "X", number(0, false, INFINITY),
       "learning rate after warm-up; falls to a tenth (default: 0.001; with --init but not --lora 0.0001)");
-  run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
+  run("--seed", flags->training.seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
   command->add_flag("--shard-optimizer", flags->shard_optimizer,
                     "under mpirun: each process keeps the moments of its share of the weights only");
   examples(command, {"heed gpt train --text input.txt --preset cpu --out shakespeare",
@@ -323,7 +324,8 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
       "attention heads of each layer; must divide the width (default: 4)");
   run("--dropout", flags->sizes.dropout, "X", number(0, true, 1, true),
       "share of activations zeroed in training (default: 0)");
-  run("--steps", flags->steps, "N", whole_number(0), fmt::format("updates (default: {})", kTranslatorSteps));
+  run("--steps", flags->training.steps, "N", whole_number(0),
+      fmt::format("updates (default: {})", flags->training.steps));
   run("--batch", flags->training.batch, "N", whole_number(1, kMost), "pairs in each step (default: 64)");
   run("--lr", flags->training.lr, "X", number(0, false, INFINITY),
       "learning rate after warm-up; falls to a fiftieth (default: 0.002)");
@@ -331,7 +333,7 @@ void add_seq2seq_train(CLI::App& seq2seq, int& exit_code) {
       "share of each target's probability that all others get (default: 0)");
   run("--average", flags->training.average, "N", whole_number(1, kSnapshots),
       fmt::format("the model is the mean of the last N of {} snapshots (default: 1)", kSnapshots));
-  run("--seed", flags->seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
+  run("--seed", flags->training.seed, "N", whole_number(0, kMostSeed), "of everything random (default: 1337)");
   add_beam(command, flags->beam, "translations kept while searching, for the scores at the end");
   examples(command, {"heed seq2seq train --arch attention --out translator",
                      "heed seq2seq train --pairs fra.txt --arch transformer --tokens bpe --beam 4"});

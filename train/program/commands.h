@@ -9,6 +9,7 @@
 
 #include <heed/train/data/tokenizer/tokenizer.h>
 #include <heed/train/program/run.h>
+#include <heed/train/saved_gpt.h>
 #include <heed/train/saved_translator.h>
 
 namespace CLI {
@@ -22,9 +23,9 @@ namespace heed::train::program {
 /// A preset fills what the command line leaves out.
 struct GptTrainFlags : TrainFlags {
   GptTrainFlags() : TrainFlags{.out = "out/gpt"} {}
-  std::string text, tokenizer, preset = "cpu", like, init, optimizer = "adamw";
-  std::vector<std::string> freeze;
-  std::optional<int64_t> vocabulary, lora, batch, context, layers, heads, channels;
+  GptTraining training = {};  // of which steps, batch and lr are given by name
+  std::string tokenizer, preset = "cpu", like, init;
+  std::optional<int64_t> vocabulary, steps, batch, context, layers, heads, channels;
   std::optional<double> dropout, lr;
   bool keep_cr = false, shard_optimizer = false;
 };
@@ -66,14 +67,13 @@ int prepare(const PrepareFlags& flags);
 
 // --- seq2seq -------------------------------------------------------------------------------------------------------
 
-constexpr int64_t kTranslatorSteps = 3000;  // unless the command line says otherwise
 inline const std::vector<std::string> kTranslatorTokens = {"words", "bpe"};
 constexpr int64_t kPieces = 2000;       // tokens of a language, with bpe
 constexpr int64_t kFewestPieces = 259;  // the bytes and the special tokens
 
 struct TranslatorTrainFlags : TrainFlags {
-  TranslatorTrainFlags() : TrainFlags{.out = "out/seq2seq"} {}
-  TranslatorTraining training = {};  // of which arch, cell, steps and seed are given by name
+  TranslatorTrainFlags() : TrainFlags{.out = "out/seq2seq"} { training.steps = 3000; }
+  TranslatorTraining training = {};  // of which arch and cell are given by name
   TranslatorSizes sizes = {};        // but for max_length, layers and heads
   std::string arch = "attention", tokens = "words";
   std::optional<std::string> cell = {};

@@ -128,31 +128,26 @@ models::GptConfig new_model(const GptTrainFlags& flags, const Preset& preset) {
 
 Run new_run(const GptTrainFlags& flags) {
   const Preset& preset = preset_of(flags.preset);
-  Run run;
-  if (flags.lora && flags.init.empty())
-    fail<UsageError>({"gpt train"}, "--lora {} adds to a trained model; need --init, too", *flags.lora);
-  if (flags.lora && !flags.freeze.empty())
+  Run run{.model = {}, .training = flags.training};
+  if (run.training.lora && flags.init.empty())
+    fail<UsageError>({"gpt train"}, "--lora {} adds to a trained model; need --init, too", run.training.lora);
+  if (run.training.lora && !run.training.frozen.empty())
     fail<UsageError>({"gpt train"}, "--freeze is given with --lora, which freezes all that it does not add; need one");
   run.model = flags.init.empty() ? new_model(flags, preset) : init_model(flags, preset, run.training.window);
-  run.training.frozen = flags.freeze;
-  run.training.lora = flags.lora.value_or(0);
-  run.training.text = flags.text;
-  run.training.optimizer = flags.optimizer;
   run.training.steps = flags.steps.value_or(preset.steps);
   run.training.batch = flags.batch.value_or(preset.batch);
-  run.training.rules = rules_of(flags, run.training.steps, {.evaluate_every = preset.evaluate_every});
-  run.training.lr = flags.lr.value_or(flags.init.empty() || flags.lora ? run.training.lr : kFineTuningLr);
-  run.training.seed = flags.seed.value_or(run.training.seed);
-  run.training.text_name = flags.text;
+  run.training.rules = rules_of(flags, run.training.steps, preset.evaluate_every);
+  run.training.lr = flags.lr.value_or(flags.init.empty() || run.training.lora ? run.training.lr : kFineTuningLr);
+  run.training.text_name = run.training.text;
   if (flags.vocabulary && flags.tokenizer != "bpe")
     fail<UsageError>({"gpt train"}, "--vocabulary is given without --tokenizer bpe, which alone learns one");
   if (is_prepared(run.training)) {
     if (flags.tokenizer == "chars" || flags.tokenizer == "bpe")
       fail<UsageError>({"gpt train"}, "--text '{}' is a directory of ids; need the --tokenizer FILE that made them",
-                       flags.text);
+                       run.training.text);
     if (flags.keep_cr)
       fail<UsageError>({"gpt train"}, "--keep-cr is given, and --text '{}' is a directory of ids; need a text",
-                       flags.text);
+                       run.training.text);
     return run;
   }
   run.text = load_text(run.training);
@@ -165,7 +160,7 @@ Run new_run(const GptTrainFlags& flags) {
 /// The run of a directory, on the text that it began with. Directories of old versions do not tell which that was.
 Run resumed_run(const ModelConfig& config, const GptTrainFlags& flags) {
   Run run{read_gpt_config(config), read_gpt_training(config)};
-  run.training.text = path_now(run.training.text, flags.text, "--text");
+  run.training.text = path_now(run.training.text, flags.training.text, "--text");
   if (is_prepared(run.training)) return run;
   check_regular(run.training.text, {"gpt train"});
   run.text = load_text(run.training);

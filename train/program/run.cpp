@@ -33,7 +33,7 @@ std::string absolute_path(const std::string& file) {
 
 /// Refuses a --keep of steps that a run from step `first` to `steps` does not have.
 void check_keep(const TrainFlags& flags, int64_t first, int64_t steps) {
-  for (const int64_t step : flags.keep)
+  for (const int64_t step : flags.trainer.keep)
     if (flags.keep_anew && (step < first || step > steps))
       fail<UsageError>({"--keep"}, "the run has no step {}{}; need {} to {}", step, first > 0 ? " ahead" : "", first,
                        steps);
@@ -65,18 +65,15 @@ std::string path_now(const std::string& file, const std::string& given, const ch
   return now;
 }
 
-RunRules rules_of(const TrainFlags& flags, int64_t steps, const RunRules& otherwise) {
+RunRules rules_of(const TrainFlags& flags, int64_t steps, int64_t evaluate_every) {
   check_keep(flags, 0, steps);
-  const Products products = flags.precision.empty() ? otherwise.products : products_named(flags.precision);
-  if (products == Products::bf16 && !has_bf16())
+  RunRules rules = flags.rules;
+  rules.products = products_named(flags.precision);
+  if (rules.products == Products::bf16 && !has_bf16())
     fail<UsageError>({"--precision"}, "bf16 is asked for, and {}; need f32, or auto", why_no_bf16());
-  return {.evaluate_every = flags.evaluate_every.value_or(otherwise.evaluate_every),
-          .accumulate = flags.accumulate.value_or(otherwise.accumulate),
-          .patience = flags.patience.value_or(otherwise.patience),
-          .ema = flags.ema.value_or(otherwise.ema),
-          .products = products,
-          .license = flags.license.empty() ? otherwise.license : flags.license,
-          .done = 0};
+  rules.evaluate_every = flags.evaluate_every.value_or(evaluate_every);
+  rules.done = 0;
+  return rules;
 }
 
 TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, int64_t steps, const Metadata& files,
@@ -88,16 +85,12 @@ TrainerOptions trainer_options(const TrainFlags& flags, const RunRules& rules, i
         "the products of the run in '{}' read bf16, and {}; need a machine of which heed info says bf16, as "
         "in f32 its numbers would be others",
         flags.out, why_no_bf16());
-  TrainerOptions options{.steps = steps,
-                         .sample_every = flags.sample_every.value_or(std::max<int64_t>(1, steps)),
-                         .save_every = flags.save_every,
-                         .keep = flags.keep,
-                         .time_limit = flags.time_limit,
-                         .directory = flags.out,
-                         .hold = std::move(hold),
-                         .overwrite = true,  // hold_directory has asked
-                         .tensorboard = flags.tensorboard,
-                         .notes = flags.notes};
+  TrainerOptions options = flags.trainer;
+  options.steps = steps;
+  options.sample_every = flags.sample_every.value_or(std::max<int64_t>(1, steps));
+  options.directory = flags.out;
+  options.hold = std::move(hold);
+  options.overwrite = true;  // hold_directory has asked
   for (const auto& [option, file] : files) options.notes[option] = valid_utf8(absolute_path(file));
   rules.apply(options);
   return options;
@@ -108,7 +101,7 @@ void say_end(const char* command, const TrainingReport& report, const TrainFlags
   switch (report.ended) {
     case Ended::interrupted: say("Interrupted after step {}; saved. {}\n", report.steps, go_on); return;
     case Ended::out_of_time:
-      say("The time limit of {:g} s is over after step {}; saved. {}\n", flags.time_limit, report.steps, go_on);
+      say("The time limit of {:g} s is over after step {}; saved. {}\n", flags.trainer.time_limit, report.steps, go_on);
       break;
     case Ended::out_of_patience:
       say("Stopped after step {}: no evaluation was better than that of step {}, whose model is in {}\n", report.steps,

@@ -21,17 +21,12 @@ class UsageError : public Error {
 
 struct TrainFlags {
   std::string out;
-  std::optional<int64_t> steps = {};
-  std::optional<uint64_t> seed = {};
-  std::optional<int64_t> evaluate_every = {}, accumulate = {}, patience = {}, sample_every = {};
-  std::optional<double> ema = {};
-  std::string precision = {}, license = {};
-  double time_limit = 0;
-  int64_t save_every = 100;
-  std::vector<int64_t> keep = {};
+  RunRules rules = {};          ///< of a new run; evaluate_every and products are given by name
+  TrainerOptions trainer = {};  ///< what this process runs with, besides: notes are of what --resume remembers
+  std::optional<int64_t> evaluate_every = {}, sample_every = {};
+  std::string precision = "f32";
   bool keep_anew = false;  ///< keep was given to this process, not remembered of the run that it resumes
-  bool tensorboard = false, json = false, resume = false, overwrite = false;
-  Metadata notes = {};  ///< what was said of the options that --resume takes too, and remembers
+  bool json = false, resume = false, overwrite = false;
 };
 
 /// Holds the directory of --out. Throws FileError if another run holds it, or if it has a model that neither --resume
@@ -46,8 +41,8 @@ void check_interrupted(const TrainFlags& flags, const std::string& otherwise = "
 /// is not there.
 std::string path_now(const std::string& file, const std::string& given, const char* option);
 
-/// What the command line says of the rules of a run of so many steps, and `otherwise` where it says nothing.
-RunRules rules_of(const TrainFlags& flags, int64_t steps, const RunRules& otherwise);
+/// The rules of a new run of so many steps, evaluated every `evaluate_every` unless the command line says otherwise.
+RunRules rules_of(const TrainFlags& flags, int64_t steps, int64_t evaluate_every);
 
 /// The options of a run of so many steps that both trainings take from their flags, and notes of the files that it
 /// learns from, by option.

@@ -103,9 +103,7 @@ TranslatorTraining new_training(const TranslatorTrainFlags& flags, const PairSpl
   training.pairs_hash = hash_of(split);
   training.arch = static_cast<Arch>(std::ranges::find(arch_names(), flags.arch) - arch_names().begin());
   if (flags.cell) training.cell = cell_named(*flags.cell);
-  training.steps = flags.steps.value_or(kTranslatorSteps);
-  training.seed = flags.seed.value_or(training.seed);
-  training.rules = rules_of(flags, training.steps, {.evaluate_every = default_evaluate_every(training.steps)});
+  training.rules = rules_of(flags, training.steps, default_evaluate_every(training.steps));
   return training;
 }
 
@@ -122,9 +120,9 @@ TranslatorSizes checked_sizes(const TranslatorTrainFlags& flags) {
   only_with(flags.cell.has_value(), "--cell", flags.arch != "transformer", "--arch rnn or attention");
   only_with(flags.layers.has_value(), "--layers", flags.arch == "transformer", "--arch transformer");
   only_with(flags.heads.has_value(), "--heads", flags.arch == "transformer", "--arch transformer");
-  if (flags.ema && flags.training.average > 1)
+  if (flags.rules.ema != 0 && flags.training.average > 1)
     fail<UsageError>(op, "--ema is given with --average, which is a mean of weights too; need one of them");
-  if (flags.patience && flags.training.average > 1)
+  if (flags.rules.patience != 0 && flags.training.average > 1)
     fail<UsageError>(op, "--patience is given with --average, and may end the run before the last snapshots; need one");
   TranslatorSizes sizes = flags.sizes;
   sizes.max_length = flags.training.max_length;
