@@ -325,6 +325,29 @@ TEST_CASE("Adam and AdamW: under a constant gradient, every one of 2,000 steps i
   }
 }
 
+TEST_CASE("RMSprop: a gradient whose square leaves f32 takes no step, and never NaN", "[optimizer]") {
+  for (const bool centered : {false, true}) {
+    nn::Parameters params(1);
+    const Tensor p = nn::Scope(params).param("p", {3}, constant_values({1, 1, 1}));
+    RMSprop optimizer(params, {.lr = 0.1, .centered = centered});
+    p.set_grad(tensor({-5e20f, 1e21f, 3e38f}));
+    optimizer.step();
+    CHECK(p.to_vector<double>() == std::vector<double>{1, 1, 1});
+  }
+}
+
+TEST_CASE("RMSprop: centered, a gradient that never changes leaves numbers", "[optimizer]") {
+  for (const DType dtype : {f32, f64}) {
+    nn::Parameters params(1, dtype);
+    const Tensor p = nn::Scope(params).param("p", {64}, constant_values(std::vector<double>(64)));
+    RMSprop optimizer(params, {.lr = 1e-3, .alpha = 0.5, .centered = true});
+    p.set_grad(arange(1., 65.).to(dtype) / 7);
+    for (int step = 0; step < 100; ++step) optimizer.step();
+    // Each step is lr g / sqrt(variance), and of the variance no less than an epsilon of g^2 is known.
+    CHECK((abs(p) < (dtype == f32 ? 0.3e3 : 0.7e7)).all().item<bool>());
+  }
+}
+
 TEST_CASE("optimizers: a saved and restored state goes on with the same bits", "[optimizer]") {
   for (const Make& make_optimizer : every_kind()) {
     const Net through, resumed;

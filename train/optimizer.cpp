@@ -1,6 +1,8 @@
 #include <heed/train/optimizer.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <tuple>
 
@@ -342,7 +344,8 @@ void RMSprop::update(const std::vector<Slot*>& slots, const std::vector<Tensor>&
       T variance = square[i] = alpha * square[i] + rest * g * g;
       if (mean) {
         const T m = mean[i] += rest * (g - mean[i]);
-        variance -= m * m;
+        // Rounding leaves that much of a difference of equals, or less than 0; infinity less infinity is NaN.
+        variance = std::max(std::numeric_limits<T>::epsilon() * variance, variance - m * m);
       }
       T step = g / (std::sqrt(variance) + eps);
       if (buffer) step = buffer[i] = momentum * buffer[i] + step;
