@@ -4,6 +4,7 @@
 
 #include <heed/autograd/engine.h>
 #include <heed/autograd/ops.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/nn/attention.h>
 #include <heed/tensor/random.h>
 #include "catch.h"
@@ -344,6 +345,41 @@ TEST_CASE("nan: additive attention and its decoder read no hidden position", "[n
           CHECK(difference(run(decode, h.unsqueeze(0), bad, {5, 2, 2 * A}),
                            run(decode, h.unsqueeze(0), 0.5, {5, 2, 2 * A}), 1e-4) == "");
         }
+    }
+}
+
+TEST_CASE("nan: a recurrent step whose gradient is 0 gives none, and a NaN takes what its result gets", "[nan]") {
+  Rng rng(10);
+  for (const Cell cell : {Cell::rnn_tanh, Cell::rnn_relu, Cell::lstm, Cell::gru})
+    for (const DType dtype : {f32, f64}) {
+      constexpr int64_t kBatch = 3, kHidden = 5;  // the second row is spoilt
+      const int64_t G = kernels::gates_of(cell) * kHidden;
+      const auto draw = [&](const Shape& shape) { return randn(shape, rng, dtype); };
+      const Tensor gates = draw({2, kBatch, G}), w = draw({G, kHidden}), h = draw({kBatch, kHidden});
+      const Tensor c = cell == Cell::lstm ? draw({kBatch, kHidden}) : Tensor();
+      const Tensor others = ne(arange(kBatch), 1).unsqueeze(1);
+      const auto run = [&](auto op, double value, bool looks) {
+        const auto f = [&](const List& in) {
+          return op(cell, in[0], w, Tensor(), in[1], in.size() > 2 ? in[2] : Tensor(), RecurrentSteps{});
+        };
+        List inputs{spoilt(gates, 1, value), where(others, h, value)};
+        if (c.defined()) inputs.push_back(where(others, c, value));
+        const Tensor weight = draw({cell == Cell::lstm ? 4 : 3, kBatch, kHidden});
+        return all_of(f, inputs, looks ? weight : where(others, weight, 0), false);
+      };
+      const auto fused = [](auto... a) { return recurrent(a...); };
+      const auto twin = [](auto... a) { return reference::recurrent(a...); };
+      for (const double bad : {kNaN, kInf, -kInf}) {
+        CAPTURE(int(cell), name_of(dtype), bad);
+        const Rng before = rng;
+        const auto clean = run(fused, 0.5, false);
+        rng = before;
+        CHECK(difference(run(fused, bad, false), clean, 1e-5) == "");
+        rng = before;
+        const auto expected = run(twin, bad, true);
+        rng = before;
+        if (std::isnan(bad)) CHECK(difference(run(fused, bad, true), expected, 1e-4) == "");
+      }
     }
 }
 

@@ -38,15 +38,20 @@ struct BackwardUnit {
   }
 };
 
-// y (1 - y), y (1 - y^2): the derivatives of sigmoid and tanh by their values, times g.
+// g - f y, and 0 where g is: through NaN and infinity too (autograd/nan.md).
+template <class V2>
+HWY_INLINE V2 less(V2 g, V2 f, V2 y) {
+  return hn::IfThenZeroElse(hn::Eq(g, constant<V2>(0)), hn::NegMulAdd(f, y, g));
+}
+// y (1 - y), 1 - y^2: the derivatives of sigmoid and tanh by their values, times g.
 template <class V2>
 HWY_INLINE V2 through_sigmoid(V2 g, V2 y) {
-  const auto gy = hn::Mul(g, y);
-  return hn::NegMulAdd(gy, y, gy);
+  const auto gy = times(g, y);
+  return less(gy, gy, y);
 }
 template <class V2>
 HWY_INLINE V2 through_tanh(V2 g, V2 y) {
-  return hn::NegMulAdd(hn::Mul(g, y), y, g);
+  return less(g, hn::Mul(g, y), y);
 }
 
 template <Cell cell, class Real>
@@ -57,25 +62,25 @@ HWY_INLINE void step_backward(const BackwardUnit<Real>& unit) {
     unit.set_du(0, through_tanh(dh, hn::LoadU(d, unit.state)));
     set_first<Real>(zero, unit.dh, unit.n);
   } else if constexpr (cell == Cell::rnn_relu) {
-    unit.set_du(0, hn::IfThenElseZero(hn::Gt(hn::LoadU(d, unit.state), zero), dh));
+    unit.set_du(0, hn::IfThenZeroElse(hn::Le(hn::LoadU(d, unit.state), zero), dh));  // NaN passes it on
     set_first<Real>(zero, unit.dh, unit.n);
   } else if constexpr (cell == Cell::lstm) {
     const auto i = unit.column(0), f = unit.column(1), g = unit.column(2), o = unit.column(3), y = tanh(unit.column(4));
-    const auto dc = hn::Add(hn::LoadU(d, unit.dc), through_tanh(hn::Mul(dh, o), y));
-    unit.set_du(0, through_sigmoid(hn::Mul(dc, g), i));
-    unit.set_du(1, through_sigmoid(hn::Mul(dc, hn::LoadU(d, unit.c_before)), f));
-    unit.set_du(2, through_tanh(hn::Mul(dc, i), g));
-    unit.set_du(3, through_sigmoid(hn::Mul(dh, y), o));
-    set_first<Real>(hn::Mul(dc, f), unit.dc, unit.n);
+    const auto dc = hn::Add(hn::LoadU(d, unit.dc), through_tanh(times(dh, o), y));
+    unit.set_du(0, through_sigmoid(times(dc, g), i));
+    unit.set_du(1, through_sigmoid(times(dc, hn::LoadU(d, unit.c_before)), f));
+    unit.set_du(2, through_tanh(times(dc, i), g));
+    unit.set_du(3, through_sigmoid(times(dh, y), o));
+    set_first<Real>(times(dc, f), unit.dc, unit.n);
     set_first<Real>(zero, unit.dh, unit.n);
   } else {
     const auto r = unit.column(0), z = unit.column(1), n = unit.column(2), u = unit.column(3);
-    const auto dn = through_tanh(hn::NegMulAdd(dh, z, dh), n);
-    unit.set_du(0, through_sigmoid(hn::Mul(dn, u), r));
-    unit.set_du(1, through_sigmoid(hn::Mul(dh, hn::Sub(hn::LoadU(d, unit.state), n)), z));
-    unit.set_du(2, hn::Mul(dn, r));
+    const auto dn = through_tanh(less(dh, dh, z), n);
+    unit.set_du(0, through_sigmoid(times(dn, u), r));
+    unit.set_du(1, through_sigmoid(times(dh, hn::Sub(hn::LoadU(d, unit.state), n)), z));
+    unit.set_du(2, times(dn, r));
     hn::StoreU(dn, d, unit.dx_new);
-    set_first<Real>(hn::Mul(dh, z), unit.dh, unit.n);
+    set_first<Real>(times(dh, z), unit.dh, unit.n);
   }
 }
 
