@@ -184,6 +184,16 @@ TEST_CASE("nan: an infinite gradient does not reach what an op has not taken", "
   CHECK(gradient([](T t) { return huber_loss(t, zeros({3}, f64), Reduction::sum); }, {kInf, 0, -kInf}) == V{1, 0, -1});
 }
 
+TEST_CASE("nan: what dropout drops is 0, be it with probability 1", "[nan]") {
+  Rng rng(1);
+  for (const double p : {0.999999999, 1.}) {
+    const Tensor x = leaf({kNaN, kInf, 1}), y = dropout(x, p, rng);
+    CHECK(y.to_vector<double>() == V{0, 0, 0});
+    y.sum().backward();
+    CHECK(x.grad().to_vector<double>() == V{0, 0, 0});
+  }
+}
+
 TEST_CASE("nan: a term of a loss that weighs 0 is 0, and has gradient 0, beside an infinity", "[nan]") {
   const Tensor logits = tensor({{-kInf, 1., 2.}}), p = tensor({{0., 0.25, 0.75}}), weight = tensor({0., 1., 1.});
   const std::map<std::string, std::function<Tensor(T)>> losses{

@@ -72,7 +72,7 @@ Tensor dropout(const Tensor& x, double p, Rng& rng, Loc loc) {
   check_floating(op, x);
   if (!(p >= 0 && p <= 1)) fail<ValueError>(op, "probability {}; need 0 <= p <= 1", p);
   if (p == 0) return x;
-  if (p == 1) return x * 0;
+  if (p == 1) return keep_scaled(op, x, zeros(x.shape(), boolean), 0);
   Tensor keep = empty(x.shape(), boolean);
   rng.bernoulli(keep.mutable_data<bool>(), x.numel(), 1 - p);
   return keep_scaled(op, x, keep, 1 / (1 - p));
