@@ -53,8 +53,8 @@ void keep_top_p(std::span<Real> logits, double p) {
 
 /// The next token of each row, (B) i64, from one generator for all rows or one for each.
 Tensor draw(const Tensor& logits, const SampleOptions& options, std::span<Rng> rngs) {
-  if (options.temperature == 0) return logits.argmax(-1);
   const Tensor p = sampling_probabilities(logits, options);
+  if (options.temperature == 0) return p.argmax(-1);
   if (rngs.size() == 1) return multinomial(p, 1, rngs[0]).squeeze(-1);
   std::vector<Tensor> drawn;
   for (Rng& rng : rngs) drawn.push_back(multinomial(p[std::ssize(drawn)], 1, rng));
@@ -80,18 +80,19 @@ Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options
     fail<ShapeError>(op, "logits have shape {}; need (B, V)", logits.shape());
   if (!is_floating(logits.dtype())) fail<DTypeError>(op, "logits are {}; need f32 or f64", name_of(logits.dtype()));
   const NoGrad no_grad;
+  const std::vector<double> highest = logits.max(-1).to_vector<double>();  // NaN if there is one
+  for (size_t b = 0; b < highest.size(); ++b)
+    if (!std::isfinite(highest[b]))
+      fail<ValueError>(op, "the largest logit of row {} is {}; need a finite number", b, highest[b]);
   if (options.temperature == 0) return eq(arange(logits.size(1)), logits.argmax(-1, true)).to(logits.dtype());
   Tensor scaled = logits.clone();
   dispatch_floating(scaled.dtype(), [&]<class Real> {
     const int64_t V = scaled.size(1);
     for (int64_t b = 0; b < scaled.size(0); ++b) {
       const std::span<Real> row(scaled.mutable_data<Real>() + b * V, static_cast<size_t>(V));
-      if (std::any_of(row.begin(), row.end(), [](Real x) { return std::isnan(x); }))
-        fail<ValueError>(op, "the logits of row {} hold NaN; need numbers", b);
       if (options.top_k) keep_top_k(row, *options.top_k);  // a high temperature makes equals of all
       // The largest becomes 0, so that no temperature, however small, makes inf - inf.
-      const double highest = *std::max_element(row.begin(), row.end());
-      for (Real& x : row) x = static_cast<Real>((x - highest) / options.temperature);
+      for (Real& x : row) x = static_cast<Real>((x - highest[static_cast<size_t>(b)]) / options.temperature);
       if (options.top_p) keep_top_p(row, *options.top_p);
     }
   });

@@ -41,7 +41,8 @@ Tensor sample(const Gpt& gpt, const Tensor& prompt, const SampleOptions& options
               Loc loc = Loc::current());
 
 /// The distribution that `sample` draws from: logits (B, V) -> probabilities (B, V). top_k first, then
-/// the temperature, then top_p of what is left; the likeliest token always stays.
+/// the temperature, then top_p of what is left; the likeliest token always stays. Throws ValueError for a row
+/// whose largest logit is infinite or NaN.
 Tensor sampling_probabilities(const Tensor& logits, const SampleOptions& options, Loc loc = Loc::current());
 
 /// How a translator writes.

@@ -147,7 +147,7 @@ std::vector<ErrorCase> samples() {
                           [] {
                             models::sampling_probabilities(tokens({1, 3}), {});
                           }),
-      refuses<ValueError>("sampling_probabilities: the logits of row 0 hold NaN; need numbers",
+      refuses<ValueError>("sampling_probabilities: the largest logit of row 0 is nan; need a finite number",
                           [] {
                             models::sampling_probabilities(full({1, 3}, NAN), {});
                           }),

@@ -213,7 +213,14 @@ TEST_CASE("sample: options that make no sense say so", "[models][generate][error
   CHECK_THROWS_AS(run({.keep = -1}), ValueError);
   CHECK_THROWS_AS(sample(toy.gpt, zeros({1, 0}, i64), {}, rng), ShapeError);
   CHECK_THROWS_WITH(sample(toy.gpt, tensor({{11}}), {}, rng), Contains("11") && Contains("test_generate.cpp"));
-  CHECK_THROWS_WITH(sampling_probabilities(tensor({{0., std::nan("")}}), {}), Contains("the logits of row 0 hold NaN"));
+  for (const double temperature : {0., 1.}) {
+    const auto refuses = [=](const Tensor& logits, const char* what) {
+      CHECK_THROWS_WITH(sampling_probabilities(logits, {.temperature = temperature}), Contains(what));
+    };
+    refuses(tensor({{0., std::nan("")}}), "the largest logit of row 0 is nan; need a finite number");
+    refuses(tensor({{0., 1.}, {0., INFINITY}}), "the largest logit of row 1 is inf");
+    refuses(full({1, 2}, -INFINITY), "the largest logit of row 0 is -inf");
+  }
 }
 
 // --- search
