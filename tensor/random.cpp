@@ -51,12 +51,11 @@ T polynomial(T x, std::initializer_list<double> coefficients) {  // the highest 
   return y;
 }
 
-// The inverse of erf: Pavlis' rational approximation (1996) and two steps of Newton, as PyTorch takes them.
+// The inverse of erf within (-1, 1): Pavlis' rational approximation (1996) and two steps of Newton, as PyTorch's.
 template <class T>
 T erfinv(T y) {
   constexpr T kSlope = T(2) * std::numbers::inv_sqrtpi_v<T>;  // of erf at 0
   const T distance = std::abs(y);
-  if (distance >= 1) return std::copysign(std::numeric_limits<T>::infinity(), y);
   T x;
   if (distance <= T(0.7)) {
     const T z = y * y;
@@ -147,7 +146,7 @@ template <class T>
 void Rng::normal(T* out, int64_t n, double mean, double std, Loc loc) {
   const Op op{"normal", loc};
   check_count(op, n);
-  if (!(std >= 0) || !std::isfinite(std) || !std::isfinite(mean))
+  if (!(std >= 0) || !std::isfinite(static_cast<T>(std)) || !std::isfinite(static_cast<T>(mean)))
     fail<ValueError>(op, "mean {} and std {}; need finite numbers and std >= 0", mean, std);
   if (n < 16) {
     for (int64_t i = 0; i < n; ++i) out[i] = static_cast<T>(normal_double() * std + mean);
@@ -169,12 +168,14 @@ void Rng::trunc_normal(T* out, int64_t n, double mean, double std, double low, d
     fail<ValueError>(op, "std {} within [{}, {}]; need std > 0 and low < high", std, low, high);
   const double from = 2 * normal_cdf((low - mean) / std) - 1;
   const double to = 2 * normal_cdf((high - mean) / std) - 1;
-  if (!(from < to))
+  if (!(from < to) || static_cast<T>(from) >= 1 || static_cast<T>(to) <= -1)
     fail<ValueError>(op, "no part of normal({}, {}) falls in [{}, {}]; need an interval nearer to the mean", mean, std,
                      low, high);
   uniform(out, n, from, to);
+  constexpr T kBelowOne = 1 - std::numeric_limits<T>::epsilon() / 2;  // where erfinv is infinite
   for (int64_t i = 0; i < n; ++i) {
-    const T x = erfinv(out[i]) * static_cast<T>(std * std::numbers::sqrt2) + static_cast<T>(mean);
+    const T x = erfinv(std::clamp(out[i], -kBelowOne, kBelowOne)) * static_cast<T>(std * std::numbers::sqrt2) +
+                static_cast<T>(mean);
     out[i] = std::clamp(x, static_cast<T>(low), static_cast<T>(high));
   }
 }

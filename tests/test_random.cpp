@@ -305,6 +305,8 @@ TEST_CASE("Rng: trunc_normal stays in its interval, however far that reaches", "
   CHECK(std::all_of(x.begin(), x.end(), [](float v) { return std::isfinite(v); }));
   const double mean = std::accumulate(x.begin(), x.end(), 0.0) / 20000;
   CHECK(std::abs(mean) < 5 / std::sqrt(20000.0));
+  rng.trunc_normal(x.data(), 20000, 0, 1, 5, INFINITY);  // f32 has ten numbers between erf's value there and 1
+  CHECK(std::all_of(x.begin(), x.end(), [](float v) { return v >= 5 && v < 8; }));
 }
 
 TEST_CASE("Rng: multinomial never takes a category of weight 0, and no category twice without replacement",
@@ -334,10 +336,16 @@ TEST_CASE("Rng: says what is wrong with an argument, and draws nothing", "[rando
   CHECK_THROWS_AS(rng.uniform(f, 4, kNan, 1), ValueError);
   CHECK_THROWS_WITH(rng.normal(f, 4, 0, -1), Contains("normal: mean 0 and std -1"));
   CHECK_THROWS_AS(rng.normal(f, 4, kNan, 1), ValueError);
+  CHECK_THROWS_AS(rng.normal(f, 4, 0, 1e39), ValueError);  // not finite in float
   CHECK_THROWS_AS(rng.normal(f, -4), ValueError);
   CHECK_THROWS_AS(rng.trunc_normal(f, 4, 0, 0), ValueError);
   CHECK_THROWS_AS(rng.trunc_normal(f, 4, 0, 1, 2, -2), ValueError);
   CHECK_THROWS_WITH(rng.trunc_normal(f, 4, 0, 1, 50, 60), Contains("no part of normal(0, 1) falls in [50, 60]"));
+  CHECK_THROWS_AS(rng.trunc_normal(f, 4, 0, 1, -7, -6), ValueError);  // f32 cannot tell its ends apart, f64 can
+  double far;
+  rng.trunc_normal(&far, 1, 0, 1, -7, -6);
+  CHECK((far >= -7 && far <= -6));
+  rng = before;
   CHECK_THROWS_AS(rng.exponential(f, 4, 0), ValueError);
   CHECK_THROWS_WITH(rng.randint(q, 4, 3, 3), Contains("no integer in [3, 3); need low < high"));
   CHECK_THROWS_AS(rng.randperm(-1), ValueError);
