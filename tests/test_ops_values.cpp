@@ -224,6 +224,12 @@ TEST_CASE("ops: products that leave f32's range on their way come back, in f32",
   near(cumprod(tensor({1e-30f, 1e30f, 1e30f, 1e-30f}), 0), {1e-30, 1, 1e30, 1});
   near(cumprod(tensor({1e30f, 1e-30f, 1e-30f, 1e30f}), 0), {1e30, 1, 1e-30, 1});
   near(tensor({1e20f, 1e-20f, 1e20f, 1e-20f}).prod(), {1});
+  // PyTorch 2.15's in f64: products of what stands behind the second factor leave its range, too.
+  const auto factor = [](const Tensor& x) { return grad(x.set_requires_grad().prod(-1).sum(), x); };
+  near(factor(tensor({1e300, 1., 1e-170, 1e-170}, f64)), {0, 1e-40, 1e130, 1e130});
+  near(factor(tensor({1e-300, 1., 1e160, 1e160}, f64)), {INFINITY, 1e20, 1e-140, 1e-140});
+  near(factor(tensor({{1e-300, 1., 1e160, 1e160}, {2., 0., 3., 4.}}, f64))[1], {0, 24, 0, 0});
+  near(factor(tensor({1e-40f, 1.f})), {1, 1e-40f});
   const auto slope = [](const Tensor& x) { return grad(cumprod(x.set_requires_grad(), 0).sum(), x); };
   near(slope(tensor({0., 1., 1e300, 1e300}, f64)), {INFINITY, 0, 0, 0});
   near(slope(tensor({2., 0., 1., 1e300, 1e300}, f64)), {1, INFINITY, 0, 0, 0});

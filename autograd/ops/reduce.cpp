@@ -1,6 +1,7 @@
 // Reductions over axes and running sums.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
@@ -172,8 +173,13 @@ Tensor Tensor::prod(const Axes& axes0, bool keepdim, Loc loc) const {
       op, kernels::prod(x, axes, keepdim), {x},
       [x = x.detach(), axes, axis](const Tensor& g, Needs) -> Gradients {
         if (x.numel() == 0) return {zeros_like(x)};
-        const Tensor at_last = kernels::pad_slice(keep(g, x.shape(), axes), axis, x.size(axis) - 1, x.shape());
-        return {kernels::cumprod_backward(at_last, x, axis)};
+        // y / x where y has all its digits, as the others' product may leave even f64's range on its way; else that.
+        const double least = x.dtype() == f32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+        const Tensor y = kernels::prod(x, axes, true), whole = logical_and(ge(abs(y), least), isfinite(y));
+        const Tensor kept = keep(g, x.shape(), axes), dx = times(kept, over(where(whole, y, 0), x));
+        if (whole.all().item<bool>()) return {dx};
+        const Tensor at_last = kernels::pad_slice(kept, axis, x.size(axis) - 1, x.shape());
+        return {where(whole, dx, kernels::cumprod_backward(at_last, x, axis))};
       },
       [axis, keepdim, n = x.size(axis)](Inputs in) {
         const Tensor y = n == 0 ? in[0].sum(axis, true) + 1 : reference::cumprod(in[0], axis).narrow(axis, n - 1, 1);
