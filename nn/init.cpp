@@ -9,12 +9,12 @@ namespace heed::nn::init {
 namespace {
 
 // Draws go in row-major order, as the elements of a new tensor lie.
-void fill_uniform(Tensor& x, Rng& rng, double low, double high) {
-  dispatch_floating(x.dtype(), [&]<class T>() { rng.uniform(x.mutable_data<T>(), x.numel(), low, high); });
+void fill_uniform(Tensor& x, Rng& rng, double low, double high, Loc loc) {
+  dispatch_floating(x.dtype(), [&]<class T>() { rng.uniform(x.mutable_data<T>(), x.numel(), low, high, loc); });
 }
 
-void fill_normal(Tensor& x, Rng& rng, double mean, double std) {
-  dispatch_floating(x.dtype(), [&]<class T>() { rng.normal(x.mutable_data<T>(), x.numel(), mean, std); });
+void fill_normal(Tensor& x, Rng& rng, double mean, double std, Loc loc) {
+  dispatch_floating(x.dtype(), [&]<class T>() { rng.normal(x.mutable_data<T>(), x.numel(), mean, std, loc); });
 }
 
 // Counts as a write whoever calls: a recorded op may hold the parameter.
@@ -43,8 +43,8 @@ template <class Std>
 Init by_fans(const char* name, bool uniform, Std std_of, Loc loc) {
   return written([=](Tensor& x, Rng& rng) {
     const double std = std_of(fans_of({name, loc}, x)), bound = std::sqrt(3.0) * std;
-    if (uniform) fill_uniform(x, rng, -bound, bound);
-    else fill_normal(x, rng, 0, std);
+    if (uniform) fill_uniform(x, rng, -bound, bound, loc);
+    else fill_normal(x, rng, 0, std, loc);
   });
 }
 
@@ -64,18 +64,18 @@ Init constant(double value) {
 Init zeros() { return constant(0); }
 Init ones() { return constant(1); }
 
-Init uniform(double low, double high) {
-  return written([=](Tensor& x, Rng& rng) { fill_uniform(x, rng, low, high); });
+Init uniform(double low, double high, Loc loc) {
+  return written([=](Tensor& x, Rng& rng) { fill_uniform(x, rng, low, high, loc); });
 }
 
-Init normal(double mean, double std) {
-  return written([=](Tensor& x, Rng& rng) { fill_normal(x, rng, mean, std); });
+Init normal(double mean, double std, Loc loc) {
+  return written([=](Tensor& x, Rng& rng) { fill_normal(x, rng, mean, std, loc); });
 }
 
-Init trunc_normal(double mean, double std, double low, double high) {
+Init trunc_normal(double mean, double std, double low, double high, Loc loc) {
   return written([=](Tensor& x, Rng& rng) {
     dispatch_floating(x.dtype(),
-                      [&]<class T>() { rng.trunc_normal(x.mutable_data<T>(), x.numel(), mean, std, low, high); });
+                      [&]<class T>() { rng.trunc_normal(x.mutable_data<T>(), x.numel(), mean, std, low, high, loc); });
   });
 }
 

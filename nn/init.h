@@ -14,11 +14,11 @@ Init zeros();
 Init ones();
 Init constant(double value);
 /// U(low, high).
-Init uniform(double low, double high);
+Init uniform(double low, double high, Loc loc = Loc::current());
 /// N(mean, std^2).
-Init normal(double mean = 0, double std = 1);
+Init normal(double mean = 0, double std = 1, Loc loc = Loc::current());
 /// N(mean, std^2) cut to [low, high], by the inverse of the normal distribution function.
-Init trunc_normal(double mean = 0, double std = 1, double low = -2, double high = 2);
+Init trunc_normal(double mean = 0, double std = 1, double low = -2, double high = 2, Loc loc = Loc::current());
 /// U(-b, b), b = sqrt(3) gain / sqrt(in), gain = sqrt(2 / (1 + slope^2)): He et al. 2015. Slope sqrt(5),
 /// PyTorch's default for Linear, gives b = 1 / sqrt(in).
 Init kaiming_uniform(double slope = 0, Loc loc = Loc::current());

@@ -30,6 +30,14 @@ std::function<void()> in_store(F f, Loc loc = Loc::current()) {
   };
 }
 
+/// A draw of a tensor's first values.
+std::function<void()> filled(const nn::Init& init) {
+  return [init] {
+    Rng rng(1);
+    init(real({2, 2}), rng);
+  };
+}
+
 using nn::Scope;
 
 std::vector<ErrorCase> names() {
@@ -109,6 +117,14 @@ std::vector<ErrorCase> sizes() {
                           in_store([](Scope s) { nn::MultiHeadAttention(s, 4, 4, 3); })),
       refuses<ShapeError>("xavier_uniform: the weight has shape (3); need (out, in, ...)",
                           in_store([](Scope s) { s.param("w", {3}, nn::init::xavier_uniform()); })),
+      refuses<ValueError>("uniform: from 1.22* to -1.22* is not an interval; need finite from <= to",
+                          filled(nn::init::xavier_uniform(-1))),
+      refuses<ValueError>("uniform: from 1 to 0 is not an interval; need finite from <= to",
+                          filled(nn::init::uniform(1, 0))),
+      refuses<ValueError>("normal: mean 0 and std -1; need finite numbers and std >= 0",
+                          filled(nn::init::normal(0, -1))),
+      refuses<ValueError>("trunc_normal: std 0 within [-2, 2]; need std > 0 and low < high",
+                          filled(nn::init::trunc_normal(0, 0))),
       refuses<ValueError>("LearnedPosition: 0 positions of width 2; need at least 1 of each",
                           in_store([](Scope s) { nn::LearnedPosition(s, 0, 2); })),
       refuses<ValueError>("sinusoidal_positions: length -1, width 2; need at least 0 and 1",
