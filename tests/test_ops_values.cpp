@@ -251,20 +251,6 @@ TEST_CASE("remainder and floor_divide: at signs, zeros and infinities", "[ops]")
   CHECK(floor_divide(tensor({0x1.7f327p+20f}), tensor({0x1.b0a56p-3f})).item<float>() == 7429837);
 }
 
-TEST_CASE("remainder: of f32 is fmod's, bit by bit, whatever the quotient", "[ops]") {
-  Rng rng(7);
-  for (const double span : {1.0, 24.0, 40.0, 60.0}) {
-    const Tensor a = randn({1000}, rng) * pow(2, (rand({1000}, rng) - 0.5) * 2 * span);
-    const Tensor b = randn({1000}, rng) * pow(2, (rand({1000}, rng) - 0.5) * 2 * span), y = a % b;
-    const auto as = a.to_vector<float>(), bs = b.to_vector<float>(), ys = y.to_vector<float>();
-    for (size_t i = 0; i < ys.size(); ++i) {
-      const float u = as[i], v = bs[i], rest = std::fmod(u, v);
-      CAPTURE(u, v);
-      CHECK(ys[i] == (rest != 0 && (rest < 0) != (v < 0) ? rest + v : rest));
-    }
-  }
-}
-
 TEST_CASE("matmul: few rows add up a million products in f32", "[ops][gemm]") {
   Rng rng(3);
   for (const int64_t rows : {1, 2, 4}) {

@@ -5,6 +5,7 @@
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
+#include <heed/tensor/kernels/binary.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/elementwise.h>
 #include <heed/tensor/kernels/unary.h>
@@ -13,6 +14,7 @@
 namespace heed {
 
 using namespace autograd;
+using kernels::Binary;
 using kernels::map;
 using kernels::map2;
 using kernels::wrapping;
@@ -83,7 +85,7 @@ Tensor power(const Tensor& x, double p) {
   if (p == -0.5) return map(x, [](auto v) { return 1 / std::sqrt(v); });
   if (p == -1) return map(x, [](auto v) { return 1 / v; });
   if (p == -2) return map(x, [](auto v) { return 1 / (v * v); });
-  return map(x, [p](auto v) { return std::pow(v, static_cast<decltype(v)>(p)); });
+  return kernels::binary(Binary::pow, x, view::expand({"pow"}, scalar(p, x.dtype()), x.shape()));
 }
 
 /// a^b in i64, which wraps; a negative power leaves only 1 / 1 and 1 / -1.
@@ -95,35 +97,19 @@ int64_t integer_power(int64_t a, int64_t b) {
   return static_cast<int64_t>(y);
 }
 
-/// std::fmod, which goes bit by bit. Of f32 with a quotient below 2^29, f64 has its whole part and the rest exactly.
-template <class T>
-T truncated_rest(T a, T b) {
-  if constexpr (std::is_same_v<T, float>) {
-    const double quotient = static_cast<double>(a) / b;
-    if (std::abs(quotient) < 0x1p29 && std::isfinite(b))
-      return std::copysign(static_cast<float>(a - static_cast<double>(static_cast<int32_t>(quotient)) * b), a);
-  }
-  return std::fmod(a, b);
+/// Of i64: what is left of a by b, with b's sign unless it is 0, and how often b goes into a.
+int64_t floored_rest(int64_t a, int64_t b) {
+  const int64_t rest = b == -1 ? 0 : a % b;  // of the least number % -1 overflows
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+int64_t floored_quotient(int64_t a, int64_t b) {
+  return b == -1 ? wrapping(std::negate<>{})(a) : a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-/// What is left of a by b, with b's sign unless it is 0, and how often b goes into a.
-constexpr auto floored_rest = []<class T>(T a, T b) -> T {
-  T rest;
-  if constexpr (std::is_floating_point_v<T>) rest = truncated_rest(a, b);
-  else rest = b == -1 ? 0 : a % b;  // of the least number % -1 overflows
-  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
-};
-constexpr auto floored_quotient = []<class T>(T a, T b) -> T {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (b == 0) return a / b;
-    const T rest = truncated_rest(a, b), whole = (a - rest) / b - T(rest != 0 && (rest < 0) != (b < 0));
-    const T below = std::floor(whole);  // .5, which rounding leaves where no fraction fits, is down
-    return whole == 0 ? std::copysign(T(0), a / b) : below + T(whole - below > T(0.5));
-  } else {
-    if (b == -1) return wrapping(std::negate<>{})(a);
-    return a / b - T(a % b != 0 && (a < 0) != (b < 0));
-  }
-};
+/// Of i64 as `whole` has it, of others the kernel f.
+Tensor binary(Binary f, int64_t (*whole)(int64_t, int64_t), const Tensor& a, const Tensor& b) {
+  return a.dtype() == i64 ? kernels::map2_as<int64_t, int64_t>(a, b, whole) : kernels::binary(f, a, b);
+}
 
 void check_divisor(const Op& op, const Tensor& b) {
   check_number(op, b);
@@ -231,7 +217,7 @@ Tensor remainder(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"remainder", loc};
   if (const auto wide = broadcast(op, a, b)) return remainder(wide->first, wide->second);
   check_divisor(op, b);
-  return record(op, kernels::map2_numbers(a, b, floored_rest),
+  return record(op, binary(Binary::remainder, floored_rest, a, b),
                 {{a, [](const Tensor& g) { return g; }},
                  {b, [a, b](const Tensor& g) { return times(g, -floor_divide(a.detach(), b.detach())); }}});
 }
@@ -241,7 +227,7 @@ Tensor floor_divide(const Tensor& a, const Tensor& b, Loc loc) {
   if (const auto wide = broadcast(op, a, b)) return floor_divide(wide->first, wide->second);
   check_divisor(op, b);
   const auto flat = [](const Tensor& g) { return zeros_like(g); };
-  return record(op, kernels::map2_numbers(a, b, floored_quotient), {{a, flat}, {b, flat}});
+  return record(op, binary(Binary::floor_divide, floored_quotient, a, b), {{a, flat}, {b, flat}});
 }
 
 Tensor remainder(const Tensor& x, Scalar s, Loc loc) { return with_last({"remainder", loc}, remainder, x, s); }
@@ -278,8 +264,7 @@ Tensor pow(const Tensor& a, const Tensor& b, Loc loc) {
   const Op op{"pow", loc};
   if (const auto wide = broadcast(op, a, b)) return pow(wide->first, wide->second);
   check_number(op, a);
-  if (a.dtype() == i64) return kernels::map2_as<int64_t, int64_t>(a, b, integer_power);
-  return record(op, map2(a, b, [](auto u, auto v) { return std::pow(u, v); }),
+  return record(op, binary(Binary::pow, integer_power, a, b),
                 {{a, [a, b](const Tensor& g) { return where(eq(b, 0), zeros_like(g), times(g, b * pow(a, b - 1))); }},
                  {b, [a, b](const Tensor& g, const Tensor& y) {
                     // 0^b is flat in b for b >= 0, where log(0) would say -inf.
