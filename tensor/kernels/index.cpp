@@ -148,11 +148,14 @@ Tensor index_select(const Tensor& x0, int axis, const Tensor& index0) {
     const T* px = x.data<T>();
     T* py = y.mutable_data<T>();
     parallel_for(in.outer * m, row_grain(in.inner), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin, o = begin / m, k = begin % m; i < end; ++i) {
-        const T* from = px + (o * in.n + pi[k]) * in.inner;
-        if (in.inner == 1) py[i] = *from;
-        else std::copy_n(from, in.inner, py + i * in.inner);
-        if (++k == m) k = 0, ++o;
+      for (int64_t i = begin, n; i < end; i += n) {  // n of one row of x
+        const T* from = px + i / m * in.n * in.inner;
+        const int64_t* at = pi + i % m;
+        n = std::min(m - i % m, end - i);
+        if (in.inner == 1)
+          for (int64_t k = 0; k < n; ++k) py[i + k] = from[at[k]];
+        else
+          for (int64_t k = 0; k < n; ++k) std::copy_n(from + at[k] * in.inner, in.inner, py + (i + k) * in.inner);
       }
     });
   });
