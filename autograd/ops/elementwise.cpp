@@ -275,6 +275,28 @@ Tensor pow(const Tensor& a, const Tensor& b, Loc loc) {
 
 // --- functions of one variable ---------------------------------------------------------------------------------------
 
+namespace {
+
+/// times(g, slope(y)) in one pass; bend(y) is the slope's derivative.
+template <class Slope>
+Tensor times_slope(const Tensor& g, const Tensor& y, Slope slope, Tensor (*bend)(const Tensor&)) {
+  const auto product = [slope](auto u, auto v) {
+    const auto p = u * slope(v);
+    return u == 0 ? decltype(u)(0) : p;
+  };
+  return record({"mul"}, map2(g, y, product),
+                {{g, [y, slope, bend](const Tensor& gg) { return times_slope(gg, y, slope, bend); }},
+                 {y, [g, y, bend](const Tensor& gg) { return times(times(gg, g), bend(y)); }}});
+}
+
+/// g, but 0 where y is not above 0.
+Tensor above_zero(const Tensor& g, const Tensor& y) {
+  return record({"relu"}, map2(g, y, [](auto u, auto v) { return v <= 0 ? decltype(u)(0) : u; }),
+                {{g, [y](const Tensor& gg) { return above_zero(gg, y); }}});
+}
+
+}  // namespace
+
 Tensor exp(const Tensor& x, Loc loc) {
   return unary({"exp", loc}, Unary::exp, x, [](const Tensor& g, const Tensor& y) { return times(g, y); });
 }
@@ -288,8 +310,10 @@ Tensor sqrt(const Tensor& x, Loc loc) {
 }
 
 Tensor rsqrt(const Tensor& x, Loc loc) {
-  return unary({"rsqrt", loc}, Unary::rsqrt, x,
-               [](const Tensor& g, const Tensor& y) { return times(g, y * y * y * -0.5); });
+  return unary({"rsqrt", loc}, Unary::rsqrt, x, [](const Tensor& g, const Tensor& y) {
+    return times_slope(
+        g, y, [](auto v) { return v * v * v * decltype(v)(-0.5); }, [](const Tensor& v) { return v * v * -1.5; });
+  });
 }
 
 Tensor abs(const Tensor& x, Loc loc) {
@@ -313,12 +337,17 @@ Tensor cos(const Tensor& x, Loc loc) {
 }
 
 Tensor tanh(const Tensor& x, Loc loc) {
-  return unary({"tanh", loc}, Unary::tanh, x, [](const Tensor& g, const Tensor& y) { return times(g, 1 - y * y); });
+  return unary({"tanh", loc}, Unary::tanh, x, [](const Tensor& g, const Tensor& y) {
+    return times_slope(
+        g, y, [](auto v) { return 1 - v * v; }, [](const Tensor& v) { return v * -2; });
+  });
 }
 
 Tensor sigmoid(const Tensor& x, Loc loc) {
-  return unary({"sigmoid", loc}, Unary::sigmoid, x,
-               [](const Tensor& g, const Tensor& y) { return times(g, y * (1 - y)); });
+  return unary({"sigmoid", loc}, Unary::sigmoid, x, [](const Tensor& g, const Tensor& y) {
+    return times_slope(
+        g, y, [](auto v) { return v * (1 - v); }, [](const Tensor& v) { return 1 - v * 2; });
+  });
 }
 
 Tensor log1p(const Tensor& x, Loc loc) {
@@ -338,9 +367,7 @@ Tensor relu(const Tensor& x, Loc loc) {
   const Op op{"relu", loc};
   check_floating(op, x);
   return record(op, map(x, [](auto v) { return v <= 0 ? decltype(v)(0) : v; }),
-                {{x, [](const Tensor& g, const Tensor& y) {
-                    return times(map(y.detach(), [](auto v) { return decltype(v)(!(v <= 0)); }), g);
-                  }}});
+                {{x, [](const Tensor& g, const Tensor& y) { return above_zero(g, y.detach()); }}});
 }
 
 Tensor softplus(const Tensor& x, Loc loc) {
