@@ -62,8 +62,12 @@ double freedom(const Tensor& x, const Shape& axes, double correction) {
 
 Tensor var(const Op& op, const Tensor& x, const Shape& axes, double correction, bool keepdim) {
   check_floating(op, x);
-  const Tensor centred = x - mean(op, x, axes, true);
-  return sum(op, centred * centred, axes, keepdim) / freedom(x, axes, correction);
+  const double n = freedom(x, axes, correction);
+  const auto centred = [axes](const Tensor& from) { return from - mean({"var"}, from, axes, true); };
+  const Tensor c = centred(x.detach());
+  return record(
+      op, kernels::sum(c * c, axes, keepdim) / n,
+      {{x, [x, axes, n, centred](const Tensor& g) { return times(keep(g, x.shape(), axes) * (2 / n), centred(x)); }}});
 }
 
 /// x / y, and 0 where y is, in its derivatives too.
