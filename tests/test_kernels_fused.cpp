@@ -1,7 +1,10 @@
 #include <limits>
 #include <memory>
 
+#include <heed/autograd/engine.h>
+#include <heed/autograd/ops/reference.h>
 #include <heed/tensor/kernels/unary.h>
+#include <heed/tensor/random.h>
 #include "kernels.h"
 
 using namespace heed;
@@ -34,6 +37,22 @@ TEMPLATE_TEST_CASE("fused kernels: dropout scales what is kept and zeroes the re
       }
       kernels::dropout(x.data(), keep.get(), T(1.25), y.data(), n);
       CHECK(y == expected);
+    }
+  });
+}
+
+TEST_CASE("fused kernels: binary cross-entropy beside logits is its twin, bit by bit", "[kernels][fused]") {
+  on_every_simd_target([] {
+    Rng rng(5);
+    for (const int64_t n : kSizes) {
+      const Tensor x = (randn({n}, rng) * 20).set_requires_grad(), g = randn({n}, rng), target = rand({n}, rng);
+      const Tensor weight = rand({n}, rng) * 3;
+      const Tensor y =
+          binary_cross_entropy_with_logits(x, target, {.reduction = Reduction::none, .pos_weight = weight});
+      const Tensor twin = reference::binary_cross_entropy_with_logits(x, target, weight * target);
+      CHECK(y.to_vector<float>() == twin.to_vector<float>());
+      const auto gradient = [&](const Tensor& of) { return grad((of * g).sum(), x).to_vector<float>(); };
+      CHECK(gradient(y) == gradient(twin));
     }
   });
 }

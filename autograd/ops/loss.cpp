@@ -9,6 +9,7 @@
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/elementwise.h>
 #include <heed/tensor/kernels/softmax.h>
+#include <heed/tensor/kernels/unary.h>
 
 namespace heed {
 
@@ -205,9 +206,23 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, c
   check_pair(op, x, target);
   check_weight(op, weight, "weight", x);
   check_weight(op, pos_weight, "pos_weight", x);
-  // -log s = log(1 + e^-x) and -log(1 - s) = log(1 + e^x), neither of which cancels where the other is large.
   const Tensor positive = pos_weight.defined() ? pos_weight * target : target;
-  const Tensor losses = times(positive, softplus(-x)) + times(1 - target, softplus(x));
+  const auto run = [v = contiguous(x), t = contiguous(target), p = contiguous(positive)](const Tensor& g, Tensor y) {
+    dispatch_floating(y.dtype(), [&]<class T>() {
+      kernels::binary_cross_entropy(v.data<T>(), t.data<T>(), p.data<T>(), data_or_null<T>(g), y.mutable_data<T>(),
+                                    y.numel());
+    });
+    return y;
+  };
+  const Tensor losses = fused(
+      op, run({}, empty(x.shape(), x.dtype())), {x, target, positive},
+      [run, v = x.detach()](const Tensor& g, Needs needs) -> Gradients {
+        const Tensor dt = needs[1] ? -times(g, softplus(v)) : Tensor();
+        const Tensor dp = needs[2] ? times(g, softplus(-v)) : Tensor();
+        const Tensor room = needs[0] ? room_for_gradient(g) : Tensor();
+        return {needs[0] ? run(contiguous(g), room) : Tensor(), dt, dp};
+      },
+      [](Inputs in) { return reference::binary_cross_entropy_with_logits(in[0], in[1], in[2]); });
   return reduced(op, weight.defined() ? times(weight, losses) : losses, reduction);
 }
 

@@ -73,6 +73,11 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   return chosen * (1 - e) + losses.sum() * (rows == 0 ? 0 : e / V / rows);
 }
 
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const Tensor& positive) {
+  // -log s = log(1 + e^-x) and -log(1 - s) = log(1 + e^x), neither of which cancels where the other is large.
+  return times(positive, softplus(-x)) + times(1 - target, softplus(x));
+}
+
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   const Tensor centred = x - x.mean(-1, true);
   Tensor y = centred * rsqrt((centred * centred).mean(-1, true) + eps);

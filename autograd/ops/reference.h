@@ -17,6 +17,8 @@ Tensor log_softmax(const Tensor& x, int64_t axis);
 Tensor from_top(const Tensor& x, int64_t axis);
 Tensor reduced(const Tensor& losses, Reduction reduction);
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options);
+/// positive: the target, or that times what a positive one weighs.
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const Tensor& positive);
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps);
 /// x (..., S, D) with 0 in the rows that a mask (..., T, S), boolean, hides from every query, so that nothing comes out

@@ -112,11 +112,24 @@ void dropout_part(const Real* x, const bool* keep, Real scale, Real* y, int64_t 
   for (; i < n; ++i) y[i] = keep[i] ? x[i] * scale : Real(0);
 }
 
+template <class Real>
+void binary_cross_entropy_part(const Real* x, const Real* t, const Real* p, const Real* g, Real* y, int64_t n) {
+  using V = Vec<Real>;
+  for_vectors<Real>(n, [=](auto at) HWY_ATTR {
+    const V v = at(x), u = hn::Sub(constant<V>(1), at(t));
+    if (!g) return at.store(hn::Add(times(at(p), softplus(hn::Neg(v))), times(u, softplus(v))), y);
+    V s, rest;
+    sigmoid(v, s, rest);
+    at.store(hn::Sub(times(times(at(g), u), s), times(times(at(g), at(p)), rest)), y);
+  });
+}
+
 auto unary_parts() { return Both{unary_part<float>, unary_part<double>}; }
 auto unary_backward_parts() { return Both{unary_backward_part<float>, unary_backward_part<double>}; }
 auto add_parts() { return Both{add_part<float>, add_part<double>}; }
 auto sum_rows_parts() { return Both{sum_rows_part<float>, sum_rows_part<double>}; }
 auto dropout_parts() { return Both{dropout_part<float>, dropout_part<double>}; }
+auto binary_cross_entropy_parts() { return Both{binary_cross_entropy_part<float>, binary_cross_entropy_part<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -129,6 +142,7 @@ HWY_EXPORT(unary_backward_parts);
 HWY_EXPORT(add_parts);
 HWY_EXPORT(sum_rows_parts);
 HWY_EXPORT(dropout_parts);
+HWY_EXPORT(binary_cross_entropy_parts);
 
 constexpr int64_t kCheapGrain = 32768;  // elements of arithmetic as cheap as a sum, some 4 us
 
@@ -170,11 +184,19 @@ void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n) {
                [=](int64_t begin, int64_t end) { part(x + begin, keep + begin, scale, y + begin, end - begin); });
 }
 
+template <class T>
+void binary_cross_entropy(const T* x, const T* t, const T* p, const T* g, T* y, int64_t n) {
+  const auto part = HWY_DYNAMIC_DISPATCH(binary_cross_entropy_parts)().template get<T>();
+  parallel_for(n, kGrain,
+               [=](int64_t i, int64_t end) { part(x + i, t + i, p + i, g ? g + i : nullptr, y + i, end - i); });
+}
+
 HEED_FOR_BOTH(unary)
 HEED_FOR_BOTH(unary_backward)
 HEED_FOR_BOTH(add_bias)
 HEED_FOR_BOTH(sum_rows)
 HEED_FOR_BOTH(dropout)
+HEED_FOR_BOTH(binary_cross_entropy)
 
 }  // namespace heed::kernels
 #endif

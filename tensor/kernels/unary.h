@@ -53,4 +53,9 @@ void sum_rows(const T* x, T* y, int64_t rows, int64_t n);
 template <class T>
 void dropout(const T* x, const bool* keep, T scale, T* y, int64_t n);
 
+/// Of logits x, targets t, and p, which is t or that weighted: y = p softplus(-x) + (1 - t) softplus(x); if g is not
+/// null, its gradient y = g ((1 - t) s - p (1 - s)) with s = sigmoid(x).
+template <class T>
+void binary_cross_entropy(const T* x, const T* t, const T* p, const T* g, T* y, int64_t n);
+
 }  // namespace heed::kernels
