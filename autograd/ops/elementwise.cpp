@@ -5,6 +5,7 @@
 #include <heed/autograd/node.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
+#include <heed/autograd/ops/slope.h>
 #include <heed/tensor/kernels/binary.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/elementwise.h>
@@ -276,18 +277,6 @@ Tensor pow(const Tensor& a, const Tensor& b, Loc loc) {
 // --- functions of one variable ---------------------------------------------------------------------------------------
 
 namespace {
-
-/// times(g, slope(y)) in one pass; bend(y) is the slope's derivative.
-template <class Slope>
-Tensor times_slope(const Tensor& g, const Tensor& y, Slope slope, Tensor (*bend)(const Tensor&)) {
-  const auto product = [slope](auto u, auto v) {
-    const auto p = u * slope(v);
-    return u == 0 ? decltype(u)(0) : p;
-  };
-  return record({"mul"}, map2(g, y, product),
-                {{g, [y, slope, bend](const Tensor& gg) { return times_slope(gg, y, slope, bend); }},
-                 {y, [g, y, bend](const Tensor& gg) { return times(times(gg, g), bend(y)); }}});
-}
 
 /// g, but 0 where y is not above 0.
 Tensor above_zero(const Tensor& g, const Tensor& y) {

@@ -6,6 +6,7 @@
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/arguments.h>
 #include <heed/autograd/ops/reference.h>
+#include <heed/autograd/ops/slope.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/elementwise.h>
 #include <heed/tensor/kernels/softmax.h>
@@ -54,10 +55,14 @@ Tensor huber(const Op& op, const Tensor& x, const Tensor& target, double delta, 
     const T r = u - t, c = std::clamp(r, T(-delta), T(delta));
     return c / T(unit) * (r - c / 2);
   };
-  const auto slope = [=](const Tensor& from, const Tensor& to) {
-    return [=](const Tensor& g) { return times(g, clamp(from - to, -delta, delta) / unit); };
+  const auto gradient = [=](const Tensor& from, const Tensor& to) {
+    const auto slope = [=](auto r) {
+      return std::clamp(r, decltype(r)(-delta), decltype(r)(delta)) / decltype(r)(unit);
+    };
+    const auto bend = [=](const Tensor& r) { return le(abs(r), delta).to(r.dtype()) / unit; };
+    return [=](const Tensor& g) { return times_slope(g, from - to, slope, bend); };
   };
-  return record(op, kernels::map2(x, target, loss), {{x, slope(x, target)}, {target, slope(target, x)}});
+  return record(op, kernels::map2(x, target, loss), {{x, gradient(x, target)}, {target, gradient(target, x)}});
 }
 
 }  // namespace
@@ -148,9 +153,14 @@ Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction, Loc 
   const Op op{"mse_loss", loc};
   check_pair(op, x, target);
   const auto square = [](auto u, auto t) { return (u - t) * (u - t); };
-  const Tensor losses = record(op, kernels::map2(x, target, square),
-                               {{x, [x, target](const Tensor& g) { return times(g, (x - target) * 2); }},
-                                {target, [x, target](const Tensor& g) { return times(g, (target - x) * 2); }}});
+  const auto gradient = [](const Tensor& from, const Tensor& to) {
+    return [=](const Tensor& g) {
+      return times_slope(
+          g, from - to, [](auto r) { return r * 2; }, [](const Tensor& r) { return full_like(r, 2); });
+    };
+  };
+  const Tensor losses =
+      record(op, kernels::map2(x, target, square), {{x, gradient(x, target)}, {target, gradient(target, x)}});
   return reduced(op, losses, reduction);
 }
 
