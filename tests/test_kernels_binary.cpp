@@ -84,6 +84,18 @@ TEMPLATE_TEST_CASE("binary kernels: pow is std::pow of f64, rounded once", "[ker
   });
 }
 
+TEST_CASE("binary kernels: powers for norms are those of f64, to 13 digits", "[kernels]") {
+  const std::vector<float> x = hard_pairs<float>().first;
+  on_every_simd_target([&] {
+    for (const double p : {0.5, 1.5, 2.5, 7.3, -1.5}) {
+      std::vector<double> exact;
+      for (const float v : x) exact.push_back(std::pow(std::abs(static_cast<double>(v)), p));
+      CAPTURE(p);
+      CHECK(worst_error(kernels::powers(of(x), p).to_vector<double>(), exact, 1e-300) < 1e-13);
+    }
+  });
+}
+
 TEST_CASE("binary kernels: a result depends on neither its place nor the operands' strides", "[kernels]") {
   const Tensor a = of(normal<float>(7 * 33, 1)).reshape({7, 33}),
                b = of(normal<float>(7 * 33, 2)).reshape({33, 7}).mT();

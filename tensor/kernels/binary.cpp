@@ -61,14 +61,14 @@ HWY_INLINE V floored_quotient(V a, V b) {
                         hn::IfThenElse(hn::Eq(whole, zero), hn::CopySign(zero, quotient), y));
 }
 
-/// a^b for a of at least 0, both of them f32's; larger than those where it would overflow.
+/// a^b for a of at least 0: to some 13 digits, and 0 and infinity for what is no normal number.
 HWY_INLINE F64 power(F64 a, F64 b) {
   const Tag<double> d;
-  const F64 zero = hn::Zero(d), inf = hn::Inf(d), large = constant<F64>(200);
+  const F64 zero = hn::Zero(d), inf = hn::Inf(d);
   const auto inside = hn::And(hn::Gt(a, zero), hn::Lt(a, inf));
   const F64 log = hn::IfThenElse(inside, hn::Log(d, a), hn::IfThenElse(hn::Eq(a, zero), hn::Neg(inf), a));
   const F64 x = hn::IfThenZeroElse(hn::Or(hn::Eq(b, zero), hn::Eq(log, zero)), hn::Mul(b, log));  // 1^b and a^0 are 1
-  return exp_small(hn::IfThenElse(hn::Gt(x, large), large, x));
+  return hn::IfThenElse(hn::Gt(x, constant<F64>(709)), inf, exp_small(x));
 }
 
 HWY_INLINE F32 pow(F32 a, F32 b) {
@@ -108,6 +108,14 @@ void binary_part(Binary f, const Real* a, int64_t a_step, const Real* b, int64_t
   }
 }
 
+void powers_part(const float* x, double p, double* y, int64_t n) {
+  const hn::Rebind<float, Tag<double>> part;
+  int64_t i = 0;
+  for (; i + kLanes<double> <= n; i += kLanes<double>)
+    Whole{i}.store<double>(power(hn::Abs(hn::PromoteTo(Tag<double>(), hn::LoadU(part, x + i))), constant<F64>(p)), y);
+  for (; i < n; ++i) y[i] = std::pow(std::abs(static_cast<double>(x[i])), p);
+}
+
 auto binary_parts() { return Both{binary_part<float>, binary_part<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
@@ -117,6 +125,7 @@ HWY_AFTER_NAMESPACE();
 namespace heed::kernels {
 
 HWY_EXPORT(binary_parts);
+HWY_EXPORT(powers_part);
 
 Tensor binary(Binary f, const Tensor& a, const Tensor& b) {
   Tensor y = empty(a.shape(), a.dtype());
@@ -130,6 +139,16 @@ Tensor binary(Binary f, const Tensor& a, const Tensor& b) {
     T* out = y.mutable_data<T>();
     nest.for_runs(
         [=](const std::array<int64_t, 3>& at, int64_t n) { part(f, pa + at[1], sa, pb + at[2], sb, out + at[0], n); });
+  });
+  return y;
+}
+
+Tensor powers(const Tensor& x0, double p) {
+  const Tensor x = contiguous(x0);
+  Tensor y = empty(x.shape(), f64);
+  const auto part = HWY_DYNAMIC_DISPATCH(powers_part);
+  parallel_for(x.numel(), kGrain, [=, from = x.data<float>(), to = y.mutable_data<double>()](int64_t i, int64_t end) {
+    part(from + i, p, to + i, end - i);
   });
   return y;
 }

@@ -15,4 +15,7 @@ enum class Binary {
 /// std::pow. The power of f32 is within 0.55 units of its last place.
 Tensor binary(Binary f, const Tensor& a, const Tensor& b);
 
+/// |x|^p in f64, of f32, to some 13 digits.
+Tensor powers(const Tensor& x, double p);
+
 }  // namespace heed::kernels

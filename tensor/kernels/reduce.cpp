@@ -8,6 +8,7 @@
 #include <memory>
 #include <type_traits>
 
+#include <heed/tensor/kernels/binary.h>
 #include <heed/tensor/kernels/copy.h>
 #include <heed/tensor/kernels/elementwise.h>
 #include <heed/tensor/kernels/nest.h>
@@ -393,6 +394,7 @@ Shape reduced_shape(const Shape& shape, const Shape& axes, bool keepdim) {
 Tensor sum(const Tensor& x, const Shape& axes, bool keepdim) { return HWY_DYNAMIC_DISPATCH(sum)(x, axes, keepdim); }
 Tensor prod(const Tensor& x, const Shape& axes, bool keepdim) { return HWY_DYNAMIC_DISPATCH(prod)(x, axes, keepdim); }
 Tensor sum_of_powers(const Tensor& x, double p, const Shape& axes, bool keepdim) {
+  if (x.dtype() == f32 && p != 1 && p != 2 && p != 3) return sum(powers(x, p), axes, keepdim);
   return HWY_DYNAMIC_DISPATCH(sum_of_powers)(x, p, axes, keepdim);
 }
 Tensor amax(const Tensor& x, const Shape& axes, bool keepdim) { return HWY_DYNAMIC_DISPATCH(amax)(x, axes, keepdim); }
