@@ -219,6 +219,22 @@ TEST_CASE("bpe: a tokenizer.json loads as it was, special tokens included", "[to
   CHECK(again.decode(ids) == text);
 }
 
+TEST_CASE("bpe: two are equal that give the same ids, however their files are written", "[tokenizer]") {
+  const Bpe bpe = Bpe::train("the cat the cat the dog", 270, std::vector<std::string>{kEndOfText});
+  Json json = Json::parse(bpe.to_json());
+  for (Json& merge : json["model"]["merges"]) {
+    const auto pair = merge.get<std::string>();
+    merge = {pair.substr(0, pair.find(' ')), pair.substr(pair.find(' ') + 1)};
+  }
+  json["decoder"]["trim_offsets"] = false;
+  CHECK((Bpe::from_json(json.dump()) == bpe));
+  json["added_tokens"][0]["lstrip"] = true;
+  CHECK((Bpe::from_json(json.dump()) != bpe));
+  json["added_tokens"][0]["lstrip"] = false;
+  std::swap(json["model"]["merges"][0], json["model"]["merges"][1]);
+  CHECK((Bpe::from_json(json.dump()) != bpe));
+}
+
 TEST_CASE("bpe: added tokens keep their flags, and normalized ones are looked for in what the others leave",
           "[tokenizer]") {
   const std::vector<std::string> special = {"cat<a>", " mat", "<a>"};

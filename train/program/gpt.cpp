@@ -337,7 +337,7 @@ std::vector<std::string> preset_names() {
 
 void check_made_by(const Op& op, const std::string& directory, const Tokenizer& tokenizer, const char* option) {
   const std::filesystem::path own = std::filesystem::path(directory) / kTokenizerFile;
-  if (is_there(own) && Tokenizer::load(own).to_json() != tokenizer.to_json())
+  if (is_there(own) && Tokenizer::load(own).kind() != tokenizer.kind())
     fail<UsageError>(op, "the tokenizer of {} is another than '{}', which made the ids; need that one", option,
                      own.string());
 }

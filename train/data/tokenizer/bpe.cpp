@@ -4,6 +4,7 @@
 #include <iterator>
 #include <queue>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 
 #include <heed/tensor/io/utf8.h>
@@ -343,6 +344,14 @@ std::string Bpe::decode(std::span<const int64_t> ids, bool begins, Loc loc) cons
   std::string text;
   for (const int64_t id : ids) text += token(id, loc);
   return begins && strip_ && text.starts_with(' ') ? text.substr(1) : text;
+}
+
+bool Bpe::operator==(const Bpe& other) const {
+  const auto said = [](const Bpe& b) {
+    return std::tie(b.tokens_, b.special_, b.order_, b.id_of_byte_, b.characters_, b.cut_, b.added_, b.compose_,
+                    b.take_whole_, b.of_characters_, b.strip_);
+  };
+  return said(*this) == said(other);
 }
 
 std::vector<std::string> Bpe::names() const {

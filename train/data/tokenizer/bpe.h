@@ -27,6 +27,8 @@ struct SpecialToken {
   bool normalized = false;                       ///< is looked for in what the others leave of a text
   bool control = true;                           ///< what `tokenizers` call special: no part of what a text says
   std::string name = {};                         ///< of files, where it is not the text
+
+  bool operator==(const SpecialToken&) const = default;
 };
 
 /// Which parts of a text, between its special tokens, get a space before them.
@@ -88,6 +90,8 @@ class Bpe {
   /// by its name. encode leaves out what a post-processor adds around a text, as with add_special_tokens=False.
   std::string to_json() const;
   static Bpe from_json(std::string_view json, Loc loc = Loc::current());
+  /// Whether the ids are the same, and the texts of them, however the files are written.
+  bool operator==(const Bpe& other) const;
 
  private:
   struct Merge {

@@ -31,6 +31,8 @@ class Chars {
   /// anything else but the vocabularies of heed 0.1.
   std::string to_json() const;
   static Chars from_json(std::string_view json, Loc loc = Loc::current());
+  /// Whether the ids are the same.
+  bool operator==(const Chars&) const = default;
 
  private:
   explicit Chars(std::u32string characters) : characters_(std::move(characters)) {}

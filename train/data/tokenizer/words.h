@@ -45,6 +45,8 @@ class Words {
   /// from_json throws FileError, saying what is wrong, for anything else but the vocabularies of heed 0.1.
   std::string to_json() const;
   static Words from_json(std::string_view json, Loc loc = Loc::current());
+  /// Whether the ids are the same.
+  bool operator==(const Words&) const = default;
 
  private:
   Words();
