@@ -226,8 +226,8 @@ const char* name_of_cut(const Op& op, const Bpe& bpe) {
 }
 
 /// llama.cpp makes the token of the highest score first, wherever two others spell it. Merges that were made from such
-/// scores, sentencepiece's, are all the ways to make a token, one behind the other; those of tokens with the same score
-/// are mixed, the longest left part first, then the longest right part.
+/// scores, sentencepiece's, are all the ways to make a token, one behind the other; newer files mix those of tokens
+/// with the same score, the longest left part first, then the longest right part.
 void become_llamas(const Op& op, Vocabulary& all, const std::vector<bool>& special) {
   all.model = "llama";
   std::unordered_map<std::string, size_t> ids;
@@ -265,11 +265,14 @@ void become_llamas(const Op& op, Vocabulary& all, const std::vector<bool>& speci
   all.scores.assign(all.tokens.size(), 0);
   float score = -1;
   for (size_t i = 0, begin = 0, end = 0; i < merges.size(); ++i) {  // begin, end: of those with this score
-    const auto& [made, lengths] = merges[i];
-    check(i == begin || lengths <= merges[i - 1].lengths, made);
-    all.scores[made] = score;
-    end = std::max(end, last[made]);
-    if (i == end) --score, begin = i + 1;
+    all.scores[merges[i].made] = score;
+    end = std::max(end, last[merges[i].made]);
+    if (i < end) continue;
+    const auto same = std::span(merges).subspan(begin, i + 1 - begin);
+    const auto of_one = [&](const Merge& merge) { return merge.made == same[0].made; };
+    check(std::ranges::all_of(same, of_one) || std::ranges::is_sorted(same, std::greater(), &Merge::lengths),
+          same[0].made);
+    --score, begin = i + 1;
   }
 }
 
