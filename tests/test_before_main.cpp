@@ -15,7 +15,7 @@ std::vector<std::string> written() {
   std::vector<std::string> all = {Words::from_sentences(sentences).to_json(), Chars::from_text("a cat").to_json(),
                                   SentenceTokens::pieces(sentences, 259).to_json(),
                                   own_json(models::GptConfig{}).dump()};
-  for (const Family* family : {&kGpt2, &kLlama, &kQwen3, &kNanochat, &kOwnFamily})
+  for (const Family* family : {&kGpt2, &kLlama, &kMistral, &kQwen2, &kQwen3, &kNanochat, &kOwnFamily})
     all.push_back(family->write(models::GptConfig{}).dump());
   return all;
 }

@@ -285,7 +285,12 @@ TEST_CASE("folders: a key that is left out has transformers' default, where null
   const Spoiled mistral("mistral");
   CHECK(SavedModel(mistral / "f").gpt.config.window == 5);
   mistral.config([](Json& c) { c["sliding_window"] = nullptr; });
-  CHECK_FALSE(SavedModel(mistral / "f").gpt.config.window);
+  const SavedModel whole(mistral / "f");
+  CHECK(whole.gpt.config.window == whole.gpt.config.context);
+  const TemporaryDirectory again;
+  train::save_gpt(again.path(), whole.params, whole.gpt.config);
+  const Json said = Json::parse(content_of(again / "config.json"));
+  CHECK((said["model_type"] == "mistral" && said["sliding_window"].is_null()));
   mistral.config([](Json& c) { c.erase("sliding_window"); });
   CHECK(SavedModel(mistral / "f").gpt.config.window == 4096);
   mistral.config([](Json& c) { c.erase("num_key_value_heads"); });

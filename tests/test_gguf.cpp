@@ -369,6 +369,15 @@ TEST_CASE("gguf: what cannot be said in it is refused, and an older file stays",
   const std::string before = Gguf(place / "m.gguf").bytes;
   models::GptConfig rope = model.config;
   rope.positions = models::Positions::rope;
+  models::GptConfig windowed = rope;
+  windowed.norm = models::Norm::rms, windowed.mlp = models::Mlp::swiglu, windowed.bias = false;
+  windowed.window = windowed.context - 1;
+  refused(Model(windowed), kChars, GgufType::f32,
+          "the model is a mistral; need a gpt2, llama, qwen2 or qwen3, or a mistral without a window");
+  windowed.window = windowed.context;
+  const tests::TemporaryDirectory other;
+  save_gguf(other / "m.gguf", Model(windowed).params, windowed, kChars, GgufType::f32);
+  CHECK(Gguf(other / "m.gguf").key<std::string>("general.architecture") == "llama");
   refused(Model(rope), kChars, GgufType::f32, "the model is a heed; need a gpt2, llama, qwen2 or qwen3");
   models::GptConfig scaled = today(kChars.size());
   scaled.qk_norm = nn::QkNorm::weighted;

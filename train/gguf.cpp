@@ -302,11 +302,15 @@ Vocabulary vocabulary_of(const Op& op, const Words&) {
 int64_t save_gguf(const std::filesystem::path& path, const nn::Parameters& params, const models::GptConfig& config,
                   const Tokenizer& tokenizer, GgufType type, const std::string& license, Loc loc) {
   const Op op{"save_gguf", loc};
-  const Family& family = family_of(config);
+  models::GptConfig said = config;
+  if (said.window >= said.context) said.window.reset();  // which hides nothing: a mistral is a llama then
+  const Family& family = family_of(said);
   const bool gpt2 = &family == &kGpt2;
   const std::set runs = {&kGpt2, &kLlama, &kQwen2, &kQwen3};
   if (!runs.contains(&family))
-    fail<ValueError>(op, "the model is a {}; need a gpt2, llama, qwen2 or qwen3, which llama.cpp runs",
+    fail<ValueError>(op,
+                     "the model is a {}; need a gpt2, llama, qwen2 or qwen3, or a mistral without a window or with one "
+                     "as long as its context, which llama.cpp runs",
                      family.model_type);
   if (&family != &kLlama && config.rope.scaling.original_context > 0)
     fail<ValueError>(op, "the model is a {} with Llama 3's scaling of positions, which llama.cpp has for llama alone",

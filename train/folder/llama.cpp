@@ -93,16 +93,17 @@ GptConfig read_unbiased(const ModelConfig& c, int64_t kv_heads) {
 
 Json write_unbiased(const GptConfig& c) { return write(c, "silu"); }
 
+/// None is a window of the whole context, so that what is written again is a mistral: of a llama's folder transformers
+/// may open the tokenizer as another.
 GptConfig read_mistral(const ModelConfig& c) {
   GptConfig config = read_unbiased(c, 8);
-  const int64_t window = c.integer("sliding_window", 1, kMostSize, c.says("sliding_window") ? 0 : 4096);
-  config.window = window ? std::optional(window) : std::nullopt;
+  config.window = c.integer("sliding_window", 1, kMostSize, c.says("sliding_window") ? config.context : 4096);
   return config;
 }
 
 Json write_mistral(const GptConfig& c) {
   Json json = write_unbiased(c);
-  json["sliding_window"] = c.window ? Json(*c.window) : Json();
+  json["sliding_window"] = c.window.value_or(c.context) == c.context ? Json() : Json(*c.window);
   return json;
 }
 
