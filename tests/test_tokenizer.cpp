@@ -402,6 +402,12 @@ TEST_CASE("bpe: characters are merged as Llama 2's are, with bytes for those tha
   json["normalizer"] = before;
   refused("pre_tokenizer", metaspace("first"), "need none, or Metaspace");  // a space twice
   refused("decoder", {{"type", "ByteLevel"}}, "need Llama 2's: Replace, ByteFallback, Fuse and perhaps Strip");
+  json["added_tokens"][3]["content"] = "▁<x>";  // as Code Llama's "▁<PRE>"
+  json["added_tokens"][3]["normalized"] = false;
+  json["model"]["vocab"].erase("<x>");
+  json["model"]["vocab"]["▁<x>"] = 3;
+  CHECK(Bpe::from_json(json.dump()).encode("e▁<x>e") == Ids{265, 268, 3, 265, 268});
+  CHECK(Bpe::from_json(json.dump()).decode(Ids{265, 268, 3, 268}) == "e <x>e");
   json["model"]["vocab"].erase("<0x61>");
   json["model"]["vocab"]["a"] = 101;
   CHECK(Bpe::from_json(json.dump()).encode("a").back() == 101);

@@ -178,7 +178,8 @@ Bpe Bpe::from_json(std::string_view text, Loc loc) {
       bpe.id_of_byte_[byte] = found->second;
       bpe.tokens_[found->second] = static_cast<char>(byte);
     }
-  for (const SpecialToken& token : bpe.special_) bpe.tokens_[token.id] = token.text;
+  for (const SpecialToken& token : bpe.special_)
+    bpe.tokens_[token.id] = bpe.of_characters_ ? spaces_shown(token.text) : token.text;
   const nlohmann::json& merges = json.model("merges");
   if (!merges.is_array()) fail<FileError>(op, "the model has no \"merges\"; need an array of them");
   for (const nlohmann::json& merge : merges) {  // "a b" or ["a", "b"]
