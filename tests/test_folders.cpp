@@ -104,6 +104,7 @@ TEST_CASE("folders: what is read is written again with the same names, shapes an
     for (const auto& [key, value] : told.items()) {
       const std::set<std::string> ours = {"heed", "architectures", "dtype"};
       INFO(key << " " << value.dump());
+      CHECK_FALSE((name == "qwen2" && key == "attention_bias"));  // it has one, and false would deny it
       if (!ours.contains(key) && asked.contains(key)) CHECK((value == asked[key] || asked[key].is_null()));
     }
   }

@@ -114,6 +114,12 @@ GptConfig read_qwen2(const ModelConfig& c) {
   return config;
 }
 
+Json write_qwen2(const GptConfig& c) {
+  Json json = write_unbiased(c);
+  json.erase("attention_bias");  // no key of Qwen2, whose queries, keys and values always have one
+  return json;
+}
+
 GptConfig read_qwen3(const ModelConfig& c) {
   c.only("use_sliding_window", false);
   GptConfig config = read_unbiased(c, 32);
@@ -191,7 +197,7 @@ std::vector<nn::Slot> slots(const nn::Parameters& params, const GptConfig& c) {
 
 const Family kLlama = {"llama", "LlamaForCausalLM", "model.", read_llama, write_llama, slots};
 const Family kMistral = {"mistral", "MistralForCausalLM", "model.", read_mistral, write_mistral, slots};
-const Family kQwen2 = {"qwen2", "Qwen2ForCausalLM", "model.", read_qwen2, write_unbiased, slots};
+const Family kQwen2 = {"qwen2", "Qwen2ForCausalLM", "model.", read_qwen2, write_qwen2, slots};
 const Family kQwen3 = {"qwen3", "Qwen3ForCausalLM", "model.", read_qwen3, write_unbiased, slots};
 const Family kNanochat = {"nanochat", "NanoChatForCausalLM", "model.", read_nanochat, write_nanochat, slots};
 
