@@ -173,6 +173,13 @@ TEST_CASE("folders: what a folder says of its tokens is read, and written again"
   CHECK(json("again/generation_config.json") ==
         Json{{"bos_token_id", 259}, {"eos_token_id", 257}, {"pad_token_id", 261}});
 
+  model["eos_token_id"] = 220;  // a space, which files show as another character
+  write(place / "theirs/config.json", model.dump());
+  CHECK(again().ends == std::vector<int64_t>{220});
+  CHECK(json("again/tokenizer_config.json")["eos_token"] == "Ġ");
+  model["eos_token_id"] = 257;
+  write(place / "theirs/config.json", model.dump());
+
   const nlohmann::json generation = {{"bos_token_id", 259},
                                      {"eos_token_id", {257, 258, 261}},
                                      {"pad_token_id", 0},

@@ -170,13 +170,14 @@ void save_gpt(const std::filesystem::path& directory, const nn::Parameters& para
               const Tokenizer& tokenizer, const GptTraining& training, Loc loc) {
   const Op op{"save_gpt", loc};
   const TokenNotes& notes = tokenizer.notes;
+  const auto* bpe = std::get_if<Bpe>(&tokenizer.kind());
   Json generation = notes.generation.empty() ? Json::object() : Json(parse_sorted_json(notes.generation));
   Json about = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                 {"model_max_length", model.context},
                 {"clean_up_tokenization_spaces", false}};
   for (const auto& [name, id] :
        {std::pair("bos_token", tokenizer.begin_of_text()), {"eos_token", tokenizer.end_of_text()}}) {
-    if (id >= 0) about[name] = tokenizer.decode({&id, 1});
+    if (id >= 0) about[name] = bpe ? bpe->names()[static_cast<size_t>(id)] : tokenizer.decode({&id, 1});
     if (Json& said = generation[fmt::format("{}_id", name)]; said.is_null() && id >= 0) said = id;
   }
   Json how;
