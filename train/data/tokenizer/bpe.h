@@ -28,7 +28,7 @@ struct SpecialToken {
   bool control = true;                           ///< what `tokenizers` call special: no part of what a text says
   std::string name = {};                         ///< of files, where it is not the text
 
-  bool operator==(const SpecialToken&) const = default;
+  bool operator==(const SpecialToken&) const = default;  ///< in everything
 };
 
 /// Which parts of a text, between its special tokens, get a space before them.
