@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include <heed/tensor/io/atomic_file.h>
 #include <heed/tensor/io/half.h>
-#include <heed/tensor/io/utf8.h>
-#include <heed/train/data/tokenizer/gpt2.h>
 #include <heed/train/folder/family.h>
+#include <heed/train/gguf_vocabulary.h>
 
 namespace heed::train {
 namespace {
@@ -182,121 +180,6 @@ std::vector<Stored> stored_tensors(const nn::Parameters& params, const models::G
   return all;
 }
 
-/// A tokenizer as GGUF knows GPT-2's: tokens in byte-level characters by id, what they are, and merges in their order.
-/// Or as it knows Llama 2's, which has scores in place of merges.
-struct Vocabulary {
-  std::vector<std::string> tokens, merges;
-  std::vector<int32_t> types;
-  std::vector<float> scores = {};
-  bool adds_space = false;                     ///< before a text
-  const char *model = "gpt2", *pre = "gpt-2";  ///< what it is, and how texts are cut
-};
-constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6;
-
-/// Characters of several bytes are merged from them.
-Vocabulary vocabulary_of(const Op&, const Chars& chars) {
-  Vocabulary all;
-  std::set<std::string> made;
-  for (int64_t id = 0; id < chars.size(); ++id) {
-    const std::string bytes = chars.decode({&id, 1});
-    all.tokens.push_back(shown_bytes(bytes));
-    for (size_t n = 1; n < bytes.size(); ++n) {
-      const std::string merge = shown_bytes(bytes.substr(0, n)) + " " + shown_bytes(bytes.substr(n, 1));
-      if (made.insert(merge).second) all.merges.push_back(merge);
-    }
-  }
-  all.types.assign(all.tokens.size(), kNormal);
-  return all;
-}
-
-/// What llama.cpp calls the way in which a text is cut. Only that of Llama 3 takes tokens whole, and none composes.
-const char* name_of_cut(const Op& op, const Bpe& bpe) {
-  if (bpe.of_characters()) return "default";
-  for (const auto& [cut, name] : {std::pair(Cut::gpt2, "gpt-2"), std::pair(Cut::smollm, "smollm"),
-                                  std::pair(Cut::llama3, "llama-bpe"), std::pair(Cut::qwen2, "qwen2")}) {
-    if (bpe.pieces() != cut || bpe.added_space() != AddedSpace::none) continue;
-    if (const bool whole = cut == Cut::llama3; bpe.takes_whole() != whole)
-      fail<ValueError>(op, "the tokenizer has ignore_merges {}, and llama.cpp takes {} with {}; need the same",
-                       bpe.takes_whole(), name, whole);
-    return name;
-  }
-  fail<ValueError>(op,
-                   "the tokenizer cuts a text in a way that the file has no name for; need one that cuts as GPT-2's, "
-                   "SmolLM's, Llama 3's or Qwen's, without a space before a text");
-}
-
-/// llama.cpp makes the token of the highest score first, wherever two others spell it. Merges that were made from such
-/// scores, sentencepiece's, are all the ways to make a token, one behind the other; newer files mix those of tokens
-/// with the same score, the longest left part first, then the longest right part.
-void become_llamas(const Op& op, Vocabulary& all, const std::vector<bool>& special) {
-  all.model = "llama";
-  std::unordered_map<std::string, size_t> ids;
-  for (size_t id = 0; id < all.tokens.size(); ++id) ids.emplace(all.tokens[id], id);
-  for (size_t byte = 0; byte < 256; ++byte)
-    if (const auto found = ids.find(name_of_byte(byte)); found != ids.end()) all.types[found->second] = kByte;
-  const auto check = [&](bool good, size_t id) {
-    if (!good)
-      fail<ValueError>(op,
-                       "the merges to {} are not all ways to make it in the order of scores; need merges made from "
-                       "sentencepiece's scores, as llama.cpp merges whatever makes a token",
-                       dump_ascii(all.tokens[id]));
-  };
-  struct Merge {
-    size_t made;
-    std::pair<size_t, size_t> lengths;
-  };
-  std::vector<Merge> merges;
-  std::vector<size_t> last(all.tokens.size());   // of those that make a token
-  std::vector<int64_t> ways(all.tokens.size());  // to make it that no merge has
-  for (const std::string& merge : std::exchange(all.merges, {})) {
-    const size_t space = merge.find(' ');
-    const std::string left = merge.substr(0, space), right = merge.substr(space + 1);
-    const size_t made = ids.at(left + right);
-    last[made] = merges.size();
-    --ways[made];
-    merges.push_back({made, {decode_utf8(left).size(), decode_utf8(right).size()}});
-  }
-  for (size_t id = 0; id < all.tokens.size(); ++id) {
-    const std::string& token = all.tokens[id];
-    for (size_t n = 1; n < token.size(); ++n)
-      ways[id] += ids.contains(token.substr(0, n)) && ids.contains(token.substr(n));
-    check(ways[id] == 0 || special[id], id);
-  }
-  all.scores.assign(all.tokens.size(), 0);
-  float score = -1;
-  for (size_t i = 0, begin = 0, end = 0; i < merges.size(); ++i) {  // begin, end: of those with this score
-    all.scores[merges[i].made] = score;
-    end = std::max(end, last[merges[i].made]);
-    if (i < end) continue;
-    const auto same = std::span(merges).subspan(begin, i + 1 - begin);
-    const auto of_one = [&](const Merge& merge) { return merge.made == same[0].made; };
-    check(std::ranges::all_of(same, of_one) || std::ranges::is_sorted(same, std::greater(), &Merge::lengths),
-          same[0].made);
-    --score, begin = i + 1;
-  }
-}
-
-Vocabulary vocabulary_of(const Op& op, const Bpe& bpe) {
-  Vocabulary all{.tokens = bpe.names(), .merges = bpe.merges(), .types = {}};
-  all.pre = name_of_cut(op, bpe);
-  all.types.assign(all.tokens.size(), kNormal);
-  std::vector<bool> special(all.tokens.size());
-  for (const SpecialToken& token : bpe.special()) special[static_cast<size_t>(token.id)] = true;
-  all.adds_space = bpe.added_space() != AddedSpace::none;
-  if (bpe.of_characters()) become_llamas(op, all, special);
-  for (const SpecialToken& token : bpe.special()) {
-    all.types[static_cast<size_t>(token.id)] = token.control ? kControl : kUserDefined;
-    if (token.strip_left || token.strip_right)
-      fail<ValueError>(op, "the token {} takes the white space beside it; need tokens that take none, as files have",
-                       dump_ascii(token.text));
-  }
-  return all;
-}
-
-Vocabulary vocabulary_of(const Op& op, const Words&) {
-  fail<ValueError>(op, "the tokens are words; need characters or a byte-level BPE, as GPT-2 has");
-}
-
 }  // namespace
 
 int64_t save_gguf(const std::filesystem::path& path, const nn::Parameters& params, const models::GptConfig& config,
@@ -321,7 +204,7 @@ int64_t save_gguf(const std::filesystem::path& path, const nn::Parameters& param
   if (tokenizer.size() > config.vocabulary)
     fail<ValueError>(op, "the tokenizer has {} tokens for a vocabulary of {}; need no more than that", tokenizer.size(),
                      config.vocabulary);
-  Vocabulary vocabulary = std::visit([&](const auto& kind) { return vocabulary_of(op, kind); }, tokenizer.kind());
+  GgufVocabulary vocabulary = gguf_vocabulary(tokenizer, op);
   for (int64_t id = tokenizer.size(); id < config.vocabulary; ++id) {  // as llama.cpp's converter names them
     vocabulary.tokens.push_back(fmt::format("[PAD{}]", id));
     vocabulary.types.push_back(kUnused);

@@ -46,13 +46,12 @@ std::string live_pieces(const Op& op, const Bpe& bpe) {
     special.push_back({token.text, token.id, token.normalized});
     strips |= token.strip_left || token.strip_right;
   }
-  if (bpe.pieces() != Cut::gpt2 || bpe.added_space() != AddedSpace::none || bpe.composes() || bpe.takes_whole() ||
-      strips)
+  if (bpe.form() != BpeForm() || strips)
     fail<ValueError>(op, "the tokenizer cuts a text in another way than GPT-2's; need one that cuts as that does");
   Json::object_t vocabulary;
   const std::vector<std::string> names = bpe.names();
   for (size_t id = 0; id < names.size(); ++id) vocabulary.emplace_back(names[id], id);
-  return dump_json({{"vocab", vocabulary}, {"merges", bpe.merges()}, {"special", special}});
+  return dump_json({{"vocab", vocabulary}, {"merges", bpe.shown_merges()}, {"special", special}});
 }
 
 }  // namespace

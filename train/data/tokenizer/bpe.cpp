@@ -71,8 +71,10 @@ const SpecialToken* Bpe::special_at(std::string_view text, bool normalized) cons
 }
 
 std::string Bpe::normalized(std::string_view text) const {
-  const std::string made = compose_ ? composed(text) : of_characters_ ? spaces_shown(text) : std::string(text);
-  return added_ == AddedSpace::all ? " " + made : made;
+  const std::string made = form_.composes        ? composed(text)
+                           : form_.of_characters ? spaces_shown(text)
+                                                 : std::string(text);
+  return form_.added_space == AddedSpace::all ? " " + made : made;
 }
 
 std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>& made) const {
@@ -80,10 +82,12 @@ std::vector<Bpe::Part> Bpe::parts(std::string_view text, std::deque<std::string>
   for (const Part& part : cut(text, false))
     if (part.special) parts.push_back(part);
     else
-      std::ranges::copy(cut(compose_ || of_characters_ ? made.emplace_back(normalized(part.text)) : part.text, true),
-                        std::back_inserter(parts));
-  if (added_ == AddedSpace::first_without || added_ == AddedSpace::all_without)
-    for (Part& part : std::span(parts).first(added_ == AddedSpace::all_without ? parts.size() : !parts.empty()))
+      std::ranges::copy(
+          cut(form_.composes || form_.of_characters ? made.emplace_back(normalized(part.text)) : part.text, true),
+          std::back_inserter(parts));
+  if (form_.added_space == AddedSpace::first_without || form_.added_space == AddedSpace::all_without)
+    for (Part& part :
+         std::span(parts).first(form_.added_space == AddedSpace::all_without ? parts.size() : !parts.empty()))
       if (!part.special && part.text[0] != ' ') part.text = made.emplace_back(" ").append(part.text);
   return parts;
 }
@@ -158,7 +162,7 @@ Bpe Bpe::train(std::string_view text, int64_t vocabulary, std::span<const std::s
   std::deque<std::string> made;
   for (const Part& part : bpe.parts(text, made))
     if (!part.special)
-      for (const std::string_view piece : pieces_of(part.text, bpe.cut_)) ++frequency[piece];
+      for (const std::string_view piece : pieces_of(part.text, bpe.form_.cut)) ++frequency[piece];
   std::unordered_map<std::string, int64_t> id_of;
   for (int64_t id = 0; id < bpe.size(); ++id) id_of.emplace(bpe.tokens_[id], id);
   const int64_t most = vocabulary - std::ssize(special);
@@ -235,7 +239,7 @@ const std::string& Bpe::token(int64_t id, Loc loc) const {
 }
 
 bool Bpe::cuts_at_spaces() const {
-  return cut_ != Cut::none && added_ == AddedSpace::none &&
+  return form_.cut != Cut::none && form_.added_space == AddedSpace::none &&
          std::none_of(special_.begin(), special_.end(), [](const SpecialToken& token) {
            const std::u32string text = decode_utf8(token.text);
            return token.strip_left || token.strip_right || std::any_of(text.begin(), text.end(), is_space);
@@ -260,7 +264,7 @@ class Bpe::Merger {
     links_.clear();
     for (size_t i = 0, next = 0; i < piece.size(); i = next) {
       const auto byte = static_cast<unsigned char>(piece[i]);
-      int64_t id = bpe_.of_characters_ ? bpe_.id_of_character(piece, next) : -1;
+      int64_t id = bpe_.form_.of_characters ? bpe_.id_of_character(piece, next) : -1;
       if (id < 0) id = bpe_.id_of_byte_[byte], next = i + 1;
       if (id < 0)
         fail<ValueError>(op, "the vocabulary has no token for the byte 0x{:02x}, and so none for \"{}\"", byte, piece);
@@ -322,13 +326,14 @@ std::vector<int64_t> Bpe::encode(std::string_view text, Loc loc) const {
       continue;
     }
     for (size_t i = 0, end = 0; i < part.text.size(); i = end) {
-      end = piece_end(part.text, i, cut_);
+      end = piece_end(part.text, i, form_.cut);
       const std::string_view piece = part.text.substr(i, end - i);
       const size_t start = ids.size();
       const auto [found, fresh] =
           piece.size() > kLongestKnown ? std::pair(known.end(), true) : known.try_emplace(piece, start, 0);
       if (fresh) {
-        if (const auto whole = take_whole_ ? whole_.find(std::string(piece)) : whole_.end(); whole != whole_.end())
+        if (const auto whole = form_.takes_whole ? whole_.find(std::string(piece)) : whole_.end();
+            whole != whole_.end())
           ids.push_back(whole->second);
         else merger.append(piece, ids, op);
         if (found != known.end()) found->second.second = ids.size() - start;
@@ -343,28 +348,28 @@ std::vector<int64_t> Bpe::encode(std::string_view text, Loc loc) const {
 std::string Bpe::decode(std::span<const int64_t> ids, bool begins, Loc loc) const {
   std::string text;
   for (const int64_t id : ids) text += token(id, loc);
-  return begins && strip_ && text.starts_with(' ') ? text.substr(1) : text;
+  return begins && form_.strips_space && text.starts_with(' ') ? text.substr(1) : text;
 }
 
 bool Bpe::operator==(const Bpe& other) const {
   const auto said = [](const Bpe& b) {
-    return std::tie(b.tokens_, b.special_, b.order_, b.id_of_byte_, b.characters_, b.cut_, b.added_, b.compose_,
-                    b.take_whole_, b.of_characters_, b.strip_);
+    return std::tie(b.form_, b.tokens_, b.special_, b.order_, b.id_of_byte_, b.characters_);
   };
   return said(*this) == said(other);
 }
 
 std::vector<std::string> Bpe::names() const {
   std::vector<std::string> names;
-  for (const std::string& token : tokens_) names.push_back(of_characters_ ? shown_spaces(token) : shown_bytes(token));
-  for (size_t byte = 0; of_characters_ && byte < id_of_byte_.size(); ++byte)
+  for (const std::string& token : tokens_)
+    names.push_back(form_.of_characters ? shown_spaces(token) : shown_bytes(token));
+  for (size_t byte = 0; form_.of_characters && byte < id_of_byte_.size(); ++byte)
     if (const int64_t id = id_of_byte_[byte]; id >= 0) names[static_cast<size_t>(id)] = name_of_byte(byte);
   for (const SpecialToken& token : special_)
     names[static_cast<size_t>(token.id)] = token.name.empty() ? token.text : token.name;
   return names;
 }
 
-std::vector<std::string> Bpe::merges() const {
+std::vector<std::string> Bpe::shown_merges() const {
   const std::vector<std::string> name = names();
   std::vector<std::string> merges;
   for (const auto& [left, right] : order_) merges.push_back(name[left] + " " + name[right]);

@@ -39,6 +39,18 @@ enum class AddedSpace : uint8_t {
   all,            ///< all, also those that have one
 };
 
+/// How a text is cut, and what is done besides.
+struct BpeForm {
+  Cut cut = Cut::gpt2;                        ///< into pieces
+  AddedSpace added_space = AddedSpace::none;  ///< before parts of it
+  bool strips_space = false;                  ///< which decode leaves out, where a text begins
+  bool composes = false;                      ///< its letters with their marks (NFC)
+  bool takes_whole = false;                   ///< a piece that is a token is that one, whatever its merges say
+  bool of_characters = false;                 ///< characters are merged; bytes stand for those that are no tokens
+
+  bool operator==(const BpeForm&) const = default;  ///< in everything
+};
+
 /// Text is first cut into pieces, by a new one as GPT-2 cuts it. Within each piece, neighbouring tokens are merged, the
 /// earliest learned merge first. Ids of a new one: the 256 bytes in GPT-2's order ("!" is 0), then the merges in
 /// theirs, then the special tokens.
@@ -63,25 +75,24 @@ class Bpe {
   /// Those that the post-processor of its file puts before a text, which encode leaves out.
   const std::vector<int64_t>& before() const { return before_; }
 
-  /// How a text is cut, and what is done besides: spaces added, its letters composed with their marks (NFC), a piece
-  /// that is a token taken as that whatever its merges say, and characters merged in place of bytes.
-  Cut pieces() const { return cut_; }
-  AddedSpace added_space() const { return added_; }
-  bool composes() const { return compose_; }
-  bool takes_whole() const { return take_whole_; }
-  bool of_characters() const { return of_characters_; }
+  /// As its file says; of a new one GPT-2's.
+  const BpeForm& form() const { return form_; }
   /// Whether a piece begins at every space that follows no white space.
   bool cuts_at_spaces() const;
 
   /// Throws ValueError for a byte that the vocabulary lacks: none does that heed trained.
   std::vector<int64_t> encode(std::string_view text, Loc loc = Loc::current()) const;
-  /// The bytes of `ids`; not UTF-8 if they end within a character. Where they begin a text, the space that encode added
-  /// is left out if the file says so, as Llama 2's does. Throws IndexError.
+  /// The bytes of `ids`; not UTF-8 if they end within a character. Of a form that strips_space, without the space that
+  /// encode put before a text, if the ids begin one. Throws IndexError.
   std::string decode(std::span<const int64_t> ids, bool begins = true, Loc loc = Loc::current()) const;
 
-  /// The tokens by id as files show them, and the merges in their order, "a b".
+  /// The token that is this byte alone, or -1.
+  int64_t token_of_byte(size_t byte) const { return id_of_byte_[byte]; }
+  /// The merges in their order: two tokens that become one.
+  const std::vector<Pair>& merges() const { return order_; }
+  /// The tokens by id, and the merges as "a b", as files show them.
   std::vector<std::string> names() const;
-  std::vector<std::string> merges() const;
+  std::vector<std::string> shown_merges() const;
 
   /// A tokenizer.json of Hugging Face's `tokenizers`, and back; what was read is written as it came. from_json takes
   /// byte-level BPEs that cut in a way of Cut (other ids, an added space, special tokens anywhere, letters composed
@@ -126,10 +137,7 @@ class Bpe {
   std::vector<Merge> table_;         // of 2^n: a merge is in the first free slot from its hash on
   std::vector<Pair> order_;          // of the merges
   std::vector<int64_t> id_of_byte_;  // 256; -1: none
-  Cut cut_ = Cut::gpt2;
-  AddedSpace added_ = AddedSpace::none;
-  bool compose_ = false, take_whole_ = false, of_characters_ = false;
-  bool strip_ = false;                                // decode leaves out a space
+  BpeForm form_;
   std::unordered_map<std::string, int64_t> whole_;    // tokens by their bytes, if pieces may be taken whole
   std::unordered_map<char32_t, int64_t> characters_;  // tokens of one
   std::vector<int64_t> before_;

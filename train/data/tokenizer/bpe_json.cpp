@@ -79,6 +79,34 @@ bool strips_space(const TokenizerJson& json) {
   json.refuse("decoder", json.part("decoder"), "Llama 2's: Replace, ByteFallback, Fuse and perhaps Strip");
 }
 
+BpeForm form_of_bytes(const TokenizerJson& json) {
+  const nlohmann::json &decoder = json.part("decoder"), &normalizer = json.part("normalizer"), *byte_level = nullptr;
+  const std::optional<Cut> cut = cut_of(json.part("pre_tokenizer"), byte_level);
+  if (!cut)
+    json.refuse("pre_tokenizer", json.part("pre_tokenizer"),
+                "ByteLevel, alone or behind the Split of GPT-4, Llama 3, Qwen or nanochat, or SmolLM's Digits");
+  if (find_json(decoder, "type") != "ByteLevel") json.refuse("decoder", decoder, "type ByteLevel");
+  if (!normalizer.is_null() && find_json(normalizer, "type") != "NFC")
+    json.refuse("normalizer", normalizer, "NFC or none");
+  const bool spaced = find_json(*byte_level, "add_prefix_space") != false;
+  return {.cut = *cut,
+          .added_space = spaced ? AddedSpace::all_without : AddedSpace::none,
+          .composes = !normalizer.is_null()};
+}
+
+BpeForm form_of_characters(const TokenizerJson& json) {
+  return {.cut = Cut::none, .added_space = read_space(json), .strips_space = strips_space(json), .of_characters = true};
+}
+
+/// Its two tokens, written "a b" or ["a", "b"]; empty ones of what is none.
+std::pair<std::string, std::string> parts_of(const nlohmann::json& merge) {
+  if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
+    return {merge[0].get<std::string>(), merge[1].get<std::string>()};
+  const std::string both = merge.is_string() ? merge.get<std::string>() : "";
+  const size_t space = std::min(both.find(' '), both.size());
+  return {both.substr(0, space), both.substr(std::min(space + 1, both.size()))};
+}
+
 /// The tokens that a post-processor puts before a text.
 std::vector<int64_t> ids_before(const nlohmann::json& processor) {
   std::vector<int64_t> ids;
@@ -114,7 +142,7 @@ std::string Bpe::to_json() const {
                          {"byte_fallback", false},
                          {"ignore_merges", false},
                          {"vocab", Json::object()},
-                         {"merges", merges()}});
+                         {"merges", shown_merges()}});
 }
 
 Bpe Bpe::from_json(std::string_view text, Loc loc) {
@@ -125,25 +153,9 @@ Bpe Bpe::from_json(std::string_view text, Loc loc) {
       json.refuse(key, value, "none");
   Bpe bpe;
   bpe.json_ = text;
-  bpe.take_whole_ = json.model("ignore_merges") == true;
-  bpe.of_characters_ = json.model("byte_fallback") == true;
-  if (bpe.of_characters_) {
-    bpe.cut_ = Cut::none;
-    bpe.added_ = read_space(json);
-    bpe.strip_ = strips_space(json);
-  } else {
-    const nlohmann::json &decoder = json.part("decoder"), &normalizer = json.part("normalizer"), *byte_level = nullptr;
-    const std::optional<Cut> cut = cut_of(json.part("pre_tokenizer"), byte_level);
-    if (!cut)
-      json.refuse("pre_tokenizer", json.part("pre_tokenizer"),
-                  "ByteLevel, alone or behind the Split of GPT-4, Llama 3, Qwen or nanochat, or SmolLM's Digits");
-    if (find_json(decoder, "type") != "ByteLevel") json.refuse("decoder", decoder, "type ByteLevel");
-    if (!normalizer.is_null() && find_json(normalizer, "type") != "NFC")
-      json.refuse("normalizer", normalizer, "NFC or none");
-    bpe.cut_ = *cut;
-    bpe.added_ = find_json(*byte_level, "add_prefix_space") == false ? AddedSpace::none : AddedSpace::all_without;
-    bpe.compose_ = !normalizer.is_null();
-  }
+  bpe.form_ = json.model("byte_fallback") == true ? form_of_characters(json) : form_of_bytes(json);
+  bpe.form_.takes_whole = json.model("ignore_merges") == true;
+  const bool characters = bpe.form_.of_characters;
 
   std::vector<SpecialToken> special;
   bpe.tokens_ = json.tokens(special);
@@ -163,35 +175,27 @@ Bpe Bpe::from_json(std::string_view text, Loc loc) {
     std::string& token = bpe.tokens_[id];
     ids.emplace(token, id);
     if (whole[id]) continue;
-    const std::optional<std::string> bytes = bpe.of_characters_ ? spaces_shown(token) : bytes_shown(token);
+    const std::optional<std::string> bytes = characters ? spaces_shown(token) : bytes_shown(token);
     if (!bytes || bytes->empty())
       fail<FileError>(op, "the token \"{}\" is not made of the characters that show bytes, as byte-level tokens are",
                       token);
-    if (bpe.take_whole_) bpe.whole_.emplace(*bytes, id);
-    if (size_t end = 0; bpe.of_characters_ && token[0] != ' ')  // which no text has any more
+    if (bpe.form_.takes_whole) bpe.whole_.emplace(*bytes, id);
+    if (size_t end = 0; characters && token[0] != ' ')  // which no text has any more
       if (const char32_t first = next_code_point(*bytes, end); end == bytes->size()) bpe.characters_.emplace(first, id);
     token = *bytes;
-    if (!bpe.of_characters_ && token.size() == 1) bpe.id_of_byte_[static_cast<unsigned char>(token[0])] = id;
+    if (!characters && token.size() == 1) bpe.id_of_byte_[static_cast<unsigned char>(token[0])] = id;
   }
-  for (size_t byte = 0; bpe.of_characters_ && byte < 256; ++byte)
+  for (size_t byte = 0; characters && byte < 256; ++byte)
     if (const auto found = ids.find(name_of_byte(byte)); found != ids.end() && !whole[found->second]) {
       bpe.id_of_byte_[byte] = found->second;
       bpe.tokens_[found->second] = static_cast<char>(byte);
     }
   for (const SpecialToken& token : bpe.special_)
-    bpe.tokens_[token.id] = bpe.of_characters_ ? spaces_shown(token.text) : token.text;
+    bpe.tokens_[token.id] = characters ? spaces_shown(token.text) : token.text;
   const nlohmann::json& merges = json.model("merges");
   if (!merges.is_array()) fail<FileError>(op, "the model has no \"merges\"; need an array of them");
-  for (const nlohmann::json& merge : merges) {  // "a b" or ["a", "b"]
-    std::string left, right;
-    if (merge.is_string()) {
-      const auto pair = merge.get<std::string>();
-      const size_t space = std::min(pair.find(' '), pair.size());
-      left = pair.substr(0, space);
-      right = pair.substr(std::min(space + 1, pair.size()));
-    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-      left = merge[0].get<std::string>(), right = merge[1].get<std::string>();
-    }
+  for (const nlohmann::json& merge : merges) {
+    const auto [left, right] = parts_of(merge);
     const auto a = ids.find(left), b = ids.find(right), both = ids.find(left + right);
     if (a == ids.end() || b == ids.end() || both == ids.end())
       fail<FileError>(op, "the merge {} is not of two tokens of the vocabulary that make a third", dump_ascii(merge));

@@ -31,7 +31,7 @@ std::string_view Tokenizer::first_part(std::string_view text) const {
   // Before a space that follows no white space every tokenizer begins anew, and most before a line break.
   const auto* bpe = std::get_if<Bpe>(&kind_);
   if (bpe && !bpe->cuts_at_spaces()) return text;
-  const bool lines = bpe ? bpe->pieces() == Cut::gpt2 : !std::holds_alternative<Words>(kind_);
+  const bool lines = bpe ? bpe->form().cut == Cut::gpt2 : !std::holds_alternative<Words>(kind_);
   for (size_t most = size_t{1} << 22; most < text.size(); most *= 2)
     for (size_t i = most; i > most / 2; --i) {
       if (text[i] != ' ' && (text[i] != '\n' || !lines)) continue;
