@@ -38,8 +38,8 @@ struct Split {
   }
 };
 
-// Independent accumulators, which the compiler keeps in vectors: sums add in this many chains; where the order is all
-// one, as of a maximum, more of them hide how long each takes.
+// Independent accumulators, which the compiler keeps in vectors: sums, and those of powers in f64, add in this many
+// chains; where the order is all one, as of a maximum, more of them hide how long each takes.
 constexpr int kSums = 8, kPowers = 16, kExtremes = 32;
 
 /// f64 for floating numbers, else i64: what sums and products are made in.
