@@ -294,14 +294,12 @@ TEST_CASE("ema: what is frozen has no average, and a state of older versions, wh
 TEST_CASE("trainer: callbacks are given all there is, and may end the run", "[trainer]") {
   const tests::TemporaryDirectory directory;
   Task task;
-  Trainer trainer(task.params, task.optimizer,
-                  {.steps = 40,
-                   .lr = train::constant(1e-2),
-                   .evaluate_every = 4,
-                   .sample_every = 3,
-                   .save_every = 5,
-                   .directory = directory.path(),
-                   .quiet = true});
+  task.directory = directory.path();
+  train::TrainerOptions options = task.options();
+  options.evaluate_every = 4;
+  options.sample_every = 3;
+  options.save_every = 5;
+  Trainer trainer(task.params, task.optimizer, options);
   std::vector<int64_t> steps, evaluated, saved, samples;
   int64_t now = 0;
   const TrainingReport report =

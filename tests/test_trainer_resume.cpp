@@ -98,14 +98,7 @@ TEST_CASE("trainer: a run that was killed resumes from its last save, and metric
 
   Task killed;
   killed.directory = directory.path();
-  Trainer trainer(killed.params, killed.optimizer,
-                  {.steps = 40,
-                   .lr = train::constant(1e-2),
-                   .clip_norm = 1,
-                   .evaluate_every = 10,
-                   .log_every = 5,
-                   .directory = directory.path(),
-                   .quiet = true});
+  Trainer trainer(killed.params, killed.optimizer, killed.options());
   struct Killed {};
   const auto next = [&](int64_t step) {
     if (step == 26) throw Killed();
@@ -133,13 +126,10 @@ TEST_CASE("trainer: what cannot be written is said with the step of the save tha
   Task through;
   through.run();
   Task full;
-  Trainer trainer(full.params, full.optimizer,
-                  {.steps = 40,
-                   .lr = train::constant(1e-2),
-                   .clip_norm = 1,
-                   .save_every = 10,
-                   .directory = directory.path(),
-                   .quiet = true});
+  full.directory = directory.path();
+  train::TrainerOptions options = full.options();
+  options.save_every = 10;
+  Trainer trainer(full.params, full.optimizer, options);
   int64_t saves = 0;
   const auto save = [&](const std::filesystem::path& into) {
     if (++saves % 3 == 0) write_file(into / "no room" / "model", "");
@@ -332,14 +322,12 @@ TEST_CASE("trainer: run() goes on after a time limit, and refuses to once the ru
   through.steps = 10;
   through.run();
   Task task;
-  Trainer trainer(task.params, task.optimizer,
-                  {.steps = 10,
-                   .lr = train::constant(1e-2),
-                   .clip_norm = 1,
-                   .log_every = 1,
-                   .time_limit = 1e-9,
-                   .directory = directory.path(),
-                   .quiet = true});
+  task.steps = 10;
+  task.directory = directory.path();
+  train::TrainerOptions options = task.options();
+  options.log_every = 1;
+  options.time_limit = 1e-9;
+  Trainer trainer(task.params, task.optimizer, options);
   const Work work{.next = [&](int64_t) { return task.batch(); }};
   for (int64_t step = 1; step < 10; ++step) CHECK(trainer.run(work).ended == train::Ended::out_of_time);
   CHECK(trainer.run(work).ended == train::Ended::all_steps);

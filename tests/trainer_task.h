@@ -30,16 +30,20 @@ struct Task {
   int signal = SIGINT;
   std::vector<int64_t> evaluated, saved;
 
+  /// Those of run().
+  train::TrainerOptions options() const {
+    return {.steps = steps,
+            .lr = train::constant(1e-2),
+            .clip_norm = 1,
+            .evaluate_every = 10,
+            .log_every = 5,
+            .directory = directory,
+            .quiet = true};
+  }
+
   train::TrainingReport run(bool resume = false, int64_t interrupt_at = -1,
                             const std::function<void(int64_t step)>& meanwhile = {}) {
-    train::Trainer trainer(params, optimizer,
-                           {.steps = steps,
-                            .lr = train::constant(1e-2),
-                            .clip_norm = 1,
-                            .evaluate_every = 10,
-                            .log_every = 5,
-                            .directory = directory,
-                            .quiet = true});
+    train::Trainer trainer(params, optimizer, options());
     if (resume) trainer.resume();
     int64_t done = 0;
     train::Work work{.next =
