@@ -9,7 +9,8 @@
 namespace heed {
 
 /// f32: operands as they are. bf16: operands rounded, while they are packed for the product, to the nearest bf16, which
-/// has f32's exponent and 8 bits of its 24; the product takes half the time. Sums are f32 in both, as all tensors are.
+/// has f32's exponent and 8 bits of its 24; the product takes half the time, by AMX a fifth. Sums are f32 in both, as
+/// all tensors are.
 enum class Products : uint8_t { f32, bf16 };
 
 /// "f32" or "bf16".
@@ -22,8 +23,10 @@ inline constinit thread_local Products here = Products::f32;
 /// What this thread's products read now.
 inline Products products() { return precision_detail::here; }
 
-/// Whether this machine has instructions for bf16, and the SIMD target in use allows for them: AVX512-BF16.
+/// Whether this machine has instructions for bf16, and the SIMD target in use allows for them: AVX512-BF16, and AMX.
 bool has_bf16();
+/// Those that products take: "AMX", else "AVX512-BF16", else "". They add up in other orders, to other last bits.
+std::string bf16_instructions();
 /// Why not: "this processor has no AVX512-BF16". Empty where it has.
 std::string why_no_bf16();
 
@@ -46,7 +49,9 @@ class [[nodiscard]] Precision : Scoped<Products> {
   explicit Precision(Products reads, Loc loc = Loc::current());
 };
 
-/// "f32", "bf16", or "auto": bf16 where has_bf16(), else f32. Throws ValueError for other names.
+/// "f32", "bf16", or "auto": bf16 where it is faster, else f32. That is where bf16_instructions() is AMX, or
+/// AVX512-BF16 of another maker than Intel, whose AVX512-BF16 takes 1.4 times as long as f32. Throws ValueError for
+/// other names.
 Products products_named(const std::string& name, Loc loc = Loc::current());
 
 }  // namespace heed

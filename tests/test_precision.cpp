@@ -8,6 +8,7 @@
 #include <heed/autograd/engine.h>
 #include <heed/autograd/ops.h>
 #include <heed/models/gpt.h>
+#include <heed/tensor/kernels/bf16_tiles.h>
 #include <heed/tensor/kernels/gemm.h>
 #include <heed/tensor/random.h>
 #include <heed/train/muon.h>
@@ -25,6 +26,19 @@ namespace {
 bool cannot() {
   if (!has_bf16()) tests::skip("products in bf16: " + why_no_bf16());
   return !has_bf16();
+}
+
+/// Runs `test` with each unit of this machine.
+template <class F>
+void on_every_unit(F test) {
+  const kernels::Bf16Unit before = kernels::bf16_unit();
+  for (const auto unit : {kernels::Bf16Unit::squares, kernels::Bf16Unit::dots}) {
+    kernels::use_bf16_unit(unit);
+    if (kernels::bf16_unit() != unit) continue;
+    CAPTURE(bf16_instructions());
+    test();
+  }
+  kernels::use_bf16_unit(before);
 }
 
 struct Sizes {
@@ -52,12 +66,14 @@ const std::vector<std::array<int64_t, 3>> kProducts = {
 
 template <class F>
 void for_every_product(F f) {
-  for (const bool trans_a : {false, true})
-    for (const bool trans_b : {false, true})
-      for (const auto& [m, n, k] : kProducts) {
-        CAPTURE(trans_a, trans_b, m, n, k);
-        f(Sizes{trans_a, trans_b, m, n, k});
-      }
+  on_every_unit([&] {
+    for (const bool trans_a : {false, true})
+      for (const bool trans_b : {false, true})
+        for (const auto& [m, n, k] : kProducts) {
+          CAPTURE(trans_a, trans_b, m, n, k);
+          f(Sizes{trans_a, trans_b, m, n, k});
+        }
+  });
 }
 
 /// The op's result, and what each input gets of a fixed gradient; the same inputs for both precisions.
@@ -85,16 +101,19 @@ constexpr double kCosine = 0.999;
 
 template <class F>
 void compare(const std::vector<Shape>& shapes, F f) {
-  const Run exact(Products::f32, shapes, f), rounded(Products::bf16, shapes, f);
-  double moved = 0;
-  for (size_t i = 0; i < exact.all.size(); ++i) {
-    CAPTURE(i);
-    const Tensor a = exact.all[i].to(f64), b = rounded.all[i].to(f64);
-    CHECK(norm(a - b) <= kMoved * norm(a));
-    CHECK((a * b).sum().item<double>() >= kCosine * norm(a) * norm(b));
-    moved += norm(a - b);
-  }
-  CHECK(moved > 0);  // or it was not in bf16
+  const Run exact(Products::f32, shapes, f);
+  on_every_unit([&] {
+    const Run rounded(Products::bf16, shapes, f);
+    double moved = 0;
+    for (size_t i = 0; i < exact.all.size(); ++i) {
+      CAPTURE(i);
+      const Tensor a = exact.all[i].to(f64), b = rounded.all[i].to(f64);
+      CHECK(norm(a - b) <= kMoved * norm(a));
+      CHECK((a * b).sum().item<double>() >= kCosine * norm(a) * norm(b));
+      moved += norm(a - b);
+    }
+    CHECK(moved > 0);  // or it was not in bf16
+  });
 }
 
 }  // namespace
@@ -161,13 +180,15 @@ TEST_CASE("bf16 products: rounding is to the nearest, ties to even; infinity and
                                                       {inf, inf},
                                                       {-inf, -inf},
                                                       {1e-39f, 0}};
-  for (const auto& [x, rounded] : cases) {
-    CAPTURE(x);
-    const Tensor y = matmul(full({8, 1}, double(x)), ones({1, 8}));
-    for (const float v : y.to_vector<float>()) CHECK(v == rounded);
-  }
-  const Tensor y = matmul(full({8, 1}, NAN), ones({1, 8}));
-  for (const float v : y.to_vector<float>()) CHECK(std::isnan(v));
+  on_every_unit([&] {
+    for (const auto& [x, rounded] : cases) {
+      CAPTURE(x);
+      const Tensor y = matmul(full({8, 1}, double(x)), ones({1, 8}));
+      for (const float v : y.to_vector<float>()) CHECK(v == rounded);
+    }
+    const Tensor y = matmul(full({8, 1}, NAN), ones({1, 8}));
+    for (const float v : y.to_vector<float>()) CHECK(std::isnan(v));
+  });
 }
 
 TEST_CASE("bf16 products: the same bits in every run and at any number of threads", "[bf16][gemm][threads]") {
@@ -247,14 +268,16 @@ TEST_CASE("bf16 attention: what is hidden is not read, be it NaN or infinite, an
     result.push_back(seen.detach());
     return result;
   };
-  const auto clean = run(where(late, zeros_like(k), k), where(late, zeros_like(v), v));
-  const auto dirty = run(where(late, full_like(k, NAN), k), where(late, full_like(v, INFINITY), v));
-  for (const size_t i : {size_t{0}, size_t{3}}) {
-    const Tensor a = clean[i].narrow(2, 0, 30), b = dirty[i].narrow(2, 0, 30);
-    CHECK(norm((a - b).to(f64)) <= 1.0 / 128 * norm(a.to(f64)));  // beside infinite values the others are read as f32
-  }
-  const auto lost = run(where(late, k, full_like(k, NAN)), v);
-  CHECK(isnan(lost[3]).any().item<bool>());
+  on_every_unit([&] {
+    const auto clean = run(where(late, zeros_like(k), k), where(late, zeros_like(v), v));
+    const auto dirty = run(where(late, full_like(k, NAN), k), where(late, full_like(v, INFINITY), v));
+    for (const size_t i : {size_t{0}, size_t{3}}) {
+      const Tensor a = clean[i].narrow(2, 0, 30), b = dirty[i].narrow(2, 0, 30);
+      CHECK(norm((a - b).to(f64)) <= 1.0 / 128 * norm(a.to(f64)));  // beside infinite values the others are read as f32
+    }
+    const auto lost = run(where(late, k, full_like(k, NAN)), v);
+    CHECK(isnan(lost[3]).any().item<bool>());
+  });
 }
 
 TEST_CASE("bf16 attention: scores that a mask sends far down keep their weights", "[bf16]") {
@@ -272,7 +295,7 @@ TEST_CASE("bf16 attention: scores that a mask sends far down keep their weights"
         return cat({y.detach(), grad({(y * y).sum()}, {values})[0]}, 2);
       };
       const Tensor exact = run(Products::f32);
-      CHECK(norm(run(Products::bf16) - exact) <= 1.0 / 64 * norm(exact));
+      on_every_unit([&] { CHECK(norm(run(Products::bf16) - exact) <= 1.0 / 64 * norm(exact)); });
     }
 }
 
@@ -337,7 +360,8 @@ TEST_CASE("Precision: refused without instructions for bf16; auto is f32 there",
   CHECK(products_named("auto") == Products::f32);
   kernels::use_simd_target(before);
   CHECK(has_bf16() == why_no_bf16().empty());
-  CHECK((products_named("auto") == Products::bf16) == has_bf16());
+  CHECK((products_named("auto") == Products::bf16) == (has_bf16() && kernels::bf16_is_faster()));
+  CHECK(bf16_instructions().empty() == !has_bf16());
 }
 
 TEST_CASE("optimizers: an update is f32 under a bf16 guard, too", "[bf16]") {
@@ -394,7 +418,7 @@ TEST_CASE("heed: --precision bf16 trains where there is bf16, and is refused wit
   INFO(run.err);
   if (has_bf16()) {
     CHECK(run.exit_code == 0);
-    CHECK(run.out.find("\"bf16\":\"AVX512-BF16\"") != std::string::npos);
+    CHECK(run.out.find("\"bf16\":\"" + bf16_instructions() + "\"") != std::string::npos);
     CHECK(tests::content_of(place.path() / "model/config.json").find("\"precision\": \"bf16\"") != std::string::npos);
   } else {
     CHECK(run.exit_code == 2);

@@ -96,6 +96,7 @@ void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<co
   const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
   const int64_t work = queries * keys_seen(shape, options) * (shape.D + shape.Dv);
   parallel_for(shape.B * shape.H * shares, grain_for(kWorkPerRange, work), [&](int64_t begin, int64_t end) {
+    const SquareRegisters registers(call.bf16);
     const Scratch<Real> scratch(forward_scratch(shape, queries));
     for (int64_t i = begin; i < end; ++i) {
       const int64_t head = i / shares, turn = i % shares;
@@ -122,6 +123,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
   // a head in one share leaves its sums at once; parts of a head keep theirs until all are there
   const Scratch<Real> partial(parts > 1 ? shares * sums : 0);
   const auto run = [&](int64_t share, const Strided<Real, 4>& add_bias_to, Real* scratch) {
+    const SquareRegisters registers(bf16);
     const int64_t head = share / parts;
     Real* into = parts > 1 ? partial.data() + share * sums : scratch;
     std::fill_n(into, sums, Real(0));

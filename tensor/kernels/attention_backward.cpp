@@ -133,12 +133,9 @@ HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at
   if constexpr (std::is_same_v<Real, float>)
     if (packed) {
       const int64_t block = at.key / kTileKeys;
-      const auto rows = [](Bf16Pair* x, int64_t width) {
-        return Rows<Bf16Pair>::along(x, row_length<Bf16Pair>(width));
-      };
-      multiply(at.keys, at.queries, shape.D, rows(packed->key_block(block), shape.D),
+      multiply(at.keys, at.queries, shape.D, packed_rows(packed->key_block(block), shape.D, false),
                {packed->q_transposed, steps<Bf16Pair>(shape.D)}, 0, scores, kTileQueries);
-      return multiply(at.keys, at.queries, shape.Dv, rows(packed->value_block(block), shape.Dv),
+      return multiply(at.keys, at.queries, shape.Dv, packed_rows(packed->value_block(block), shape.Dv, false),
                       {packed->dout_transposed, steps<Bf16Pair>(shape.Dv)}, 0, dweights, kTileQueries);
     }
   const int64_t lanes = columns<Real>(at), head = shape.kv_head(at.h);

@@ -4,12 +4,26 @@
 
 #include <cmath>
 
+#include <cpuid.h>
 #include <hwy/base.h>
 #include <immintrin.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false alarms in the headers of GCC 12
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
+
+namespace heed::kernels {
+namespace {
+
+Bf16Unit in_use = cpu_bf16_unit();
+
+}  // namespace
+}  // namespace heed::kernels
 
 HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512bf16")
 namespace heed::kernels {
@@ -112,7 +126,7 @@ template <bool kAcross>
 void multiply_panels(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, const Columns<Bf16Pair>& b, float beta,
                      float* c, int64_t ldc) {
   const Panels<Bf16Pair> panels(n);
-  const int64_t pairs = steps<Bf16Pair>(k);
+  const int64_t pairs = (k + 1) / 2;
   for (int64_t i = 0; i < panels.count; ++i) {
     const int64_t start = panels.start(i), width = panels.width(i);
     const __mmask16 last = first_lanes((width - 1) % kBf16Lanes + 1);
@@ -123,6 +137,131 @@ void multiply_panels(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, c
       default: multiply_panel<3, kAcross>(m, pairs, a, panel, beta, c + start, ldc, last); break;
     }
   }
+}
+
+// The registers of squares: 0 to 3 are of C, 4 and 5 of A, 6 and 7 of B. In assembly, as compilers' functions for them
+// take no number of a template's.
+template <int t>
+void load(const void* from, int64_t row) {
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(row * 4), "i"(t) : "memory");
+}
+template <int t>
+void store(void* to, int64_t row) {
+  asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(to), "r"(row * 4), "i"(t) : "memory");
+}
+template <int t>
+void clear() {
+  asm volatile("tilezero %%tmm%c0" ::"i"(t));
+}
+template <int c, int a, int b>
+void add_product() {
+  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(c), "i"(a), "i"(b));
+}
+
+constexpr int64_t kSquare = kUnit * kBf16Lanes;  // elements
+
+// A square of C, of which some rows and columns are there: it is held apart where that is not all.
+struct SquareOfC {
+  float* c;
+  int64_t ldc, rows, columns;
+
+  bool is_whole() const { return rows >= kUnit && columns >= kBf16Lanes; }
+  template <int t>
+  void start(float beta, float* apart) const {
+    if (beta == 0) return clear<t>();
+    if (is_whole() && beta == 1) return load<t>(c, ldc);
+    for (int64_t i = 0; i < std::min(kUnit, rows); ++i)
+      _mm512_store_ps(apart + i * kBf16Lanes, first_of(columns, c + i * ldc, _mm512_set1_ps(beta)));
+    load<t>(apart, kBf16Lanes);
+  }
+  template <int t>
+  void finish(float* apart) const {
+    if (is_whole()) return store<t>(c, ldc);
+    store<t>(apart, kBf16Lanes);
+    for (int64_t i = 0; i < std::min(kUnit, rows); ++i)
+      _mm512_mask_storeu_ps(c + i * ldc, first_lanes(columns), _mm512_load_ps(apart + i * kBf16Lanes));
+  }
+};
+
+// kUnits units of rows and kVectors vectors of C over k in `squares` steps; B's pairs lie `width` apart.
+template <int kUnits, int kVectors>
+void multiply_squares(int64_t squares, const Bf16Pair* a, int64_t unit, const Bf16Pair* b, int64_t width, float beta,
+                      const SquareOfC& at) {
+  alignas(64) float apart[kSquare];
+  const auto for_all = [&](auto f) {
+    const auto of = [&]<int i, int j>() {
+      if constexpr (i < kUnits && j < kVectors)
+        f.template operator()<i * kVectors + j>(SquareOfC{at.c + i * kUnit * at.ldc + j * kBf16Lanes, at.ldc,
+                                                          at.rows - i * kUnit, at.columns - j * kBf16Lanes});
+    };
+    of.template operator()<0, 0>(), of.template operator()<0, 1>(), of.template operator()<1, 0>();
+    of.template operator()<1, 1>(), of.template operator()<2, 0>(), of.template operator()<3, 0>();
+  };
+  for_all([&]<int t>(const SquareOfC& c) { c.start<t>(beta, apart); });
+  for (int64_t p = 0; p < squares; ++p, a += kSquare, b += kUnit * width) {
+    load<6>(b, width);
+    if constexpr (kVectors > 1) load<7>(b + kBf16Lanes, width);
+    load<4>(a, kBf16Lanes);
+    if constexpr (kUnits > 1) load<5>(a + unit, kBf16Lanes);
+    add_product<0, 4, 6>();
+    if constexpr (kVectors > 1) add_product<1, 4, 7>();
+    if constexpr (kUnits > 1) add_product<kVectors, 5, 6>();
+    if constexpr (kUnits > 1 && kVectors > 1) add_product<3, 5, 7>();
+    if constexpr (kUnits > 2) load<4>(a + 2 * unit, kBf16Lanes), add_product<2, 4, 6>();
+    if constexpr (kUnits > 3) load<5>(a + 3 * unit, kBf16Lanes), add_product<3, 5, 6>();
+  }
+  for_all([&]<int t>(const SquareOfC& c) { c.finish<t>(apart); });
+}
+
+// As many units at a time as there are registers for.
+template <int kVectors>
+void multiply_units(int64_t squares, const Rows<Bf16Pair>& a, const Bf16Pair* b, int64_t width, float beta,
+                    SquareOfC at) {
+  constexpr int64_t kMost = 4 / kVectors;
+  for (const Bf16Pair* from = a.data; at.rows > 0;
+       from += kMost * a.unit, at.rows -= kMost * kUnit, at.c += kMost * kUnit * at.ldc)
+    switch (std::min(kMost, (at.rows + kUnit - 1) / kUnit)) {
+      case 1: multiply_squares<1, kVectors>(squares, from, a.unit, b, width, beta, at); break;
+      case 2: multiply_squares<2, kVectors>(squares, from, a.unit, b, width, beta, at); break;
+      case 3:
+        if constexpr (kMost > 2) multiply_squares<3, kVectors>(squares, from, a.unit, b, width, beta, at);
+        break;
+      default:
+        if constexpr (kMost > 2) multiply_squares<4, kVectors>(squares, from, a.unit, b, width, beta, at);
+    }
+}
+
+void multiply_in_squares(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, const Columns<Bf16Pair>& b,
+                         float beta, float* c, int64_t ldc) {
+  const Panels<Bf16Pair> panels(n);
+  const int64_t squares = steps<Bf16Pair>(k) / kBf16Lanes;
+  for (int64_t i = 0; i < panels.count; ++i) {
+    const int64_t start = panels.start(i), width = whole_lines<Bf16Pair>(panels.width(i));
+    const Bf16Pair* const panel = b.data + start * b.steps;
+    const auto at = [&](int64_t j) { return SquareOfC{c + start + j, ldc, m, panels.width(i) - j}; };
+    if (width >= 2 * kBf16Lanes) multiply_units<2>(squares, a, panel, width, beta, at(0));
+    if (const int64_t j = width / (2 * kBf16Lanes) * 2 * kBf16Lanes; j < width)
+      multiply_units<1>(squares, a, panel + j, width, beta, at(j));
+  }
+}
+
+// What was written across in units, `pairs` of each row: for squares, with zeros behind it and transposed.
+Rows<Bf16Pair> finish_units(int64_t m, int64_t pairs, int64_t k, Bf16Pair* to) {
+  const int64_t length = row_length<Bf16Pair>(k);
+  if (in_use == Bf16Unit::squares) {
+    __m512i square[16];
+    for (int64_t i = 0; i < m; i += kUnit)
+      for (int64_t p = 0; p < length; p += kBf16Lanes) {
+        Bf16Pair* const at = to + i * length + p * kUnit;
+#pragma GCC unroll 16
+        for (int64_t r = 0; r < kUnit; ++r)
+          square[r] = p + r < pairs ? _mm512_loadu_si512(at + r * kUnit) : _mm512_setzero_si512();
+        transpose_16x16(square);
+#pragma GCC unroll 16
+        for (int64_t r = 0; r < kUnit; ++r) _mm512_storeu_si512(at + r * kUnit, square[r]);
+      }
+  }
+  return packed_rows(to, k, true);
 }
 
 constexpr float kLog2e = 1.44269504f;
@@ -175,16 +314,21 @@ struct Queries {
 Rows<Bf16Pair> pack_rows(const Source<float>& a, int64_t m, int64_t k, Bf16Pair* to) {
   const int64_t pairs = row_length<Bf16Pair>(k);
   const __m512 factor = _mm512_set1_ps(a.factor);
-  if (!a.transposed)
-    for (int64_t i = 0; i < m; ++i)
+  if (!a.transposed) {
+    const bool in_squares = in_use == Bf16Unit::squares;
+    for (int64_t i = 0; i < m; ++i) {
+      Bf16Pair* const row = to + (in_squares ? i / kUnit * kUnit * pairs + i % kUnit * kBf16Lanes : i * pairs);
       for (int64_t p = 0; p < pairs; p += kBf16Lanes)
-        _mm512_storeu_si512(to + i * pairs + p, pairs_along(a.data + i * a.row + 2 * p, k - 2 * p, factor));
-  else
-    for (int64_t p = 0; 2 * p < k; ++p)
-      for (int64_t i = 0; i < m; i += kUnit)
-        _mm512_storeu_si512(to + i * pairs + p * kUnit,
-                            pairs_across(a.data + 2 * p * a.row + i, a.row, 2 * p + 1 < k, m - i, factor));
-  return a.transposed ? Rows<Bf16Pair>::units(to, pairs) : Rows<Bf16Pair>::along(to, pairs);
+        _mm512_storeu_si512(row + (in_squares ? p * kUnit : p),
+                            pairs_along(a.data + i * a.row + 2 * p, k - 2 * p, factor));
+    }
+    return packed_rows(to, k, false);
+  }
+  for (int64_t p = 0; 2 * p < k; ++p)
+    for (int64_t i = 0; i < m; i += kUnit)
+      _mm512_storeu_si512(to + i * pairs + p * kUnit,
+                          pairs_across(a.data + 2 * p * a.row + i, a.row, 2 * p + 1 < k, m - i, factor));
+  return finish_units(m, (k + 1) / 2, k, to);
 }
 
 void pack_panel(const Source<float>& b, const Panels<Bf16Pair>& panels, int64_t i, int64_t k, Bf16Pair* to) {
@@ -192,10 +336,12 @@ void pack_panel(const Source<float>& b, const Panels<Bf16Pair>& panels, int64_t 
                 pairs = steps<Bf16Pair>(k);
   const __m512 factor = _mm512_set1_ps(b.factor);
   if (!b.transposed) {
-    for (int64_t p = 0; p < pairs; ++p)
+    for (int64_t p = 0; 2 * p < k; ++p)
       for (int64_t j = 0; j < width; j += kBf16Lanes)
         _mm512_storeu_si512(to + p * width + j,
                             pairs_across(b.data + 2 * p * b.row + start + j, b.row, 2 * p + 1 < k, n - j, factor));
+    const int64_t there = (k + 1) / 2;
+    std::fill_n(to + there * width, (pairs - there) * width, Bf16Pair{0});
     return;
   }
   __m512i block[16];
@@ -206,8 +352,7 @@ void pack_panel(const Source<float>& b, const Panels<Bf16Pair>& panels, int64_t 
         block[c] = j + c < n ? pairs_along(b.data + (start + j + c) * b.row + 2 * p, k - 2 * p, factor)
                              : _mm512_setzero_si512();
       transpose_16x16(block);
-      for (int64_t r = 0; r < std::min(kBf16Lanes, pairs - p); ++r)
-        _mm512_storeu_si512(to + (p + r) * width + j, block[r]);
+      for (int64_t r = 0; r < kBf16Lanes; ++r) _mm512_storeu_si512(to + (p + r) * width + j, block[r]);
     }
 }
 
@@ -219,6 +364,7 @@ Columns<Bf16Pair> pack_columns(const Source<float>& b, int64_t n, int64_t k, Bf1
 
 void multiply(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, const Columns<Bf16Pair>& b, float beta,
               float* c, int64_t ldc) {
+  if (a.in_squares) return multiply_in_squares(m, n, k, a, b, beta, c, ldc);
   a.is_across ? multiply_panels<true>(m, n, k, a, b, beta, c, ldc)
               : multiply_panels<false>(m, n, k, a, b, beta, c, ldc);
 }
@@ -249,14 +395,14 @@ Rows<Bf16Pair> soften_bf16(int64_t keys, int64_t queries, const float* scores, f
     _mm512_storeu_ps(shrink + i, factor);
     _mm512_storeu_ps(sum + i, _mm512_fmadd_ps(_mm512_loadu_ps(sum + i), factor, _mm512_add_ps(even, odd)));
   }
-  return Rows<Bf16Pair>::units(to, pairs);
+  return finish_units(queries, (keys + 1) / 2, keys, to);
 }
 
 Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* top, const float* delta, const float* scores,
                                       const float* dweights, Bf16Pair* to) {
   const Queries queries(top, delta);
   const Bf16Slopes slopes(keys, to);
-  const auto room = [](const Rows<Bf16Pair>& rows, int64_t i) {
+  const auto room = [](const Rows<Bf16Pair>& rows, int64_t i) {  // as keys' rows of 16 pairs lie either way
     return const_cast<Bf16Pair*>(rows.data) + i * kBf16Lanes;
   };
   for (int64_t j = 0; j < keys; j += 2) {
@@ -272,23 +418,81 @@ Bf16Slopes differentiate_softmax_bf16(int64_t keys, const float* top, const floa
     _mm512_storeu_si512(room(slopes.scores_across, j / 2), pairs_of(slope[0], next_slope[0]));
     _mm512_storeu_si512(room(slopes.scores_across.from_unit(1), j / 2), pairs_of(slope[1], next_slope[1]));
   }
+  finish_units(kBf16Queries, (keys + 1) / 2, keys, room(slopes.scores_across, 0));
   return slopes;
 }
 
 }  // namespace heed::kernels
 HWY_POP_ATTRIBUTES
 
-bool heed::kernels::cpu_has_bf16() {
-  static const bool has =
-      __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  return has;
+namespace heed::kernels {
+namespace {
+
+// AMX's state is large: Linux gives it to processes that ask.
+bool has_squares() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kBf16 = 1u << 22, kTiles = 1u << 24;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kBf16) == 0 || (d & kTiles) == 0) return false;
+#if defined(__linux__)
+  constexpr long kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
+#else
+  return false;
+#endif
 }
+
+// Eight registers of 16 rows of 64 bytes.
+struct alignas(64) SquareShapes {
+  uint8_t palette = 1, start = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+constexpr SquareShapes kSquareShapes;
+
+}  // namespace
+
+Bf16Unit cpu_bf16_unit() {
+  static const Bf16Unit unit = [] {
+    if (!__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("avx512bw") ||
+        !__builtin_cpu_supports("avx512vl"))
+      return Bf16Unit::none;
+    return has_squares() ? Bf16Unit::squares : Bf16Unit::dots;
+  }();
+  return unit;
+}
+
+Bf16Unit bf16_unit() { return in_use; }
+void use_bf16_unit(Bf16Unit unit) { in_use = std::min(unit, cpu_bf16_unit()); }
+bool bf16_is_faster() {
+  return in_use == Bf16Unit::squares || (in_use == Bf16Unit::dots && !__builtin_cpu_is("intel"));
+}
+
+SquareRegisters::SquareRegisters(bool wanted) : taken_(wanted && in_use == Bf16Unit::squares) {
+  if (taken_) asm volatile("ldtilecfg %0" ::"m"(kSquareShapes));
+}
+SquareRegisters::~SquareRegisters() {
+  if (taken_) asm volatile("tilerelease" ::);
+}
+
+Rows<Bf16Pair> packed_rows(const Bf16Pair* data, int64_t k, bool transposed) {
+  const int64_t length = row_length<Bf16Pair>(k);
+  if (in_use == Bf16Unit::squares) return Rows<Bf16Pair>::squares(data, length);
+  return transposed ? Rows<Bf16Pair>::units(data, length) : Rows<Bf16Pair>::along(data, length);
+}
+
+}  // namespace heed::kernels
 
 #else
 
 namespace heed::kernels {
 
-bool cpu_has_bf16() { return false; }
+Bf16Unit cpu_bf16_unit() { return Bf16Unit::none; }
+Bf16Unit bf16_unit() { return Bf16Unit::none; }
+void use_bf16_unit(Bf16Unit) {}
+bool bf16_is_faster() { return false; }
+SquareRegisters::SquareRegisters(bool) : taken_(false) {}
+SquareRegisters::~SquareRegisters() {}
+Rows<Bf16Pair> packed_rows(const Bf16Pair*, int64_t, bool) { return {}; }
 Rows<Bf16Pair> pack_rows(const Source<float>&, int64_t, int64_t, Bf16Pair*) { return {}; }
 void pack_panel(const Source<float>&, const Panels<Bf16Pair>&, int64_t, int64_t, Bf16Pair*) {}
 Columns<Bf16Pair> pack_columns(const Source<float>&, int64_t, int64_t, Bf16Pair*) { return {}; }

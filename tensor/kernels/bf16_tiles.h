@@ -1,5 +1,5 @@
-// Products of operands rounded to bf16 and summed in f32, by AVX-512's instructions for them: what one thread does at a
-// time. To be called where simd_has_bf16().
+// Products of operands rounded to bf16 and summed in f32, by the processor's instructions for them: what one thread
+// does at a time. To be called where simd_has_bf16().
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,33 @@ namespace heed::kernels {
 
 constexpr int64_t kBf16Lanes = kLine<Bf16Pair>;  // pairs in a vector, and f32
 
-/// Whether this processor has the instructions.
-bool cpu_has_bf16();
+/// AVX512-BF16's dot products of vectors, and AMX's products of squares of 16 rows of 32.
+enum class Bf16Unit : uint8_t { none, dots, squares };
 
-/// Writes rows_size<Bf16Pair>(m, k) pairs: along, or of a transposed A in units across. Units may be packed one by one.
+/// The best of this processor, which the system allows.
+Bf16Unit cpu_bf16_unit();
+/// What is in use: at first the best. A lesser one for tests and measurements; not while a kernel runs.
+Bf16Unit bf16_unit();
+void use_bf16_unit(Bf16Unit unit);
+/// Whether its products are faster than f32's. Intel's dot products take 1.4 times as long.
+bool bf16_is_faster();
+
+/// The registers of squares belong to the thread while this lives, around `multiply`; where there are none, or `wanted`
+/// is false, it does nothing.
+class [[nodiscard]] SquareRegisters {
+ public:
+  explicit SquareRegisters(bool wanted = true);
+  ~SquareRegisters();
+  SquareRegisters(const SquareRegisters&) = delete;
+  SquareRegisters& operator=(const SquareRegisters&) = delete;
+
+ private:
+  bool taken_;
+};
+
+/// How pack_rows lays rows of k: for squares so, else along, or of a transposed A in units across.
+Rows<Bf16Pair> packed_rows(const Bf16Pair* data, int64_t k, bool transposed);
+/// Writes rows_size<Bf16Pair>(m, k) pairs. Units may be packed one by one.
 Rows<Bf16Pair> pack_rows(const Source<float>& a, int64_t m, int64_t k, Bf16Pair* to);
 
 /// Writes columns_size<Bf16Pair>(n, k) pairs.
@@ -21,8 +44,8 @@ Columns<Bf16Pair> pack_columns(const Source<float>& b, int64_t n, int64_t k, Bf1
 /// Panel i alone.
 void pack_panel(const Source<float>& b, const Panels<Bf16Pair>& panels, int64_t i, int64_t k, Bf16Pair* to);
 
-/// C (m, n) = A B + beta C of packed operands, over the first k of theirs; beta = 0 never reads C. An element's sum
-/// runs along k, the same in every place.
+/// C (m, n) = A B + beta C of packed operands, A of k columns, B of so many rows or more, those then finite; beta = 0
+/// never reads C. An element's sum runs along k, the same in every place.
 void multiply(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, const Columns<Bf16Pair>& b, float beta,
               float* c, int64_t ldc);
 
@@ -41,10 +64,9 @@ struct Bf16Slopes {
   Rows<Bf16Pair> weights, scores, scores_across;
 
   Bf16Slopes(int64_t keys, Bf16Pair* to)
-      : weights(Rows<Bf16Pair>::along(to, kBf16Lanes)),
-        scores(Rows<Bf16Pair>::along(to + whole_lines<Bf16Pair>(keys) * kBf16Lanes, kBf16Lanes)),
-        scores_across(
-            Rows<Bf16Pair>::units(to + 2 * whole_lines<Bf16Pair>(keys) * kBf16Lanes, row_length<Bf16Pair>(keys))) {}
+      : weights(packed_rows(to, kBf16Queries, false)),
+        scores(packed_rows(to + whole_lines<Bf16Pair>(keys) * kBf16Lanes, kBf16Queries, false)),
+        scores_across(packed_rows(to + 2 * whole_lines<Bf16Pair>(keys) * kBf16Lanes, keys, true)) {}
 };
 constexpr int64_t bf16_slopes_size(int64_t keys) {
   return 2 * rows_size<Bf16Pair>(keys, kBf16Queries) + rows_size<Bf16Pair>(kBf16Queries, keys);

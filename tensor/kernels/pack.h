@@ -8,7 +8,7 @@
 
 namespace heed::kernels {
 
-/// Two neighbours along k as bf16. Where k is odd, the last has a zero beside it.
+/// Two neighbours along k as bf16.
 using Bf16Pair = uint32_t;
 
 constexpr int64_t kUnit = 16;  // rows of A that are packed together
@@ -17,15 +17,15 @@ constexpr int64_t kLine = 64 / int64_t{sizeof(Element)};  // a line of cache, an
 template <class Element>
 constexpr int64_t kPanel = 3 * kLine<Element>;  // columns of C at once: with 8 rows, 24 sums of 32 registers
 
-/// Elements of a row or column of length k.
-template <class Element>
-constexpr int64_t steps(int64_t k) {
-  return std::is_same_v<Element, Bf16Pair> ? (k + 1) / 2 : k;
-}
 /// n up to whole lines.
 template <class Element>
 constexpr int64_t whole_lines(int64_t n) {
   return (n + kLine<Element> - 1) / kLine<Element> * kLine<Element>;
+}
+/// Elements of a row or column of length k: pairs in whole lines, with zeros behind the last.
+template <class Element>
+constexpr int64_t steps(int64_t k) {
+  return std::is_same_v<Element, Bf16Pair> ? whole_lines<Element>((k + 1) / 2) : k;
 }
 /// Elements from one packed row of length k to the next.
 template <class Element>
@@ -47,12 +47,12 @@ struct Source {
 };
 
 /// A (m, k) in units of kUnit rows, `unit` apart: in each, element p of row i at i * step + p, or across at
-/// p * step + i.
+/// p * step + i, or in squares of kUnit elements of each row, one after the other.
 template <class Element>
 struct Rows {
   const Element* data;
   int64_t step, unit;
-  bool is_across;
+  bool is_across, in_squares = false;
 
   /// Each row's elements in a row; rows lie `row` apart.
   static Rows along(const Element* data, int64_t row) { return {data, row, kUnit * row, false}; }
@@ -61,7 +61,10 @@ struct Rows {
   /// Units of rows beside one another, of `length` elements each.
   static Rows units(const Element* data, int64_t length) { return {data, kUnit, kUnit * length, true}; }
 
-  Rows from_unit(int64_t i) const { return {data + i * unit, step, unit, is_across}; }
+  /// Units of squares, of `length` elements each row.
+  static Rows squares(const Element* data, int64_t length) { return {data, kUnit, kUnit * length, false, true}; }
+
+  Rows from_unit(int64_t i) const { return {data + i * unit, step, unit, is_across, in_squares}; }
 
   /// f(n, data, i) for groups of n rows from row i, n a constant: kMost as long as there are so many in a unit, then 4,
   /// then 1.

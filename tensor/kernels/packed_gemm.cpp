@@ -108,6 +108,7 @@ void multiply_rows(const Part<Element, Real>& part, Element* room) {
   share_grid<Element>(
       part.units(), panels.count, kUnit * kPanel<Element> * part.k, piece,
       [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
+        const SquareRegisters registers(!std::is_floating_point_v<Element>);
         const Scratch<Element> rows(in_place ? 0 : rows_size<Element>(piece * kUnit, part.depth(0)));
         for (int64_t unit = first; unit < last; unit += piece)
           for (int64_t block = 0; block < part.blocks(); ++block) {
@@ -134,9 +135,9 @@ void multiply_columns(const Part<Element, Real>& part, Element* room) {
   };
   const auto rows = [&](int64_t block, int64_t unit) {
     if (in_place) return part.rows_in_place(unit * kUnit, block);
-    const int64_t length = row_length<Element>(part.depth(block));
-    return part.a.transposed ? Rows<Element>::units(packed(block, unit), length)
-                             : Rows<Element>::along(packed(block, unit), length);
+    if constexpr (std::is_same_v<Element, Bf16Pair>)
+      return packed_rows(packed(block, unit), part.depth(block), part.a.transposed);
+    else return Rows<Element>::units(packed(block, unit), row_length<Element>(part.depth(block)));
   };
   if (!in_place)
     parallel_for(part.blocks() * units, grain_for(kPackedPerRange, kUnit * part.depth(0)),
@@ -149,6 +150,7 @@ void multiply_columns(const Part<Element, Real>& part, Element* room) {
                  });
   share_grid<Element>(panels.count, units, kUnit * kPanel<Element> * part.k, kFewUnits,
                       [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
+                        const SquareRegisters registers(!std::is_floating_point_v<Element>);
                         const Scratch<Element> columns(columns_size<Element>(kPanel<Element>, part.depth(0)));
                         for (int64_t panel = first; panel < last; ++panel)
                           for (int64_t block = 0; block < part.blocks(); ++block) {

@@ -105,6 +105,7 @@ void recurrent(Cell cell, const RecurrentShape& shape, Strided<const Real, 2> ga
     }
   count_hidden_flops(cell, shape.H, shares);
   parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
+    const SquareRegisters registers(bf16);
     const Scratch<Real> scratch(forward_scratch(cell, shape.H));
     for (int64_t i = begin; i < end; ++i) run(call, shares.share(i), scratch.data());
   });
@@ -135,6 +136,7 @@ void recurrent_backward(Cell cell, const RecurrentShape& shape, const CellWeight
   const Scratch<Real> db(db_hh ? parts * G : 0);
   Real* db_parts = db_hh ? db.data() : nullptr;
   parallel_for(shares.count(), shares.grain, [&](int64_t begin, int64_t end) {
+    const SquareRegisters registers(bf16);
     const Scratch<Real> scratch(backward_scratch(cell, shape.H));
     for (int64_t i = begin; i < end; ++i)
       run_backward(call, shares.share(i), db_parts ? db_parts + i * shares.lanes / kLaneMultiple * G : nullptr,

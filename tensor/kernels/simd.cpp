@@ -28,7 +28,7 @@ std::vector<std::string> simd_targets() {
 
 std::string simd_target() { return hwy::TargetName(in_use); }
 
-bool simd_has_bf16() { return in_use == HWY_AVX3 && cpu_has_bf16(); }
+bool simd_has_bf16() { return in_use == HWY_AVX3 && bf16_unit() != Bf16Unit::none; }
 
 void use_simd_target(const std::string& name, Loc loc) {
   for (uint64_t rest = static_cast<uint64_t>(usable()); rest; rest &= rest - 1) {

@@ -66,7 +66,7 @@ int info(const InfoFlags& flags) {
                 {"simd", kernels::simd_target()},
                 {"gflop_per_s_of_a_thread", speed},
                 {"gflop_per_s", all},
-                {"bf16", has_bf16() ? Json("AVX512-BF16") : Json()},
+                {"bf16", has_bf16() ? Json(bf16_instructions()) : Json()},
                 {"bf16_gflop_per_s", has_bf16() ? Json(bf16_gflop_per_s()) : Json()},
                 {"threads", num_threads()},
                 {"threads_why", num_threads_reason()},
@@ -78,7 +78,7 @@ int info(const InfoFlags& flags) {
   }
   fmt::print("heed {}\ncompiler: {}\nSIMD: {}\n", HEED_VERSION, compiler(), kernels::simd_target());
   fmt::print("sgemm: {:.0f} GFLOP/s a thread, {:.0f} on all of them now\nbf16: {}\n", speed, all,
-             has_bf16() ? fmt::format("AVX512-BF16, {:.0f} GFLOP/s on all threads now (--precision bf16)",
+             has_bf16() ? fmt::format("{}, {:.0f} GFLOP/s on all threads now (--precision bf16)", bf16_instructions(),
                                       facts["bf16_gflop_per_s"].get<double>())
                         : "no: " + why_no_bf16());
   fmt::print("threads: {} ({})\nmemory: {}\nMPI: {}\n", num_threads(), num_threads_reason(), memory(), mpi());
