@@ -14,9 +14,9 @@ namespace {
 
 // Multiply-adds that are worth a thread's while.
 constexpr int64_t kWorkPerRange = 1 << 19;
-// Queries that one thread takes of one head at a time: enough to use keys and values often while they are in
-// cache.
-constexpr int64_t kQueriesPerShare = 128;
+// Queries that one thread takes of one head at a time: enough to use keys and values often while they are in cache, and
+// few enough that there are shares for all threads to take turns.
+constexpr int64_t kLeastQueries = 128, kMostQueries = 512, kManyShares = 32;
 
 // At most, by a query.
 template <class Real>
@@ -93,7 +93,9 @@ void attention(const AttentionShape& shape, Strided<const Real, 3> q, Strided<co
                Strided<const Real, 3> v, const ScoreOptions<Real>& options, Strided<Real, 3> out, Real* norms) {
   if (shape.T == 0) return;
   const ForwardCall<Real> call{shape, q, k, v, options, out, norms, reads_bf16<Real>(shape)};
-  const int64_t queries = std::min(kQueriesPerShare, shape.T), shares = (shape.T + queries - 1) / queries;
+  const int64_t even = shape.B * shape.H * shape.T / kManyShares / kTileQueries * kTileQueries;
+  const int64_t queries = std::min(std::clamp(even, kLeastQueries, kMostQueries), shape.T);
+  const int64_t shares = (shape.T + queries - 1) / queries;
   const int64_t work = queries * keys_seen(shape, options) * (shape.D + shape.Dv);
   parallel_for(shape.B * shape.H * shares, grain_for(kWorkPerRange, work), [&](int64_t begin, int64_t end) {
     const SquareRegisters registers(call.bf16);

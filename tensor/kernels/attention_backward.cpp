@@ -1,8 +1,10 @@
 #include <heed/tensor/kernels/attention_tiles.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
+#include <span>
 
 #include <heed/tensor/kernels/row_blocks.h>
 #include <heed/tensor/kernels/simd_targets.h>
@@ -44,15 +46,22 @@ HWY_INLINE PaddedRows<Real> as_factor(int64_t rows, int64_t width, const Real* x
   return {room, padded(width)};
 }
 
+// What products in bf16 read of a tile of queries, in columns: (D, kTileQueries) and so on.
+struct PackedQueries {
+  Bf16Pair *q_transposed, *dout_transposed, *q, *dout;
+};
+
 // One tile of queries with all that its keys ask for.
 template <class Real>
 struct BackwardTile {
+  Place at;                  // its keys are those of the block at hand
   PaddedRows<Real> q, dout;  // dout times 1 over the query's sum: its weights are exp(score - top) then
   Real* q_transposed;        // (D, kTileQueries), scaled
   Real* dout_transposed;     // (Dv, kTileQueries)
   Real* top;                 // (kTileQueries); +inf where no key is seen or the gradient is 0: all weights count as 0
   Real* delta;               // (kTileQueries): the mean of dweight, dout . out
   Real* dq;                  // (kTileQueries, padded(D)), before scale
+  PackedQueries packed;
 };
 
 // Tiles (keys, queries): scores become weights w = exp(score - top), and the weights' gradients those of the
@@ -74,45 +83,34 @@ HWY_INLINE void differentiate_softmax(const Place& at, const Real* top, const Re
   }
 }
 
-// What products in bf16 read: all of a head's keys and values, block by block, and one tile of queries.
+// What products in bf16 read of a head, block by block of its keys and values.
 struct PackedHead {
   const AttentionShape& shape;
-  Bf16Pair *keys, *values, *key_columns;                // (S, D), (S, Dv) in rows, (S, D) in columns
-  Bf16Pair *q_transposed, *dout_transposed, *q, *dout;  // (D, kTileQueries) and so on, in columns
-  Bf16Pair* slopes;                                     // room for those of a tile
+  Bf16Pair *keys, *values, *key_columns;  // (S, D), (S, Dv) in rows, (S, D) in columns
+  Bf16Pair* slopes;                       // room for those of a tile
 
   template <class Real>
   PackedHead(const AttentionShape& s, Workspace<Real>& room)
       : shape(s),
-        keys(take_pairs(room, rows_size<Bf16Pair>(blocks() * kTileKeys, s.D))),
-        values(take_pairs(room, rows_size<Bf16Pair>(blocks() * kTileKeys, s.Dv))),
-        key_columns(take_pairs(room, columns_size<Bf16Pair>(s.D, blocks() * kTileKeys))),
-        q_transposed(take_pairs(room, columns_size<Bf16Pair>(kTileQueries, s.D))),
-        dout_transposed(take_pairs(room, columns_size<Bf16Pair>(kTileQueries, s.Dv))),
-        q(take_pairs(room, columns_size<Bf16Pair>(s.D, kTileQueries))),
-        dout(take_pairs(room, columns_size<Bf16Pair>(s.Dv, kTileQueries))),
-        slopes(take_pairs(room, bf16_slopes_size(kTileKeys))) {}
+        keys(take_pairs(room, rows_size<Bf16Pair>(blocks() * kBf16Keys, s.D))),
+        values(take_pairs(room, rows_size<Bf16Pair>(blocks() * kBf16Keys, s.Dv))),
+        key_columns(take_pairs(room, columns_size<Bf16Pair>(s.D, blocks() * kBf16Keys))),
+        slopes(take_pairs(room, bf16_slopes_size(kBf16Keys))) {}
 
-  int64_t blocks() const { return (shape.S + kTileKeys - 1) / kTileKeys; }
-  int64_t block_rows(int64_t block) const { return std::min(kTileKeys, shape.S - block * kTileKeys); }
-  Bf16Pair* key_block(int64_t i) const { return keys + i * rows_size<Bf16Pair>(kTileKeys, shape.D); }
-  Bf16Pair* value_block(int64_t i) const { return values + i * rows_size<Bf16Pair>(kTileKeys, shape.Dv); }
-  Bf16Pair* key_column_block(int64_t i) const { return key_columns + i * columns_size<Bf16Pair>(shape.D, kTileKeys); }
+  int64_t blocks() const { return (shape.S + kBf16Keys - 1) / kBf16Keys; }
+  int64_t block_rows(int64_t block) const { return std::min(kBf16Keys, shape.S - block * kBf16Keys); }
+  Bf16Pair* key_block(int64_t i) const { return keys + i * rows_size<Bf16Pair>(kBf16Keys, shape.D); }
+  Bf16Pair* value_block(int64_t i) const { return values + i * rows_size<Bf16Pair>(kBf16Keys, shape.Dv); }
+  Bf16Pair* key_column_block(int64_t i) const { return key_columns + i * columns_size<Bf16Pair>(shape.D, kBf16Keys); }
 
   // Keys and values that `saved` and `factors` point to.
   void pack_head(const Source<float>& k, const Source<float>& v, const Source<float>& factors) const {
     for (int64_t i = 0; i < blocks(); ++i) {
-      const int64_t first = i * kTileKeys, rows = block_rows(i);
+      const int64_t first = i * kBf16Keys, rows = block_rows(i);
       pack_rows(k.from(first, 0), rows, shape.D, key_block(i));
       pack_rows(v.from(first, 0), rows, shape.Dv, value_block(i));
       pack_columns(factors.from(first, 0), shape.D, rows, key_column_block(i));
     }
-  }
-  void pack_queries(int64_t queries, const Source<float>& scaled, const BackwardTile<float>& tile) const {
-    pack_columns(scaled, queries, shape.D, q_transposed);
-    pack_columns({tile.dout.data, tile.dout.row, true}, queries, shape.Dv, dout_transposed);
-    pack_columns({tile.q.data, tile.q.row, false}, shape.D, queries, q);
-    pack_columns({tile.dout.data, tile.dout.row, false}, shape.Dv, queries, dout);
   }
   Bf16Slopes pack_slopes(int64_t n, int64_t queries, const float* weights, const float* dscores) const {
     const Bf16Slopes to(n, slopes);
@@ -124,19 +122,34 @@ struct PackedHead {
   }
 };
 
+PackedQueries pack_queries(const AttentionShape& s, const Source<float>& scaled, const BackwardTile<float>& tile,
+                           Workspace<float>& room) {
+  const int64_t n = tile.at.queries;
+  const PackedQueries to{take_pairs(room, columns_size<Bf16Pair>(kTileQueries, s.D)),
+                         take_pairs(room, columns_size<Bf16Pair>(kTileQueries, s.Dv)),
+                         take_pairs(room, columns_size<Bf16Pair>(s.D, kTileQueries)),
+                         take_pairs(room, columns_size<Bf16Pair>(s.Dv, kTileQueries))};
+  pack_columns(scaled, n, s.D, to.q_transposed);
+  pack_columns({tile.dout.data, tile.dout.row, true}, n, s.Dv, to.dout_transposed);
+  pack_columns({tile.q.data, tile.q.row, false}, s.D, n, to.q);
+  pack_columns({tile.dout.data, tile.dout.row, false}, s.Dv, n, to.dout);
+  return to;
+}
+
 // scores = k q^T and dweights = v dout^T, keys down.
 template <class Real>
-HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at, const BackwardTile<Real>& tile,
+HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const BackwardTile<Real>& tile,
                                  const PackedHead* packed, Real* scores, Real* dweights) {
   const auto& shape = call.shape;
+  const Place& at = tile.at;
   const auto &k = call.saved.k, &v = call.saved.v;
   if constexpr (std::is_same_v<Real, float>)
     if (packed) {
-      const int64_t block = at.key / kTileKeys;
+      const int64_t block = at.key / kBf16Keys;
       multiply(at.keys, at.queries, shape.D, packed_rows(packed->key_block(block), shape.D, false),
-               {packed->q_transposed, steps<Bf16Pair>(shape.D)}, 0, scores, kTileQueries);
+               {tile.packed.q_transposed, steps<Bf16Pair>(shape.D)}, 0, scores, kTileQueries);
       return multiply(at.keys, at.queries, shape.Dv, packed_rows(packed->value_block(block), shape.Dv, false),
-                      {packed->dout_transposed, steps<Bf16Pair>(shape.Dv)}, 0, dweights, kTileQueries);
+                      {tile.packed.dout_transposed, steps<Bf16Pair>(shape.Dv)}, 0, dweights, kTileQueries);
     }
   const int64_t lanes = columns<Real>(at), head = shape.kv_head(at.h);
   tile_product(at.keys, lanes, shape.D, Rows<Real>::along(k.at(at.b, head, at.key), k.strides[2]), tile.q_transposed,
@@ -147,10 +160,11 @@ HWY_INLINE void multiply_queries(const BackwardCall<Real>& call, const Place& at
 
 // dv += weights dout, dk += dscores q, and dq += dscores^T k, from tiles with keys down.
 template <class Real>
-HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const Place& at, const BackwardTile<Real>& tile,
+HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const BackwardTile<Real>& tile,
                               const PaddedRows<Real>& keys, const Real* weights, const Real* dscores, Real* dk,
                               Real* dv) {
   const auto& shape = call.shape;
+  const Place& at = tile.at;
   const int64_t width = padded(shape.D), value_width = padded(shape.Dv);
   tile_product(at.keys, whole_vectors<Real>(shape.Dv), at.queries, Rows<Real>::along(weights, kTileQueries),
                tile.dout.data, tile.dout.row, Real(1), dv, value_width);
@@ -159,30 +173,31 @@ HWY_INLINE void add_gradients(const BackwardCall<Real>& call, const Place& at, c
   tile_product(at.queries, whole_vectors<Real>(shape.D), at.keys, Rows<Real>::across(dscores, kTileQueries),
                keys.data + at.key * keys.row, keys.row, Real(1), tile.dq, width);
 }
-inline void add_gradients(const Place& at, const PackedHead& packed, const Bf16Slopes& slopes, float* dq, float* dk,
-                          float* dv) {
+inline void add_gradients(const BackwardTile<float>& tile, const PackedHead& packed, const Bf16Slopes& slopes,
+                          float* dk, float* dv) {
   const auto& shape = packed.shape;
-  const int64_t block = at.key / kTileKeys, pairs = steps<Bf16Pair>(at.queries), width = padded(shape.D);
-  multiply(at.keys, shape.Dv, at.queries, slopes.weights, {packed.dout, pairs}, 1, dv, padded(shape.Dv));
-  multiply(at.keys, shape.D, at.queries, slopes.scores, {packed.q, pairs}, 1, dk, width);
+  const Place& at = tile.at;
+  const int64_t block = at.key / kBf16Keys, pairs = steps<Bf16Pair>(at.queries), width = padded(shape.D);
+  multiply(at.keys, shape.Dv, at.queries, slopes.weights, {tile.packed.dout, pairs}, 1, dv, padded(shape.Dv));
+  multiply(at.keys, shape.D, at.queries, slopes.scores, {tile.packed.q, pairs}, 1, dk, width);
   multiply(at.queries, shape.D, at.keys, slopes.scores_across,
-           {packed.key_column_block(block), steps<Bf16Pair>(packed.block_rows(block))}, 1, dq, width);
+           {packed.key_column_block(block), steps<Bf16Pair>(packed.block_rows(block))}, 1, tile.dq, width);
 }
 
 template <class Real>
-void see_keys(const BackwardCall<Real>& call, const Place& at, const BackwardTile<Real>& tile,
-              const PaddedRows<Real>& keys, const PackedHead* packed, Real* scores, Real* dweights, Real* slopes,
-              Real* dk, Real* dv) {
+void see_keys(const BackwardCall<Real>& call, const BackwardTile<Real>& tile, const PaddedRows<Real>& keys,
+              const PackedHead* packed, Real* scores, Real* dweights, Real* slopes, Real* dk, Real* dv) {
   const auto& shape = call.shape;
+  const Place& at = tile.at;
   const auto& options = call.options;
   dk += at.key * padded(shape.D), dv += at.key * padded(shape.Dv);
-  multiply_queries(call, at, tile, packed, scores, dweights);
+  multiply_queries(call, tile, packed, scores, dweights);
   mask_scores(options, at, scores, slopes);
   if constexpr (std::is_same_v<Real, float>)
     if (packed && !options.keep && !call.dbias.data && !options.softcap)
-      return add_gradients(at, *packed,
+      return add_gradients(tile, *packed,
                            differentiate_softmax_bf16(at.keys, tile.top, tile.delta, scores, dweights, packed->slopes),
-                           tile.dq, dk, dv);
+                           dk, dv);
   if (options.keep) drop(shape, options, at, dweights);
   differentiate_softmax(at, tile.top, tile.delta, scores, dweights);
   if (call.dbias.data) add_tile(dweights, at, call.dbias);
@@ -190,9 +205,8 @@ void see_keys(const BackwardCall<Real>& call, const Place& at, const BackwardTil
     map(dweights, slopes, dweights, at.keys * kTileQueries, [](auto g, auto f) HWY_ATTR { return times(g, f); });
   if (options.keep) drop(shape, options, at, scores);
   if constexpr (std::is_same_v<Real, float>)
-    if (packed)
-      return add_gradients(at, *packed, packed->pack_slopes(at.keys, at.queries, scores, dweights), tile.dq, dk, dv);
-  add_gradients(call, at, tile, keys, scores, dweights, dk, dv);
+    if (packed) return add_gradients(tile, *packed, packed->pack_slopes(at.keys, at.queries, scores, dweights), dk, dv);
+  add_gradients(call, tile, keys, scores, dweights, dk, dv);
 }
 
 template <class Real>
@@ -202,6 +216,7 @@ BackwardTile<Real> start(const BackwardCall<Real>& call, const Place& at, Worksp
   const Real* q = saved.q.at(at.b, at.h, at.query);
   const Real* dout = saved.dout.at(at.b, at.h, at.query);
   BackwardTile<Real> tile;
+  tile.at = at;
   tile.q = as_factor(at.queries, shape.D, q, saved.q.strides[2], room.take(kTileQueries * padded(shape.D)));
   Real* const scaled = room.take(kTileQueries * padded(shape.Dv));
   tile.dout = {scaled, padded(shape.Dv)};
@@ -223,6 +238,8 @@ BackwardTile<Real> start(const BackwardCall<Real>& call, const Place& at, Worksp
     tile.top[i] = std::isinf(norm[0]) ? std::numeric_limits<Real>::quiet_NaN() : norm[0];
     tile.delta[i] = dot(shape.Dv, row, saved.out.at(at.b, at.h, at.query + i));
   }
+  if constexpr (std::is_same_v<Real, float>)
+    if (call.bf16) tile.packed = pack_queries(shape, {q, saved.q.strides[2], true, call.options.scale}, tile, room);
   if (!call.bf16) {
     transpose_queries(at.queries, shape.D, call.options.scale, q, saved.q.strides[2], tile.q_transposed);
     transpose_queries(at.queries, shape.Dv, Real(1), tile.dout.data, tile.dout.row, tile.dout_transposed);
@@ -249,23 +266,32 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
       packed->pack_head({k.at(b, shape.kv_head(h), 0), k.strides[2], false},
                         {v.at(b, shape.kv_head(h), 0), v.strides[2], false}, {keys.data, keys.row, false});
     }
-  for (int64_t query = 0; query < shape.T; query += kTileQueries) {
-    if (!takes_tile(part, call.parts, query / kTileQueries)) continue;
-    Place at{b, h, query, std::min(kTileQueries, shape.T - query), tile_of(first_key(call.options, query)), 0};
-    const auto tile = start(call, at, room);
-    if constexpr (std::is_same_v<Real, float>)
-      if (packed)
-        packed->pack_queries(at.queries,
-                             {call.saved.q.at(b, h, query), call.saved.q.strides[2], true, call.options.scale}, tile);
-    const int64_t seen = last_key(call.options, query + at.queries - 1, shape.S);
-    for (; at.key < seen; at.key += kTileKeys) {
-      at.keys = std::min(kTileKeys, seen - at.key);
-      if (!all_hidden(call.options, at))
-        see_keys(call, at, tile, keys, packed ? &*packed : nullptr, scores, dweights, slopes, dk, dv);
-    }
-    for (int64_t i = 0; i < at.queries; ++i)
-      for (int64_t j = 0; j < shape.D; ++j)
-        call.dq.at(b, h, query + i)[j] = call.options.scale * tile.dq[i * padded(shape.D) + j];
+  const int64_t step = packed ? kBf16Keys : kTileKeys;
+  Real* const tile_rooms = room.take(kTilesAtOnce * backward_tile_scratch(shape));
+  std::array<BackwardTile<Real>, kTilesAtOnce> tiles;
+  for (int64_t query = 0; query < shape.T;) {
+    int64_t count = 0;
+    for (; query < shape.T && count < kTilesAtOnce; query += kTileQueries)
+      if (takes_tile(part, call.parts, query / kTileQueries))
+        tiles[size_t(count)] = start(call, {b, h, query, std::min(kTileQueries, shape.T - query), 0, 0},
+                                     {tile_rooms + count * backward_tile_scratch(shape)}),
+        ++count;
+    const std::span<BackwardTile<Real>> at_hand(tiles.data(), size_t(count));
+    // keys outside, tiles of queries inside: a block of keys and values and their gradients stay in cache for all tiles
+    for (int64_t key = count ? tile_of(first_key(call.options, tiles[0].at.query)) : shape.S; key < shape.S;
+         key += step)
+      for (BackwardTile<Real>& tile : at_hand) {
+        Place& at = tile.at;
+        at.key = key;
+        at.keys = std::min(step, last_key(call.options, at.query + at.queries - 1, shape.S) - key);
+        if (at.keys <= 0 || key + at.keys <= first_key(call.options, at.query) || all_hidden(call.options, at))
+          continue;
+        see_keys(call, tile, keys, packed ? &*packed : nullptr, scores, dweights, slopes, dk, dv);
+      }
+    for (const BackwardTile<Real>& tile : at_hand)
+      for (int64_t i = 0; i < tile.at.queries; ++i)
+        for (int64_t j = 0; j < shape.D; ++j)
+          call.dq.at(b, h, tile.at.query + i)[j] = call.options.scale * tile.dq[i * padded(shape.D) + j];
   }
 }
 

@@ -15,6 +15,8 @@ namespace heed::kernels {
 constexpr int64_t kTileQueries = 32;  // a pair of AVX-512 vectors
 constexpr int64_t kTileKeys = 128;    // with 32 queries, 16 KiB of scores
 static_assert(kTileQueries == kBf16Queries);
+// A gradient in bf16 takes fewer at a time, so that all of a tile is in the first cache.
+constexpr int64_t kBf16Keys = 32;
 
 // Widths in working memory are multiples of this, whole vectors on every machine.
 constexpr int64_t kPadding = 16;
@@ -90,15 +92,20 @@ constexpr bool takes_tile(int64_t part, int64_t parts, int64_t tile) {
   return part == std::min(place, 2 * parts - 1 - place);
 }
 
-/// Elements of working memory that attend_backward needs.
+/// Tiles of queries that a share takes through the keys together.
+constexpr int64_t kTilesAtOnce = 4;
+
+/// Elements of working memory of one of them, and all that attend_backward needs.
+constexpr int64_t backward_tile_scratch(const AttentionShape& s) {
+  return kTileQueries * (s.D + s.Dv + 2 * padded(s.D) + padded(s.Dv) + 2) + columns_size<Bf16Pair>(kTileQueries, s.D) +
+         columns_size<Bf16Pair>(kTileQueries, s.Dv) + columns_size<Bf16Pair>(s.D, kTileQueries) +
+         columns_size<Bf16Pair>(s.Dv, kTileQueries);
+}
 constexpr int64_t backward_scratch(const AttentionShape& s) {
-  const int64_t S = (s.S + kTileKeys - 1) / kTileKeys * kTileKeys;
+  const int64_t S = (s.S + kBf16Keys - 1) / kBf16Keys * kBf16Keys;
   const int64_t packed = rows_size<Bf16Pair>(S, s.D) + rows_size<Bf16Pair>(S, s.Dv) + columns_size<Bf16Pair>(s.D, S) +
-                         columns_size<Bf16Pair>(kTileQueries, s.D) + columns_size<Bf16Pair>(kTileQueries, s.Dv) +
-                         columns_size<Bf16Pair>(s.D, kTileQueries) + columns_size<Bf16Pair>(s.Dv, kTileQueries) +
-                         bf16_slopes_size(kTileKeys);
-  return kTileQueries * (s.D + s.Dv + 2 * padded(s.D) + padded(s.Dv) + 2) + 3 * kTileKeys * kTileQueries +
-         s.S * padded(s.D) + packed;
+                         bf16_slopes_size(kBf16Keys);
+  return kTilesAtOnce * backward_tile_scratch(s) + 3 * kTileKeys * kTileQueries + s.S * padded(s.D) + packed;
 }
 
 /// Share `part` of head h: writes dq of its queries, and adds its part of the gradients of keys, before
