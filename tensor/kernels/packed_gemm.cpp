@@ -55,7 +55,7 @@ struct Part {
   Real factor(int64_t block) const { return block == 0 ? beta : 1; }
   int64_t units_per_piece() const {
     const bool large = m * k * int64_t{sizeof(Real)} > kLarge;
-    return std::is_floating_point_v<Element> && a.transposed && large ? kManyUnits : kFewUnits;
+    return a.transposed && large ? kManyUnits : kFewUnits;
   }
 
   /// Whether A is read as it lies.
