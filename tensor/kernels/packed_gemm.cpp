@@ -20,6 +20,10 @@ constexpr int64_t kMostRows = 128 * kUnit;   // of that operand
 // Of rows that are packed or read at a time: few stay in the second cache; of a large A transposed, whose rows lie
 // across, many are read from memory in longer lines.
 constexpr int64_t kFewUnits = 4, kManyUnits = 16;
+// And so with B's panels, and rows of them that are read together.
+template <class Element>
+constexpr int64_t kFewPanels = std::is_floating_point_v<Element> ? 3 : 6;
+constexpr int64_t kRowsAtOnce = 32;
 constexpr int64_t kLarge = int64_t{1} << 21;  // bytes
 template <class Element>
 constexpr int64_t kMostColumns = 42 * kPanel<Element>;
@@ -88,6 +92,26 @@ void share_grid(int64_t along, int64_t across, int64_t work, int64_t most, F f) 
                });
 }
 
+/// Calls f(row, begin, end) in parallel for cells [begin, end) of each of so many rows.
+template <class F>
+void for_rows_of_grid(int64_t rows, int64_t cells, int64_t grain, F f) {
+  parallel_for(rows * cells, grain, [&](int64_t first, int64_t last) {
+    for (int64_t row = first / cells; row * cells < last; ++row)
+      f(row, std::max(first - row * cells, int64_t{0}), std::min(last - row * cells, cells));
+  });
+}
+
+/// Packs panels [first, last) of B, panel i to `to(i)`: of one that is not transposed a few rows of all at a time, so
+/// that it is read in long lines.
+template <class Element, class Real, class To>
+void pack_panels(const Source<Real>& b, const Panels<Element>& panels, int64_t first, int64_t last, int64_t k, To to) {
+  const int64_t rows = b.transposed ? k : kRowsAtOnce;
+  for (int64_t p = 0; p < k; p += rows)
+    for (int64_t i = first; i < last; ++i)
+      pack_panel(b.from(p, 0), panels, i, std::min(rows, k - p),
+                 to(i) + steps<Element>(p) * whole_lines<Element>(panels.width(i)));
+}
+
 /// B is packed first, and then A by each thread, by pieces of rows.
 template <class Element, class Real>
 void multiply_rows(const Part<Element, Real>& part, Element* room) {
@@ -98,13 +122,11 @@ void multiply_rows(const Part<Element, Real>& part, Element* room) {
     return room + block * columns_size<Element>(part.n, part.most_depth) +
            panels.start(panel) * steps<Element>(part.depth(block));
   };
-  const int64_t pieces = part.blocks() * panels.count;
-  parallel_for(pieces, grain_for(kPackedPerRange, part.k * part.n / pieces), [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      const int64_t block = i / panels.count, panel = i % panels.count;
-      pack_panel(part.b.from(block * part.most_depth, 0), panels, panel, part.depth(block), packed(block, panel));
-    }
-  });
+  for_rows_of_grid(part.blocks(), panels.count, grain_for(kPackedPerRange, part.depth(0) * kPanel<Element>),
+                   [&](int64_t block, int64_t begin, int64_t end) {
+                     pack_panels(part.b.from(block * part.most_depth, 0), panels, begin, end, part.depth(block),
+                                 [&](int64_t panel) { return packed(block, panel); });
+                   });
   share_grid<Element>(
       part.units(), panels.count, kUnit * kPanel<Element> * part.k, piece,
       [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
@@ -140,27 +162,30 @@ void multiply_columns(const Part<Element, Real>& part, Element* room) {
     else return Rows<Element>::units(packed(block, unit), row_length<Element>(part.depth(block)));
   };
   if (!in_place)
-    parallel_for(part.blocks() * units, grain_for(kPackedPerRange, kUnit * part.depth(0)),
-                 [&](int64_t first, int64_t last) {
-                   for (int64_t i = first; i < last; ++i) {
-                     const int64_t block = i / units, unit = i % units;
-                     pack_rows(part.a.from(unit * kUnit, block * part.most_depth),
-                               std::min(kUnit, part.m - unit * kUnit), part.depth(block), packed(block, unit));
-                   }
-                 });
-  share_grid<Element>(panels.count, units, kUnit * kPanel<Element> * part.k, kFewUnits,
-                      [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
-                        const SquareRegisters registers(!std::is_floating_point_v<Element>);
-                        const Scratch<Element> columns(columns_size<Element>(kPanel<Element>, part.depth(0)));
-                        for (int64_t panel = first; panel < last; ++panel)
-                          for (int64_t block = 0; block < part.blocks(); ++block) {
-                            const int64_t depth = part.depth(block);
-                            pack_panel(part.b.from(block * part.most_depth, 0), panels, panel, depth, columns.data());
-                            multiply(std::min(part.m, end * kUnit) - begin * kUnit, panels.width(panel), depth,
-                                     rows(block, begin), {columns.data(), steps<Element>(depth)}, part.factor(block),
-                                     part.c + begin * kUnit * part.ldc + panels.start(panel), part.ldc);
-                          }
-                      });
+    for_rows_of_grid(part.blocks(), units, grain_for(kPackedPerRange, kUnit * part.depth(0)),
+                     [&](int64_t block, int64_t begin, int64_t end) {
+                       pack_rows(part.a.from(begin * kUnit, block * part.most_depth),
+                                 std::min(part.m, end * kUnit) - begin * kUnit, part.depth(block),
+                                 packed(block, begin));
+                     });
+  share_grid<Element>(
+      panels.count, units, kUnit * kPanel<Element> * part.k, kFewUnits,
+      [&](int64_t first, int64_t last, int64_t begin, int64_t end) {
+        const SquareRegisters registers(!std::is_floating_point_v<Element>);
+        const Scratch<Element> columns(columns_size<Element>(kFewPanels<Element> * kPanel<Element>, part.depth(0)));
+        for (int64_t panel = first; panel < last; panel += kFewPanels<Element>)
+          for (int64_t block = 0; block < part.blocks(); ++block) {
+            const int64_t depth = part.depth(block), after = std::min(last, panel + kFewPanels<Element>);
+            const auto packed_panel = [&](int64_t i) {
+              return columns.data() + (panels.start(i) - panels.start(panel)) * steps<Element>(depth);
+            };
+            pack_panels(part.b.from(block * part.most_depth, 0), panels, panel, after, depth, packed_panel);
+            for (int64_t i = panel; i < after; ++i)
+              multiply(std::min(part.m, end * kUnit) - begin * kUnit, panels.width(i), depth, rows(block, begin),
+                       {packed_panel(i), steps<Element>(depth)}, part.factor(block),
+                       part.c + begin * kUnit * part.ldc + panels.start(i), part.ldc);
+          }
+      });
 }
 
 }  // namespace
