@@ -234,7 +234,8 @@ void check_against_twin(Problem<Real>& p, double tolerance = kTolerance<Real>) {
 const std::vector<AttentionShape> kShapes{{1, 1, 1, 1, 1, 1},       {2, 3, 5, 7, 4, 6},       {1, 2, 64, 64, 32, 32},
                                           {2, 2, 65, 63, 16, 20},   {1, 1, 33, 1, 8, 8},      {1, 2, 3, 150, 17, 33},
                                           {1, 1, 150, 3, 5, 2},     {1, 1, 131, 257, 64, 48}, {3, 1, 16, 16, 1, 1},
-                                          {1, 3, 129, 129, 40, 40}, {1, 1, 600, 2, 4, 3}};
+                                          {1, 3, 129, 129, 40, 40}, {1, 1, 600, 2, 4, 3},     {3, 3, 170, 40, 4, 3},
+                                          {4, 4, 330, 9, 2, 2}};
 
 TEMPLATE_TEST_CASE("attention: equals its naive twin, forward and backward", "[kernels][attention]", float, double) {
   for (const auto& shape : kShapes)

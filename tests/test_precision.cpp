@@ -228,6 +228,9 @@ TEST_CASE("bf16: every op made of products is near itself in f32, and so are its
                   return scaled_dot_product_attention(x[0], x[1], x[2], {.causal = causal, .causal_offset = offset});
                 });
     }
+  compare({{2, 4, 200, 16}, {2, 4, 200, 16}, {2, 4, 200, 16}}, [](auto x) {  // a head in two turns
+    return scaled_dot_product_attention(x[0], x[1], x[2], {.causal = true});
+  });
   compare({{2, 4, 70, 32}, {2, 2, 70, 32}, {2, 2, 70, 32}}, [](auto x) {  // shared heads, a window, dropped weights
     Rng drops(1);
     return scaled_dot_product_attention(x[0], x[1], x[2],

@@ -20,7 +20,11 @@
 namespace heed::kernels {
 namespace {
 
-Bf16Unit in_use = cpu_bf16_unit();
+// From the first time that bf16 is asked for: a process that has asked for AMX's state needs larger stacks for signals.
+Bf16Unit& in_use() {
+  static Bf16Unit unit = cpu_bf16_unit();
+  return unit;
+}
 
 }  // namespace
 }  // namespace heed::kernels
@@ -165,6 +169,9 @@ struct SquareOfC {
   float* c;
   int64_t ldc, rows, columns;
 
+  SquareOfC from(int64_t i, int64_t j) const {
+    return {c + i * kUnit * ldc + j * kBf16Lanes, ldc, rows - i * kUnit, columns - j * kBf16Lanes};
+  }
   bool is_whole() const { return rows >= kUnit && columns >= kBf16Lanes; }
   template <int t>
   void start(float beta, float* apart) const {
@@ -183,52 +190,71 @@ struct SquareOfC {
   }
 };
 
-// kUnits units of rows and kVectors vectors of C over k in `squares` steps; B's pairs lie `width` apart.
+// kUnits units of rows and kVectors vectors of C. A register is stored when the next block needs it: then this block's
+// products run meanwhile.
 template <int kUnits, int kVectors>
-void multiply_squares(int64_t squares, const Bf16Pair* a, int64_t unit, const Bf16Pair* b, int64_t width, float beta,
-                      const SquareOfC& at) {
-  alignas(64) float apart[kSquare];
-  const auto for_all = [&](auto f) {
+struct Block {
+  template <class F>
+  static void for_squares(F f) {
     const auto of = [&]<int i, int j>() {
-      if constexpr (i < kUnits && j < kVectors)
-        f.template operator()<i * kVectors + j>(SquareOfC{at.c + i * kUnit * at.ldc + j * kBf16Lanes, at.ldc,
-                                                          at.rows - i * kUnit, at.columns - j * kBf16Lanes});
+      if constexpr (i < kUnits && j < kVectors) f.template operator()<i, j>();
     };
     of.template operator()<0, 0>(), of.template operator()<0, 1>(), of.template operator()<1, 0>();
     of.template operator()<1, 1>(), of.template operator()<2, 0>(), of.template operator()<3, 0>();
-  };
-  for_all([&]<int t>(const SquareOfC& c) { c.start<t>(beta, apart); });
-  for (int64_t p = 0; p < squares; ++p, a += kSquare, b += kUnit * width) {
+  }
+  static void load_operands(const Bf16Pair* a, int64_t unit, const Bf16Pair* b, int64_t width) {
     load<6>(b, width);
     if constexpr (kVectors > 1) load<7>(b + kBf16Lanes, width);
     load<4>(a, kBf16Lanes);
     if constexpr (kUnits > 1) load<5>(a + unit, kBf16Lanes);
-    add_product<0, 4, 6>();
-    if constexpr (kVectors > 1) add_product<1, 4, 7>();
-    if constexpr (kUnits > 1) add_product<kVectors, 5, 6>();
-    if constexpr (kUnits > 1 && kVectors > 1) add_product<3, 5, 7>();
-    if constexpr (kUnits > 2) load<4>(a + 2 * unit, kBf16Lanes), add_product<2, 4, 6>();
-    if constexpr (kUnits > 3) load<5>(a + 3 * unit, kBf16Lanes), add_product<3, 5, 6>();
   }
-  for_all([&]<int t>(const SquareOfC& c) { c.finish<t>(apart); });
-}
+  template <int i, int j>
+  static void add(const Bf16Pair* a, int64_t unit) {
+    if constexpr (i > 1) load<4 + i % 2>(a + i * unit, kBf16Lanes);
+    add_product<i * kVectors + j, 4 + i % 2, 6 + j>();
+  }
+
+  static void finish(const SquareOfC& at, float* apart) {
+    for_squares([&]<int i, int j>() { at.from(i, j).template finish<i * kVectors + j>(apart); });
+  }
+  // Over k in `squares` steps; B's pairs lie `width` apart. `before`: the block that the registers hold, or null.
+  static void multiply(int64_t squares, const Bf16Pair* a, int64_t unit, const Bf16Pair* b, int64_t width, float beta,
+                       const SquareOfC& at, const SquareOfC* before, float* apart) {
+    load_operands(a, unit, b, width);
+    for_squares([&]<int i, int j>() {
+      constexpr int t = i * kVectors + j;
+      if (before) before->from(i, j).template finish<t>(apart);
+      at.from(i, j).template start<t>(beta, apart);
+      add<i, j>(a, unit);
+    });
+    for (int64_t p = 1; p < squares; ++p) {
+      a += kSquare, b += kUnit * width;
+      load_operands(a, unit, b, width);
+      for_squares([&]<int i, int j>() { add<i, j>(a, unit); });
+    }
+  }
+};
 
 // As many units at a time as there are registers for.
 template <int kVectors>
 void multiply_units(int64_t squares, const Rows<Bf16Pair>& a, const Bf16Pair* b, int64_t width, float beta,
                     SquareOfC at) {
+  alignas(64) float apart[kSquare];
   constexpr int64_t kMost = 4 / kVectors;
-  for (const Bf16Pair* from = a.data; at.rows > 0;
-       from += kMost * a.unit, at.rows -= kMost * kUnit, at.c += kMost * kUnit * at.ldc)
-    switch (std::min(kMost, (at.rows + kUnit - 1) / kUnit)) {
-      case 1: multiply_squares<1, kVectors>(squares, from, a.unit, b, width, beta, at); break;
-      case 2: multiply_squares<2, kVectors>(squares, from, a.unit, b, width, beta, at); break;
-      case 3:
-        if constexpr (kMost > 2) multiply_squares<3, kVectors>(squares, from, a.unit, b, width, beta, at);
-        break;
-      default:
-        if constexpr (kMost > 2) multiply_squares<4, kVectors>(squares, from, a.unit, b, width, beta, at);
-    }
+  const Bf16Pair* from = a.data;
+  SquareOfC before{};
+  for (; at.rows > (kMost - 1) * kUnit; from += kMost * a.unit, at = at.from(kMost, 0)) {
+    Block<kMost, kVectors>::multiply(squares, from, a.unit, b, width, beta, at, before.c ? &before : nullptr, apart);
+    before = at;
+  }
+  if (before.c) Block<kMost, kVectors>::finish(before, apart);
+  const auto multiply_rest = [&]<int kUnits>() {
+    if (at.rows <= (kUnits - 1) * kUnit || at.rows > kUnits * kUnit) return;
+    Block<kUnits, kVectors>::multiply(squares, from, a.unit, b, width, beta, at, nullptr, apart);
+    Block<kUnits, kVectors>::finish(at, apart);
+  };
+  multiply_rest.template operator()<1>();
+  if constexpr (kMost > 2) multiply_rest.template operator()<2>(), multiply_rest.template operator()<3>();
 }
 
 void multiply_in_squares(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& a, const Columns<Bf16Pair>& b,
@@ -238,17 +264,17 @@ void multiply_in_squares(int64_t m, int64_t n, int64_t k, const Rows<Bf16Pair>& 
   for (int64_t i = 0; i < panels.count; ++i) {
     const int64_t start = panels.start(i), width = whole_lines<Bf16Pair>(panels.width(i));
     const Bf16Pair* const panel = b.data + start * b.steps;
-    const auto at = [&](int64_t j) { return SquareOfC{c + start + j, ldc, m, panels.width(i) - j}; };
-    if (width >= 2 * kBf16Lanes) multiply_units<2>(squares, a, panel, width, beta, at(0));
-    if (const int64_t j = width / (2 * kBf16Lanes) * 2 * kBf16Lanes; j < width)
-      multiply_units<1>(squares, a, panel + j, width, beta, at(j));
+    const SquareOfC at{c + start, ldc, m, panels.width(i)};
+    const int64_t lines = width / kBf16Lanes, even = lines / 2 * 2;
+    if (even > 0) multiply_units<2>(squares, a, panel, width, beta, at);
+    if (even < lines) multiply_units<1>(squares, a, panel + even * kBf16Lanes, width, beta, at.from(0, even));
   }
 }
 
 // What was written across in units, `pairs` of each row: for squares, with zeros behind it and transposed.
 Rows<Bf16Pair> finish_units(int64_t m, int64_t pairs, int64_t k, Bf16Pair* to) {
   const int64_t length = row_length<Bf16Pair>(k);
-  if (in_use == Bf16Unit::squares) {
+  if (in_use() == Bf16Unit::squares) {
     __m512i square[16];
     for (int64_t i = 0; i < m; i += kUnit)
       for (int64_t p = 0; p < length; p += kBf16Lanes) {
@@ -315,7 +341,7 @@ Rows<Bf16Pair> pack_rows(const Source<float>& a, int64_t m, int64_t k, Bf16Pair*
   const int64_t pairs = row_length<Bf16Pair>(k);
   const __m512 factor = _mm512_set1_ps(a.factor);
   if (!a.transposed) {
-    const bool in_squares = in_use == Bf16Unit::squares;
+    const bool in_squares = in_use() == Bf16Unit::squares;
     for (int64_t i = 0; i < m; ++i) {
       Bf16Pair* const row = to + (in_squares ? i / kUnit * kUnit * pairs + i % kUnit * kBf16Lanes : i * pairs);
       for (int64_t p = 0; p < pairs; p += kBf16Lanes)
@@ -461,13 +487,13 @@ Bf16Unit cpu_bf16_unit() {
   return unit;
 }
 
-Bf16Unit bf16_unit() { return in_use; }
-void use_bf16_unit(Bf16Unit unit) { in_use = std::min(unit, cpu_bf16_unit()); }
+Bf16Unit bf16_unit() { return in_use(); }
+void use_bf16_unit(Bf16Unit unit) { in_use() = std::min(unit, cpu_bf16_unit()); }
 bool bf16_is_faster() {
-  return in_use == Bf16Unit::squares || (in_use == Bf16Unit::dots && !__builtin_cpu_is("intel"));
+  return in_use() == Bf16Unit::squares || (in_use() == Bf16Unit::dots && !__builtin_cpu_is("intel"));
 }
 
-SquareRegisters::SquareRegisters(bool wanted) : taken_(wanted && in_use == Bf16Unit::squares) {
+SquareRegisters::SquareRegisters(bool wanted) : taken_(wanted && in_use() == Bf16Unit::squares) {
   if (taken_) asm volatile("ldtilecfg %0" ::"m"(kSquareShapes));
 }
 SquareRegisters::~SquareRegisters() {
@@ -476,7 +502,7 @@ SquareRegisters::~SquareRegisters() {
 
 Rows<Bf16Pair> packed_rows(const Bf16Pair* data, int64_t k, bool transposed) {
   const int64_t length = row_length<Bf16Pair>(k);
-  if (in_use == Bf16Unit::squares) return Rows<Bf16Pair>::squares(data, length);
+  if (in_use() == Bf16Unit::squares) return Rows<Bf16Pair>::squares(data, length);
   return transposed ? Rows<Bf16Pair>::units(data, length) : Rows<Bf16Pair>::along(data, length);
 }
 
