@@ -1,4 +1,6 @@
 // The attentions: each against its formula, and what masks hide is hidden from gradients too.
+#include <array>
+
 #include <heed/autograd/engine.h>
 #include <heed/autograd/ops.h>
 #include <heed/autograd/ops/reference.h>
@@ -170,6 +172,33 @@ TEST_CASE("attention of rank 5: a mask that repeats along some leading axes gets
     require_close(y.reshape(y4.shape()), y4, kSame);
     require_close(g, grad(y4, mask, {.seeds = {heads(seed)}}), kSame);
     CHECK((g * g).sum().item<double>() > 1e-6);
+  }
+}
+
+TEST_CASE("attention: results larger than the caches have the bits of their parts", "[ops][attention]") {
+  constexpr int64_t kBatch = 16, kHeads = 16, kWidth = 16;
+  for (const auto& [T, S] : {std::array<int64_t, 2>{1030, 6}, {6, 1030}}) {  // 16 MiB of queries, and of keys
+    Rng rng(4);
+    std::vector<Tensor> whole;
+    for (const int64_t rows : {T, S, S})
+      whole.push_back(randn({kBatch, rows, kHeads, kWidth}, rng).transpose(1, 2).set_requires_grad());
+    const Tensor seed = randn({kBatch, kHeads, T, kWidth}, rng);
+    const auto run = [](const std::vector<Tensor>& x, const Tensor& dy) {
+      const Tensor y = scaled_dot_product_attention(x[0], x[1], x[2], {});
+      std::vector<Tensor> all = grad({y}, x, {.seeds = {dy}});
+      all.push_back(y.detach());
+      return all;
+    };
+    const std::vector<Tensor> all = run(whole, seed);
+    for (const int64_t b : {int64_t{0}, kBatch - 1}) {
+      std::vector<Tensor> part;
+      for (const Tensor& x : whole) part.push_back(x.detach().narrow(0, b, 1).set_requires_grad());
+      const std::vector<Tensor> expected = run(part, seed.narrow(0, b, 1));
+      for (size_t i = 0; i < all.size(); ++i) {
+        CAPTURE(T, S, b, i);
+        CHECK(all[i].narrow(0, b, 1).to_vector<float>() == expected[i].to_vector<float>());
+      }
+    }
   }
 }
 

@@ -40,13 +40,6 @@ int64_t parts_of(const AttentionShape& s) {
   return std::clamp<int64_t>(tiles / 2, 1, std::max<int64_t>(1, kManyHeads / heads));
 }
 
-template <class Real>
-void write_rows(int64_t rows, int64_t width, Real factor, const Real* from, const Strided<Real, 3>& to, int64_t b,
-                int64_t h) {
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < width; ++j) to.at(b, h, i)[j] = factor * from[i * padded(width) + j];
-}
-
 // Whether several shares of the backward pass add to one element of the bias's gradient.
 template <class Real>
 bool is_shared(const Strided<Real, 4>& dbias, const AttentionShape& s, int64_t parts) {
@@ -119,8 +112,11 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
                 shares = heads * parts;
   const int64_t dk_size = shape.S * padded(shape.D), dv_size = shape.S * padded(shape.Dv), sums = dk_size + dv_size;
   const auto finish = [&](int64_t head, const Real* from) {
-    write_rows(shape.S, shape.D, options.scale, from, dk, head / kv_heads, head % kv_heads);
-    write_rows(shape.S, shape.Dv, Real(1), from + dk_size, dv, head / kv_heads, head % kv_heads);
+    const auto write = [&](int64_t width, Real factor, const Real* sum, const Strided<Real, 3>& to) {
+      write_rows(shape.S, width, factor, sum, to.at(head / kv_heads, head % kv_heads, 0), to.strides[2],
+                 past_caches<Real>(heads * shape.S * width));
+    };
+    write(shape.D, options.scale, from, dk), write(shape.Dv, Real(1), from + dk_size, dv);
   };
   // a head in one share leaves its sums at once; parts of a head keep theirs until all are there
   const Scratch<Real> partial(parts > 1 ? shares * sums : 0);

@@ -248,6 +248,17 @@ BackwardTile<Real> start(const BackwardCall<Real>& call, const Place& at, Worksp
 }
 
 template <class Real>
+void write_all_rows(int64_t rows, int64_t width, Real factor, const Real* from, Real* to, int64_t row,
+                    bool past_caches) {
+  const auto scaled = [f = constant<Vec<Real>>(factor)](auto x) HWY_ATTR { return hn::Mul(f, x); };
+  for (int64_t i = 0; i < rows; ++i) {
+    const Real* const x = from + i * padded(width);
+    past_caches ? map_past_caches(x, to + i * row, width, scaled) : map(x, to + i * row, width, scaled);
+  }
+  if (past_caches) hwy::FlushStream();
+}
+
+template <class Real>
 void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk, Real* dv,
                            Real* scratch) {
   const auto& shape = call.shape;
@@ -289,13 +300,13 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
         see_keys(call, tile, keys, packed ? &*packed : nullptr, scores, dweights, slopes, dk, dv);
       }
     for (const BackwardTile<Real>& tile : at_hand)
-      for (int64_t i = 0; i < tile.at.queries; ++i)
-        for (int64_t j = 0; j < shape.D; ++j)
-          call.dq.at(b, h, tile.at.query + i)[j] = call.options.scale * tile.dq[i * padded(shape.D) + j];
+      write_all_rows(tile.at.queries, shape.D, call.options.scale, tile.dq, call.dq.at(b, h, tile.at.query),
+                     call.dq.strides[2], past_caches<Real>(shape.B * shape.H * shape.T * shape.D));
   }
 }
 
 auto attend_backward_both() { return Both{attend_backward_share<float>, attend_backward_share<double>}; }
+auto write_rows_both() { return Both{write_all_rows<float>, write_all_rows<double>}; }
 
 }  // namespace heed::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -304,6 +315,7 @@ HWY_AFTER_NAMESPACE();
 namespace heed::kernels {
 
 HWY_EXPORT(attend_backward_both);
+HWY_EXPORT(write_rows_both);
 
 template <class Real>
 void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64_t part, Real* dk, Real* dv,
@@ -311,6 +323,12 @@ void attend_backward(const BackwardCall<Real>& call, int64_t b, int64_t h, int64
   HWY_DYNAMIC_DISPATCH(attend_backward_both)().template get<Real>()(call, b, h, part, dk, dv, scratch);
 }
 HEED_FOR_BOTH(attend_backward)
+
+template <class Real>
+void write_rows(int64_t rows, int64_t width, Real factor, const Real* from, Real* to, int64_t row, bool past_caches) {
+  HWY_DYNAMIC_DISPATCH(write_rows_both)().template get<Real>()(rows, width, factor, from, to, row, past_caches);
+}
+HEED_FOR_BOTH(write_rows)
 
 }  // namespace heed::kernels
 #endif

@@ -7,6 +7,7 @@
 
 #include <heed/tensor/kernels/attention.h>
 #include <heed/tensor/kernels/bf16_tiles.h>
+#include <heed/tensor/kernels/row_blocks.h>
 
 namespace heed::kernels {
 
@@ -107,6 +108,10 @@ constexpr int64_t backward_scratch(const AttentionShape& s) {
                          bf16_slopes_size(kBf16Keys);
   return kTilesAtOnce * backward_tile_scratch(s) + 3 * kTileKeys * kTileQueries + s.S * padded(s.D) + packed;
 }
+
+/// to (rows, width), rows `row` apart, = factor times `from`, whose rows are padded.
+template <class Real>
+void write_rows(int64_t rows, int64_t width, Real factor, const Real* from, Real* to, int64_t row, bool past_caches);
 
 /// Share `part` of head h: writes dq of its queries, and adds its part of the gradients of keys, before
 /// scale, to dk (S, padded(D)) and of values to dv (S, padded(Dv)).

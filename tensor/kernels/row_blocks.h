@@ -21,6 +21,13 @@ struct Scratch {
   Real* data() const { return storage ? reinterpret_cast<Real*>(storage->data()) : nullptr; }
 };
 
+/// Whether n elements are more than caches keep until they are read: then they are written past them, which leaves out
+/// reading their lines first.
+template <class Real>
+constexpr bool past_caches(int64_t n) {
+  return n * int64_t{sizeof(Real)} > (int64_t{16} << 20);
+}
+
 /// The grain of a loop of which `worth` in all is worth a thread's while, and an item has `each`.
 constexpr int64_t grain_for(int64_t worth, int64_t each) {
   return std::max<int64_t>(1, worth / std::max<int64_t>(1, each));

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -106,6 +107,15 @@ HWY_INLINE void for_vectors(int64_t n, Function f) {
 template <class Real, class Function>
 HWY_INLINE void map(const Real* x, Real* y, int64_t n, Function f) {
   for_vectors<Real>(n, [&](auto at) HWY_ATTR { at.store(f(at(x)), y); });
+}
+
+/// The same, written past the caches where y lies as vectors do. hwy::FlushStream() ends such writing.
+template <class Real, class Function>
+HWY_INLINE void map_past_caches(const Real* x, Real* y, int64_t n, Function f) {
+  int64_t i = 0;
+  if (reinterpret_cast<uintptr_t>(y) % sizeof(Vec<Real>) == 0)
+    for (; i + kLanes<Real> <= n; i += kLanes<Real>) hn::Stream(f(Whole{i}(x)), Tag<Real>(), y + i);
+  map(x + i, y + i, n - i, f);
 }
 
 /// y[i] = f(a[i], b[i])
