@@ -4,11 +4,13 @@
 
 #include <cstdint>
 
+#include <heed/tensor/kernels/bf16_squares.h>
 #include <heed/tensor/kernels/pack.h>
 
 namespace heed::kernels {
 
-constexpr int64_t kBf16Lanes = kLine<Bf16Pair>;  // pairs in a vector, and f32
+/// The first n of a vector's lanes, as a mask.
+constexpr uint16_t first_lanes(int64_t n) { return n >= kBf16Lanes ? 0xffff : n <= 0 ? 0 : uint16_t((1u << n) - 1); }
 
 /// AVX512-BF16's dot products of vectors, and AMX's products of squares of 16 rows of 32.
 enum class Bf16Unit : uint8_t { none, dots, squares };
@@ -20,19 +22,6 @@ Bf16Unit bf16_unit();
 void use_bf16_unit(Bf16Unit unit);
 /// Whether its products are faster than f32's. Intel's dot products take 1.4 times as long.
 bool bf16_is_faster();
-
-/// The registers of squares belong to the thread while this lives, around `multiply`; where there are none, or `wanted`
-/// is false, it does nothing.
-class [[nodiscard]] SquareRegisters {
- public:
-  explicit SquareRegisters(bool wanted = true);
-  ~SquareRegisters();
-  SquareRegisters(const SquareRegisters&) = delete;
-  SquareRegisters& operator=(const SquareRegisters&) = delete;
-
- private:
-  bool taken_;
-};
 
 /// How pack_rows lays rows of k: for squares so, else along, or of a transposed A in units across.
 Rows<Bf16Pair> packed_rows(const Bf16Pair* data, int64_t k, bool transposed);
