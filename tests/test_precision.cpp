@@ -365,6 +365,10 @@ TEST_CASE("Precision: refused without instructions for bf16; auto is f32 there",
   CHECK(has_bf16() == why_no_bf16().empty());
   CHECK((products_named("auto") == Products::bf16) == (has_bf16() && kernels::bf16_is_faster()));
   CHECK(bf16_instructions().empty() == !has_bf16());
+  on_every_unit([] {  // who has squares has the slower dot products
+    if (kernels::cpu_bf16_unit() == kernels::Bf16Unit::squares)
+      CHECK(name_of(products_named("auto")) == std::string(bf16_instructions() == "AMX" ? "bf16" : "f32"));
+  });
 }
 
 TEST_CASE("optimizers: an update is f32 under a bf16 guard, too", "[bf16]") {

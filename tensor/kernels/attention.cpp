@@ -114,7 +114,7 @@ void attention_backward(const AttentionShape& shape, const AttentionSaved<Real>&
   const auto finish = [&](int64_t head, const Real* from) {
     const auto write = [&](int64_t width, Real factor, const Real* sum, const Strided<Real, 3>& to) {
       write_rows(shape.S, width, factor, sum, to.at(head / kv_heads, head % kv_heads, 0), to.strides[2],
-                 past_caches<Real>(heads * shape.S * width));
+                 exceeds_caches<Real>(heads * shape.S * width));
     };
     write(shape.D, options.scale, from, dk), write(shape.Dv, Real(1), from + dk_size, dv);
   };

@@ -301,7 +301,7 @@ void attend_backward_share(const BackwardCall<Real>& call, int64_t b, int64_t h,
       }
     for (const BackwardTile<Real>& tile : at_hand)
       write_all_rows(tile.at.queries, shape.D, call.options.scale, tile.dq, call.dq.at(b, h, tile.at.query),
-                     call.dq.strides[2], past_caches<Real>(shape.B * shape.H * shape.T * shape.D));
+                     call.dq.strides[2], exceeds_caches<Real>(shape.B * shape.H * shape.T * shape.D));
   }
 }
 

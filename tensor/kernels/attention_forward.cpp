@@ -137,16 +137,16 @@ void start(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<
 template <class Real>
 void finish(const ForwardCall<Real>& call, int64_t b, int64_t h, const QueryTile<Real>& tile) {
   const auto& shape = call.shape;
-  const bool streams = past_caches<Real>(shape.B * shape.H * shape.T * shape.Dv);
+  const bool past_caches = exceeds_caches<Real>(shape.B * shape.H * shape.T * shape.Dv);
   for (int64_t i = 0; i < tile.queries; ++i) {
     const Real sum = tile.sum[i], factor = sum == 0 ? Real(0) : 1 / sum;
     const Real* from = tile.output + i * padded(shape.Dv);
     Real* const to = call.out.at(b, h, tile.query + i);
     const auto scaled = [f = constant<Vec<Real>>(factor)](auto x) HWY_ATTR { return hn::Mul(f, x); };
-    streams ? map_past_caches(from, to, shape.Dv, scaled) : map(from, to, shape.Dv, scaled);
+    past_caches ? map_past_caches(from, to, shape.Dv, scaled) : map(from, to, shape.Dv, scaled);
     call.keep_norm((b * shape.H + h) * shape.T + tile.query + i, tile.top[i], factor);
   }
-  if (streams) hwy::FlushStream();
+  if (past_caches) hwy::FlushStream();
 }
 
 // scores = scale q K^T, keys (n, D) `row` apart. Four at a time: sums of several are under way at once.

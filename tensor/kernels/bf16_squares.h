@@ -22,7 +22,7 @@ class [[nodiscard]] SquareRegisters {
   SquareRegisters& operator=(const SquareRegisters&) = delete;
 
  private:
-  bool taken_;
+  [[maybe_unused]] bool taken_;
 };
 
 /// As multiply (bf16_tiles.h), of rows in squares. SquareRegisters must live.

@@ -20,11 +20,11 @@ constexpr int64_t kMostRows = 128 * kUnit;   // of that operand
 // Of rows that are packed or read at a time: few stay in the second cache; of a large A transposed, whose rows lie
 // across, many are read from memory in longer lines.
 constexpr int64_t kFewUnits = 4, kManyUnits = 16;
-// And so with B's panels, and rows of them that are read together.
+constexpr int64_t kLarge = int64_t{1} << 21;  // bytes
+// Of B's panels that are packed together, for the same lines, and of their rows at a time.
 template <class Element>
 constexpr int64_t kFewPanels = std::is_floating_point_v<Element> ? 3 : 6;
 constexpr int64_t kRowsAtOnce = 32;
-constexpr int64_t kLarge = int64_t{1} << 21;  // bytes
 template <class Element>
 constexpr int64_t kMostColumns = 42 * kPanel<Element>;
 // What is worth a thread's while: multiply-adds, and elements to pack.

@@ -24,7 +24,7 @@ struct Scratch {
 /// Whether n elements are more than caches keep until they are read: then they are written past them, which leaves out
 /// reading their lines first.
 template <class Real>
-constexpr bool past_caches(int64_t n) {
+constexpr bool exceeds_caches(int64_t n) {
   return n * int64_t{sizeof(Real)} > (int64_t{16} << 20);
 }
 
